@@ -1,0 +1,38 @@
+# `make help` lists the targets. Every target sets up what it needs in .venv, with Python's own tools only.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help dev run test check lint type bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	touch $@
+
+dev: $(VENV)/.installed ## set up the virtual environment
+
+run: dev ## the main job: baseline against the embedded demo system, 30 s
+	$(BIN)/loadctl run baseline --demo --duration 30s
+
+test: dev ## run all tests
+	$(BIN)/python -m pytest -rs
+
+check: dev lint type test ## what CI runs: lint, types, tests
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: dev
+	$(BIN)/mypy
+
+bench: dev ## side-by-side measurements (minutes)
+	$(BIN)/python -m pytest -rs -m bench -s tests/bench
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

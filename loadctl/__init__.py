@@ -1,0 +1,1 @@
+"""Load tests with one verdict that can be trusted."""

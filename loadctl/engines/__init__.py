@@ -1,0 +1,1 @@
+"""How load is made: foreign engines behind one seam (base.py)."""

@@ -1,0 +1,1 @@
+"""What was measured. Pure: no clock, no I/O, no process."""

@@ -1,0 +1,26 @@
+"""A finding: something noticed about the system or about the run itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["good", "info", "warning", "critical", "invalid"]
+Voids = Literal["all", "pass"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`invalid` findings are about the measurement: they make scores void.
+
+    `voids="all"`: the generator was saturated: every PASS, WARN, latency FAIL and throughput FAIL is void.
+    `voids="pass"`: load not reached or a shard incomplete: PASS and WARN are void, a FAIL stays.
+    """
+
+    id: str
+    severity: Severity
+    message: str
+    evidence: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    advice: Sequence[str] = ()
+    voids: Voids | None = None

@@ -1,0 +1,93 @@
+"""A recording: everything that was measured in one run, as read back from its directory. Scoring needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from loadctl.results.interval import Second
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one source saw of one subject at one time.
+
+    `subject` is "system", "generator" or "host". `source` is the kind of monitor ("process", "container", "metrics", …),
+    `entity` names what was read ("uvicorn pid 4312"). `values` holds numbers by metric name with their unit in the name
+    (cpu_pct, cpu_cores, memory_bytes, …). A reading without values is a gap: `gap` says why, and is never a zero.
+    """
+
+    t: float
+    subject: str
+    source: str
+    entity: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Facts that are not numbers, such as memory_kind: "PSS" or cpu_of: "4 cores"."""
+    gap: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at a time: a stage began, the system restarted, a shard died, a signal came.
+
+    Kinds: stage, signal, stop, shard_exit, shard_killed, service_restarted, service_crashed, service_down, service_up,
+    worker_restarted, clock_step, monitor_lost, monitor_back.
+    """
+
+    t: float
+    kind: str
+    message: str
+    detail: Mapping[str, str | float | int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One of the first failures of an endpoint and class, for people to read. Secrets are already redacted."""
+
+    t: float
+    endpoint: str
+    error_class: str
+    status: int | None
+    message: str
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One engine process: what it said first (hello) and last (bye), and how it ended."""
+
+    index: int
+    hello: bool
+    bye: bool
+    pid: int | None = None
+    engine_version: str | None = None
+    last_t: int | None = None
+    """The last second it reported."""
+    unfinished: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Ages (ms) of requests still under way at the end, by endpoint; without a bye, from the last frame, ages unknown."""
+    unfinished_without_age: Mapping[str, int] = field(default_factory=dict)
+    totals: Mapping[str, int] = field(default_factory=dict)
+    """The recorder's own totals (started, completed, failed, …), a cross-check of its frames."""
+    notes: Sequence[str] = ()
+    """What the recorder had to say: endpoint names capped, error classes capped, …"""
+
+    @property
+    def complete(self) -> bool:
+        return self.hello and self.bye
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """`interrupted_by` is the signal that ended the run, or SIGKILL's number when loadctl itself vanished."""
+
+    seconds: Sequence[Second]
+    shards: Sequence[Shard]
+    readings: Sequence[Reading] = ()
+    events: Sequence[Event] = ()
+    examples: Sequence[Example] = ()
+    interrupted_by: int | None = None
+    failure: str | None = None
+    """Why the run could not be carried out (the ERROR verdict), in one sentence."""
+    stopped_early: str | None = None
+    """The stop rule that ended the load before its plan, in one sentence."""

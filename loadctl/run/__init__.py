@@ -1,0 +1,1 @@
+"""Carrying a scenario out: the only room with processes, signals and files."""

@@ -1,0 +1,82 @@
+"""The load of a scenario: stages in order, as a pure function of elapsed time. No clock lives here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Literal
+
+Model = Literal["closed", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`duration_s` seconds, linearly from `start` to `end`: users (closed model) or arrivals per second (open)."""
+
+    start: float
+    end: float
+    duration_s: float
+    name: str
+    warmup: bool = False
+
+    @property
+    def holds(self) -> bool:
+        return self.start == self.end
+
+    def level_at(self, t: float) -> float:
+        """Level `t` seconds into the stage, 0 ≤ t ≤ duration_s."""
+        return self.start + (self.end - self.start) * (t / self.duration_s if self.duration_s else 1.0)
+
+    def area_until(self, t: float) -> float:
+        """Integral of the level over the first `t` seconds: arrivals due by then, or user-seconds."""
+        return (self.start + self.level_at(t)) / 2 * t
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    model: Model
+    stages: Sequence[Stage]
+
+    @property
+    def duration_s(self) -> float:
+        return sum(stage.duration_s for stage in self.stages)
+
+    @property
+    def peak(self) -> float:
+        return max((max(stage.start, stage.end) for stage in self.stages), default=0.0)
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """Seconds since the start that are scored: after the leading warm-up stages, before a falling last stage."""
+        spans = list(self.spans())
+        start = next((start for start, _, stage in spans if not stage.warmup), self.duration_s)
+        last_start, end, last = spans[-1]
+        falls = len(spans) > 1 and last.end < last.start and not last.warmup
+        return start, max(start, last_start if falls else end)
+
+    def spans(self) -> Iterator[tuple[float, float, Stage]]:
+        """Each stage with its start and end, in seconds since the start of the load."""
+        edges = accumulate((stage.duration_s for stage in self.stages), initial=0.0)
+        for (start, end), stage in zip(pairwise(edges), self.stages, strict=True):
+            yield start, end, stage
+
+    def level_at(self, t: float) -> float:
+        """Users, or arrivals per second, planned `t` seconds after the start; 0 outside the load."""
+        for start, end, stage in self.spans():
+            if start <= t < end:
+                return stage.level_at(t - start)
+        return 0.0
+
+    def arrivals_due(self, t: float) -> float:
+        """Open model: arrivals that the plan has started by `t`; arrival n is due when this reaches n."""
+        return sum(stage.area_until(min(t, end) - start) for start, end, stage in self.spans() if t > start)
+
+    def scaled(self, *, peak: float | None = None, duration_s: float | None = None) -> Load:
+        """The same shape with another peak, another length, or both."""
+        height = 1.0 if peak is None else peak / self.peak
+        width = 1.0 if duration_s is None else duration_s / self.duration_s
+        return Load(
+            self.model,
+            [Stage(s.start * height, s.end * height, s.duration_s * width, s.name, s.warmup) for s in self.stages],
+        )

@@ -1,0 +1,88 @@
+"""A scenario: a named, runnable description. Complete and validated; no code below asks whether something was set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from loadctl.scenario.load import Load
+from loadctl.scenario.target import Target
+from loadctl.scenario.user_type import Request, UserType
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Bring your own: a file written for one engine, run as it is. `key` is the YAML key that named it."""
+
+    key: Literal["locustfile", "artillery"]
+    path: str
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """User classes to run with their weights; empty: all, with their own."""
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """`ca`: a bundle to trust instead of the system's · `cert`: client certificate and key in one file."""
+
+    verify: bool = True
+    ca: str | None = None
+    cert: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """A limit that the system declares: 429s within it are expected. `by` names what it counts per: key, user, ip, all."""
+
+    per_s: float
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How the system is watched; all empty: the process behind the host's port, when it is local."""
+
+    pid: int | None = None
+    process: str | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Somebody asked for monitoring, so cpu and memory are judged (DESIGN §5)."""
+        return self.pid is not None or self.process is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    name: str
+    goal: str = ""
+    source: str = ""
+    """The file it came from, or "(packaged) NAME"."""
+    packaged: bool = False
+    engine: str = "locust"
+    host: str
+    """Scheme, host and port, without a trailing slash."""
+    load: Load
+    user_types: Sequence[UserType] = ()
+    script: Script | None = None
+    targets: Sequence[Target] = ()
+    watch: Watch = field(default_factory=Watch)
+    timeout_s: float = 30.0
+    drain_s: float = 10.0
+    max_in_flight: int = 1000
+    rate_limit: RateLimit | None = None
+    tls: Tls = field(default_factory=Tls)
+    allow_hosts: Sequence[str] = ()
+    health: str | None = None
+    """Path that must answer 2xx before the run; None: any answer below 500 on /; "none": no readiness check."""
+    seed: int = 1
+    secrets: Sequence[str] = ()
+    """Values to redact everywhere; never written to disk."""
+
+    def requests(self) -> Sequence[Request]:
+        return [request for user_type in self.user_types for request in user_type.requests()]
+
+    @property
+    def endpoints(self) -> Sequence[str]:
+        """Names of all endpoints it can reach, in the order of the file; empty for a script."""
+        return list(dict.fromkeys(request.endpoint for request in self.requests()))

@@ -1,0 +1,127 @@
+"""What one kind of virtual user does: steps, tasks, pauses. The same records drive every engine.
+
+Texts may hold templates `{{ … }}`; they are kept as written (and validated by template.py), because each engine renders
+them itself, once per request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from loadctl.errors import Where
+
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+BodyKind = Literal["json", "form", "files", "raw"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What a response must satisfy; every part that is set must hold. Nothing set: the final status is below 400."""
+
+    status: Sequence[tuple[int, int]] = ()
+    """Inclusive ranges ("2xx" is (200, 299)); set, it replaces the rule "final status below 400"."""
+    has: Sequence[str] = ()
+    """Dotted JSON paths that must exist and not be null."""
+    lacks: Sequence[str] = ()
+    """Dotted JSON paths that must be absent or null."""
+    json: Mapping[str, Json] = field(default_factory=dict)
+    """Dotted JSON path → expected value."""
+    text: Sequence[str] = ()
+    """Substrings of the body."""
+    within_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """`json`: any JSON · `form`: mapping, urlencoded · `files`: multipart, `fields` beside `files` · `raw`: text."""
+
+    kind: BodyKind
+    json: Json = None
+    fields: Mapping[str, Json] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Multipart field → absolute path of the file to send."""
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request. `url` is a path below the host, or an absolute http(s) URL; it may hold templates and a query."""
+
+    method: str
+    url: str
+    endpoint: str
+    """The name it is grouped under: `name:`, else METHOD + path without query, templates shown as {id}."""
+    query: Mapping[str, Json] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Body | None = None
+    capture: Mapping[str, str] = field(default_factory=dict)
+    """Variable → where it comes from: a JSON path `$.a.b[*].c`, `header NAME`, `cookie NAME` or `regex PATTERN`."""
+    check: Check = field(default_factory=Check)
+    timeout_s: float = 30.0
+    """Of the whole request, redirects and body included."""
+    where: Where = field(default_factory=lambda: Where("<none>"))
+
+
+@dataclass(frozen=True, slots=True)
+class Think:
+    """A pause, uniform between the two (equal: constant)."""
+
+    min_s: float
+    max_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """`flow` up to `times` times; with `while_`, only as long as that variable is not null, empty or absent."""
+
+    times: int
+    flow: Sequence[Step]
+    while_: str | None = None
+
+
+Step: TypeAlias = Request | Think | Repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One turn of a user: a single request, or a flow of steps in order."""
+
+    name: str
+    weight: int
+    flow: Sequence[Step]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserType:
+    name: str
+    weight: int
+    """Share among the scenario's user types: types are handed out by fixed weighted round-robin."""
+    tasks: Sequence[Task]
+    start: Sequence[Step] = ()
+    """Once per user before its first turn; open model: once per arrival."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """On every request; a header whose template names a variable not captured yet is left out."""
+    think: Think | None = None
+    """After each turn (closed model)."""
+    pace_s: float | None = None
+    """Closed model: an absolute schedule, one turn every `pace_s` seconds; a turn that overruns skips to the next slot."""
+    data: Sequence[Mapping[str, str]] = ()
+    """Rows of a CSV: user k gets row k modulo their number, as `row.NAME`; all values are text."""
+
+    def requests(self) -> Sequence[Request]:
+        """All requests it can send, start steps first, in the order of the file."""
+        found: list[Request] = []
+
+        def walk(steps: Sequence[Step]) -> None:
+            for step in steps:
+                if isinstance(step, Request):
+                    found.append(step)
+                elif isinstance(step, Repeat):
+                    walk(step.flow)
+
+        walk(self.start)
+        for task in self.tasks:
+            walk(task.flow)
+        return found
