@@ -1,0 +1,87 @@
+"""The result of a run: the versioned document that every report is made from.
+
+Format history, newest first:
+loadctl.result/1  first published form
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from loadctl.results.finding import Finding
+from loadctl.results.recording import Event, Example
+from loadctl.results.score import Score
+from loadctl.results.summary import Counters, StageSummary, Summary
+from loadctl.results.verdict import ExitCode, Verdict
+from loadctl.scenario.load import Model
+
+SCHEMA = "loadctl.result/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceUse:
+    """What the system or the generator used over the window; None with a reason in `absent`."""
+
+    watched: str | None
+    """What was read: "uvicorn pid 4312 and 4 children"."""
+    cpu_pct: float | None = None
+    """Highest 30 s mean (the whole window if shorter), in % of the cores it may use."""
+    cpu_cores: float | None = None
+    cores_available: float | None = None
+    memory_bytes: int | None = None
+    """Highest working set; `memory_kind` says which (working set, PSS, USS, RSS)."""
+    memory_first_bytes: int | None = None
+    memory_kind: str | None = None
+    absent: Mapping[str, str] = field(default_factory=dict)
+    readings: int = 0
+    extra: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One second for charts and sparklines: what was planned, what was done."""
+
+    t: int
+    planned: float
+    users: int
+    completed: int
+    failed: int
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    verdict: Verdict
+    exit_code: ExitCode
+    reasons: Sequence[str]
+    """All of them, the one that decided first."""
+    why: str | None = None
+    """One or two sentences for people: the likeliest cause."""
+    advice: Sequence[str] = ()
+    """The next thing to do, as commands or short sentences."""
+    scenario: str
+    goal: str
+    source: str
+    engine: str
+    engine_version: str | None
+    shards: int
+    host: str
+    model: Model
+    peak: float
+    started_at: str
+    """UTC, ISO 8601."""
+    planned_s: float
+    window: tuple[float, float]
+    stages: Sequence[StageSummary]
+    counters: Counters
+    summary: Summary
+    scores: Sequence[Score]
+    findings: Sequence[Finding]
+    system: ResourceUse
+    generator: ResourceUse
+    timeline: Sequence[Point] = ()
+    examples: Sequence[Example] = ()
+    events: Sequence[Event] = ()
+    run_dir: str = ""
