@@ -1,44 +1,51 @@
 """The seam between loadctl and the tools that make load.
 
-An engine turns a scenario into commands, one a shard. The recorder that each command starts inside the engine's own
-process speaks to loadctl in two ways only:
+An engine turns a scenario into commands, one a shard. The recorder that each command starts inside the
+engine's own process speaks to loadctl in two ways only:
 
-* it appends frames to `frames/<shard>.ndjson` in the run directory (results/frame.py is their reader), `hello` first;
-* it reads its standard input: one line `start <t0>` (t0 on CLOCK_MONOTONIC, seconds) begins the load; a line `stop`
-  ends it early (no new requests, drain, bye); end of file means that loadctl is gone: leave within two seconds.
+* it appends frames to `frames/<shard>.ndjson` in the run directory (results/frame.py is their reader),
+  `hello` first;
+* it reads its standard input: first what `Command.stdin` holds; then a line `start <t0>` (t0 on
+  CLOCK_MONOTONIC, seconds) begins the load; a line `stop` ends it early (no new requests, drain, bye); end
+  of file means that loadctl is gone: leave within two seconds.
   The end of the plan needs no word: the recorder drains, says `bye` and exits by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from loadctl.scenario.scenario import Scenario
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from loadctl.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """One shard: what to start, with which environment, after writing which files.
 
-    `env` is added to a minimal environment, and a value of None removes a variable; `files` are paths (relative to the
-    run directory) with their text, written 0600 before the start; `cwd` is where it runs (None: the user's own).
+    `env` is added to a minimal environment, and a value of None removes a variable; `files` are paths
+    (relative to the run directory) with their text, written 0600 before the start; `cwd` is where it runs
+    (None: the user's own); `stdin` is written to its standard input first, in whole lines: the way for what
+    must not touch the disk.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str | None] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
+    stdin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What an engine process's end means: never the verdict.
 
-    `finished`: it ended as planned · `stopped`: it ended because it was told to · `failed`: it could not start or broke
-    (wrong script, import error, crash); `reason` is then one sentence in the engine's own words.
+    `finished`: it ended as planned · `stopped`: it ended because it was told to · `failed`: it could not
+    start or broke (wrong script, import error, crash); `reason` is then one sentence in its own words.
     """
 
     kind: Literal["finished", "stopped", "failed"]

@@ -1,0 +1,10 @@
+"""What runs inside Locust's own process, in the user's Python: standard library, locust and gevent only.
+
+launch.py loads this folder as a package under a private name, so that neither loadctl has to be importable
+there nor these modules can hide the user's own. They therefore import each other relatively.
+"""
+
+EXIT_STOPPED = 10
+"""The load ended before its plan, because it was told to (a stop, a signal, loadctl gone)."""
+EXIT_SCRIPT = 20
+"""The user's script could not be loaded; the last line of stderr says why."""

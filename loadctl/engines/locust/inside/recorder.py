@@ -1,0 +1,390 @@
+"""The recorder: every request of this shard, folded into one frame a second. Standard library only.
+
+One thread (the hub's) calls it, so nothing is locked. A request costs two calls, `begin` and `end`; both only
+touch counters and dicts. Seconds turn over inside `end` (a request belongs to the second in which it ended,
+however late the hub gets to the timer); `write_frames` writes them, between requests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from math import inf
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+ENDPOINTS_MAX = 500
+CLASSES_MAX = 100
+EXAMPLES_EACH = 3
+BODY_MAX = 1024
+OTHER_ENDPOINT = "(other)"
+SCRIPT_ENDPOINT = "(script)"
+GENERATOR = "generator"
+_HEADER = re.compile(r"(?i)((?:proxy-)?authorization|(?:set-)?cookie)(\W{1,4})([^\r\n\"']+)")
+
+
+class _Histogram:
+    """One distribution of one second. Kept apart from `end`, which inlines `add` for successes."""
+
+    __slots__ = ("buckets", "max_us", "min_us", "sum_us")
+
+    def __init__(self) -> None:
+        self.buckets: dict[int, int] = {}
+        self.sum_us = 0
+        self.min_us = 1 << 62
+        self.max_us = 0
+
+    def add(self, us: int) -> None:
+        shift = us.bit_length() - 8
+        bucket = us if shift <= 0 else (shift << 8) + (us >> shift)
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+        self.sum_us += us
+        if us < self.min_us:  # noqa: PLR1730 - min() costs three times as much
+            self.min_us = us
+        if us > self.max_us:  # noqa: PLR1730
+            self.max_us = us
+
+    def cell(self) -> dict[str, object]:
+        return {
+            "n": sum(self.buckets.values()),
+            "sum_us": self.sum_us,
+            "min_us": self.min_us,
+            "max_us": self.max_us,
+            "h": self.buckets,
+        }
+
+
+class _Cell:
+    """One endpoint in the current second."""
+
+    __slots__ = ("bytes", "errors", "failed", "ok", "rate_limited", "ttfb")
+
+    def __init__(self) -> None:
+        self.ok = _Histogram()
+        self.failed: _Histogram | None = None
+        self.ttfb: _Histogram | None = None
+        self.errors: dict[str, int] = {}
+        self.rate_limited = 0
+        self.bytes = 0
+
+
+class _Endpoint:
+    __slots__ = ("cell", "examples", "flights", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.cell: _Cell | None = None
+        self.flights: set[Flight] = set()
+        self.examples: dict[str, int] = {}
+
+
+class Flight:
+    """A request under way: the token between `begin` and `end`."""
+
+    __slots__ = ("began", "endpoint")
+
+    def __init__(self, endpoint: _Endpoint, began: float) -> None:
+        self.endpoint = endpoint
+        self.began = began
+
+
+class Redaction:
+    """Replaces secrets (as they are, percent-encoded, inside JSON) and the values of credential headers."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        spellings = {form for s in secrets if s for form in (s, quote(s, safe=""), json.dumps(s)[1:-1])}
+        longest_first = sorted(spellings, key=len, reverse=True)
+        self._secrets = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def __call__(self, text: str) -> str:
+        if self._secrets is not None:
+            text = self._secrets.sub("***", text)
+        return _HEADER.sub(r"\1\2***", text)
+
+
+class Recorder:
+    """`write` takes one line of text (with its newline); it must not keep the hub waiting.
+
+    `users`, `leaving` are gauges kept by the load; they are read when a second ends.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        *,
+        redact: Callable[[str], str] = str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.users = 0
+        self.leaving = 0
+        self._write = write
+        self._redact = redact
+        self._clock = clock
+        self._t0 = inf
+        self._edge = inf
+        self._t = 0
+        self._endpoints: dict[str, _Endpoint] = {}
+        self._classes: set[str] = set()
+        self._notes: set[str] = set()
+        self._finished: list[str] = []
+        self._lag_ms: list[float] = []
+        self._late = _Histogram()
+        self._second = dict.fromkeys(("planned", "begun", "dropped", "turns", "faults"), 0)
+        self.totals = dict.fromkeys(
+            (
+                "started",
+                "completed",
+                "failed",
+                "rate_limited",
+                "turns",
+                "faults",
+                "planned",
+                "begun",
+                "dropped",
+            ),
+            0,
+        )
+
+    # -- what users call -------------------------------------------------------------------------------------
+
+    def begin(self, endpoint: str) -> Flight:
+        """A request starts now. Every flight must `end`, or be `abandon`ed."""
+        known = self._endpoints.get(endpoint) or self._endpoint(endpoint)
+        flight = Flight(known, self._clock())
+        known.flights.add(flight)
+        return flight
+
+    def end(
+        self,
+        token: Flight,
+        *,
+        us: int,
+        error: str | None = None,
+        ttfb_us: int | None = None,
+        size: int = 0,
+        rate_limited: bool = False,
+        status: int | None = None,
+        message: str = "",
+        body: bytes = b"",
+    ) -> None:
+        """It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
+
+        `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
+        """
+        now = self._clock()
+        if now >= self._edge:
+            self._turn_over(now)
+        endpoint = token.endpoint
+        endpoint.flights.discard(token)
+        cell = endpoint.cell
+        if cell is None:
+            cell = endpoint.cell = _Cell()
+        if error is None and not rate_limited:
+            ok = cell.ok
+            shift = us.bit_length() - 8
+            bucket = us if shift <= 0 else (shift << 8) + (us >> shift)
+            ok.buckets[bucket] = ok.buckets.get(bucket, 0) + 1
+            ok.sum_us += us
+            if us < ok.min_us:  # noqa: PLR1730
+                ok.min_us = us
+            if us > ok.max_us:  # noqa: PLR1730
+                ok.max_us = us
+        elif error is None:
+            cell.rate_limited += 1
+        elif error == GENERATOR:
+            self.fault(message, endpoint.name, now)
+            return
+        else:
+            error = self._capped_class(error)
+            if cell.failed is None:
+                cell.failed = _Histogram()
+            cell.failed.add(us)
+            cell.errors[error] = cell.errors.get(error, 0) + 1
+            self._example(endpoint, error, now, status=status, message=message, body=body)
+        cell.bytes += size
+        if ttfb_us is not None:
+            if cell.ttfb is None:
+                cell.ttfb = _Histogram()
+            cell.ttfb.add(ttfb_us)
+
+    def turn(self) -> None:
+        """A turn ended, however it went."""
+        if self._clock() >= self._edge:
+            self._turn_over(self._clock())
+        self._second["turns"] += 1
+
+    def fault(self, message: str, endpoint: str = SCRIPT_ENDPOINT, now: float | None = None) -> None:
+        """The generator's own fault ended a turn: an exception in a script, no descriptors or ports left."""
+        now = self._clock() if now is None else now
+        if now >= self._edge:
+            self._turn_over(now)
+        self._second["faults"] += 1
+        known = self._endpoints.get(endpoint) or self._endpoint(endpoint)
+        self._example(known, GENERATOR, now, status=None, message=message, body=b"")
+
+    def abandon(self, token: Flight) -> None:
+        """Forget a request whose outcome will never be told."""
+        token.endpoint.flights.discard(token)
+
+    # -- what the load calls ---------------------------------------------------------------------------------
+
+    def planned(self, *, late_us: int | None) -> None:
+        """Open model: an arrival was due; begun `late_us` microseconds after that, or dropped (None)."""
+        if self._clock() >= self._edge:
+            self._turn_over(self._clock())
+        self._second["planned"] += 1
+        if late_us is None:
+            self._second["dropped"] += 1
+        else:
+            self._second["begun"] += 1
+            self._late.add(late_us)
+
+    @property
+    def in_flight(self) -> int:
+        return sum(len(endpoint.flights) for endpoint in self._endpoints.values())
+
+    # -- what the process calls ------------------------------------------------------------------------------
+
+    def start(self, t0: float) -> None:
+        """Seconds are counted from `t0` on the clock."""
+        self._t0 = t0
+        self._edge = t0 + 1
+
+    def lag(self, ms: float) -> None:
+        """A 100 ms timer woke `ms` too late."""
+        self._lag_ms.append(round(ms, 2))
+
+    def write_frames(self) -> None:
+        """Write the seconds that are over."""
+        now = self._clock()
+        if now >= self._edge:
+            self._turn_over(now)
+        finished, self._finished = self._finished, []
+        for line in finished:
+            self._write(line)
+
+    def hello(self, **facts: object) -> None:
+        self._line(kind="hello", format=1, engine="locust", **facts)
+
+    def note(self, message: str) -> None:
+        """Something people should know about this shard; each text once."""
+        if message not in self._notes:
+            self._notes.add(message)
+            self._line(kind="note", message=self._redact(message))
+
+    def bye(self) -> None:
+        """The last lines: the last part of a second, then ages of unfinished requests, and totals to check."""
+        self.write_frames()
+        now = self._clock()
+        if self._t0 < now:
+            self._close_second(partial=True)
+            self.write_frames()
+        unfinished = {
+            e.name: sorted((round((now - f.began) * 1000, 1) for f in e.flights), reverse=True)
+            for e in self._endpoints.values()
+            if e.flights
+        }
+        self.totals["started"] = self.totals["completed"] + sum(map(len, unfinished.values()))
+        t = round(max(0.0, now - self._t0), 3)
+        self._line(kind="bye", t=t, unfinished=unfinished, totals=self.totals)
+
+    # -- inside ----------------------------------------------------------------------------------------------
+
+    def _endpoint(self, name: str) -> _Endpoint:
+        if len(self._endpoints) >= ENDPOINTS_MAX and name not in {OTHER_ENDPOINT, SCRIPT_ENDPOINT}:
+            self.note(f'more than {ENDPOINTS_MAX} endpoint names: the rest is counted as "{OTHER_ENDPOINT}"')
+            return self._endpoints.get(OTHER_ENDPOINT) or self._endpoint(OTHER_ENDPOINT)
+        endpoint = self._endpoints[name] = _Endpoint(name)
+        return endpoint
+
+    def _capped_class(self, error: str) -> str:
+        if error in self._classes:
+            return error
+        if len(self._classes) >= CLASSES_MAX:
+            self.note(f'more than {CLASSES_MAX} error classes: the rest is counted as "other"')
+            return "other"
+        self._classes.add(error)
+        return error
+
+    def _example(
+        self, endpoint: _Endpoint, error: str, now: float, *, status: int | None, message: str, body: bytes
+    ) -> None:
+        seen = endpoint.examples.get(error, 0)
+        if seen >= EXAMPLES_EACH:
+            return
+        endpoint.examples[error] = seen + 1
+        # Redacted before it is cut: half a secret at the end would still be half a secret.
+        text = self._redact(bytes(body[: 64 * BODY_MAX]).decode("utf-8", "replace"))
+        self._line(
+            kind="example",
+            t=round(max(0.0, now - self._t0), 3) if self._t0 < inf else 0.0,
+            endpoint=endpoint.name,
+            **{"class": error},
+            status=status,
+            message=self._redact(message)[:BODY_MAX],
+            body=text.encode()[:BODY_MAX].decode("utf-8", "ignore"),
+        )
+
+    def _turn_over(self, now: float) -> None:
+        while now >= self._edge:
+            self._close_second(partial=False)
+
+    def _close_second(self, *, partial: bool) -> None:
+        cells = {}
+        for endpoint in self._endpoints.values():
+            if endpoint.cell is not None or endpoint.flights:
+                cells[endpoint.name] = self._close_cell(endpoint)
+        for name, count in self._second.items():
+            self.totals[name] += count
+        if not partial or cells or any(self._second.values()) or self.users or self.leaving:
+            frame = {"kind": "frame", "t": self._t, "users": self.users, "leaving": self.leaving}
+            late = self._late.cell() if self._late.buckets else None
+            self._finished.append(
+                _json({**frame, "lag_ms": self._lag_ms, "late": late, **self._second, "cells": cells})
+            )
+        self._second = dict.fromkeys(self._second, 0)
+        self._lag_ms = []
+        self._late = _Histogram()
+        self._t += 1
+        self._edge = self._t0 + self._t + 1
+
+    def _close_cell(self, endpoint: _Endpoint) -> Mapping[str, object]:
+        cell, endpoint.cell = endpoint.cell, None
+        frame: dict[str, object] = {}
+        if cell is not None:
+            failed = sum(cell.errors.values())
+            ok = sum(cell.ok.buckets.values())
+            self.totals["completed"] += ok + failed + cell.rate_limited
+            self.totals["failed"] += failed
+            self.totals["rate_limited"] += cell.rate_limited
+            for name, histogram in (("ok", cell.ok), ("failed", cell.failed), ("ttfb", cell.ttfb)):
+                if histogram is not None and histogram.buckets:
+                    frame[name] = histogram.cell()
+            counts = {"errors": cell.errors, "rate_limited": cell.rate_limited, "bytes": cell.bytes}
+            frame |= {name: value for name, value in counts.items() if value}
+        frame["in_flight"] = len(endpoint.flights)
+        return frame
+
+    def _line(self, **record: object) -> None:
+        self._write(_json(record))
+
+
+def _json(record: Mapping[str, object]) -> str:
+    return json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+class FrameFile:
+    """`frames/<shard>.ndjson`: append-only, 0600; each line goes to the kernel at once."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def __call__(self, line: str) -> None:
+        data = line.encode()
+        while data:
+            data = data[os.write(self._fd, data) :]
