@@ -17,7 +17,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import TypeGuard
 
 MASK = 0xFFFFFFFF
@@ -25,6 +25,7 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _LARGEST = 2**53 - 1
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_UTC = timezone.utc  # noqa: UP017 - an engine's Python may be older than 3.11
 _BLANKS = " \t\r\n"
 
 
@@ -154,12 +155,12 @@ def text(value: object) -> str:
 
 def now() -> str:
     """UTC to the millisecond: 2026-11-23T14:27:07.120Z."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(_UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def timestamp() -> int:
     """Milliseconds since 1970, UTC."""
-    moment = datetime.now(UTC)
+    moment = datetime.now(_UTC)
     return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
 
 
