@@ -1,0 +1,63 @@
+"""A scenario at another height or over another length: `--users`, `--rate`, `--duration`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from loadctl.errors import UsageError
+from loadctl.scenario.expectation import judgeable
+from loadctl.scenario.stretch import stretched
+from loadctl.scenario.units import format_rate
+
+if TYPE_CHECKING:
+    from loadctl.scenario.load import Load
+    from loadctl.scenario.scenario import Scenario
+
+
+def rescaled(
+    scenario: Scenario, users: int | None = None, rate: float | None = None, duration_s: float | None = None
+) -> Scenario:
+    """`scenario` with its peak at `users` (closed model) or `rate` arrivals/s (open), over `duration_s`.
+
+    Targets that the new load cannot judge are no longer judged, with the reason. With nothing to change the
+    scenario stays as it is. Raises UsageError, for `users` under an open load, `rate` under a closed one,
+    and nonsense.
+    """
+    if users is None and rate is None and duration_s is None:
+        return scenario
+    load = scenario.load
+    if not load.stages:
+        raise UsageError(
+            f"{scenario.name} leaves the load to its script, so there is nothing to rescale",
+            hint="give the scenario a load: of its own",
+        )
+    _check_model(load, users, rate)
+    _check_values(users, rate, duration_s)
+    peak = users if users is not None else rate
+    if peak is not None and load.peak <= 0:
+        raise UsageError(f"the load of {scenario.name} is 0 throughout, it cannot be rescaled")
+    return judgeable(replace(scenario, load=stretched(load, peak=peak, duration_s=duration_s)))
+
+
+def _check_model(load: Load, users: int | None, rate: float | None) -> None:
+    if load.model == "open" and users is not None:
+        raise UsageError(
+            "this scenario's load is a rate of arrivals, not a number of users",
+            hint=f"use --rate instead of --users, for example --rate {format_rate(load.peak)}",
+        )
+    if load.model == "closed" and rate is not None:
+        raise UsageError(
+            "this scenario's load is a number of users, not a rate of arrivals",
+            hint=f"use --users instead of --rate, for example --users {load.peak:.0f}",
+        )
+
+
+def _check_values(users: int | None, rate: float | None, duration_s: float | None) -> None:
+    if users is not None and users < 1:
+        raise UsageError(f"--users {users}: at least 1 user is needed")
+    if rate is not None and not (math.isfinite(rate) and rate > 0):
+        raise UsageError("--rate must be more than 0/s")
+    if duration_s is not None and not (math.isfinite(duration_s) and duration_s >= 1):
+        raise UsageError("--duration must be at least 1s")
