@@ -1,0 +1,138 @@
+"""The demo system as a raw ASGI application: counts, limits and faults around the API."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from loadctl.demo import exposition
+from loadctl.demo.api import UNKNOWN, Answer, answer, handler_of, refusal
+from loadctl.demo.exchange import Exchange, Receive, Scope, Send, read_whole
+from loadctl.demo.exposition import Exposition
+from loadctl.demo.rate_limit import Allowance, RateLimiter
+from loadctl.demo.treatment import UNTOUCHED, Treatment, Treatments
+from loadctl.demo.truth import Truth
+
+_PROBE_AGENT = b"loadctl-probe"
+_FAILED = refusal(500, "the model failed (a fault of the demo system)")
+
+
+class DemoApp:
+    """`age_s` is the clock of the faults: seconds since the demo system first listened."""
+
+    def __init__(self, treatments: Treatments, truth: Truth, age_s: Callable[[], float]) -> None:
+        self._treatments = treatments
+        self._truth = truth
+        self._age_s = age_s
+        self._exposition = Exposition()
+        self._limiter = RateLimiter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = await read_whole(scope, receive, send)
+        if exchange is None:
+            return
+        self._exposition.in_progress += 1
+        try:
+            if exchange.path == "/metrics":
+                self._truth.scrapes += 1
+                await self._look_on(exchange)
+            elif exchange.user_agent.startswith(_PROBE_AGENT):
+                self._truth.probes += 1
+                await self._look_on(exchange)
+            else:
+                await self._serve(exchange)
+        finally:
+            self._exposition.in_progress -= 1
+
+    async def _look_on(self, exchange: Exchange) -> None:
+        """A probe or a scrape: no fault but a hang of everything touches it, and it does not count."""
+        if self._treatments.hangs_everything(self._age_s()):
+            await exchange.until_client_leaves()
+        else:
+            await self._respond(exchange, self._answer(exchange), UNTOUCHED)
+
+    async def _serve(self, exchange: Exchange) -> None:
+        """A request that counts: it belongs to the load."""
+        if not exchange.connection.used:
+            exchange.connection.used = True
+            self._truth.connections += 1
+        counted = self._truth.received(f"{exchange.method} {_handler_name(exchange)}")
+        refused, limits = self._limit(exchange)
+        treatment = UNTOUCHED if refused else self._treatments.of_request(self._age_s())
+        if treatment.fate in ("reset", "hang"):
+            await self._leave_unanswered(exchange, treatment)
+            return
+        if treatment.wait_s > 0:
+            await asyncio.sleep(treatment.wait_s)
+        if treatment.burn_s > 0:
+            burn_cpu(treatment.burn_s)
+        ready = refused or (_FAILED if treatment.fate == "error" else self._answer(exchange))
+        if limits:
+            ready = replace(ready, headers=(*ready.headers, *limits))
+        abandoned = exchange.client_left
+        duration_s = await self._respond(exchange, ready, treatment)
+        self._truth.answered(counted, ready.status, int(duration_s * 1e6), abandoned=abandoned)
+
+    async def _leave_unanswered(self, exchange: Exchange, treatment: Treatment) -> None:
+        if treatment.fate == "reset":
+            self._truth.resets += 1
+            exchange.connection.reset()
+        else:
+            self._truth.hangs += 1
+        await exchange.until_client_leaves()
+        self._truth.unanswered()
+
+    def _limit(self, exchange: Exchange) -> tuple[Answer | None, tuple[tuple[bytes, bytes], ...]]:
+        """A refusal if the request's API key does not allow it, and the headers that tell its limit."""
+        key = exchange.api_key
+        if key is None:
+            return None, ()
+        try:
+            allowance = self._limiter.take(key, time.monotonic())
+        except KeyError:
+            return refusal(401, "this API key is not known"), ()
+        if allowance is None:
+            return None, ()
+        used_up = allowance.retry_after_s is not None
+        why = f"more than {allowance.limit} requests a second for this API key"
+        return refusal(429, why) if used_up else None, _limit_headers(allowance)
+
+    def _answer(self, exchange: Exchange) -> Answer:
+        if exchange.path == "/metrics":
+            if exchange.method not in ("GET", "HEAD"):
+                return refusal(405, f"{exchange.method} is not allowed here", ((b"allow", b"GET"),))
+            return Answer(200, self._exposition.text().encode(), content_type=exposition.CONTENT_TYPE)
+        return answer(handler_of(exchange.path), exchange.method, exchange.call())
+
+    async def _respond(self, exchange: Exchange, ready: Answer, treatment: Treatment) -> float:
+        """Write the answer; the service time in seconds."""
+        duration_s = await exchange.write(ready, treatment.body_delay_s)
+        self._exposition.observe(exchange.method, _handler_name(exchange), ready.status, duration_s)
+        return duration_s
+
+
+def burn_cpu(seconds: float) -> None:
+    """Keep this thread's core busy, under a name that a profiler shows. Nothing else is served meanwhile."""
+    end_s = time.thread_time() + seconds
+    while time.thread_time() < end_s:
+        pass
+
+
+def _handler_name(exchange: Exchange) -> str:
+    if exchange.path == "/metrics":
+        return exchange.path
+    handler = handler_of(exchange.path)
+    return UNKNOWN if handler is None else handler.name
+
+
+def _limit_headers(allowance: Allowance) -> tuple[tuple[bytes, bytes], ...]:
+    headers = [
+        (b"x-ratelimit-limit", b"%d" % allowance.limit),
+        (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
+        (b"x-ratelimit-reset", b"%d" % allowance.reset_s),
+    ]
+    if allowance.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % allowance.retry_after_s))
+    return tuple(headers)

@@ -1,0 +1,144 @@
+"""The life of a demo system: one process, or under a restart fault several in turn on the same port."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, NoReturn
+
+from loadctl.demo.fault import Restart, parse_fault
+from loadctl.demo.server import CRASHED, STOPPED, Life, listener, serve_once, stopping_on_signals, write_truth
+from loadctl.demo.service import parse_service
+from loadctl.demo.truth import Truth
+from loadctl.errors import UsageError
+
+if TYPE_CHECKING:
+    import socket
+    from multiprocessing.context import ForkProcess
+
+    from loadctl.demo.options import DemoOptions
+
+_STDIN = 0
+_GLANCE_S = 0.1
+
+
+def live(options: DemoOptions) -> int:
+    """Serve until told to stop; the exit code. UsageError before anything listens."""
+    life = Life(
+        faults=tuple(parse_fault(text) for text in options.faults),
+        service=None if options.service is None else parse_service(options.service),
+        seed=options.seed,
+        truth=Truth(timed=options.truth is not None),
+        truth_file=options.truth,
+        parent_ended=_end_of_input if options.exit_with_parent else None,
+    )
+    if options.truth is not None and not options.truth.absolute().parent.is_dir():
+        raise UsageError(f"--truth {options.truth}: its folder does not exist", hint="create it first")
+    succession = any(isinstance(fault, Restart) for fault in life.faults)
+    if succession and not hasattr(os, "fork"):
+        raise UsageError("the restart fault needs a system that can fork", hint="leave it out on Windows")
+    with _bound(options.port) as bound:
+        return _Succession(bound).run(life) if succession else serve_once(life, bound)
+
+
+def _bound(port: int) -> socket.socket:
+    try:
+        return listener(port)
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"the demo system cannot listen on 127.0.0.1:{port}: {error}",
+            hint="choose another port, or --port 0 for any free one",
+        ) from error
+
+
+def _end_of_input() -> None:
+    while os.read(_STDIN, 4096):
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Legacy:
+    """What a process under a restart fault leaves to the next one."""
+
+    truth: Truth
+    began_at_s: float
+
+
+class _Succession:
+    """Starts one process after the other. Holds the port, bound but never listening: while no process serves, it
+    refuses connections, yet nobody else (nor a client's own outgoing connection) can take it.
+    """
+
+    def __init__(self, bound: socket.socket) -> None:
+        self._port: int = bound.getsockname()[1]
+        self.should_exit = False
+
+    def run(self, life: Life) -> int:
+        with stopping_on_signals(self):
+            while True:
+                ended = self._generation(life)
+                if isinstance(ended, int):
+                    return ended
+                due = min((f for f in life.faults if isinstance(f, Restart)), key=lambda fault: fault.start_s)
+                faults = tuple(fault for fault in life.faults if fault is not due)
+                life = replace(life, faults=faults, truth=ended.truth, began_at_s=ended.began_at_s)
+                self._stay_down(due.down_s, watch_input=life.parent_ended is not None)
+                if self.should_exit:
+                    write_truth(life.truth, life.truth_file)
+                    return STOPPED
+
+    def _generation(self, life: Life) -> _Legacy | int:
+        """Let one process serve to its end: its legacy if a restart is due, else its exit code."""
+        ours, theirs = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.get_context("fork").Process(target=_serve, args=(life, self._port, theirs))
+        process.start()
+        theirs.close()
+        with ours:
+            watched = [ours, _STDIN] if life.parent_ended is not None else [ours]
+            while ours not in (ready := wait(watched, _GLANCE_S)):
+                if self.should_exit or (_STDIN in ready and _input_ended()):
+                    return _stop(process)
+            try:
+                legacy: _Legacy = ours.recv()
+            except EOFError:
+                process.join()
+                return CRASHED if process.exitcode is None or process.exitcode < 0 else process.exitcode
+        process.join()
+        return legacy
+
+    def _stay_down(self, down_s: float, *, watch_input: bool) -> None:
+        end_s = time.monotonic() + down_s
+        while not self.should_exit and (left_s := end_s - time.monotonic()) > 0:
+            if wait([_STDIN] if watch_input else [], min(left_s, _GLANCE_S)) and _input_ended():
+                self.should_exit = True
+
+
+def _serve(life: Life, port: int, to_supervisor: Pipe) -> NoReturn:
+    """One process of a succession."""
+    supervisor = multiprocessing.parent_process()
+
+    def hand_over(began_at_s: float) -> NoReturn:
+        life.truth.process_lost()
+        to_supervisor.send(_Legacy(life.truth, began_at_s))
+        os._exit(STOPPED)  # abruptly: open connections end as when a server is killed
+
+    with listener(port) as bound:
+        ended = None if supervisor is None else supervisor.join
+        os._exit(serve_once(replace(life, parent_ended=ended, restart=hand_over), bound))
+
+
+def _stop(process: ForkProcess) -> int:
+    process.terminate()
+    process.join(2)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    return process.exitcode if process.exitcode == STOPPED else CRASHED
+
+
+def _input_ended() -> bool:
+    return not os.read(_STDIN, 4096)

@@ -1,0 +1,181 @@
+"""uvicorn around the demo application, in one process: from the listening socket to the truth file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from loadctl.demo.app import DemoApp
+from loadctl.demo.exchange import CONNECTION, READ_AT, Connection
+from loadctl.demo.fault import Crash, Fault, Restart
+from loadctl.demo.service import ServiceTime
+from loadctl.demo.treatment import Treatments
+from loadctl.demo.truth import Truth
+
+_KEEP_ALIVE_S = (
+    3600  # uvicorn's 5 s would close connections under users who think longer, a race that reads as resets
+)
+STOPPED, CRASHED = 0, 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """What one process of the demo system lives with. `parent_ended` blocks until whoever it serves for is gone;
+    `restart`, given `began_at_s`, takes over when a restart fault is due; `began_at_s` (time.monotonic) is set for a
+    process that carries on after another, and silences its line of output.
+    """
+
+    faults: Sequence[Fault]
+    service: ServiceTime | None
+    seed: int
+    truth: Truth
+    truth_file: Path | None
+    parent_ended: Callable[[], object] | None
+    restart: Callable[[float], object] | None = None
+    began_at_s: float | None = None
+
+
+class Stoppable(Protocol):
+    should_exit: bool
+
+
+def listener(port: int) -> socket.socket:
+    """A socket bound to loopback. Its protocol is named because asyncio sets TCP_NODELAY only where it is."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(("127.0.0.1", port))
+    except (OSError, OverflowError):
+        bound.close()
+        raise
+    return bound
+
+
+def serve_once(life: Life, bound: socket.socket) -> int:
+    """Serve until told to stop; the exit code. A crash fault ends the process from within."""
+    server = _Server(life)
+    with stopping_on_signals(server):
+        if life.parent_ended is not None:
+            # A daemon: it blocks in a read that nothing but the parent's end can finish.
+            threading.Thread(target=_stop_after, args=(life.parent_ended, server), daemon=True).start()
+        server.run(sockets=[bound])
+        write_truth(life.truth, life.truth_file)
+    return STOPPED
+
+
+def write_truth(truth: Truth, file: Path | None) -> None:
+    """Replace `file` with what was counted; do nothing without one."""
+    if file is None:
+        return
+    written = file.with_name(file.name + ".part")
+    written.write_text(json.dumps(truth.document(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    written.replace(file)
+
+
+class _Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn's types are not followed
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._began_at_s = time.monotonic() if life.began_at_s is None else life.began_at_s
+        treatments = Treatments(life.faults, life.service, life.seed)
+        super().__init__(
+            uvicorn.Config(
+                DemoApp(treatments, life.truth, self._age_s),
+                http=_Protocol,
+                loop="asyncio",
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                log_level="critical",
+                server_header=False,
+                date_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=0,  # whoever stops it has measured what it wanted
+            )
+        )
+
+    def _age_s(self) -> float:
+        return time.monotonic() - self._began_at_s
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        gc.collect()
+        gc.freeze()  # what start-up made is never garbage: shorter pauses
+        if self._life.began_at_s is None:
+            self._began_at_s = time.monotonic()
+            port = self.servers[0].sockets[0].getsockname()[1]
+            sys.stdout.write(f"loadctl demo on http://127.0.0.1:{port}\n")
+            sys.stdout.flush()
+        loop = asyncio.get_running_loop()
+        for fault in self._life.faults:
+            if isinstance(fault, Crash):
+                loop.call_later(fault.start_s - self._age_s(), self._crash)
+            if isinstance(fault, Restart) and self._life.restart is not None:
+                loop.call_later(fault.start_s - self._age_s(), self._life.restart, self._began_at_s)
+
+    def _crash(self) -> None:
+        write_truth(self._life.truth, self._life.truth_file)
+        os._exit(CRASHED)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Not uvicorn's way, which raises the signal again at the end: `serve_once` has its own."""
+        yield
+
+
+class _Protocol(HttpToolsProtocol):  # type: ignore[misc]
+    """Tells the application which connection a request came in on, and when its last byte was read."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        accepted = transport.get_extra_info("socket")
+        accepted.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # else 44 ms an answer: Nagle, delayed ACK
+        self._connection = Connection(transport)
+        super().connection_made(transport)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope[CONNECTION] = self._connection
+
+    def on_message_complete(self) -> None:
+        self.scope[READ_AT] = time.perf_counter()
+        super().on_message_complete()
+
+
+@contextlib.contextmanager
+def stopping_on_signals(server: Stoppable) -> Iterator[None]:
+    """SIGINT and SIGTERM end the serving, and do nothing while the truth is being written."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    before: dict[int, Any] = {
+        number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+def _stop_after(ended: Callable[[], object], server: Stoppable) -> None:
+    ended()
+    server.should_exit = True

@@ -1,0 +1,96 @@
+"""What the faults do to each request: pure arithmetic on the seconds since the demo system began to listen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from loadctl.demo.fault import Capacity, Cpu, Errors, Fault, Hang, Latency, Reset, SlowBody, Stall
+from loadctl.demo.service import ServiceTime
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """`wait_s` before the answer, then `burn_s` of CPU, then `body_delay_s` between headers and body."""
+
+    fate: Literal["answer", "error", "reset", "hang"] = "answer"
+    wait_s: float = 0.0
+    burn_s: float = 0.0
+    body_delay_s: float = 0.0
+
+
+UNTOUCHED = Treatment()
+_Chance = Errors | Reset | Hang | Latency | SlowBody | Cpu
+
+
+class Treatments:
+    """Decides, request by request; remembers the queue of `capacity` and the random sequence, nothing else."""
+
+    def __init__(self, faults: Sequence[Fault], service: ServiceTime | None, seed: int) -> None:
+        self._latencies = [fault for fault in faults if isinstance(fault, Latency)]
+        self._stalls = [fault for fault in faults if isinstance(fault, Stall)]
+        self._errors = [fault for fault in faults if isinstance(fault, Errors)]
+        self._queues = [(fault, _Queue()) for fault in faults if isinstance(fault, Capacity)]
+        self._slow_bodies = [fault for fault in faults if isinstance(fault, SlowBody)]
+        self._burns = [fault for fault in faults if isinstance(fault, Cpu)]
+        self._resets = [fault for fault in faults if isinstance(fault, Reset)]
+        self._hangs = [fault for fault in faults if isinstance(fault, Hang)]
+        self._service = service
+        self._random = Random(seed)
+        self._idle = not faults and service is None
+
+    def hangs_everything(self, now_s: float) -> bool:
+        """Whether even probes and scrapes get no answer."""
+        return any(fault.share == 1 and now_s >= fault.start_s for fault in self._hangs)
+
+    def of_request(self, now_s: float) -> Treatment:
+        """The treatment of a request that was read `now_s` after the start. Call once a request, in their order."""
+        if self._idle:
+            return UNTOUCHED
+        if any(self._hits(fault, now_s) for fault in self._resets):
+            return Treatment("reset")
+        if any(self._hits(fault, now_s) for fault in self._hangs):
+            return Treatment("hang")
+        answer_s = self._answer_s(now_s)
+        body_delay_s = sum(fault.delay_s for fault in self._slow_bodies if self._hits(fault, now_s))
+        return Treatment(
+            "error" if any(self._hits(fault, now_s) for fault in self._errors) else "answer",
+            wait_s=answer_s - now_s,
+            burn_s=sum(fault.burn_s for fault in self._burns if self._hits(fault, now_s)),
+            body_delay_s=self._thawed_s(answer_s + body_delay_s) - answer_s if body_delay_s else 0.0,
+        )
+
+    def _answer_s(self, now_s: float) -> float:
+        """When the answer is ready: frozen, queued, worked on, and frozen again."""
+        at_s = self._thawed_s(now_s)
+        for fault, queue in self._queues:
+            if now_s >= fault.start_s:
+                at_s = queue.leaves_s(at_s, 1 / fault.rate_per_s)
+        if self._service is not None:
+            at_s += self._service.draw_s(self._random)
+        at_s += sum(fault.extra_s for fault in self._latencies if self._hits(fault, now_s))
+        return self._thawed_s(at_s)
+
+    def _hits(self, fault: _Chance, now_s: float) -> bool:
+        return now_s >= fault.start_s and (fault.share == 1 or self._random.random() < fault.share)
+
+    def _thawed_s(self, at_s: float) -> float:
+        """The first moment from `at_s` on in which nothing is frozen (later stalls may begin while one ends)."""
+        for stall in self._stalls:
+            into_s = (at_s - stall.start_s) % stall.every_s
+            if at_s >= stall.start_s and into_s < stall.freeze_s:
+                at_s += stall.freeze_s - into_s
+        return at_s
+
+
+class _Queue:
+    """One server, first come first served. A client that gave up keeps its place, as in a real backlog."""
+
+    def __init__(self) -> None:
+        self._free_at_s = 0.0
+
+    def leaves_s(self, at_s: float, service_s: float) -> float:
+        self._free_at_s = max(at_s, self._free_at_s) + service_s
+        return self._free_at_s
