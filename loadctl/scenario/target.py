@@ -37,6 +37,8 @@ class Target:
     higher_is_better: bool = False
     judged: bool = True
     why_not_judged: str | None = None
+    own: bool = False
+    """Asked for by this scenario or by --target, not only by the shared table: cpu and memory are then judged."""
     where: Where = field(default_factory=lambda: Where("<none>"))
 
     @property

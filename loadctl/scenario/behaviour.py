@@ -1,0 +1,220 @@
+"""User types in YAML → UserType: start steps, tasks, flows, pauses and data rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import Field
+
+from loadctl.errors import Where
+from loadctl.scenario.document import Node
+from loadctl.scenario.environment import Environment
+from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.requests import METHODS, Names, RequestReader
+from loadctl.scenario.shape import Line, Part, Pause, Shape, SomeSeconds, Whole, read_shape
+from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
+from loadctl.scenario.words import no_such
+
+Rows = Sequence[Mapping[str, str]]
+
+
+class UserTypeShape(Shape):
+    kind: ClassVar[str] = "a user type"
+    weight: Whole | None = None
+    think: Pause | None = None
+    pace: SomeSeconds | None = None
+    headers: Part | None = None
+    start: Part | None = None
+    tasks: Part | None = None
+    data: Line | None = None
+
+
+class _FlowTask(Shape):
+    kind: ClassVar[str] = "a flow"
+    name: Line | None = None
+    weight: Whole = 1
+    flow: Part
+
+
+class _ThinkStep(Shape):
+    kind: ClassVar[str] = "a pause"
+    think: Pause
+
+
+class _RepeatStep(Shape):
+    kind: ClassVar[str] = "repeat"
+    repeat: Whole
+    while_: Line | None = Field(None, alias="while")
+    flow: Part
+
+
+@dataclass(frozen=True, slots=True)
+class UserTypeReader:
+    mistakes: Mistakes
+    environment: Environment
+    read_text: Callable[[str], str | None]
+    resolve: Callable[[str], str | None]
+    timeout_s: float
+    open_model: bool
+
+    def read(self, name: str, node: Node, *, weight: int | None) -> UserType | None:
+        """`weight`: what the scenario gave; None: it stands in `node`, the type is written in place."""
+        shape = read_shape(UserTypeShape, node, self.mistakes)
+        if shape is None:
+            return None
+        if weight is not None and shape.weight is not None:
+            where = (node.get("weight") or node).where
+            self.mistakes.add(
+                where, f"the weight of a shared user type stands in the scenario: users: {{{name}: {weight}}}"
+            )
+        if shape.think and shape.pace:
+            self.mistakes.add((node.get("pace") or node).where, "a user type has think: or pace:, not both")
+        names = Names()
+        requests = RequestReader(self.mistakes, self.environment, names, self.resolve, self.timeout_s)
+        headers = requests.headers(shape.headers)
+        self.environment.redact_all(shape.headers)
+        flows = _FlowReader(self.mistakes, requests)
+        start = flows.steps("start", shape.start) if shape.start else ()
+        tasks = self._tasks(node, shape, flows)
+        rows = self._rows(node, shape.data)
+        self._check_names(names, shape.data, rows)
+        return UserType(
+            name=name,
+            weight=weight or shape.weight or 1,
+            tasks=tasks,
+            start=start,
+            headers=headers,
+            think=Think(*shape.think) if shape.think and not self.open_model else None,
+            pace_s=None if self.open_model else shape.pace,
+            data=rows or (),
+        )
+
+    def _tasks(self, node: Node, shape: UserTypeShape, flows: _FlowReader) -> tuple[Task, ...]:
+        if shape.tasks is None or not shape.tasks.items:
+            where = (shape.tasks or node).where
+            self.mistakes.add(
+                where, "a user type needs tasks:, a list of requests", "as in  tasks: [{get: /items}]"
+            )
+            return ()
+        return tuple(task for item in shape.tasks.items if (task := flows.task(item)))
+
+    def _rows(self, node: Node, path: str | None) -> Rows | None:
+        """The rows of the CSV; None where there are none, or after a mistake."""
+        place = node.get("data")
+        if path is None or place is None:
+            return None
+        text = self.read_text(path)
+        if text is None:
+            self.mistakes.add(
+                place.where, f"no such file: {path}", "paths are relative to the file that names them"
+            )
+            return None
+        try:
+            return read_rows(text)
+        except _RowError as error:
+            self.mistakes.add(Where(path, error.line), str(error))
+            return None
+
+    def _check_names(self, names: Names, data: str | None, rows: Rows | None) -> None:
+        for name, where in names.used:
+            if name not in names.captured:
+                known = [*names.captured, *(["row"] if data else [])]
+                message, hint = no_such("nothing captures", name, known, "Captured in this user type")
+                self.mistakes.add(where, message, hint)
+        for column, where in names.columns:
+            if data is None:
+                self.mistakes.add(where, "row: this user type has no data:", "as in  data: accounts.csv")
+            elif column and rows and column not in rows[0]:
+                self.mistakes.add(where, *no_such(f"{data} has no column", column, rows[0], "It has"))
+
+
+@dataclass(frozen=True, slots=True)
+class _FlowReader:
+    mistakes: Mistakes
+    requests: RequestReader
+
+    def task(self, node: Node) -> Task | None:
+        if node.get("flow") is None and node.get("repeat") is None:
+            request = self.requests.read(node, weighted=True)
+            weight = node.get("weight")
+            share = int(weight.text) if weight and weight.text.isdigit() else 1
+            return Task(request.endpoint, share, (request,)) if request else None
+        if (repeat := node.get("repeat")) is not None:
+            self.mistakes.add(
+                repeat.where, "repeat: is a step of a flow", "as in  flow: [{repeat: 10, flow: […]}]"
+            )
+            return None
+        shape = read_shape(_FlowTask, node, self.mistakes)
+        flow = self.steps("flow", shape.flow) if shape else ()
+        if shape is None or not flow:
+            return None
+        first = next(_requests(flow), None)
+        if first is None:
+            self.mistakes.add(shape.flow.where, "this flow sends no request")
+            return None
+        return Task(shape.name or f"flow from {first.endpoint}", shape.weight, flow)
+
+    def steps(self, key: str, node: Node) -> tuple[Step, ...]:
+        if not node.items:
+            self.mistakes.add(node.where, f"{key}: is a list of steps", f"as in  {key}: [{{get: /items}}]")
+            return ()
+        return tuple(step for item in node.items if (step := self.step(item)))
+
+    def step(self, node: Node) -> Step | None:
+        keys = {key.text for key in node.entries or {}}
+        if "think" in keys and not keys & {*METHODS, "flow", "repeat"}:
+            pause = read_shape(_ThinkStep, node, self.mistakes)
+            return Think(*pause.think) if pause else None
+        if not keys & {"flow", "repeat"}:
+            return self.requests.read(node, weighted=False)
+        shape = read_shape(_RepeatStep, node, self.mistakes)
+        if shape is None:
+            return None
+        while_ = node.get("while")
+        if shape.while_ is not None and while_ is not None:
+            self.requests.names.used.append((shape.while_, while_.where))
+        return Repeat(shape.repeat, self.steps("flow", shape.flow), shape.while_)
+
+
+def _requests(steps: Sequence[Step]) -> Iterator[Request]:
+    for step in steps:
+        if isinstance(step, Request):
+            yield step
+        elif isinstance(step, Repeat):
+            yield from _requests(step.flow)
+
+
+class _RowError(Exception):
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def read_rows(text: str) -> list[Mapping[str, str]]:
+    """The rows of a CSV by column, all values text; raises _RowError."""
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    rows: list[Mapping[str, str]] = []
+    header: list[str] | None = None
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            if header is None:
+                header = [cell.strip() for cell in cells]
+                if not all(header) or len(set(header)) < len(header):
+                    raise _RowError(reader.line_num, "the first row names the columns, each once")
+            elif len(cells) != len(header):
+                raise _RowError(
+                    reader.line_num, f"{len(cells)} values in this row, but {len(header)} columns"
+                )
+            else:
+                rows.append(dict(zip(header, cells, strict=True)))
+    except csv.Error as error:
+        raise _RowError(reader.line_num, f"this is not CSV: {error}") from error
+    if not rows:
+        raise _RowError(1, "there are no rows; the first one names the columns")
+    return rows

@@ -1,0 +1,241 @@
+"""A YAML text as a tree of nodes, each with its place, so that every mistake can point at its line and column.
+
+Types are those of YAML 1.2 (core): `NO` and `2026-01-01` are texts, `01234` is the number 1234, keys are texts.
+Duplicate keys, a second document and unknown tags are mistakes; anchors, aliases and `<<` work, but what they
+expand to is bounded, as are size and depth: no file can make us run out of memory or time.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import yaml
+
+from loadctl.errors import Mistake, Where
+from loadctl.scenario.syntax import MUST_BE_QUOTED, excerpt, quoted_hint, syntax_mistake
+
+MAX_CHARACTERS = 400_000
+MAX_DEPTH = 50
+MAX_NODES = 100_000
+"""Nodes after all aliases are expanded."""
+
+Scalar: TypeAlias = "bool | int | float | str | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file: the path as the user should see it, and what stands in it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    text: str
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A scalar (`value`, and its source in `text`), a list (`items`) or a mapping (`entries`)."""
+
+    where: Where
+    value: Scalar = None
+    text: str = ""
+    plain: bool = False
+    """A scalar without quotes: only these can be numbers, true, false or null."""
+    items: Sequence[Node] | None = None
+    entries: Mapping[Key, Node] | None = None
+    size: int = 1
+    environment: Sequence[str] = ()
+    """Values of the environment that were filled into the text."""
+
+    @property
+    def is_scalar(self) -> bool:
+        return self.items is None and self.entries is None
+
+    @property
+    def is_null(self) -> bool:
+        return self.is_scalar and self.value is None
+
+    def get(self, key: str) -> Node | None:
+        return next((node for k, node in (self.entries or {}).items() if k.text == key), None)
+
+    def key_where(self, key: str) -> Where:
+        """The place of a key; of the whole mapping, if it has no such key."""
+        return next((k.where for k in self.entries or {} if k.text == key), self.where)
+
+    def walk(self) -> Iterator[Node]:
+        yield self
+        for node in [*(self.items or ()), *(self.entries or {}).values()]:
+            yield from node.walk()
+
+
+class DocumentError(Exception):
+    """The text cannot be read as a tree at all."""
+
+    def __init__(self, mistake: Mistake) -> None:
+        super().__init__(mistake.message)
+        self.mistake = mistake
+
+
+def read_document(text: Text) -> tuple[Node | None, list[Mistake]]:
+    """The tree (None where there is none to go on with) and all mistakes of form."""
+    composer = _Composer(text)
+    try:
+        return composer.document(), composer.mistakes
+    except DocumentError as error:
+        return None, [*composer.mistakes, error.mistake]
+    except yaml.YAMLError as error:
+        return None, [*composer.mistakes, syntax_mistake(text.name, text.text, error)]
+
+
+def core_scalar(text: str) -> Scalar:
+    """A plain scalar by the YAML 1.2 core schema; what JSON cannot hold (.inf, .nan) stays text."""
+    if text in {"", "~", "null", "Null", "NULL"}:
+        return None
+    if text in {"true", "True", "TRUE", "false", "False", "FALSE"}:
+        return text.lower() == "true"
+    if re.fullmatch(r"[-+]?[0-9]{1,300}", text):
+        return int(text)
+    if match := re.fullmatch(r"0(?:o([0-7]{1,100})|x([0-9a-fA-F]{1,100}))", text):
+        return int(match[1], 8) if match[1] else int(match[2], 16)
+    if re.fullmatch(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,9})?", text):
+        number = float(text)
+        return number if math.isfinite(number) else text
+    return text
+
+
+@dataclass(slots=True)
+class _Composer:
+    source: Text
+    mistakes: list[Mistake] = field(default_factory=list)
+    anchors: dict[str, Node | None] = field(default_factory=dict)
+    """None: the collection is still being read, so an alias to it would be its own part."""
+    nodes: int = 0
+    events: Iterator[yaml.Event] = field(default_factory=lambda: iter(()))
+
+    def document(self) -> Node:
+        if len(self.source.text) > MAX_CHARACTERS:
+            raise self.stop(None, f"the file is too large: more than {MAX_CHARACTERS:,} characters")
+        self.events = yaml.parse(self.source.text, Loader=yaml.SafeLoader)
+        root: Node | None = None
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if root is not None:
+                    raise self.stop(event, "a second document starts here ('---'); one file holds one")
+                root = self.node(next(self.events), 1)
+        return root or Node(Where(self.source.name, 1, 1), plain=True)
+
+    def node(self, event: yaml.Event, depth: int) -> Node:
+        self.nodes += 1
+        if depth > MAX_DEPTH:
+            raise self.stop(event, f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(event, yaml.AliasEvent):
+            return self.alias(event)
+        anchor = getattr(event, "anchor", None)
+        if anchor is not None:
+            self.anchors[anchor] = None
+        self.check_tag(event)
+        if isinstance(event, yaml.SequenceStartEvent):
+            node = self.sequence(event, depth)
+        elif isinstance(event, yaml.MappingStartEvent):
+            node = self.mapping(event, depth)
+        else:
+            assert isinstance(event, yaml.ScalarEvent)  # noqa: S101 - the parser's grammar allows nothing else
+            plain = event.style is None and event.tag is None
+            value = core_scalar(event.value) if plain else event.value
+            node = Node(self.where(event), value, event.value, plain)
+        if anchor is not None:
+            self.anchors[anchor] = node
+        return node
+
+    def alias(self, event: yaml.AliasEvent) -> Node:
+        if event.anchor not in self.anchors:
+            raise self.stop(
+                event, f"'*{event.anchor}' points to no anchor '&{event.anchor}' above", _QUOTE_STAR
+            )
+        node = self.anchors[event.anchor]
+        if node is None:
+            raise self.stop(event, f"'*{event.anchor}' stands inside what it points to")
+        self.nodes += node.size
+        if self.nodes > MAX_NODES:
+            raise self.stop(event, f"the aliases of this file expand to more than {MAX_NODES:,} values")
+        return node
+
+    def sequence(self, event: yaml.SequenceStartEvent, depth: int) -> Node:
+        items = []
+        while not isinstance(following := next(self.events), yaml.SequenceEndEvent):
+            items.append(self.node(following, depth + 1))
+        return Node(self.where(event), items=tuple(items), size=1 + sum(item.size for item in items))
+
+    def mapping(self, event: yaml.MappingStartEvent, depth: int) -> Node:
+        entries: dict[str, tuple[Key, Node]] = {}
+        merged: list[Node] = []
+        while not isinstance(following := next(self.events), yaml.MappingEndEvent):
+            key = self.key(following, depth)
+            value = self.node(next(self.events), depth + 1)
+            if key is None:
+                continue
+            if key.text == "<<":
+                merged.extend(self.merge_sources(key, value))
+            elif key.text in entries:
+                first = entries[key.text][0].where.line
+                self.wrong(
+                    key.where, f"{key.text!r} stands twice in this mapping; the first is in line {first}"
+                )
+            else:
+                entries[key.text] = (key, value)
+        for source in merged:
+            for key, value in (source.entries or {}).items():
+                entries.setdefault(key.text, (key, value))
+        size = 1 + sum(value.size for _, value in entries.values())
+        return Node(self.where(event), entries=dict(entries.values()), size=size)
+
+    def key(self, event: yaml.Event, depth: int) -> Key | None:
+        """The key, or None after saying what is wrong with it."""
+        node = self.node(event, depth + 1)
+        if node.is_scalar:
+            return Key(node.text, self.where(event))
+        where = self.where(event)
+        line = excerpt(self.source.text, where.line) or ""
+        if line.startswith("{{", where.column - 2):
+            # `{{ x }}` without quotes is YAML for a mapping that has a mapping as its key
+            start = replace(where, column=where.column - 1)
+            self.wrong(start, MUST_BE_QUOTED, quoted_hint(line, start.column))
+        else:
+            self.wrong(where, "a key must be one word or text, not a list or a mapping")
+        return None
+
+    def merge_sources(self, key: Key, value: Node) -> Sequence[Node]:
+        sources = value.items if value.items is not None else (value,)
+        if any(source.entries is None for source in sources):
+            self.wrong(key.where, "<< takes a mapping, or a list of mappings")
+            return ()
+        return sources
+
+    def check_tag(self, event: yaml.Event) -> None:
+        tag = getattr(event, "tag", None)
+        if tag not in {None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}:
+            self.wrong(
+                self.where(event), f"the tag {tag.replace('tag:yaml.org,2002:', '!!')} is not used here"
+            )
+
+    def where(self, event: yaml.Event) -> Where:
+        mark = event.start_mark
+        return Where(self.source.name, mark.line + 1, mark.column + 1) if mark else Where(self.source.name)
+
+    def wrong(self, where: Where, message: str, hint: str | None = None) -> None:
+        self.mistakes.append(Mistake(where, message, hint, excerpt(self.source.text, where.line)))
+
+    def stop(self, event: yaml.Event | None, message: str, hint: str | None = None) -> DocumentError:
+        where = Where(self.source.name) if event is None else self.where(event)
+        return DocumentError(Mistake(where, message, hint, excerpt(self.source.text, where.line)))
+
+
+_QUOTE_STAR = "a value that starts with * must be in quotes"

@@ -1,0 +1,33 @@
+"""All mistakes of an input, gathered while reading goes on, so that the user sees every one at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from loadctl.errors import InvalidInput, Mistake, Where
+from loadctl.scenario.document import Node, Text, read_document
+from loadctl.scenario.syntax import excerpt
+
+
+@dataclass(slots=True)
+class Mistakes:
+    texts: dict[str, str] = field(default_factory=dict)
+    """File → its text, for the line that a mistake shows."""
+    found: dict[Where, Mistake] = field(default_factory=dict)
+    """One a place: the first is the cause, what follows there is only its consequence."""
+
+    def read(self, text: Text) -> Node | None:
+        """The tree of a file; None, and a mistake, where it is no YAML."""
+        self.texts[text.name] = text.text
+        node, mistakes = read_document(text)
+        for mistake in mistakes:
+            self.found.setdefault(mistake.where, mistake)
+        return node
+
+    def add(self, where: Where, message: str, hint: str | None = None) -> None:
+        line = excerpt(self.texts.get(where.file, ""), where.line)
+        self.found.setdefault(where, Mistake(where, message, hint, line))
+
+    def raise_if_any(self) -> None:
+        if self.found:
+            raise InvalidInput(list(self.found.values()))

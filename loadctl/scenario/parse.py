@@ -1,0 +1,104 @@
+"""A scenario file, with users.yaml and targets.yaml beside it → a complete Scenario, or every mistake at once.
+
+Pure: texts come in, and two functions that look up the files which they name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from loadctl.scenario.document import Text
+from loadctl.scenario.environment import Environment
+from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.scenario_reader import ScenarioReader
+from loadctl.scenario.target import Target
+from loadctl.scenario.targets import Applicable, Table, TargetReader, merged
+
+__all__ = ["Sources", "Text", "read_scenario", "read_targets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The text of every file involved."""
+
+    scenario: Text
+    users: Text | None
+    """users.yaml."""
+    targets: Text | None
+    """targets.yaml."""
+    read: Callable[[str], str | None]
+    """The text of a file named in the YAML (relative to the scenario file); None: there is none."""
+    resolve: Callable[[str], str | None]
+    """The absolute path of such a file; None: there is none."""
+    env: Mapping[str, str]
+    packaged: bool = False
+
+
+def read_scenario(
+    name: str,
+    sources: Sources,
+    *,
+    host: str | None = None,
+    engine: str | None = None,
+    targets: Sequence[str] = (),
+) -> Scenario:
+    """The scenario called `name`; `host`, `engine` and `targets` (as `--target` takes them) override the file.
+
+    Raises InvalidInput with all mistakes of all files.
+    """
+    mistakes = Mistakes()
+    environment = Environment(sources.env, mistakes)
+    reader = ScenarioReader(
+        mistakes, environment, sources.read, sources.resolve, users=sources.users, host=host, engine=engine
+    )
+    node = mistakes.read(sources.scenario)
+    shared = mistakes.read(sources.targets) if sources.targets else None
+    scenario = None if node is None else reader.read(name, node)
+    table = TargetReader(mistakes, reader.applicable, own=False).read(
+        environment.fill(shared) if shared else None
+    )
+    own = TargetReader(mistakes, reader.applicable, own=True)
+    own.read(reader.targets)
+    for option in targets:
+        own.option(option)
+    mistakes.raise_if_any()
+    if scenario is None:
+        raise AssertionError("what cannot be read has mistakes")
+    return replace(
+        scenario,
+        source=f"(packaged) {name}" if sources.packaged else sources.scenario.name,
+        packaged=sources.packaged,
+        targets=merged(table, own.table),
+        secrets=tuple(environment.secrets),
+    )
+
+
+def read_targets(
+    text: Text | None,
+    scenario: Scenario,
+    *,
+    env: Mapping[str, str] | None = None,
+    targets: Sequence[str] = (),
+) -> tuple[Target, ...]:
+    """A targets table alone, held against a scenario that was read before (`score RUN --targets other.yaml`).
+
+    Limits on endpoints and stages that this scenario does not have are left out. Raises InvalidInput.
+    """
+    mistakes = Mistakes()
+    applicable = Applicable(
+        endpoints=None if scenario.script else scenario.endpoints,
+        stages=[stage.name for stage in scenario.load.stages] or None,
+        model=scenario.load.model,
+    )
+    node = mistakes.read(text) if text else None
+    environment = Environment(env or {}, mistakes)
+    table: Table = TargetReader(mistakes, applicable, own=False).read(
+        environment.fill(node) if node else None
+    )
+    options = TargetReader(mistakes, applicable, own=True)
+    for option in targets:
+        options.option(option)
+    mistakes.raise_if_any()
+    return merged(table, options.table)

@@ -1,0 +1,92 @@
+"""Who: the user types of a scenario, in its own file or by name from users.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from loadctl.errors import Where
+from loadctl.scenario.behaviour import UserTypeReader
+from loadctl.scenario.document import Key, Node, Text
+from loadctl.scenario.environment import Environment
+from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.shape import whole
+from loadctl.scenario.user_type import UserType
+from loadctl.scenario.words import no_such
+
+IN_PLACE = ("think", "pace", "headers", "start", "tasks", "data")
+"""Keys of a user type that may stand at the top of a scenario which has only this one."""
+
+
+@dataclass(slots=True)
+class Population:
+    mistakes: Mistakes
+    environment: Environment
+    reader: UserTypeReader
+    shared: Text | None
+    """users.yaml; read when the first user type is looked up in it."""
+    types: Mapping[str, Node] | None = None
+
+    def read(self, name: str, node: Node, users: Node | None) -> tuple[UserType, ...]:
+        """The user types of the scenario `name`; `users` is what stands under its users:."""
+        if users is None:
+            if node.get("tasks") is None:
+                hint = "as in  tasks: [{get: /items}]"
+                self.mistakes.add(node.where, "a scenario needs tasks:, or users: with tasks", hint)
+                return ()
+            mine = {key: value for key, value in (node.entries or {}).items() if key.text in IN_PLACE}
+            return self._in_place(name, Node(node.where, entries=mine))
+        for key in IN_PLACE:
+            if node.get(key) is not None:
+                message = f"{key}: belongs to a user type; with users: it stands inside one of them"
+                self.mistakes.add(node.key_where(key), message)
+        if not users.entries:
+            hint = "how many is said in load:, as in  - {users: 50, for: 5m}"
+            message = "users: names user types, as in  users: {MLPlatformUser: 1}"
+            self.mistakes.add(users.where, message, hint)
+        return tuple(
+            user_type
+            for key, value in (users.entries or {}).items()
+            for user_type in (
+                self._in_place(key.text, value) if value.entries is not None else self._named(key, value)
+            )
+        )
+
+    def _in_place(self, name: str, node: Node) -> tuple[UserType, ...]:
+        for key in ("think", "pace") if self.reader.open_model else ():
+            if node.get(key) is not None:
+                message = (
+                    f"{key}: has no meaning under rate:, which says when each user arrives; leave it out"
+                )
+                self.mistakes.add(node.key_where(key), message)
+        user_type = self.reader.read(name, node, weight=None)
+        return (user_type,) if user_type else ()
+
+    def _named(self, key: Key, value: Node) -> tuple[UserType, ...]:
+        try:
+            weight = whole(value)
+        except ValueError as error:
+            self.mistakes.add(value.where, f"{key.text}: {error}", "a weight, or a whole user type in place")
+            weight = 1
+        node = self._find(key.text, key.where)
+        user_type = self.reader.read(key.text, node, weight=weight) if node else None
+        return (user_type,) if user_type else ()
+
+    def _find(self, name: str, where: Where) -> Node | None:
+        if self.shared is None:
+            self.mistakes.add(where, f"no user type '{name}': there is no users.yaml beside the scenario")
+            return None
+        if self.types is None:
+            node = self.mistakes.read(self.shared)
+            self.types = {key.text: value for key, value in (node.entries or {}).items()} if node else {}
+            if node is not None and node.entries is None:
+                self.mistakes.add(
+                    node.where, "users.yaml is a mapping of user types, as in  Visitor: {tasks: […]}"
+                )
+        if name not in self.types:
+            if self.types:
+                self.mistakes.add(
+                    where, *no_such("no user type is named", name, self.types, f"{self.shared.name} has")
+                )
+            return None
+        return self.environment.fill(self.types[name])

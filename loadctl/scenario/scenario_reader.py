@@ -1,0 +1,297 @@
+"""The top level of a scenario file → Scenario, its targets apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+from urllib.parse import unquote, urlsplit
+
+from loadctl.errors import Where
+from loadctl.scenario.behaviour import UserTypeReader
+from loadctl.scenario.document import Node, Text
+from loadctl.scenario.environment import Environment
+from loadctl.scenario.load import Load
+from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.population import IN_PLACE, Population
+from loadctl.scenario.scenario import RateLimit, Scenario, Script, Tls, Watch
+from loadctl.scenario.shape import (
+    Flag,
+    Integer,
+    Line,
+    Part,
+    Seconds,
+    Shape,
+    SomeSeconds,
+    Whole,
+    Words,
+    read_shape,
+    whole,
+)
+from loadctl.scenario.stages import read_load
+from loadctl.scenario.targets import Applicable
+from loadctl.scenario.units import parse_rate
+from loadctl.scenario.words import unknown
+
+_ENGINES = ("locust", "artillery")
+_LATER = ("stop_when", "before", "after")
+_WATCH_LATER = ("container", "pods", "metrics", "prometheus", "logs")
+_NOT_YET = "is not available in this version"
+_COUNTED_PER = ("key", "user", "ip", "all")
+
+
+class ScenarioShape(Shape):
+    kind: ClassVar[str] = "a scenario"
+    goal: Line = ""
+    host: Line | None = None
+    engine: Line | None = None
+    users: Part | None = None
+    think: Part | None = None
+    pace: Part | None = None
+    start: Part | None = None
+    headers: Part | None = None
+    tasks: Part | None = None
+    data: Part | None = None
+    load: Part | None = None
+    targets: Part | None = None
+    watch: Part | None = None
+    locustfile: Line | None = None
+    artillery: Line | None = None
+    environment: Line | None = None
+    max_in_flight: Whole | None = None
+    rate_limit: Part | None = None
+    allow_hosts: Words = ()
+    health: Line | None = None
+    timeout: SomeSeconds = 30.0
+    drain: Seconds | None = None
+    seed: Integer = 1
+    ca: Line | None = None
+    cert: Line | None = None
+    verify: Flag = True
+    stop_when: Part | None = None
+    before: Part | None = None
+    after: Part | None = None
+
+
+class _WatchShape(Shape):
+    kind: ClassVar[str] = "watch"
+    pid: Whole | None = None
+    process: Line | None = None
+    container: Part | None = None
+    pods: Part | None = None
+    metrics: Part | None = None
+    prometheus: Part | None = None
+    logs: Part | None = None
+
+
+class _RateLimitShape(Shape):
+    kind: ClassVar[str] = "rate_limit"
+    limit: Line
+    by: Line
+
+
+@dataclass(slots=True)
+class ScenarioReader:
+    mistakes: Mistakes
+    environment: Environment
+    read_text: Callable[[str], str | None]
+    resolve: Callable[[str], str | None]
+    users: Text | None = None
+    host: str | None = None
+    engine: str | None = None
+    targets: Node | None = None
+    """After read(): the scenario's own targets, still to be read."""
+    applicable: Applicable = field(default_factory=Applicable)
+    """After read(): what targets can name."""
+
+    def read(self, name: str, node: Node) -> Scenario | None:
+        """The scenario without its targets; it is only complete if no mistake was found."""
+        if self.host is not None and node.entries is not None:
+            node = Node(node.where, entries={k: v for k, v in node.entries.items() if k.text != "host"})
+        node = self.environment.fill(node)
+        shape = read_shape(ScenarioShape, node, self.mistakes)
+        if shape is None:
+            return None
+        self.targets = shape.targets
+        for key in _LATER:
+            if node.get(key) is not None:
+                self.mistakes.add(node.key_where(key), f"'{key}' {_NOT_YET}")
+        load = self._load(node, shape)
+        script = self._script(node, shape)
+        types = () if _names_a_script(shape) else self._population(shape, load).read(name, node, shape.users)
+        host = self._host(node, shape)
+        scenario = Scenario(
+            name=name,
+            goal=shape.goal,
+            engine=self._engine(node, shape, script),
+            host=host,
+            load=load or Load("closed", ()),
+            user_types=types,
+            script=script,
+            watch=self._watch(shape.watch),
+            timeout_s=shape.timeout,
+            drain_s=min(shape.timeout, 10.0) if shape.drain is None else shape.drain,
+            max_in_flight=self._max_in_flight(node, shape, load),
+            rate_limit=self._rate_limit(shape.rate_limit),
+            tls=Tls(shape.verify, self._file(node, "ca", shape.ca), self._file(node, "cert", shape.cert)),
+            allow_hosts=tuple(shape.allow_hosts),
+            health=self._health(node, shape),
+            seed=shape.seed,
+        )
+        self.applicable = Applicable(
+            endpoints=None if _names_a_script(shape) or not types else scenario.endpoints,
+            stages=[stage.name for stage in load.stages] if load and load.stages else None,
+            model=load.model if load and load.stages else None,
+        )
+        return scenario
+
+    def _load(self, node: Node, shape: ScenarioShape) -> Load | None:
+        if shape.load is not None:
+            return read_load(shape.load, self.mistakes)
+        if shape.artillery is not None:
+            return Load("open", ())  # the script's own phases
+        self.mistakes.add(
+            node.where, "a scenario needs load:, its stages", "as in  load: [{users: 50, for: 5m}]"
+        )
+        return None
+
+    def _script(self, node: Node, shape: ScenarioShape) -> Script | None:
+        if shape.environment is not None and shape.artillery is None:
+            self.mistakes.add(node.key_where("environment"), "environment: belongs to artillery:")
+        if not _names_a_script(shape):
+            return None
+        if shape.locustfile is not None and shape.artillery is not None:
+            self.mistakes.add(
+                node.key_where("artillery"), "a scenario runs one script: locustfile: or artillery:"
+            )
+            return None
+        key = "locustfile" if shape.locustfile is not None else "artillery"
+        for other in IN_PLACE:
+            if node.get(other) is not None:
+                self.mistakes.add(
+                    node.key_where(other),
+                    f"{other}: and {key}: exclude each other; the script says what users do",
+                )
+        path = self._file(node, key, shape.locustfile or shape.artillery)
+        weights = self._weights(shape.users) if shape.users else {}
+        return Script(
+            "locustfile" if key == "locustfile" else "artillery", path or "", weights, shape.environment
+        )
+
+    def _weights(self, node: Node) -> Mapping[str, int]:
+        if node.entries is None:
+            self.mistakes.add(
+                node.where, "users: picks classes of the script, as in  users: {WebsiteUser: 3}"
+            )
+        found = {}
+        for key, value in (node.entries or {}).items():
+            try:
+                found[key.text] = whole(value)
+            except ValueError as error:
+                self.mistakes.add(value.where, f"{key.text}: {error}")
+        return found
+
+    def _population(self, shape: ScenarioShape, load: Load | None) -> Population:
+        open_model = load is not None and load.model == "open"
+        reader = UserTypeReader(
+            self.mistakes, self.environment, self.read_text, self.resolve, shape.timeout, open_model
+        )
+        return Population(self.mistakes, self.environment, reader, self.users)
+
+    def _host(self, node: Node, shape: ScenarioShape) -> str:
+        text, place = (self.host, None) if self.host is not None else (shape.host, node.get("host"))
+        where = place.where if place else Where("--host")
+        if text is None:
+            if shape.artillery is None and place is None:
+                self.mistakes.add(
+                    node.where,
+                    "no host: say which system is loaded",
+                    "host: http://localhost:8080, --host URL or LOADCTL_HOST",
+                )
+            return ""
+        try:
+            return self._url(text)
+        except ValueError as error:
+            self.mistakes.add(where, f"host: {error}")
+            return ""
+
+    def _url(self, text: str) -> str:
+        """A host without trailing slash; its password is a secret. Raises ValueError."""
+        if "://" not in text:
+            raise ValueError(f"'{text}' says no scheme; write http://{text}")
+        url = urlsplit(text)
+        if url.password:
+            self.environment.redact(url.password, unquote(url.password))
+        if url.scheme not in {"http", "https"} or not url.hostname or any(c.isspace() for c in text):
+            raise ValueError("this is not an http:// or https:// URL")
+        if url.port == 0:
+            raise ValueError("port 0 is not a port")
+        if url.path.rstrip("/") or url.query or url.fragment:
+            raise ValueError("write scheme, host and port only; paths stand in the requests")
+        return f"{url.scheme}://{url.netloc}"
+
+    def _engine(self, node: Node, shape: ScenarioShape, script: Script | None) -> str:
+        place = node.key_where("engine") if self.engine is None else Where("--engine")
+        asked = self.engine or shape.engine
+        implied = None if script is None else "artillery" if script.key == "artillery" else "locust"
+        if asked is not None and asked not in _ENGINES:
+            self.mistakes.add(place, unknown("engine", asked, "this version", _ENGINES))
+        elif asked is not None and implied not in {None, asked}:
+            self.mistakes.add(place, f"{script.key if script else ''}: runs on {implied}, not on {asked}")
+        return implied or asked or _ENGINES[0]
+
+    def _watch(self, node: Node | None) -> Watch:
+        shape = read_shape(_WatchShape, node, self.mistakes) if node else None
+        if node is None or shape is None:
+            return Watch()
+        for key in _WATCH_LATER:
+            if node.get(key) is not None:
+                self.mistakes.add(
+                    node.key_where(key),
+                    f"'{key}' {_NOT_YET}",
+                    "available: watch: {process: NAME} and {pid: N}",
+                )
+        return Watch(pid=shape.pid, process=shape.process)
+
+    def _rate_limit(self, node: Node | None) -> RateLimit | None:
+        shape = read_shape(_RateLimitShape, node, self.mistakes) if node else None
+        if node is None or shape is None:
+            return None
+        if shape.by not in _COUNTED_PER:
+            self.mistakes.add(
+                (node.get("by") or node).where, f"by: takes {', '.join(_COUNTED_PER)}, not '{shape.by}'"
+            )
+        try:
+            return RateLimit(parse_rate(shape.limit), shape.by)
+        except ValueError as error:
+            self.mistakes.add((node.get("limit") or node).where, f"limit: {error}")
+            return None
+
+    def _max_in_flight(self, node: Node, shape: ScenarioShape, load: Load | None) -> int:
+        if shape.max_in_flight is not None and load is not None and load.model == "closed":
+            self.mistakes.add(
+                node.key_where("max_in_flight"),
+                "max_in_flight: belongs to a load with rate:; users: bound it by themselves",
+            )
+        return shape.max_in_flight or 1000
+
+    def _health(self, node: Node, shape: ScenarioShape) -> str | None:
+        if shape.health is not None and shape.health != "none" and not shape.health.startswith("/"):
+            self.mistakes.add(
+                node.key_where("health"),
+                f"health: takes a path such as /health, or none; not '{shape.health}'",
+            )
+        return shape.health
+
+    def _file(self, node: Node, key: str, path: str | None) -> str | None:
+        found = None if path is None else self.resolve(path)
+        if path is not None and found is None:
+            where = (node.get(key) or node).where
+            self.mistakes.add(
+                where, f"{key}: no such file: {path}", "paths are relative to the file that names them"
+            )
+        return found
+
+
+def _names_a_script(shape: ScenarioShape) -> bool:
+    return shape.locustfile is not None or shape.artillery is not None

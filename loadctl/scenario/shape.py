@@ -1,0 +1,144 @@
+"""How a YAML mapping becomes a typed shape: pydantic says which keys and values it takes, the nodes say where they are.
+
+Values stay nodes where a deeper reader takes over, so a mistake in one part never hides those of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
+
+from loadctl.scenario.document import Node
+from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.units import parse_duration, parse_pause
+from loadctl.scenario.words import unknown
+
+T = TypeVar("T")
+
+
+class Shape(BaseModel):
+    """Base of all mappings of a scenario: no unknown keys, no conversions but those that the fields name."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+    kind: ClassVar[str]
+    """What messages call it: "a stage of load"."""
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+
+S = TypeVar("S", bound=Shape)
+
+
+def read_shape(shape: type[S], node: Node, mistakes: Mistakes) -> S | None:
+    """The shape; wrong keys are noted and left out. None where too little is left to go on with."""
+    if node.entries is None:
+        keys = ", ".join(f"{key}:" for key in shape.keys()[:6])
+        mistakes.add(node.where, f"{shape.kind} is a mapping with keys such as {keys}")
+        return None
+    entries = {key.text: value for key, value in node.entries.items()}
+    try:
+        return shape.model_validate(entries)
+    except ValidationError as error:
+        wrong = _note(shape, node, error, mistakes)
+    try:
+        return shape.model_validate({key: value for key, value in entries.items() if key not in wrong})
+    except ValidationError:
+        return None
+
+
+def _note(shape: type[Shape], node: Node, error: ValidationError, mistakes: Mistakes) -> set[str]:
+    wrong = set()
+    places = {key.text: (key, value) for key, value in (node.entries or {}).items()}
+    for item in error.errors(include_url=False):
+        name = str(item["loc"][0])
+        wrong.add(name)
+        if item["type"] == "missing":
+            mistakes.add(node.where, f"{shape.kind} needs {name}:")
+        elif item["type"] == "extra_forbidden":
+            mistakes.add(places[name][0].where, unknown("key", name, shape.kind, shape.keys()))
+        else:
+            mistakes.add(places[name][1].where, f"{name}: {item.get('ctx', {}).get('error', item['msg'])}")
+    return wrong
+
+
+def scalar_text(node: Node) -> str:
+    """The text of a scalar as it was written; raises ValueError."""
+    if not node.is_scalar:
+        raise ValueError("takes one value, not a list or a mapping")
+    if node.is_null:
+        raise ValueError("has no value")
+    return node.text
+
+
+def one_line(node: Node) -> str:
+    text = scalar_text(node).strip()
+    if not text or not text.isprintable():
+        raise ValueError("takes one line of text")
+    return text
+
+
+def whole(node: Node) -> int:
+    """An integer of at least 1."""
+    text = scalar_text(node)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise ValueError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
+def any_integer(node: Node) -> int:
+    if type(node.value) is not int or abs(node.value) >= 2**53:
+        raise ValueError(f"{scalar_text(node)!r} is not a whole number")
+    return node.value
+
+
+def flag(node: Node) -> bool:
+    text = scalar_text(node).lower()
+    if text not in {"true", "false"}:
+        raise ValueError(f"{scalar_text(node)!r} is neither true nor false")
+    return text == "true"
+
+
+def _seconds(node: Node) -> float:
+    return parse_duration(scalar_text(node))
+
+
+def _some_seconds(node: Node) -> float:
+    if not (seconds := _seconds(node)):
+        raise ValueError("must be longer than 0s")
+    return seconds
+
+
+def _pause(node: Node) -> tuple[float, float]:
+    return parse_pause(scalar_text(node))
+
+
+def texts(node: Node) -> Sequence[str]:
+    """One text or a list of texts."""
+    if node.items is not None and node.items:
+        return [scalar_text(item) for item in node.items]
+    return [scalar_text(node)]
+
+
+def _node(node: Node) -> Node:
+    return node
+
+
+def _validator(read: Callable[[Node], object]) -> PlainValidator:
+    return PlainValidator(read)
+
+
+Line = Annotated[str, _validator(one_line)]
+Words = Annotated[Sequence[str], _validator(texts)]
+Whole = Annotated[int, _validator(whole)]
+Integer = Annotated[int, _validator(any_integer)]
+Flag = Annotated[bool, _validator(flag)]
+Seconds = Annotated[float, _validator(_seconds)]
+"""A duration, perhaps 0s."""
+SomeSeconds = Annotated[float, _validator(_some_seconds)]
+Pause = Annotated[tuple[float, float], _validator(_pause)]
+Part = Annotated[Node, _validator(_node)]
+"""Read by somebody else, deeper down."""
