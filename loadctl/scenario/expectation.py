@@ -162,19 +162,25 @@ def _cannot_judge(scenario: Scenario, traffic: Traffic | None) -> list[CannotJud
 
 def _missing_stage(target: Target, load: Load) -> CannotJudge | None:
     """For targets on a part of the load that the plan does not have, or does not hold for long enough."""
-    scored = _scored_spans(load, target.scope.name if target.scope.kind == "stage" else None)
-    if target.scope.kind == "stage" and not scored:
-        return CannotJudge(target=target, reason=f"no scored stage is named {target.scope.name}")
-    holds = [end - start for start, end, level in scored if level is not None]
-    if target.metric == "throughput" and not holds:
+    stage = target.scope.name if target.scope.kind == "stage" else None
+    if stage is not None and not _scored_spans(load, stage):
+        return CannotJudge(target=target, reason=f"no scored stage is named {stage}")
+    longest = _longest_hold_s(load, stage)
+    if target.metric == "throughput" and not longest:
         return CannotJudge(
             target=target, reason="throughput is measured at a held level, and no stage holds one"
         )
-    if target.metric == "max_throughput" and max(holds, default=0.0) < MAX_THROUGHPUT_HOLD_S:
+    if target.metric == "max_throughput" and longest < MAX_THROUGHPUT_HOLD_S:
         reason = f"no stage holds its level for {MAX_THROUGHPUT_HOLD_S:.0f} s"
-        longer = _shortest(load, lambda plan: _missing_stage(target, plan) is None) if holds else None
-        return CannotJudge(target=target, reason=reason, shortest_s=longer)
+        longer = _shortest(load, lambda plan: _longest_hold_s(plan, stage) >= MAX_THROUGHPUT_HOLD_S)
+        return CannotJudge(target=target, reason=reason, shortest_s=longer if longest else None)
     return None
+
+
+def _longest_hold_s(load: Load, stage: str | None) -> float:
+    return max(
+        (end - start for start, end, level in _scored_spans(load, stage) if level is not None), default=0.0
+    )
 
 
 def _scored_spans(load: Load, name: str | None) -> list[tuple[float, float, float | None]]:
