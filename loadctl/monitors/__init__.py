@@ -1,1 +1,1 @@
-"""How the system is watched."""
+"""How the system is watched: sources that yield readings and events, and the sampler that asks them."""

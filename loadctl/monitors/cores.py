@@ -1,0 +1,139 @@
+"""How many cores a process may use: the machine's, cut by affinity and by the quotas of control groups."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """`count` may be a fraction (a quota); `of` says where it comes from, for people."""
+
+    count: float
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupMount:
+    """Where a hierarchy with CPU quotas is mounted; `root` is the group that its top directory shows."""
+
+    version: int
+    root: str
+    path: str
+
+
+def cores_of(pids: Sequence[int], proc: Path = Path("/proc")) -> Cores:
+    """The cores that these processes may use together; the first one's quota holds for all of them."""
+    machine = os.cpu_count() or 1
+    allowed: set[int] = set()
+    for pid in pids:
+        allowed |= _affinity(pid)
+    count = len(allowed) or machine
+    of = f"{count} of {machine} cores" if count < machine else f"{machine} core{'s' if machine > 1 else ''}"
+    quota = quota_of(pids[0], proc) if pids else None
+    if quota is not None and quota < count:
+        return Cores(quota, f"a quota of {quota:g} core{'s' if quota != 1 else ''}")
+    return Cores(float(count), of)
+
+
+def usable_cores() -> float:
+    """The cores that loadctl itself, and the engines it starts, may use."""
+    return cores_of([os.getpid()]).count
+
+
+def quota_of(pid: int, proc: Path = Path("/proc")) -> float | None:
+    """The tightest CPU quota of the process's control group and those above it, in cores; None: no quota."""
+    try:
+        groups = parse_cgroup((proc / str(pid) / "cgroup").read_text())
+        mounts = parse_mounts((proc / "self" / "mountinfo").read_text())
+    except OSError:
+        return None
+    quotas = [
+        quota
+        for mount in mounts
+        if (group := groups.get(mount.version)) is not None
+        for directory in _directories(mount, group)
+        if (quota := _read_quota(mount.version, directory)) is not None
+    ]
+    return min(quotas, default=None)
+
+
+def parse_cgroup(text: str) -> dict[int, str]:
+    """/proc/PID/cgroup → the group's path in version 2 and, in version 1, of the cpu controller."""
+    groups: dict[int, str] = {}
+    for line in text.splitlines():
+        number, controllers, path = line.split(":", 2)
+        if number == "0" and not controllers:
+            groups[2] = path
+        elif "cpu" in controllers.split(","):
+            groups[1] = path
+    return groups
+
+
+def parse_mounts(text: str) -> list[CgroupMount]:
+    """/proc/self/mountinfo → the mounts whose groups can hold a CPU quota."""
+    mounts = []
+    for line in text.splitlines():
+        before, _, after = line.partition(" - ")
+        root, path = before.split()[3:5]
+        kind, _, options = [*after.split(), "", "", ""][:3]
+        if kind == "cgroup2":
+            mounts.append(CgroupMount(2, root, path))
+        elif kind == "cgroup" and "cpu" in options.split(","):
+            mounts.append(CgroupMount(1, root, path))
+    return mounts
+
+
+def parse_cpu_max(text: str) -> float | None:
+    """Version 2, cpu.max: "150000 100000" is 1.5 cores, "max 100000" no quota."""
+    quota, _, period = text.strip().partition(" ")
+    return None if quota == "max" else int(quota) / int(period or 100_000)
+
+
+def parse_cfs(quota_us: str, period_us: str) -> float | None:
+    """Version 1, cpu.cfs_quota_us and cpu.cfs_period_us: a quota of -1 is none."""
+    quota = int(quota_us)
+    return quota / int(period_us) if quota > 0 else None
+
+
+def _directories(mount: CgroupMount, group: str) -> Iterator[Path]:
+    """The group's directory and all above it, as far as the mount shows them."""
+    inside = PurePosixPath(group)
+    if mount.root != "/":
+        # A container sees its own group as the top of the mount, but may be told the path that the host uses.
+        below = inside.relative_to(mount.root) if inside.is_relative_to(mount.root) else PurePosixPath()
+        inside = PurePosixPath("/") / below
+    if ".." in inside.parts:
+        inside = PurePosixPath("/")
+    directory = Path(mount.path) / inside.relative_to("/")
+    yield directory
+    for above in directory.parents:
+        if above.is_relative_to(mount.path):
+            yield above
+
+
+def _read_quota(version: int, directory: Path) -> float | None:
+    with contextlib.suppress(OSError, ValueError):
+        if version == 2:
+            return parse_cpu_max((directory / "cpu.max").read_text())
+        return parse_cfs(
+            (directory / "cpu.cfs_quota_us").read_text(), (directory / "cpu.cfs_period_us").read_text()
+        )
+    return None
+
+
+def _affinity(pid: int) -> set[int]:
+    """Cores that the scheduler may give it, cpusets included; empty where the platform does not tell."""
+    with contextlib.suppress(OSError, psutil.Error):
+        if hasattr(os, "sched_getaffinity"):
+            return set(os.sched_getaffinity(pid))
+        process = psutil.Process(pid)
+        if hasattr(process, "cpu_affinity"):
+            return set(process.cpu_affinity() or ())
+    return set()

@@ -1,0 +1,131 @@
+"""The sampler: one thread that asks every source on absolute deadlines and keeps the answers."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from loadctl.monitors.source import Observation, Source
+from loadctl.results.recording import Event, Reading
+
+_REPORT_EVERY_S = 10.0
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A source, when it is due next (seconds after t0), and whether its last sample failed."""
+
+    source: Source
+    due: float = 0.0
+    lost: bool = False
+
+
+class Sampler:
+    """Samples `sources` in a daemon thread; `drain` fetches what has come since the last time.
+
+    Deadlines are whole periods after t0 and never drift; one that was missed altogether is skipped.
+    How late the sampler itself was is a reading of its own (subject "generator", entity "sampler").
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._watched = [_Watched(source) for source in sources]
+        self._kept: list[Observation] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._t0 = 0.0
+        self._late_s = 0.0
+        self._took_s = 0.0
+        self._reported = 0.0
+
+    def start(self, t0: float) -> None:
+        """Begin; `t0` is on `time.monotonic()`. All sources are read now, so that rates have a beginning."""
+        self._t0 = t0
+        self._thread = threading.Thread(target=self._run, name="loadctl-sampler", daemon=True)
+        self._thread.start()
+
+    def drain(self) -> list[Observation]:
+        """All observations since the last call, in the order in which they were made."""
+        with self._lock:
+            kept, self._kept = self._kept, []
+        return kept
+
+    def stop(self) -> None:
+        """End the watch and close the sources; `drain` once more afterwards for their last words."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._stop.set()
+        thread.join(timeout=5.0)
+        t = self._now()
+        for watched in self._watched:
+            self._keep(self._ask(watched, watched.source.close, t))
+        self._keep([self._own_reading(t)])
+
+    def _now(self) -> float:
+        return round(time.monotonic() - self._t0, 4)
+
+    def _keep(self, observations: Iterable[Observation]) -> None:
+        with self._lock:
+            self._kept.extend(observations)
+
+    def _run(self) -> None:
+        self._prime()
+        while True:
+            due = min((watched.due for watched in self._watched), default=math.inf)
+            wait = min(due - self._now(), threading.TIMEOUT_MAX)
+            if self._stop.wait(max(0.0, wait)):
+                return
+            began = self._now()
+            self._late_s = max(self._late_s, began - due)
+            for watched in self._watched:
+                if watched.due <= began:
+                    self._sample(watched)
+            self._took_s = max(self._took_s, self._now() - began)
+            if began - self._reported >= _REPORT_EVERY_S:
+                self._keep([self._own_reading(began)])
+
+    def _prime(self) -> None:
+        """Read everything at once: the first deadline then has something to compare with."""
+        for watched in self._watched:
+            t = self._now()
+            observations = self._ask(watched, watched.source.sample, t)
+            self._keep(o for o in observations if t >= 0 or isinstance(o, Event))
+            period = watched.source.period_s
+            watched.due = max(period, (math.floor(t / period) + 1) * period)
+
+    def _sample(self, watched: _Watched) -> None:
+        t = self._now()
+        self._keep(self._ask(watched, watched.source.sample, t))
+        period = watched.source.period_s
+        watched.due = max(watched.due + period, math.floor(self._now() / period) * period)
+
+    def _ask(
+        self, watched: _Watched, question: Callable[[float], Iterable[Observation]], t: float
+    ) -> list[Observation]:
+        """The answer; where there is none, a gap, with an event the first time."""
+        source = watched.source
+        try:
+            observations = list(question(t))
+        except Exception as error:  # noqa: BLE001  whatever a monitor meets, the run goes on; the gap is in the result
+            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            kind, _, entity = source.name.partition(" ")
+            gap = Reading(t, source.subject, kind, entity, gap=reason)
+            lost = Event(t, "monitor_lost", f"{source.name}: {reason}", {"source": source.name})
+            news: list[Observation] = [gap] if watched.lost else [lost, gap]
+            watched.lost = True
+            return news
+        if watched.lost:
+            watched.lost = False
+            observations.insert(0, Event(t, "monitor_back", source.name, {"source": source.name}))
+        return observations
+
+    def _own_reading(self, t: float) -> Reading:
+        """The worst since the last one: how late samples began, and how long a round of them took."""
+        values = {"late_ms": round(self._late_s * 1000, 1), "took_ms": round(self._took_s * 1000, 1)}
+        self._late_s = self._took_s = 0.0
+        self._reported = t
+        return Reading(t, "generator", "sampler", "sampler", values)

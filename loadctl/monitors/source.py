@@ -1,0 +1,36 @@
+"""The seam between a run and whatever is watched during it; a new kind of monitor is one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol, TypeAlias
+
+from loadctl.results.recording import Event, Reading
+
+Observation: TypeAlias = Reading | Event
+
+
+class Source(Protocol):
+    """Something that can be watched: a process tree, a container, a metrics page, a log.
+
+    All sources share the sampler's one thread, so `sample` returns within milliseconds: one that talks to a
+    network collects in a thread of its own and hands over what has arrived, with the times it was read at.
+    What `sample` raises becomes a gap and an event; it never reaches the run.
+    """
+
+    @property
+    def name(self) -> str:
+        """Kind and entity, as "process uvicorn pid 4312"; the kind is one word."""
+
+    @property
+    def subject(self) -> str:
+        """ "system", "generator" or "host": what a gap of this source is a gap of."""
+
+    @property
+    def period_s(self) -> float: ...
+
+    def sample(self, t: float) -> Iterable[Observation]:
+        """What is seen now, `t` seconds after t0; what cannot be read is left out with a note, never a 0."""
+
+    def close(self, t: float) -> Iterable[Observation]:
+        """Last words at the end of the watch; connections and threads are given back. Called once."""
