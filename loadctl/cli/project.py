@@ -1,0 +1,236 @@
+"""The user's folder: which scenarios and targets there are, and where they come from.
+
+The folder is the working directory (`-C DIR` enters another). Scenarios are `scenarios/*.yaml` (users.yaml is not one),
+targets are `targets.yaml`; what the folder does not have is taken from the package, and the output says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import loadctl
+from loadctl.errors import UsageError
+from loadctl.scenario.parse import Sources, Text, read_scenario
+from loadctl.scenario.scenario import Scenario
+
+USERS = "users.yaml"
+TARGETS = "targets.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One scenario that can be run by name."""
+
+    name: str
+    path: Path
+    packaged: bool
+
+    @property
+    def source(self) -> str:
+        return f"(packaged) {self.name}" if self.packaged else str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says on top of a scenario."""
+
+    host: str | None = None
+    engine: str | None = None
+    targets: Sequence[str] = ()
+    users: int | None = None
+    rate: str | None = None
+    duration: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    folder: Path = field(default_factory=Path)
+
+    def entries(self) -> list[Entry]:
+        """The folder's own scenarios, then the packaged ones that it does not replace, each sorted by name."""
+        own = [Entry(path.stem, path, packaged=False) for path in _scenario_files(self.folder / "scenarios")]
+        names = {entry.name for entry in own}
+        shipped = [
+            Entry(path.stem, path, packaged=True) for path in _scenario_files(_packaged() / "scenarios")
+        ]
+        return own + [entry for entry in shipped if entry.name not in names]
+
+    def find(self, reference: str | None) -> Entry:
+        """A scenario by name or path; without a reference, the folder's only one."""
+        entries = self.entries()
+        own = [entry for entry in entries if not entry.packaged]
+        if reference is None:
+            return _the_only(own or entries)
+        if reference.endswith((".yaml", ".yml")):
+            path = Path(reference)
+            if not path.is_file():
+                raise UsageError(
+                    f"no such file: {reference}", hint="loadctl list  shows the scenarios of this folder"
+                )
+            return Entry(path.stem, path, packaged=False)
+        for entry in entries:
+            if entry.name == reference:
+                return entry
+        near = get_close_matches(reference, [entry.name for entry in entries], n=1)
+        raise UsageError(
+            f"no scenario is named '{reference}'" + (f"; did you mean '{near[0]}'?" if near else ""),
+            hint=f"looked in {self.folder.resolve() / 'scenarios'} and among the packaged ones: "
+            + ", ".join(entry.name for entry in entries),
+        )
+
+    def read(
+        self, reference: str | None, overrides: Overrides, env: Mapping[str, str] = os.environ
+    ) -> Scenario:
+        """The scenario that `reference` means: a name, a YAML file, a locustfile, or a URL.
+
+        Raises: UsageError, InvalidInput.
+        """
+        if reference is not None and reference.startswith(("http://", "https://")):
+            text, folder = _scenario_of_url(reference, overrides), self.folder
+            return self._parse(reference, Text("(command line)", text), folder, overrides, env)
+        if reference is not None and reference.endswith(".py"):
+            text, folder = _scenario_of_script(reference, overrides), self.folder
+            return self._parse(Path(reference).stem, Text("(command line)", text), folder, overrides, env)
+        entry = self.find(reference)
+        text = _read(entry.path)
+        return self._parse(
+            entry.name,
+            Text(str(entry.path), text),
+            entry.path.parent,
+            overrides,
+            env,
+            packaged=entry.packaged,
+        )
+
+    def targets(self, *, packaged: bool, beside: Path | None = None) -> Text | None:
+        """The targets table: the folder's own, one beside the scenario, or the packaged one for packaged scenarios."""
+        places = [self.folder, *([beside, beside.parent] if beside else [])]
+        for place in places:
+            if not packaged or place == self.folder:
+                path = place / TARGETS
+                if path.is_file():
+                    return Text(str(path), _read(path))
+        return Text(f"(packaged) {TARGETS}", _read(_packaged() / TARGETS)) if packaged else None
+
+    def _parse(
+        self,
+        name: str,
+        text: Text,
+        folder: Path,
+        overrides: Overrides,
+        env: Mapping[str, str],
+        *,
+        packaged: bool = False,
+    ) -> Scenario:
+        users = folder / USERS
+        sources = Sources(
+            scenario=text,
+            users=Text(str(users), _read(users)) if users.is_file() else None,
+            targets=self.targets(packaged=packaged, beside=folder),
+            read=_reader(folder),
+            resolve=_resolver(folder),
+            env=env,
+            packaged=packaged,
+        )
+        return read_scenario(
+            name, sources, host=overrides.host, engine=overrides.engine, targets=tuple(overrides.targets)
+        )
+
+
+def _packaged() -> Path:
+    """The shipped scenarios: inside the installed package, or beside it in a checkout."""
+    inside = Path(loadctl.__file__).parent / "packaged"
+    return inside if inside.is_dir() else Path(loadctl.__file__).parent.parent
+
+
+def _scenario_files(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.glob("*.y*ml")
+        if path.suffix in {".yaml", ".yml"} and not _is_no_scenario(path)
+    )
+
+
+def _is_no_scenario(path: Path) -> bool:
+    """users.yaml, and scripts of an engine that also speaks YAML."""
+    if path.name in {USERS, "users.yml"}:
+        return True
+    try:
+        head = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return head.startswith("config:") or "\nconfig:" in head
+
+
+def _the_only(entries: Sequence[Entry]) -> Entry:
+    if len(entries) == 1:
+        return entries[0]
+    if not entries:
+        raise UsageError("there is no scenario here", hint="loadctl init  writes one")
+    raise UsageError(
+        "which scenario? There are several: " + ", ".join(entry.name for entry in entries),
+        hint=f"for example: loadctl run {entries[0].name}",
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
+
+
+def _reader(folder: Path) -> Callable[[str], str | None]:
+    def read(named: str) -> str | None:
+        path = folder / named
+        return _read(path) if path.is_file() else None
+
+    return read
+
+
+def _resolver(folder: Path) -> Callable[[str], str | None]:
+    def resolve(named: str) -> str | None:
+        path = folder / named
+        return str(path.resolve()) if path.is_file() else None
+
+    return resolve
+
+
+def _quick_load(overrides: Overrides, what: str) -> str:
+    """The load of a run without a scenario file: -u and -t *are* the load; the first tenth is warm-up."""
+    from loadctl.scenario.units import parse_duration
+
+    if overrides.duration is None or (overrides.users is None) == (overrides.rate is None):
+        raise UsageError(
+            f"{what} needs its load on the command line: users and a duration",
+            hint=f"for example: loadctl run {what} -u 50 -t 5m   (or --rate 100/s -t 5m)",
+        )
+    total = max(2, round(parse_duration(overrides.duration)))
+    warmup = max(1, total // 10)
+    level = f"users: {overrides.users}" if overrides.users is not None else f"rate: {overrides.rate}"
+    return f"load:\n  - {{{level}, over: {warmup}s, warmup: true}}\n  - {{{level}, for: {total - warmup}s}}\n"
+
+
+def _scenario_of_url(url: str, overrides: Overrides) -> str:
+    import json
+
+    parts = urlsplit(url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host = json.dumps(f"{parts.scheme}://{parts.netloc}")
+    think = "think: 100ms..500ms\n" if overrides.rate is None else ""
+    return f"host: {host}\n{think}tasks:\n  - get: {json.dumps(path)}\n{_quick_load(overrides, url)}"
+
+
+def _scenario_of_script(reference: str, overrides: Overrides) -> str:
+    import json
+
+    if not Path(reference).is_file():
+        raise UsageError(f"no such file: {reference}")
+    return f"locustfile: {json.dumps(str(Path(reference).resolve()))}\n{_quick_load(overrides, reference)}"

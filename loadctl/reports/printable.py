@@ -1,0 +1,32 @@
+"""Text from outside (endpoint names, error messages, log lines) made safe and short for a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from textwrap import wrap
+
+_BIDI = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A)), "\u200e", "\u200f", "\u061c"}
+
+
+def printable(text: str, limit: int = 500) -> str:
+    """One line without control characters, escape sequences and direction marks, cut to `limit` characters."""
+    kept = "".join(
+        " " if char in "\t\r\n\v\f" else char
+        for char in text[: limit * 4]
+        if char in "\t\r\n\v\f"
+        or (unicodedata.category(char) not in {"Cc", "Cs", "Cf"} and char not in _BIDI)
+    )
+    return shortened(" ".join(kept.split()), limit)
+
+
+def shortened(text: str, width: int) -> str:
+    """At most `width` characters, the end replaced by an ellipsis."""
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def hanging(head: str, text: str, width: int) -> list[str]:
+    """`text` wrapped to `width`, the first line after `head`, the others indented by as much."""
+    indent = " " * len(head)
+    return wrap(
+        head + text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ) or [head.rstrip()]

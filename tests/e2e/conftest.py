@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.shell import Shell
+
+
+@pytest.fixture
+def loadctl(tmp_path: Path) -> Iterator[Shell]:
+    shell = Shell(tmp_path)
+    yield shell
+    for going in shell.started:
+        if going.popen.poll() is None:
+            going.popen.kill()
+            going.popen.communicate()

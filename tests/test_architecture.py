@@ -1,0 +1,107 @@
+"""The rooms and the direction between them (CONTRIBUTING.md), asserted on the source itself."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "loadctl"
+CORE = {"errors"}
+MAY_IMPORT = {
+    "scenario": set(),
+    "results": {"scenario"},
+    "analysis": {"results", "scenario"},
+    "engines": {"results", "scenario"},
+    "monitors": {"results", "scenario"},
+    "reports": {"analysis", "results", "scenario"},
+    "run": {"engines", "monitors", "results", "scenario"},
+    "demo": set(),
+    "cli": {"analysis", "demo", "engines", "monitors", "reports", "results", "run", "scenario"},
+}
+PURE = ("scenario", "results", "analysis", "reports")
+IMPURE_MODULES = {
+    "os",
+    "time",
+    "subprocess",
+    "socket",
+    "threading",
+    "signal",
+    "psutil",
+    "httpx",
+    "random",
+    "asyncio",
+}
+ENGINE_NAME_ALLOWED = {"engines"}
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if "packaged" not in path.parts)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0]
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_inwards(path: Path) -> None:
+    room = room_of(path)
+    if room not in MAY_IMPORT:
+        return
+    rooms = {name.split(".")[1] for name in imports_of(path) if name.startswith("loadctl.")}
+    assert rooms - {room} - CORE <= MAY_IMPORT[room]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if room_of(path) in PURE], ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_the_pure_rooms_have_no_clock_no_process_and_no_io(path: Path) -> None:
+    assert {name.split(".")[0] for name in imports_of(path)} & IMPURE_MODULES == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_outside_the_engine_process_imports_the_engine(path: Path) -> None:
+    if "inside" not in path.parts:
+        assert {name.split(".")[0] for name in imports_of(path)} & {"locust", "gevent"} == set()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in FILES
+        if room_of(path) in {"results", "analysis", "reports", "run", "monitors", "demo"}
+    ],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_nothing_downstream_knows_which_engine_ran(path: Path) -> None:
+    names = {
+        node.value.lower()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 30
+    }
+    assert names & {"locust", "artillery"} == set()
+
+
+def test_a_module_has_one_noun_and_a_function_one_job() -> None:
+    """Modules ≤ 320 lines, functions ≤ 50: room for a table, not for a second noun."""
+    long_modules = {
+        str(path.relative_to(PACKAGE)): lines
+        for path in FILES
+        if (lines := path.read_text(encoding="utf-8").count("\n")) > 320
+    }
+    long_functions = {
+        f"{path.relative_to(PACKAGE)}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= 50
+    }
+    assert long_modules == {}
+    assert long_functions == {}
