@@ -1,1 +1,1 @@
-"""Locust as an engine: the plan out here; the recorder and the users in inside/, in the engine's own Python."""
+"""Locust as an engine: the plan out here; the recorder and the users in inside/, in its own Python."""

@@ -227,6 +227,12 @@ class Recorder:
         known = self._endpoints.get(endpoint) or self._endpoint(endpoint)
         self._example(known, GENERATOR, now, status=None, message=message, body=b"")
 
+    def rename(self, token: Flight, endpoint: str) -> None:
+        """The request turned out to belong to another endpoint."""
+        token.endpoint.flights.discard(token)
+        token.endpoint = self._endpoints.get(endpoint) or self._endpoint(endpoint)
+        token.endpoint.flights.add(token)
+
     def abandon(self, token: Flight) -> None:
         """Forget a request whose outcome will never be told."""
         token.endpoint.flights.discard(token)
@@ -278,7 +284,7 @@ class Recorder:
             self._line(kind="note", message=self._redact(message))
 
     def bye(self) -> None:
-        """The last lines: the last part of a second, then ages of unfinished requests, and totals to check."""
+        """The last lines: the last part of a second; ages of unfinished requests; totals to check by."""
         self.write_frames()
         now = self._clock()
         if self._t0 < now:

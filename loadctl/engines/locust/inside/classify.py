@@ -1,0 +1,83 @@
+"""Which class of DESIGN §5 an exception of somebody else's client is. By names, so that no client need be imported."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
+_BY_NAME = {
+    # what the script itself decided
+    "CatchResponseError": "check_failed",
+    "ResponseError": "check_failed",
+    "AssertionError": "check_failed",
+    # requests, urllib3, geventhttpclient, http.client, socket, ssl; the first match from the inside out wins
+    "gaierror": "dns",
+    "NameResolutionError": "dns",
+    "ConnectionRefusedError": "connect_refused",
+    "ConnectTimeout": "connect_timeout",
+    "ConnectTimeoutError": "connect_timeout",
+    "SSLError": "tls",
+    "CertificateError": "tls",
+    "TooManyRedirects": "redirect_limit",
+    "RetriesExceeded": "redirect_limit",
+    "HTTPParseError": "protocol",
+    "BadStatusLine": "protocol",
+    "InvalidChunkLength": "protocol",
+    "ContentDecodingError": "protocol",
+    "DecodeError": "protocol",
+    "InvalidHeader": "protocol",
+    "LineTooLong": "protocol",
+    "ReadTimeout": "timeout",
+    "ReadTimeoutError": "timeout",
+    "Timeout": "timeout",
+    "TimeoutError": "timeout",
+    "RemoteDisconnected": "reset",
+    "ConnectionResetError": "reset",
+    "ConnectionAbortedError": "reset",
+    "BrokenPipeError": "reset",
+    "HTTPConnectionClosed": "reset",
+    "IncompleteRead": "reset",
+    "ChunkedEncodingError": "reset",
+    "ProtocolError": "protocol",
+}
+
+
+def classify(exception: BaseException, status: int | None) -> str | None:
+    """The class of a failed request; None: by loadctl's own rule it did not fail (a status below 400).
+
+    `status` is the response's, where there was one: a client that raises because of it (HTTPError,
+    LocustBadStatusCode) is believed up to the number.
+    """
+    chain = list(_chain(exception))
+    if any(isinstance(e, OSError) and e.errno in _OURS for e in chain):
+        return "generator"
+    names = [[kind.__name__ for kind in type(e).__mro__] for e in chain]
+    if status and "LocustBadStatusCode" in names[0]:
+        return f"status_{status}" if status >= 400 else None
+    if status and "HTTPError" in names[0] and status >= 400:
+        return f"status_{status}"
+    if any("connection timed out" in str(e).lower() and "ConnectTimeout" in str(names) for e in chain):
+        return "connect_timeout"
+    for mro in reversed(names):
+        if "RemoteDisconnected" in mro:  # a BadStatusLine by inheritance, but nothing came at all
+            return "reset"
+        for name in mro:
+            if name in _BY_NAME:
+                return _BY_NAME[name]
+    # Whatever else the script passed to failure() after a complete response is the script's own judgement.
+    return "check_failed" if status else "other"
+
+
+def _chain(exception: BaseException) -> Iterator[BaseException]:
+    """The exception and what lies within it, outermost first: causes, contexts, urllib3's reasons, arguments."""
+    seen: set[int] = set()
+    current: BaseException | None = exception
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        within = [getattr(current, "reason", None), *current.args[:1], current.__cause__, current.__context__]
+        current = next((e for e in within if isinstance(e, BaseException)), None)

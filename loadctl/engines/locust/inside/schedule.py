@@ -1,0 +1,86 @@
+"""What the load wants at a time: users of this shard, or when an arrival is due. Pure; times in seconds since t0."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from math import floor, sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+HAND_OUT_S = 1.0
+"""A jump in the number of users is handed out evenly over this time."""
+_GOLDEN = 0.6180339887498949
+
+
+class Stage(NamedTuple):
+    """`duration_s` seconds, linearly from `start` to `end`: users, or arrivals per second."""
+
+    start: float
+    end: float
+    duration_s: float
+
+
+class Schedule:
+    """Stages in order; levels count all shards."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self._stages = [stage for stage in stages if stage.duration_s > 0]
+        self._begins = [0.0]
+        self._areas = [0.0]
+        for stage in self._stages:
+            self._begins.append(self._begins[-1] + stage.duration_s)
+            self._areas.append(self._areas[-1] + (stage.start + stage.end) / 2 * stage.duration_s)
+
+    @property
+    def duration_s(self) -> float:
+        return self._begins[-1]
+
+    def users_at(self, t: float) -> int:
+        """Users of all shards that are active `t` seconds after the start; none before and after the load.
+
+        Where the plan jumps, the change is handed out evenly over one second, its first user at once.
+        """
+        if not 0 <= t < self.duration_s:
+            return 0
+        index = bisect_right(self._begins, t) - 1
+        stage, since = self._stages[index], t - self._begins[index]
+        planned = _rounded(stage.start + (stage.end - stage.start) * since / stage.duration_s)
+        before = _rounded(self._stages[index - 1].end) if index else 0
+        jump = _rounded(stage.start) - before
+        if not jump or since >= min(HAND_OUT_S, stage.duration_s):
+            return planned
+        share = since / min(HAND_OUT_S, stage.duration_s)
+        handed_out = min(abs(jump), floor(share * abs(jump)) + 1)
+        return planned - jump + (handed_out if jump > 0 else -handed_out)
+
+    def arrivals(self, shard: int, shards: int) -> Iterator[tuple[int, float]]:
+        """Number and due time of this shard's arrivals: shard, shard + shards, …
+
+        Arrival n (from 0, over all shards) is due when the integral of the rate reaches n; there are as many as
+        whole numbers below the integral of all stages.
+        """
+        total = self._areas[-1] - 1e-6  # so that ten a second for 0.1 + 0.2 s is three arrivals, not four
+        n = shard
+        while n < total:
+            yield n, self.due(n)
+            n += shards
+
+    def due(self, n: float) -> float:
+        """The moment when the integral of the rate reaches n."""
+        index = min(bisect_right(self._areas, n), len(self._stages)) - 1
+        stage, need = self._stages[index], n - self._areas[index]
+        slope = (stage.end - stage.start) / stage.duration_s
+        # start·t + slope·t²/2 = need, in the form that is exact for a slope of 0 and loses no digits near it
+        root = sqrt(max(0.0, stage.start**2 + 2 * slope * need))
+        return self._begins[index] + (2 * need / (stage.start + root) if need > 0 else 0.0)
+
+
+def phase(index: int) -> float:
+    """Where in its think time or pace user `index` begins: 0 ≤ x < 1, evenly spread for any number of users."""
+    return index * _GOLDEN % 1.0
+
+
+def _rounded(level: float) -> int:
+    return floor(level + 0.5)

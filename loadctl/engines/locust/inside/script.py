@@ -1,0 +1,359 @@
+"""Bring your own: the user's locustfile, unmodified, under our load and recorder.
+
+Locust is used as a library, not through locust.main: so LOCUST_* variables, locust.conf, pyproject's [tool.locust], its
+signal handlers (which lose the report when a shape is interrupted), its statistics printers, its shape worker and its
+process exit codes stay out, each of which changed or lost a run in our measurements.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from functools import reduce
+from math import gcd
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import locust
+from locust import argument_parser
+from locust.env import Environment
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, DefaultTaskSet, TaskSet
+from locust.util.load_locustfile import load_locustfile
+
+from .load import sentence
+from .schedule import phase
+from .sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .control import Control
+    from .load import Member
+    from .recorder import Recorder
+
+_TASK_LOGS_MAX = 20
+_RESPAWN_S = 0.5
+_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser, gevent.GreenletExit)
+_FAST_TIMEOUT_S = 60.0
+
+
+class ScriptError(Exception):
+    """The script cannot be run; the message is one sentence for people."""
+
+
+class Script:
+    """The loaded file: its environment, and `factory` for the load."""
+
+    def __init__(self, plan: Mapping[str, Any], recorder: Recorder, control: Control) -> None:
+        self._recorder = recorder
+        self._control = control
+        path = plan["script"]["path"]
+        classes, shapes = _load(path)
+        if shapes:
+            recorder.note(
+                f"the load shape {type(shapes[0]).__name__} of {os.path.basename(path)} is not used"
+            )  # noqa: PTH119
+        chosen = _chosen(classes, plan["script"]["weights"], path)
+        self.rotation_of = _rotation(chosen, plan["script"]["weights"])
+        self.environment = self._environment(chosen, plan, path)
+        stats = self.environment.stats
+        self._sessions = Sessions(
+            recorder, timeout_s=plan["timeout_s"], rate_limited=bool(plan["rate_limit"]), log=_stats_of(stats)
+        )
+        self._sessions.install()
+        self._prepare(chosen, plan)
+        _watch_tasks(recorder, control, self._sessions)
+
+    @property
+    def group(self) -> Any:
+        """Locust's own group of users, so that the script finds runner.user_count right."""
+        return self.environment.runner.user_greenlets
+
+    def factory(self, index: int) -> ScriptUser:
+        return ScriptUser(self.rotation_of(index), index, self.environment, self._recorder)
+
+    def kind_of(self, index: int) -> int:
+        return id(self.rotation_of(index))
+
+    def init(self) -> None:
+        """What the script does before the load: not measured."""
+        events = self.environment.events
+        events.init.fire(environment=self.environment, runner=self.environment.runner, web_ui=None)
+        events.test_start.fire(environment=self.environment)
+
+    def start(self) -> None:
+        self._sessions.open = True
+
+    def stopping(self) -> None:
+        self.environment.events.test_stopping.fire(environment=self.environment)
+
+    def stopped(self) -> None:
+        """After the drain. Exit codes that the script sets are not ours."""
+        self._sessions.open = False
+        events = self.environment.events
+        events.test_stop.fire(environment=self.environment)
+        events.quitting.fire(environment=self.environment, reverse=True)
+        events.quit.fire(exit_code=0)
+
+    def _environment(self, chosen: Sequence[type], plan: Mapping[str, Any], path: str) -> Environment:
+        parser = argument_parser.get_parser(default_config_files=[])
+        options = parser.parse_args(args=[], env_vars={})
+        options.headless = True
+        options.host = plan["host"] or None
+        environment = Environment(
+            user_classes=list(chosen),
+            locustfile=os.path.basename(path),  # noqa: PTH119
+            events=locust.events,
+            host=options.host,
+            parsed_options=options,
+        )
+        runner = environment.create_local_runner()
+        # The runner's own listener would book every request under an uncapped name; ours feeds its statistics.
+        environment.events.request._handlers.pop()  # noqa: SLF001
+        runner.quit = runner.stop = self._asked_to_stop
+        runner.start = runner.start_shape = lambda *_, **__: None
+        return environment
+
+    def _asked_to_stop(self, *_: object) -> None:
+        self._recorder.note("the script stopped the test")
+        self._control.stopping = True
+
+    def _prepare(self, chosen: Sequence[type], plan: Mapping[str, Any]) -> None:
+        handlers = self.environment.events.request._handlers  # noqa: SLF001
+        handlers.insert(0, self._sessions.on_request)  # first: a listener of the script may raise StopUser
+        for user_class in chosen:
+            if plan["host"]:
+                user_class.host = plan["host"]  # type: ignore[attr-defined]
+            if user_class.host is None and hasattr(user_class, "client_pool"):  # type: ignore[attr-defined]
+                raise ScriptError(
+                    f"{user_class.__name__} has no host; set host: in the scenario, or pass --host"
+                )
+            for name in ("network_timeout", "connection_timeout"):
+                if getattr(user_class, name, None) == _FAST_TIMEOUT_S:
+                    setattr(user_class, name, plan["timeout_s"])
+        self.environment._filter_tasks_by_tags()  # noqa: SLF001
+
+
+class ScriptUser:
+    """One user of the script. `live` is a closed-model life; `start` and `turn` serve one open-model arrival."""
+
+    think = None
+    pace_s = None
+
+    def __init__(self, user_class: type, index: int, environment: Environment, recorder: Recorder) -> None:
+        self._class = user_class
+        self._index = index
+        self._environment = environment
+        self._recorder = recorder
+        self._user: Any = None
+
+    def random(self) -> float:
+        return 0.0
+
+    def close(self) -> None:
+        client = getattr(self._user, "client", None)
+        if hasattr(client, "close"):
+            client.close()
+
+    def live(self, member: Member) -> None:
+        """Locust's own loop, from on_start to on_stop. A user that ended by itself is replaced: the plan wants one."""
+        first = True
+        while not member.leaving:
+            try:
+                user = self._user = self._class(self._environment)
+                user._loadctl_member = member
+                if first:
+                    first = False
+                    self._spread(user, member)
+                if not member.leaving:
+                    user.run()
+            except gevent.GreenletExit:
+                raise
+            except Exception as error:  # noqa: BLE001 - an exception in on_start ends a user; counted, tried again
+                self._recorder.turn()
+                self._recorder.fault(sentence(error))
+            member.pause(_RESPAWN_S)
+
+    def _spread(self, user: Any, member: Member) -> None:
+        """Begin somewhere within the first wait, or all users of a jump would keep step."""
+        try:
+            wait_s = float(user.wait_time())
+        except Exception:  # noqa: BLE001 - a wait_time that needs a running user
+            return
+        member.pause(phase(self._index) * wait_s)
+        user._cp_last_wait_time = 0  # constant_pacing remembers its last call
+        user._cp_last_run = _perf_counter()
+
+    def start(self) -> None:
+        """on_start runs once per pooled user, not per arrival: scripts count on that."""
+        if self._user is None:
+            self._user = self._class(self._environment)
+            self._user._state = LOCUST_STATE_RUNNING
+            self._user._taskset_instance = DefaultTaskSet(self._user)
+            self._user.on_start()
+
+    def turn(self, due: float | None) -> None:
+        self._user._loadctl_due = due
+        tasks = self._user._taskset_instance
+        try:
+            if not tasks._task_queue:  # noqa: SLF001
+                tasks.schedule_task(tasks.get_next_task())
+            tasks.execute_next_task()
+        except StopUser:
+            self._user.on_stop()
+            self._user = None
+        except _FLOW:
+            pass
+        except StopTest:
+            pass
+        except Exception as error:  # noqa: BLE001 - counted where tasks are watched
+            logging.getLogger("locust.user.task").error("%s\n%s", error, traceback.format_exc())
+
+
+def _watch_tasks(recorder: Recorder, control: Control, sessions: Sessions) -> None:
+    """Count turns and faults where tasks are run, and let users leave between tasks and out of their waits."""
+    original = TaskSet.execute_task
+
+    def execute_task(tasks: Any, task: Any) -> None:
+        _leave_between_tasks(tasks.user)
+        if isinstance(task, type) and issubclass(task, TaskSet):
+            original(tasks, task)  # a nested set: its own tasks are the turns
+            return
+        try:
+            original(tasks, task)
+        except StopTest as end:
+            recorder.note(f"the script stopped the test: {end}")
+            control.stopping = True
+            recorder.turn()
+            raise
+        except _FLOW:
+            recorder.turn()
+            raise
+        except Exception as error:
+            recorder.turn()
+            recorder.fault(sentence(error))
+            raise
+        finally:
+            sessions.forget(gevent.getcurrent())
+        recorder.turn()
+
+    def sleep(tasks: Any, seconds: float) -> None:
+        member = getattr(tasks.user, "_loadctl_member", None)
+        if member is None:
+            gevent.sleep(seconds)
+            return
+        member.pause(seconds)
+        # Not killed in its wait as Locust would: a user that has just woken may have sent a request by then.
+        _leave_between_tasks(tasks.user)
+
+    TaskSet.execute_task = execute_task
+    TaskSet._sleep = sleep  # noqa: SLF001
+    logging.getLogger("locust.user.task").addFilter(_First(_TASK_LOGS_MAX))
+
+
+def _leave_between_tasks(user: Any) -> None:
+    member = getattr(user, "_loadctl_member", None)
+    if member is not None and member.leaving:
+        member.stopped = True
+        raise StopUser
+
+
+class _First(logging.Filter):
+    """A task that always raises would fill the disk with its traceback."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._left = limit
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self._left -= 1
+        if self._left == 0:
+            record.msg = f"{record.msg}\n(further tracebacks of tasks are left out)"
+        return self._left >= 0
+
+
+def _load(path: str) -> tuple[dict[str, type], Sequence[object]]:
+    name = os.path.basename(path)  # noqa: PTH119
+    sys.argv = ["locust", "-f", path, "--headless"]
+    logging.basicConfig(
+        level=logging.INFO, format="[%(asctime)s] %(levelname)s/%(name)s: %(message)s", stream=sys.stderr
+    )
+    try:
+        classes, shapes = load_locustfile(path)
+    except Exception as error:
+        traceback.print_exc()
+        raise ScriptError(f"{name} cannot be loaded: {sentence(error)}{_line_in(error, path)}") from None
+    except SystemExit as error:
+        raise ScriptError(f"{name} ended the process while it was loaded (exit {error.code})") from None
+    if not classes:
+        raise ScriptError(
+            f"{name} has no user class; Locust runs classes derived from HttpUser, FastHttpUser or User"
+        )
+    return classes, shapes
+
+
+def _line_in(error: BaseException, path: str) -> str:
+    if isinstance(error, SyntaxError):
+        return ""  # its own text has the line
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    return f" (line {lines[-1]})" if lines else ""
+
+
+def _chosen(classes: Mapping[str, type], weights: Mapping[str, int], path: str) -> list[type]:
+    if missing := [name for name in weights if name not in classes]:
+        known = ", ".join(sorted(classes))
+        raise ScriptError(f"{os.path.basename(path)} has no user class {missing[0]}; it has {known}")  # noqa: PTH119
+    chosen = [
+        classes[name]
+        for name in (weights or classes)
+        if weights.get(name, 0) > 0 or (not weights and _wanted(classes[name]))
+    ]
+    if not chosen:
+        raise ScriptError("all user classes have the weight 0")
+    return chosen
+
+
+def _wanted(user_class: Any) -> bool:
+    return bool(user_class.weight > 0 or user_class.fixed_count > 0)
+
+
+def _rotation(chosen: Sequence[Any], weights: Mapping[str, int]) -> Any:
+    """User k's class: those with a fixed_count first, then smooth weighted round-robin, the same in every shard."""
+    fixed = [] if weights else [c for c in chosen for _ in range(c.fixed_count)]
+    shares = {
+        c: round(weights.get(c.__name__, c.weight) * 100) for c in chosen if weights or not c.fixed_count
+    }
+    if not shares:
+        shares = dict.fromkeys(chosen, 1)
+    divisor = reduce(gcd, shares.values()) or 1
+    total = sum(share // divisor for share in shares.values())
+    credit = dict.fromkeys(shares, 0)
+    cycle = []
+    for _ in range(total):
+        for user_class, share in shares.items():
+            credit[user_class] += share // divisor
+        most = max(credit, key=credit.__getitem__)
+        credit[most] -= total
+        cycle.append(most)
+    return lambda index: fixed[index] if index < len(fixed) else cycle[(index - len(fixed)) % len(cycle)]
+
+
+def _stats_of(stats: Any) -> Any:
+    """Feeds Locust's statistics, which scripts may read, under the recorder's (capped) endpoint names."""
+
+    def log(kind: str, name: str, time_ms: float | None, size: int | None, error: Any, endpoint: str) -> None:
+        known = name if not endpoint.startswith("(") else endpoint
+        stats.log_request(kind, known, time_ms, size or 0)
+        if error is not None:
+            stats.log_error(kind, known, error)
+
+    return log
+
+
+def _perf_counter() -> float:
+    import time
+
+    return time.perf_counter()

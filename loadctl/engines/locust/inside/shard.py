@@ -1,0 +1,178 @@
+"""One shard, from the plan on standard input to its bye."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import EXIT_SCRIPT, EXIT_STOPPED
+from .control import Control, kill_group
+from .recorder import FrameFile, Recorder, Redaction
+from .schedule import Schedule, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_IMPORT_SWITCHES = "LOCUST_"
+_POLL_S = 0.005
+
+
+def main() -> NoReturn:
+    control = Control()
+    control.listen()
+    plan = json.loads(control.first_line() or "null")
+    if plan is None:
+        kill_group()
+    _prepare_process()
+    redact = Redaction(plan["secrets"])
+    recorder = Recorder(FrameFile(plan["frames"]), redact=redact)
+    code = 1
+    try:
+        code = _carry_out(plan, recorder, control)
+    except _script_error() as error:
+        sys.stderr.write(f"{redact(str(error))}\n")
+        code = EXIT_SCRIPT
+    except (
+        SystemExit
+    ) as error:  # the parser refused an option that the script declared, for example as required
+        sys.stderr.write(f"the script ended the process before the load (exit {error.code})\n")
+        code = EXIT_SCRIPT
+    _leave(code, control)
+
+
+def _prepare_process() -> None:
+    for name in [name for name in os.environ if name.startswith(_IMPORT_SWITCHES)]:
+        # LOCUST_SKIP_MONKEY_PATCH would break the engine, LOCUST_USERS and the like would be options of scripts.
+        del os.environ[name]
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS refuses what it reports
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _script_error() -> Any:
+    from .script import ScriptError
+
+    return ScriptError
+
+
+def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) -> int:
+    import gevent
+    import locust
+
+    from .load import drain, tick
+
+    bye = _Bye(recorder)
+    control.on_signals(bye.now)
+    load, script = _load_of(plan, recorder, control)
+    if script is not None:
+        script.init()
+    _quieten_collector()
+    recorder.hello(
+        version=locust.__version__,
+        pid=os.getpid(),
+        shard=plan["shard"],
+        clocks={"monotonic_s": time.monotonic(), "wall_s": time.time()},
+    )
+    t0 = _wait_for_start(control)
+    if t0 is None:
+        recorder.bye()
+        return EXIT_STOPPED
+    recorder.start(t0)
+    ticker = gevent.spawn(tick, recorder, t0)
+    if script is not None:
+        script.start()
+    load.run(t0)
+    early = control.stopping
+    if script is not None:
+        script.stopping()
+    drain(recorder, control, load.group, plan["drain_s"])
+    ticker.kill()
+    bye.say()
+    if script is not None and not control.leave_now:
+        script.stopped()
+    return EXIT_STOPPED if early else 0
+
+
+class _Bye:
+    """Said once, by the end of the drain or by the second signal, whichever comes first."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._said = False
+
+    def say(self) -> None:
+        if not self._said:
+            self._said = True
+            self._recorder.bye()
+
+    def now(self) -> NoReturn:
+        self.say()
+        os._exit(EXIT_STOPPED)
+
+
+def _wait_for_start(control: Control) -> float | None:
+    """t0, shortly before it; None: told to stop instead."""
+    import gevent
+
+    while control.t0 is None and not control.stopping:
+        gevent.sleep(_POLL_S)
+    if control.t0 is not None:
+        while not control.stopping and (left := control.t0 - time.monotonic()) > 0:
+            gevent.sleep(min(left, 0.1))
+    return None if control.stopping else control.t0
+
+
+def _load_of(plan: Mapping[str, Any], recorder: Recorder, control: Control) -> tuple[Any, Any]:
+    """The load, and the script it runs if the plan brings one."""
+    from gevent.pool import Group
+
+    from .load import Closed, Context, Open
+    from .warm import warm_script
+
+    schedule = Schedule([Stage(**stage) for stage in plan["stages"]])
+    share = (plan["shard"], plan["shards"])
+    script = None
+    if plan["script"] is not None:
+        from .script import Script
+
+        script = Script(plan, recorder, control)
+        warm_script(script.environment)
+        factory, group, kind_of = script.factory, script.group, script.kind_of
+    else:
+        from .journey import make_users
+        from .warm import warm_users
+
+        warm_users(plan)
+        group = Group()
+        rotation = plan["rotation"]
+        factory = make_users(plan, recorder, Context())
+        kind_of = lambda n: rotation[n % len(rotation)]  # noqa: E731
+    if plan["model"] == "closed":
+        return Closed(schedule, factory, recorder, control, share, group), script
+    limit = plan["max_in_flight"]
+    return Open(
+        schedule, factory, recorder, control, share, group, kind_of=kind_of, max_in_flight=limit
+    ), script
+
+
+def _quieten_collector() -> None:
+    """What was loaded so far is never looked at again; a collection in mid-run costs milliseconds."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
+def _leave(code: int, control: Control) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if control.gone:
+        kill_group()  # nobody is left to end what the script has started
+    os._exit(
+        code
+    )  # not sys.exit: greenlets still in a pause, and atexit of the script's libraries, may take for ever

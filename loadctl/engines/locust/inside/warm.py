@@ -1,0 +1,53 @@
+"""Warm-up: a few hundred throw-away requests inside this process, through the code that the load will run.
+
+Python compiles and caches on first use, so the first seconds would otherwise measure us. Never to the system.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.server import StreamServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROUNDS = 15
+_CLIENTS = 8
+_ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
+
+
+def warm_script(environment: Any) -> None:
+    """Both kinds of session, because a script may use both."""
+    from locust.clients import HttpSession
+    from locust.contrib.fasthttp import FastHttpSession
+    from locust.event import EventHook
+
+    def go(url: str) -> None:
+        for session in (FastHttpSession(url, EventHook(), None), HttpSession(url, EventHook(), None)):
+            for _ in range(ROUNDS if isinstance(session, FastHttpSession) else 3):
+                session.post("/w", json={"x": [1, 2, 3]}, name="/w")
+                session.get("/w", name="/w")
+
+    _with_server(go)
+    environment.stats.reset_all()
+
+
+def _with_server(client: Callable[[str], None]) -> None:
+    server = StreamServer(("127.0.0.1", 0), _answer)
+    server.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}"
+        gevent.joinall([gevent.spawn(client, url) for _ in range(_CLIENTS)], timeout=2)
+    finally:
+        server.stop(0)
+
+
+def _answer(sock: Any, _address: object) -> None:
+    """One answer for every request; all that are sent here fit into one segment."""
+    try:
+        while sock.recv(65536):
+            sock.sendall(_ANSWER)
+    except OSError:
+        return
