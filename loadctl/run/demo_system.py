@@ -1,0 +1,62 @@
+"""The embedded demo system as a process of its own, for as long as a run needs it."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadctl.engines.base import Command
+from loadctl.errors import RunError
+from loadctl.run.process import Child, Ladder, wait_for_all
+
+_ANNOUNCED = re.compile(r"loadctl demo on (http://\S+)")
+_STARTS_WITHIN_S = 10.0
+_LEAVES_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSystem:
+    host: str
+    pid: int
+
+
+@contextmanager
+def demo_system(
+    faults: Sequence[str] = (), *, truth: Path | None = None, service: str | None = None
+) -> Iterator[DemoSystem]:
+    """A demo system on a free port. On the way out it is stopped, having written `truth` where that is given.
+
+    Raises: RunError where it does not start.
+    """
+    argv = [sys.executable, "-m", "loadctl.demo", "--port", "0", "--exit-with-parent"]
+    argv += [word for fault in faults for word in ("--fault", fault)]
+    argv += ["--truth", str(truth.absolute())] if truth else []
+    argv += ["--service", service] if service else []
+    with tempfile.TemporaryDirectory(prefix="loadctl-demo-") as folder:
+        out = Path(folder)
+        child = Child(Command(argv), out=out, stdout=out / "stdout", stderr=out / "stderr")
+        try:
+            yield DemoSystem(_announced(child), child.pid)
+        finally:
+            child.stop(Ladder.terminating())
+            wait_for_all([child], _LEAVES_WITHIN_S)
+            child.kill()
+
+
+def _announced(child: Child) -> str:
+    """The URL that it prints once it listens."""
+    deadline = time.monotonic() + _STARTS_WITHIN_S
+    while True:
+        ended = child.poll() is not None
+        if found := _ANNOUNCED.search(child.stdout.read_text(encoding="utf-8", errors="replace")):
+            return found[1].rstrip("/")
+        if ended or time.monotonic() > deadline:
+            why = "ended" if ended else f"was not ready within {_STARTS_WITHIN_S:.0f} s"
+            raise RunError(f"the demo system {why}: {child.last_words() or 'it printed nothing'}")
+        time.sleep(0.02)

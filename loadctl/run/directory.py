@@ -1,0 +1,150 @@
+"""The run directory: made before a run, filled while it goes. DESIGN §4 says what is in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loadctl.errors import UsageError
+from loadctl.run.journal import Journal, compress, unwritable
+from loadctl.run.manifest import Manifest, from_text, to_text
+
+_TIME = re.compile(r"\d{8}T\d{6}Z-")
+_RESERVE_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """One run on disk; its owner alone may read it."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, parent: Path, scenario: str, engine: str) -> RunDirectory:
+        """A new one below `parent`. Raises: UsageError where that cannot be written."""
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        name = re.sub(r"[^A-Za-z0-9_.]+", "-", scenario).strip("-.")[:60] or "scenario"
+        path = parent.absolute() / f"{moment}-{name}-{engine}-{secrets.token_hex(2)}"
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700)
+            directory = cls(path)
+            directory.frames.mkdir(mode=0o700)
+            directory.engine.mkdir(mode=0o700)
+            directory._reserve.write_bytes(os.urandom(_RESERVE_BYTES))
+        except OSError as error:
+            raise UsageError(
+                f"cannot write run directories in {parent}: {error.strerror or error}",
+                hint="choose another folder:  --out DIR",
+            ) from error
+        return directory
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def frames(self) -> Path:
+        return self.path / "frames"
+
+    @property
+    def engine(self) -> Path:
+        """Folder of the engine's generated files, output and artefacts."""
+        return self.path / "engine"
+
+    @property
+    def intervals(self) -> Path:
+        return self.path / "intervals.ndjson"
+
+    @property
+    def readings(self) -> Path:
+        return self.path / "readings.ndjson"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.ndjson"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def _manifest(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def _reserve(self) -> Path:
+        """Room that is given back when the disk is full, so that how the run ended can still be written."""
+        return self.path / ".reserve"
+
+    def frame_file(self, shard: int) -> Path:
+        return self.frames / f"{shard}.ndjson"
+
+    def journal(self, path: Path) -> Journal:
+        """Raises: UnwritableError."""
+        try:
+            return Journal(path)
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Raises: UnwritableError."""
+        self.replace("run.json", to_text(manifest))
+
+    def manifest(self) -> Manifest:
+        """Raises: UsageError where there is none, or one of another format."""
+        try:
+            text = self._manifest.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UsageError(f"{self._manifest}: {error.strerror or error}") from error
+        return from_text(text, self._manifest)
+
+    def replace(self, name: str, text: str) -> Path:
+        """Write a whole file in one step: a reader finds the old one or the new one, never a part.
+
+        Raises: UnwritableError.
+        """
+        path = self.path / name
+        partial = path.with_name(f".{name}.partial")
+        try:
+            fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            raise unwritable(path, error) from error
+        return path
+
+    def free_reserve(self) -> None:
+        self._reserve.unlink(missing_ok=True)
+
+    def compress_frames(self) -> None:
+        """Gzip what the recorders wrote. Where there is no room for it, the frames stay as they are."""
+        for path in self.frames.glob("*.ndjson"):
+            with contextlib.suppress(OSError):
+                compress(path)
+
+    def verdict(self) -> str | None:
+        """The word of result.json; None before there is one."""
+        try:
+            found: object = json.loads(self.result.read_bytes())
+        except (OSError, ValueError):
+            return None
+        verdict = found.get("verdict") if isinstance(found, dict) else None
+        return verdict if isinstance(verdict, str) else None
+
+    @property
+    def age(self) -> tuple[str, int]:
+        """Order of creation: the name's second, and within it the clock of the file system."""
+        match = _TIME.match(self.id)
+        return (match.group() if match else "", self.engine.stat().st_ctime_ns if self.engine.exists() else 0)

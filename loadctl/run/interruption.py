@@ -1,0 +1,60 @@
+"""Signals that ask loadctl to end: the first drains and reports, the second leaves at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """While entered, SIGINT and SIGTERM are counted instead of raised. Only the main thread can enter it."""
+
+    def __init__(self) -> None:
+        self._received: list[int] = []
+        self._previous: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Self:
+        # A pipe and not a threading.Event: a handler that sets an event can meet its own thread inside it.
+        self._wake, self._woken = (
+            os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
+        )
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                self._previous[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        os.close(self._wake)
+        os.close(self._woken)
+
+    @property
+    def number(self) -> int | None:
+        """The first signal that came."""
+        return self._received[0] if self._received else None
+
+    @property
+    def at_once(self) -> bool:
+        return len(self._received) > 1
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but no longer than until a signal comes."""
+        ready, _, _ = select.select([self._wake], [], [], max(0.0, seconds))
+        if ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wake, 1)
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        self._received.append(number)
+        with contextlib.suppress(OSError):
+            os.write(self._woken, b"!")

@@ -1,0 +1,153 @@
+"""Append-only files of a run, one JSON object a line, and the lines of readings and events."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeGuard
+
+from loadctl.errors import RunError
+from loadctl.results.recording import Event, Reading
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
+
+
+class UnwritableError(RunError):
+    """The run directory cannot be written any more; what is there already stays."""
+
+
+def unwritable(path: Path, error: OSError) -> UnwritableError:
+    return UnwritableError(
+        f"run directory unwritable in mid-run: {path}: {error.strerror or error}",
+        hint="make room, then look at what was measured until then:  loadctl report latest"
+        if error.errno in _UNWRITABLE
+        else None,
+    )
+
+
+class Journal:
+    """A file that only grows, by whole lines that reach the kernel at once: a kill -9 loses none of them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._torn = False
+
+    def append(self, lines: Iterable[str]) -> None:
+        """Append lines. Raises: UnwritableError; lines that were complete by then remain."""
+        data = "".join(f"{line}\n" for line in lines).encode()
+        if data and self._torn:
+            data = b"\n" + data
+        try:
+            while data:
+                written = os.write(self._fd, data)
+                self._torn = data[written - 1 : written] != b"\n"
+                data = data[written:]
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The lines of `path` or, where that is missing, of `path`.gz, as far as they can be read."""
+    packed = path.with_name(path.name + ".gz")
+    try:
+        if path.exists():
+            with path.open("rb") as file:
+                yield from file
+        elif packed.exists():
+            with gzip.open(packed, "rb") as file:
+                yield from file
+    except (EOFError, OSError):  # a gzip file cut short: what came before it counts
+        return
+
+
+def compress(path: Path) -> None:
+    """Replace `path` by `path`.gz, in one step: a reader finds one of them whole at any time."""
+    packed = path.with_name(path.name + ".gz")
+    partial = packed.with_name(packed.name + ".partial")
+    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as raw, gzip.GzipFile("", "wb", 1, raw) as file, path.open("rb") as source:
+        while block := source.read(1 << 20):
+            file.write(block)
+    partial.replace(packed)
+    path.unlink()
+
+
+def reading_line(reading: Reading) -> str:
+    fields: dict[str, object] = {
+        "t": round(reading.t, 3),
+        "subject": reading.subject,
+        "source": reading.source,
+        "entity": reading.entity,
+    }
+    optional = {"values": dict(reading.values), "notes": dict(reading.notes), "gap": reading.gap}
+    return _json(fields | {key: value for key, value in optional.items() if value})
+
+
+def event_line(event: Event) -> str:
+    fields: dict[str, object] = {"t": round(event.t, 3), "kind": event.kind, "message": event.message}
+    return _json(fields | ({"detail": dict(event.detail)} if event.detail else {}))
+
+
+def read_reading(line: bytes) -> Reading | None:
+    """A reading from its line; None for a torn one."""
+    fields = _fields(line)
+    t, subject, source, entity = (fields.get(key) for key in ("t", "subject", "source", "entity"))
+    if not (
+        _is_number(t) and isinstance(subject, str) and isinstance(source, str) and isinstance(entity, str)
+    ):
+        return None
+    gap = fields.get("gap")
+    return Reading(
+        t=float(t),
+        subject=subject,
+        source=source,
+        entity=entity,
+        values={name: float(value) for name, value in _part(fields, "values").items() if _is_number(value)},
+        notes={name: value for name, value in _part(fields, "notes").items() if isinstance(value, str)},
+        gap=gap if isinstance(gap, str) else None,
+    )
+
+
+def read_event(line: bytes) -> Event | None:
+    """An event from its line; None for a torn one."""
+    fields = _fields(line)
+    t, kind, message = (fields.get(key) for key in ("t", "kind", "message"))
+    if not (_is_number(t) and isinstance(kind, str) and isinstance(message, str)):
+        return None
+    detail = {
+        name: value
+        for name, value in _part(fields, "detail").items()
+        if value is None or isinstance(value, str) or _is_number(value)
+    }
+    return Event(float(t), kind, message, detail)
+
+
+def _json(fields: Mapping[str, object]) -> str:
+    return json.dumps(fields, separators=(",", ":"), allow_nan=False)
+
+
+def _fields(line: bytes) -> Mapping[str, object]:
+    try:
+        found: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _part(fields: Mapping[str, object], key: str) -> Mapping[str, object]:
+    part = fields.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,88 @@
+"""The ledger: all that a run writes down while it goes, told to whoever watches at the same time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from typing import Protocol
+
+from loadctl.errors import RunError
+from loadctl.results.frame import to_line
+from loadctl.results.interval import Second
+from loadctl.results.recording import Event, Reading
+from loadctl.run.directory import RunDirectory
+from loadctl.run.journal import event_line, reading_line
+from loadctl.run.store import END
+
+
+class Observer(Protocol):
+    """Who watches a run. Called from the run's own loop, so answers come quickly and nothing is raised."""
+
+    def began(self, run: RunDirectory) -> None:
+        """The directory exists; nothing was sent yet."""
+
+    def started(self, t0: float) -> None:
+        """The system is ready and the load begins at `t0` (time.monotonic)."""
+
+    def second(self, second: Second) -> None:
+        """A merged second. A shard that lags behind gives another of the same t, to be added."""
+
+    def reading(self, reading: Reading) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+
+class Silent:
+    """Nobody watches."""
+
+    def began(self, run: RunDirectory) -> None: ...
+
+    def started(self, t0: float) -> None: ...
+
+    def second(self, second: Second) -> None: ...
+
+    def reading(self, reading: Reading) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+
+class Ledger:
+    """Appends to the run's journals. All methods but `end` and `close` raise UnwritableError."""
+
+    def __init__(self, run: RunDirectory, observer: Observer) -> None:
+        self._run = run
+        self._observer = observer
+        self._intervals = run.journal(run.intervals)
+        self._readings = run.journal(run.readings)
+        self._events = run.journal(run.events)
+
+    def seconds(self, seconds: Iterable[Second]) -> None:
+        seconds = list(seconds)
+        self._intervals.append(map(to_line, seconds))
+        for second in seconds:
+            self._observer.second(second)
+
+    def observations(self, observations: Iterable[Reading | Event]) -> None:
+        observations = list(observations)
+        self._readings.append(reading_line(seen) for seen in observations if isinstance(seen, Reading))
+        for seen in observations:
+            if isinstance(seen, Reading):
+                self._observer.reading(seen)
+            else:
+                self.event(seen)
+
+    def event(self, event: Event) -> None:
+        self._events.append([event_line(event)])
+        self._observer.event(event)
+
+    def end(self, t: float, *, interrupted_by: int | None, failure: str | None) -> None:
+        """How the run ended, in the room kept for it where there is no other. Without it, loadctl was killed."""
+        self._run.free_reserve()
+        detail = {"interrupted_by": interrupted_by, "failure": failure, "stopped_early": None}
+        event = Event(t, END, failure or "the run ended", detail)
+        with contextlib.suppress(RunError):
+            self._events.append([event_line(event)])
+
+    def close(self) -> None:
+        for journal in (self._intervals, self._readings, self._events):
+            journal.close()

@@ -1,0 +1,117 @@
+"""The manifest (run.json): what a run set out to do, where and with what. Written before it begins."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadctl.errors import UsageError
+from loadctl.run.machine import Machine
+from loadctl.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SCHEMA = "loadctl.run/1"
+REDACTED = "[redacted]"
+_NOT_IN_HASH = {"where", "source", "packaged", "host", "secrets"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """`t0_wall` (UTC, ISO 8601) and `t0_monotonic_s` are None until the load has begun."""
+
+    schema: str = SCHEMA
+    id: str
+    scenario: Scenario
+    scenario_hash: str
+    engine: str
+    engine_version: str | None
+    shards: int
+    argv: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of loadctl and python."""
+    machine: Machine
+    git_revision: str | None = None
+    watched: str | None = None
+    """What is watched as the system: "uvicorn pid 4312 and 4 children"."""
+    created_at: str
+    pid: int
+    """loadctl's own."""
+    t0_wall: str | None = None
+    t0_monotonic_s: float | None = None
+
+
+def to_text(manifest: Manifest) -> str:
+    """run.json, with the scenario's secrets redacted wherever they stand."""
+    hidden = manifest.scenario.secrets
+    bare = replace(manifest, scenario=replace(manifest.scenario, secrets=()))
+    fields: object = _adapter().dump_python(bare, mode="json")
+    return json.dumps(_redacted(fields, hidden), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_text(text: str, source: Path) -> Manifest:
+    """Raises: UsageError for what is no manifest, or one of another format."""
+    from pydantic import ValidationError
+
+    try:
+        found = json.loads(text)
+        schema = found.get("schema")
+        if schema != SCHEMA:
+            raise UsageError(
+                f"{source}: format {schema!r} is not known to this version of loadctl (it reads {SCHEMA})",
+                hint="read it with the version that wrote it, or a newer one",
+            )
+        return _adapter().validate_python(found)
+    except (ValueError, AttributeError, RecursionError) as error:
+        detail = f": {error.errors()[0]['msg']}" if isinstance(error, ValidationError) else ""
+        raise UsageError(f"{source} is not the manifest of a run{detail}") from error
+
+
+def scenario_hash(scenario: Scenario) -> str:
+    """The same for the same scenario, wherever its file lies and whatever it loads; a script's text counts."""
+    from pydantic import TypeAdapter
+
+    Json = object  # noqa: F841, N806  see _adapter
+    fields: object = TypeAdapter(Scenario).dump_python(scenario, mode="json")
+    essence = _redacted(_essence(fields), scenario.secrets)
+    digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
+    if scenario.script is not None and Path(scenario.script.path).is_file():
+        digest.update(Path(scenario.script.path).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _adapter() -> TypeAdapter[Manifest]:
+    """pydantic cannot resolve scenario/user_type.py's recursive alias Json; it looks for names here first."""
+    from pydantic import TypeAdapter
+
+    Json = object  # noqa: F841, N806
+    return TypeAdapter(Manifest)
+
+
+def _essence(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _essence(part) for key, part in value.items() if key not in _NOT_IN_HASH}
+    if isinstance(value, list):
+        return [_essence(part) for part in value]
+    return value
+
+
+def _redacted(value: object, secrets: Sequence[str]) -> object:
+    """Short secrets only where they are the whole text: replacing every "a" would leave nothing to read."""
+    if isinstance(value, str):
+        for secret in sorted(secrets, key=len, reverse=True):
+            if value == secret:
+                return REDACTED
+            if len(secret) > 3:
+                value = value.replace(secret, REDACTED)
+        return value
+    if isinstance(value, dict):
+        return {_redacted(key, secrets): _redacted(part, secrets) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_redacted(part, secrets) for part in value]
+    return value

@@ -1,0 +1,207 @@
+"""Merging: follow the shards' frame files while they grow, and add up each second once it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loadctl.results.frame import MAX_LINE_BYTES, Bye, Hello, Note, parse
+from loadctl.results.interval import Second
+from loadctl.results.recording import Example, Shard
+
+SILENT_S = 3.0
+"""A shard that has said nothing for so long does not hold the others up; what it says later is added then."""
+_CHUNK = 1 << 20
+_NOTES_MAX = 100
+_EXAMPLES_EACH = 3
+_EXAMPLES_MAX = 500
+
+
+@dataclass(slots=True)
+class ShardLog:
+    """What one shard has said so far. Fed line by line, in order."""
+
+    index: int
+    hello: Hello | None = None
+    bye: Bye | None = None
+    last_t: int = -1
+    in_flight: dict[str, int] = field(default_factory=dict)
+    """Requests under way, by endpoint, when its last frame was written."""
+    notes: list[str] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list)
+    unreadable: int = 0
+    """Lines that were torn or not a frame."""
+
+    def take(self, line: bytes) -> Second | None:
+        """Read a line; the second, where it holds one."""
+        found = parse(line)
+        if isinstance(found, Second):
+            self.last_t = max(self.last_t, found.t)
+            self.in_flight = {name: cell.in_flight for name, cell in found.cells.items() if cell.in_flight}
+            return found
+        match found:
+            case Hello():
+                self.hello = found
+            case Bye():
+                self.bye = found
+            case Note() if len(self.notes) < _NOTES_MAX:
+                self.notes.append(found.message)
+            case Example() if len(self.examples) < _EXAMPLES_MAX:
+                self.examples.append(found)
+            case None if line.strip():
+                self.unreadable += 1
+        return None
+
+    def shard(self) -> Shard:
+        torn = [f"{self.unreadable} lines of its frames could not be read"] if self.unreadable else []
+        return Shard(
+            index=self.index,
+            hello=self.hello is not None,
+            bye=self.bye is not None,
+            pid=self.hello.pid if self.hello else None,
+            engine_version=self.hello.version if self.hello else None,
+            last_t=self.last_t if self.last_t >= 0 else None,
+            unfinished=self.bye.unfinished if self.bye else {},
+            unfinished_without_age={} if self.bye else self.in_flight,
+            totals=self.bye.totals if self.bye else {},
+            notes=(*self.notes, *torn),
+        )
+
+
+class Tail:
+    """The whole lines appended to a file since the last look; a part of a line waits for its rest."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._part = bytearray()
+        self._skipping = False
+
+    def lines(self) -> Iterator[bytes]:
+        try:
+            file = self._path.open("rb", buffering=0)
+        except OSError:
+            return
+        with file:
+            file.seek(self._offset)
+            while block := file.read(_CHUNK):
+                self._offset += len(block)
+                yield from self._split(block)
+
+    def rest(self) -> bytes:
+        """What has no line end: the torn last line of a shard that is gone."""
+        return bytes(self._part)
+
+    def _split(self, block: bytes) -> Iterator[bytes]:
+        *whole, part = block.split(b"\n")
+        for line in whole:
+            if self._skipping:
+                self._skipping = False
+            else:
+                self._part += line
+                yield bytes(self._part)
+            self._part.clear()
+        if not self._skipping:
+            self._part += part
+        if len(self._part) > MAX_LINE_BYTES:  # a line without end must not fill the memory
+            self._part.clear()
+            self._skipping = True
+
+
+@dataclass(slots=True)
+class _Source:
+    tail: Tail
+    log: ShardLog
+    heard_at: float = 0.0
+    gone: bool = False
+
+    def holds_up(self, now: float) -> bool:
+        """Whether the others wait for it."""
+        return not self.gone and self.log.bye is None and now - self.heard_at <= SILENT_S
+
+
+class Merger:
+    """Adds up the shards' frames. `now` is any monotonic time in seconds, the same clock in all calls.
+
+    Each second is given out once all shards that are alive and not silent have passed it. What a shard says
+    about a second that is out already comes as another `Second` of the same t: readers add them up.
+    """
+
+    def __init__(self, files: Sequence[Path], now: float) -> None:
+        self._sources = [_Source(Tail(path), ShardLog(k), now) for k, path in enumerate(files)]
+        self._pending: dict[int, Second] = {}
+
+    @property
+    def logs(self) -> Sequence[ShardLog]:
+        return [source.log for source in self._sources]
+
+    def silence_s(self, shard: int, now: float) -> float:
+        """How long ago it last said anything."""
+        return now - self._sources[shard].heard_at
+
+    def awake(self, now: float) -> None:
+        """Count silence from now: the load begins, or this process itself was asleep."""
+        for source in self._sources:
+            source.heard_at = now
+
+    def gone(self, shard: int) -> None:
+        """It has exited: read what it left; nobody waits for it any more."""
+        source = self._sources[shard]
+        self._read(source, source.heard_at)
+        source.gone = True
+        if rest := source.tail.rest():
+            self._add(source, rest)
+
+    def poll(self, now: float) -> list[Second]:
+        """Seconds that have become whole, in order; late additions to earlier ones among them."""
+        for source in self._sources:
+            if not source.gone:
+                self._read(source, now)
+        waited_for = [source for source in self._sources if source.holds_up(now)]
+        passed = min((source.log.last_t for source in waited_for), default=None)
+        return self._take(t for t in self._pending if passed is None or t <= passed)
+
+    def finish(self) -> list[Second]:
+        """Everything that is left."""
+        return self._take(self._pending)
+
+    def _take(self, which: Iterable[int]) -> list[Second]:
+        return [self._pending.pop(t) for t in sorted(which)]
+
+    def _read(self, source: _Source, now: float) -> None:
+        for line in source.tail.lines():
+            source.heard_at = now
+            self._add(source, line)
+
+    def _add(self, source: _Source, line: bytes) -> None:
+        second = source.log.take(line)
+        if second is None:
+            return
+        if second.t in self._pending:
+            self._pending[second.t].merge(second)
+        else:
+            self._pending[second.t] = second
+
+
+def fold(seconds: Iterable[Second]) -> list[Second]:
+    """One `Second` for each t, in order of time."""
+    folded: dict[int, Second] = {}
+    for second in seconds:
+        if second.t in folded:
+            folded[second.t].merge(second)
+        else:
+            folded[second.t] = second
+    return [folded[t] for t in sorted(folded)]
+
+
+def first_examples(logs: Iterable[ShardLog]) -> list[Example]:
+    """The first three of each endpoint and class over all shards, in order of time."""
+    kept: list[Example] = []
+    seen: dict[tuple[str, str], int] = {}
+    for example in sorted((e for log in logs for e in log.examples), key=lambda e: e.t):
+        key = example.endpoint, example.error_class
+        seen[key] = seen.get(key, 0) + 1
+        if seen[key] <= _EXAMPLES_EACH:
+            kept.append(example)
+    return kept[:_EXAMPLES_MAX]

@@ -1,0 +1,237 @@
+"""Child processes: the only module that starts and stops them.
+
+Each child leads a session of its own, so a Ctrl-C in the terminal reaches loadctl alone and everything the
+child starts dies with it. Its output goes to files (a pipe that nobody drains would stop it), and its
+standard input stays open as long as loadctl lives: the end of that file tells the child that loadctl is
+gone, even after a kill -9.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from loadctl.engines.base import Command
+from loadctl.errors import RunError
+
+STOP = "stop"
+"""The rung of the ladder that is a word on standard input, not a signal."""
+_GAP_S = 1.5
+_SCRUBBED = ("LOADCTL_", "PYTHONINSPECT", "PYTHONSTARTUP")
+"""Ours, and what would leave a child waiting at a prompt."""
+
+Rung = str | signal.Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """How a child is asked to leave, ever less politely: (seconds since the first, rung) in order."""
+
+    rungs: Sequence[tuple[float, Rung]]
+
+    @classmethod
+    def draining(cls, drain_s: float) -> Ladder:
+        """The word, time to drain with two seconds to spare, then signals."""
+        first = drain_s + 2.0
+        return cls(
+            [
+                (0.0, STOP),
+                (first, signal.SIGINT),
+                (first + _GAP_S, signal.SIGTERM),
+                (first + 2 * _GAP_S, signal.SIGKILL),
+            ]
+        )
+
+    @classmethod
+    def signals(cls) -> Ladder:
+        """For a child that does not listen."""
+        return cls([(0.0, signal.SIGINT), (_GAP_S, signal.SIGTERM), (2 * _GAP_S, signal.SIGKILL)])
+
+    @classmethod
+    def terminating(cls) -> Ladder:
+        """For a server, that writes its last words on SIGTERM."""
+        return cls([(0.0, signal.SIGTERM), (2 * _GAP_S, signal.SIGKILL)])
+
+    def due(self, elapsed_s: float, done: int) -> Sequence[Rung]:
+        """The rungs that are due by now, but for the first `done`."""
+        return [rung for at, rung in self.rungs[done:] if elapsed_s >= at]
+
+
+class Child:
+    """A running child. `stdout` and `stderr` are the files that its output goes to."""
+
+    def __init__(self, command: Command, *, out: Path, stdout: Path, stderr: Path) -> None:
+        """Write the command's files below `out` and start it.
+
+        Raises: RunError where it cannot be started.
+        """
+        write_files(command.files, out)
+        self.stdout, self.stderr = stdout, stderr
+        self.returncode: int | None = None
+        self._unsent = command.stdin.encode()
+        self._climbing: tuple[Ladder, float] | None = None
+        self._rungs_done = 0
+        with _output(stdout) as to_stdout, _output(stderr) as to_stderr:
+            try:
+                self._popen = subprocess.Popen(
+                    list(command.argv),
+                    stdin=subprocess.PIPE,
+                    stdout=to_stdout,
+                    stderr=to_stderr,
+                    cwd=command.cwd,
+                    env=environment(os.environ, command.env),
+                    start_new_session=True,
+                    bufsize=0,
+                )
+            except OSError as error:
+                raise RunError(f"{command.argv[0]} could not be started: {error.strerror}") from error
+        os.set_blocking(self._stdin.fileno(), False)
+        self._pump()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def stopping(self) -> bool:
+        return self._climbing is not None
+
+    def send(self, line: str) -> None:
+        """Write a line to its standard input, now or, while the pipe is full, at the next poll."""
+        self._unsent += line.encode() + b"\n"
+        self._pump()
+
+    def poll(self) -> int | None:
+        """The exit code (negative: killed by that signal), None while it runs; what it leaves is killed."""
+        if self.returncode is not None:
+            return self.returncode
+        self._pump()
+        if not _has_exited(self._popen):
+            self._climb()
+            return None
+        # The leader is a zombie until it is waited for, so its group's number cannot belong to strangers.
+        self._signal(signal.SIGKILL)
+        return self._reap()
+
+    def stop(self, ladder: Ladder) -> None:
+        """Begin to climb `ladder`; each `poll` takes the rungs that are due."""
+        self._climbing, self._rungs_done = (ladder, time.monotonic()), 0
+        self._climb()
+
+    def kill(self) -> int:
+        """Kill the whole group now, and wait for the end of its leader."""
+        if self.returncode is None:
+            self._signal(signal.SIGKILL)
+            self._reap()
+        return self.returncode if self.returncode is not None else -signal.SIGKILL
+
+    def last_words(self, limit: int = 8192) -> str:
+        """The end of what it wrote to stderr."""
+        with contextlib.suppress(OSError), self.stderr.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - limit))
+            return file.read().decode("utf-8", "replace").strip()
+        return ""
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        assert self._popen.stdin is not None  # noqa: S101  PIPE was asked for
+        return self._popen.stdin
+
+    def _pump(self) -> None:
+        """Write what the pipe takes. A child that is gone or does not read is found out elsewhere."""
+        with contextlib.suppress(BlockingIOError, BrokenPipeError, ValueError):
+            while self._unsent:
+                written = os.write(self._stdin.fileno(), self._unsent)
+                self._unsent = self._unsent[written:]
+
+    def _climb(self) -> None:
+        if self._climbing is None:
+            return
+        ladder, began = self._climbing
+        for rung in ladder.due(time.monotonic() - began, self._rungs_done):
+            self._rungs_done += 1
+            if isinstance(rung, signal.Signals):
+                self._signal(rung)
+            else:
+                self.send(rung)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the whole group; macOS answers EPERM for a group of zombies."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, number)
+
+    def _reap(self) -> int:
+        try:
+            self.returncode = self._popen.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:  # in an uninterruptible system call: it dies when that returns
+            self.returncode = -signal.SIGKILL
+        self._stdin.close()
+        return self.returncode
+
+
+def wait_for_all(children: Iterable[Child], deadline_s: float) -> bool:
+    """Poll until all have ended (True) or `deadline_s` seconds have passed."""
+    children = list(children)
+    deadline = time.monotonic() + deadline_s
+    while any(child.poll() is None for child in children):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def environment(inherited: Mapping[str, str], changes: Mapping[str, str | None]) -> Mapping[str, str]:
+    """`inherited` without what must not reach a child, with `changes`.
+
+    None removes a variable, and a name that ends in * removes all that begin so.
+    """
+    gone = [*_SCRUBBED, *(name for name, value in changes.items() if value is None)]
+    exact = {name for name in gone if not name.endswith(("*", "_"))}
+    prefixes = tuple(name.rstrip("*") for name in gone if name.endswith(("*", "_")))
+    kept = {k: v for k, v in inherited.items() if k not in exact and not k.startswith(prefixes)}
+    return kept | {name: value for name, value in changes.items() if value is not None}
+
+
+def write_files(files: Mapping[str, str], out: Path) -> None:
+    """Write texts to paths below `out`, readable by their owner alone."""
+    for name, text in files.items():
+        path = out / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(path, "w", encoding="utf-8", opener=_private) as file:
+            file.write(text)
+
+
+def output_of(argv: Sequence[str], timeout_s: float) -> str | None:
+    """What a short command prints; None where it is missing, fails or takes longer."""
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=True, text=True
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return None
+    return done.stdout.strip()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _output(path: Path) -> IO[bytes]:
+    return open(path, "ab", opener=_private)
+
+
+def _has_exited(popen: subprocess.Popen[bytes]) -> bool:
+    """Whether it has ended, leaving it to be waited for."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13; the pid is then free a moment too early
+        return popen.poll() is not None
+    try:
+        return os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True

@@ -1,0 +1,157 @@
+"""Readiness: ask the system until it answers twice in a row, never a bare sleep."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from loadctl.errors import RunError
+from loadctl.run.listeners import listeners_hint
+from loadctl.scenario.scenario import Tls
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+_TRY_S = 2.0
+_IN_A_ROW = 2
+_REFUSED = "nothing listens"
+
+
+def wait_until_ready(
+    url: str,
+    *,
+    health: str | None = None,
+    deadline_s: float = 30.0,
+    tls: Tls | None = None,
+    scenario: str = "",
+    alive: Callable[[], str | None] = lambda: None,
+    pause: Callable[[float], None] = time.sleep,
+) -> float:
+    """Probe `url` (with the path `health`, where given) until it is ready; the seconds that took.
+
+    Ready: 2xx on a path, any answer below 500 on the root, twice in a row. `alive` says why it never will be
+    ready, or None; `pause` sleeps between tries and may raise.
+    Raises: RunError after `deadline_s`, or as soon as `alive` has a reason.
+    """
+    import httpx
+
+    place = urlsplit(url)
+    path = health or place.path or "/"
+    began = time.monotonic()
+    deadline = began + deadline_s
+    pauses = backoff(random.Random())
+    with httpx.Client(
+        verify=_verification(place, tls or Tls()),
+        timeout=_TRY_S,
+        trust_env=not is_loopback(place.hostname or ""),
+        headers={"User-Agent": f"loadctl-probe/{version('loadctl')}"},
+    ) as client:
+        successes = 0
+        while True:
+            trouble = _probe(client, f"{place.scheme}://{place.netloc}{path}", strict=path != "/")
+            successes = 0 if trouble else successes + 1
+            if successes == _IN_A_ROW:
+                return time.monotonic() - began
+            if trouble:
+                reason = alive()
+                if reason is not None:
+                    raise RunError(f"{_at(place)} is gone (nothing was sent): {reason}")
+                if time.monotonic() >= deadline:
+                    raise _never_ready(place, path, trouble, deadline_s, scenario)
+            wait = next(pauses) if trouble else 0.01
+            pause(max(0.0, min(wait, deadline - time.monotonic())))
+
+
+def backoff(chance: random.Random) -> Iterator[float]:
+    """Seconds to wait between tries: 50 ms, × 1.6 each time up to 1 s, ± 20 %."""
+    pause = 0.05
+    while True:
+        yield pause * chance.uniform(0.8, 1.2)
+        pause = min(1.0, pause * 1.6)
+
+
+def is_loopback(hostname: str) -> bool:
+    """Whether the name can only mean this machine: a proxy has no business with it."""
+    if hostname.lower() == "localhost" or hostname.lower().endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return False
+
+
+def _probe(client: httpx.Client, url: str, *, strict: bool) -> str | None:
+    """What is wrong, None when it answered as it should. Only the head of the answer is read."""
+    import httpx
+
+    try:
+        with client.stream("GET", url) as response:
+            status = response.status_code
+    except httpx.TimeoutException as error:
+        doing = "accepts no connection" if isinstance(error, httpx.ConnectTimeout) else "does not answer"
+        return f"it {doing} within {_TRY_S:.0f} s"
+    except httpx.ConnectError as error:
+        return _connect_trouble(str(error))
+    except httpx.InvalidURL as error:
+        return f"it is no URL: {error}"
+    except httpx.HTTPError as error:
+        return str(error) or type(error).__name__
+    if strict and not 200 <= status < 300:
+        return f"it answers {status}, not 2xx"
+    return f"it answers {status}" if status >= 500 else None
+
+
+def _connect_trouble(text: str) -> str:
+    lowered = text.lower()
+    if "refused" in lowered:
+        return _REFUSED
+    if "certificate" in lowered or "ssl" in lowered or "tls" in lowered:
+        return f"its TLS certificate or protocol is not accepted: {text}"
+    if any(word in lowered for word in ("name or service", "nodename", "name resolution", "getaddrinfo")):
+        return "its name is not known"
+    return f"it cannot be reached: {text}"
+
+
+def _never_ready(place: SplitResult, path: str, trouble: str, deadline_s: float, scenario: str) -> RunError:
+    tried = f"(tried for {deadline_s:.0f} s, nothing was sent)"
+    local = is_loopback(place.hostname or "")
+    if trouble == _REFUSED:
+        hint = listeners_hint(place.port, scenario) if local else None
+        return RunError(f"nothing listens on {_at(place)} {tried}.", hint=hint)
+    hints = {
+        True: "skip the check of its certificate:  tls: {verify: false}, or trust its own:  tls: {ca: FILE}"
+    }
+    return RunError(
+        f"{_at(place)} was never ready on {path}: {trouble} {tried}.", hint=hints.get("TLS" in trouble)
+    )
+
+
+def _at(place: SplitResult) -> str:
+    port = place.port or (443 if place.scheme == "https" else 80)
+    host = f"[{place.hostname}]" if ":" in (place.hostname or "") else place.hostname
+    return f"{host}:{port}"
+
+
+def _verification(place: SplitResult, tls: Tls) -> ssl.SSLContext | bool:
+    """Building a context takes longer than a probe: only where there is TLS."""
+    import ssl
+
+    if place.scheme != "https":
+        return False
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+        if tls.cert:
+            context.load_cert_chain(tls.cert)
+    except (OSError, ssl.SSLError) as error:
+        raise RunError(f"tls: {tls.cert or tls.ca}: {error}") from error
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,267 @@
+"""Carrying out a run: from a scenario and an engine to a run directory that holds all that was measured.
+
+What it means is computed afterwards from the directory, so nothing here scores or judges.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from loadctl.engines.base import Engine
+from loadctl.errors import Interrupted, LoadctlError, RunError
+from loadctl.results.recording import Event, Reading
+from loadctl.run.directory import RunDirectory
+from loadctl.run.interruption import Interruption
+from loadctl.run.ledger import Ledger, Observer, Silent
+from loadctl.run.machine import git_revision, this_machine
+from loadctl.run.manifest import Manifest, scenario_hash
+from loadctl.run.merge import Merger
+from loadctl.run.process import Ladder
+from loadctl.run.readiness import wait_until_ready
+from loadctl.run.shards import Shards
+from loadctl.scenario.scenario import Scenario
+
+_TICK_S = 0.2
+_HEAD_START_S = 0.2
+"""Between the word "start" and t0, so that all shards have heard it by then."""
+_OVERTIME_S = 15.0
+"""After the plan's end and the drain: whoever is still there does not end by itself."""
+_STEP_S = 1.0
+
+
+class Sampler(Protocol):
+    """Watches the system and the generator in a thread of its own, and keeps what it saw until it is fetched."""
+
+    def start(self, t0: float) -> None: ...
+
+    def drain(self) -> Sequence[Reading | Event]: ...
+
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """`sampler` is called once with the pids of the shards, before t0; `watched` is what it watches, for people."""
+
+    scenario: Scenario
+    engine: Engine
+    out: Path
+    """Parent of the run directory."""
+    shards: int = 1
+    argv: Sequence[str] = ()
+    watched: str | None = None
+    sampler: Callable[[Sequence[int]], Sampler] | None = None
+    ready_deadline_s: float = 30.0
+    hello_deadline_s: float = 20.0
+
+
+def run(request: RunRequest, observer: Observer | None = None) -> RunDirectory:
+    """Carry the run out; SIGINT and SIGTERM end it early, and what was measured by then is kept.
+
+    Raises: UsageError when nothing can be written; RunError when the run could not begin, or its directory
+    became unwritable; Interrupted when a signal came before the load began. The directory says so too.
+    """
+    with Interruption() as interruption:
+        directory = RunDirectory.create(request.out, request.scenario.name, request.engine.name)
+        ledger = Ledger(directory, observer or Silent())
+        progress = _Run(request, directory, ledger, observer or Silent(), interruption)
+        try:
+            progress.carry_out()
+        except BaseException as error:
+            progress.abort(error)
+            raise
+        finally:
+            ledger.close()
+    if not interruption.at_once:
+        directory.compress_frames()
+    return directory
+
+
+class _Run:
+    def __init__(
+        self,
+        request: RunRequest,
+        directory: RunDirectory,
+        ledger: Ledger,
+        observer: Observer,
+        interruption: Interruption,
+    ) -> None:
+        self._request = request
+        self._directory = directory
+        self._ledger = ledger
+        self._observer = observer
+        self._interruption = interruption
+        files = [directory.frame_file(k) for k in range(request.shards)]
+        self._merger = Merger(files, time.monotonic())
+        self._shards = Shards(request.engine, directory, self._merger)
+        self._sampler: Sampler | None = None
+        self._t0: float | None = None
+
+    def carry_out(self) -> None:
+        manifest = self._manifest()
+        self._directory.write_manifest(manifest)
+        self._observer.began(self._directory)
+        self._wait_for_system()
+        self._start_shards()
+        self._begin(manifest)
+        self._watch()
+        self._close()
+
+    def abort(self, error: BaseException) -> None:
+        """Leave nothing running and, where that can be written, say why the run ended."""
+        self._shards.kill()
+        if self._sampler is not None:
+            self._sampler.stop()
+        known = isinstance(error, LoadctlError)
+        interrupted_by = error.signal_number if isinstance(error, Interrupted) else None
+        failure = None if interrupted_by else str(error) if known else f"internal error: {error!r}"
+        self._ledger.end(self._now(), interrupted_by=interrupted_by, failure=failure)
+
+    def _manifest(self) -> Manifest:
+        request = self._request
+        engine_version = request.engine.version()
+        if engine_version is None:
+            raise RunError(f"{request.engine.name} is not installed", hint=request.engine.install_hint)
+        source = Path(request.scenario.source)
+        return Manifest(
+            id=self._directory.id,
+            scenario=request.scenario,
+            scenario_hash=scenario_hash(request.scenario),
+            engine=request.engine.name,
+            engine_version=engine_version,
+            shards=request.shards,
+            argv=request.argv,
+            versions={"loadctl": version("loadctl"), "python": platform.python_version()},
+            machine=this_machine(),
+            git_revision=git_revision(source.parent if source.is_file() else Path.cwd()),
+            watched=request.watched,
+            created_at=_utc(time.time()),
+            pid=os.getpid(),
+        )
+
+    def _wait_for_system(self) -> None:
+        scenario = self._request.scenario
+        if scenario.health == "none":
+            return
+        wait_until_ready(
+            scenario.host,
+            health=scenario.health,
+            deadline_s=self._request.ready_deadline_s,
+            tls=scenario.tls,
+            scenario=scenario.name,
+            pause=self._pause,
+        )
+
+    def _pause(self, seconds: float) -> None:
+        self._interruption.wait(seconds)
+        if self._interruption.number is not None:
+            raise Interrupted(self._interruption.number)
+
+    def _start_shards(self) -> None:
+        request = self._request
+        self._shards.start(request.engine.plan(request.scenario, self._directory.path, request.shards))
+        if request.sampler is not None:
+            self._sampler = request.sampler(self._shards.pids)
+        deadline = time.monotonic() + request.hello_deadline_s
+        while not self._shards.ready():
+            now = time.monotonic()
+            if now > deadline:
+                raise self._shards.late(request.hello_deadline_s)
+            self._pause(0.02)
+            self._ledger.seconds(self._merger.poll(now))
+
+    def _begin(self, manifest: Manifest) -> None:
+        now = time.monotonic()
+        self._t0 = t0 = now + _HEAD_START_S
+        wall = _utc(time.time() + _HEAD_START_S)
+        self._directory.write_manifest(replace(manifest, t0_wall=wall, t0_monotonic_s=t0))
+        self._merger.awake(t0)
+        self._shards.begin(t0)
+        self._observer.started(t0)
+        if self._sampler is not None:
+            self._sampler.start(t0)
+
+    def _watch(self) -> None:
+        """Until all shards are gone: write down what comes in, and end what does not end by itself."""
+        load = self._request.scenario.load
+        stages = [
+            Event(start, "stage", stage.name, {"planned": stage.end}) for start, _, stage in load.spans()
+        ]
+        overtime = load.duration_s + self._request.scenario.drain_s + _OVERTIME_S
+        clock = _WallClock()
+        last = time.monotonic()
+        stopping = False
+        while not self._shards.gone:
+            now = time.monotonic()
+            if now - last > 10 * _TICK_S:  # this process was asleep, so it may not call others silent
+                self._merger.awake(now)
+            last = now
+            while stages and stages[0].t <= self._now():
+                self._ledger.event(stages.pop(0))
+            self._write_down(now)
+            for event in [*clock.step(self._now()), *self._shards.poll(now, self._now())]:
+                self._ledger.event(event)
+            if self._interruption.at_once:
+                self._shards.kill()
+            elif self._interruption.number is not None and not stopping:
+                stopping = True
+                self._drain(self._interruption.number)
+            elif self._now() > overtime and not stopping:
+                stopping = True
+                self._ledger.event(Event(self._now(), "stop", "engine processes did not end with the plan"))
+                self._shards.stop(Ladder.signals())
+            if not self._shards.gone:
+                self._interruption.wait(_TICK_S)
+
+    def _drain(self, number: int) -> None:
+        name = "Ctrl-C (SIGINT)" if number == 2 else "SIGTERM"
+        message = f"{name}: no new requests; those under way have {self._request.scenario.drain_s:g} s"
+        self._ledger.event(Event(self._now(), "signal", message, {"signal": number}))
+        self._shards.stop(Ladder.draining(self._request.scenario.drain_s))
+
+    def _write_down(self, now: float) -> None:
+        self._ledger.seconds(self._merger.poll(now))
+        if self._sampler is not None:
+            self._ledger.observations(self._sampler.drain())
+
+    def _close(self) -> None:
+        if self._sampler is not None:
+            self._sampler.stop()
+        self._write_down(time.monotonic())
+        self._ledger.seconds(self._merger.finish())
+        number = self._interruption.number
+        failure = self._shards.failure if number is None else None
+        self._ledger.end(self._now(), interrupted_by=number, failure=failure)
+
+    def _now(self) -> float:
+        """Seconds since the start of the load; 0 before it."""
+        return 0.0 if self._t0 is None else time.monotonic() - self._t0
+
+
+class _WallClock:
+    """Notices when somebody sets the wall clock: durations are not touched, times of day are."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def step(self, t: float) -> list[Event]:
+        offset = time.time() - time.monotonic()
+        step = offset - self._offset
+        if abs(step) <= _STEP_S:
+            return []
+        self._offset = offset
+        return [
+            Event(t, "clock_step", f"the wall clock was set by {step:+.1f} s", {"step_s": round(step, 3)})
+        ]
+
+
+def _utc(wall_s: float) -> str:
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,152 @@
+"""The engine processes of a run: started together, watched, and in the end all gone."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadctl.engines.base import Command, Engine
+from loadctl.errors import RunError
+from loadctl.results.recording import Event
+from loadctl.run.directory import RunDirectory
+from loadctl.run.merge import Merger
+from loadctl.run.process import Child, Ladder
+
+HUNG_S = 15.0
+"""A shard that has said nothing for so long is killed: a frame is due every second."""
+_LAST_LINES = 5
+
+
+@dataclass(slots=True)
+class _Shard:
+    index: int
+    child: Child
+    ended: bool = False
+
+
+class Shards:
+    """All shards of a run. `poll` is called often; times are seconds of one monotonic clock."""
+
+    def __init__(self, engine: Engine, run: RunDirectory, merger: Merger) -> None:
+        self._engine = engine
+        self._run = run
+        self._merger = merger
+        self._shards: list[_Shard] = []
+        self.reasons: list[str] = []
+        """Why shards ended that should not have, in the engine's own words where it had any."""
+
+    def start(self, commands: Sequence[Command]) -> None:
+        """Raises: RunError where one cannot be started; `kill` then ends the others."""
+        for index, command in enumerate(commands):
+            stdout, stderr = (self._run.engine / f"{index}.{name}" for name in ("stdout", "stderr"))
+            child = Child(command, out=self._run.path, stdout=stdout, stderr=stderr)
+            self._shards.append(_Shard(index, child))
+
+    @property
+    def pids(self) -> Sequence[int]:
+        return [shard.child.pid for shard in self._shards]
+
+    @property
+    def gone(self) -> bool:
+        return all(shard.ended for shard in self._shards)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the run as a whole failed: no shard came to its end. None while one did."""
+        if any(log.bye for log in self._merger.logs):
+            return None
+        reasons = "; ".join(dict.fromkeys(self.reasons)) or "no shard said how it ended"
+        return f"all engine processes are dead or hung: {reasons}"
+
+    def ready(self) -> bool:
+        """Whether all have said hello. Raises: RunError when one has ended instead."""
+        for shard in self._shards:
+            returncode = shard.child.poll()
+            if returncode is not None:
+                raise RunError(f"{self._engine.name} could not start: {self._why(shard, returncode)}")
+        return all(log.hello for log in self._merger.logs)
+
+    def late(self, deadline_s: float) -> RunError:
+        """The error when `deadline_s` seconds were not enough for all to say hello."""
+        mute = [shard for shard in self._shards if not self._merger.logs[shard.index].hello]
+        words = next(
+            (words for shard in mute if (words := _tail(shard.child.last_words()))), "it printed nothing"
+        )
+        return RunError(
+            f"{self._engine.name} was not ready within {deadline_s:.0f} s (nothing was sent): {words}",
+            hint=f"its output is in {self._run.engine}",
+        )
+
+    def begin(self, t0: float) -> None:
+        for shard in self._shards:
+            shard.child.send(f"start {t0!r}")
+
+    def poll(self, now: float, t: float) -> list[Event]:
+        """What happened to shards since the last call; `t` is now in seconds since the start of the load."""
+        events = []
+        for shard in self._shards:
+            if shard.ended:
+                continue
+            returncode = shard.child.poll()
+            if returncode is None and self._merger.silence_s(shard.index, now) > HUNG_S:
+                events.append(self._kill_hung(shard, t))
+                returncode = shard.child.returncode
+            elif returncode is not None:
+                events += self._left(shard, returncode, t)
+            if returncode is not None:
+                shard.ended = True
+                self._merger.gone(shard.index)
+        return events
+
+    def stop(self, ladder: Ladder) -> None:
+        """Ask all to leave, ever less politely."""
+        for shard in self._shards:
+            if not shard.ended:
+                shard.child.stop(ladder)
+
+    def kill(self) -> None:
+        """End all at once; nothing of their process groups survives."""
+        for shard in self._shards:
+            if not shard.ended:
+                shard.child.kill()
+                shard.ended = True
+                self._merger.gone(shard.index)
+
+    def _kill_hung(self, shard: _Shard, t: float) -> Event:
+        returncode = shard.child.kill()
+        reason = f"shard {shard.index} said nothing for {HUNG_S:.0f} s and was killed"
+        self.reasons.append(reason)
+        return Event(t, "shard_killed", reason, {"shard": shard.index, "returncode": returncode})
+
+    def _left(self, shard: _Shard, returncode: int, t: float) -> list[Event]:
+        """An end is worth an event when the shard did not say bye, or calls itself failed."""
+        self._merger.gone(shard.index)
+        outcome = self._engine.outcome(returncode, shard.child.last_words())
+        if self._merger.logs[shard.index].bye and outcome.kind != "failed":
+            return []
+        reason = f"shard {shard.index} ended early: {self._why(shard, returncode)}"
+        self.reasons.append(reason)
+        detail = {"shard": shard.index, "returncode": returncode}
+        return [Event(t, "shard_killed" if returncode < 0 else "shard_exit", reason, detail)]
+
+    def _why(self, shard: _Shard, returncode: int) -> str:
+        words = shard.child.last_words()
+        outcome = self._engine.outcome(returncode, words)
+        if outcome.kind == "failed" and outcome.reason:
+            return outcome.reason
+        ended = f"exit code {returncode}"
+        if returncode < 0:
+            ended = f"killed by {_signal_name(-returncode)}"
+        return ": ".join(filter(None, [ended, _tail(words)]))
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _tail(words: str) -> str:
+    return " | ".join(line.strip() for line in words.splitlines()[-_LAST_LINES:] if line.strip())

@@ -1,0 +1,113 @@
+"""The runs on disk: found by any part of their name, and read back as recordings."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from loadctl.errors import UsageError
+from loadctl.results.frame import from_line
+from loadctl.results.interval import Second
+from loadctl.results.recording import Recording
+from loadctl.run.directory import RunDirectory
+from loadctl.run.journal import read_event, read_lines, read_reading
+from loadctl.run.manifest import Manifest
+from loadctl.run.merge import ShardLog, first_examples, fold
+
+END = "end"
+"""Kind of a run's last event; without it, loadctl itself was killed."""
+_LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
+_FRAME_START = b'{"kind":"frame"'
+
+
+def list_runs(parent: Path) -> Sequence[RunDirectory]:
+    """All runs in `parent`, newest first; empty where there are none or it does not exist."""
+    try:
+        found = [RunDirectory(path.absolute()) for path in parent.iterdir() if (path / "run.json").is_file()]
+    except OSError:
+        return []
+    return sorted(found, key=lambda run: run.age, reverse=True)
+
+
+def open_run(reference: str, parent: Path) -> RunDirectory:
+    """The run that `reference` names: a path, an id, any unique part of one, "latest" or "latest~N".
+
+    Raises: UsageError for none, and for several, with their ids.
+    """
+    path = Path(reference)
+    if (path / "run.json").is_file():
+        return RunDirectory(path.absolute())
+    runs = list_runs(parent)
+    if not runs:
+        raise UsageError(f"there are no runs in {parent}", hint="runs in another folder:  --out DIR")
+    if latest := _LATEST.fullmatch(reference or "latest"):
+        back = int(latest[1] or 0)
+        if back >= len(runs):
+            raise UsageError(
+                f"there is no {reference}: {parent} holds {len(runs)}", hint="list them:  loadctl runs"
+            )
+        return runs[back]
+    found = [run for run in runs if run.id == reference] or [run for run in runs if reference in run.id]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError(f"no run in {parent} has {reference!r} in its name", hint="list them:  loadctl runs")
+    shown = "\n".join(f"  {run.id}" for run in found[:5]) + ("\n  …" if len(found) > 5 else "")
+    raise UsageError(
+        f"{reference!r} could be any of {len(found)} runs:\n{shown}", hint="give more of the name"
+    )
+
+
+def read_recording(run: RunDirectory) -> tuple[Manifest, Recording]:
+    """Everything that was measured in a run, whatever it died of.
+
+    Raises: UsageError where the directory holds no run.
+    """
+    manifest = run.manifest()
+    events = [event for line in read_lines(run.events) if (event := read_event(line))]
+    end = next((event for event in events if event.kind == END), None)
+    logs = [ShardLog(k) for k in range(manifest.shards)]
+    seconds = [second for line in read_lines(run.intervals) if (second := from_line(line))]
+    last_t = max((second.t for second in seconds), default=-1)
+    for log in logs:
+        _read_log(run, log)
+    if end is None or any(log.last_t > last_t for log in logs):
+        seconds = [second for log in logs for second in _read_frames(run, log.index)] or seconds
+    detail = end.detail if end else {"interrupted_by": signal.SIGKILL}
+    interrupted_by = detail.get("interrupted_by")
+    return manifest, Recording(
+        seconds=fold(seconds),
+        shards=[log.shard() for log in logs],
+        readings=[reading for line in read_lines(run.readings) if (reading := read_reading(line))],
+        events=sorted((event for event in events if event.kind != END), key=lambda event: event.t),
+        examples=first_examples(logs),
+        interrupted_by=int(interrupted_by) if isinstance(interrupted_by, int | float) else None,
+        failure=_text(detail, "failure"),
+        stopped_early=_text(detail, "stopped_early"),
+    )
+
+
+def _read_log(run: RunDirectory, log: ShardLog) -> None:
+    """All that a shard said but its seconds; of those, only the last: they are in intervals.ndjson already."""
+    last = b""
+    for line in read_lines(run.frame_file(log.index)):
+        if not line.startswith(_FRAME_START):
+            log.take(line)
+        elif line.endswith(b"\n"):
+            last = line
+    if last:
+        log.take(last)
+
+
+def _read_frames(run: RunDirectory, shard: int) -> Iterator[Second]:
+    log = ShardLog(shard)
+    for line in read_lines(run.frame_file(shard)):
+        if line.startswith(b"{") and (second := log.take(line)):
+            yield second
+
+
+def _text(detail: Mapping[str, str | float | int | None], key: str) -> str | None:
+    value = detail.get(key)
+    return value if isinstance(value, str) else None
