@@ -1,7 +1,7 @@
 """An embedded ML-platform API with faults on demand: the default system and the bench of truth.
 
-`serve(DemoOptions(port=8080))` blocks until a signal, a crash fault or, if asked for, the parent's death ends it. As a
-process of its own: `python -m loadctl.demo --port 0 --exit-with-parent`, whose one line of output tells the URL.
+`serve(DemoOptions(port=8080))` blocks until a signal, a crash fault or, if asked for, the parent's death.
+As its own process: `python -m loadctl.demo --port 0 --exit-with-parent`; its one line of output has the URL.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ __all__ = ["DemoOptions", "serve"]
 
 
 def serve(options: DemoOptions) -> int:
-    """Serve the demo system on loopback until it is told to stop; its exit code (0: stopped, 1: a crash fault).
+    """Serve the demo system on loopback until told to stop; the exit code (0: stopped, 1: a crash fault).
 
-    Raises UsageError, before anything listens, for a fault or service time that cannot be read and for a busy port.
+    Raises UsageError, before anything listens, for options that cannot be read and for a busy port.
     """
     from loadctl.demo.lifecycle import live  # uvicorn and asyncio: not for everyone who asks for the options
 

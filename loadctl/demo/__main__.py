@@ -1,4 +1,4 @@
-"""`python -m loadctl.demo`: the demo system as a process of its own, without the start-up time of the whole CLI."""
+"""`python -m loadctl.demo`: the demo system as a process of its own, without starting the whole CLI."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Exchange:
 
     @property
     def api_key(self) -> str | None:
-        """From X-API-Key, or a bearer token that begins with `demo-` (others are sessions, from POST /login)."""
+        """From X-API-Key, or a bearer token that begins with `demo-` (others are sessions of POST /login)."""
         key = self._headers.get(b"x-api-key")
         if key is None:
             scheme, _, token = self._headers.get(b"authorization", b"").partition(b" ")

@@ -15,7 +15,7 @@ _EDGES_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 @dataclass(slots=True)
 class _Series:
-    """Requests of one method and handler: how many with each status, and their durations by bucket (not cumulated)."""
+    """Requests of one method and handler: how many of each status, durations by bucket (not summed up)."""
 
     statuses: dict[int, int] = field(default_factory=dict)
     buckets: list[int] = field(default_factory=lambda: [0] * (len(_EDGES_S) + 1))

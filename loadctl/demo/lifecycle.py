@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _STDIN = 0
 _GLANCE_S = 0.1
+_PATIENCE_S = 2.0
 
 
 def live(options: DemoOptions) -> int:
@@ -69,8 +70,8 @@ class _Legacy:
 
 
 class _Succession:
-    """Starts one process after the other. Holds the port, bound but never listening: while no process serves, it
-    refuses connections, yet nobody else (nor a client's own outgoing connection) can take it.
+    """Starts one process after the other. Holds the port, bound but never listening: while no process
+    serves, connections are refused, yet nobody else (nor a client's own connection) can take it.
     """
 
     def __init__(self, bound: socket.socket) -> None:
@@ -98,17 +99,27 @@ class _Succession:
         process.start()
         theirs.close()
         with ours:
-            watched = [ours, _STDIN] if life.parent_ended is not None else [ours]
-            while ours not in (ready := wait(watched, _GLANCE_S)):
-                if self.should_exit or (_STDIN in ready and _input_ended()):
-                    return _stop(process)
+            self._watch(process, ours, watch_input=life.parent_ended is not None)
             try:
-                legacy: _Legacy = ours.recv()
+                legacy: _Legacy | None = ours.recv()
             except EOFError:
-                process.join()
-                return CRASHED if process.exitcode is None or process.exitcode < 0 else process.exitcode
+                legacy = None
         process.join()
-        return legacy
+        if legacy is not None:
+            return legacy
+        return CRASHED if process.exitcode is None or process.exitcode < 0 else process.exitcode
+
+    def _watch(self, process: ForkProcess, from_process: Pipe, *, watch_input: bool) -> None:
+        """Until the process says something or ends; make it end when told to."""
+        watched: list[Pipe | int] = [from_process, *([_STDIN] if watch_input else [])]
+        while from_process not in (ready := wait(watched, _GLANCE_S)):
+            if _STDIN in ready and _input_ended():
+                self.should_exit = True
+            if self.should_exit:
+                process.terminate()
+                if not from_process.poll(_PATIENCE_S):
+                    process.kill()
+                return
 
     def _stay_down(self, down_s: float, *, watch_input: bool) -> None:
         end_s = time.monotonic() + down_s
@@ -129,15 +140,6 @@ def _serve(life: Life, port: int, to_supervisor: Pipe) -> NoReturn:
     with listener(port) as bound:
         ended = None if supervisor is None else supervisor.join
         os._exit(serve_once(replace(life, parent_ended=ended, restart=hand_over), bound))
-
-
-def _stop(process: ForkProcess) -> int:
-    process.terminate()
-    process.join(2)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
-    return process.exitcode if process.exitcode == STOPPED else CRASHED
 
 
 def _input_ended() -> bool:

@@ -1,6 +1,6 @@
 """The API's description of itself (OpenAPI 3.1), complete enough that a scenario can be made from it alone.
 
-/metrics and this document are left out, as web frameworks do: they are for machines that look on, not for users.
+/metrics and this document are left out, as web frameworks do: they are for those who look on, not for users.
 """
 
 from __future__ import annotations

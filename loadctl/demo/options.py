@@ -8,8 +8,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
-    """`port` 0: any free one · `faults` and `service`: as typed, read by fault.py and service.py · `truth`: the file
-    written on exit · `exit_with_parent`: leave when standard input ends · `seed`: of every random choice.
+    """`port` 0: any free one · `faults`, `service`: as typed, read by fault.py and service.py · `truth`: the
+    file written on exit · `exit_with_parent`: leave when standard input ends · `seed`: of all random choices.
     """
 
     port: int = 8080

@@ -1,4 +1,4 @@
-"""API keys and what each allows: a token bucket a key, as public APIs have it. Pure: the clock is passed in."""
+"""API keys and what each allows: a token bucket a key, as public APIs have. Pure: the clock is passed in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEY_RATES_PER_S: dict[str, float | None] = {"demo-free": 10.0, "demo-standard": 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one request is told: `retry_after_s` is None where it is allowed; times are whole seconds, rounded up."""
+    """What one request is told, in whole seconds rounded up; `retry_after_s` is None where it is allowed."""
 
     limit: int
     remaining: int
@@ -51,7 +51,7 @@ class RateLimiter:
         self._buckets: dict[str, TokenBucket] = {}
 
     def take(self, key: str, now_s: float) -> Allowance | None:
-        """Take one request from the bucket of `key`; None: it has no limit. KeyError: nobody was given this key."""
+        """Take a request from the bucket of `key`; None: it has no limit. KeyError: there is no such key."""
         rate_per_s = KEY_RATES_PER_S[key]
         if rate_per_s is None:
             return None

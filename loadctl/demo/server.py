@@ -36,9 +36,11 @@ STOPPED, CRASHED = 0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """What one process of the demo system lives with. `parent_ended` blocks until whoever it serves for is gone;
-    `restart`, given `began_at_s`, takes over when a restart fault is due; `began_at_s` (time.monotonic) is set for a
-    process that carries on after another, and silences its line of output.
+    """What one process of the demo system lives with.
+
+    `parent_ended` blocks until whoever it serves for is gone; `restart`, given `began_at_s`, takes over when
+    a restart fault is due; `began_at_s` (time.monotonic) is set for a process that follows another, which is
+    then silent.
     """
 
     faults: Sequence[Fault]

@@ -1,4 +1,4 @@
-"""How long the demo system works on a request, for tests that must know it. Pure: the random source is passed in."""
+"""How long the demo system works on a request, for tests that must know it. Pure: randomness is passed in."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def parse_service(text: str) -> ServiceTime:
             rare, _, share = values[1].partition("@")
             return Bimodal(_duration(text, values[0]), _duration(text, rare), _share(text, share))
         case _:
-            _refuse(text, f"there is no service time {kind!r} with {len(values)} value(s)")
+            return _refuse(text, f"there is no service time {kind!r} with {len(values)} value(s)")
 
 
 def _refuse(text: str, why: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What the faults do to each request: pure arithmetic on the seconds since the demo system began to listen."""
+"""What the faults do to each request: pure arithmetic on the seconds since the demo system first listened."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Literal
 from loadctl.demo.fault import Capacity, Cpu, Errors, Fault, Hang, Latency, Reset, SlowBody, Stall
 from loadctl.demo.service import ServiceTime
 
+Fate = Literal["answer", "error", "reset", "hang"]
+
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
     """`wait_s` before the answer, then `burn_s` of CPU, then `body_delay_s` between headers and body."""
 
-    fate: Literal["answer", "error", "reset", "hang"] = "answer"
+    fate: Fate = "answer"
     wait_s: float = 0.0
     burn_s: float = 0.0
     body_delay_s: float = 0.0
@@ -26,7 +28,7 @@ _Chance = Errors | Reset | Hang | Latency | SlowBody | Cpu
 
 
 class Treatments:
-    """Decides, request by request; remembers the queue of `capacity` and the random sequence, nothing else."""
+    """Decides, request by request; remembers the queues of `capacity` and the random sequence, no more."""
 
     def __init__(self, faults: Sequence[Fault], service: ServiceTime | None, seed: int) -> None:
         self._latencies = [fault for fault in faults if isinstance(fault, Latency)]
@@ -46,7 +48,7 @@ class Treatments:
         return any(fault.share == 1 and now_s >= fault.start_s for fault in self._hangs)
 
     def of_request(self, now_s: float) -> Treatment:
-        """The treatment of a request that was read `now_s` after the start. Call once a request, in their order."""
+        """The treatment of a request read `now_s` after the start. Call once for each, in their order."""
         if self._idle:
             return UNTOUCHED
         if any(self._hits(fault, now_s) for fault in self._resets):
@@ -77,7 +79,7 @@ class Treatments:
         return now_s >= fault.start_s and (fault.share == 1 or self._random.random() < fault.share)
 
     def _thawed_s(self, at_s: float) -> float:
-        """The first moment from `at_s` on in which nothing is frozen (later stalls may begin while one ends)."""
+        """The first moment from `at_s` on that no stall freezes (combined stalls: one after the other)."""
         for stall in self._stalls:
             into_s = (at_s - stall.start_s) % stall.every_s
             if at_s >= stall.start_s and into_s < stall.freeze_s:

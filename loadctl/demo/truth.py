@@ -1,7 +1,7 @@
 """What the demo system really did: the figures that a load test of it must find again.
 
-Service time runs from the last byte of the request read to the last byte of the answer written, as the server saw it.
-It cannot know what waited in the kernel while its event loop was busy (`cpu=`), nor the way to the client.
+Service time runs from the last byte of the request read to the last byte of the answer written, as the server
+saw it: without what waited in the kernel while its event loop was busy (`cpu=`), or the way to the client.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ class EndpointTruth:
 
 @dataclass(slots=True)
 class Truth:
-    """Counts of requests without probes and scrapes, which have their own. A request counts when it was read whole.
+    """Counts of requests without probes and scrapes, which have their own. One counts when it was read whole.
 
-    `abandoned`: the client had left when the answer was ready; such a request has a status but no service time.
+    `abandoned`: the client had left when the answer was ready; such a request has a status, no service time.
     `timed` False keeps no service times: nobody will ask for them.
     """
 
@@ -82,7 +82,7 @@ class Truth:
     peak_concurrency: int = 0
 
     def received(self, endpoint: str) -> EndpointTruth:
-        """Count a request; every one must be followed by `answered`, or by `unanswered` when its client has gone."""
+        """Count a request; `answered` must follow, or `unanswered` when its client has gone."""
         kept = self.endpoints.get(endpoint)
         if kept is None:
             kept = self.endpoints[endpoint] = EndpointTruth()

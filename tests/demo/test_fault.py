@@ -1,0 +1,89 @@
+"""`--fault SPEC`: what can be written, and what is said about the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadctl.demo.fault import (
+    EXAMPLES,
+    Capacity,
+    Cpu,
+    Crash,
+    Errors,
+    Fault,
+    Hang,
+    Latency,
+    Reset,
+    Restart,
+    SlowBody,
+    Stall,
+    parse_fault,
+)
+from loadctl.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("latency=200ms", Latency(extra_s=0.2, share=1, start_s=0)),
+        ("latency=200ms@5%", Latency(extra_s=0.2, share=0.05, start_s=0)),
+        ("latency=200ms@10s", Latency(extra_s=0.2, share=1, start_s=10)),
+        ("latency=1.5s@0.5%@1m", Latency(extra_s=1.5, share=0.005, start_s=60)),
+        ("stall=2s/10s", Stall(freeze_s=2, every_s=10, start_s=10)),
+        ("stall=2s/10s@3s", Stall(freeze_s=2, every_s=10, start_s=3)),
+        ("errors=5%", Errors(share=0.05, start_s=0)),
+        ("errors=100%@20s", Errors(share=1, start_s=20)),
+        ("capacity=300/s", Capacity(rate_per_s=300, start_s=0)),
+        ("capacity=600/m@5s", Capacity(rate_per_s=10, start_s=5)),
+        ("slow-body=500ms", SlowBody(delay_s=0.5, share=1, start_s=0)),
+        ("slow-body=500ms@50%", SlowBody(delay_s=0.5, share=0.5, start_s=0)),
+        ("cpu=5ms", Cpu(burn_s=0.005, share=1, start_s=0)),
+        ("cpu=500us@2s", Cpu(burn_s=0.0005, share=1, start_s=2)),
+        ("reset=2%", Reset(share=0.02, start_s=0)),
+        ("hang=100%@10s", Hang(share=1, start_s=10)),
+        ("crash@20s", Crash(start_s=20)),
+        ("restart@20s+3s", Restart(start_s=20, down_s=3)),
+    ],
+)
+def test_a_fault_is_read(text: str, fault: Fault) -> None:
+    assert parse_fault(text) == fault
+
+
+@pytest.mark.parametrize("example", EXAMPLES.values())
+def test_every_example_in_the_hint_can_be_read(example: str) -> None:
+    parse_fault(example)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "there is no fault named ''"),
+        ("latncy=200ms", "there is no fault named 'latncy'"),
+        ("latency", "the extra latency is missing"),
+        ("latency=200", "the extra latency '200' is not a duration such as 200ms"),
+        ("latency=0ms", "the extra latency '0ms' is not a duration such as 200ms"),
+        ("latency=200ms@0%", "'0%' is not a share from above 0% to 100%"),
+        ("latency=200ms@101%", "'101%' is not a share from above 0% to 100%"),
+        ("latency=200ms@10s@5%", "too many @ parts (5%): first the share in %, then the start time"),
+        ("latency=200ms@later", "the start time 'later' is not a duration such as 200ms"),
+        ("stall=2s", "the period is missing"),
+        ("stall=10s/2s", "a freeze of 10s every 2s would never thaw"),
+        ("stall=2s/10s@5%", "it takes no share (5%)"),
+        ("errors=5", "'5' is not a share from above 0% to 100%"),
+        ("errors", "its share in % is missing"),
+        ("capacity=300", "'300' is not a rate such as 300/s"),
+        ("capacity=0/s", "'0/s' is not a rate such as 300/s"),
+        ("capacity", "its rate is missing"),
+        ("crash", "the time of the crash is missing"),
+        ("crash=20s", "it takes no value (20s)"),
+        ("crash@5%", "it takes no share (5%)"),
+        ("restart@20s", "the time down is missing"),
+        ("hang=nan%", "'nan%' is not a share from above 0% to 100%"),
+    ],
+)
+def test_a_fault_that_cannot_be_read_is_refused_and_the_hint_lists_all(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_fault(text)
+    assert refused.value.message == f"--fault {text}: {message}"
+    assert refused.value.hint is not None
+    assert all(example in refused.value.hint for example in EXAMPLES.values())
