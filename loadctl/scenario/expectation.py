@@ -142,7 +142,7 @@ def _traffic(scenario: Scenario, latency_s: float) -> tuple[Traffic | None, str 
     if scenario.load.model == "closed" and restless:
         return (
             None,
-            f"{', '.join(restless)} never pauses, so the system alone decides how many requests it gets",
+            f"the pauses of {', '.join(restless)} are so short that the system decides how many requests it gets",
         )
     return traffic, None
 
@@ -150,7 +150,7 @@ def _traffic(scenario: Scenario, latency_s: float) -> tuple[Traffic | None, str 
 def _cannot_judge(scenario: Scenario, traffic: Traffic | None) -> list[CannotJudge]:
     found = []
     for target in scenario.targets:
-        if not target.judged:
+        if not target.judged or target.scope.kind == "series":
             continue
         missing = _missing_stage(target, scenario.load)
         if missing is not None:
@@ -195,7 +195,7 @@ def _scored_spans(load: Load, name: str | None) -> list[tuple[float, float, floa
 
 def _too_few(target: Target, load: Load, traffic: Traffic) -> CannotJudge | None:
     needed = _needed(target.metric)
-    if needed is None or target.scope.kind == "series":
+    if needed is None:
         return None
     expected = _samples(target, load, traffic)
     if _surely(expected, needed):
@@ -213,7 +213,7 @@ def _too_few(target: Target, load: Load, traffic: Traffic) -> CannotJudge | None
 
 def _needed(metric: str) -> int | None:
     """Samples without which the metric is NO_DATA; None: it does not rest on their number."""
-    match = re.fullmatch(r"(?:latency|ttfb|corrected_latency)_(p[0-9]+)", metric)
+    match = re.fullmatch(r"(?:latency|ttfb|corrected)_(p[0-9]+)", metric)
     if match and match[1] in PERCENTILES:
         return enough_samples(PERCENTILES[match[1]])
     return 1 if metric == "error_rate" else None

@@ -27,7 +27,7 @@ class Behaviour:
     period_s: float
     """From one turn to the next, in the closed model."""
     restless: bool
-    """Nothing but the system's answers slows it down."""
+    """It waits for answers more than it pauses: the system decides how many requests there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,14 @@ def _behaviour(user_type: UserType, share: float, latency_s: float) -> Behaviour
     _walk(user_type.start, 1.0, start)
     if user_type.think is not None:
         pauses_s += _mean(user_type.think)
-    busy_s = pauses_s + sum(turn.values()) * latency_s
+    answers_s = sum(turn.values()) * latency_s
     return Behaviour(
         name=user_type.name,
         share=share,
         start=start,
         turn=turn,
-        period_s=max(busy_s, user_type.pace_s or 0.0, 1e-6),
-        restless=pauses_s <= 0 and not user_type.pace_s,
+        period_s=max(pauses_s + answers_s, user_type.pace_s or 0.0, 1e-6),
+        restless=max(pauses_s, user_type.pace_s or 0.0) <= answers_s,
     )
 
 

@@ -126,8 +126,10 @@ def test_users_join_on_every_rise_of_the_plan(start: float, end: float, users: f
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"user_types": (user_type(),)}, "U never pauses"),
-        ({"user_types": (user_type(think=Think(0, 0)),)}, "U never pauses"),
+        ({"user_types": (user_type(),)}, "the pauses of U are so short"),
+        ({"user_types": (user_type(think=Think(0, 0)),)}, "the pauses of U are so short"),
+        ({"user_types": (user_type(think=Think(0, 0.099)),)}, "the pauses of U are so short"),
+        ({"user_types": (user_type(pace_s=0.04),)}, "the pauses of U are so short"),
         ({"user_types": (), "script": Script("locustfile", "f.py")}, "what a script sends"),
         ({"load": Load("closed", []), "script": Script("artillery", "f.yml")}, "brings its own load"),
     ],
@@ -219,7 +221,7 @@ def test_the_announced_targets_can_be_taken_out_of_judgement() -> None:
 @settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(1, 300), st.integers(1, 300)), min_size=1, max_size=4),
-    st.floats(0.05, 10),
+    st.floats(0.1, 10),
     st.sampled_from(["latency_p50", "latency_p95", "latency_p99"]),
 )
 def test_the_shortest_duration_is_enough_and_a_much_shorter_one_is_not(
