@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 Severity = Literal["good", "info", "warning", "critical", "invalid"]
-Voids = Literal["all", "pass"]
+Voids = Literal["all", "pass", "excess"]
+Evidence: TypeAlias = dict[str, float | int | str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Finding:
 
     `voids="all"`: the generator was saturated: every PASS, WARN, latency FAIL and throughput FAIL is void.
     `voids="pass"`: load not reached or a shard incomplete: PASS and WARN are void, a FAIL stays.
+    `voids="excess"`: the generator was late, which can only add to a latency: a PASS stays, the rest goes.
     """
 
     id: str

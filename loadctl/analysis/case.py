@@ -1,0 +1,49 @@
+"""The case: all that an analysis may look at. Each question is a pure function Case → findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from loadctl.results.fold import Folded
+from loadctl.results.interval import Second
+from loadctl.results.measured import Measured
+from loadctl.results.recording import Reading, Recording
+from loadctl.results.score import Score
+from loadctl.results.usage import between
+from loadctl.scenario.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    scenario: Scenario
+    recording: Recording
+    measured: Measured
+    scores: Sequence[Score] = ()
+    """Already voided by the findings about the measurement; empty while those are being made."""
+
+    @property
+    def folded(self) -> Folded:
+        return self.measured.folded
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """The scored window, as far as the run got."""
+        return self.folded.summary.start_s, self.folded.summary.end_s
+
+    @property
+    def seconds(self) -> list[Second]:
+        """Of the window, without the drain."""
+        start, end = self.window
+        return [second for second in self.recording.seconds if start <= second.t < end]
+
+    def readings(self, subject: str) -> list[Reading]:
+        """Of the window, in order of time."""
+        return between(self.recording.readings, subject, *self.window)
+
+    @property
+    def same_host(self) -> bool:
+        """The system runs on the machine that makes the load."""
+        host = urlsplit(self.scenario.host).hostname or ""
+        return host in {"localhost", "::1"} or host.startswith("127.")

@@ -1,0 +1,77 @@
+"""Is anything missing from the data? A recorder that did not finish, frames that do not add up, clocks that stepped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadctl.analysis.case import Case
+from loadctl.results.finding import Finding
+from loadctl.scenario.units import format_count, format_duration
+
+MISSING_SHARE = 0.05
+DIFFERENCE_SHARE = 0.001
+
+
+def completeness_findings(case: Case) -> list[Finding]:
+    return [*_shards(case), *_totals(case), *_gaps(case), *_notes(case), *_clock(case)]
+
+
+def _shards(case: Case) -> Iterator[Finding]:
+    shards = case.recording.shards
+    lost = [shard for shard in shards if not shard.complete]
+    if not lost or case.recording.interrupted_by is not None:
+        return
+    which = ", ".join(str(shard.index) for shard in lost)
+    last = min((shard.last_t for shard in lost if shard.last_t is not None), default=None)
+    since = "" if last is None else f", the first after {format_duration(last + 1)}"
+    message = f"{len(lost)} of {len(shards)} engine processes did not finish (shard {which}){since}"
+    advice = ("see engine/ in the run directory for its last words",)
+    yield Finding(
+        "data-incomplete", "invalid", message, {"lost": len(lost), "shards": len(shards)}, advice, "pass"
+    )
+
+
+def _totals(case: Case) -> Iterator[Finding]:
+    """The recorders' own totals against the sum of their frames."""
+    shards = case.recording.shards
+    if not shards or not all(shard.complete for shard in shards):
+        return
+    cells = [cell for second in case.recording.seconds for cell in second.cells.values()]
+    sums = {"completed": sum(c.completed for c in cells), "failed": sum(c.failed.count for c in cells)}
+    for name, in_frames in sums.items():
+        if not all(name in shard.totals for shard in shards):
+            continue
+        counted = sum(shard.totals[name] for shard in shards)
+        if counted == in_frames:
+            continue
+        counts = f"{format_count(counted)} {name} requests, their frames {format_count(in_frames)}"
+        message = f"the recorders counted {counts}"
+        evidence = {"counted": counted, "in_frames": in_frames}
+        if abs(counted - in_frames) > DIFFERENCE_SHARE * max(counted, in_frames):
+            yield Finding("data-incomplete", "invalid", message, evidence, (), "pass")
+        else:
+            yield Finding("data-incomplete", "warning", message, evidence)
+
+
+def _gaps(case: Case) -> Iterator[Finding]:
+    """Seconds of the window that no recorder reported."""
+    start, end = case.window
+    expected = set(range(int(start), int(end)))
+    missing = expected - {second.t for second in case.recording.seconds}
+    if len(missing) > max(1, MISSING_SHARE * len(expected)):
+        message = f"{len(missing)} of {len(expected)} seconds of the scored window were not reported"
+        evidence = {"missing_s": len(missing), "first_at_s": min(missing)}
+        yield Finding("data-incomplete", "invalid", message, evidence, (), "pass")
+
+
+def _notes(case: Case) -> Iterator[Finding]:
+    notes = dict.fromkeys(note for shard in case.recording.shards for note in shard.notes)
+    for note in notes:
+        yield Finding("recorder-note", "info", note)
+
+
+def _clock(case: Case) -> Iterator[Finding]:
+    steps = [event for event in case.recording.events if event.kind == "clock_step"]
+    if steps:
+        message = f"the wall clock was set during the run ({steps[0].message}); durations are not affected"
+        yield Finding("clock-step", "info", message, {"steps": len(steps), "first_at_s": steps[0].t})

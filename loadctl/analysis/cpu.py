@@ -1,0 +1,75 @@
+"""Was CPU the limit? 10 s means above 80 % for a fifth of the window, or for 30 s in a row.
+
+On simulated load this flagged no burst and every half-run at 90 %, while "maximum above 80 %" flags 10 to 100 % of
+healthy runs. One process or thread that fills one core is told apart: in the share of all cores it disappears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from loadctl.analysis.case import Case
+from loadctl.results.finding import Evidence, Finding
+from loadctl.results.usage import series
+from loadctl.scenario.units import format_duration, format_percent
+
+HIGH_PCT = 80.0
+MEAN_S = 10.0
+SHARE = 0.2
+ROW_S = 30.0
+
+
+def cpu_findings(case: Case) -> list[Finding]:
+    return [*_all_cores(case), *_one_core(case)]
+
+
+def _all_cores(case: Case) -> Iterator[Finding]:
+    points = series(case.readings("system"), "cpu_pct")
+    high_s, highest = _high(points)
+    if high_s:
+        cores = case.measured.system.cores_available
+        of = "" if cores is None else f" of its {cores:g} cores"
+        message = f"cpu of the system was above {HIGH_PCT:.0f} %{of} for {format_duration(high_s)}"
+        evidence: Evidence = {
+            "high_s": round(high_s),
+            "highest_pct": round(highest, 1),
+            "of": "the cores it may use",
+        }
+        advice = ("profile it under this load, or give it more cores, and run again",)
+        yield Finding("cpu-high", "warning", message, evidence, advice)
+
+
+def _one_core(case: Case) -> Iterator[Finding]:
+    points = series(case.readings("system"), "busiest_pct_of_one_core")
+    high_s, highest = _high(points)
+    cores = case.measured.system.cores_available
+    if high_s and not (cores is not None and cores <= 1):
+        peak = format_percent(min(highest, 100.0), 0)
+        message = (
+            f"one process or thread of the system was at {peak} of one core for {format_duration(high_s)}"
+        )
+        evidence: Evidence = {"high_s": round(high_s), "highest_pct": round(highest, 1), "of": "one core"}
+        advice = (
+            "give it more worker processes or threads (uvicorn and gunicorn: --workers), and run again",
+        )
+        yield Finding("cpu-high", "warning", message, evidence, advice)
+
+
+def _high(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Seconds that 10 s means spent above the limit (0 where that is not for long), and the highest mean."""
+    means = _means(points)
+    high = [mean > HIGH_PCT for mean in means]
+    row = longest = 0
+    for is_high in high:
+        row = row + 1 if is_high else 0
+        longest = max(longest, row)
+    long = longest * MEAN_S >= ROW_S or (len(high) > 1 and sum(high) >= SHARE * len(high) and sum(high) > 1)
+    return (sum(high) * MEAN_S, max(means)) if long else (0.0, 0.0)
+
+
+def _means(points: Sequence[tuple[float, float]]) -> list[float]:
+    blocks: dict[int, list[float]] = {}
+    start = points[0][0] if points else 0.0
+    for t, value in points:
+        blocks.setdefault(int((t - start) / MEAN_S), []).append(value)
+    return [sum(values) / len(values) for values in blocks.values()]

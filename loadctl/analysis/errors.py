@@ -1,0 +1,138 @@
+"""What failed, and does it fail alike? Limits come from the targets where they exist, else 0.1 % and 1 %."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from loadctl.analysis.case import Case
+from loadctl.results.decision import label
+from loadctl.results.finding import Evidence, Finding, Severity
+from loadctl.results.portion import GENERATOR_FAULT
+from loadctl.results.recording import Example
+from loadctl.results.score import Score, Status
+from loadctl.scenario.target import Target
+from loadctl.scenario.units import format_count, format_limit, format_ms, format_percent, format_value
+
+TARGET_PCT = 0.1
+CRITICAL_PCT = 1.0
+SLOW_MS = 500.0
+ALIKE_SHARE = 0.9
+_CONNECTION = {"timeout", "connect_refused", "connect_timeout", "reset", "dns", "tls", "protocol"}
+
+
+def error_findings(case: Case) -> list[Finding]:
+    return [*_errors(case), *_all_failed(case), *_slow(case)]
+
+
+def _errors(case: Case) -> Iterator[Finding]:
+    total = case.folded.summary.total
+    if total.error_rate is None:
+        return
+    requests = total.completed + total.unfinished
+    failed = total.failed + total.unfinished
+    evidence: Evidence = {
+        "error_rate_pct": round(total.error_rate * 100, 4),
+        "failed": failed,
+        "requests": requests,
+    }
+    if not failed:
+        yield Finding("no-errors", "good", f"none of {format_count(requests)} requests failed", evidence)
+        return
+    target = _error_target(case)
+    critical = CRITICAL_PCT if target is None else target.critical
+    wanted = TARGET_PCT if target is None else target.target
+    percent = total.error_rate * 100
+    share = (
+        f"{format_percent(percent)} of requests failed ({format_count(failed)} of {format_count(requests)})"
+    )
+    if percent > critical:
+        message = f"{share}, above the critical limit of {format_limit(critical, '%')}"
+        yield Finding("errors-over-critical", _gravity(target), message, evidence, _kinds(case))
+    elif wanted is not None and percent > wanted:
+        message = f"{share}, above the target of {format_limit(wanted, '%')}"
+        yield Finding("errors-over-target", "warning", message, evidence, _kinds(case))
+
+
+def _error_target(case: Case) -> Target | None:
+    targets = (
+        t
+        for t in case.scenario.targets
+        if t.metric == "error_rate" and t.scope.kind == "run" and t.unit == "%"
+    )
+    return next(targets, None)
+
+
+def _gravity(target: Target | None) -> Severity:
+    """A limit that the scenario says is not judged here must not decide the verdict through a back door."""
+    return "critical" if target is None or target.judged else "warning"
+
+
+def _kinds(case: Case) -> tuple[str, ...]:
+    errors = Counter(case.folded.summary.total.errors)
+    if not errors:
+        return ()
+    error_class, count = errors.most_common(1)[0]
+    return (f"look first at {error_class.replace('_', ' ')} ({format_count(count)} times)",)
+
+
+def _all_failed(case: Case) -> Iterator[Finding]:
+    """Every request failed; where nearly all failed alike by an answer, the scenario is wrong, not the load."""
+    total = case.folded.summary.total
+    requests = total.completed + total.unfinished
+    if not requests or total.failed + total.unfinished < requests:
+        return
+    errors = Counter({name: n for name, n in total.errors.items() if name != GENERATOR_FAULT})
+    error_class, count = errors.most_common(1)[0] if errors else ("unfinished", total.unfinished)
+    evidence: Evidence = {"requests": requests, "error_class": error_class, "of_this_class": count}
+    head = f"all {format_count(requests)} requests failed"
+    if count < ALIKE_SHARE * requests:
+        yield Finding(
+            "all-requests-failed", "critical", f"{head}, most often by {_words(error_class)}", evidence
+        )
+        return
+    message = f"{head} alike: {_words(error_class)}{_said(_example(case, error_class))}"
+    advice: tuple[str, ...] = (f"see one with: loadctl try {case.scenario.name}",)
+    if error_class.startswith("status_4") or error_class == "check_failed":
+        message += "; that is the scenario, not the load"
+    elif error_class in _CONNECTION or error_class == "unfinished":
+        advice = (f"is the system up, and is this its address: {case.scenario.host}?",)
+    yield Finding("all-requests-failed", "critical", message, evidence, advice)
+
+
+def _example(case: Case, error_class: str) -> Example | None:
+    return next((e for e in case.recording.examples if e.error_class == error_class), None)
+
+
+def _said(example: Example | None) -> str:
+    return "" if example is None else f' on {example.endpoint}, "{example.message}"'
+
+
+def _words(error_class: str) -> str:
+    return "no answer" if error_class == "unfinished" else error_class.replace("_", " ")
+
+
+def _slow(case: Case) -> Iterator[Finding]:
+    """Responses beyond the critical limit: of the targets; 500 ms where the scenario has no latency limit."""
+    slow = [
+        score
+        for score in case.scores
+        if score.target.metric.startswith("latency_") and score.status is Status.FAIL and not score.void
+    ]
+    if slow:
+        message = "responses are slower than their critical limit: " + ", ".join(map(_beyond, slow))
+        severity: Severity = "critical" if any(score.judged for score in slow) else "warning"
+        evidence: Evidence = {f"{label(score.target)} ({score.target.unit})": score.value for score in slow}
+        yield Finding("slow-responses", severity, message, evidence)
+    p95 = case.folded.summary.total.latency.p95
+    limited = any(target.metric.startswith("latency_") for target in case.scenario.targets)
+    if not limited and p95 is not None and p95 > SLOW_MS:
+        message = f"one request in twenty took {format_ms(p95)} or longer"
+        advice = ("set a limit of your own: --target latency_p95=200ms",)
+        yield Finding("slow-responses", "warning", message, {"latency_p95_ms": p95}, advice)
+
+
+def _beyond(score: Score) -> str:
+    unit = score.target.unit
+    value = "unknown" if score.value is None else format_value(score.value, unit)
+    return f"{label(score.target)} {value} ({format_limit(score.target.critical, unit)})"

@@ -1,0 +1,88 @@
+"""From the recording to the result: the second half of a run in one readable, pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from loadctl.analysis.case import Case
+from loadctl.analysis.closed_model import closed_model_findings
+from loadctl.analysis.completeness import completeness_findings
+from loadctl.analysis.cpu import cpu_findings
+from loadctl.analysis.errors import error_findings
+from loadctl.analysis.generator import generator_findings
+from loadctl.analysis.load import load_findings
+from loadctl.analysis.service import service_findings
+from loadctl.analysis.story import story
+from loadctl.results.decision import decide, void_scores
+from loadctl.results.finding import Finding
+from loadctl.results.measured import measure
+from loadctl.results.recording import Recording
+from loadctl.results.result import Result
+from loadctl.results.scoring import score
+from loadctl.scenario.scenario import Scenario
+
+Question = Callable[[Case], list[Finding]]
+
+MEASUREMENT: Sequence[Question] = (generator_findings, load_findings, completeness_findings)
+"""About the run itself; they may void scores, so they come before the others."""
+SYSTEM: Sequence[Question] = (error_findings, service_findings, cpu_findings, closed_model_findings)
+_GRAVITY = ("invalid", "critical", "warning", "info", "good")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What a result says about the run that no recording holds. `started_at` is UTC, ISO 8601."""
+
+    engine: str
+    engine_version: str | None
+    shards: int
+    started_at: str
+    run_dir: str = ""
+    fail_on_warn: bool = False
+
+
+def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
+    """Fold, score, ask every question, void what cannot be trusted, decide."""
+    measured = measure(scenario, recording)
+    scores = tuple(score(target, measured) for target in scenario.targets)
+    doubts = [finding for ask in MEASUREMENT for finding in ask(Case(scenario, recording, measured))]
+    scores = void_scores(scores, doubts)
+    case = Case(scenario, recording, measured, scores)
+    findings = [*doubts, *(finding for ask in SYSTEM for finding in ask(case))]
+    findings.sort(key=lambda finding: _GRAVITY.index(finding.severity))
+    folded = measured.folded
+    decision = decide(
+        scores, findings, recording, started=folded.counters.started, fail_on_warn=facts.fail_on_warn
+    )
+    why, advice = story(case, findings, decision)
+    return Result(
+        verdict=decision.verdict,
+        exit_code=decision.exit_code,
+        reasons=decision.reasons,
+        why=why,
+        advice=advice,
+        scenario=scenario.name,
+        goal=scenario.goal,
+        source=scenario.source,
+        engine=facts.engine,
+        engine_version=facts.engine_version,
+        shards=facts.shards,
+        host=scenario.host,
+        model=scenario.load.model,
+        peak=scenario.load.peak,
+        started_at=facts.started_at,
+        planned_s=scenario.load.duration_s,
+        window=case.window,
+        stages=folded.stages,
+        counters=folded.counters,
+        summary=folded.summary,
+        scores=scores,
+        findings=tuple(findings),
+        system=measured.system,
+        generator=measured.generator,
+        timeline=folded.timeline,
+        examples=tuple(recording.examples),
+        events=tuple(recording.events),
+        run_dir=facts.run_dir,
+    )

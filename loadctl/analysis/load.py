@@ -1,0 +1,94 @@
+"""Was the load made that was planned?
+
+Closed model: fewer than 95 % of the users for more than 10 s. Open model: 1 % of the arrivals missing warns, 5 % voids
+(the limits of fortio; reasoned, not measured).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadctl.analysis.case import Case
+from loadctl.results.finding import Finding
+from loadctl.scenario.units import format_count, format_duration, format_percent
+
+REACHED_SHARE = 0.95
+SHORT_FOR_S = 10
+WARN_SHORT = 0.01
+VOID_SHORT = 0.05
+
+
+def load_findings(case: Case) -> list[Finding]:
+    by_model = _users if case.scenario.load.model == "closed" else _arrivals
+    return [*_ended_early(case), *by_model(case), *_stop_rule(case)]
+
+
+def _ended_early(case: Case) -> Iterator[Finding]:
+    planned, ended = case.scenario.load.duration_s, case.folded.ended_s
+    explained = case.recording.stopped_early or case.recording.interrupted_by is not None
+    if ended < planned and not explained:
+        message = f"the load ended after {format_duration(ended)} of {format_duration(planned)}"
+        yield Finding(
+            "load-not-reached", "invalid", message, {"ended_s": ended, "planned_s": planned}, (), "pass"
+        )
+
+
+def _stop_rule(case: Case) -> Iterator[Finding]:
+    if case.recording.stopped_early is not None:
+        yield Finding(
+            "stopped-early", "critical", case.recording.stopped_early, {"ended_s": case.folded.ended_s}
+        )
+
+
+def _users(case: Case) -> Iterator[Finding]:
+    """Seconds in which fewer users were active than planned; one user and 5 % are forgiven."""
+    short = [
+        second
+        for second in case.seconds
+        if second.users < min(REACHED_SHARE * _least(case, second.t), _least(case, second.t) - 1)
+    ]
+    allowed = min(SHORT_FOR_S, max(1, len(case.seconds) // 5))
+    if len(short) <= allowed:
+        return
+    worst = min(short, key=lambda second: second.users / _least(case, second.t))
+    message = (
+        f"fewer users than planned for {format_duration(len(short))}: "
+        f"{worst.users} of {_least(case, worst.t):.0f} at {worst.t} s"
+    )
+    evidence = {"short_s": len(short), "users": worst.users, "planned": _least(case, worst.t)}
+    yield Finding(
+        "load-not-reached", "invalid", message, evidence, ("more engine processes: --workers 2",), "pass"
+    )
+
+
+def _least(case: Case, t: int) -> float:
+    """The lower of the levels planned at both ends of the second: a ramp may be anywhere between."""
+    load = case.scenario.load
+    return min(load.level_at(t), load.level_at(t + 0.999))
+
+
+def _arrivals(case: Case) -> Iterator[Finding]:
+    start, end = case.window
+    load = case.scenario.load
+    due = load.arrivals_due(end) - load.arrivals_due(start)
+    begun = sum(second.begun for second in case.seconds)
+    dropped = sum(second.dropped for second in case.seconds)
+    forgiven = 1 + len(case.recording.shards)
+    missing = due - begun
+    if missing <= max(forgiven, WARN_SHORT * due):
+        return
+    share = missing / due
+    missing_pct = format_percent(share * 100, 1)
+    message = f"{format_count(begun)} of {format_count(due)} planned arrivals began ({missing_pct} missing)"
+    if dropped:
+        message += (
+            f"; {format_count(dropped)} were dropped at {format_count(case.scenario.max_in_flight)} in flight"
+        )
+    evidence = {"due": round(due), "begun": begun, "dropped": dropped, "share_missing": round(share, 4)}
+    advice = (
+        "see whether the system answers too slowly for this rate, then more engine processes: --workers 2",
+    )
+    if share > VOID_SHORT:
+        yield Finding("load-not-reached", "invalid", message, evidence, advice, "pass")
+    else:
+        yield Finding("load-not-reached", "warning", message, evidence, advice)

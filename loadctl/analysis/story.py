@@ -1,0 +1,99 @@
+"""The story of a run: the likeliest cause of its verdict, and what to do next. Chosen by evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from loadctl.analysis.case import Case
+from loadctl.results.decision import Decision, label, sentence
+from loadctl.results.finding import Finding
+from loadctl.results.portion import GENERATOR_FAULT
+from loadctl.results.score import Score, Status
+from loadctl.results.verdict import Verdict
+from loadctl.scenario.units import format_clock, format_count, format_limit, format_value
+
+_CAUSES = (
+    "all-requests-failed",
+    "service-crashed",
+    "service-restarted",
+    "service-unreachable",
+    "generator-saturated",
+    "generator-faults",
+    "cpu-high",
+    "load-not-reached",
+    "data-incomplete",
+    "closed-model-stall",
+)
+"""Likeliest cause first, of what may be the cause of a verdict that is not PASS."""
+_BROKEN = (Verdict.FAIL, Verdict.WARN)
+
+
+def story(case: Case, findings: Sequence[Finding], decision: Decision) -> tuple[str | None, tuple[str, ...]]:
+    """Why (None where the reasons say all), and what to do, as commands or short sentences."""
+    if decision.verdict is Verdict.PASS:
+        return None, tuple(_after_pass(case))
+    causes = sorted(
+        (finding for finding in findings if finding.id in _CAUSES),
+        key=lambda finding: _CAUSES.index(finding.id),
+    )
+    parts = [_worst(case.scores)] if decision.verdict in _BROKEN else []
+    parts.extend(sentence(finding.message) for finding in causes[:1])
+    if not causes:
+        parts.extend(_commonest_error(case))
+    fresh = [part for part in dict.fromkeys(parts) if part and part not in decision.reasons]
+    advice = [step for finding in causes[:1] for step in finding.advice] or list(_next_step(case))
+    return " ".join(fresh) or None, tuple(dict.fromkeys(advice))
+
+
+def _worst(scores: Sequence[Score]) -> str:
+    """The score furthest beyond its limit, with its numbers."""
+    bad = [
+        score
+        for score in scores
+        if score.judged
+        and not score.void
+        and score.status in {Status.FAIL, Status.WARN}
+        and score.value is not None
+    ]
+    if not bad:
+        return ""
+    worst = max(bad, key=lambda score: (score.status is Status.FAIL, score.distance or 0.0))
+    target = worst.target
+    failed = worst.status is Status.FAIL
+    limit = target.critical if failed or target.target is None else target.target
+    kind = "critical limit" if failed else "target"
+    shown = format_value(worst.value or 0.0, target.unit)
+    return f"{sentence(label(target))[:-1]} is {shown}; its {kind} is {format_limit(limit, target.unit)}."
+
+
+def _commonest_error(case: Case) -> Iterator[str]:
+    rows = [
+        (count, error_class, endpoint.endpoint)
+        for endpoint in case.folded.summary.endpoints
+        for error_class, count in endpoint.errors.items()
+        if error_class != GENERATOR_FAULT
+    ]
+    if not rows:
+        return
+    count, error_class, endpoint_name = max(rows)
+    first = next(
+        (e for e in case.recording.examples if (e.endpoint, e.error_class) == (endpoint_name, error_class)),
+        None,
+    )
+    said = "" if first is None else f', first at {format_clock(first.t)}: "{first.message}"'
+    yield f"{format_count(count)} × {error_class.replace('_', ' ')} on {endpoint_name}{said}."
+
+
+def _next_step(case: Case) -> Iterator[str]:
+    short = [score for score in case.scores if score.judged and score.status is Status.NO_DATA]
+    if any("needs" in (score.reason or "") for score in short):
+        yield f"loadctl show {case.scenario.name} says how long a run must be for every target"
+    elif not case.scores:
+        yield f"loadctl run {case.scenario.name} --target latency_p95=200ms"
+    elif case.folded.summary.total.failed:
+        yield f"loadctl try {case.scenario.name}"
+
+
+def _after_pass(case: Case) -> Iterator[str]:
+    if not any(target.metric.startswith("latency_") for target in case.scenario.targets):
+        yield f"no latency limit is set: loadctl run {case.scenario.name} --target latency_p95=200ms"

@@ -1,0 +1,209 @@
+"""From scores and findings to the run's one word, with every reason for it (DESIGN §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from signal import SIGINT, Signals
+
+from loadctl.results.finding import Finding
+from loadctl.results.recording import Recording
+from loadctl.results.score import Score, Status
+from loadctl.results.verdict import ExitCode, Verdict
+from loadctl.scenario.target import Target
+
+_ORDER = (
+    Verdict.INTERRUPTED,
+    Verdict.ERROR,
+    Verdict.FAIL,
+    Verdict.INCONCLUSIVE,
+    Verdict.WARN,
+    Verdict.PASS,
+)
+_GENERATOR_TOUCHES = ("latency_", "corrected_latency_", "ttfb_", "throughput", "max_throughput")
+"""Metrics that a slow generator makes worse; its errors, cpu and memory are the system's own."""
+_RESTATES = {"slow-responses", "errors-over-critical"}
+"""Findings that say the same as the targets that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    verdict: Verdict
+    exit_code: ExitCode
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """One reason, and the verdict it asks for. The gravest claim wins; the others stay in the reasons."""
+
+    verdict: Verdict
+    reason: str
+
+
+def decide(
+    scores: Sequence[Score],
+    findings: Sequence[Finding],
+    recording: Recording,
+    *,
+    started: int,
+    fail_on_warn: bool = False,
+) -> Decision:
+    """`scores` are already voided; `started` is how many requests the run began, warm-up included."""
+    claims = [*_carried_out(recording, started), *_broken(scores, findings), *_unproven(scores, findings)]
+    claims.extend(_met(scores, nothing_else=not claims))
+    claims.sort(key=lambda claim: _ORDER.index(claim.verdict))
+    verdict = claims[0].verdict
+    code = _exit_code(verdict, recording.interrupted_by, fail_on_warn=fail_on_warn)
+    return Decision(verdict, code, tuple(dict.fromkeys(claim.reason for claim in claims)))
+
+
+def void_scores(scores: Iterable[Score], findings: Iterable[Finding]) -> tuple[Score, ...]:
+    """Mark the scores that the findings about the measurement make worthless; see Finding.voids."""
+    doubts = [finding for finding in findings if finding.voids]
+    return tuple(
+        replace(score, void=next((f.id.replace("-", " ") for f in doubts if _voids(f, score)), None))
+        for score in scores
+    )
+
+
+def _voids(finding: Finding, score: Score) -> bool:
+    touched = score.target.metric.startswith(_GENERATOR_TOUCHES)
+    match finding.voids, score.status:
+        case ("all" | "pass", Status.PASS | Status.WARN):
+            return True
+        case ("excess", Status.WARN) | ("all" | "excess", Status.FAIL):
+            return touched
+        case _:
+            return False
+
+
+def label(target: Target) -> str:
+    """`latency p95`, `latency p95 of POST /predict`, `latency p95 in stage recovery`."""
+    name = target.metric.replace("_", " ")
+    match target.scope.kind:
+        case "endpoint":
+            return f"{name} of {target.scope.name}"
+        case "stage":
+            return f"{name} in stage {target.scope.name}"
+        case "series":
+            return target.scope.name
+        case _:
+            return name
+
+
+def sentence(message: str) -> str:
+    """A finding's message as a sentence of its own."""
+    return f"{message[:1].upper()}{message[1:]}" + ("" if message.endswith((".", "!", "?")) else ".")
+
+
+def _carried_out(recording: Recording, started: int) -> Iterator[_Claim]:
+    if recording.interrupted_by is not None:
+        yield _Claim(Verdict.INTERRUPTED, f"Interrupted by {_signal_name(recording.interrupted_by)}.")
+    if recording.failure is not None:
+        yield _Claim(Verdict.ERROR, sentence(recording.failure))
+    shards = recording.shards
+    if not any(shard.hello for shard in shards):
+        yield _Claim(Verdict.ERROR, "No engine process ever reported.")
+    elif not any(shard.complete for shard in shards) and recording.interrupted_by is None:
+        many = "The engine process" if len(shards) == 1 else f"All {len(shards)} engine processes"
+        yield _Claim(Verdict.ERROR, f"{many} died or hung before the end of the load.")
+    elif not started:
+        yield _Claim(Verdict.ERROR, "No request was made.")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _broken(scores: Sequence[Score], findings: Sequence[Finding]) -> Iterator[_Claim]:
+    judged = [score for score in scores if score.judged]
+    failed = [score for score in judged if score.status is Status.FAIL and not score.void]
+    if failed:
+        names = ", ".join(label(score.target) for score in failed)
+        beyond = "is beyond its critical limit" if len(failed) == 1 else "are beyond their critical limit"
+        of = f"{len(failed)} of {_targets(len(judged))}" if len(judged) > 1 else "The only target"
+        yield _Claim(Verdict.FAIL, f"{of} {beyond}: {names}.")
+    for finding in findings:
+        if finding.severity == "critical" and not (failed and finding.id in _RESTATES):
+            yield _Claim(Verdict.FAIL, sentence(finding.message))
+
+
+def _unproven(scores: Sequence[Score], findings: Sequence[Finding]) -> Iterator[_Claim]:
+    judged = [score for score in scores if score.judged]
+    doubted = False
+    for finding in findings:
+        spoils = any(_voids(finding, score) for score in judged)
+        if finding.voids in {"all", "pass"} or (finding.voids and spoils):
+            doubted = True
+            yield _Claim(Verdict.INCONCLUSIVE, f"No verdict on the system: {finding.message}.")
+    for score in judged:
+        if score.status is Status.NO_DATA:
+            doubted = True
+            yield _Claim(
+                Verdict.INCONCLUSIVE, f"{sentence(label(score.target))[:-1]} has no data: {score.reason}."
+            )
+    usable = {Status.PASS, Status.WARN, Status.FAIL}
+    if not doubted and not any(score.status in usable and not score.void for score in judged):
+        yield _Claim(Verdict.INCONCLUSIVE, _nothing_judged(scores))
+
+
+def _nothing_judged(scores: Sequence[Score]) -> str:
+    if not scores:
+        return "Nothing was judged: the scenario has no targets."
+    whys = "; ".join(f"{label(score.target)}: {score.reason}" for score in scores)
+    return f"Nothing could be judged: {whys}."
+
+
+def _met(scores: Sequence[Score], *, nothing_else: bool) -> Iterator[_Claim]:
+    judged = [score for score in scores if score.judged and not score.void]
+    missed = [score for score in judged if score.status is Status.WARN]
+    met = [score for score in judged if score.status is Status.PASS]
+    if missed:
+        names = ", ".join(label(score.target) for score in missed)
+        is_missed = "target is" if len(missed) == 1 else "targets are"
+        yield _Claim(
+            Verdict.WARN, f"{len(missed)} {is_missed} missed, no critical limit is crossed: {names}."
+        )
+    elif met and nothing_else:
+        yield _Claim(Verdict.PASS, f"{_all_met(len(met), len(scores))}{_closest(met)}")
+
+
+def _all_met(met: int, targets: int) -> str:
+    if met == targets:
+        return "The only target is met." if met == 1 else f"All {met} targets met."
+    return f"{'The one target' if met == 1 else f'All {met} targets'} that could be judged: met."
+
+
+def _closest(met: Sequence[Score]) -> str:
+    near = [(score.distance, score) for score in met if score.distance is not None]
+    if not near:
+        return ""
+    distance, score = max(near, key=lambda pair: pair[0])
+    if distance == 0:
+        return f" Closest: {label(score.target)}, right at its limit."
+    side = "above" if score.target.higher_is_better else "below"
+    return f" Closest: {label(score.target)}, {abs(distance) * 100:.0f} % {side} its limit."
+
+
+def _targets(count: int) -> str:
+    return f"{count} target{'' if count == 1 else 's'}"
+
+
+def _exit_code(verdict: Verdict, signal_number: int | None, *, fail_on_warn: bool) -> ExitCode:
+    match verdict:
+        case Verdict.PASS:
+            return ExitCode.OK
+        case Verdict.WARN:
+            return ExitCode.FAIL if fail_on_warn else ExitCode.OK
+        case Verdict.FAIL:
+            return ExitCode.FAIL
+        case Verdict.INCONCLUSIVE:
+            return ExitCode.INCONCLUSIVE
+        case Verdict.ERROR:
+            return ExitCode.ERROR
+        case Verdict.INTERRUPTED:
+            return ExitCode.SIGINT if signal_number == SIGINT else ExitCode.SIGTERM

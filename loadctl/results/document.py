@@ -1,0 +1,200 @@
+"""Result → result.json (stored.py reads it back). An absent number is null with its reason beside it."""
+
+from __future__ import annotations
+
+import json
+
+from loadctl.results import schema as form
+from loadctl.results.finding import Finding
+from loadctl.results.recording import Event, Example
+from loadctl.results.result import SCHEMA, Point, ResourceUse, Result
+from loadctl.results.score import Score
+from loadctl.results.summary import Counters, EndpointSummary, Latency, StageSummary, Summary
+
+
+def dumps(result: Result) -> str:
+    """The text of result.json."""
+    return json.dumps(to_document(result), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
+def to_document(result: Result) -> form.ResultDocument:
+    return {
+        "schema": SCHEMA,
+        "verdict": result.verdict,
+        "exit_code": int(result.exit_code),
+        "reasons": list(result.reasons),
+        "why": result.why,
+        "advice": list(result.advice),
+        "scenario": result.scenario,
+        "goal": result.goal,
+        "source": result.source,
+        "engine": {"name": result.engine, "version": result.engine_version, "shards": result.shards},
+        "host": result.host,
+        "model": result.model,
+        "peak": result.peak,
+        "started_at": result.started_at,
+        "planned_s": result.planned_s,
+        "window": {"start_s": result.window[0], "end_s": result.window[1]},
+        "stages": [_stage(stage) for stage in result.stages],
+        "counters": _counters(result.counters),
+        "summary": _summary(result.summary),
+        "scores": [_score(score) for score in result.scores],
+        "findings": [_finding(finding) for finding in result.findings],
+        "resources": {"system": _use(result.system), "generator": _use(result.generator)},
+        "timeline": [_point(point) for point in result.timeline],
+        "examples": [_example(example) for example in result.examples],
+        "events": [_event(event) for event in result.events],
+        "run_dir": result.run_dir,
+    }
+
+
+def _stage(stage: StageSummary) -> form.StageDocument:
+    return {
+        "name": stage.name,
+        "start_s": stage.start_s,
+        "end_s": stage.end_s,
+        "warmup": stage.warmup,
+        "planned": stage.planned,
+        "summary": _summary(stage.summary),
+    }
+
+
+def _summary(summary: Summary) -> form.SummaryDocument:
+    return {
+        "start_s": summary.start_s,
+        "end_s": summary.end_s,
+        "total": _endpoint(summary.total),
+        "endpoints": [_endpoint(endpoint) for endpoint in summary.endpoints],
+    }
+
+
+def _endpoint(endpoint: EndpointSummary) -> form.EndpointDocument:
+    document: form.EndpointDocument = {
+        "endpoint": endpoint.endpoint,
+        "completed": endpoint.completed,
+        "failed": endpoint.failed,
+        "unfinished": endpoint.unfinished,
+        "rate_limited": endpoint.rate_limited,
+        "throughput_per_s": endpoint.throughput_per_s,
+        "error_rate": endpoint.error_rate,
+        "latency_ms": _latency(endpoint.latency),
+        "errors": dict(endpoint.errors),
+        "body_bytes": endpoint.bytes,
+        "absent": dict(endpoint.absent),
+    }
+    if endpoint.corrected is not None:
+        document["corrected_latency_ms"] = _latency(endpoint.corrected)
+    if endpoint.failed_latency is not None:
+        document["failed_latency_ms"] = _latency(endpoint.failed_latency)
+    if endpoint.ttfb is not None:
+        document["ttfb_ms"] = _latency(endpoint.ttfb)
+    return document
+
+
+def _latency(latency: Latency) -> form.LatencyMs:
+    return {
+        "n": latency.n,
+        "p50": latency.p50,
+        "p95": latency.p95,
+        "p99": latency.p99,
+        "p999": latency.p999,
+        "mean": latency.mean,
+        "min": latency.min,
+        "max": latency.max,
+        "absent": dict(latency.absent),
+    }
+
+
+def _counters(counters: Counters) -> form.CountersDocument:
+    return {
+        "started": counters.started,
+        "completed": counters.completed,
+        "failed": counters.failed,
+        "unfinished": counters.unfinished,
+        "rate_limited": counters.rate_limited,
+        "planned_arrivals": counters.planned_arrivals,
+        "begun": counters.begun,
+        "dropped": counters.dropped,
+    }
+
+
+def _score(score: Score) -> form.ScoreDocument:
+    target = score.target
+    document: form.ScoreDocument = {
+        "metric": target.metric,
+        "scope": {"kind": target.scope.kind, "name": target.scope.name},
+        "status": score.status,
+        "judged": score.judged,
+        "value": score.value,
+        "unit": target.unit,
+        "target": target.target,
+        "critical": target.critical,
+        "higher_is_better": target.higher_is_better,
+        "target_judged": target.judged,
+        "n": score.n,
+        "distance": score.distance,
+    }
+    if score.reason is not None:
+        document["reason"] = score.reason
+    if score.void is not None:
+        document["void"] = score.void
+    if score.detail is not None:
+        document["detail"] = score.detail
+    if target.why_not_judged is not None:
+        document["why_not_judged"] = target.why_not_judged
+    return document
+
+
+def _finding(finding: Finding) -> form.FindingDocument:
+    document: form.FindingDocument = {
+        "id": finding.id,
+        "severity": finding.severity,
+        "message": finding.message,
+        "evidence": dict(finding.evidence),
+        "advice": list(finding.advice),
+    }
+    if finding.voids is not None:
+        document["voids"] = finding.voids
+    return document
+
+
+def _use(use: ResourceUse) -> form.UseDocument:
+    return {
+        "watched": use.watched,
+        "cpu_pct": use.cpu_pct,
+        "cpu_cores": use.cpu_cores,
+        "cores_available": use.cores_available,
+        "memory_bytes": use.memory_bytes,
+        "memory_first_bytes": use.memory_first_bytes,
+        "memory_kind": use.memory_kind,
+        "readings": use.readings,
+        "extra": dict(use.extra),
+        "absent": dict(use.absent),
+    }
+
+
+def _point(point: Point) -> form.PointDocument:
+    return {
+        "t_s": point.t,
+        "planned": point.planned,
+        "users": point.users,
+        "completed": point.completed,
+        "failed": point.failed,
+        "p50_ms": point.p50_ms,
+        "p95_ms": point.p95_ms,
+    }
+
+
+def _example(example: Example) -> form.ExampleDocument:
+    return {
+        "t_s": example.t,
+        "endpoint": example.endpoint,
+        "error_class": example.error_class,
+        "status": example.status,
+        "message": example.message,
+        "body": example.body,
+    }
+
+
+def _event(event: Event) -> form.EventDocument:
+    return {"t_s": event.t, "kind": event.kind, "message": event.message, "detail": dict(event.detail)}

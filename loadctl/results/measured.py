@@ -1,0 +1,119 @@
+"""What was measured, in the form in which targets ask for it. Made once a run; every score is read off it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from loadctl.results.fold import Folded, Plateau, fold
+from loadctl.results.portion import completed_of
+from loadctl.results.recording import Recording
+from loadctl.results.result import ResourceUse
+from loadctl.results.usage import between, generator_use, system_use
+from loadctl.scenario.load import Model
+from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.target import Target
+from loadctl.scenario.user_type import Repeat, Request, Step, UserType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """The highest value of a monitored series in the window, and how many readings it rests on."""
+
+    value: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    model: Model
+    folded: Folded
+    system: ResourceUse
+    generator: ResourceUse
+    stage_system: Mapping[str, ResourceUse] = field(default_factory=dict)
+    """By name of the scored stages."""
+    series: Mapping[str, Peak] = field(default_factory=dict)
+    requests_per_turn: Mapping[str, float] = field(default_factory=dict)
+    """By endpoint: as planned; for a script, as measured."""
+    p50_limit_ms: float = 0.0
+    """What the scenario wants of the median latency; 0 where it wants nothing."""
+    watched: bool = False
+    """Somebody asked for monitoring, or the system was found."""
+
+
+def measure(scenario: Scenario, recording: Recording) -> Measured:
+    folded = fold(scenario.load, recording, pace_s=common_pace_s(scenario))
+    start, end = folded.summary.start_s, folded.summary.end_s
+    spans = {name: (summary.start_s, summary.end_s) for name, summary in folded.named.items()}
+    found = any(reading.subject == "system" and reading.values for reading in recording.readings)
+    return Measured(
+        model=scenario.load.model,
+        folded=folded,
+        system=system_use(recording.readings, start, end),
+        generator=generator_use(recording.readings, recording.seconds, start, end),
+        stage_system={name: system_use(recording.readings, *span) for name, span in spans.items()},
+        series=_peaks(recording, start, end),
+        requests_per_turn=_requests_per_turn(scenario, recording),
+        p50_limit_ms=_p50_limit_ms(scenario.targets),
+        watched=scenario.watch.asked or found,
+    )
+
+
+def common_pace_s(scenario: Scenario) -> float | None:
+    """Seconds between turns, where all user types of a closed load keep the same pace."""
+    paces = {user_type.pace_s for user_type in scenario.user_types}
+    return paces.pop() if scenario.load.model == "closed" and len(paces) == 1 else None
+
+
+def _peaks(recording: Recording, start_s: float, end_s: float) -> dict[str, Peak]:
+    values: dict[str, list[float]] = {}
+    for reading in between(recording.readings, "system", start_s, end_s):
+        for name, value in reading.values.items():
+            values.setdefault(name, []).append(value)
+    return {name: Peak(value=max(seen), n=len(seen)) for name, seen in values.items()}
+
+
+def _requests_per_turn(scenario: Scenario, recording: Recording) -> dict[str, float]:
+    if scenario.user_types:
+        return planned_requests_per_turn(scenario.user_types)
+    ended: Counter[str] = Counter()
+    for second in recording.seconds:
+        ended.update({endpoint: completed_of(cell) for endpoint, cell in second.cells.items()})
+    turns = sum(second.turns for second in recording.seconds) or ended.total()
+    return {endpoint: count / turns for endpoint, count in ended.items()}
+
+
+def planned_requests_per_turn(user_types: Sequence[UserType]) -> dict[str, float]:
+    """Expected requests by endpoint of one arrival: its start steps and one task; a `while` is taken once."""
+    counts: dict[str, float] = {}
+
+    def walk(steps: Sequence[Step], share: float) -> None:
+        for step in steps:
+            if isinstance(step, Request):
+                counts[step.endpoint] = counts.get(step.endpoint, 0.0) + share
+            elif isinstance(step, Repeat):
+                walk(step.flow, share * (1 if step.while_ else step.times))
+
+    everyone = sum(user_type.weight for user_type in user_types)
+    for user_type in user_types:
+        share = user_type.weight / everyone
+        walk(user_type.start, share)
+        tasks = sum(task.weight for task in user_type.tasks)
+        for task in user_type.tasks:
+            walk(task.flow, share * task.weight / tasks)
+    return counts
+
+
+def _p50_limit_ms(targets: Sequence[Target]) -> float:
+    for target in targets:
+        if target.metric == "latency_p50" and target.scope.kind == "run" and target.unit == "ms":
+            return target.critical if target.target is None else target.target
+    return 0.0
+
+
+def plateau_for(measured: Measured, target: Target) -> Plateau | None:
+    """The held stages on which a throughput target rests."""
+    if target.scope.kind == "stage":
+        return measured.folded.plateaus.get(target.scope.name)
+    return measured.folded.best if target.metric == "max_throughput" else measured.folded.top

@@ -1,0 +1,149 @@
+"""A portion of a run: one stage, or several together, per endpoint, before percentiles are taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from loadctl.results.corrected import corrected
+from loadctl.results.histogram import Histogram, enough_samples
+from loadctl.results.interval import Interval
+from loadctl.results.summary import PERCENTILES, EndpointSummary, Latency, Summary
+
+GENERATOR_FAULT = "generator"
+"""The error class of the generator's own faults: not requests that the system failed (DESIGN §5)."""
+
+
+def completed_of(interval: Interval) -> int:
+    """Requests that ended with any outcome that is the system's."""
+    return interval.completed - interval.errors[GENERATOR_FAULT]
+
+
+def failed_of(interval: Interval) -> int:
+    return interval.failed.count - interval.errors[GENERATOR_FAULT]
+
+
+@dataclass(slots=True)
+class Portion:
+    """`cells`: requests by endpoint, drain included · `seconds`: measured time, drain excluded."""
+
+    start_s: float
+    end_s: float
+    seconds: float = 0.0
+    cells: dict[str, Interval] = field(default_factory=dict)
+    unfinished: Counter[str] = field(default_factory=Counter)
+    successes: Counter[str] = field(default_factory=Counter)
+    """By endpoint, without those that ended in the drain: throughput is these over `seconds`."""
+    ended: int = 0
+    """Requests that ended with any outcome, without the drain."""
+    user_s: float = 0.0
+    busy_us: int = 0
+    """User-seconds, and how much of them was spent in requests, without the drain."""
+
+    def add(self, cells: Mapping[str, Interval], *, users: int, in_drain: bool) -> None:
+        """One second."""
+        for endpoint, interval in cells.items():
+            self.cells.setdefault(endpoint, Interval()).merge(interval)
+            if not in_drain:
+                self.successes[endpoint] += interval.ok.count
+                self.ended += completed_of(interval)
+                self.busy_us += interval.ok.sum_us + interval.failed.sum_us
+        if not in_drain:
+            self.user_s += users
+
+    def merge(self, other: Portion) -> None:
+        """Another stage; the span then reaches from the first start to the last end."""
+        self.start_s, self.end_s = min(self.start_s, other.start_s), max(self.end_s, other.end_s)
+        self.seconds += other.seconds
+        for endpoint, interval in other.cells.items():
+            self.cells.setdefault(endpoint, Interval()).merge(interval)
+        self.unfinished.update(other.unfinished)
+        self.successes.update(other.successes)
+        self.ended += other.ended
+        self.user_s += other.user_s
+        self.busy_us += other.busy_us
+
+    @property
+    def throughput_per_s(self) -> float | None:
+        return self.successes.total() / self.seconds if self.seconds else None
+
+
+def summarise(portion: Portion, *, pace_s: float | None = None) -> Summary:
+    """`pace_s`: what all users of a closed load keep; the total then has corrected latencies too."""
+    whole = Interval()
+    for interval in portion.cells.values():
+        whole.merge(interval)
+    names = dict.fromkeys([*portion.cells, *portion.unfinished])
+    endpoints = [
+        _endpoint(
+            name,
+            portion.cells.get(name, Interval()),
+            portion,
+            portion.successes[name],
+            portion.unfinished[name],
+        )
+        for name in names
+    ]
+    total = _endpoint(
+        "total", whole, portion, portion.successes.total(), portion.unfinished.total(), pace_s=pace_s
+    )
+    endpoints.sort(key=lambda endpoint: (-endpoint.completed, endpoint.endpoint))
+    return Summary(portion.start_s, portion.end_s, total, tuple(endpoints))
+
+
+def _endpoint(
+    name: str,
+    cell: Interval,
+    portion: Portion,
+    successes: int,
+    unfinished: int,
+    *,
+    pace_s: float | None = None,
+) -> EndpointSummary:
+    completed, failed = completed_of(cell), failed_of(cell)
+    requests = completed + unfinished
+    absent = {}
+    if not portion.seconds:
+        absent["throughput_per_s"] = "the load ended before this part of it"
+    if not requests:
+        absent["error_rate"] = "no requests"
+    return EndpointSummary(
+        endpoint=name,
+        completed=completed,
+        failed=failed,
+        unfinished=unfinished,
+        rate_limited=cell.rate_limited,
+        throughput_per_s=successes / portion.seconds if portion.seconds else None,
+        error_rate=(failed + unfinished) / requests if requests else None,
+        latency=latency_of(cell.ok),
+        corrected=latency_of(corrected(cell.ok, round(pace_s * 1e6))) if pace_s and cell.ok.count else None,
+        failed_latency=latency_of(cell.failed, "failures") if cell.failed.count else None,
+        ttfb=latency_of(cell.ttfb) if cell.ttfb.count else None,
+        errors=dict(sorted(cell.errors.items(), key=lambda item: (-item[1], item[0]))),
+        bytes=cell.bytes,
+        absent=absent,
+    )
+
+
+def latency_of(histogram: Histogram, noun: str = "successes") -> Latency:
+    """Milliseconds; a percentile that has too few values is None, with what it needs and what it has."""
+    n = histogram.count
+    values: dict[str, float | None] = {}
+    absent = {}
+    for name, q in PERCENTILES.items():
+        us = histogram.quantile_us(q)
+        values[name] = None if us is None else us / 1000
+        if us is None:
+            absent[name] = f"needs {enough_samples(q):,} {noun}, has {n:,}"
+    if histogram.min_us is None or histogram.max_us is None:
+        absent |= dict.fromkeys(("mean", "min", "max"), f"no {noun}")
+        return Latency(n=0, absent=absent)
+    return Latency(
+        n=n,
+        **values,
+        mean=round(histogram.sum_us / n / 1000, 3),
+        min=histogram.min_us / 1000,
+        max=histogram.max_us / 1000,
+        absent=absent,
+    )

@@ -1,0 +1,228 @@
+"""A target held against what was measured gives a score. Total: always a status, never an exception."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from loadctl.results.measured import Measured, plateau_for
+from loadctl.results.score import Score, Status
+from loadctl.results.summary import EndpointSummary, Latency
+from loadctl.results.throughput import offered
+from loadctl.scenario.target import Target
+
+NOT_YET = frozenset({"breaking_point", "recovery_time", "log_errors"})
+RESOURCES = frozenset({"cpu", "memory"})
+THROUGHPUTS = frozenset({"throughput", "max_throughput"})
+_FACTORS = {("ms", "s"): 1e-3, ("s", "ms"): 1e3, ("%", ""): 1e-2, ("", "%"): 1e2}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A value in `unit`, or the reason why there is none."""
+
+    value: float | None
+    unit: str
+    n: int = 0
+    detail: str | None = None
+    reason: str | None = None
+
+
+def score(target: Target, measured: Measured) -> Score:
+    """Never PASS without a value; a value that cannot be compared is NO_DATA with the reason."""
+    found = _in_unit_of(target, _find(target, measured))
+    judged = target.judged and target.metric not in NOT_YET and _watched(target, measured)
+    why = None if target.judged else target.why_not_judged or "the scenario does not judge it"
+    if found.value is None:
+        reason = why or found.reason
+        return Score(
+            target=target, status=Status.NO_DATA, value=None, n=found.n, judged=judged, reason=reason
+        )
+    if target.metric in THROUGHPUTS:
+        status, reason = _throughput_status(target, found.value, measured)
+    else:
+        status, reason = _status(target, found.value), None
+    return Score(
+        target=target,
+        status=status,
+        value=found.value,
+        n=found.n,
+        judged=judged,
+        distance=_distance(target, status, found.value),
+        reason=why or reason,
+        detail=found.detail,
+    )
+
+
+def _watched(target: Target, measured: Measured) -> bool:
+    """cpu and memory from a table of targets bind only where something is watched; own ones always do."""
+    from_table = target.where.file.endswith("targets.yaml")
+    return target.metric not in RESOURCES or measured.watched or not from_table
+
+
+def _status(target: Target, value: float) -> Status:
+    if _meets(target, value, target.critical if target.target is None else target.target):
+        return Status.PASS
+    return (
+        Status.WARN if target.target is not None and _meets(target, value, target.critical) else Status.FAIL
+    )
+
+
+def _meets(target: Target, value: float, limit: float) -> bool:
+    return value >= limit if target.higher_is_better else value <= limit
+
+
+def _throughput_status(target: Target, value: float, measured: Measured) -> tuple[Status, str | None]:
+    """A limit that the load never asked for is not failed: NOT_EXERCISED, with what was offered."""
+    status = _status(target, value)
+    plateau = plateau_for(measured, target)
+    if status is Status.PASS or plateau is None:
+        return status, None
+    missed = target.target if status is Status.WARN and target.target is not None else target.critical
+    rate, sentence = offered(target.scope, plateau, measured)
+    return (status, None) if missed <= rate else (Status.NOT_EXERCISED, sentence)
+
+
+def _distance(target: Target, status: Status, value: float) -> float | None:
+    met = status is Status.PASS and target.target is not None
+    limit = target.target if met and target.target is not None else target.critical
+    if not limit:
+        return None
+    return (value - limit) / limit * (-1 if target.higher_is_better else 1)
+
+
+def _in_unit_of(target: Target, found: _Found) -> _Found:
+    if found.value is None or found.unit == target.unit:
+        limits = [target.critical] if target.target is None else [target.critical, target.target]
+        if found.value is not None and not all(map(math.isfinite, [found.value, *limits])):
+            return _Found(None, target.unit, found.n, reason="not a finite number")
+        return found
+    factor = _FACTORS.get((found.unit, target.unit))
+    if factor is None:
+        reason = f"measured in {found.unit or 'plain numbers'}, not {target.unit or 'plain numbers'}"
+        return _Found(None, target.unit, found.n, reason=reason)
+    return _in_unit_of(target, _Found(found.value * factor, target.unit, found.n, found.detail))
+
+
+def _find(target: Target, measured: Measured) -> _Found:
+    if target.metric in NOT_YET:
+        return _absent("not available in this version")
+    if target.scope.kind == "series":
+        return _series(target, measured)
+    if target.metric in RESOURCES:
+        return _resource(target, measured)
+    if target.metric in THROUGHPUTS:
+        return _throughput(target, measured)
+    summary = _summary_of(target, measured)
+    if isinstance(summary, str):
+        return _absent(summary)
+    return _error_rate(summary) if target.metric == "error_rate" else _latency(target.metric, summary)
+
+
+def _series(target: Target, measured: Measured) -> _Found:
+    peak = measured.series.get(target.scope.name)
+    if peak is None:
+        return _absent(f"no monitor reports {target.scope.name}")
+    return _Found(peak.value, target.unit, peak.n)
+
+
+def _absent(reason: str, n: int = 0) -> _Found:
+    return _Found(None, "", n, reason=reason)
+
+
+def _summary_of(target: Target, measured: Measured) -> EndpointSummary | str:
+    """The summary that the scope names, or why there is none."""
+    scope, folded = target.scope, measured.folded
+    if scope.kind == "run":
+        return folded.summary.total
+    if scope.kind == "stage":
+        if scope.name in folded.named:
+            return folded.named[scope.name].total
+        return folded.unscored.get(scope.name, f"no stage is named '{scope.name}'")
+    found = next((e for e in folded.summary.endpoints if e.endpoint == scope.name), None)
+    return f"no request was named '{scope.name}'" if found is None else found
+
+
+def _error_rate(summary: EndpointSummary) -> _Found:
+    requests = summary.completed + summary.unfinished
+    if summary.error_rate is None:
+        return _absent("no requests")
+    failed = summary.failed + summary.unfinished
+    return _Found(summary.error_rate * 100, "%", requests, f"{failed:,} of {requests:,}")
+
+
+def _latency(metric: str, summary: EndpointSummary) -> _Found:
+    family, _, statistic = metric.rpartition("_")
+    latency: Latency | None
+    match family:
+        case "latency":
+            latency, why = summary.latency, ""
+        case "corrected_latency":
+            latency, why = summary.corrected, "corrected latencies need users that all keep the same pace"
+        case "ttfb":
+            latency, why = summary.ttfb, "no time to first byte was recorded"
+        case _:
+            return _absent(f"{metric} is not known to this version")
+    if latency is None:
+        return _absent(why)
+    value = _statistic(latency, statistic)
+    return _absent(value, latency.n) if isinstance(value, str) else _Found(value, "ms", latency.n)
+
+
+def _statistic(latency: Latency, name: str) -> float | str:
+    """The number in ms, or why it is absent."""
+    known = {
+        "p50": latency.p50,
+        "p95": latency.p95,
+        "p99": latency.p99,
+        "p999": latency.p999,
+        "mean": latency.mean,
+        "min": latency.min,
+        "max": latency.max,
+    }
+    if name not in known:
+        return f"the statistic {name} is not known to this version"
+    value = known[name]
+    return latency.absent.get(name, "not measured") if value is None else value
+
+
+def _throughput(target: Target, measured: Measured) -> _Found:
+    plateau = plateau_for(measured, target)
+    if plateau is None:
+        return _absent(_why_no_plateau(target, measured))
+    portion, name = plateau.portion, target.scope.name
+    if target.scope.kind == "endpoint":
+        if name not in portion.cells and name not in portion.unfinished:
+            return _absent(f"no request was named '{name}'")
+        count = portion.successes[name]
+    else:
+        count = portion.successes.total()
+    if not portion.cells and not portion.unfinished:
+        return _absent("no requests")
+    return _Found(count / portion.seconds, "/s", count)
+
+
+def _why_no_plateau(target: Target, measured: Measured) -> str:
+    if target.scope.kind == "stage":
+        unscored = measured.folded.unscored.get(target.scope.name)
+        return unscored or f"no stage named '{target.scope.name}' held a level"
+    if target.metric == "max_throughput":
+        return "no scored stage held its level for 10 s"
+    return "no scored stage held the highest level"
+
+
+def _resource(target: Target, measured: Measured) -> _Found:
+    use, name = measured.system, target.scope.name
+    if target.scope.kind == "endpoint":
+        return _absent(f"{target.metric} cannot be told apart by endpoint")
+    if target.scope.kind == "stage":
+        if name not in measured.stage_system:
+            return _absent(measured.folded.unscored.get(name, f"no stage is named '{name}'"))
+        use = measured.stage_system[name]
+    reason = use.absent.get(target.metric, "not measured")
+    if target.metric == "cpu":
+        cores = None if use.cores_available is None else f"of {use.cores_available:g} cores"
+        return _absent(reason) if use.cpu_pct is None else _Found(use.cpu_pct, "%", use.readings, cores)
+    if use.memory_bytes is None:
+        return _absent(reason)
+    return _Found(float(use.memory_bytes), "bytes", use.readings, use.memory_kind)

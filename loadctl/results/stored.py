@@ -1,0 +1,174 @@
+"""result.json → Result, for reports of stored runs. Refuses what this version does not know."""
+
+from __future__ import annotations
+
+import json
+
+from loadctl.errors import UsageError
+from loadctl.results import schema as form
+from loadctl.results.finding import Finding
+from loadctl.results.recording import Event, Example
+from loadctl.results.result import SCHEMA, Point, ResourceUse, Result
+from loadctl.results.score import Score
+from loadctl.results.summary import Counters, EndpointSummary, Latency, StageSummary, Summary
+from loadctl.results.verdict import ExitCode
+from loadctl.scenario.target import Scope, Target
+
+_HINT = "loadctl score RUN judges its recording again"
+
+
+def loads(text: str) -> Result:
+    """From the text of result.json; UsageError where it is not one that this version can read."""
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"this is not a result: {error}", hint=_HINT) from error
+    return from_document(raw)
+
+
+def from_document(raw: object) -> Result:
+    """From parsed JSON; the places of targets in their files are not stored."""
+    found = raw.get("schema") if isinstance(raw, dict) else None
+    if found != SCHEMA:
+        raise UsageError(f"this result has the form {found!r}, and this version reads {SCHEMA!r}", hint=_HINT)
+    document = _checked(raw)
+    engine, window, uses = document["engine"], document["window"], document["resources"]
+    return Result(
+        verdict=document["verdict"],
+        exit_code=ExitCode(document["exit_code"]),
+        reasons=tuple(document["reasons"]),
+        why=document["why"],
+        advice=tuple(document["advice"]),
+        scenario=document["scenario"],
+        goal=document["goal"],
+        source=document["source"],
+        engine=engine["name"],
+        engine_version=engine["version"],
+        shards=engine["shards"],
+        host=document["host"],
+        model=document["model"],
+        peak=document["peak"],
+        started_at=document["started_at"],
+        planned_s=document["planned_s"],
+        window=(window["start_s"], window["end_s"]),
+        stages=tuple(_stage(stage) for stage in document["stages"]),
+        counters=Counters(**document["counters"]),
+        summary=_summary(document["summary"]),
+        scores=tuple(_score(score) for score in document["scores"]),
+        findings=tuple(_finding(finding) for finding in document["findings"]),
+        system=ResourceUse(**uses["system"]),
+        generator=ResourceUse(**uses["generator"]),
+        timeline=tuple(_point(point) for point in document["timeline"]),
+        examples=tuple(_example(example) for example in document["examples"]),
+        events=tuple(Event(e["t_s"], e["kind"], e["message"], e["detail"]) for e in document["events"]),
+        run_dir=document["run_dir"],
+    )
+
+
+def _checked(raw: object) -> form.ResultDocument:
+    from pydantic import ValidationError
+
+    try:
+        return form.checked(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"this result is damaged at {place}: {first['msg']}", hint=_HINT) from error
+
+
+def _stage(stage: form.StageDocument) -> StageSummary:
+    return StageSummary(
+        stage["name"],
+        stage["start_s"],
+        stage["end_s"],
+        stage["warmup"],
+        stage["planned"],
+        _summary(stage["summary"]),
+    )
+
+
+def _summary(summary: form.SummaryDocument) -> Summary:
+    endpoints = tuple(_endpoint(endpoint) for endpoint in summary["endpoints"])
+    return Summary(summary["start_s"], summary["end_s"], _endpoint(summary["total"]), endpoints)
+
+
+def _endpoint(endpoint: form.EndpointDocument) -> EndpointSummary:
+    corrected, failed, ttfb = (
+        endpoint.get("corrected_latency_ms"),
+        endpoint.get("failed_latency_ms"),
+        endpoint.get("ttfb_ms"),
+    )
+    return EndpointSummary(
+        endpoint=endpoint["endpoint"],
+        completed=endpoint["completed"],
+        failed=endpoint["failed"],
+        unfinished=endpoint["unfinished"],
+        rate_limited=endpoint["rate_limited"],
+        throughput_per_s=endpoint["throughput_per_s"],
+        error_rate=endpoint["error_rate"],
+        latency=Latency(**endpoint["latency_ms"]),
+        corrected=None if corrected is None else Latency(**corrected),
+        failed_latency=None if failed is None else Latency(**failed),
+        ttfb=None if ttfb is None else Latency(**ttfb),
+        errors=endpoint["errors"],
+        bytes=endpoint["body_bytes"],
+        absent=endpoint["absent"],
+    )
+
+
+def _score(score: form.ScoreDocument) -> Score:
+    target = Target(
+        metric=score["metric"],
+        scope=Scope(score["scope"]["kind"], score["scope"]["name"]),
+        critical=score["critical"],
+        target=score["target"],
+        unit=score["unit"],
+        higher_is_better=score["higher_is_better"],
+        judged=score["target_judged"],
+        why_not_judged=score.get("why_not_judged"),
+    )
+    return Score(
+        target=target,
+        status=score["status"],
+        value=score["value"],
+        n=score["n"],
+        judged=score["judged"],
+        distance=score["distance"],
+        reason=score.get("reason"),
+        void=score.get("void"),
+        detail=score.get("detail"),
+    )
+
+
+def _finding(finding: form.FindingDocument) -> Finding:
+    return Finding(
+        finding["id"],
+        finding["severity"],
+        finding["message"],
+        finding["evidence"],
+        tuple(finding["advice"]),
+        finding.get("voids"),
+    )
+
+
+def _point(point: form.PointDocument) -> Point:
+    return Point(
+        t=point["t_s"],
+        planned=point["planned"],
+        users=point["users"],
+        completed=point["completed"],
+        failed=point["failed"],
+        p50_ms=point["p50_ms"],
+        p95_ms=point["p95_ms"],
+    )
+
+
+def _example(example: form.ExampleDocument) -> Example:
+    return Example(
+        example["t_s"],
+        example["endpoint"],
+        example["error_class"],
+        example["status"],
+        example["message"],
+        example["body"],
+    )

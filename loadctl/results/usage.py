@@ -1,0 +1,190 @@
+"""Readings reduced to what the system and the generator used over a span of the run.
+
+Values that readings carry: cpu_cores, cpu_pct (of the cores it may use), cores_available, memory_bytes,
+busiest_pct_of_one_core, processes, threads, open_fds; for an engine process cpu_pct_of_one_core, fd_limit,
+ports_used, ports_range. A gap is never a zero: it only makes fewer readings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from statistics import median
+
+from loadctl.results.histogram import Histogram
+from loadctl.results.interval import Second
+from loadctl.results.recording import Reading
+from loadctl.results.result import ResourceUse
+
+CPU_SPAN_S = 30.0
+_MIN_READINGS = 3
+_NOBODY = "nothing watched it (--pid or --process watch a process of this machine)"
+
+
+def between(readings: Iterable[Reading], subject: str, start_s: float, end_s: float) -> list[Reading]:
+    """In order of time. A reading at t tells of the time before t, so the one at `start_s` is left out."""
+    chosen = (r for r in readings if r.subject == subject and start_s < r.t <= end_s)
+    return sorted(chosen, key=lambda reading: reading.t)
+
+
+def series(readings: Iterable[Reading], name: str) -> list[tuple[float, float]]:
+    """(t, value) of one metric."""
+    return [(reading.t, reading.values[name]) for reading in readings if name in reading.values]
+
+
+def highest_mean(points: Sequence[tuple[float, float]], span_s: float = CPU_SPAN_S) -> float | None:
+    """The highest mean over `span_s` seconds; over everything where less was measured.
+
+    None with fewer than three readings, or where gaps leave no span at least half covered.
+    """
+    if len(points) < _MIN_READINGS:
+        return None
+    period = median(b[0] - a[0] for a, b in pairwise(points)) or 1.0
+    if points[-1][0] - points[0][0] + period <= span_s:
+        return math.fsum(value for _, value in points) / len(points)
+    best: float | None = None
+    first, total = 0, 0.0
+    for index, (t, value) in enumerate(points):
+        total += value
+        while points[first][0] <= t - span_s:
+            total -= points[first][1]
+            first += 1
+        count = index - first + 1
+        full = t - points[0][0] + period >= span_s
+        if full and count >= max(_MIN_READINGS, span_s / period / 2):
+            best = total / count if best is None else max(best, total / count)
+    return best
+
+
+def system_use(readings: Iterable[Reading], start_s: float, end_s: float) -> ResourceUse:
+    """What the watched system used in (start_s, end_s]; see ResourceUse for the definitions."""
+    seen = _of_best_source(between(readings, "system", start_s, end_s))
+    full = [reading for reading in seen if reading.values]
+    cpu = highest_mean(series(full, "cpu_pct"))
+    cores = highest_mean(series(full, "cpu_cores"))
+    memory = [value for _, value in series(full, "memory_bytes")]
+    available = [value for _, value in series(full, "cores_available")]
+    absent = {}
+    if cpu is None:
+        absent["cpu"] = _why_absent(seen, "cpu_pct")
+    if not memory:
+        absent["memory"] = _why_absent(seen, "memory_bytes")
+    return ResourceUse(
+        watched=", ".join(dict.fromkeys(reading.entity for reading in seen)) or None,
+        cpu_pct=cpu,
+        cpu_cores=cores,
+        cores_available=available[-1] if available else None,
+        memory_bytes=round(max(memory)) if memory else None,
+        memory_first_bytes=round(memory[0]) if memory else None,
+        memory_kind=_note(full, "memory_kind"),
+        absent=absent,
+        readings=len(full),
+        extra=_system_extra(full),
+    )
+
+
+def _system_extra(readings: Sequence[Reading]) -> dict[str, float]:
+    extra = {}
+    busiest = highest_mean(series(readings, "busiest_pct_of_one_core"))
+    if busiest is not None:
+        extra["busiest_pct_of_one_core"] = busiest
+    for name in ("processes", "threads", "open_fds"):
+        values = [value for _, value in series(readings, name)]
+        if values:
+            extra[f"{name}_max"] = max(values)
+    return extra
+
+
+def _of_best_source(readings: Sequence[Reading]) -> list[Reading]:
+    """One source speaks for the system: the one with the most readings that hold cpu or memory."""
+    sources: dict[str, list[Reading]] = defaultdict(list)
+    for reading in readings:
+        sources[reading.source].append(reading)
+
+    def weight(source: str) -> int:
+        return sum(not {"cpu_pct", "cpu_cores", "memory_bytes"}.isdisjoint(r.values) for r in sources[source])
+
+    return sources[max(sources, key=weight)] if sources else []
+
+
+def _note(readings: Sequence[Reading], name: str) -> str | None:
+    return next((reading.notes[name] for reading in reversed(readings) if name in reading.notes), None)
+
+
+def _why_absent(readings: Sequence[Reading], name: str) -> str:
+    gaps = [reading.gap for reading in readings if reading.gap]
+    measured = len(series(readings, name))
+    if measured:
+        return f"needs {_MIN_READINGS} readings without long gaps, has {measured}"
+    if gaps:
+        return gaps[-1]
+    if name == "cpu_pct" and series(readings, "cpu_cores"):
+        return "how many cores it may use is not known"
+    return f"its monitor does not report {name}" if readings else _NOBODY
+
+
+def lag_p95_ms(seconds: Iterable[Second], start_s: float, end_s: float) -> float | None:
+    """p95 (nearest rank) of the overshoots of the engines' timers in [start_s, end_s); None if unknown."""
+    lags = sorted(lag for second in seconds if start_s <= second.t < end_s for lag in second.lag_ms)
+    return lags[max(0, math.ceil(0.95 * len(lags)) - 1)] if lags else None
+
+
+def generator_use(
+    readings: Iterable[Reading], seconds: Sequence[Second], start_s: float, end_s: float
+) -> ResourceUse:
+    """What the engines used. `extra["cpu_pct_of_one_core"]` is the busiest process's highest mean."""
+    seen = between(readings, "generator", start_s, end_s)
+    shards: dict[str, list[Reading]] = defaultdict(list)
+    for reading in seen:
+        shards[reading.entity].append(reading)
+    means = [highest_mean(series(part, "cpu_pct_of_one_core")) for part in shards.values()]
+    busy = [mean for mean in means if mean is not None]
+    memory = [
+        max((value for _, value in series(part, "memory_bytes")), default=0.0) for part in shards.values()
+    ]
+    absent = {} if busy else {"cpu": _why_absent(seen, "cpu_pct_of_one_core")}
+    if not any(memory):
+        absent["memory"] = _why_absent(seen, "memory_bytes")
+    return ResourceUse(
+        watched=", ".join(shards) or None,
+        cpu_cores=math.fsum(busy) / 100 if busy else None,
+        memory_bytes=round(math.fsum(memory)) if any(memory) else None,
+        memory_kind=_note(seen, "memory_kind"),
+        absent=absent,
+        readings=sum(bool(reading.values) for reading in seen),
+        extra=_generator_extra(seen, seconds, max(busy, default=None), start_s, end_s),
+    )
+
+
+def _generator_extra(
+    readings: Sequence[Reading],
+    seconds: Sequence[Second],
+    busiest: float | None,
+    start_s: float,
+    end_s: float,
+) -> dict[str, float]:
+    extra = {}
+    if busiest is not None:
+        extra["cpu_pct_of_one_core"] = busiest
+    lag = lag_p95_ms(seconds, start_s, end_s)
+    if lag is not None:
+        extra["lag_p95_ms"] = lag
+    late = _late_p95_ms(seconds, start_s, end_s)
+    if late is not None:
+        extra["late_p95_ms"] = late
+    for name in ("open_fds", "fd_limit", "ports_used", "ports_range"):
+        values = [value for _, value in series(readings, name)]
+        if values:
+            extra[name] = max(values)
+    return extra
+
+
+def _late_p95_ms(seconds: Iterable[Second], start_s: float, end_s: float) -> float | None:
+    late = Histogram()
+    for second in seconds:
+        if start_s <= second.t < end_s:
+            late.merge(second.late)
+    us = late.quantile_us(0.95)
+    return None if us is None else us / 1000
