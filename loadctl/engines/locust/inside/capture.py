@@ -1,0 +1,143 @@
+"""Values out of a response, by the expressions of `capture:` and `check:`, each compiled once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from .draw import one_kind
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .response import Response
+
+_STEP = re.compile(r"""\.([^.\[\]]+)|\[(-?\d+|\*)\]|\[(?:'([^']*)'|"([^"]*)")\]""")
+_decode = json.JSONDecoder().decode
+
+
+class Nothing:
+    """The type of NOTHING: not found (null counts as not found)."""
+
+
+NOTHING = Nothing()
+Source: TypeAlias = "Callable[[Reply], object]"
+
+
+class Reply:
+    """A response with its body read as JSON or text at most once."""
+
+    __slots__ = ("_document", "client", "response")
+
+    def __init__(self, response: Response, client: Client) -> None:
+        self.response = response
+        self.client = client
+        self._document: object = NOTHING
+
+    @property
+    def document(self) -> object:
+        """The body as JSON; raises ValueError with a sentence."""
+        if self._document is NOTHING:
+            try:
+                self._document = _decode(self.response.body.decode())
+            except ValueError:
+                kind = next(self.response.values(b"content-type"), b"no content type").decode("latin-1")
+                raise ValueError(f"expected JSON, got {self.response.size} bytes ({kind})") from None
+        return self._document
+
+
+def compile_source(source: str) -> Source:
+    """`$.a.b[*].c`, `header NAME`, `cookie NAME` or `regex PATTERN`; the function returns the value or NOTHING."""
+    kind, _, rest = source.strip().partition(" ")
+    rest = rest.strip()
+    if kind == "header":
+        name = rest.lower().encode()
+        return lambda reply: next(
+            (v.decode("utf-8", "replace") for v in reply.response.values(name)), NOTHING
+        )
+    if kind == "cookie":
+        return lambda reply: _or_nothing(reply.client.jar.value(rest.encode()))
+    if kind == "regex":
+        return _regex(rest)
+    steps = json_path(source.strip())
+    return lambda reply: _whole(lookup(reply.document, steps))
+
+
+def json_path(path: str) -> tuple[str | int | None, ...]:
+    """The steps of `$.a[0].b[*]`: a name, an index, or None for `[*]`; raises ValueError."""
+    at = 1
+    steps: list[str | int | None] = []
+    while path[:1] == "$" and at < len(path):
+        step = _STEP.match(path, at)
+        if step is None:
+            break
+        name, index, *quoted = step.groups()
+        steps.append(
+            next(q for q in (name, *quoted) if q is not None)
+            if index is None
+            else None
+            if index == "*"
+            else int(index)
+        )
+        at = step.end()
+    if at != len(path) or not path:
+        raise ValueError(f"{path} is not a JSON path like $.items[*].id")
+    return tuple(steps)
+
+
+def dotted(path: str) -> tuple[str | int | None, ...]:
+    """The steps of the short form in checks: `data.user.name`, `items.0.id`, or a JSON path."""
+    if path.startswith("$"):
+        return json_path(path)
+    return tuple(path.split("."))
+
+
+def lookup(document: object, steps: tuple[str | int | None, ...]) -> object:
+    """What stands at the end of `steps`, or NOTHING. After a `[*]`: the list of all that is found, perhaps empty."""
+    for at, step in enumerate(steps):
+        if step is None:
+            if not isinstance(document, list):
+                return NOTHING
+            found = [lookup(item, steps[at + 1 :]) for item in document]
+            if None in steps[at + 1 :]:
+                found = [inner for outer in found if isinstance(outer, list) for inner in outer]
+            return [item for item in found if item is not NOTHING]
+        if isinstance(document, Mapping):
+            document = document.get(str(step))
+        elif isinstance(document, list) and (isinstance(step, int) or step.isdigit()):
+            index = int(step)
+            document = document[index] if -len(document) <= index < len(document) else None
+        else:
+            document = None
+        if document is None:
+            return NOTHING
+    return NOTHING if document is None else document
+
+
+def _whole(value: object) -> object:
+    """Numbers of one kind throughout, as templates expect them."""
+    if isinstance(value, float):
+        return one_kind(value)
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    return value
+
+
+def _or_nothing(value: bytes | None) -> object:
+    return NOTHING if value is None else value.decode("utf-8", "replace")
+
+
+def _regex(pattern: str) -> Source:
+    compiled = re.compile(pattern)
+
+    def search(reply: Reply) -> object:
+        match = compiled.search(reply.response.body.decode("utf-8", "replace"))
+        if match is None:
+            return NOTHING
+        found = match[1] if compiled.groups else match[0]
+        return NOTHING if found is None else found
+
+    return search

@@ -1,0 +1,91 @@
+"""What a response must satisfy. A check says in one sentence what was expected and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, cast
+
+from .capture import NOTHING, Reply, dotted, lookup
+from .render import Scope, compile_value, encode_json
+
+Complaint: TypeAlias = "Callable[[Reply, Scope], str | None]"
+
+
+def compile_status(ranges: Sequence[Sequence[int]]) -> tuple[frozenset[int], str]:
+    """The statuses that are accepted, and how to say it. No ranges: all below 400."""
+    if not ranges:
+        return frozenset(range(400)), "below 400"
+    words = []
+    for low, high in ranges:
+        century = low % 100 == 0 and high == low + 99
+        words.append(f"{low // 100}xx" if century else str(low) if low == high else f"{low}..{high}")
+    return frozenset(status for low, high in ranges for status in range(low, high + 1)), " or ".join(words)
+
+
+def compile_check(plan: Mapping[str, object]) -> tuple[Complaint, ...]:
+    """All parts but status and within; each is None-returning when it holds, and may raise ValueError."""
+    complaints: list[Complaint] = [_has(path) for path in cast("list[str]", plan["has"])]
+    complaints += [_lacks(path) for path in cast("list[str]", plan["lacks"])]
+    complaints += [
+        _equals(path, expected) for path, expected in cast("dict[str, object]", plan["json"]).items()
+    ]
+    complaints += [_contains(words) for words in cast("list[str]", plan["text"])]
+    return tuple(complaints)
+
+
+def _has(path: str) -> Complaint:
+    steps = dotted(path)
+    message = f"expected {path} in the response, it is absent or null"
+
+    def complaint(reply: Reply, _: Scope) -> str | None:
+        return message if lookup(reply.document, steps) is NOTHING else None
+
+    return complaint
+
+
+def _lacks(path: str) -> Complaint:
+    steps = dotted(path)
+
+    def complaint(reply: Reply, _: Scope) -> str | None:
+        found = lookup(reply.document, steps)
+        return None if found is NOTHING else f"expected no {path} in the response, got {_shown(found)}"
+
+    return complaint
+
+
+def _equals(path: str, expected: object) -> Complaint:
+    steps = dotted(path)
+    value = compile_value(expected)
+
+    def complaint(reply: Reply, scope: Scope) -> str | None:
+        found = lookup(reply.document, steps)
+        wanted = value(scope)
+        if _same(found, wanted):
+            return None
+        got = "nothing" if found is NOTHING else _shown(found)
+        return f"expected {path} to be {_shown(wanted)}, got {got}"
+
+    return complaint
+
+
+def _contains(words: str) -> Complaint:
+    needle = words.encode()
+
+    def complaint(reply: Reply, _: Scope) -> str | None:
+        return None if needle in reply.response.body else f"expected the text {_shown(words)} in the body"
+
+    return complaint
+
+
+def _same(found: object, wanted: object) -> bool:
+    """Equal as JSON: true is not 1."""
+    if found is NOTHING:
+        return wanted is None
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        return found is wanted
+    return found == wanted
+
+
+def _shown(value: object) -> str:
+    shown = encode_json(value)
+    return shown if len(shown) <= 80 else shown[:79] + "…"

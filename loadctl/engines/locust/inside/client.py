@@ -1,0 +1,182 @@
+"""The HTTP client of one user: connections by origin, cookies, redirects, unpacking. Never sends a request twice."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from time import monotonic
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from .connection import Connection
+from .content import ACCEPTED, decoded
+from .cookies import Jar
+from .failure import Failed
+from .network import Network, Origin
+from .response import Response
+from .watchdog import Watchdog
+
+REDIRECTS_MAX = 10
+KEEP_FOR_EXAMPLES = 65536
+KEEP_TO_READ = 32 << 20
+CONNECTIONS_MAX = 8
+_URL_SAFE = "!#$%&'()*+,/:;=?@[]~-._"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+DEFAULT_HEADERS = ((b"User-Agent", b"loadctl"), (b"Accept", b"*/*"), (b"Accept-Encoding", ACCEPTED))
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Outgoing:
+    """A request ready to be sent, all but its cookies. `head` ends with a line end; the blank line is not in it."""
+
+    __slots__ = ("body", "head", "is_head", "method", "origin", "target", "whole")
+
+    def __init__(self, method: bytes, origin: Origin, target: bytes, fields: bytes, body: bytes) -> None:
+        self.method = method
+        self.origin = origin
+        self.target = target
+        self.body = body
+        self.is_head = method == b"HEAD"
+        self.head = b"%b %b HTTP/1.1\r\n%b" % (method, target, fields)
+        self.whole = self.head + b"\r\n" + body
+
+
+def encode_fields(method: str, origin: Origin, headers: Headers, length: int | None) -> bytes:
+    """Header lines for Outgoing: Host, the defaults that `headers` does not replace, `headers`, Content-Length.
+
+    `length` None: a length follows that the caller writes.
+    """
+    headers = list(headers)
+    given = {name.lower() for name, _ in headers}
+    lines = [(b"Host", origin.authority.encode()), *DEFAULT_HEADERS]
+    lines = [line for line in lines if line[0].lower() not in given] + headers
+    if length or (length == 0 and method in {"POST", "PUT", "PATCH"}):
+        lines.append((b"Content-Length", b"%d" % length))
+    return b"".join([b"%b: %b\r\n" % line for line in lines])
+
+
+def split_url(url: str) -> tuple[Origin, bytes, bytes | None]:
+    """Origin, target and the Basic credentials of an absolute http(s) URL; raises ValueError with a sentence."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"not an http or https URL: {url[:200]}")
+    tls = parts.scheme == "https"
+    host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode()
+    origin = Origin(tls, host, parts.port or (443 if tls else 80))
+    target = encode_target((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    credentials = None
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        credentials = b"Basic " + base64.b64encode(pair.encode())
+    return origin, target, credentials
+
+
+def encode_target(target: str) -> bytes:
+    """Path and query as they may stand in a request line: what is not allowed there percent-encoded, no fragment."""
+    return quote(target.partition("#")[0], safe=_URL_SAFE).encode()
+
+
+class Client:
+    __slots__ = ("_connections", "_network", "_watchdog", "jar")
+
+    def __init__(self, network: Network, watchdog: Watchdog) -> None:
+        self.jar = Jar()
+        self._network = network
+        self._watchdog = watchdog
+        self._connections: dict[Origin, Connection] = {}
+
+    def request(
+        self, method: str, url: str, headers: Headers = (), body: bytes = b"", timeout_s: float = 30.0
+    ) -> Response:
+        """One request to an absolute URL; raises Failed. Redirects are followed; `timeout_s` is for all of it."""
+        try:
+            origin, target, credentials = split_url(url)
+        except ValueError as error:
+            raise Failed("other", str(error)) from error
+        headers = list(headers)
+        if credentials and not any(name.lower() == b"authorization" for name, _ in headers):
+            headers.append((b"Authorization", credentials))
+        fields = encode_fields(method, origin, headers, len(body))
+        return self.send(Outgoing(method.encode(), origin, target, fields, body), timeout_s, KEEP_TO_READ)
+
+    def send(self, outgoing: Outgoing, timeout_s: float, keep: int = KEEP_FOR_EXAMPLES) -> Response:
+        """The final response to `outgoing`, with at least the first `keep` bytes of its body; raises Failed."""
+        started_at = monotonic()
+        if timeout_s < self._watchdog.shortest_s:
+            self._watchdog.expect(timeout_s)
+        deadline = started_at + timeout_s
+        response = self._exchange(outgoing, deadline, keep)
+        if response.notable:
+            response = self._follow(outgoing, response, deadline, keep)
+        response.started_at = started_at
+        return response
+
+    def _exchange(self, outgoing: Outgoing, deadline: float, keep: int) -> Response:
+        origin = outgoing.origin
+        connection = self._connections.get(origin)
+        if connection is None:
+            connection = self._connect(origin)
+        data = outgoing.whole
+        if self.jar:
+            cookies = self.jar.header(host=origin.host, target=outgoing.target, secure=origin.tls)
+            if cookies:
+                data = b"%b%b\r\n%b" % (outgoing.head, cookies, outgoing.body)
+        return connection.exchange(data, is_head=outgoing.is_head, deadline=deadline, keep=keep)
+
+    def _connect(self, origin: Origin) -> Connection:
+        if len(self._connections) >= CONNECTIONS_MAX:
+            self.close()
+        connection = self._connections[origin] = Connection(origin, self._network, self._watchdog)
+        return connection
+
+    def _follow(self, outgoing: Outgoing, response: Response, deadline: float, keep: int) -> Response:
+        redirects = 0
+        while True:
+            for line in response.values(b"set-cookie"):
+                self.jar.store(line, host=outgoing.origin.host, target=outgoing.target)
+            location = next(response.values(b"location"), None)
+            if location is None or response.status not in _REDIRECTS:
+                break
+            redirects += 1
+            if redirects > REDIRECTS_MAX:
+                raise Failed("redirect_limit", f"more than {REDIRECTS_MAX} redirects")
+            outgoing = redirected(outgoing, response.status, location)
+            response = self._exchange(outgoing, deadline, keep)
+        encodings = list(response.values(b"content-encoding"))
+        if encodings and response.body and not response.clipped:
+            response.body = decoded(response.body, encodings)
+        return response
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+
+def redirected(outgoing: Outgoing, status: int, location: bytes) -> Outgoing:
+    """The request that follows a redirect, by the rules of browsers (fetch)."""
+    base = f"{'https' if outgoing.origin.tls else 'http'}://{outgoing.origin.authority}{outgoing.target.decode()}"
+    try:
+        origin, target, credentials = split_url(urljoin(base, quote(location.strip(), safe=_URL_SAFE)))
+    except ValueError as error:
+        raise Failed("protocol", f"redirect to {location[:200]!r}: {error}") from error
+    method, body = outgoing.method, outgoing.body
+    drop = {b"host", b"cookie"} if origin != outgoing.origin else {b"host"}
+    if origin != outgoing.origin or credentials:
+        drop.add(b"authorization")
+    if (status in {301, 302} and method == b"POST") or (status == 303 and method not in {b"GET", b"HEAD"}):
+        method, body = b"GET", b""
+        drop |= {
+            b"content-length",
+            b"content-type",
+            b"content-encoding",
+            b"content-language",
+            b"content-location",
+        }
+    lines = outgoing.head.split(b"\r\n")[1:-1]
+    kept = [line for line in lines if line.partition(b":")[0].lower() not in drop]
+    kept.insert(0, b"Host: " + origin.authority.encode())
+    if credentials:
+        kept.append(b"Authorization: " + credentials)
+    return Outgoing(method, origin, target, b"".join(line + b"\r\n" for line in kept), body)

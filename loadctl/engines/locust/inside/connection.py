@@ -1,0 +1,244 @@
+"""One keep-alive connection of one user to one origin: HTTP/1.1 by llhttp, one request in flight, none sent twice."""
+
+from __future__ import annotations
+
+import _socket
+import contextlib
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import httptools
+from gevent import get_hub
+
+from .failure import Failed, failed_talking
+from .network import READ, WRITE, Network, Origin, Tls
+from .response import NOTABLE, Response
+
+if TYPE_CHECKING:
+    import ssl
+
+    from gevent.core import io
+
+    from .watchdog import Watchdog
+
+QUIET_MAX = 65536
+"""Bytes that may come without one of the body among them: the limit of heads, trailers and floods of 1xx."""
+LOOK_AFTER_S = 0.001
+"""A connection idle for longer may have been closed by the server: look before sending."""
+_CHUNK = 65536
+
+
+class Connection:
+    """`deadline`: when the request in flight is overdue, on the monotonic clock; infinity between requests."""
+
+    _raw: _socket.socket
+    _tls: Tls | None
+    _io: io
+    _parser: httptools.HttpResponseParser
+    _response: Response
+
+    def __init__(self, origin: Origin, network: Network, watchdog: Watchdog) -> None:
+        self.origin = origin
+        self.deadline = inf
+        self._network = network
+        self._watchdog = watchdog
+        self._hub = get_hub()
+        self._session: ssl.SSLSession | None = None
+        self._is_open = self._overdue = False
+        self._idle_since = 0.0
+
+    def exchange(self, data: bytes, *, is_head: bool, deadline: float, keep: int) -> Response:
+        """Send `data`, the whole request, and read the response; of its body, `keep` bytes. Raises Failed."""
+        if not self._is_open or (monotonic() - self._idle_since > LOOK_AFTER_S and not self._still_open()):
+            self._open(deadline)
+        self._is_head = is_head
+        self._keep = keep
+        self._quiet = 0
+        self._answered = self._done = False
+        self.deadline = deadline
+        try:
+            self._send(data)
+            self._receive()
+        except httptools.HttpParserError as error:
+            if not self._done:
+                raise self._failed(Failed("protocol", f"not a valid HTTP/1.1 response: {error}")) from error
+            self._keep_alive = False  # complete, but followed by something that is no response
+        except OSError as error:
+            raise self._failed(failed_talking(error)) from error
+        except BaseException:
+            self.close()
+            raise
+        self.deadline = inf
+        response = self._response
+        if not self._keep_alive or self._begun or self._overdue:
+            self.close()
+        elif is_head:
+            self._parser = httptools.HttpResponseParser(self)  # the old one still waits for a body
+        self._idle_since = response.finished_at
+        return response
+
+    # -- the socket ------------------------------------------------------------------------------------------
+
+    def _open(self, deadline: float) -> None:
+        self.close()
+        self._overdue = False
+        self._raw, self._tls = self._network.open(self.origin, deadline, self._session)
+        self._is_open = True
+        self._io = self._hub.loop.io(self._raw.fileno(), READ)
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._notable = self._begun = False
+        self._watchdog.connections.add(self)
+
+    def _still_open(self) -> bool:
+        """A look, not a retry: the end of the stream, or bytes that nobody asked for, mean that it cannot be used."""
+        raw, tls = self._raw, self._tls
+        try:
+            if tls is None:
+                raw.recv(1, _socket.MSG_PEEK)
+                return False
+            received = raw.recv(_CHUNK)
+            return bool(received) and tls.decrypt(received) == b""  # session tickets come unasked
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def _send(self, data: bytes) -> None:
+        raw = self._raw
+        if self._tls is not None:
+            data = self._tls.encrypt(data)
+        try:
+            try:
+                sent = raw.send(data)
+            except BlockingIOError:
+                sent = 0
+            if sent < len(data):
+                self._send_rest(raw, memoryview(data)[sent:])
+        except ConnectionError:
+            # A server may refuse a body before it has read all of it: its answer may already be here.
+            if self._overdue:
+                raise
+
+    def _send_rest(self, raw: _socket.socket, rest: memoryview) -> None:
+        writable = self._hub.loop.io(raw.fileno(), WRITE)
+        try:
+            while rest:
+                self._hub.wait(writable)
+                try:
+                    rest = rest[raw.send(rest) :]
+                except BlockingIOError:
+                    continue
+        finally:
+            writable.close()
+
+    def _receive(self) -> None:
+        raw, tls, io = self._raw, self._tls, self._io
+        wait, receive, feed = self._hub.wait, raw.recv, self._parser.feed_data
+        while not self._done:
+            wait(io)
+            try:
+                data: bytes | None = receive(_CHUNK)
+            except BlockingIOError:
+                continue
+            if tls is not None and data:
+                data = tls.decrypt(data)
+                if data == b"":
+                    continue
+            if not data:
+                self._end_of_stream()
+                return
+            self._quiet += len(data)
+            feed(data)
+            if not self._done and (self._overdue or self._quiet > QUIET_MAX):
+                raise self._failed(Failed("protocol", f"more than {QUIET_MAX} bytes of headers"))
+
+    def _end_of_stream(self) -> None:
+        """Only a response whose length nothing announced ends with the connection."""
+        lengths = {b"content-length", b"transfer-encoding"}
+        if self._overdue or not self._answered or any(n in lengths for n, _ in self._response.headers):
+            raise self._failed(Failed("reset", "the connection was closed before the response was complete"))
+        self._complete(keep_alive=False)
+
+    def expire(self) -> None:
+        """The time of the request is over: wake its user, who finds the stream at its end."""
+        self.deadline = inf
+        self._overdue = True
+        if self._is_open:
+            with contextlib.suppress(OSError):  # the peer was faster
+                self._raw.shutdown(_socket.SHUT_RDWR)
+
+    def _failed(self, failure: Failed) -> Failed:
+        overdue = self._overdue
+        self.close()
+        return Failed("timeout", "no complete response in time") if overdue else failure
+
+    def close(self) -> None:
+        self.deadline = inf
+        if self._is_open:
+            self._is_open = False
+            self._watchdog.connections.discard(self)
+            if self._tls is not None:
+                self._session = self._tls.session
+            self._io.close()
+            self._raw.close()
+            self._parser = None  # it holds this connection in turn
+
+    # -- what the parser calls -------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._begun = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        self._headers.append((name, value))
+        if name in NOTABLE:
+            self._notable = True
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        headers, self._headers = self._headers, []
+        if status < 200 or self._done:
+            self._notable = False
+            return
+        if self._quiet > QUIET_MAX and sum(len(n) + len(v) + 4 for n, v in headers) > QUIET_MAX:
+            raise ValueError("the head is too large")
+        self._response = Response(status, headers, self._notable)
+        self._answered = True
+        self._notable = False
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._first_at = 0.0
+        if self._is_head:
+            said = [v.lower() for n, v in headers if n == b"connection"]
+            self._complete(keep_alive=self._parser.get_http_version() == "1.1" and b"close" not in said)
+
+    def on_body(self, data: bytes) -> None:
+        if self._done:
+            self._keep_alive = False  # a body after HEAD
+            return
+        if not self._size:
+            self._first_at = monotonic()
+        self._quiet = 0
+        if self._size < self._keep:
+            self._pieces.append(data)
+        self._size += len(data)
+
+    def on_message_complete(self) -> None:
+        if self._done:
+            self._keep_alive = False  # a second response to one request
+        elif self._answered:
+            # llhttp clears its flags after this call, so this is the place to ask.
+            self._complete(keep_alive=self._parser.should_keep_alive())
+
+    def _complete(self, *, keep_alive: bool) -> None:
+        response, pieces = self._response, self._pieces
+        response.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        response.size = self._size
+        response.clipped = self._size > len(response.body)
+        response.finished_at = monotonic()
+        response.first_byte_at = self._first_at or response.finished_at
+        self._keep_alive = keep_alive
+        self._done = True
+        self._begun = False

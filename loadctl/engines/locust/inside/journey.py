@@ -1,0 +1,200 @@
+"""The users of user types: journey_plan.py's JSON, compiled once a type, lived by any number of users.
+
+A failed request ends the turn only where it has captures: what comes after it would lack them. A user whose start
+steps broke takes them again with its next turn. A variable lives as long as its user; in the open model, as long as
+the arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
+from .client import Client
+from .draw import Stream, hash32
+from .network import Network
+from .request import Fault, Plan, Recorder, Request, Sender
+from .watchdog import Watchdog
+
+FAULT_PAUSE_S = 0.5
+"""A script that always breaks must neither spin nor stop the load."""
+
+
+class Context(Protocol):
+    """What the load tells its users."""
+
+    def stopping(self, user: User) -> bool:
+        """The user must not begin another request."""
+
+    def sleep(self, seconds: float) -> bool:
+        """False: woken early, because the user must leave."""
+
+
+def make_users(plan: Plan, recorder: Recorder, context: Context) -> Callable[[int], User]:
+    """The factory of user k, k counted over all shards.
+
+    `plan`: {host, seed, rate_limit (None: no 429 is expected), tls: {verify, ca, cert}, user_types: […],
+    rotation: [index of a user type, …]}.
+    """
+    tls = cast("dict[str, object]", plan["tls"])
+    network = Network(
+        verify=bool(tls["verify"]), ca=cast("str | None", tls["ca"]), cert=cast("str | None", tls["cert"])
+    )
+    watchdog = Watchdog()
+    types = [
+        UserType(each, host=str(plan["host"]), rate_limited=plan["rate_limit"] is not None)
+        for each in cast("list[Plan]", plan["user_types"])
+    ]
+    rotation = [types[at] for at in cast("list[int]", plan["rotation"])]
+    seed = cast("int", plan["seed"])
+
+    def factory(index: int) -> User:
+        kind = rotation[index % len(rotation)]
+        client = Client(network, watchdog)
+        return User(kind, index, seed=seed, client=client, recorder=recorder, context=context)
+
+    return factory
+
+
+class UserType:
+    """A user type, compiled: its flows are functions of a user that return whether the turn goes on."""
+
+    def __init__(self, plan: Plan, *, host: str, rate_limited: bool) -> None:
+        self.name = str(plan["name"])
+        self._host = host
+        self._rate_limited = rate_limited
+        self._headers = cast("Plan", plan["headers"])
+        start = cast("list[Plan]", plan["start"])
+        tasks = cast("list[Plan]", plan["tasks"])
+        flows = [start, *(cast("list[Plan]", task["flow"]) for task in tasks)]
+        self._optional = frozenset(variable for flow in flows for variable in _watched(flow))
+        self.has_start = bool(start)
+        self.start = self._flow(start)
+        self.tasks = [self._flow(flow) for flow in flows[1:]]
+        self.weights = [cast("int", task["weight"]) for task in tasks]
+        self.think = cast("list[float] | None", plan["think"])
+        self.pace_s = cast("float | None", plan["pace_s"])
+        self.rows = cast("list[dict[str, str]]", plan["data"])
+
+    def _flow(self, steps: Sequence[Plan]) -> Step:
+        compiled = [self._step(step) for step in steps]
+        if len(compiled) == 1:
+            return compiled[0]
+        return lambda user: all(step(user) for step in compiled)
+
+    def _step(self, plan: Plan) -> Step:
+        if plan["kind"] == "think":
+            low, high = cast("float", plan["min_s"]), cast("float", plan["max_s"])
+            return lambda user: user.pause(low, high)
+        if plan["kind"] == "repeat":
+            return self._repeat(plan)
+        request = Request(
+            plan,
+            host=self._host,
+            headers=self._headers,
+            rate_limited=self._rate_limited,
+            optional=self._optional,
+        )
+        return lambda user: user.perform(request)
+
+    def _repeat(self, plan: Plan) -> Step:
+        times, watched = cast("int", plan["times"]), cast("str | None", plan["while"])
+        flow = self._flow(cast("list[Plan]", plan["flow"]))
+
+        def step(user: User) -> bool:
+            for _ in range(times):
+                if watched is not None and user.variables.get(watched) in (None, "", [], {}):
+                    break
+                if not flow(user):
+                    return False
+            return True
+
+        return step
+
+
+class User(Sender):
+    """One virtual user. All of it runs in the user's own greenlet."""
+
+    __slots__ = ("_context", "_recorder", "_seed", "_sent", "_started", "kind", "pace_s", "think")
+
+    def __init__(
+        self, kind: UserType, index: int, *, seed: int, client: Client, recorder: Recorder, context: Context
+    ) -> None:
+        super().__init__(Stream(0), {})
+        self.kind = kind
+        self.client = client
+        self.due = None
+        self.think = (kind.think[0], kind.think[1]) if kind.think else None
+        self.pace_s = kind.pace_s
+        self._recorder = recorder
+        self._context = context
+        self._seed = seed
+        self.become(index)
+
+    def become(self, index: int) -> None:
+        """Be user `index` from now on, with nothing but its open connections left of who it was."""
+        self.stream = Stream(hash32(self._seed, index))
+        self.variables = {"user": index}
+        rows = self.kind.rows
+        if rows:
+            self.variables["row"] = rows[index % len(rows)]
+        self.client.jar.clear()
+        self._started = not self.kind.has_start
+        self._sent = False
+
+    def start(self, due: float | None = None) -> bool:
+        """Take the start steps, unless they are taken; True when none of them broke."""
+        if not self._started:
+            self.due = due
+            self._started = self._guarded(self.kind.start)
+        return self._started
+
+    def turn(self, due: float | None = None) -> None:
+        """One task, by weight. The latency of the first request since `become` or `due` counts from `due`."""
+        if self.start(due):
+            self.due = None if self._sent and self.kind.has_start else due
+            self._guarded(self._any_task)
+        self._recorder.turn()
+
+    def _any_task(self, user: User) -> bool:
+        return self.kind.tasks[self.stream.weighted_index(self.kind.weights)](user)
+
+    def _guarded(self, flow: Step) -> bool:
+        try:
+            return flow(self)
+        finally:
+            self.due = None
+
+    def perform(self, request: Request) -> bool:
+        if self._context.stopping(self):
+            return False
+        self._sent = True
+        try:
+            return request.perform(self, self._recorder)
+        except Fault as fault:
+            self._recorder.fault(str(fault), request.endpoint)
+            self._context.sleep(FAULT_PAUSE_S)
+            return False
+
+    def pause(self, low: float, high: float) -> bool:
+        return self._context.sleep(low if low == high else low + (high - low) * self.random())
+
+    def random(self) -> float:
+        return self.stream.next() / 4294967296
+
+    def close(self) -> None:
+        self.client.close()
+
+
+Step = Callable[[User], bool]
+
+
+def _watched(steps: Sequence[Plan]) -> set[str]:
+    """Variables that a `while` looks at."""
+    found: set[str] = set()
+    for step in steps:
+        if step["kind"] == "repeat":
+            found |= _watched(cast("list[Plan]", step["flow"]))
+            if step["while"] is not None:
+                found.add(str(step["while"]))
+    return found

@@ -1,0 +1,218 @@
+"""Opening connections: names to addresses, TCP, TLS. One `Network` a process, shared by all its users."""
+
+from __future__ import annotations
+
+import _socket  # never monkey-patched: our sockets are non-blocking and wait on the hub themselves
+import errno
+import os
+import socket
+import ssl
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import gevent
+import gevent.socket
+from gevent import get_hub
+
+from .failure import Failed, failed_connecting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+READ, WRITE = 1, 2
+NAMES_KEPT_S = 10.0
+_NO_IPV6 = frozenset({errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EAFNOSUPPORT})
+
+_Where: TypeAlias = "tuple[str, int] | tuple[str, int, int, int]"
+_Address: TypeAlias = tuple[int, _Where]
+
+
+class Origin(NamedTuple):
+    """Where a connection leads. `host` is a name or an address without brackets, in ASCII."""
+
+    tls: bool
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """As in the Host header: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+
+def wait(fd: int, events: int, deadline: float) -> None:
+    """Let other users run until `fd` is ready; TimeoutError at `deadline` (monotonic seconds)."""
+    hub = get_hub()
+    watcher = hub.loop.io(fd, events)
+    timer = gevent.Timeout.start_new(max(0.0, deadline - monotonic()))
+    try:
+        hub.wait(watcher)
+    except gevent.Timeout as timeout:
+        if timeout is not timer:
+            raise
+        raise TimeoutError from None
+    finally:
+        timer.close()
+        watcher.close()
+
+
+class Tls:
+    """The TLS layer of one connection, between bytes of the wire and bytes of HTTP; it touches no socket."""
+
+    def __init__(self, context: ssl.SSLContext, host: str, session: ssl.SSLSession | None) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host, session=session)
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        return self._tls.session
+
+    def handshake(self, raw: _socket.socket, deadline: float) -> None:
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush(raw, deadline)
+                wait(raw.fileno(), READ, deadline)
+                received = raw.recv(65536)
+                if not received:
+                    raise ssl.SSLEOFError(8, "the server closed the connection in the handshake") from None
+                self._incoming.write(received)
+            else:
+                self._flush(raw, deadline)
+                return
+
+    def _flush(self, raw: _socket.socket, deadline: float) -> None:
+        pending = self._outgoing.read()
+        while pending:
+            try:
+                pending = pending[raw.send(pending) :]
+            except BlockingIOError:
+                wait(raw.fileno(), WRITE, deadline)
+
+    def encrypt(self, data: bytes) -> bytes:
+        view = memoryview(data)
+        while view:
+            view = view[self._tls.write(view) :]
+        return self._outgoing.read()
+
+    def decrypt(self, data: bytes) -> bytes | None:
+        """What `data` adds to the plain text, perhaps nothing; None when the peer said goodbye."""
+        self._incoming.write(data)
+        plain = []
+        try:
+            while piece := self._tls.read(65536):
+                plain.append(piece)
+        except ssl.SSLWantReadError:
+            return b"".join(plain)
+        except ssl.SSLZeroReturnError:
+            pass
+        return b"".join(plain) or None
+
+
+class Network:
+    """`ca` replaces the system's certificates; `cert` is a client certificate and its key in one file."""
+
+    def __init__(self, *, verify: bool = True, ca: str | None = None, cert: str | None = None) -> None:
+        self._verify, self._ca, self._cert = verify, ca, cert
+        self._context: ssl.SSLContext | None = None
+        self._names: dict[tuple[str, int], tuple[float, list[_Address]]] = {}
+
+    def open(
+        self, origin: Origin, deadline: float, session: ssl.SSLSession | None
+    ) -> tuple[_socket.socket, Tls | None]:
+        """A connected non-blocking socket, its TLS handshake done; raises Failed."""
+        where = f"{origin.host}:{origin.port}"
+        raw: _socket.socket | None = None
+        try:
+            raw = self._connect(origin, deadline)
+            raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+            if not origin.tls:
+                return raw, None
+            tls = Tls(self._tls_context(), origin.host, session)
+            tls.handshake(raw, deadline)
+        except OSError as error:
+            if raw is not None:
+                raw.close()
+            raise failed_connecting(error, where) from error
+        except BaseException:
+            if raw is not None:
+                raw.close()
+            raise
+        return raw, tls
+
+    def _connect(self, origin: Origin, deadline: float) -> _socket.socket:
+        """The first address that answers. Each but the last gets only its share of the time that is left."""
+        addresses = self._addresses(origin, deadline)
+        failure: OSError | None = None
+        for index, (family, address) in enumerate(addresses):
+            now = monotonic()
+            until = now + (deadline - now) / (len(addresses) - index)
+            try:
+                connected = _connected(family, address, until)
+            except OSError as error:
+                # "No IPv6 here" says less than what another address said.
+                if failure is None or not (family == socket.AF_INET6 and error.errno in _NO_IPV6):
+                    failure = error
+            else:
+                if index:  # next time the one that answered goes first
+                    addresses.insert(0, addresses.pop(index))
+                return connected
+        raise failure or OSError(f"{origin.host} has no address")
+
+    def _addresses(self, origin: Origin, deadline: float) -> list[_Address]:
+        key = (origin.host, origin.port)
+        kept = self._names.get(key)
+        if kept is not None and monotonic() < kept[0]:
+            return kept[1]
+        try:
+            with gevent.Timeout(max(0.001, deadline - monotonic()), TimeoutError):
+                found = _looked_up(*key)
+        except TimeoutError:
+            raise Failed("dns", f"the name {origin.host} was not resolved in time") from None
+        except UnicodeError as error:
+            raise Failed("dns", f"{origin.host}: {error}") from error
+        addresses = list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
+        self._names[key] = (monotonic() + NAMES_KEPT_S, addresses)
+        return addresses
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._context is None:
+            context = ssl.create_default_context(cafile=self._ca)
+            if not self._verify:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            if self._cert:
+                context.load_cert_chain(self._cert)
+            context.set_alpn_protocols(["http/1.1"])
+            self._context = context
+        return self._context
+
+
+def _looked_up(host: str, port: int) -> Sequence[tuple[int, int, int, str, _Where]]:
+    try:  # an address needs no resolver, whose first use starts its threads
+        return _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        found: Sequence[tuple[int, int, int, str, _Where]] = gevent.socket.getaddrinfo(
+            host, port, 0, _socket.SOCK_STREAM
+        )
+        return found
+
+
+def _connected(family: int, address: _Where, until: float) -> _socket.socket:
+    raw = _socket.socket(family, _socket.SOCK_STREAM)
+    try:
+        raw.setblocking(False)
+        code = raw.connect_ex(address)
+        if code == errno.EINPROGRESS:
+            wait(raw.fileno(), WRITE, until)
+            code = raw.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+    except BaseException:
+        raw.close()
+        raise
+    if code:
+        raw.close()
+        raise OSError(code, os.strerror(code))
+    return raw

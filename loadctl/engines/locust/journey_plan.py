@@ -1,0 +1,88 @@
+"""User types as plain JSON for the engine's own process, templates compiled. inside/journey.py is its reader.
+
+    user type  {name, start: [step], tasks: [{name, weight, flow: [step]}], headers, think, pace_s, data}
+    step       {kind: request, …} · {kind: think, min_s, max_s} · {kind: repeat, times, while, flow: [step]}
+
+Texts that may hold templates are plans of scenario/template.py; all else is as in the records of user_type.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadctl.scenario.template import to_plan
+from loadctl.scenario.user_type import Repeat, Think
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from loadctl.scenario.user_type import Body, Check, Json, Request, Step, UserType
+
+
+def user_type_plan(user_type: UserType) -> dict[str, Json]:
+    """Raises TemplateError for a template that validation should have refused."""
+    think = user_type.think
+    return {
+        "name": user_type.name,
+        "start": _flow(user_type.start),
+        "tasks": [
+            {"name": task.name, "weight": task.weight, "flow": _flow(task.flow)} for task in user_type.tasks
+        ],
+        "headers": _fields(user_type.headers),
+        "think": None if think is None else [think.min_s, think.max_s],
+        "pace_s": user_type.pace_s,
+        "data": [dict(row) for row in user_type.data],
+    }
+
+
+def _flow(steps: Sequence[Step]) -> list[Json]:
+    return [_step(step) for step in steps]
+
+
+def _step(step: Step) -> Json:
+    if isinstance(step, Think):
+        return {"kind": "think", "min_s": step.min_s, "max_s": step.max_s}
+    if isinstance(step, Repeat):
+        return {"kind": "repeat", "times": step.times, "while": step.while_, "flow": _flow(step.flow)}
+    return _request(step)
+
+
+def _request(request: Request) -> Json:
+    return {
+        "kind": "request",
+        "method": request.method.upper(),
+        "url": to_plan(request.url),
+        "endpoint": request.endpoint,
+        "query": _fields(request.query),
+        "headers": _fields(request.headers),
+        "body": None if request.body is None else _body(request.body),
+        "capture": dict(request.capture),
+        "check": _check(request.check),
+        "timeout_s": request.timeout_s,
+    }
+
+
+def _fields(fields: Mapping[str, Json]) -> Json:
+    """A mapping of names, never a plan itself: no `$map` around it."""
+    return {name: to_plan(value) for name, value in fields.items()}
+
+
+def _body(body: Body) -> Json:
+    return {
+        "kind": body.kind,
+        "json": to_plan(body.json),
+        "fields": _fields(body.fields),
+        "files": dict(body.files),
+        "raw": to_plan(body.raw),
+    }
+
+
+def _check(check: Check) -> Json:
+    return {
+        "status": [list(limits) for limits in check.status],
+        "has": list(check.has),
+        "lacks": list(check.lacks),
+        "json": _fields(check.json),
+        "text": list(check.text),
+        "within_s": check.within_s,
+    }
