@@ -12,6 +12,7 @@ from loadctl.results.interval import Second
 from loadctl.results.recording import Event, Reading
 from loadctl.run.directory import RunDirectory
 from loadctl.run.journal import event_line, reading_line
+from loadctl.run.manifest import Manifest
 from loadctl.run.store import END
 
 
@@ -21,8 +22,8 @@ class Observer(Protocol):
     def began(self, run: RunDirectory) -> None:
         """The directory exists; nothing was sent yet."""
 
-    def started(self, t0: float) -> None:
-        """The system is ready and the load begins at `t0` (time.monotonic)."""
+    def started(self, manifest: Manifest) -> None:
+        """The system is up and the load begins at the manifest's `t0_monotonic_s` (time.monotonic)."""
 
     def second(self, second: Second) -> None:
         """A merged second. A shard that lags behind gives another of the same t, to be added."""
@@ -37,7 +38,7 @@ class Silent:
 
     def began(self, run: RunDirectory) -> None: ...
 
-    def started(self, t0: float) -> None: ...
+    def started(self, manifest: Manifest) -> None: ...
 
     def second(self, second: Second) -> None: ...
 

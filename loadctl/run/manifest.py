@@ -39,6 +39,7 @@ class Manifest:
     git_revision: str | None = None
     watched: str | None = None
     """What is watched as the system: "uvicorn pid 4312 and 4 children"."""
+    watch_notes: Sequence[str] = ()
     created_at: str
     pid: int
     """loadctl's own."""

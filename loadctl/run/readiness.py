@@ -43,7 +43,7 @@ def wait_until_ready(
     import httpx
 
     place = urlsplit(url)
-    path = health or place.path or "/"
+    path = health or (place.path or "/") + (f"?{place.query}" if place.query else "")
     began = time.monotonic()
     deadline = began + deadline_s
     pauses = backoff(random.Random())

@@ -8,16 +8,15 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
 
 from loadctl.engines.base import Engine
 from loadctl.errors import Interrupted, LoadctlError, RunError
-from loadctl.results.recording import Event, Reading
+from loadctl.results.recording import Event
 from loadctl.run.directory import RunDirectory
 from loadctl.run.interruption import Interruption
 from loadctl.run.ledger import Ledger, Observer, Silent
@@ -27,6 +26,7 @@ from loadctl.run.merge import Merger
 from loadctl.run.process import Ladder
 from loadctl.run.readiness import wait_until_ready
 from loadctl.run.shards import Shards
+from loadctl.run.watching import Watching, watching
 from loadctl.scenario.scenario import Scenario
 
 _TICK_S = 0.2
@@ -37,19 +37,9 @@ _OVERTIME_S = 15.0
 _STEP_S = 1.0
 
 
-class Sampler(Protocol):
-    """Watches the system and the generator in a thread of its own, and keeps what it saw until it is fetched."""
-
-    def start(self, t0: float) -> None: ...
-
-    def drain(self) -> Sequence[Reading | Event]: ...
-
-    def stop(self) -> None: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """`sampler` is called once with the pids of the shards, before t0; `watched` is what it watches, for people."""
+    """`watch` is called once before t0, when the system is up, with the shards' pids; None: nobody watches."""
 
     scenario: Scenario
     engine: Engine
@@ -57,8 +47,7 @@ class RunRequest:
     """Parent of the run directory."""
     shards: int = 1
     argv: Sequence[str] = ()
-    watched: str | None = None
-    sampler: Callable[[Sequence[int]], Sampler] | None = None
+    watch: Callable[[Scenario, Mapping[int, int]], Watching] | None = watching
     ready_deadline_s: float = 30.0
     hello_deadline_s: float = 20.0
 
@@ -102,7 +91,7 @@ class _Run:
         files = [directory.frame_file(k) for k in range(request.shards)]
         self._merger = Merger(files, time.monotonic())
         self._shards = Shards(request.engine, directory, self._merger)
-        self._sampler: Sampler | None = None
+        self._watching: Watching | None = None
         self._t0: float | None = None
 
     def carry_out(self) -> None:
@@ -118,8 +107,8 @@ class _Run:
     def abort(self, error: BaseException) -> None:
         """Leave nothing running and, where that can be written, say why the run ended."""
         self._shards.kill()
-        if self._sampler is not None:
-            self._sampler.stop()
+        if self._watching is not None:
+            self._watching.sampler.stop()
         known = isinstance(error, LoadctlError)
         interrupted_by = error.signal_number if isinstance(error, Interrupted) else None
         failure = None if interrupted_by else str(error) if known else f"internal error: {error!r}"
@@ -142,7 +131,6 @@ class _Run:
             versions={"loadctl": version("loadctl"), "python": platform.python_version()},
             machine=this_machine(),
             git_revision=git_revision(source.parent if source.is_file() else Path.cwd()),
-            watched=request.watched,
             created_at=_utc(time.time()),
             pid=os.getpid(),
         )
@@ -168,8 +156,8 @@ class _Run:
     def _start_shards(self) -> None:
         request = self._request
         self._shards.start(request.engine.plan(request.scenario, self._directory.path, request.shards))
-        if request.sampler is not None:
-            self._sampler = request.sampler(self._shards.pids)
+        if request.watch is not None:
+            self._watching = request.watch(request.scenario, self._shards.pids)
         deadline = time.monotonic() + request.hello_deadline_s
         while not self._shards.ready():
             now = time.monotonic()
@@ -182,12 +170,15 @@ class _Run:
         now = time.monotonic()
         self._t0 = t0 = now + _HEAD_START_S
         wall = _utc(time.time() + _HEAD_START_S)
-        self._directory.write_manifest(replace(manifest, t0_wall=wall, t0_monotonic_s=t0))
+        manifest = replace(manifest, t0_wall=wall, t0_monotonic_s=t0)
+        if self._watching is not None:
+            manifest = replace(manifest, watched=self._watching.watched, watch_notes=self._watching.notes)
+        self._directory.write_manifest(manifest)
         self._merger.awake(t0)
         self._shards.begin(t0)
-        self._observer.started(t0)
-        if self._sampler is not None:
-            self._sampler.start(t0)
+        if self._watching is not None:
+            self._watching.sampler.start(t0)
+        self._observer.started(manifest)
 
     def _watch(self) -> None:
         """Until all shards are gone: write down what comes in, and end what does not end by itself."""
@@ -229,12 +220,12 @@ class _Run:
 
     def _write_down(self, now: float) -> None:
         self._ledger.seconds(self._merger.poll(now))
-        if self._sampler is not None:
-            self._ledger.observations(self._sampler.drain())
+        if self._watching is not None:
+            self._ledger.observations(self._watching.sampler.drain())
 
     def _close(self) -> None:
-        if self._sampler is not None:
-            self._sampler.stop()
+        if self._watching is not None:
+            self._watching.sampler.stop()
         self._write_down(time.monotonic())
         self._ledger.seconds(self._merger.finish())
         number = self._interruption.number

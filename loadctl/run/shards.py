@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loadctl.engines.base import Command, Engine
@@ -44,8 +44,9 @@ class Shards:
             self._shards.append(_Shard(index, child))
 
     @property
-    def pids(self) -> Sequence[int]:
-        return [shard.child.pid for shard in self._shards]
+    def pids(self) -> Mapping[int, int]:
+        """Process ids by shard."""
+        return {shard.index: shard.child.pid for shard in self._shards}
 
     @property
     def gone(self) -> bool:

@@ -1,0 +1,42 @@
+"""Who watches during a run: the seam to the monitors, and the monitors that a scenario gets by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from loadctl.results.recording import Event, Reading
+from loadctl.scenario.scenario import Scenario
+
+
+class Sampler(Protocol):
+    """Watches in a thread of its own, and keeps what it saw until it is fetched."""
+
+    def start(self, t0: float) -> None:
+        """Begin; `t0` is a time of time.monotonic(), soon to come."""
+
+    def drain(self) -> Sequence[Reading | Event]:
+        """What was seen since the last call."""
+
+    def stop(self) -> None:
+        """End; `drain` once more for the last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """`watched` says to people what is watched as the system, or why nothing is."""
+
+    sampler: Sampler
+    watched: str | None = None
+    notes: Sequence[str] = ()
+
+
+def watching(scenario: Scenario, shard_pids: Mapping[int, int]) -> Watching:
+    """The scenario's own monitors. Called when the system is up, with the engine's processes by shard."""
+    from loadctl.monitors.plan import sources_for
+    from loadctl.monitors.sampler import Sampler as Monitors
+
+    plan = sources_for(scenario)
+    plan.generator.watch(shard_pids)
+    return Watching(Monitors(plan.sources), plan.watched, plan.notes)
