@@ -171,6 +171,10 @@ class _FlowReader:
             return Think(*pause.think) if pause else None
         if not keys & {"flow", "repeat"}:
             return self.requests.read(node, weighted=False)
+        if "repeat" not in keys and not _RepeatStep.is_spoiled(node):
+            hint = "put  repeat: 10  beside it, or its steps into the flow around it"
+            self.mistakes.add(node.where, "a flow inside a flow says how often it is repeated", hint)
+            return None
         shape = read_shape(_RepeatStep, node, self.mistakes)
         if shape is None:
             return None

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import yaml
 
 from loadctl.errors import Mistake, Where
-from loadctl.scenario.syntax import MUST_BE_QUOTED, excerpt, quoted_hint, syntax_mistake
+from loadctl.scenario.syntax import MUST_BE_QUOTED, excerpt, lines_of, quoted_hint, syntax_mistake
 
 MAX_CHARACTERS = 400_000
 MAX_DEPTH = 50
@@ -86,13 +86,14 @@ class DocumentError(Exception):
 
 def read_document(text: Text) -> tuple[Node | None, list[Mistake]]:
     """The tree (None where there is none to go on with) and all mistakes of form."""
-    composer = _Composer(text)
+    composer = _Composer(text, lines_of(text.text))
     try:
         return composer.document(), composer.mistakes
     except DocumentError as error:
-        return None, [*composer.mistakes, error.mistake]
+        last = error.mistake
     except yaml.YAMLError as error:
-        return None, [*composer.mistakes, syntax_mistake(text.name, text.text, error)]
+        last = syntax_mistake(text.name, text.text, error)
+    return None, [*(mistake for mistake in composer.mistakes if mistake.where != last.where), last]
 
 
 def core_scalar(text: str) -> Scalar:
@@ -114,6 +115,7 @@ def core_scalar(text: str) -> Scalar:
 @dataclass(slots=True)
 class _Composer:
     source: Text
+    lines: list[str]
     mistakes: list[Mistake] = field(default_factory=list)
     anchors: dict[str, Node | None] = field(default_factory=dict)
     """None: the collection is still being read, so an alias to it would be its own part."""
@@ -203,7 +205,7 @@ class _Composer:
         if node.is_scalar:
             return Key(node.text, self.where(event))
         where = self.where(event)
-        line = excerpt(self.source.text, where.line) or ""
+        line = excerpt(self.lines, where.line) or ""
         if line.startswith("{{", where.column - 2):
             # `{{ x }}` without quotes is YAML for a mapping that has a mapping as its key
             start = replace(where, column=where.column - 1)
@@ -231,11 +233,15 @@ class _Composer:
         return Where(self.source.name, mark.line + 1, mark.column + 1) if mark else Where(self.source.name)
 
     def wrong(self, where: Where, message: str, hint: str | None = None) -> None:
-        self.mistakes.append(Mistake(where, message, hint, excerpt(self.source.text, where.line)))
+        mistake = Mistake(where, message, hint, excerpt(self.lines, where.line))
+        if len(self.mistakes) >= _MOST_MISTAKES:
+            raise DocumentError(mistake)
+        self.mistakes.append(mistake)
 
     def stop(self, event: yaml.Event | None, message: str, hint: str | None = None) -> DocumentError:
         where = Where(self.source.name) if event is None else self.where(event)
-        return DocumentError(Mistake(where, message, hint, excerpt(self.source.text, where.line)))
+        return DocumentError(Mistake(where, message, hint, excerpt(self.lines, where.line)))
 
 
+_MOST_MISTAKES = 50
 _QUOTE_STAR = "a value that starts with * must be in quotes"

@@ -6,27 +6,31 @@ from dataclasses import dataclass, field
 
 from loadctl.errors import InvalidInput, Mistake, Where
 from loadctl.scenario.document import Node, Text, read_document
-from loadctl.scenario.syntax import excerpt
+from loadctl.scenario.syntax import excerpt, lines_of
+
+MOST = 100
+"""More mistakes than this in one input say nothing new."""
 
 
 @dataclass(slots=True)
 class Mistakes:
-    texts: dict[str, str] = field(default_factory=dict)
-    """File → its text, for the line that a mistake shows."""
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    """File → its lines, for the one that a mistake shows."""
     found: dict[Where, Mistake] = field(default_factory=dict)
     """One a place: the first is the cause, what follows there is only its consequence."""
 
     def read(self, text: Text) -> Node | None:
         """The tree of a file; None, and a mistake, where it is no YAML."""
-        self.texts[text.name] = text.text
+        self.lines[text.name] = lines_of(text.text)
         node, mistakes = read_document(text)
         for mistake in mistakes:
             self.found.setdefault(mistake.where, mistake)
         return node
 
     def add(self, where: Where, message: str, hint: str | None = None) -> None:
-        line = excerpt(self.texts.get(where.file, ""), where.line)
-        self.found.setdefault(where, Mistake(where, message, hint, line))
+        if len(self.found) < MOST:
+            line = excerpt(self.lines.get(where.file, []), where.line)
+            self.found.setdefault(where, Mistake(where, message, hint, line))
 
     def raise_if_any(self) -> None:
         if self.found:

@@ -162,7 +162,7 @@ class RequestReader:
             return keys[0]
         if keys:
             self.mistakes.add(node.where, f"a request has one method; this one has {' and '.join(keys)}")
-        else:
+        elif not RequestShape.is_spoiled(node):
             self.mistakes.add(node.where, "a request names its method and path, as in  get: /items")
         return None
 

@@ -31,7 +31,7 @@ from loadctl.scenario.shape import (
 from loadctl.scenario.stages import read_load
 from loadctl.scenario.targets import Applicable
 from loadctl.scenario.units import parse_rate
-from loadctl.scenario.words import unknown
+from loadctl.scenario.words import is_meant, unknown
 
 _ENGINES = ("locust", "artillery")
 _LATER = ("stop_when", "before", "after")
@@ -150,9 +150,10 @@ class ScenarioReader:
             return read_load(shape.load, self.mistakes)
         if shape.artillery is not None:
             return Load("open", ())  # the script's own phases
-        self.mistakes.add(
-            node.where, "a scenario needs load:, its stages", "as in  load: [{users: 50, for: 5m}]"
-        )
+        if not _misnamed("load", node):
+            self.mistakes.add(
+                node.where, "a scenario needs load:, its stages", "as in  load: [{users: 50, for: 5m}]"
+            )
         return None
 
     def _script(self, node: Node, shape: ScenarioShape) -> Script | None:
@@ -202,7 +203,7 @@ class ScenarioReader:
         text, place = (self.host, None) if self.host is not None else (shape.host, node.get("host"))
         where = place.where if place else Where("--host")
         if text is None:
-            if shape.artillery is None and place is None:
+            if shape.artillery is None and place is None and not _misnamed("host", node):
                 self.mistakes.add(
                     node.where,
                     "no host: say which system is loaded",
@@ -231,7 +232,7 @@ class ScenarioReader:
         return f"{url.scheme}://{url.netloc}"
 
     def _engine(self, node: Node, shape: ScenarioShape, script: Script | None) -> str:
-        place = node.key_where("engine") if self.engine is None else Where("--engine")
+        place = (node.get("engine") or node).where if self.engine is None else Where("--engine")
         asked = self.engine or shape.engine
         implied = None if script is None else "artillery" if script.key == "artillery" else "locust"
         if asked is not None and asked not in _ENGINES:
@@ -278,7 +279,7 @@ class ScenarioReader:
     def _health(self, node: Node, shape: ScenarioShape) -> str | None:
         if shape.health is not None and shape.health != "none" and not shape.health.startswith("/"):
             self.mistakes.add(
-                node.key_where("health"),
+                (node.get("health") or node).where,
                 f"health: takes a path such as /health, or none; not '{shape.health}'",
             )
         return shape.health
@@ -291,6 +292,12 @@ class ScenarioReader:
                 where, f"{key}: no such file: {path}", "paths are relative to the file that names them"
             )
         return found
+
+
+def _misnamed(key: str, node: Node) -> bool:
+    """An unknown key stands for this one, and is a mistake already."""
+    known = ScenarioShape.keys()
+    return is_meant(key, [k.text for k in node.entries or {} if k.text not in known], ScenarioShape.kind)
 
 
 def _names_a_script(shape: ScenarioShape) -> bool:

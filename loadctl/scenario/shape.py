@@ -26,6 +26,11 @@ class Shape(BaseModel):
     """What messages call it: "a stage of load"."""
 
     @classmethod
+    def is_spoiled(cls, node: Node) -> bool:
+        """It has an unknown key: that is what is wrong, not the key that is missing because of it."""
+        return not {key.text for key in node.entries or {}} <= set(cls.keys())
+
+    @classmethod
     def keys(cls) -> list[str]:
         return [field.alias or name for name, field in cls.model_fields.items()]
 
@@ -57,7 +62,8 @@ def _note(shape: type[Shape], node: Node, error: ValidationError, mistakes: Mist
         name = str(item["loc"][0])
         wrong.add(name)
         if item["type"] == "missing":
-            mistakes.add(node.where, f"{shape.kind} needs {name}:")
+            if not shape.is_spoiled(node):
+                mistakes.add(node.where, f"{shape.kind} needs {name}:")
         elif item["type"] == "extra_forbidden":
             mistakes.add(places[name][0].where, unknown("key", name, shape.kind, shape.keys()))
         else:
@@ -76,7 +82,7 @@ def scalar_text(node: Node) -> str:
 
 def one_line(node: Node) -> str:
     text = scalar_text(node).strip()
-    if not text or not text.isprintable():
+    if not text or not text.isprintable() or len(text) > 4096:
         raise ValueError("takes one line of text")
     return text
 

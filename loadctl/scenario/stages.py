@@ -105,7 +105,7 @@ class _Plan:
     def _levels(self, node: Node, line: _Line) -> Sequence[float]:
         ends = line.users or line.rate
         if ends is None or (line.users and line.rate):
-            if node.get("users") is None and node.get("rate") is None:
+            if node.get("users") is None and node.get("rate") is None and not _Line.is_spoiled(node):
                 self.mistakes.add(
                     node.where, "a stage says either users: or rate:", "closed: users: 50 · open: rate: 300/s"
                 )
@@ -154,7 +154,7 @@ class _Plan:
         if line.for_ is None and staircase and node.get("for") is None:
             self.mistakes.add(node.where, "a staircase needs for:, how long each level is held")
             return False
-        if node.get("over") is None and node.get("for") is None:
+        if node.get("over") is None and node.get("for") is None and not _Line.is_spoiled(node):
             self.mistakes.add(
                 node.where,
                 "a stage needs over: or for:",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import yaml
 
 from loadctl.errors import Mistake, Where
 
+_NEED_QUOTES = {"?", "{", "}", "[", "]"}
 MUST_BE_QUOTED = "a value that starts with {{ must be in quotes"
 
 
@@ -18,9 +20,13 @@ def quoted_hint(line: str, column: int) -> str:
     return f'write  {key[1] if key else ""}"{template[0] if template else "{{ … }}"}"'
 
 
-def excerpt(text: str, line: int) -> str | None:
-    """Line number `line` (from 1), cut as YAML cuts lines; None where there is none."""
-    lines = re.split(r"\r\n|[\r\n\x85\u2028\u2029]", text)
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, cut as YAML cuts them."""
+    return re.split(r"\r\n|[\r\n\x85\u2028\u2029]", text)
+
+
+def excerpt(lines: Sequence[str], line: int) -> str | None:
+    """Line number `line` (from 1); None where there is none."""
     return lines[line - 1].rstrip() if 0 < line <= len(lines) else None
 
 
@@ -30,32 +36,32 @@ def syntax_mistake(file: str, text: str, error: yaml.YAMLError) -> Mistake:
         return _unreadable_character(file, text, error)
     line, column = mark.line + 1, mark.column + 1
     problem, context = str(getattr(error, "problem", "") or ""), str(getattr(error, "context", "") or "")
-    source = excerpt(text, line) or ""
+    lines = lines_of(text)
+    source = excerpt(lines, line) or ""
     if template := re.search(r"(?:[:\-,\[] +)(\{\{)", source[:column]):
         column = template.start(1) + 1
         return Mistake(Where(file, line, column), MUST_BE_QUOTED, quoted_hint(source, column), source)
     start = getattr(error, "context_mark", None)
-    if "flow" in context and "stream end" in problem and start is not None:
-        line, column, source = start.line + 1, start.column + 1, excerpt(text, start.line + 1) or ""
-    message, hint = _explained(problem, context, source[column - 1 : column])
+    character = lines[mark.line][column - 1 : column] if mark.line < len(lines) else ""
+    if "flow" in context and character not in _NEED_QUOTES and start is not None:
+        opening, closing = ("[", "]") if "sequence" in context else ("{", "}")
+        place = Where(file, start.line + 1, start.column + 1)
+        message = f"{opening} is never closed"
+        return Mistake(place, message, f"add the missing {closing}", excerpt(lines, place.line))
+    message, hint = _explained(problem, context, character)
     return Mistake(Where(file, line, column), message, hint, source)
 
 
-def _explained(  # noqa: PLR0911 - a table of cases
-    problem: str, context: str, character: str
-) -> tuple[str, str | None]:
+def _explained(problem: str, context: str, character: str) -> tuple[str, str | None]:
     own_line = 'put it in "quotes", or give the value its own line'
-    brackets = "[ ]" if "sequence" in context else "{ }"
     match character:
         case "\t":
             return "a tab stands here; YAML is indented with spaces only", "replace the tab by spaces"
         case "@" | "`" | "%":
             return f"a value that starts with {character} must be in quotes", None
-    if "stream end" in problem and "flow" in context:
-        return f"{brackets[0]} is never closed", f"add the missing {brackets[2]}"
     if "flow" in context:
-        shown = character if character in "?{}[]&*!|>'\"%@`#" and character else problem
-        return f"inside {brackets} a value with {shown} must be in quotes", own_line
+        brackets = "[ ]" if "sequence" in context else "{ }"
+        return f"inside {brackets} a value with {character} must be in quotes", own_line
     if context == "while scanning an alias":
         return "a value with * must be in quotes inside [ ] or { }, and where it starts with *", own_line
     if "mapping values are not allowed" in problem:

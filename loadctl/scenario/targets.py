@@ -65,13 +65,13 @@ class TargetReader:
         """One `--target`: `latency_p95=200ms`, or `POST /predict latency_p95=200ms` for an endpoint."""
         left, equals, limit = text.rpartition("=")
         endpoint, _, metric = left.strip().rpartition(" ")
-        where = Where(OPTION)
+        where = Where(f"{OPTION} '{text}'")
         if not equals or not metric:
-            self.mistakes.add(
-                where, f"'{text}' is not a target", "write for example  --target latency_p95=200ms"
-            )
+            self.mistakes.add(where, "this is not a target", "write for example  --target latency_p95=200ms")
             return
         scope = Scope("endpoint", endpoint.strip()) if endpoint else Scope()
+        if endpoint and not self._named("endpoint", Key(endpoint.strip(), where)):
+            return
         value = None if limit.strip() in {"null", "none"} else limit.strip()
         self._entry(Key(metric, where), Node(where, value, limit.strip(), plain=True), scope)
 
@@ -87,9 +87,14 @@ class TargetReader:
                 self.mistakes.add(
                     value.where, f"{key.text}: is a mapping, as in  {key.text}: {{latency_p95: 200ms}}"
                 )
-            elif self._named(kind, key):
-                for metric, limits in value.entries.items():
-                    self._entry(metric, limits, Scope(kind, key.text))
+            else:
+                self._scoped(Scope(kind, key.text), value.entries)
+                if not self._named(kind, key):
+                    self.table = {at: target for at, target in self.table.items() if at[1].name != key.text}
+
+    def _scoped(self, scope: Scope, entries: Mapping[Key, Node]) -> None:
+        for metric, limits in entries.items():
+            self._entry(metric, limits, scope)
 
     def _named(self, kind: ScopeKind, key: Key) -> bool:
         known = self.scenario.endpoints if kind == "endpoint" else self.scenario.stages
@@ -109,17 +114,11 @@ class TargetReader:
             METRICS.get(key.text) if scope.kind != "series" else Metric(key.text, "", frozenset({"series"}))
         )
         if metric is None:
-            sections = [] if scope.kind != "run" or key.where.file == OPTION else list(_SECTIONS)
+            sections = _SECTIONS if scope.kind == "run" and not key.where.file.startswith(OPTION) else ()
             self.mistakes.add(key.where, unknown("metric", key.text, "targets", [*METRICS, *sections]))
         elif scope.kind not in metric.scopes:
             what = "endpoint" if scope.kind == "endpoint" else "stage"
             self.mistakes.add(key.where, f"{key.text} is measured for the whole run, not for one {what}")
-        elif (
-            scope.kind == "endpoint"
-            and key.where.file == OPTION
-            and not self._named("endpoint", Key(scope.name, key.where))
-        ):
-            return
         elif node.is_null:
             self.table[key.text, scope] = None
         else:
@@ -147,7 +146,7 @@ class TargetReader:
         only = shape.critical or shape.target
         if only and only.is_scalar:
             what = "critical" if shape.critical else "target"
-            message = f"{what}: stands alone; a single limit is written without braces"
+            message = f"{metric.name}: {what} stands alone; a single limit is written without braces"
             self.mistakes.add(
                 node.where, message, f"write  {metric.name}: {only.text}   (beyond it the run fails)"
             )

@@ -100,8 +100,8 @@ def parse_rate_levels(text: str) -> tuple[float, float]:
     if not dots:
         return parse_rate(text), parse_rate(text)
     low, high = low.strip(), high.strip()
-    unit = high.partition("/")[2]
-    return parse_rate(low if "/" in low or not unit else f"{low}/{unit}"), parse_rate(high)
+    last = parse_rate(high)
+    return parse_rate(low if "/" in low else f"{low}/{high.partition('/')[2].strip()}"), last
 
 
 def _refuse_bare_number(text: str, examples: str, units: tuple[str, ...]) -> None:
@@ -179,7 +179,7 @@ def format_clock(seconds: float) -> str:
     return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
 
 
-def format_value(value: float, unit: str) -> str:  # noqa: PLR0911 - one case a unit
+def format_value(value: float, unit: str) -> str:
     """A measured value in the unit of its target (see Target)."""
     match unit:
         case "ms":
@@ -198,7 +198,7 @@ def format_value(value: float, unit: str) -> str:  # noqa: PLR0911 - one case a 
             return f"{value:,.15g}"
 
 
-def format_limit(value: float, unit: str) -> str:  # noqa: PLR0911 - one case a unit
+def format_limit(value: float, unit: str) -> str:
     """A limit without digits that nobody wrote: `10 ms`, `1 s`, `1000/s`, `1 GB`, `0.1 %`."""
     match unit:
         case "ms":

@@ -132,6 +132,12 @@ def unknown(noun: str, word: str, kind: str, known: Iterable[str]) -> str:
     return f"{message}; there are {', '.join(words)}"
 
 
+def is_meant(key: str, words: Iterable[str], kind: str) -> bool:
+    """One of the words stands for `key`, in another tool or by a slip."""
+    foreign = _FOREIGN.get(kind, {})
+    return any(foreign.get(word, "").startswith(key) or nearest(word, [key]) for word in words)
+
+
 def no_such(what: str, word: str, known: Iterable[str], has: str) -> tuple[str, str | None]:
     """Message and hint for a name that nothing has: `what` is "no request is named", `has` "This scenario sends"."""
     names = list(known)
