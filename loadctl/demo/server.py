@@ -146,9 +146,8 @@ class _Protocol(HttpToolsProtocol):  # type: ignore[misc]
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         accepted = transport.get_extra_info("socket")
-        accepted.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # else 44 ms an answer: Nagle, delayed ACK
+        # Else 44 ms an answer (Nagle, delayed ACK); uvicorn leaves it to asyncio, which may not set it.
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection = Connection(transport)
         super().connection_made(transport)
 
