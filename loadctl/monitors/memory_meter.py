@@ -26,7 +26,7 @@ class Memory:
 class MemoryMeter:
     """RSS of a single process, as `top` shows it; of several ΣPSS (Linux) or ΣUSS, every 5 s or less often.
 
-    ΣRSS of a pre-fork server counts its shared pages once a worker (four times the truth, say), so it is the last
+    ΣRSS counts shared pages once a process (of a pre-fork server four times the truth), so it is the last
     resort. A set that once had several members keeps its measure: a series must not flicker.
     """
 

@@ -76,7 +76,7 @@ def resolve(host_url: str) -> Resolved:
     if not sockets:
         return NotFound(
             f"no process of this machine listens on port {port}",
-            "if something answers there, it runs in a container or a virtual machine: where its process can be "
+            "what answers there runs in a container or a virtual machine; where its process can be "
             "seen, name it with --pid or --process",
         )
     owners = _owners({listening.inode for listening in sockets})

@@ -9,8 +9,9 @@ import time
 from loadctl.monitors.process_stat import LINUX, Key, ProcessStat, children, read_stat
 
 _ORPHANS_EVERY_S = 5.0
+_QUICK_S = 0.005
 _SHARE_OF_TIME = 200
-"""Looking for new members may take 1/200 of the time: a process with thousands of threads is asked rarely."""
+"""Looking for new members takes 1/200 of the time at most: where it is not quick it is done less than once a second."""
 
 
 class ProcessTree:
@@ -42,7 +43,8 @@ class ProcessTree:
         found: list[int] = []
         if began >= self._walk_due:
             found += self._descendants()
-            self._walk_due = began + (time.monotonic() - began) * _SHARE_OF_TIME
+            took = time.monotonic() - began
+            self._walk_due = began + took * _SHARE_OF_TIME if took > _QUICK_S else began
         if began >= self._orphans_due:
             asked = time.monotonic()
             found += self._orphans(known={*found, *self._members})
