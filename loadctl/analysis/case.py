@@ -22,6 +22,8 @@ class Case:
     measured: Measured
     scores: Sequence[Score] = ()
     """Already voided by the findings about the measurement; empty while those are being made."""
+    planned: bool = True
+    """False: a script brought its own load, so what was planned is not known and the load is what was seen."""
 
     @property
     def folded(self) -> Folded:

@@ -65,7 +65,7 @@ def _error_target(case: Case) -> Target | None:
 
 def _gravity(target: Target | None) -> Severity:
     """A limit that the scenario says is not judged here must not decide the verdict through a back door."""
-    return "critical" if target is None or target.judged else "warning"
+    return "critical" if target is not None and target.judged else "warning"
 
 
 def _kinds(case: Case) -> tuple[str, ...]:

@@ -7,13 +7,12 @@ missed 35 % (81 simulated runs that the rule had not seen). Lag can only add to 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.portion import GENERATOR_FAULT
-from loadctl.results.usage import lag_p95_ms
+from loadctl.results.usage import by_shard, lag_p95_ms, series
 from loadctl.scenario.units import format_count, format_ms, format_percent
 
 BUSY_PCT = 90.0
@@ -48,17 +47,16 @@ def _advice(case: Case, evidence: Evidence) -> tuple[str, ...]:
     if "cpu_pct_of_one_core_max" in evidence:
         more = max(2, 2 * len(case.recording.shards))
         return f"loadctl run {case.scenario.name} --workers {more}", "or less load for each engine process"
-    if any("fd" in name or "descriptors" in name for name in evidence):
+    if any("fds" in name or "descriptors" in name for name in evidence):
         return ("raise the limit of open files before the run: ulimit -n 65536",)
     return ("widen net.ipv4.ip_local_port_range, or keep connections open between requests",)
 
 
 def _busy_shards(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
-    shards: dict[str, list[float]] = defaultdict(list)
-    for reading in case.readings("generator"):
-        if "cpu_pct_of_one_core" in reading.values:
-            shards[reading.entity].append(reading.values["cpu_pct_of_one_core"])
-    for entity, values in shards.items():
+    for entity, readings in by_shard(case.readings("generator")).items():
+        values = [value for _, value in series(readings, "cpu_pct_of_one_core")]
+        if not values:
+            continue
         share = sum(value >= BUSY_PCT for value in values) / len(values)
         if share >= BUSY_SHARE and sum(value >= BUSY_PCT for value in values) > 1:
             sign = f"{entity} was at {BUSY_PCT:.0f} % of a core or more {format_percent(share * 100, 0)} of the time"
@@ -67,8 +65,8 @@ def _busy_shards(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
 
 def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
     for noun, used, limit, words in (
-        ("descriptors", "open_fds", "fd_limit", _DESCRIPTORS),
-        ("ports", "ports_used", "ports_range", _PORTS),
+        ("descriptors", "open_fds", "open_fds_limit", _DESCRIPTORS),
+        ("ports", "ephemeral_ports_used", "ephemeral_ports", _PORTS),
     ):
         full = [
             reading

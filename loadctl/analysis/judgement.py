@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadctl.analysis.case import Case
 from loadctl.analysis.closed_model import closed_model_findings
@@ -20,6 +20,7 @@ from loadctl.results.measured import measure
 from loadctl.results.recording import Recording
 from loadctl.results.result import Result
 from loadctl.results.scoring import score
+from loadctl.scenario.load import Load, Model, Stage
 from loadctl.scenario.scenario import Scenario
 
 Question = Callable[[Case], list[Finding]]
@@ -44,11 +45,16 @@ class RunFacts:
 
 def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     """Fold, score, ask every question, void what cannot be trusted, decide."""
+    planned = bool(scenario.load.stages)
+    if not planned:
+        scenario = replace(scenario, load=_load_seen(recording, scenario.load.model))
     measured = measure(scenario, recording)
     scores = tuple(score(target, measured) for target in scenario.targets)
-    doubts = [finding for ask in MEASUREMENT for finding in ask(Case(scenario, recording, measured))]
+    doubts = [
+        finding for ask in MEASUREMENT for finding in ask(Case(scenario, recording, measured, (), planned))
+    ]
     scores = void_scores(scores, doubts)
-    case = Case(scenario, recording, measured, scores)
+    case = Case(scenario, recording, measured, scores, planned)
     findings = [*doubts, *(finding for ask in SYSTEM for finding in ask(case))]
     findings.sort(key=lambda finding: _GRAVITY.index(finding.severity))
     folded = measured.folded
@@ -86,3 +92,10 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
         events=tuple(recording.events),
         run_dir=facts.run_dir,
     )
+
+
+def _load_seen(recording: Recording, model: Model) -> Load:
+    """For a script that brings its own load: one stage, as long as the recording, at the most users seen."""
+    length = max((second.t + 1 for second in recording.seconds), default=0)
+    most = max((second.users for second in recording.seconds), default=0)
+    return Load(model, [Stage(most, most, length, "the script's own load")])

@@ -19,6 +19,8 @@ VOID_SHORT = 0.05
 
 
 def load_findings(case: Case) -> list[Finding]:
+    if not case.planned or not case.recording.seconds:
+        return list(_stop_rule(case))
     by_model = _users if case.scenario.load.model == "closed" else _arrivals
     return [*_ended_early(case), *by_model(case), *_stop_rule(case)]
 

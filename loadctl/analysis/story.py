@@ -40,9 +40,13 @@ def story(case: Case, findings: Sequence[Finding], decision: Decision) -> tuple[
     parts.extend(sentence(finding.message) for finding in causes[:1])
     if not causes:
         parts.extend(_commonest_error(case))
-    fresh = [part for part in dict.fromkeys(parts) if part and part not in decision.reasons]
+    fresh = [part for part in dict.fromkeys(parts) if part and not _said(part, decision)]
     advice = [step for finding in causes[:1] for step in finding.advice] or list(_next_step(case))
     return " ".join(fresh) or None, tuple(dict.fromkeys(advice))
+
+
+def _said(part: str, decision: Decision) -> bool:
+    return any(part.rstrip(".").lower() in reason.lower() for reason in decision.reasons)
 
 
 def _worst(scores: Sequence[Score]) -> str:
@@ -63,7 +67,11 @@ def _worst(scores: Sequence[Score]) -> str:
     limit = target.critical if failed or target.target is None else target.target
     kind = "critical limit" if failed else "target"
     shown = format_value(worst.value or 0.0, target.unit)
-    return f"{sentence(label(target))[:-1]} is {shown}; its {kind} is {format_limit(limit, target.unit)}."
+    return f"{_capital(label(target))} is {shown}; its {kind} is {format_limit(limit, target.unit)}."
+
+
+def _capital(name: str) -> str:
+    return "CPU" if name == "cpu" else f"{name[:1].upper()}{name[1:]}"
 
 
 def _commonest_error(case: Case) -> Iterator[str]:

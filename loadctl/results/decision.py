@@ -20,7 +20,7 @@ _ORDER = (
     Verdict.WARN,
     Verdict.PASS,
 )
-_GENERATOR_TOUCHES = ("latency_", "corrected_latency_", "ttfb_", "throughput", "max_throughput")
+_GENERATOR_TOUCHES = ("latency_", "corrected_", "ttfb_", "throughput", "max_throughput")
 """Metrics that a slow generator makes worse; its errors, cpu and memory are the system's own."""
 _RESTATES = {"slow-responses", "errors-over-critical"}
 """Findings that say the same as the targets that failed."""
@@ -140,12 +140,13 @@ def _unproven(scores: Sequence[Score], findings: Sequence[Finding]) -> Iterator[
         if finding.voids in {"all", "pass"} or (finding.voids and spoils):
             doubted = True
             yield _Claim(Verdict.INCONCLUSIVE, f"No verdict on the system: {finding.message}.")
+    missing: dict[str, list[str]] = {}
     for score in judged:
         if score.status is Status.NO_DATA:
-            doubted = True
-            yield _Claim(
-                Verdict.INCONCLUSIVE, f"{sentence(label(score.target))[:-1]} has no data: {score.reason}."
-            )
+            missing.setdefault(score.reason or "not measured", []).append(label(score.target))
+    for reason, names in missing.items():
+        doubted = True
+        yield _Claim(Verdict.INCONCLUSIVE, f"No data for {', '.join(names)}: {reason}.")
     usable = {Status.PASS, Status.WARN, Status.FAIL}
     if not doubted and not any(score.status in usable and not score.void for score in judged):
         yield _Claim(Verdict.INCONCLUSIVE, _nothing_judged(scores))
@@ -175,7 +176,9 @@ def _met(scores: Sequence[Score], *, nothing_else: bool) -> Iterator[_Claim]:
 def _all_met(met: int, targets: int) -> str:
     if met == targets:
         return "The only target is met." if met == 1 else f"All {met} targets met."
-    return f"{'The one target' if met == 1 else f'All {met} targets'} that could be judged: met."
+    if met == 1:
+        return "The one target that could be judged is met."
+    return f"All {met} targets that could be judged are met."
 
 
 def _closest(met: Sequence[Score]) -> str:

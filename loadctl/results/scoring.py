@@ -55,9 +55,8 @@ def score(target: Target, measured: Measured) -> Score:
 
 
 def _watched(target: Target, measured: Measured) -> bool:
-    """cpu and memory from a table of targets bind only where something is watched; own ones always do."""
-    from_table = target.where.file.endswith("targets.yaml")
-    return target.metric not in RESOURCES or measured.watched or not from_table
+    """cpu and memory from a shared table bind only where something is watched; the scenario's own always do."""
+    return target.metric not in RESOURCES or measured.watched or target.own
 
 
 def _status(target: Target, value: float) -> Status:
@@ -76,6 +75,8 @@ def _throughput_status(target: Target, value: float, measured: Measured) -> tupl
     """A limit that the load never asked for is not failed: NOT_EXERCISED, with what was offered."""
     status = _status(target, value)
     plateau = plateau_for(measured, target)
+    if target.metric == "max_throughput" and measured.folded.top is not None:
+        plateau = measured.folded.top
     if status is Status.PASS or plateau is None:
         return status, None
     missed = target.target if status is Status.WARN and target.target is not None else target.critical
@@ -157,8 +158,9 @@ def _latency(metric: str, summary: EndpointSummary) -> _Found:
     match family:
         case "latency":
             latency, why = summary.latency, ""
-        case "corrected_latency":
-            latency, why = summary.corrected, "corrected latencies need users that all keep the same pace"
+        case "corrected":
+            why = "only the total can be corrected, and only where all users keep the same pace"
+            latency = summary.corrected
         case "ttfb":
             latency, why = summary.ttfb, "no time to first byte was recorded"
         case _:

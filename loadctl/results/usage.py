@@ -1,8 +1,8 @@
 """Readings reduced to what the system and the generator used over a span of the run.
 
 Values that readings carry: cpu_cores, cpu_pct (of the cores it may use), cores_available, memory_bytes,
-busiest_pct_of_one_core, processes, threads, open_fds; for an engine process cpu_pct_of_one_core, fd_limit,
-ports_used, ports_range. A gap is never a zero: it only makes fewer readings.
+busiest_pct_of_one_core, processes, threads, open_fds; for an engine process (entity "shard …") cpu_pct_of_one_core and
+open_fds_limit; for its machine ephemeral_ports_used and ephemeral_ports. A gap is never a zero: only fewer readings.
 """
 
 from __future__ import annotations
@@ -131,14 +131,21 @@ def lag_p95_ms(seconds: Iterable[Second], start_s: float, end_s: float) -> float
     return lags[max(0, math.ceil(0.95 * len(lags)) - 1)] if lags else None
 
 
+def by_shard(readings: Iterable[Reading]) -> dict[str, list[Reading]]:
+    """Readings of the engine processes, by entity; the generator's machine and loadctl itself are left out."""
+    shards: dict[str, list[Reading]] = defaultdict(list)
+    for reading in readings:
+        if reading.entity.startswith("shard "):
+            shards[reading.entity].append(reading)
+    return dict(shards)
+
+
 def generator_use(
     readings: Iterable[Reading], seconds: Sequence[Second], start_s: float, end_s: float
 ) -> ResourceUse:
     """What the engines used. `extra["cpu_pct_of_one_core"]` is the busiest process's highest mean."""
     seen = between(readings, "generator", start_s, end_s)
-    shards: dict[str, list[Reading]] = defaultdict(list)
-    for reading in seen:
-        shards[reading.entity].append(reading)
+    shards = by_shard(seen)
     means = [highest_mean(series(part, "cpu_pct_of_one_core")) for part in shards.values()]
     busy = [mean for mean in means if mean is not None]
     memory = [
@@ -174,7 +181,7 @@ def _generator_extra(
     late = _late_p95_ms(seconds, start_s, end_s)
     if late is not None:
         extra["late_p95_ms"] = late
-    for name in ("open_fds", "fd_limit", "ports_used", "ports_range"):
+    for name in ("open_fds", "open_fds_limit", "ephemeral_ports_used", "ephemeral_ports"):
         values = [value for _, value in series(readings, name)]
         if values:
             extra[name] = max(values)
