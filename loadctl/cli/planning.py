@@ -25,8 +25,6 @@ def planned(reference: str | None, overrides: Overrides) -> Scenario:
 
 
 def _is_quick(reference: str | None) -> bool:
-    return (
-        (reference is not None
-        and reference.startswith(("http://", "https://")))
-        or (reference or "").endswith(".py")
-    )
+    return (reference is not None and reference.startswith(("http://", "https://"))) or (
+        reference or ""
+    ).endswith(".py")

@@ -48,6 +48,9 @@ def run(
     fault: Annotated[
         list[str] | None, typer.Option("--fault", metavar="SPEC", help="A fault of the demo system.")
     ] = None,
+    service: Annotated[
+        str | None, typer.Option("--service", metavar="SPEC", help="The demo system's service time.")
+    ] = None,
     truth: Annotated[
         Path | None, typer.Option("--truth", metavar="FILE", help="What the demo system really did.")
     ] = None,
@@ -77,6 +80,7 @@ def run(
         allow_hosts=tuple(allow_host or ()),
         demo=use_demo,
         faults=tuple(fault or ()),
+        service=service,
         truth=truth,
         ready_timeout=ready_timeout,
         python=python,

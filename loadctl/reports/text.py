@@ -91,17 +91,22 @@ def _bracketed(score: Score) -> bool:
 
 def _target_line(score: Score, width: int, colour: bool) -> Iterator[str]:
     target = score.target
-    value = _UNKNOWN if score.value is None else format_value(score.value, target.unit)
+    value = _UNKNOWN if score.value is None else _measured(score.value, target.unit)
     if _bracketed(score):
         value = f"({value})"
     limit = _UNKNOWN if target.target is None else format_limit(target.target, target.unit)
-    word = _status_word(score)
+    word = f"{_status_word(score):<4}"
     label = shortened(printable(target.metric.replace("_", " ")), 15)
     start = f"  {label:<15}{value:>10}{limit:>11}{format_limit(target.critical, target.unit):>11}  "
     lines = hanging(" " * (len(start) + len(word) + 2), _remark(score), width)
     first = lines[0][len(start) + len(word) + 2 :]
-    yield f"{start}{_paint(word, colour)}  {first}".rstrip()
+    yield f"{start}{_paint(word.rstrip(), colour)}{' ' * (len(word) - len(word.rstrip()))}  {first}".rstrip()
     yield from lines[1:]
+
+
+def _measured(value: float, unit: str) -> str:
+    """Two decimals help an error rate; beside 70 % they only look exact."""
+    return format_percent(value, 0) if unit == "%" and value >= 10 else format_value(value, unit)
 
 
 def _status_word(score: Score) -> str:
@@ -205,8 +210,8 @@ def _load(result: Result) -> list[str]:
         lines = [f"{format_count(most)} of {result.peak:g} users; {split}"]
     else:
         lines = [
-            f"{format_count(counters.planned_arrivals)} arrivals planned = {format_count(counters.begun or 0)} begun + "
-            f"{format_count(counters.dropped or 0)} dropped",
+            f"{format_count(counters.planned_arrivals)} arrivals planned = "
+            + f"{format_count(counters.begun or 0)} begun + {format_count(counters.dropped or 0)} dropped",
             split,
         ]
     if counters.unfinished:
@@ -226,9 +231,10 @@ def _system(use: ResourceUse) -> str:
         cores = f" of {use.cores_available:g} cores" if use.cores_available is not None else ""
         parts.append(f"cpu {format_percent(use.cpu_pct, 0)}{cores}")
     if use.memory_bytes is not None:
-        first = f"{format_bytes(use.memory_first_bytes)} → " if use.memory_first_bytes is not None else ""
+        first, last = (format_bytes(size or 0) for size in (use.memory_first_bytes, use.memory_bytes))
+        first = "" if use.memory_first_bytes is None else f"{first.removesuffix(last[-3:])} → "
         kind = f" ({use.memory_kind})" if use.memory_kind else ""
-        parts.append(f"memory {first}{format_bytes(use.memory_bytes)}{kind}")
+        parts.append(f"memory {first}{last}{kind}")
     parts.extend(f"{name}: {why}" for name, why in use.absent.items())
     return f"{printable(use.watched or 'not watched', 200)}: {printable(', '.join(parts)) or 'no readings'}"
 

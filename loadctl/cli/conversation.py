@@ -1,0 +1,100 @@
+"""What `run` says on stderr while it works: lines that are redrawn in a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from loadctl.reports.live import live_lines, plain_every_s, plain_line
+from loadctl.reports.plan import preamble
+from loadctl.reports.printable import printable
+from loadctl.results.interval import Second
+from loadctl.results.progress import Progress
+from loadctl.results.recording import Event, Reading
+from loadctl.run.directory import RunDirectory
+from loadctl.run.manifest import Manifest
+from loadctl.scenario.expectation import expect
+from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.units import format_clock
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+
+def is_terminal() -> bool:
+    """A person watches: not a pipe, not a dumb terminal, not a CI job."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("CI")
+
+
+def wants_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+
+
+class Conversation:
+    """Observer of a run. With `redrawn`, four lines that change in place; else plain lines, rarer as time goes by."""
+
+    def __init__(self, scenario: Scenario, *, redrawn: bool, silent: bool = False) -> None:
+        self._progress = Progress(scenario.load)
+        self._targets = scenario.targets
+        self._redrawn = redrawn
+        self._silent = silent
+        self._next_line_t = plain_every_s(0)
+        self._live: Live | None = None
+
+    def __enter__(self) -> Conversation:
+        if self._redrawn and not self._silent:
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(
+                console=Console(stderr=True, highlight=False), auto_refresh=False, transient=True
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def say(self, lines: Sequence[str]) -> None:
+        if self._silent:
+            return
+        text = "".join(f"{line}\n" for line in lines)
+        if self._live is not None:
+            self._live.console.print(text, end="", markup=False, highlight=False)
+        else:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+    def second(self, second: Second) -> None:
+        self._progress.add(second)
+        if self._live is not None:
+            from rich.text import Text
+
+            self._live.update(Text("\n".join(live_lines(self._progress, self._targets))), refresh=True)
+        elif self._progress.t + 1 >= self._next_line_t:
+            self._next_line_t = self._progress.t + 1 + plain_every_s(self._progress.t)
+            self.say([plain_line(self._progress)])
+
+    def reading(self, reading: Reading) -> None:
+        self._progress.read(reading)
+
+    def event(self, event: Event) -> None:
+        """Stages are seen in the live lines; everything else is worth a line of its own."""
+        if event.kind != "stage":
+            self.say([f"{format_clock(event.t)}  {printable(event.message)}"])
+
+    def began(self, run: RunDirectory) -> None: ...
+
+    def started(self, manifest: Manifest) -> None:
+        """The first lines: what is loaded and watched, what to expect, what cannot be judged."""
+        engine = f"{manifest.engine} {manifest.engine_version or ''}".strip()
+        watched = manifest.watched or "nothing watched"
+        self.say(preamble(manifest.scenario, expect(manifest.scenario), watched, engine))
+        self.say([f"  {note}" for note in manifest.watch_notes])

@@ -1,0 +1,38 @@
+"""From a run directory to its result: the same way for a run that has just ended and for one of last year."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from loadctl.analysis.judgement import RunFacts, judge
+from loadctl.errors import UsageError
+from loadctl.results.result import Result
+from loadctl.run.directory import RunDirectory
+from loadctl.run.store import read_recording
+from loadctl.scenario.target import Target
+
+
+def fails_on_warn(fail_on: str) -> bool:
+    if fail_on not in {"fail", "warn"}:
+        raise UsageError(f"--fail-on takes fail or warn, not '{fail_on}'")
+    return fail_on == "warn"
+
+
+def judged(
+    run: RunDirectory, *, targets: Sequence[Target] | None = None, fail_on_warn: bool = False
+) -> Result:
+    """Judge what the directory holds, by the run's own targets unless others are given."""
+    manifest, recording = read_recording(run)
+    scenario = manifest.scenario
+    if targets is not None:
+        scenario = replace(scenario, targets=tuple(targets))
+    facts = RunFacts(
+        engine=manifest.engine,
+        engine_version=manifest.engine_version,
+        shards=manifest.shards,
+        started_at=manifest.t0_wall or manifest.created_at,
+        run_dir=str(run.path),
+        fail_on_warn=fail_on_warn,
+    )
+    return judge(scenario, recording, facts)

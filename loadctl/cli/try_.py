@@ -1,0 +1,4 @@
+"""placeholder"""
+
+
+def try_() -> None: ...
