@@ -25,7 +25,6 @@ IMPURE_MODULES = {
     "subprocess",
     "socket",
     "threading",
-    "signal",
     "psutil",
     "httpx",
     "random",
