@@ -1,7 +1,7 @@
 """The plan of a run on Locust: one Python process a shard, told over its standard input what to do.
 
-The plan holds what may not touch the disk (header values, keys), so it travels over stdin; `engine/plan-<shard>.json` is
-its redacted copy, for people.
+The plan holds what may not touch the disk (header values, keys), so it travels over stdin;
+`engine/plan-<shard>.json` is its redacted copy, for people.
 """
 
 from __future__ import annotations
@@ -17,13 +17,10 @@ from typing import TYPE_CHECKING
 from loadctl.engines.base import Command, Outcome
 from loadctl.engines.locust.inside import EXIT_SCRIPT, EXIT_STOPPED
 from loadctl.engines.locust.inside.recorder import Redaction
+from loadctl.engines.locust.journey_plan import user_type_plan
 from loadctl.scenario.rotation import weighted_order
-from loadctl.scenario.template import to_plan
-from loadctl.scenario.user_type import Body, Repeat, Request, Step, Think, UserType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from loadctl.scenario.scenario import Scenario
     from loadctl.scenario.user_type import Json
 
@@ -107,68 +104,9 @@ def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
         "tls": asdict(scenario.tls),
         "seed": scenario.seed,
         "rotation": [names.index(name) for name in order],
-        "user_types": [_user_type(user_type) for user_type in scenario.user_types],
+        "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
         "script": {"path": str(Path(script.path).absolute()), "weights": dict(script.weights)}
         if script
         else None,
         "secrets": list(scenario.secrets),
     }
-
-
-def _user_type(user_type: UserType) -> dict[str, Json]:
-    return {
-        "name": user_type.name,
-        "start": _steps(user_type.start),
-        "tasks": [
-            {"name": task.name, "weight": task.weight, "flow": _steps(task.flow)} for task in user_type.tasks
-        ],
-        "headers": to_plan(dict(user_type.headers)),
-        "think": [user_type.think.min_s, user_type.think.max_s] if user_type.think else None,
-        "pace_s": user_type.pace_s,
-        "data": [dict(row) for row in user_type.data],
-    }
-
-
-def _steps(steps: Sequence[Step]) -> list[Json]:
-    return [_step(step) for step in steps]
-
-
-def _step(step: Step) -> dict[str, Json]:
-    if isinstance(step, Think):
-        return {"kind": "think", "min_s": step.min_s, "max_s": step.max_s}
-    if isinstance(step, Repeat):
-        return {"kind": "repeat", "times": step.times, "while": step.while_, "flow": _steps(step.flow)}
-    return {"kind": "request", **_request(step)}
-
-
-def _request(request: Request) -> dict[str, Json]:
-    check = request.check
-    return {
-        "method": request.method,
-        "url": to_plan(request.url),
-        "endpoint": request.endpoint,
-        "query": to_plan(dict(request.query)),
-        "headers": to_plan(dict(request.headers)),
-        "body": _body(request.body) if request.body else None,
-        "capture": dict(request.capture),
-        "check": {
-            "status": [list(span) for span in check.status],
-            "has": list(check.has),
-            "lacks": list(check.lacks),
-            "json": dict(check.json),
-            "text": list(check.text),
-            "within_s": check.within_s,
-        },
-        "timeout_s": request.timeout_s,
-    }
-
-
-def _body(body: Body) -> dict[str, Json]:
-    """Only the parts of its kind."""
-    parts: Mapping[str, dict[str, Json]] = {
-        "json": {"json": to_plan(body.json)},
-        "form": {"fields": to_plan(dict(body.fields))},
-        "files": {"fields": to_plan(dict(body.fields)), "files": to_plan(dict(body.files))},
-        "raw": {"raw": to_plan(body.raw)},
-    }
-    return {"kind": body.kind, **parts[body.kind]}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import traceback
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
+_OPENING = frozenset({"create_connection", "_create_socket"})
 _BY_NAME = {
     # what the script itself decided
     "CatchResponseError": "check_failed",
@@ -60,8 +62,8 @@ def classify(exception: BaseException, status: int | None) -> str | None:
         return f"status_{status}" if status >= 400 else None
     if status and "HTTPError" in names[0] and status >= 400:
         return f"status_{status}"
-    if any("connection timed out" in str(e).lower() and "ConnectTimeout" in str(names) for e in chain):
-        return "connect_timeout"
+    if any(mro[0].startswith("ConnectTimeout") for mro in names) or any(map(_connecting, chain)):
+        return "connect_timeout"  # by its own name: urllib3's NewConnectionError inherits from it
     for mro in reversed(names):
         if "RemoteDisconnected" in mro:  # a BadStatusLine by inheritance, but nothing came at all
             return "reset"
@@ -72,6 +74,14 @@ def classify(exception: BaseException, status: int | None) -> str | None:
     return "check_failed" if status else "other"
 
 
+def _connecting(exception: BaseException) -> bool:
+    """A timeout that was raised while a connection was being opened: only its traceback tells."""
+    if not isinstance(exception, TimeoutError):
+        return False
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(exception.__traceback__)]
+    return not _OPENING.isdisjoint(names)
+
+
 def _chain(exception: BaseException) -> Iterator[BaseException]:
     """The exception and what lies within it, outermost first: causes, contexts, urllib3's reasons, arguments."""
     seen: set[int] = set()
@@ -79,5 +89,10 @@ def _chain(exception: BaseException) -> Iterator[BaseException]:
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         yield current
-        within = [getattr(current, "reason", None), *current.args[:1], current.__cause__, current.__context__]
+        within = [
+            *(getattr(current, name, None) for name in ("original", "reason")),
+            *current.args[:1],
+            current.__cause__,
+            current.__context__,
+        ]
         current = next((e for e in within if isinstance(e, BaseException)), None)

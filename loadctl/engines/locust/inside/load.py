@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
 import gevent
+from gevent import getcurrent
 from gevent.event import Event
-from gevent.pool import Group
 
+from .alarm import Alarm
 from .schedule import phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from gevent.pool import Group
 
     from .control import Control
     from .recorder import Recorder
@@ -34,10 +38,7 @@ _QUIET_S = 0.25
 
 
 class User(Protocol):
-    """What a user type's runtime, or a script's user, offers the load. All run in the user's own greenlet.
-
-    A turn that breaks by the generator's own fault raises, or tells the recorder itself.
-    """
+    """What a user type's runtime, or a script's user, offers the load. All run in the user's own greenlet."""
 
     think: tuple[float, float] | None
     pace_s: float | None
@@ -45,68 +46,104 @@ class User(Protocol):
     def random(self) -> float:
         """From this user's own stream: 0 ≤ x < 1."""
 
-    def start(self) -> None: ...
+    def become(self, index: int) -> None:
+        """Open model: serve arrival `index` next."""
 
     def turn(self, due: float | None) -> None:
-        """One turn; `due`: the monotonic second from which the latency of its first request counts."""
+        """Start steps where they are still to be taken, then one task. Tells the recorder; raises only what it did not
+        expect. `due`: the monotonic second from which the latency of its first request counts.
+        """
 
     def close(self) -> None: ...
-
-
-class Context:
-    """What all users of a shard share: whether they must not begin another request."""
-
-    def __init__(self) -> None:
-        self.stopping = False
 
 
 class Member:
     """A user's place in the load: from when it is handed out until its greenlet has ended."""
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, user: User | None = None) -> None:
         self.index = index
+        self.user = user
         self.leaving = False
-        self.stopped = False
-        """It has seen that; what it still sends belongs to its clean-up (a script's on_stop)."""
-        self.left = Event()
+        self._left = Event()
+
+    def leave(self) -> None:
+        self.leaving = True
+        self._left.set()
 
     def pause(self, seconds: float) -> None:
         """Sleep, but wake at once when asked to leave."""
         if seconds > 0:
-            self.left.wait(seconds)
+            self._left.wait(seconds)
         else:
             gevent.sleep(0)
 
     def until(self, moment: float) -> None:
         while not self.leaving and (left := moment - time.monotonic()) > 0:
-            self.left.wait(left)
+            self._left.wait(left)
+
+
+class Context:
+    """What the load tells its users: when to begin no more requests, and pauses that end when they must leave."""
+
+    def __init__(self) -> None:
+        self.everyone = Member(-1)
+        """In whose pauses users of the open model sleep; it leaves when the load ends."""
+        self._members: dict[object, Member] = {}
+        self._leaving: set[object] = set()
+
+    def stopping(self, user: object) -> bool:
+        """The user must not begin another request."""
+        return self.everyone.leaving or user in self._leaving
+
+    def sleep(self, seconds: float) -> bool:
+        """False: woken early, because the user must leave."""
+        member = self._members.get(getcurrent(), self.everyone)
+        member.pause(seconds)
+        return not member.leaving
+
+    def joins(self, member: Member) -> None:
+        self._members[getcurrent()] = member
+
+    def leaves(self, member: Member) -> None:
+        self._leaving.add(member.user)
+        member.leave()
+
+    def has_left(self, member: Member) -> None:
+        self._members.pop(getcurrent(), None)
+        self._leaving.discard(member.user)
+
+    def stop(self) -> None:
+        self.everyone.leave()
+
+
+@dataclass(frozen=True)
+class Site:
+    """What both loads are given. `factory` makes user k of the whole run; `kind_of` says which users are alike."""
+
+    schedule: Schedule
+    factory: Callable[[int], User]
+    kind_of: Callable[[int], object]
+    recorder: Recorder
+    control: Control
+    context: Context
+    group: Group
+    shard: int
+    shards: int
+    max_in_flight: int
 
 
 class Closed:
-    """Users by number. `factory` makes user k; `group` holds their greenlets."""
+    """Users by number: those below the planned number are active."""
 
-    def __init__(  # noqa: PLR0917
-        self,
-        schedule: Schedule,
-        factory: Callable[[int], User],
-        recorder: Recorder,
-        control: Control,
-        share: tuple[int, int],
-        group: Group,
-    ) -> None:
-        self._schedule = schedule
-        self._factory = factory
-        self._recorder = recorder
-        self._control = control
-        self._shard, self._shards = share
-        self.group = group
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self._members: list[Member] = []
 
     def run(self, t0: float) -> None:
         """Follow the plan from `t0` to its end, or until told to stop; then all are asked to leave."""
-        duration = self._schedule.duration_s
+        duration = self._site.schedule.duration_s
         was = -1
-        while not self._control.stopping and (t := time.monotonic() - t0) < duration:
+        while not self._site.control.stopping and (t := time.monotonic() - t0) < duration:
             wanted = self._wanted(t)
             self._hand_out(wanted)
             self._take_away(wanted)
@@ -117,26 +154,26 @@ class Closed:
 
     def _wanted(self, t: float) -> int:
         """This shard's part of the planned users: the numbers below it that are ours."""
-        return max(0, ceil((self._schedule.users_at(t) - self._shard) / self._shards))
+        return max(0, ceil((self._site.schedule.users_at(t) - self._site.shard) / self._site.shards))
 
     def _hand_out(self, wanted: int) -> None:
+        site = self._site
         while len(self._members) < wanted:
-            member = Member(self._shard + len(self._members) * self._shards)
+            index = site.shard + len(self._members) * site.shards
+            member = Member(index, site.factory(index))
             self._members.append(member)
-            user = self._factory(member.index)
-            # The user is the greenlet's first argument because Locust finds users by it.
-            self.group.spawn(self._live, user, member)
-            self._recorder.users += 1
+            site.group.spawn(self._live, member.user, member)
+            site.recorder.users += 1
 
     def _take_away(self, wanted: int) -> None:
         while len(self._members) > wanted:
-            member = self._members.pop()
-            member.leaving = True
-            member.left.set()
-            self._recorder.users -= 1
-            self._recorder.leaving += 1
+            self._site.context.leaves(self._members.pop())
+            self._site.recorder.users -= 1
+            self._site.recorder.leaving += 1
 
     def _live(self, user: User, member: Member) -> None:
+        """A user's whole life. The user is the first argument because Locust finds users there."""
+        self._site.context.joins(member)
         own_life = getattr(user, "live", None)
         try:
             if own_life is not None:
@@ -145,19 +182,18 @@ class Closed:
                 self._take_turns(user, member)
         finally:
             user.close()
+            self._site.context.has_left(member)
             if member.leaving:
-                self._recorder.leaving -= 1
+                self._site.recorder.leaving -= 1
             else:
-                self._recorder.users -= 1
+                self._site.recorder.users -= 1
 
     def _take_turns(self, user: User, member: Member) -> None:
         period = user.pace_s or (sum(user.think) / 2 if user.think else 0.0)
         due = time.monotonic() + phase(member.index) * period
         member.until(due)
-        while not member.leaving and not self._holds(user.start):
-            member.pause(_RETRY_S)
         while not member.leaving:
-            well = self._holds(user.turn, None)
+            well = _turn(user, None, self._site.recorder)
             if user.pace_s:
                 # The user's own grid: a turn that overruns goes to the next free slot, and after a stall of the
                 # system users are as spread as before instead of in lock-step.
@@ -169,75 +205,58 @@ class Closed:
             else:
                 member.pause(0.0 if well else _RETRY_S)
 
-    def _holds(self, step: Callable[..., None], *arguments: float | None) -> bool:
-        """Take a step of a user; False: it broke by the generator's own fault."""
-        try:
-            step(*arguments)
-        except Exception as error:  # noqa: BLE001 - a fault of the runtime is counted, and the load goes on
-            self._recorder.turn()
-            self._recorder.fault(sentence(error))
-            return False
-        return True
-
 
 class Open:
-    """Arrivals on an absolute schedule. An idle user of the arrival's type is taken, else made, else it is dropped."""
+    """Arrivals on an absolute schedule. An idle user of the arrival's kind is taken, else made, else it is dropped."""
 
-    def __init__(  # noqa: PLR0917
-        self,
-        schedule: Schedule,
-        factory: Callable[[int], User],
-        recorder: Recorder,
-        control: Control,
-        share: tuple[int, int],
-        group: Group,
-        *,
-        kind_of: Callable[[int], int],
-        max_in_flight: int,
-    ) -> None:
-        self._schedule = schedule
-        self._factory = factory
-        self._recorder = recorder
-        self._control = control
-        self._shard, self._shards = share
-        self.group = group
-        self._kind_of = kind_of
-        self._free = max(1, max_in_flight // self._shards + (self._shard < max_in_flight % self._shards))
-        self._idle: defaultdict[int, list[User]] = defaultdict(list)
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        limit = site.max_in_flight
+        self._free = max(1, limit // site.shards + (site.shard < limit % site.shards))
+        self._idle: defaultdict[object, list[User]] = defaultdict(list)
+        self._alarm = Alarm()
 
     def run(self, t0: float) -> None:
-        for n, due in self._schedule.arrivals(self._shard, self._shards):
+        for n, due in self._site.schedule.arrivals(self._site.shard, self._site.shards):
             if not self._wait_until(t0 + due):
                 return
             if not self._free:
-                self._recorder.planned(late_us=None)
+                self._site.recorder.planned(late_us=None)
                 continue
             self._free -= 1
-            kind = self._kind_of(n)
+            kind = self._site.kind_of(n)
             idle = self._idle[kind]
-            user = idle.pop() if idle else self._factory(n)
-            self._recorder.planned(late_us=max(0, round((time.monotonic() - t0 - due) * 1e6)))
-            self._recorder.users += 1
-            self.group.spawn(self._arrive, user, kind, t0 + due)
-        self._wait_until(t0 + self._schedule.duration_s)
+            user = idle.pop() if idle else self._site.factory(n)
+            user.become(n)
+            self._site.recorder.planned(late_us=max(0, round((time.monotonic() - t0 - due) * 1e6)))
+            self._site.recorder.users += 1
+            self._site.group.spawn(self._arrive, user, kind, t0 + due)
+        self._wait_until(t0 + self._site.schedule.duration_s)
 
     def _wait_until(self, moment: float) -> bool:
         """False: told to stop."""
-        while not self._control.stopping and (left := moment - time.monotonic()) > 0:
-            gevent.sleep(min(left, _HOLD_TICK_S))
-        return not self._control.stopping
+        while not self._site.control.stopping and (left := moment - time.monotonic()) > 0:
+            self._alarm.wait_until(moment if left < _HOLD_TICK_S else moment - left + _HOLD_TICK_S)
+        return not self._site.control.stopping
 
-    def _arrive(self, user: User, kind: int, due: float) -> None:
+    def _arrive(self, user: User, kind: object, due: float) -> None:
         try:
-            user.start()
-            user.turn(due)
-        except Exception as error:  # noqa: BLE001 - as in the closed model
-            self._recorder.turn()
-            self._recorder.fault(sentence(error))
+            _turn(user, due, self._site.recorder)
         finally:
             self._free += 1
-            self._recorder.users -= 1
+            self._site.recorder.users -= 1
             self._idle[kind].append(user)
+
+
+def _turn(user: User, due: float | None, recorder: Recorder) -> bool:
+    """False: it broke by the generator's own fault, in a way that its runtime did not expect."""
+    try:
+        user.turn(due)
+    except Exception as error:  # noqa: BLE001 - counted, and the load goes on
+        recorder.turn()
+        recorder.fault(sentence(error))
+        return False
+    return True
 
 
 def drain(recorder: Recorder, control: Control, group: Group, drain_s: float) -> None:

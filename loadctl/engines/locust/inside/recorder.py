@@ -110,6 +110,7 @@ class Redaction:
 class Recorder:
     """`write` takes one line of text (with its newline); it must not keep the hub waiting.
 
+    `redact_names`: endpoint names come from a script and may hold secrets in their path.
     `users`, `leaving` are gauges kept by the load; they are read when a second ends.
     """
 
@@ -118,17 +119,20 @@ class Recorder:
         write: Callable[[str], None],
         *,
         redact: Callable[[str], str] = str,
+        redact_names: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.users = 0
         self.leaving = 0
         self._write = write
         self._redact = redact
+        self._redact_name = redact if redact_names else str
         self._clock = clock
         self._t0 = inf
         self._edge = inf
         self._t = 0
-        self._endpoints: dict[str, _Endpoint] = {}
+        self._by_name: dict[str, _Endpoint] = {}
+        self._endpoints: list[_Endpoint] = []
         self._classes: set[str] = set()
         self._notes: set[str] = set()
         self._finished: list[str] = []
@@ -154,7 +158,7 @@ class Recorder:
 
     def begin(self, endpoint: str) -> Flight:
         """A request starts now. Every flight must `end`, or be `abandon`ed."""
-        known = self._endpoints.get(endpoint) or self._endpoint(endpoint)
+        known = self._by_name.get(endpoint) or self._endpoint(endpoint)
         flight = Flight(known, self._clock())
         known.flights.add(flight)
         return flight
@@ -224,13 +228,13 @@ class Recorder:
         if now >= self._edge:
             self._turn_over(now)
         self._second["faults"] += 1
-        known = self._endpoints.get(endpoint) or self._endpoint(endpoint)
+        known = self._by_name.get(endpoint) or self._endpoint(endpoint)
         self._example(known, GENERATOR, now, status=None, message=message, body=b"")
 
     def rename(self, token: Flight, endpoint: str) -> None:
         """The request turned out to belong to another endpoint."""
         token.endpoint.flights.discard(token)
-        token.endpoint = self._endpoints.get(endpoint) or self._endpoint(endpoint)
+        token.endpoint = self._by_name.get(endpoint) or self._endpoint(endpoint)
         token.endpoint.flights.add(token)
 
     def abandon(self, token: Flight) -> None:
@@ -252,7 +256,7 @@ class Recorder:
 
     @property
     def in_flight(self) -> int:
-        return sum(len(endpoint.flights) for endpoint in self._endpoints.values())
+        return sum(len(endpoint.flights) for endpoint in self._endpoints)
 
     # -- what the process calls ------------------------------------------------------------------------------
 
@@ -292,7 +296,7 @@ class Recorder:
             self.write_frames()
         unfinished = {
             e.name: sorted((round((now - f.began) * 1000, 1) for f in e.flights), reverse=True)
-            for e in self._endpoints.values()
+            for e in self._endpoints
             if e.flights
         }
         self.totals["started"] = self.totals["completed"] + sum(map(len, unfinished.values()))
@@ -304,8 +308,13 @@ class Recorder:
     def _endpoint(self, name: str) -> _Endpoint:
         if len(self._endpoints) >= ENDPOINTS_MAX and name not in {OTHER_ENDPOINT, SCRIPT_ENDPOINT}:
             self.note(f'more than {ENDPOINTS_MAX} endpoint names: the rest is counted as "{OTHER_ENDPOINT}"')
-            return self._endpoints.get(OTHER_ENDPOINT) or self._endpoint(OTHER_ENDPOINT)
-        endpoint = self._endpoints[name] = _Endpoint(name)
+            return self._by_name.get(OTHER_ENDPOINT) or self._endpoint(OTHER_ENDPOINT)
+        shown = self._redact_name(name)
+        endpoint = self._by_name.get(shown)
+        if endpoint is None:
+            endpoint = _Endpoint(shown)
+            self._endpoints.append(endpoint)
+        self._by_name[shown] = self._by_name[name] = endpoint
         return endpoint
 
     def _capped_class(self, error: str) -> str:
@@ -342,7 +351,7 @@ class Recorder:
 
     def _close_second(self, *, partial: bool) -> None:
         cells = {}
-        for endpoint in self._endpoints.values():
+        for endpoint in self._endpoints:
             if endpoint.cell is not None or endpoint.flights:
                 cells[endpoint.name] = self._close_cell(endpoint)
         for name, count in self._second.items():

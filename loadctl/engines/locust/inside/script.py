@@ -5,11 +5,15 @@ signal handlers (which lose the report when a shape is interrupted), its statist
 process exit codes stay out, each of which changed or lost a run in our measurements.
 """
 
+# ruff: noqa: SLF001 - a user is driven by Locust's own private state; there is no public way
+# ruff: noqa: PTH119 - pathlib costs 5 ms of the start
+
 from __future__ import annotations
 
 import logging
 import os
 import sys
+import time
 import traceback
 from functools import reduce
 from math import gcd
@@ -25,13 +29,13 @@ from locust.util.load_locustfile import load_locustfile
 
 from .load import sentence
 from .schedule import phase
-from .sessions import Sessions
+from .sessions import Sessions, leave_if_asked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .control import Control
-    from .load import Member
+    from .load import Context, Member
     from .recorder import Recorder
 
 _TASK_LOGS_MAX = 20
@@ -47,15 +51,18 @@ class ScriptError(Exception):
 class Script:
     """The loaded file: its environment, and `factory` for the load."""
 
-    def __init__(self, plan: Mapping[str, Any], recorder: Recorder, control: Control) -> None:
+    def __init__(
+        self, plan: Mapping[str, Any], recorder: Recorder, control: Control, context: Context
+    ) -> None:
         self._recorder = recorder
         self._control = control
+        self._everyone = context.everyone if plan["model"] == "open" else None
         path = plan["script"]["path"]
         classes, shapes = _load(path)
         if shapes:
             recorder.note(
                 f"the load shape {type(shapes[0]).__name__} of {os.path.basename(path)} is not used"
-            )  # noqa: PTH119
+            )
         chosen = _chosen(classes, plan["script"]["weights"], path)
         self.rotation_of = _rotation(chosen, plan["script"]["weights"])
         self.environment = self._environment(chosen, plan, path)
@@ -73,7 +80,7 @@ class Script:
         return self.environment.runner.user_greenlets
 
     def factory(self, index: int) -> ScriptUser:
-        return ScriptUser(self.rotation_of(index), index, self.environment, self._recorder)
+        return ScriptUser(self.rotation_of(index), index, self.environment, self._recorder, self._everyone)
 
     def kind_of(self, index: int) -> int:
         return id(self.rotation_of(index))
@@ -105,14 +112,14 @@ class Script:
         options.host = plan["host"] or None
         environment = Environment(
             user_classes=list(chosen),
-            locustfile=os.path.basename(path),  # noqa: PTH119
+            locustfile=os.path.basename(path),
             events=locust.events,
             host=options.host,
             parsed_options=options,
         )
-        runner = environment.create_local_runner()
+        runner: Any = environment.create_local_runner()
         # The runner's own listener would book every request under an uncapped name; ours feeds its statistics.
-        environment.events.request._handlers.pop()  # noqa: SLF001
+        environment.events.request._handlers.pop()
         runner.quit = runner.stop = self._asked_to_stop
         runner.start = runner.start_shape = lambda *_, **__: None
         return environment
@@ -122,7 +129,7 @@ class Script:
         self._control.stopping = True
 
     def _prepare(self, chosen: Sequence[type], plan: Mapping[str, Any]) -> None:
-        handlers = self.environment.events.request._handlers  # noqa: SLF001
+        handlers = self.environment.events.request._handlers
         handlers.insert(0, self._sessions.on_request)  # first: a listener of the script may raise StopUser
         for user_class in chosen:
             if plan["host"]:
@@ -134,16 +141,24 @@ class Script:
             for name in ("network_timeout", "connection_timeout"):
                 if getattr(user_class, name, None) == _FAST_TIMEOUT_S:
                     setattr(user_class, name, plan["timeout_s"])
-        self.environment._filter_tasks_by_tags()  # noqa: SLF001
+        self.environment._filter_tasks_by_tags()
 
 
 class ScriptUser:
-    """One user of the script. `live` is a closed-model life; `start` and `turn` serve one open-model arrival."""
+    """One user of the script: `live` is a whole life in the closed model, `turn` one arrival in the open one."""
 
     think = None
     pace_s = None
 
-    def __init__(self, user_class: type, index: int, environment: Environment, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        user_class: type,
+        index: int,
+        environment: Environment,
+        recorder: Recorder,
+        everyone: Member | None,
+    ) -> None:
+        self._everyone = everyone
         self._class = user_class
         self._index = index
         self._environment = environment
@@ -154,9 +169,9 @@ class ScriptUser:
         return 0.0
 
     def close(self) -> None:
-        client = getattr(self._user, "client", None)
-        if hasattr(client, "close"):
-            client.close()
+        close = getattr(getattr(self._user, "client", None), "close", None)
+        if close is not None:
+            close()
 
     def live(self, member: Member) -> None:
         """Locust's own loop, from on_start to on_stop. A user that ended by itself is replaced: the plan wants one."""
@@ -185,21 +200,24 @@ class ScriptUser:
             return
         member.pause(phase(self._index) * wait_s)
         user._cp_last_wait_time = 0  # constant_pacing remembers its last call
-        user._cp_last_run = _perf_counter()
+        user._cp_last_run = time.perf_counter()
 
-    def start(self) -> None:
-        """on_start runs once per pooled user, not per arrival: scripts count on that."""
-        if self._user is None:
-            self._user = self._class(self._environment)
-            self._user._state = LOCUST_STATE_RUNNING
-            self._user._taskset_instance = DefaultTaskSet(self._user)
-            self._user.on_start()
+    def become(self, index: int) -> None:
+        self._index = index
 
     def turn(self, due: float | None) -> None:
+        """Open model. on_start runs once per pooled user, not per arrival: scripts count on that."""
+        if self._user is None:
+            user = self._class(self._environment)
+            user._loadctl_member = self._everyone
+            user._state = LOCUST_STATE_RUNNING
+            user._taskset_instance = DefaultTaskSet(user)
+            user.on_start()
+            self._user = user
         self._user._loadctl_due = due
         tasks = self._user._taskset_instance
         try:
-            if not tasks._task_queue:  # noqa: SLF001
+            if not tasks._task_queue:
                 tasks.schedule_task(tasks.get_next_task())
             tasks.execute_next_task()
         except StopUser:
@@ -209,16 +227,21 @@ class ScriptUser:
             pass
         except StopTest:
             pass
-        except Exception as error:  # noqa: BLE001 - counted where tasks are watched
-            logging.getLogger("locust.user.task").error("%s\n%s", error, traceback.format_exc())
+        except Exception:  # counted where tasks are watched
+            logging.getLogger("locust.user.task").exception("a task raised")
 
 
 def _watch_tasks(recorder: Recorder, control: Control, sessions: Sessions) -> None:
     """Count turns and faults where tasks are run, and let users leave between tasks and out of their waits."""
-    original = TaskSet.execute_task
 
-    def execute_task(tasks: Any, task: Any) -> None:
-        _leave_between_tasks(tasks.user)
+    def watched(original: Any) -> Any:
+        def execute_task(tasks: Any, task: Any) -> None:
+            _run_task(original, tasks, task)
+
+        return execute_task
+
+    def _run_task(original: Any, tasks: Any, task: Any) -> None:
+        leave_if_asked(tasks.user)
         if isinstance(task, type) and issubclass(task, TaskSet):
             original(tasks, task)  # a nested set: its own tasks are the turns
             return
@@ -247,18 +270,12 @@ def _watch_tasks(recorder: Recorder, control: Control, sessions: Sessions) -> No
             return
         member.pause(seconds)
         # Not killed in its wait as Locust would: a user that has just woken may have sent a request by then.
-        _leave_between_tasks(tasks.user)
+        leave_if_asked(tasks.user)
 
-    TaskSet.execute_task = execute_task
-    TaskSet._sleep = sleep  # noqa: SLF001
+    for kind in (TaskSet, DefaultTaskSet):
+        kind.execute_task = watched(kind.execute_task)
+    TaskSet._sleep = sleep
     logging.getLogger("locust.user.task").addFilter(_First(_TASK_LOGS_MAX))
-
-
-def _leave_between_tasks(user: Any) -> None:
-    member = getattr(user, "_loadctl_member", None)
-    if member is not None and member.leaving:
-        member.stopped = True
-        raise StopUser
 
 
 class _First(logging.Filter):
@@ -276,14 +293,14 @@ class _First(logging.Filter):
 
 
 def _load(path: str) -> tuple[dict[str, type], Sequence[object]]:
-    name = os.path.basename(path)  # noqa: PTH119
+    name = os.path.basename(path)
     sys.argv = ["locust", "-f", path, "--headless"]
     logging.basicConfig(
         level=logging.INFO, format="[%(asctime)s] %(levelname)s/%(name)s: %(message)s", stream=sys.stderr
     )
     try:
         classes, shapes = load_locustfile(path)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the user's file raises
         traceback.print_exc()
         raise ScriptError(f"{name} cannot be loaded: {sentence(error)}{_line_in(error, path)}") from None
     except SystemExit as error:
@@ -305,7 +322,7 @@ def _line_in(error: BaseException, path: str) -> str:
 def _chosen(classes: Mapping[str, type], weights: Mapping[str, int], path: str) -> list[type]:
     if missing := [name for name in weights if name not in classes]:
         known = ", ".join(sorted(classes))
-        raise ScriptError(f"{os.path.basename(path)} has no user class {missing[0]}; it has {known}")  # noqa: PTH119
+        raise ScriptError(f"{os.path.basename(path)} has no user class {missing[0]}; it has {known}")
     chosen = [
         classes[name]
         for name in (weights or classes)
@@ -344,16 +361,12 @@ def _rotation(chosen: Sequence[Any], weights: Mapping[str, int]) -> Any:
 def _stats_of(stats: Any) -> Any:
     """Feeds Locust's statistics, which scripts may read, under the recorder's (capped) endpoint names."""
 
-    def log(kind: str, name: str, time_ms: float | None, size: int | None, error: Any, endpoint: str) -> None:
+    def log(
+        kind: str, name: str, time_ms: float | None, size: int | None, *, error: Any, endpoint: str
+    ) -> None:
         known = name if not endpoint.startswith("(") else endpoint
         stats.log_request(kind, known, time_ms, size or 0)
         if error is not None:
             stats.log_error(kind, known, error)
 
     return log
-
-
-def _perf_counter() -> float:
-    import time
-
-    return time.perf_counter()

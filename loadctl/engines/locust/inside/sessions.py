@@ -5,6 +5,8 @@ nothing is sent after the end of the load, and nothing is sent twice. The outcom
 event, so that catch_response, rename_request and clients of other protocols count as they do in Locust.
 """
 
+# ruff: noqa: SLF001 - what is watched here has no public names
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -74,11 +76,11 @@ class Sessions:
             if not self.open:
                 return original(session, method, url, *args, **options)
             user = session.user
-            _leave_if_asked(user)
+            leave_if_asked(user, in_task=True)
             if blocks_forever:  # requests waits for ever, unless told otherwise
                 options.setdefault("timeout", self._timeout_s)
             name = (args[0] if args else options.get("name")) or session.request_name
-            path = urlsplit(session._build_url(url)).path or "/"  # noqa: SLF001
+            path = urlsplit(session._build_url(url)).path or "/"
             flight = self._recorder.begin(_endpoint(method, name or path))
             me = getcurrent()
             mine = self._now[me] = _Request(flight, me, _lateness_us(user, flight))
@@ -118,7 +120,9 @@ class Sessions:
             flight, late_us = request.flight, request.late_us
             if request.name not in {None, name}:
                 self._recorder.rename(flight, _endpoint(request_type, name))
-        self._log(request_type, name, response_time, response_length, exception, flight.endpoint.name)
+        self._log(
+            request_type, name, response_time, response_length, error=exception, endpoint=flight.endpoint.name
+        )
         status = getattr(response, "status_code", None)
         status = status if isinstance(status, int) and status > 0 else None
         error = classify(exception, status) if exception is not None else None
@@ -139,20 +143,21 @@ class Sessions:
         )
 
 
-def _leave_if_asked(user: Any) -> None:
-    """No request is begun once the user was asked to leave, but for those of its own on_stop."""
+def leave_if_asked(user: Any, *, in_task: bool = False) -> None:
+    """Raise StopUser once the user was asked to leave. Requests of its on_stop, which follows, are let through."""
     member = getattr(user, "_loadctl_member", None)
-    if member is not None and member.leaving and not member.stopped:
-        member.stopped = True
-        raise StopUser
+    if member is None or not member.leaving or (in_task and getattr(user, "_loadctl_stopped", False)):
+        return
+    user._loadctl_stopped = True
+    raise StopUser
 
 
 def _lateness_us(user: Any, flight: Flight) -> int:
     """Open model: the first request of a turn counts from when its arrival was due."""
-    due = getattr(user, "_loadctl_due", None)
+    due: float | None = getattr(user, "_loadctl_due", None)
     if due is None:
         return 0
-    user._loadctl_due = None  # noqa: SLF001 - our own attribute
+    user._loadctl_due = None
     return max(0, round((flight.began - due) * 1e6))
 
 

@@ -9,7 +9,7 @@ import os
 import resource
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from . import EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
@@ -17,7 +17,10 @@ from .recorder import FrameFile, Recorder, Redaction
 from .schedule import Schedule, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from .load import Site
+    from .script import Script
 
 _IMPORT_SWITCHES = "LOCUST_"
 _POLL_S = 0.005
@@ -31,7 +34,7 @@ def main() -> NoReturn:
         kill_group()
     _prepare_process()
     redact = Redaction(plan["secrets"])
-    recorder = Recorder(FrameFile(plan["frames"]), redact=redact)
+    recorder = Recorder(FrameFile(plan["frames"]), redact=redact, redact_names=plan["script"] is not None)
     code = 1
     try:
         code = _carry_out(plan, recorder, control)
@@ -65,11 +68,11 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     import gevent
     import locust
 
-    from .load import drain, tick
+    from .load import Closed, Open, drain, tick
 
     bye = _Bye(recorder)
     control.on_signals(bye.now)
-    load, script = _load_of(plan, recorder, control)
+    site, script = _load_of(plan, recorder, control)
     if script is not None:
         script.init()
     _quieten_collector()
@@ -87,11 +90,12 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     ticker = gevent.spawn(tick, recorder, t0)
     if script is not None:
         script.start()
-    load.run(t0)
+    (Closed if plan["model"] == "closed" else Open)(site).run(t0)
     early = control.stopping
+    site.context.stop()
     if script is not None:
         script.stopping()
-    drain(recorder, control, load.group, plan["drain_s"])
+    drain(recorder, control, site.group, plan["drain_s"])
     ticker.kill()
     bye.say()
     if script is not None and not control.leave_now:
@@ -128,37 +132,44 @@ def _wait_for_start(control: Control) -> float | None:
     return None if control.stopping else control.t0
 
 
-def _load_of(plan: Mapping[str, Any], recorder: Recorder, control: Control) -> tuple[Any, Any]:
-    """The load, and the script it runs if the plan brings one."""
+def _load_of(plan: Mapping[str, Any], recorder: Recorder, control: Control) -> tuple[Site, Script | None]:
+    """Where the load will run, and the script if the plan brings one."""
     from gevent.pool import Group
 
-    from .load import Closed, Context, Open
-    from .warm import warm_script
+    from .load import Context, Site
 
-    schedule = Schedule([Stage(**stage) for stage in plan["stages"]])
-    share = (plan["shard"], plan["shards"])
-    script = None
+    context = Context()
+    script: Script | None = None
+    factory: Callable[[int], Any]
+    kind_of: Callable[[int], object]
     if plan["script"] is not None:
         from .script import Script
+        from .warm import warm_sessions
 
-        script = Script(plan, recorder, control)
-        warm_script(script.environment)
-        factory, group, kind_of = script.factory, script.group, script.kind_of
+        script = Script(plan, recorder, control, context)
+        warm_sessions(script.environment)
+        factory, kind_of, group = script.factory, script.kind_of, script.group
     else:
         from .journey import make_users
         from .warm import warm_users
 
         warm_users(plan)
-        group = Group()
         rotation = plan["rotation"]
-        factory = make_users(plan, recorder, Context())
-        kind_of = lambda n: rotation[n % len(rotation)]  # noqa: E731
-    if plan["model"] == "closed":
-        return Closed(schedule, factory, recorder, control, share, group), script
-    limit = plan["max_in_flight"]
-    return Open(
-        schedule, factory, recorder, control, share, group, kind_of=kind_of, max_in_flight=limit
-    ), script
+        factory = make_users(plan, cast("Any", recorder), context)
+        kind_of, group = lambda n: rotation[n % len(rotation)], Group()
+    site = Site(
+        schedule=Schedule([Stage(**stage) for stage in plan["stages"]]),
+        factory=cast("Any", factory),
+        kind_of=kind_of,
+        recorder=recorder,
+        control=control,
+        context=context,
+        group=group,
+        shard=plan["shard"],
+        shards=plan["shards"],
+        max_in_flight=plan["max_in_flight"],
+    )
+    return site, script
 
 
 def _quieten_collector() -> None:

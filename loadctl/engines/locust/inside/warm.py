@@ -5,20 +5,49 @@ Python compiles and caches on first use, so the first seconds would otherwise me
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import gevent
 from gevent.server import StreamServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 ROUNDS = 15
 _CLIENTS = 8
+_REQUEST: dict[str, object] = {
+    "kind": "request",
+    "method": "GET",
+    "url": "/warm-up",
+    "endpoint": "warm-up",
+    "query": {},
+    "headers": {},
+    "body": None,
+    "capture": {"ok": "$.ok"},
+    "check": {"status": [[200, 299]], "has": ["ok"], "lacks": [], "json": {}, "text": [], "within_s": 1.0},
+    "timeout_s": 1.0,
+}
+_TEMPLATE = {"features": {"$expr": ["call", "random_floats", [["lit", 8]]]}, "ok": {"$expr": ["var", "ok"]}}
+_BODY = {"kind": "json", "json": _TEMPLATE, "fields": {}, "files": {}, "raw": ""}
+_WARM_TYPE: dict[str, object] = {
+    "name": "warm-up",
+    "start": [],
+    "tasks": [
+        {
+            "name": "w",
+            "weight": 1,
+            "flow": [_REQUEST, {**_REQUEST, "method": "POST", "body": _BODY, "capture": {}}],
+        }
+    ],
+    "headers": {},
+    "think": None,
+    "pace_s": None,
+    "data": [],
+}
 _ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
 
 
-def warm_script(environment: Any) -> None:
+def warm_sessions(environment: Any) -> None:
     """Both kinds of session, because a script may use both."""
     from locust.clients import HttpSession
     from locust.contrib.fasthttp import FastHttpSession
@@ -32,6 +61,23 @@ def warm_script(environment: Any) -> None:
 
     _with_server(go)
     environment.stats.reset_all()
+
+
+def warm_users(plan: Mapping[str, Any]) -> None:
+    """The runtime of user types, with a type of its own: the scenario's requests might leave this process."""
+    from .journey import make_users
+    from .load import Context
+    from .recorder import Recorder
+
+    def go(url: str) -> None:
+        recorder = Recorder(lambda _: None)
+        toward = {**plan, "host": url, "rate_limit": None, "user_types": [_WARM_TYPE], "rotation": [0]}
+        user = make_users(toward, cast("Any", recorder), Context())(0)
+        for _ in range(ROUNDS):
+            user.turn(None)
+        user.close()
+
+    _with_server(go)
 
 
 def _with_server(client: Callable[[str], None]) -> None:
