@@ -60,9 +60,10 @@ class Connection:
         try:
             self._send(data)
             self._receive()
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._done:
-                raise self._failed(Failed("protocol", f"not a valid HTTP/1.1 response: {error}")) from error
+                told = "it switches protocols" if isinstance(error, httptools.HttpParserUpgrade) else error
+                raise self._failed(Failed("protocol", f"not a valid HTTP/1.1 response: {told}")) from error
             self._keep_alive = False  # complete, but followed by something that is no response
         except OSError as error:
             raise self._failed(failed_talking(error)) from error

@@ -115,8 +115,6 @@ class UserType:
 class User(Sender):
     """One virtual user. All of it runs in the user's own greenlet."""
 
-    __slots__ = ("_context", "_recorder", "_seed", "_sent", "_started", "kind", "pace_s", "think")
-
     def __init__(
         self, kind: UserType, index: int, *, seed: int, client: Client, recorder: Recorder, context: Context
     ) -> None:

@@ -8,7 +8,7 @@ import os
 import socket
 import ssl
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import gevent
 import gevent.socket
@@ -174,7 +174,7 @@ class Network:
             raise Failed("dns", f"the name {origin.host} was not resolved in time") from None
         except UnicodeError as error:
             raise Failed("dns", f"{origin.host}: {error}") from error
-        addresses = list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
+        addresses = list(dict.fromkeys((int(each[0]), cast("_Where", each[4])) for each in found))
         self._names[key] = (monotonic() + NAMES_KEPT_S, addresses)
         return addresses
 
@@ -191,14 +191,11 @@ class Network:
         return self._context
 
 
-def _looked_up(host: str, port: int) -> Sequence[tuple[int, int, int, str, _Where]]:
+def _looked_up(host: str, port: int) -> Sequence[tuple[int, int, int, str, _Where | tuple[int, bytes]]]:
     try:  # an address needs no resolver, whose first use starts its threads
         return _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)
     except socket.gaierror:
-        found: Sequence[tuple[int, int, int, str, _Where]] = gevent.socket.getaddrinfo(
-            host, port, 0, _socket.SOCK_STREAM
-        )
-        return found
+        return gevent.socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM)  # type: ignore[no-any-return]
 
 
 def _connected(family: int, address: _Where, until: float) -> _socket.socket:

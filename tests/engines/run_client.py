@@ -1,0 +1,63 @@
+"""Runs in a process of its own, because gevent's hub has no place in pytest's: cases in on stdin, answers out."""
+
+from __future__ import annotations
+
+import base64
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from loadctl.engines.locust.inside.client import Client
+from loadctl.engines.locust.inside.failure import Failed
+from loadctl.engines.locust.inside.network import Network
+from loadctl.engines.locust.inside.watchdog import Watchdog
+
+
+def answer(client: Client, request: dict[str, Any]) -> dict[str, object]:
+    gevent.sleep(request.get("pause_s", 0.0))
+    began = time.monotonic()
+    headers = [(name.encode(), value.encode()) for name, value in request.get("headers", {}).items()]
+    body = request.get("body", "").encode() * request.get("times", 1)
+    try:
+        response = client.request(
+            request.get("method", "GET"), request["url"], headers, body, request.get("timeout_s", 5.0)
+        )
+    except Failed as failed:
+        return {
+            "error": failed.error_class,
+            "message": failed.message,
+            "took_s": time.monotonic() - began,
+        }
+    return {
+        "status": response.status,
+        "body": base64.b64encode(response.body).decode(),
+        "size": response.size,
+        "ttfb_s": response.first_byte_at - began,
+        "took_s": response.finished_at - began,
+    }
+
+
+def main() -> None:
+    watchdog = Watchdog()
+
+    def run(case: dict[str, Any]) -> list[dict[str, object]]:
+        if case.get("no_descriptors"):
+            in_use = len(list(Path("/dev/fd").iterdir()))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (in_use - 1, in_use - 1))
+        client = Client(Network(**case.get("tls", {})), watchdog)
+        answers = [answer(client, request) for request in case["requests"]]
+        client.close()
+        return answers
+
+    cases = json.load(sys.stdin)
+    jobs = [gevent.spawn(run, case) for case in cases]
+    gevent.joinall(jobs)
+    json.dump([job.get() for job in jobs], sys.stdout)
+
+
+main()

@@ -1,0 +1,120 @@
+"""Servers that answer by a script, byte for byte, as no proper server would."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+RESET = "reset"
+"""In a script: end the connection with a reset."""
+CLOSE = "close"
+Act = bytes | float | str
+"""What to do in turn: send bytes, pause for seconds, RESET or CLOSE."""
+
+
+@dataclass
+class Server:
+    """`script` makes the acts that answer request number n (from 0), given its bytes."""
+
+    script: Callable[[int, bytes], Sequence[Act]]
+    tls: ssl.SSLContext | None = None
+    family: int = socket.AF_INET
+    requests: list[bytes] = field(default_factory=list)
+    connections: int = 0
+
+    def __post_init__(self) -> None:
+        self._listener = socket.socket(self.family, socket.SOCK_STREAM)
+        self._listener.bind(("::1" if self.family == socket.AF_INET6 else "127.0.0.1", 0))
+        self._listener.listen()
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    @property
+    def url(self) -> str:
+        host = "[::1]" if self.family == socket.AF_INET6 else "127.0.0.1"
+        return f"http{'s' if self.tls else ''}://{host}:{self.port}"
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            stack.enter_context(connection)
+            connection.settimeout(5)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls is not None:
+                connection = stack.enter_context(self.tls.wrap_socket(connection, server_side=True))
+            while request := _one_request(connection):
+                self.requests.append(request)
+                for act in self.script(len(self.requests) - 1, request):
+                    if isinstance(act, bytes):
+                        connection.sendall(act)
+                    elif isinstance(act, float):
+                        time.sleep(act)
+                    elif act == RESET:
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        return
+                    else:
+                        return
+
+
+def _one_request(connection: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(65536)
+        if not more:
+            return b""
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    if b"x-do-not-read" in head.lower():
+        return data
+    length = next(
+        (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
+    )
+    while len(body) < length:
+        more = connection.recv(1 << 20)
+        if not more:
+            break
+        body += more
+    return head + b"\r\n\r\n" + body
+
+
+def run_client(cases: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The answers to the requests of each case, all cases at once, a client each."""
+    script = Path(__file__).with_name("run_client.py")
+    run = subprocess.run(
+        [sys.executable, str(script)],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        cwd=Path(__file__).parents[2],
+        env={"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert run.returncode == 0, run.stderr
+    answers: list[list[dict[str, Any]]] = json.loads(run.stdout)
+    return answers
