@@ -35,7 +35,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
     folder = tmp_path_factory.mktemp("papers")
     _openssl(
         folder,
-        ff"req -x509 {NEW_KEY} -days 2 -subj /CN=ca -keyout ca.key -out ca.pem",
+        f"req -x509 {NEW_KEY} -days 2 -subj /CN=ca -keyout ca.key -out ca.pem",
     )
     (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
     for name in ("server", "client"):
