@@ -17,6 +17,7 @@ from loadctl.run.manifest import Manifest, from_text, to_text
 
 _TIME = re.compile(r"\d{8}T\d{6}Z-")
 _RESERVE_BYTES = 64 << 10
+_PROBE_BYTES = 16 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,10 @@ class RunDirectory:
                 partial.unlink()
             raise unwritable(path, error) from error
         return path
+
+    def probe(self) -> None:
+        """Find out whether there is still room, as engines that died may have had none. Raises: UnwritableError."""
+        self.replace("probe", " " * _PROBE_BYTES).unlink()
 
     def free_reserve(self) -> None:
         self._reserve.unlink(missing_ok=True)

@@ -72,8 +72,9 @@ class ShardLog:
 class Tail:
     """The whole lines appended to a file since the last look; a part of a line waits for its rest."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_line_bytes: int = MAX_LINE_BYTES) -> None:
         self._path = path
+        self._max_line_bytes = max_line_bytes
         self._offset = 0
         self._part = bytearray()
         self._skipping = False
@@ -104,7 +105,7 @@ class Tail:
             self._part.clear()
         if not self._skipping:
             self._part += part
-        if len(self._part) > MAX_LINE_BYTES:  # a line without end must not fill the memory
+        if len(self._part) > self._max_line_bytes:  # a line without end must not fill the memory
             self._part.clear()
             self._skipping = True
 

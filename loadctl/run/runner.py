@@ -32,8 +32,6 @@ from loadctl.scenario.scenario import Scenario
 _TICK_S = 0.2
 _HEAD_START_S = 0.2
 """Between the word "start" and t0, so that all shards have heard it by then."""
-_OVERTIME_S = 15.0
-"""After the plan's end and the drain: whoever is still there does not end by itself."""
 _STEP_S = 1.0
 
 
@@ -50,6 +48,10 @@ class RunRequest:
     watch: Callable[[Scenario, Mapping[int, int]], Watching] | None = watching
     ready_deadline_s: float = 30.0
     hello_deadline_s: float = 20.0
+    hung_s: float = 15.0
+    """A shard that has said nothing for so long is killed: a frame is due every second."""
+    overtime_s: float = 15.0
+    """After the plan's end and the drain: whoever is still there then does not end by itself."""
 
 
 def run(request: RunRequest, observer: Observer | None = None) -> RunDirectory:
@@ -90,7 +92,7 @@ class _Run:
         self._interruption = interruption
         files = [directory.frame_file(k) for k in range(request.shards)]
         self._merger = Merger(files, time.monotonic())
-        self._shards = Shards(request.engine, directory, self._merger)
+        self._shards = Shards(request.engine, directory, self._merger, request.hung_s)
         self._watching: Watching | None = None
         self._t0: float | None = None
 
@@ -186,7 +188,7 @@ class _Run:
         stages = [
             Event(start, "stage", stage.name, {"planned": stage.end}) for start, _, stage in load.spans()
         ]
-        overtime = load.duration_s + self._request.scenario.drain_s + _OVERTIME_S
+        overtime = load.duration_s + self._request.scenario.drain_s + self._request.overtime_s
         clock = _WallClock()
         last = time.monotonic()
         stopping = False
@@ -230,6 +232,8 @@ class _Run:
         self._ledger.seconds(self._merger.finish())
         number = self._interruption.number
         failure = self._shards.failure if number is None else None
+        if failure:
+            self._directory.probe()
         self._ledger.end(self._now(), interrupted_by=number, failure=failure)
 
     def _now(self) -> float:

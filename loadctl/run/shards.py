@@ -13,8 +13,6 @@ from loadctl.run.directory import RunDirectory
 from loadctl.run.merge import Merger
 from loadctl.run.process import Child, Ladder
 
-HUNG_S = 15.0
-"""A shard that has said nothing for so long is killed: a frame is due every second."""
 _LAST_LINES = 5
 
 
@@ -28,10 +26,11 @@ class _Shard:
 class Shards:
     """All shards of a run. `poll` is called often; times are seconds of one monotonic clock."""
 
-    def __init__(self, engine: Engine, run: RunDirectory, merger: Merger) -> None:
+    def __init__(self, engine: Engine, run: RunDirectory, merger: Merger, hung_s: float) -> None:
         self._engine = engine
         self._run = run
         self._merger = merger
+        self._hung_s = hung_s
         self._shards: list[_Shard] = []
         self.reasons: list[str] = []
         """Why shards ended that should not have, in the engine's own words where it had any."""
@@ -90,7 +89,7 @@ class Shards:
             if shard.ended:
                 continue
             returncode = shard.child.poll()
-            if returncode is None and self._merger.silence_s(shard.index, now) > HUNG_S:
+            if returncode is None and self._merger.silence_s(shard.index, now) > self._hung_s:
                 events.append(self._kill_hung(shard, t))
                 returncode = shard.child.returncode
             elif returncode is not None:
@@ -116,7 +115,7 @@ class Shards:
 
     def _kill_hung(self, shard: _Shard, t: float) -> Event:
         returncode = shard.child.kill()
-        reason = f"shard {shard.index} said nothing for {HUNG_S:.0f} s and was killed"
+        reason = f"shard {shard.index} said nothing for {self._hung_s:.0f} s and was killed"
         self.reasons.append(reason)
         return Event(t, "shard_killed", reason, {"shard": shard.index, "returncode": returncode})
 
