@@ -65,7 +65,7 @@ _READERS: Mapping[str, Callable[[str], float]] = {
 
 
 def parse_limit(metric: str, text: str) -> tuple[float, str]:
-    """A limit and its unit; `metric` may also be a monitored series, whose values are bare numbers. Raises UnitError."""
+    """A limit and its unit. Any other name is a monitored series, whose values are bare numbers. Raises UnitError."""
     unit = METRICS[metric].unit if metric in METRICS else ""
     if metric == "breaking_point" and "/" in text:
         unit = "/s"

@@ -77,7 +77,7 @@ class RequestReader:
     timeout_s: float
 
     def read(self, node: Node, *, weighted: bool) -> Request | None:
-        """A request, or None after noting why it is none. `weighted`: it is a task of its own, so weight: is allowed."""
+        """A request, or None after noting why it is none. `weighted`: it is a task of its own and may have a weight."""
         shape = read_shape(RequestShape, node, self.mistakes)
         if shape is None or (method := self._method(node)) is None:
             return None

@@ -187,8 +187,8 @@ class TargetReader:
         elif goal is not None and (goal[0] < critical[0] if higher else goal[0] > critical[0]):
             shown, limit = (format_limit(value, unit) for value, unit in (goal, critical))
             side = "below" if higher else "above"
-            message = f"{metric.name}: the target {shown} is {side} the critical limit {limit}; a run that warns would fail first"
-            self.mistakes.add(node.where, message, "swap the two")
+            message = f"{metric.name}: the target {shown} is {side} the critical limit {limit}"
+            self.mistakes.add(node.where, f"{message}; what warns would fail first", "swap the two")
             return
         self.table[metric.name, scope] = Target(
             metric=metric.name,

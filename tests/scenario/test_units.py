@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -181,7 +182,5 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         parse_users,
         parse_number,
     ):
-        try:
+        with suppress(UnitError):
             parse(text)
-        except UnitError as error:
-            assert str(error)
