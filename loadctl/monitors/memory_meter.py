@@ -10,9 +10,9 @@ import psutil
 
 from loadctl.monitors.process_stat import LINUX, ProcessStat
 
-_EVERY_S = 5.0
-_SHARE_OF_TIME = 200
-"""A reading of 4 GB takes 70 ms and holds up the process itself: it may take 1/200 of the time, no more."""
+_AT_LEAST_S, _AT_MOST_S = 0.9, 10.0
+_SHARE_OF_TIME = 500
+"""PSS costs by the page (70 ms for 4 GB) and holds up the process itself: 1/500 of the time, but every 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Memory:
 
 
 class MemoryMeter:
-    """RSS of a single process, as `top` shows it; of several ΣPSS (Linux) or ΣUSS, every 5 s or less often.
+    """RSS of a single process, as `top` shows it; of several ΣPSS (Linux) or ΣUSS, every second to every 10 s.
 
     ΣRSS counts shared pages once a process (of a pre-fork server four times the truth), so it is the last
     resort. A set that once had several members keeps its measure: a series must not flicker.
@@ -43,7 +43,8 @@ class MemoryMeter:
         if began < self._due:
             return None
         memory = _shared_fairly(alive)
-        self._due = began + max(_EVERY_S - 0.1, (time.monotonic() - began) * _SHARE_OF_TIME)
+        took = time.monotonic() - began
+        self._due = began + min(_AT_MOST_S, max(_AT_LEAST_S, took * _SHARE_OF_TIME))
         return memory
 
 

@@ -163,12 +163,19 @@ def _owners(inodes: set[int]) -> list[ProcessStat]:
     owners = [stat for pid in _holders(inodes) if (stat := read_stat(pid)) is not None and not stat.zombie]
     if LINUX:
         return owners
-    for owner in list(owners):  # psutil names one process a socket, often a worker: climb to its master
-        current = owner
-        while (parent := read_stat(current.parent)) is not None and parent.name == owner.name:
+    for owner in list(owners):
+        # psutil names one process a socket, often a forked worker: its master was called with the same words.
+        argv, current = _argv(owner.pid), owner
+        while argv and _argv(current.parent) == argv and (parent := read_stat(current.parent)) is not None:
             owners.append(parent)
             current = parent
     return owners
+
+
+def _argv(pid: int) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).cmdline()
+    return []
 
 
 def _holders(inodes: set[int]) -> dict[int, set[int]]:

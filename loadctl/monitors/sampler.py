@@ -12,6 +12,8 @@ from loadctl.monitors.source import Observation, Source
 from loadctl.results.recording import Event, Reading
 
 _REPORT_EVERY_S = 10.0
+_ON_TIME_S = 0.05
+"""A sample that begins so soon after its deadline bears the time of the deadline: it tells of the second before."""
 
 
 @dataclass(slots=True)
@@ -98,7 +100,8 @@ class Sampler:
             watched.due = max(period, (math.floor(t / period) + 1) * period)
 
     def _sample(self, watched: _Watched) -> None:
-        t = self._now()
+        late = self._now() - watched.due
+        t = watched.due if late < _ON_TIME_S else self._now()
         self._keep(self._ask(watched, watched.source.sample, t))
         period = watched.source.period_s
         watched.due = max(watched.due + period, math.floor(self._now() / period) * period)
