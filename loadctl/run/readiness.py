@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
 _TRY_S = 2.0
+_LAST_TRY_S = 0.25
 _IN_A_ROW = 2
 _REFUSED = "nothing listens"
 
@@ -49,13 +50,13 @@ def wait_until_ready(
     pauses = backoff(random.Random())
     with httpx.Client(
         verify=_verification(place, tls or Tls()),
-        timeout=_TRY_S,
         trust_env=not is_loopback(place.hostname or ""),
         headers={"User-Agent": f"loadctl-probe/{version('loadctl')}"},
     ) as client:
         successes = 0
         while True:
-            trouble = _probe(client, f"{place.scheme}://{place.netloc}{path}", strict=path != "/")
+            try_s = min(_TRY_S, max(_LAST_TRY_S, deadline - time.monotonic()))
+            trouble = _probe(client, f"{place.scheme}://{place.netloc}{path}", try_s, strict=path != "/")
             successes = 0 if trouble else successes + 1
             if successes == _IN_A_ROW:
                 return time.monotonic() - began
@@ -87,16 +88,16 @@ def is_loopback(hostname: str) -> bool:
         return False
 
 
-def _probe(client: httpx.Client, url: str, *, strict: bool) -> str | None:
+def _probe(client: httpx.Client, url: str, try_s: float, *, strict: bool) -> str | None:
     """What is wrong, None when it answered as it should. Only the head of the answer is read."""
     import httpx
 
     try:
-        with client.stream("GET", url) as response:
+        with client.stream("GET", url, timeout=try_s) as response:
             status = response.status_code
     except httpx.TimeoutException as error:
         doing = "accepts no connection" if isinstance(error, httpx.ConnectTimeout) else "does not answer"
-        return f"it {doing} within {_TRY_S:.0f} s"
+        return f"it {doing} within {try_s:.2g} s"
     except httpx.ConnectError as error:
         return _connect_trouble(str(error))
     except httpx.InvalidURL as error:
