@@ -84,7 +84,7 @@ class Fast(FastHttpUser):
         with self.client.get("/", catch_response=True) as r:
             r.request_meta["name"] = "renamed"
         with self.client.rename_request("grouped"):
-            self.client.get("/status/204")
+            self.client.get("/status/201")
 class Plain(HttpUser, ):
     wait_time = constant(0.1)
     all = Fast.all

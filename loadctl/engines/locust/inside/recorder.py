@@ -291,7 +291,7 @@ class Recorder:
         """The last lines: the last part of a second; ages of unfinished requests; totals to check by."""
         self.write_frames()
         now = self._clock()
-        if self._t0 < now:
+        if self._t0 <= now:
             self._close_second(partial=True)
             self.write_frames()
         unfinished = {
@@ -352,16 +352,15 @@ class Recorder:
     def _close_second(self, *, partial: bool) -> None:
         cells = {}
         for endpoint in self._endpoints:
-            if endpoint.cell is not None or endpoint.flights:
-                cells[endpoint.name] = self._close_cell(endpoint)
+            in_flight = sum(flight.began < self._edge for flight in endpoint.flights)
+            if endpoint.cell is not None or in_flight:
+                cells[endpoint.name] = {**self._close_cell(endpoint), "in_flight": in_flight}
         for name, count in self._second.items():
             self.totals[name] += count
         if not partial or cells or any(self._second.values()) or self.users or self.leaving:
             frame = {"kind": "frame", "t": self._t, "users": self.users, "leaving": self.leaving}
-            late = self._late.cell() if self._late.buckets else None
-            self._finished.append(
-                _json({**frame, "lag_ms": self._lag_ms, "late": late, **self._second, "cells": cells})
-            )
+            frame |= {"lag_ms": self._lag_ms, "late": self._late.cell() if self._late.buckets else None}
+            self._finished.append(_json({**frame, **self._second, "cells": cells}))
         self._second = dict.fromkeys(self._second, 0)
         self._lag_ms = []
         self._late = _Histogram()
@@ -370,20 +369,22 @@ class Recorder:
 
     def _close_cell(self, endpoint: _Endpoint) -> Mapping[str, object]:
         cell, endpoint.cell = endpoint.cell, None
-        frame: dict[str, object] = {}
-        if cell is not None:
-            failed = sum(cell.errors.values())
-            ok = sum(cell.ok.buckets.values())
-            self.totals["completed"] += ok + failed + cell.rate_limited
-            self.totals["failed"] += failed
-            self.totals["rate_limited"] += cell.rate_limited
-            for name, histogram in (("ok", cell.ok), ("failed", cell.failed), ("ttfb", cell.ttfb)):
-                if histogram is not None and histogram.buckets:
-                    frame[name] = histogram.cell()
-            counts = {"errors": cell.errors, "rate_limited": cell.rate_limited, "bytes": cell.bytes}
-            frame |= {name: value for name, value in counts.items() if value}
-        frame["in_flight"] = len(endpoint.flights)
-        return frame
+        if cell is None:
+            return {}
+        failed = sum(cell.errors.values())
+        self.totals["completed"] += sum(cell.ok.buckets.values()) + failed + cell.rate_limited
+        self.totals["failed"] += failed
+        self.totals["rate_limited"] += cell.rate_limited
+        histograms = {"ok": cell.ok, "failed": cell.failed, "ttfb": cell.ttfb}
+        counts = {"errors": cell.errors, "rate_limited": cell.rate_limited, "bytes": cell.bytes}
+        return {
+            **{
+                name: histogram.cell()
+                for name, histogram in histograms.items()
+                if histogram and histogram.buckets
+            },
+            **{name: value for name, value in counts.items() if value},
+        }
 
     def _line(self, **record: object) -> None:
         self._write(_json(record))
