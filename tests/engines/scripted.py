@@ -104,17 +104,20 @@ def _one_request(connection: socket.socket) -> bytes:
 
 def run_client(cases: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
     """The answers to the requests of each case, all cases at once, a client each."""
-    script = Path(__file__).with_name("run_client.py")
+    answers: list[list[dict[str, Any]]] = run_script("run_client.py", cases)
+    return answers
+
+
+def run_script(name: str, given: object) -> Any:
+    """What the script beside this file makes of `given`, in a process of its own."""
     run = subprocess.run(
-        [sys.executable, str(script)],
-        input=json.dumps(cases),
+        [sys.executable, str(Path(__file__).with_name(name))],
+        input=json.dumps(given),
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
-        cwd=Path(__file__).parents[2],
         env={"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert run.returncode == 0, run.stderr
-    answers: list[list[dict[str, Any]]] = json.loads(run.stdout)
-    return answers
+    return json.loads(run.stdout)

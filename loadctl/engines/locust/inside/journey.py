@@ -175,7 +175,7 @@ class User(Sender):
             return False
 
     def pause(self, low: float, high: float) -> bool:
-        return self._context.sleep(low if low == high else low + (high - low) * self.random())
+        return self._context.sleep(low + (high - low) * self.random())
 
     def random(self) -> float:
         return self.stream.next() / 4294967296
