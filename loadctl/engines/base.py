@@ -63,5 +63,11 @@ class Engine(Protocol):
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         """The commands of a run, one a shard. Pure: `out` is the run directory, which it only names."""
 
+    def rehearsal(self, scenario: Scenario) -> Command:
+        """One user sends every request once; results/exchange.py reads what the command prints. Pure.
+
+        Only for scenarios with user types: a script keeps to itself what it sends.
+        """
+
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         """What an exit code (negative: killed by that signal) and the error output mean."""

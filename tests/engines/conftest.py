@@ -23,7 +23,7 @@ from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario, Script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 HELLO_DEADLINE_S = 15.0
 

@@ -6,12 +6,14 @@ import json
 import stat
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.engines.locust.inside.recorder import FrameFile, Recorder, Redaction
+from loadctl.engines.locust.inside.frame_file import FrameFile
+from loadctl.engines.locust.inside.recorder import Recorder
+from loadctl.engines.locust.inside.redaction import Redaction
 from loadctl.results import frame
 from loadctl.results.histogram import Histogram, bucket_of
 from loadctl.results.interval import Second

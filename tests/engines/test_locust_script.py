@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -191,7 +190,8 @@ def options(parser):
     parser.add_argument("--my-option", default="kept", env_var="LOCUST_MY_OPTION")
 @events.init.add_listener
 def init(environment, **_):
-    seen["options"] = {k: v for k, v in vars(environment.parsed_options).items() if isinstance(v, (str, int, float, list))}
+    plain = (str, int, float, list)
+    seen["options"] = {k: v for k, v in vars(environment.parsed_options).items() if isinstance(v, plain)}
     seen["host"] = environment.host
     seen["web_ui"] = environment.web_ui
     seen["events"].append("init")
@@ -442,7 +442,9 @@ def test_open_model_arrivals_are_on_time_whatever_the_wait_time_says(
     ]
     for shard in started:
         shard.wait_for_hello()
-    t0 = [shard.start(0.2) for shard in started][0]
+    t0 = started[0].start(0.2)
+    started[1].say(f"start {t0}")
+    started[1].t0 = t0
     both = [shard.result() for shard in started]
     assert [said.totals["planned"] for said in both] == [60, 60]
     assert sum(said.ok("GET /sleep/20") for said in both) == server.count["GET /sleep/20"] == 120

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command, Outcome
 from loadctl.engines.locust.inside import EXIT_SCRIPT, EXIT_STOPPED
-from loadctl.engines.locust.inside.recorder import Redaction
+from loadctl.engines.locust.inside.redaction import Redaction
 from loadctl.engines.locust.journey_plan import user_type_plan
 from loadctl.scenario.rotation import weighted_order
 
@@ -52,6 +52,12 @@ class LocustEngine:
 
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         return tuple(self._command(scenario, out, shard, shards) for shard in range(shards))
+
+    def rehearsal(self, scenario: Scenario) -> Command:
+        return Command(
+            argv=(self._python or sys.executable, str(LAUNCH), "rehearse"),
+            stdin=json.dumps(shard_plan(scenario, 0, 1), ensure_ascii=False, allow_nan=False) + "\n",
+        )
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if returncode == 0:

@@ -1,4 +1,5 @@
-"""The command of a shard: `python launch.py`, in loadctl's Python or in the user's own (--python).
+"""The command of a shard: `python launch.py`, in loadctl's Python or in the user's own (--python). Or of another module
+here that has a `main`: `python launch.py rehearse`.
 
 Small on purpose: Python caches the compiled form of modules, not of the script it starts.
 """
@@ -23,4 +24,4 @@ def _package() -> str:
 if __name__ == "__main__":
     from importlib import import_module
 
-    import_module(f"{_package()}.shard").main()
+    import_module(f"{_package()}.{sys.argv[1] if len(sys.argv) > 1 else 'shard'}").main()

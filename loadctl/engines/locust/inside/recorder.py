@@ -8,15 +8,14 @@ however late the hub gets to the timer); `write_frames` writes them, between req
 from __future__ import annotations
 
 import json
-import os
-import re
 import time
 from math import inf
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+
+from .cells import Cell, Endpoint, Flight, Histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 ENDPOINTS_MAX = 500
 CLASSES_MAX = 100
@@ -25,86 +24,6 @@ BODY_MAX = 1024
 OTHER_ENDPOINT = "(other)"
 SCRIPT_ENDPOINT = "(script)"
 GENERATOR = "generator"
-_HEADER = re.compile(r"(?i)((?:proxy-)?authorization|(?:set-)?cookie)(\W{1,4})([^\r\n\"']+)")
-
-
-class _Histogram:
-    """One distribution of one second. Kept apart from `end`, which inlines `add` for successes."""
-
-    __slots__ = ("buckets", "max_us", "min_us", "sum_us")
-
-    def __init__(self) -> None:
-        self.buckets: dict[int, int] = {}
-        self.sum_us = 0
-        self.min_us = 1 << 62
-        self.max_us = 0
-
-    def add(self, us: int) -> None:
-        shift = us.bit_length() - 8
-        bucket = us if shift <= 0 else (shift << 8) + (us >> shift)
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
-        self.sum_us += us
-        if us < self.min_us:  # noqa: PLR1730 - min() costs three times as much
-            self.min_us = us
-        if us > self.max_us:  # noqa: PLR1730
-            self.max_us = us
-
-    def cell(self) -> dict[str, object]:
-        return {
-            "n": sum(self.buckets.values()),
-            "sum_us": self.sum_us,
-            "min_us": self.min_us,
-            "max_us": self.max_us,
-            "h": self.buckets,
-        }
-
-
-class _Cell:
-    """One endpoint in the current second."""
-
-    __slots__ = ("bytes", "errors", "failed", "ok", "rate_limited", "ttfb")
-
-    def __init__(self) -> None:
-        self.ok = _Histogram()
-        self.failed: _Histogram | None = None
-        self.ttfb: _Histogram | None = None
-        self.errors: dict[str, int] = {}
-        self.rate_limited = 0
-        self.bytes = 0
-
-
-class _Endpoint:
-    __slots__ = ("cell", "examples", "flights", "name")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.cell: _Cell | None = None
-        self.flights: set[Flight] = set()
-        self.examples: dict[str, int] = {}
-
-
-class Flight:
-    """A request under way: the token between `begin` and `end`."""
-
-    __slots__ = ("began", "endpoint")
-
-    def __init__(self, endpoint: _Endpoint, began: float) -> None:
-        self.endpoint = endpoint
-        self.began = began
-
-
-class Redaction:
-    """Replaces secrets (as they are, percent-encoded, inside JSON) and the values of credential headers."""
-
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        spellings = {form for s in secrets if s for form in (s, quote(s, safe=""), json.dumps(s)[1:-1])}
-        longest_first = sorted(spellings, key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-
-    def __call__(self, text: str) -> str:
-        if self._secrets is not None:
-            text = self._secrets.sub("***", text)
-        return _HEADER.sub(r"\1\2***", text)
 
 
 class Recorder:
@@ -131,13 +50,13 @@ class Recorder:
         self._t0 = inf
         self._edge = inf
         self._t = 0
-        self._by_name: dict[str, _Endpoint] = {}
-        self._endpoints: list[_Endpoint] = []
+        self._by_name: dict[str, Endpoint] = {}
+        self._endpoints: list[Endpoint] = []
         self._classes: set[str] = set()
         self._notes: set[str] = set()
         self._finished: list[str] = []
         self._lag_ms: list[float] = []
-        self._late = _Histogram()
+        self._late = Histogram()
         self._second = dict.fromkeys(("planned", "begun", "dropped", "turns", "faults"), 0)
         self.totals = dict.fromkeys(
             (
@@ -187,7 +106,7 @@ class Recorder:
         endpoint.flights.discard(token)
         cell = endpoint.cell
         if cell is None:
-            cell = endpoint.cell = _Cell()
+            cell = endpoint.cell = Cell()
         if error is None and not rate_limited:
             ok = cell.ok
             shift = us.bit_length() - 8
@@ -206,14 +125,14 @@ class Recorder:
         else:
             error = self._capped_class(error)
             if cell.failed is None:
-                cell.failed = _Histogram()
+                cell.failed = Histogram()
             cell.failed.add(us)
             cell.errors[error] = cell.errors.get(error, 0) + 1
             self._example(endpoint, error, now, status=status, message=message, body=body)
         cell.bytes += size
         if ttfb_us is not None:
             if cell.ttfb is None:
-                cell.ttfb = _Histogram()
+                cell.ttfb = Histogram()
             cell.ttfb.add(ttfb_us)
 
     def turn(self) -> None:
@@ -305,14 +224,14 @@ class Recorder:
 
     # -- inside ----------------------------------------------------------------------------------------------
 
-    def _endpoint(self, name: str) -> _Endpoint:
+    def _endpoint(self, name: str) -> Endpoint:
         if len(self._endpoints) >= ENDPOINTS_MAX and name not in {OTHER_ENDPOINT, SCRIPT_ENDPOINT}:
             self.note(f'more than {ENDPOINTS_MAX} endpoint names: the rest is counted as "{OTHER_ENDPOINT}"')
             return self._by_name.get(OTHER_ENDPOINT) or self._endpoint(OTHER_ENDPOINT)
         shown = self._redact_name(name)
         endpoint = self._by_name.get(shown)
         if endpoint is None:
-            endpoint = _Endpoint(shown)
+            endpoint = Endpoint(shown)
             self._endpoints.append(endpoint)
         self._by_name[shown] = self._by_name[name] = endpoint
         return endpoint
@@ -327,7 +246,7 @@ class Recorder:
         return error
 
     def _example(
-        self, endpoint: _Endpoint, error: str, now: float, *, status: int | None, message: str, body: bytes
+        self, endpoint: Endpoint, error: str, now: float, *, status: int | None, message: str, body: bytes
     ) -> None:
         seen = endpoint.examples.get(error, 0)
         if seen >= EXAMPLES_EACH:
@@ -363,11 +282,11 @@ class Recorder:
             self._finished.append(_json({**frame, **self._second, "cells": cells}))
         self._second = dict.fromkeys(self._second, 0)
         self._lag_ms = []
-        self._late = _Histogram()
+        self._late = Histogram()
         self._t += 1
         self._edge = self._t0 + self._t + 1
 
-    def _close_cell(self, endpoint: _Endpoint) -> Mapping[str, object]:
+    def _close_cell(self, endpoint: Endpoint) -> Mapping[str, object]:
         cell, endpoint.cell = endpoint.cell, None
         if cell is None:
             return {}
@@ -392,15 +311,3 @@ class Recorder:
 
 def _json(record: Mapping[str, object]) -> str:
     return json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
-
-
-class FrameFile:
-    """`frames/<shard>.ndjson`: append-only, 0600; each line goes to the kernel at once."""
-
-    def __init__(self, path: str) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-
-    def __call__(self, line: str) -> None:
-        data = line.encode()
-        while data:
-            data = data[os.write(self._fd, data) :]

@@ -12,11 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
-import traceback
-from functools import reduce
-from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -25,9 +21,9 @@ from locust import argument_parser
 from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, DefaultTaskSet, TaskSet
-from locust.util.load_locustfile import load_locustfile
 
 from .load import sentence
+from .locustfile import ScriptError, chosen_classes, load, rotation
 from .schedule import phase
 from .sessions import Sessions, leave_if_asked
 
@@ -44,10 +40,6 @@ _FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser, 
 _FAST_TIMEOUT_S = 60.0
 
 
-class ScriptError(Exception):
-    """The script cannot be run; the message is one sentence for people."""
-
-
 class Script:
     """The loaded file: its environment, and `factory` for the load."""
 
@@ -58,13 +50,13 @@ class Script:
         self._control = control
         self._everyone = context.everyone if plan["model"] == "open" else None
         path = plan["script"]["path"]
-        classes, shapes = _load(path)
+        classes, shapes = load(path)
         if shapes:
             recorder.note(
                 f"the load shape {type(shapes[0]).__name__} of {os.path.basename(path)} is not used"
             )
-        chosen = _chosen(classes, plan["script"]["weights"], path)
-        self.rotation_of = _rotation(chosen, plan["script"]["weights"])
+        chosen = chosen_classes(classes, plan["script"]["weights"], path)
+        self.rotation_of = rotation(chosen, plan["script"]["weights"])
         self.environment = self._environment(chosen, plan, path)
         stats = self.environment.stats
         self._sessions = Sessions(
@@ -290,72 +282,6 @@ class _First(logging.Filter):
         if self._left == 0:
             record.msg = f"{record.msg}\n(further tracebacks of tasks are left out)"
         return self._left >= 0
-
-
-def _load(path: str) -> tuple[dict[str, type], Sequence[object]]:
-    name = os.path.basename(path)
-    sys.argv = ["locust", "-f", path, "--headless"]
-    logging.basicConfig(
-        level=logging.INFO, format="[%(asctime)s] %(levelname)s/%(name)s: %(message)s", stream=sys.stderr
-    )
-    try:
-        classes, shapes = load_locustfile(path)
-    except Exception as error:  # noqa: BLE001 - whatever the user's file raises
-        traceback.print_exc()
-        raise ScriptError(f"{name} cannot be loaded: {sentence(error)}{_line_in(error, path)}") from None
-    except SystemExit as error:
-        raise ScriptError(f"{name} ended the process while it was loaded (exit {error.code})") from None
-    if not classes:
-        raise ScriptError(
-            f"{name} has no user class; Locust runs classes derived from HttpUser, FastHttpUser or User"
-        )
-    return classes, shapes
-
-
-def _line_in(error: BaseException, path: str) -> str:
-    if isinstance(error, SyntaxError):
-        return ""  # its own text has the line
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    return f" (line {lines[-1]})" if lines else ""
-
-
-def _chosen(classes: Mapping[str, type], weights: Mapping[str, int], path: str) -> list[type]:
-    if missing := [name for name in weights if name not in classes]:
-        known = ", ".join(sorted(classes))
-        raise ScriptError(f"{os.path.basename(path)} has no user class {missing[0]}; it has {known}")
-    chosen = [
-        classes[name]
-        for name in (weights or classes)
-        if weights.get(name, 0) > 0 or (not weights and _wanted(classes[name]))
-    ]
-    if not chosen:
-        raise ScriptError("all user classes have the weight 0")
-    return chosen
-
-
-def _wanted(user_class: Any) -> bool:
-    return bool(user_class.weight > 0 or user_class.fixed_count > 0)
-
-
-def _rotation(chosen: Sequence[Any], weights: Mapping[str, int]) -> Any:
-    """User k's class: those with a fixed_count first, then smooth weighted round-robin, the same in every shard."""
-    fixed = [] if weights else [c for c in chosen for _ in range(c.fixed_count)]
-    shares = {
-        c: round(weights.get(c.__name__, c.weight) * 100) for c in chosen if weights or not c.fixed_count
-    }
-    if not shares:
-        shares = dict.fromkeys(chosen, 1)
-    divisor = reduce(gcd, shares.values()) or 1
-    total = sum(share // divisor for share in shares.values())
-    credit = dict.fromkeys(shares, 0)
-    cycle = []
-    for _ in range(total):
-        for user_class, share in shares.items():
-            credit[user_class] += share // divisor
-        most = max(credit, key=credit.__getitem__)
-        credit[most] -= total
-        cycle.append(most)
-    return lambda index: fixed[index] if index < len(fixed) else cycle[(index - len(fixed)) % len(cycle)]
 
 
 def _stats_of(stats: Any) -> Any:

@@ -25,7 +25,8 @@ from .classify import classify
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .recorder import Flight, Recorder
+    from .cells import Flight
+    from .recorder import Recorder
 
 _BODY_KEPT = 65536
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from . import EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
-from .recorder import FrameFile, Recorder, Redaction
+from .frame_file import FrameFile
+from .recorder import Recorder
+from .redaction import Redaction
 from .schedule import Schedule, Stage
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def _prepare_process() -> None:
 
 
 def _script_error() -> Any:
-    from .script import ScriptError
+    from .locustfile import ScriptError
 
     return ScriptError
 
