@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from loadctl.errors import InvalidInput, Mistake, Where
 from loadctl.scenario.document import Node, Text, read_document
@@ -32,6 +33,16 @@ class Mistakes:
             line = excerpt(self.lines.get(where.file, []), where.line)
             self.found.setdefault(where, Mistake(where, message, hint, line))
 
-    def raise_if_any(self) -> None:
-        if self.found:
-            raise InvalidInput(list(self.found.values()))
+    def raise_if_any(self, secrets: Iterable[str] = ()) -> None:
+        """Raises InvalidInput; no secret stands in any of its messages."""
+        if not self.found:
+            return
+        hidden = sorted(secrets, key=len, reverse=True)
+        raise InvalidInput([_redacted(mistake, hidden) for mistake in self.found.values()])
+
+
+def _redacted(mistake: Mistake, secrets: Sequence[str]) -> Mistake:
+    message, hint = mistake.message, mistake.hint
+    for secret in secrets:
+        message, hint = message.replace(secret, "***"), hint and hint.replace(secret, "***")
+    return replace(mistake, message=message, hint=hint)

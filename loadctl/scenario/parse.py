@@ -63,7 +63,7 @@ def read_scenario(
     own.read(reader.targets)
     for option in targets:
         own.option(option)
-    mistakes.raise_if_any()
+    mistakes.raise_if_any(environment.secrets)
     if scenario is None:
         raise AssertionError("what cannot be read has mistakes")
     return replace(
@@ -100,5 +100,5 @@ def read_targets(
     options = TargetReader(mistakes, applicable, own=True)
     for option in targets:
         options.option(option)
-    mistakes.raise_if_any()
+    mistakes.raise_if_any(environment.secrets)
     return merged(table, options.table)

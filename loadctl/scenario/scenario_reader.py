@@ -219,7 +219,9 @@ class ScenarioReader:
     def _url(self, text: str) -> str:
         """A host without trailing slash; its password is a secret. Raises ValueError."""
         if "://" not in text:
-            raise ValueError(f"'{text}' says no scheme; write http://{text}")
+            raise ValueError(
+                f"'{text}' says no scheme; write http://{text}" if "@" not in text else "says no scheme"
+            )
         url = urlsplit(text)
         if url.password:
             self.environment.redact(url.password, unquote(url.password))

@@ -492,6 +492,15 @@ def test_mistakes_on_the_command_line_name_their_option() -> None:
     ]
 
 
+def test_a_mistake_never_tells_a_secret() -> None:
+    found = mistakes(TOP + "timeout: ${API_KEY}", env={"API_KEY": "sk-1234"}, host="ann:pw1234@h")
+    assert lines(found) == [
+        "--host  host: says no scheme",
+        "s.yaml:4:10  timeout: '***' is not a duration; write for example 500ms, 30s, 1m30s or 2h",
+    ]
+    assert found[1].excerpt == "timeout: ${API_KEY}"
+
+
 def test_all_mistakes_of_all_files_are_told_at_once_with_their_lines() -> None:
     text = (
         "host: ${HOST_URL}\n"
