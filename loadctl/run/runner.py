@@ -29,7 +29,7 @@ from loadctl.run.shards import Shards
 from loadctl.run.watching import Watching, watching
 from loadctl.scenario.scenario import Scenario
 
-_TICK_S = 0.2
+_TICK_S = 0.1
 _HEAD_START_S = 0.2
 """Between the word "start" and t0, so that all shards have heard it by then."""
 _STEP_S = 1.0
@@ -94,14 +94,20 @@ class _Run:
         self._merger = Merger(files, time.monotonic())
         self._shards = Shards(request.engine, directory, self._merger, request.hung_s)
         self._watching: Watching | None = None
+        self._started_at = time.monotonic()
         self._t0: float | None = None
 
     def carry_out(self) -> None:
-        manifest = self._manifest()
-        self._directory.write_manifest(manifest)
+        """The engine comes up while the rest is prepared; it sends nothing before it is told to."""
         self._observer.began(self._directory)
+        engine_version = self._request.engine.version()
+        try:
+            self._start_shards(engine_version)
+        finally:
+            manifest = self._manifest(engine_version)
+            self._directory.write_manifest(manifest)
         self._wait_for_system()
-        self._start_shards()
+        self._wait_for_shards()
         self._begin(manifest)
         self._watch()
         self._close()
@@ -116,11 +122,14 @@ class _Run:
         failure = None if interrupted_by else str(error) if known else f"internal error: {error!r}"
         self._ledger.end(self._now(), interrupted_by=interrupted_by, failure=failure)
 
-    def _manifest(self) -> Manifest:
+    def _start_shards(self, engine_version: str | None) -> None:
         request = self._request
-        engine_version = request.engine.version()
         if engine_version is None:
             raise RunError(f"{request.engine.name} is not installed", hint=request.engine.install_hint)
+        self._shards.start(request.engine.plan(request.scenario, self._directory.path, request.shards))
+
+    def _manifest(self, engine_version: str | None) -> Manifest:
+        request = self._request
         source = Path(request.scenario.source)
         return Manifest(
             id=self._directory.id,
@@ -151,22 +160,26 @@ class _Run:
         )
 
     def _pause(self, seconds: float) -> None:
+        """Between probes. Raises: Interrupted; RunError when an engine has ended meanwhile."""
         self._interruption.wait(seconds)
         if self._interruption.number is not None:
             raise Interrupted(self._interruption.number)
+        self._shards.ready()
 
-    def _start_shards(self) -> None:
+    def _wait_for_shards(self) -> None:
+        """All have said hello, and the monitors have found what they watch."""
         request = self._request
-        self._shards.start(request.engine.plan(request.scenario, self._directory.path, request.shards))
         if request.watch is not None:
             self._watching = request.watch(request.scenario, self._shards.pids)
-        deadline = time.monotonic() + request.hello_deadline_s
-        while not self._shards.ready():
+        deadline = self._started_at + request.hello_deadline_s
+        while True:
             now = time.monotonic()
+            self._ledger.seconds(self._merger.poll(now))
+            if self._shards.ready():
+                return
             if now > deadline:
                 raise self._shards.late(request.hello_deadline_s)
             self._pause(0.02)
-            self._ledger.seconds(self._merger.poll(now))
 
     def _begin(self, manifest: Manifest) -> None:
         now = time.monotonic()
@@ -194,7 +207,7 @@ class _Run:
         stopping = False
         while not self._shards.gone:
             now = time.monotonic()
-            if now - last > 10 * _TICK_S:  # this process was asleep, so it may not call others silent
+            if now - last > 20 * _TICK_S:  # this process was asleep, so it may not call others silent
                 self._merger.awake(now)
             last = now
             while stages and stages[0].t <= self._now():

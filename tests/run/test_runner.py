@@ -25,7 +25,7 @@ from loadctl.results.recording import Event, Reading, Recording
 from loadctl.run.ledger import Silent
 from loadctl.run.manifest import Manifest
 from loadctl.run.runner import RunRequest, run
-from loadctl.run.store import list_runs, open_run, read_recording
+from loadctl.run.store import open_run, read_recording
 from loadctl.run.watching import Watching
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario
@@ -266,7 +266,7 @@ def test_an_engine_that_is_not_installed_is_an_error_with_the_command_that_helps
     assert raised.value.hint == "nothing to install"
 
 
-def test_a_system_that_never_answers_is_an_error_before_any_engine_starts(tmp_path: Path) -> None:
+def test_a_system_that_never_answers_is_an_error_and_nothing_is_sent(tmp_path: Path) -> None:
     closed = Scenario(name="api", host="http://localhost:9", load=scenario(2.0).load)
     with pytest.raises(RunError, match=r"nothing listens on localhost:9 \(tried for 0 s, nothing was sent\)"):
         run(
@@ -274,7 +274,9 @@ def test_a_system_that_never_answers_is_an_error_before_any_engine_starts(tmp_pa
                 scenario=closed, engine=ScriptedEngine(), out=tmp_path, watch=None, ready_deadline_s=0.3
             )
         )
-    assert list(list_runs(tmp_path)[0].engine.iterdir()) == []
+    recording = recorded(tmp_path)
+    assert (recording.seconds, recording.interrupted_by) == ([], None)
+    assert (recording.failure or "").startswith("nothing listens on localhost:9")
 
 
 def test_a_folder_that_cannot_be_written_is_found_out_before_anything_is_sent(tmp_path: Path) -> None:
