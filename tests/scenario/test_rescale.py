@@ -81,6 +81,12 @@ def test_lengths_of_the_spike(duration_s: float, lengths: list[float]) -> None:
     assert [stage.duration_s for stage in stretched(SPIKE, duration_s=duration_s).stages] == lengths
 
 
+def test_the_warmup_gives_way_where_every_stage_needs_its_second() -> None:
+    stairs = [Stage(users, users, 60, f"{users} users") for users in range(1, 20)]
+    load = Load("closed", [Stage(1, 1, 60, "warm-up", warmup=True), *stairs])
+    assert [stage.duration_s for stage in stretched(load, duration_s=20).stages] == [1] * 20
+
+
 def test_small_levels_stay_at_least_one_user_and_none_stays_none() -> None:
     load = Load("closed", [Stage(0, 1, 10, "a"), Stage(1, 1000, 10, "b")])
     assert levels_and_lengths(stretched(load, peak=3)) == [(0, 1, 10), (1, 3, 10)]
