@@ -1,0 +1,44 @@
+"""Did a stall hide behind waiting users?"""
+
+from __future__ import annotations
+
+import pytest
+
+from loadctl.analysis.case import Case
+from loadctl.analysis.closed_model import closed_model_findings
+from loadctl.results.interval import Second
+from loadctl.results.measured import measure
+from loadctl.scenario.load import Model
+from tests.results.recorded import load, recording, scenario, steady, user_type
+
+
+def messages(seconds: list[Second], *, pace_s: float | None = None, model: Model = "closed") -> list[str]:
+    asked = scenario(load("10 60 hold", model=model), user_types=[user_type("GET /", pace_s=pace_s)])
+    made = recording(seconds)
+    return [finding.message for finding in closed_model_findings(Case(asked, made, measure(asked, made)))]
+
+
+STALLED = [*steady(50), *steady(9, [], start=50), *steady(1, [9000.0] * 10, start=59)]
+
+
+def test_where_users_keep_a_pace_the_corrected_figure_is_told() -> None:
+    [message] = messages(STALLED, pace_s=0.5)
+    assert message.startswith("users waited and skipped turns: p95 is 10.")
+    assert message.endswith("corrected 6.52 s")
+
+
+def test_without_a_pace_the_stall_itself_is_told() -> None:
+    assert messages(STALLED) == ["users waited: for 9 s less than a quarter of the usual requests came back"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pace_s"),
+    [(steady(60), None), (steady(60), 0.5), ([*steady(58, [1.0] * 3), *steady(2, [], start=58)], None)],
+    ids=["steady", "steady with a pace", "too few requests to tell"],
+)
+def test_no_stall_no_finding(seconds: list[Second], pace_s: float | None) -> None:
+    assert not messages(seconds, pace_s=pace_s)
+
+
+def test_the_open_model_measures_stalls_itself() -> None:
+    assert not messages(STALLED, model="open")

@@ -1,0 +1,151 @@
+"""DESIGN §7, generator saturation: one row, one sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadctl.analysis.case import Case
+from loadctl.analysis.generator import generator_findings
+from loadctl.results.finding import Finding
+from loadctl.results.interval import Second
+from loadctl.results.measured import measure
+from loadctl.results.recording import Example, Reading, Recording
+from tests.results.recorded import load, readings, recording, scenario, steady
+
+
+def found(made: Recording, host: str = "http://api.example:8080") -> dict[str, Finding]:
+    asked = scenario(load("10 60 hold"), host=host)
+    case = Case(asked, made, measure(asked, made))
+    return {finding.id: finding for finding in generator_findings(case)}
+
+
+def shard_cpu(*percents: float, entity: str = "shard 0 pid 7") -> list[Reading]:
+    return [
+        Reading(t, "generator", "generator", entity, {"cpu_pct_of_one_core": pct})
+        for t, pct in enumerate(percents, 1)
+    ]
+
+
+def lagging(lag_ms: float, share: float = 0.1, latency_ms: float = 10.0) -> list[Second]:
+    seconds = steady(60, [latency_ms] * 20)
+    for second in seconds[: round(60 * share)]:
+        second.lag_ms = [lag_ms] * 10
+    return seconds
+
+
+@pytest.mark.parametrize(
+    ("percents", "saturated"),
+    [
+        ([89.9] * 60, False),
+        ([95.0] * 6 + [20.0] * 54, True),  # 90 % of a core in 10 % of the seconds
+        ([95.0] * 5 + [20.0] * 55, False),
+        ([95.0] + [20.0] * 5, False),  # one second is no time
+        ([], False),
+    ],
+)
+def test_cpu_of_an_engine_process(percents: list[float], saturated: bool) -> None:
+    made = recording(steady(60), readings=shard_cpu(*percents))
+    assert ("generator-saturated" in found(made)) is saturated
+
+
+def test_one_busy_shard_of_two_is_enough_and_voids_all() -> None:
+    both = [*shard_cpu(*[10.0] * 60), *shard_cpu(*[99.0] * 60, entity="shard 1 pid 8")]
+    finding = found(recording(steady(60), readings=both))["generator-saturated"]
+    assert (finding.severity, finding.voids) == ("invalid", "all")
+    assert finding.message == (
+        "the load generator could not keep up: shard 1 pid 8 was at 90 % of a core or more 100 % of the time"
+    )
+    assert finding.evidence["cpu_pct_of_one_core_max"] == 99
+    assert finding.advice[0] == "loadctl run api --workers 2"
+
+
+def test_loadctl_itself_is_no_engine_process() -> None:
+    busy = shard_cpu(*[99.0] * 60, entity="loadctl pid 3")
+    assert not found(recording(steady(60), readings=busy))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "late"),
+    [
+        (lagging(4.9), False),  # below 5 ms nothing is late
+        (lagging(6.0), True),
+        (lagging(6.0, share=0.04), False),  # p95 is what counts
+        (lagging(30.0, latency_ms=400.0), False),  # below 10 % of the reported p95
+        (lagging(50.0, latency_ms=400.0), True),
+    ],
+)
+def test_lag_of_the_event_loop_alone_voids_no_pass(seconds: list[Second], late: bool) -> None:
+    finding = found(recording(seconds)).get("generator-saturated")
+    assert (finding is not None) is late
+    if finding is not None:
+        assert (finding.severity, finding.voids) == ("warning", "excess")
+
+
+def test_with_busy_cpu_lag_is_evidence_and_no_second_finding() -> None:
+    made = recording(lagging(60.0), readings=shard_cpu(*[99.0] * 60))
+    findings = found(made)
+    assert set(findings) == {"generator-saturated"}
+    assert findings["generator-saturated"].evidence["lag_p95_ms"] == 60.0
+
+
+@pytest.mark.parametrize(
+    ("values", "noun"),
+    [
+        ({"open_fds": 973, "open_fds_limit": 1024}, "descriptors (973 of 1,024)"),
+        ({"open_fds": 972, "open_fds_limit": 1024}, None),
+        ({"ephemeral_ports_used": 27000, "ephemeral_ports": 28232}, "ports (27,000 of 28,232)"),
+        ({"ephemeral_ports_used": 20000, "ephemeral_ports": 28232}, None),
+        ({"open_fds": 50}, None),  # no limit known
+    ],
+)
+def test_descriptors_and_ports_that_run_out(values: dict[str, float], noun: str | None) -> None:
+    made = recording(steady(60), readings=readings(3, "generator", entity="shard 0 pid 7", **values))
+    finding = found(made).get("generator-saturated")
+    assert (finding is not None) is (noun is not None)
+    if finding is not None:
+        assert finding.message == f"the load generator could not keep up: it ran out of {noun}"
+        assert finding.voids == "all"
+
+
+@pytest.mark.parametrize(
+    ("message", "noun"),
+    [
+        ("cannot open a connection to localhost:80: Too many open files", "descriptors"),
+        ("cannot open a connection to localhost:80: Cannot assign requested address", "ports"),
+    ],
+)
+def test_a_refused_descriptor_or_port_is_exhaustion_without_any_reading(message: str, noun: str) -> None:
+    example = Example(3.0, "GET /", "generator", None, message)
+    finding = found(recording(steady(60), examples=[example]))["generator-saturated"]
+    assert f"ran out of {noun}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("faults", "severity", "voids"),
+    [(0, None, None), (1, "warning", None), (12, "warning", None), (13, "invalid", "all")],
+)
+def test_more_than_1_percent_of_turns_with_faults_of_the_generator_make_the_run_invalid(
+    faults: int, severity: str | None, voids: str | None
+) -> None:
+    seconds = steady(60)  # 1,200 turns
+    seconds[30].faults = faults
+    finding = found(recording(seconds)).get("generator-faults")
+    assert (finding and finding.severity, finding and finding.voids) == (severity, voids)
+
+
+@pytest.mark.parametrize(
+    ("host", "same"),
+    [
+        ("http://localhost:8080", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://[::1]:8080", True),
+        ("https://api.example", False),
+    ],
+)
+def test_same_host_is_said(host: str, same: bool) -> None:
+    assert ("generator-same-host" in found(recording(steady(60)), host)) is same
+
+
+def test_a_healthy_generator_has_no_findings() -> None:
+    made = recording(steady(60), readings=shard_cpu(*[40.0] * 60))
+    assert not found(made)

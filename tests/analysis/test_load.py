@@ -1,0 +1,107 @@
+"""Was the load made that was planned?"""
+
+from __future__ import annotations
+
+import pytest
+
+from loadctl.analysis.case import Case
+from loadctl.analysis.load import load_findings
+from loadctl.results.finding import Finding
+from loadctl.results.interval import Second
+from loadctl.results.measured import measure
+from loadctl.results.recording import Recording
+from loadctl.scenario.load import Load
+from tests.results.recorded import load, recording, scenario, shard, steady
+
+
+def found(planned: Load, made: Recording, *, known: bool = True) -> list[Finding]:
+    asked = scenario(planned)
+    return load_findings(Case(asked, made, measure(asked, made), (), known))
+
+
+HOLD = load("100 60 hold")
+
+
+def users(*spans: tuple[int, int]) -> list[Second]:
+    """(seconds, users) after one another."""
+    made: list[Second] = []
+    for length, count in spans:
+        made += steady(length, users=count, start=len(made))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reached"),
+    [
+        (users((60, 100)), True),
+        (users((60, 95)), True),  # 5 % are forgiven
+        (users((10, 50), (50, 100)), True),  # 10 s are forgiven
+        (users((11, 50), (49, 100)), False),
+        (users((60, 94)), False),
+    ],
+)
+def test_users_of_the_closed_model(seconds: list[Second], reached: bool) -> None:
+    findings = found(HOLD, recording(seconds))
+    assert [(f.id, f.severity, f.voids) for f in findings] == (
+        [] if reached else [("load-not-reached", "invalid", "pass")]
+    )
+
+
+def test_one_user_missing_of_few_is_forgiven() -> None:
+    assert not found(load("5 60 hold"), recording(users((60, 4))))
+    assert found(load("5 60 hold"), recording(users((60, 3))))
+
+
+def test_a_ramp_may_be_a_second_behind() -> None:
+    ramp = load("0..60 60 up", "60 10 hold")
+    seconds = [*(s for t in range(60) for s in steady(1, users=t, start=t)), *steady(10, users=60, start=60)]
+    assert not found(ramp, recording(seconds))
+
+
+@pytest.mark.parametrize(
+    ("begun", "dropped", "severity", "voids"),
+    [
+        (100, 0, None, None),
+        (99, 1, None, None),  # up to 1 %
+        (97, 3, "warning", None),
+        (90, 10, "invalid", "pass"),  # more than 5 %
+        (90, 0, "invalid", "pass"),  # never even due: a shard was gone
+    ],
+)
+def test_arrivals_of_the_open_model(
+    begun: int, dropped: int, severity: str | None, voids: str | None
+) -> None:
+    made = recording(steady(60, planned=begun + dropped, begun=begun, dropped=dropped))
+    findings = found(load("100 60 hold", model="open"), made)
+    assert [(f.severity, f.voids) for f in findings] == ([(severity, voids)] if severity else [])
+
+
+def test_dropped_arrivals_are_told() -> None:
+    made = recording(steady(60, planned=100, begun=77, dropped=23))
+    [finding] = found(load("100 60 hold", model="open"), made)
+    assert finding.message == (
+        "4,620 of 6,000 planned arrivals began (23.0 % missing); 1,380 were dropped at 1,000 in flight"
+    )
+
+
+def test_a_load_that_ended_early_without_a_word_was_not_reached() -> None:
+    [finding] = found(HOLD, recording(users((30, 100)), shards=[shard(last_t=29)]))
+    assert finding.message == "the load ended after 30 s of 1 min"
+    assert finding.voids == "pass"
+
+
+def test_an_interrupted_load_is_no_finding() -> None:
+    assert not found(HOLD, recording(users((30, 100)), interrupted_by=2))
+
+
+def test_a_stop_rule_that_fired_is_critical_and_gives_its_reason() -> None:
+    [finding] = found(HOLD, recording(users((30, 100)), stopped_early="90 % errors for 30 s"))
+    assert (finding.id, finding.severity, finding.message) == (
+        "stopped-early",
+        "critical",
+        "90 % errors for 30 s",
+    )
+
+
+def test_a_script_with_its_own_load_has_no_plan_to_fall_short_of() -> None:
+    assert not found(HOLD, recording(users((60, 1))), known=False)

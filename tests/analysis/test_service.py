@@ -1,0 +1,84 @@
+"""Did the system die, restart, or stop answering?"""
+
+from __future__ import annotations
+
+import pytest
+
+from loadctl.analysis.case import Case
+from loadctl.analysis.service import service_findings
+from loadctl.results.finding import Finding
+from loadctl.results.interval import Second
+from loadctl.results.measured import measure
+from loadctl.results.recording import Event, Recording
+from tests.results.recorded import load, recording, scenario, shard, steady
+
+
+def found(made: Recording) -> list[Finding]:
+    asked = scenario(load("10 60 hold"))
+    return service_findings(Case(asked, made, measure(asked, made)))
+
+
+def event(kind: str, t: float = 9.0) -> Event:
+    return Event(t, kind, "uvicorn pid 812 → 1440")
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([], []),
+        ([event("service_restarted")], [("service-restarted", "critical")]),
+        ([event("service_crashed")], [("service-crashed", "critical")]),
+        ([event("service_down"), event("service_crashed")], [("service-crashed", "critical")]),
+        ([event("service_down")], [("service-crashed", "critical")]),  # the run ended before patience did
+        (
+            [event("service_down"), event("service_up"), event("service_restarted")],
+            [("service-restarted", "critical")],
+        ),
+        (
+            [event("worker_restarted")],
+            [("worker-restarted", "warning")],
+        ),  # workers are recycled on purpose too
+        ([event("monitor_lost")], []),
+    ],
+)
+def test_what_the_monitors_saw(events: list[Event], expected: list[tuple[str, str]]) -> None:
+    findings = found(recording(steady(60), events=events))
+    assert [(finding.id, finding.severity) for finding in findings] == expected
+
+
+def test_times_are_counted_and_the_first_is_told() -> None:
+    [finding] = found(recording(steady(60), events=[event("service_restarted", t) for t in (22.0, 40.0)]))
+    assert finding.message == "the system restarted 2 times, first at 0:22 (uvicorn pid 812 → 1440)"
+
+
+def broken(length: int, errors: dict[str, int], ok: int = 0) -> list[Second]:
+    return [
+        *steady(20),
+        *steady(length, [1.0] * ok, start=20, errors=errors),
+        *steady(40 - length, start=20 + length),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unreachable"),
+    [
+        (broken(2, {"connect_refused": 5}), True),
+        (broken(1, {"connect_refused": 5}), False),  # a restart in under a second is not seen
+        (broken(5, {"connect_refused": 5}, ok=1), False),  # something still works
+        (broken(5, {"status_503": 5}), False),  # a burst of 5xx is an answer
+        (broken(5, {"connect_refused": 2, "status_503": 3}), False),
+        (broken(5, {"reset": 3, "timeout": 3}), True),
+        (broken(5, {"timeout": 5}), False),  # a pause
+        (broken(5, {"generator": 5}), False),
+    ],
+)
+def test_unreachable_is_two_seconds_without_success_and_mostly_connection_errors(
+    seconds: list[Second], unreachable: bool
+) -> None:
+    assert [f.id for f in found(recording(seconds))] == (["service-unreachable"] if unreachable else [])
+
+
+def test_every_request_hanging_is_unreachable() -> None:
+    made = recording(steady(60, []), shards=[shard(hangs=[30_000.0] * 10)])
+    assert [(f.id, f.severity) for f in found(made)] == [("service-unreachable", "critical")]
+    assert found(made)[0].message == "the system answered none of 10 requests"

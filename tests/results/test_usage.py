@@ -1,0 +1,94 @@
+"""DESIGN §5: cpu, memory and the generator, from readings with gaps."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadctl.results.recording import Reading
+from loadctl.results.usage import generator_use, highest_mean, lag_p95_ms, system_use
+from tests.results.recorded import readings, steady
+
+GAP = Reading(3.0, "system", "process", "docker-proxy pid 9", gap="docker-proxy only forwards: use --process")
+
+
+def points(*values: float, period: float = 1.0) -> list[tuple[float, float]]:
+    return [((i + 1) * period, value) for i, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("series", "mean"),
+    [
+        (points(10, 20, 30), 20),  # shorter than 30 s: everything
+        (points(*[10] * 30, *[90] * 30, *[10] * 30), 90),  # the best 30 s
+        (points(*[10] * 60, *[100] * 15), 55),  # a burst of half of that counts half
+        (points(*[0] * 30, period=2.0), 0),  # zero is a value
+        (points(10, 20), None),  # too few
+        ([], None),
+        ([(1.0, 5.0), (2.0, 5.0), (3.0, 5.0), (100.0, 99.0)], None),  # no 30 s are half covered
+    ],
+)
+def test_highest_30_s_mean(series: list[tuple[float, float]], mean: float | None) -> None:
+    assert highest_mean(series) == mean
+
+
+def test_only_readings_of_the_window_count() -> None:
+    made = [*readings(10, cpu_pct=90.0, memory_bytes=9e9)]
+    later = [
+        Reading(r.t + 10, r.subject, r.source, r.entity, {"cpu_pct": 10.0, "memory_bytes": 1e9}) for r in made
+    ]
+    use = system_use([*made, *later], 10, 20)
+    assert (use.cpu_pct, use.memory_bytes, use.memory_first_bytes, use.readings) == (10.0, 10**9, 10**9, 10)
+
+
+def test_memory_is_the_highest_and_its_kind_is_named() -> None:
+    made = [
+        Reading(float(t), "system", "process", "uvicorn", {"memory_bytes": m}, {"memory_kind": "PSS"})
+        for t, m in enumerate([5.0, 8.0, 6.0], 1)
+    ]
+    use = system_use(made, 0, 10)
+    assert (use.memory_bytes, use.memory_first_bytes, use.memory_kind) == (8, 5, "PSS")
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ([], "nothing watched it (--pid or --process watch a process of this machine)"),
+        ([GAP], "docker-proxy only forwards: use --process"),
+        (readings(10, cpu_cores=1.0), "how many cores it may use is not known"),
+        (readings(2, cpu_pct=1.0), "needs 3 readings without long gaps, has 2"),
+        (readings(10, memory_bytes=1.0), "its monitor does not report cpu_pct"),
+    ],
+)
+def test_absent_cpu_has_a_reason_and_is_never_zero(made: list[Reading], why: str) -> None:
+    use = system_use(made, 0, 60)
+    assert use.cpu_pct is None
+    assert use.absent["cpu"] == why
+
+
+def test_of_two_sources_the_one_with_numbers_speaks() -> None:
+    metrics = [Reading(1.0, "system", "metrics", "/metrics", {"http_requests": 5.0})]
+    assert system_use([*metrics, *readings(5, cpu_pct=7.0)], 0, 60).watched == "uvicorn pid 7"
+
+
+def test_the_generator_is_its_busiest_engine_process_and_not_loadctl_itself() -> None:
+    made = [
+        *readings(
+            5, "generator", entity="shard 0 pid 1", cpu_pct_of_one_core=20.0, memory_bytes=5.0, open_fds=10
+        ),
+        *readings(5, "generator", entity="shard 1 pid 2", cpu_pct_of_one_core=60.0, memory_bytes=7.0),
+        *readings(5, "generator", entity="loadctl pid 3", cpu_pct_of_one_core=99.0),
+    ]
+    use = generator_use(made, steady(5), 0, 5)
+    assert use.extra["cpu_pct_of_one_core"] == 60
+    assert use.cpu_cores == 0.8
+    assert use.memory_bytes == 12
+    assert use.extra["open_fds"] == 10
+    assert use.extra["lag_p95_ms"] == 0.1
+
+
+def test_lag_p95_is_over_all_timers_of_the_window() -> None:
+    seconds = steady(10)
+    seconds[9].lag_ms = [50.0] * 10
+    assert lag_p95_ms(seconds, 0, 10) == 50.0  # 10 % of the timers
+    assert lag_p95_ms(seconds, 0, 9) == 0.1
+    assert lag_p95_ms([], 0, 10) is None
