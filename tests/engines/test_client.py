@@ -337,6 +337,14 @@ CASES = [
     Case("chunks that drip", always(CHUNKED, *drip(chunk(b"x"))), ["timeout"], SOON, httpx=False),
     Case("redirects that drip", always(0.1, *redirect(302, "/again")), ["timeout"], SOON, httpx=False),
     Case(
+        "timeouts of many lengths, in any order",
+        in_turn([HELLO], [0.5]),
+        [(200, b"hello"), "timeout"],
+        [{"timeout_s": 3.0}, {"timeout_s": SOON_S}],
+        sent=2,
+        httpx=False,
+    ),
+    Case(
         "a timeout, then another request",
         in_turn([0.5], [HELLO]),
         ["timeout", (200, b"hello")],
@@ -552,3 +560,16 @@ def test_httpx_sees_the_same(case: Case) -> None:
             except httpx.HTTPError:
                 seen = "error"
             assert seen == ("error" if isinstance(expected, str) else expected)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_credentials_do_not_follow_a_redirect_to_another_origin(host: str) -> None:
+    """Cookies know hosts, not ports; what was written into the headers by hand stays with its origin."""
+    with Server(echo) as other:
+        place = f"http://{host}:{other.port}/to"
+        with Server(lambda _n, _r: redirect(307, place, "Set-Cookie: a=1\r\n")) as server:
+            headers = {"Authorization": "Bearer t", "Cookie": "own=1", "Content-Type": "text/x"}
+            ask = {"url": server.url, "method": "POST", "body": "x", "headers": headers}
+            [[answer]] = run_client([{"requests": [ask]}])
+    cookie = b"Cookie: a=1 | " if host == "127.0.0.1" else b""
+    assert simple(answer) == (200, b"POST /to | Content-Type: text/x | " + cookie + b"x")

@@ -41,7 +41,7 @@ class Reply:
         if self._document is NOTHING:
             try:
                 self._document = _decode(self.response.body.decode())
-            except ValueError:
+            except (ValueError, RecursionError):
                 kind = next(self.response.values(b"content-type"), b"no content type").decode("latin-1")
                 raise ValueError(f"expected JSON, got {self.response.size} bytes ({kind})") from None
         return self._document

@@ -103,8 +103,6 @@ class Client:
     def send(self, outgoing: Outgoing, timeout_s: float, keep: int = KEEP_FOR_EXAMPLES) -> Response:
         """The final response to `outgoing`, with at least the first `keep` bytes of its body; raises Failed."""
         started_at = monotonic()
-        if timeout_s < self._watchdog.shortest_s:
-            self._watchdog.expect(timeout_s)
         deadline = started_at + timeout_s
         response = self._exchange(outgoing, deadline, keep)
         if response.notable:

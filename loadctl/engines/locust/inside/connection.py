@@ -57,6 +57,8 @@ class Connection:
         self._quiet = 0
         self._answered = self._done = False
         self.deadline = deadline
+        if deadline < self._watchdog.look_at:
+            self._watchdog.look_before(deadline)
         try:
             self._send(data)
             self._receive()
@@ -72,7 +74,7 @@ class Connection:
             raise
         self.deadline = inf
         response = self._response
-        if not self._keep_alive or self._begun or self._overdue:
+        if not self._keep_alive or self._begun or self._overdue:  # begun: a second response to one request
             self.close()
         elif is_head:
             self._parser = httptools.HttpResponseParser(self)  # the old one still waits for a body
@@ -227,9 +229,7 @@ class Connection:
         self._size += len(data)
 
     def on_message_complete(self) -> None:
-        if self._done:
-            self._keep_alive = False  # a second response to one request
-        elif self._answered:
+        if self._answered and not self._done:
             # llhttp clears its flags after this call, so this is the place to ask.
             self._complete(keep_alive=self._parser.should_keep_alive())
 

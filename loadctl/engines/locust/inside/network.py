@@ -147,7 +147,7 @@ class Network:
         """The first address that answers. Each but the last gets only its share of the time that is left."""
         addresses = self._addresses(origin, deadline)
         failure: OSError | None = None
-        for index, (family, address) in enumerate(addresses):
+        for index, (family, address) in enumerate(tuple(addresses)):
             now = monotonic()
             until = now + (deadline - now) / (len(addresses) - index)
             try:
@@ -158,7 +158,7 @@ class Network:
                     failure = error
             else:
                 if index:  # next time the one that answered goes first
-                    addresses.insert(0, addresses.pop(index))
+                    addresses.sort(key=lambda each: each != (family, address))
                 return connected
         raise failure or OSError(f"{origin.host} has no address")
 

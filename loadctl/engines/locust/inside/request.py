@@ -73,6 +73,7 @@ class Request:
         self._body, content_type = _compile_body(cast("Plan | None", plan["body"]))
         merged = {name.lower(): (name, value) for name, value in headers.items()}
         merged |= {k.lower(): (k, v) for k, v in cast("Plan", plan["headers"]).items()}
+        merged.pop("content-length", None)  # ours is right
         if content_type:
             merged.setdefault("content-type", ("Content-Type", content_type))
         if self._url.credentials:
@@ -107,34 +108,20 @@ class Request:
             recorder.end(token, us=us, error=failed.error_class, message=failed.message)
             return not self._captures
         us = int((response.finished_at - counted_from) * 1e6)
-        ttfb_us = int((response.first_byte_at - counted_from) * 1e6)
-        status = response.status
-        error = None
-        if status not in self._accepted:
-            if status == 429 and self._expects_429:
-                recorder.end(
-                    token, us=us, ttfb_us=ttfb_us, size=response.size, status=status, rate_limited=True
-                )
-                return not self._captures
-            error = f"status_{status}" if status >= 400 else "check_failed"
-            message = f"expected status {self._expected}, got {status}"
-        elif self._reads_body or self._within_s is not None:
-            message = self._complaint(response, sender, us)
-            error = "check_failed" if message else None
-        if error is None:
-            recorder.end(token, us=us, ttfb_us=ttfb_us, size=response.size)
-            return True
+        error, message = self._judged(response, sender, us)
+        limited = error == "status_429" and self._expects_429
         recorder.end(
             token,
             us=us,
-            error=error,
-            ttfb_us=ttfb_us,
+            error=None if limited else error,
+            ttfb_us=int((response.first_byte_at - counted_from) * 1e6),
             size=response.size,
-            status=status,
+            rate_limited=limited,
+            status=response.status,
             message=message,
-            body=response.body,
+            body=response.body if error else b"",
         )
-        return not self._captures
+        return error is None or not self._captures
 
     # -- making it -------------------------------------------------------------------------------------------
 
@@ -173,6 +160,17 @@ class Request:
         return fields
 
     # -- judging it ------------------------------------------------------------------------------------------
+
+    def _judged(self, response: Response, sender: Sender, us: int) -> tuple[str | None, str]:
+        """The error class, None for a success, and what was expected."""
+        status = response.status
+        if status not in self._accepted:
+            message = f"expected status {self._expected}, got {status}"
+            return f"status_{status}" if status >= 400 else "check_failed", message
+        if self._reads_body or self._within_s is not None:
+            message = self._complaint(response, sender, us)
+            return "check_failed" if message else None, message
+        return None, ""
 
     def _complaint(self, response: Response, sender: Sender, us: int) -> str:
         """What is wrong with a response whose status is right; empty if nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -12,32 +13,38 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 
+AT_LEAST_S = 0.01
+"""Between two looks, so that many different timeouts do not cost a look each."""
+
+
 class Watchdog:
-    """One greenlet a process ends what is overdue; no timer per request."""
+    """One greenlet a process ends what is overdue; no timer per request.
+
+    `look_at`: when it looks next. Whoever begins a request that is due before that tells it (`look_before`).
+    """
 
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
-        self.shortest_s = 60.0
+        self.look_at = inf
         self._sooner = gevent.event.Event()
-        self._greenlet = gevent.spawn(self._run)
+        gevent.spawn(self._run)
 
-    def expect(self, timeout_s: float) -> None:
-        """A timeout shorter than all before: the next look may be too late for it."""
-        self.shortest_s = timeout_s
+    def look_before(self, deadline: float) -> None:
+        self.look_at = deadline
         self._sooner.set()
 
     def _run(self) -> None:
         while True:
             now = monotonic()
-            # No request that begins after this look can be due before now + shortest.
-            look_at = now + self.shortest_s
-            for connection in tuple(self.connections):
-                if connection.deadline <= now:
-                    connection.expire()
-                elif connection.deadline < look_at:
-                    look_at = connection.deadline
-            self._sooner.wait(max(0.01, look_at - now))
+            if now >= self.look_at:
+                self._look(now)
+            self._sooner.wait(None if self.look_at == inf else self.look_at - now)
             self._sooner.clear()
 
-    def stop(self) -> None:
-        self._greenlet.kill()
+    def _look(self, now: float) -> None:
+        self.look_at = inf
+        for connection in tuple(self.connections):
+            if connection.deadline <= now:
+                connection.expire()
+            elif connection.deadline < self.look_at:
+                self.look_at = max(connection.deadline, now + AT_LEAST_S)
