@@ -215,7 +215,9 @@ def test_a_finished_run_is_read_from_its_intervals(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("intervals", [None, b"", line(0), line(0) + line(1)[:-5], b"garbage\n"])
+@pytest.mark.parametrize(
+    "intervals", [None, b"", line(0), line(0) + line(1)[:-5], b"garbage\n", line(0) + line(1) + line(2)]
+)
 def test_a_run_whose_loadctl_was_killed_is_read_from_its_frames(
     tmp_path: Path, intervals: bytes | None, packed: bool
 ) -> None:

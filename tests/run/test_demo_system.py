@@ -1,0 +1,29 @@
+"""The demo system beside a run: there when it is needed, gone afterwards, its truth written."""
+
+import json
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from loadctl.errors import RunError
+from loadctl.run.demo_system import demo_system
+from loadctl.run.readiness import wait_until_ready
+
+
+def test_it_serves_while_it_is_needed_and_leaves_its_truth(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.json"
+    with demo_system(truth=truth) as system:
+        wait_until_ready(system.host, health="/health", deadline_s=5)
+        assert [httpx.get(f"{system.host}/health", trust_env=False).status_code for _ in range(3)] == [
+            200
+        ] * 3
+        assert psutil.pid_exists(system.pid)
+    assert json.loads(truth.read_text())["requests"] == 3
+    assert not psutil.pid_exists(system.pid)
+
+
+def test_one_that_does_not_start_says_why() -> None:
+    with pytest.raises(RunError, match=r"the demo system ended: .*weather"), demo_system(["weather=bad"]):
+        pass
