@@ -31,12 +31,13 @@ HELLO_DEADLINE_S = 15.0
 class KnownServer:
     """HTTP/1.1 with keep-alive, in a thread. The path says what happens; `count` what came, by METHOD + path.
 
-    /sleep/MS · /status/NNN · /reset (closed after the request) · /hang · /stall?… as /sleep · /echo (head and body).
+    /sleep/MS · /status/NNN · /reset (closed after the request) · /hang · /echo (head and body).
     """
 
     def __init__(self) -> None:
         self.count: Counter[str] = Counter()
         self.at: dict[str, list[float]] = {}
+        self._stalled_until = 0.0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -46,6 +47,10 @@ class KnownServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def stall(self, seconds: float) -> None:
+        """Answer nothing for so long; what was asked meanwhile is answered then."""
+        self._stalled_until = time.monotonic() + seconds
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -82,6 +87,8 @@ class KnownServer:
                     await asyncio.sleep(60)
                 if verb == "sleep":
                     await asyncio.sleep(int(rest[0]) / 1000)
+                while (left := self._stalled_until - time.monotonic()) > 0:
+                    await asyncio.sleep(left)
                 status = rest[0] if verb == "status" else "200"
                 answer = head + body if verb == "echo" else b'{"ok":true}'
                 length = str(len(answer)).encode()
@@ -161,9 +168,12 @@ class Shard:
         raise AssertionError(f"no hello: {self.stderr.read_text()}")
 
     def start(self, lead_s: float = 0.1) -> float:
-        self.t0 = time.monotonic() + lead_s
-        self.say(f"start {self.t0}")
+        self.start_at(time.monotonic() + lead_s)
         return self.t0
+
+    def start_at(self, t0: float) -> None:
+        self.t0 = t0
+        self.say(f"start {t0}")
 
     def say(self, line: str) -> None:
         assert self.process.stdin is not None

@@ -443,8 +443,7 @@ def test_open_model_arrivals_are_on_time_whatever_the_wait_time_says(
     for shard in started:
         shard.wait_for_hello()
     t0 = started[0].start(0.2)
-    started[1].say(f"start {t0}")
-    started[1].t0 = t0
+    started[1].start_at(t0)
     both = [shard.result() for shard in started]
     assert [said.totals["planned"] for said in both] == [60, 60]
     assert sum(said.ok("GET /sleep/20") for said in both) == server.count["GET /sleep/20"] == 120

@@ -144,12 +144,14 @@ class Closed:
         duration = self._site.schedule.duration_s
         was = -1
         while not self._site.control.stopping and (t := time.monotonic() - t0) < duration:
+            self._site.recorder.catch_up()
             wanted = self._wanted(t)
             self._hand_out(wanted)
             self._take_away(wanted)
             holding = wanted == was and self._wanted(min(t + _HOLD_TICK_S, duration - 1e-9)) == wanted
             was = wanted
             gevent.sleep(max(0.0, min(_HOLD_TICK_S if holding else TICK_S, t0 + duration - time.monotonic())))
+        self._site.recorder.catch_up()
         self._take_away(0)
 
     def _wanted(self, t: float) -> int:

@@ -137,8 +137,7 @@ class Recorder:
 
     def turn(self) -> None:
         """A turn ended, however it went."""
-        if self._clock() >= self._edge:
-            self._turn_over(self._clock())
+        self.catch_up()
         self._second["turns"] += 1
 
     def fault(self, message: str, endpoint: str = SCRIPT_ENDPOINT, now: float | None = None) -> None:
@@ -164,8 +163,7 @@ class Recorder:
 
     def planned(self, *, late_us: int | None) -> None:
         """Open model: an arrival was due; begun `late_us` microseconds after that, or dropped (None)."""
-        if self._clock() >= self._edge:
-            self._turn_over(self._clock())
+        self.catch_up()
         self._second["planned"] += 1
         if late_us is None:
             self._second["dropped"] += 1
@@ -188,11 +186,15 @@ class Recorder:
         """A 100 ms timer woke `ms` too late."""
         self._lag_ms.append(round(ms, 2))
 
-    def write_frames(self) -> None:
-        """Write the seconds that are over."""
+    def catch_up(self) -> None:
+        """Close the seconds that are over, before a gauge changes."""
         now = self._clock()
         if now >= self._edge:
             self._turn_over(now)
+
+    def write_frames(self) -> None:
+        """Write the seconds that are over."""
+        self.catch_up()
         finished, self._finished = self._finished, []
         for line in finished:
             self._write(line)
