@@ -23,7 +23,7 @@ from loadctl.errors import RunError
 
 STOP = "stop"
 """The rung of the ladder that is a word on standard input, not a signal."""
-_GAP_S = 1.5
+_GAP_S = 1.0
 _SCRUBBED = ("LOADCTL_", "PYTHONINSPECT", "PYTHONSTARTUP")
 """Ours, and what would leave a child waiting at a prompt."""
 

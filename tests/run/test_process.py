@@ -39,9 +39,9 @@ def said(folder: Path, words: str, within_s: float = 5.0) -> None:
         (0.0, 0, [STOP]),
         (11.9, 1, []),
         (12.0, 1, [signal.SIGINT]),
-        (13.5, 2, [signal.SIGTERM]),
-        (15.0, 3, [signal.SIGKILL]),
-        (15.0, 4, []),
+        (13.0, 2, [signal.SIGTERM]),
+        (14.0, 3, [signal.SIGKILL]),
+        (14.0, 4, []),
         (99.0, 1, [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]),
     ],
 )
