@@ -89,7 +89,8 @@ def _distance(target: Target, status: Status, value: float) -> float | None:
     limit = target.target if met and target.target is not None else target.critical
     if not limit:
         return None
-    return (value - limit) / limit * (-1 if target.higher_is_better else 1)
+    distance = (value - limit) / limit * (-1 if target.higher_is_better else 1)
+    return distance if math.isfinite(distance) else None
 
 
 def _in_unit_of(target: Target, found: _Found) -> _Found:
