@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TypeGuard
 
@@ -162,23 +162,6 @@ def timestamp() -> int:
     """Milliseconds since 1970, UTC."""
     moment = datetime.now(_UTC)
     return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
-
-
-def functions(stream: Stream) -> dict[str, Callable[..., object]]:
-    """All helpers by the name they have in templates, drawing from `stream`."""
-    return {
-        "random_int": stream.random_int,
-        "random_float": stream.random_float,
-        "random_floats": stream.random_floats,
-        "random_string": stream.random_string,
-        "random_choice": stream.random_choice,
-        "uuid": stream.uuid,
-        "int": to_int,
-        "float": to_float,
-        "str": text,
-        "now": now,
-        "timestamp": timestamp,
-    }
 
 
 def _decimal(number: float) -> str:
