@@ -59,6 +59,14 @@ TargetOption = Annotated[
     list[str] | None,
     typer.Option("--target", metavar="METRIC=LIMIT", help="Add or replace a target, e.g. latency_p95=200ms."),
 ]
+Demo = Annotated[bool, typer.Option("--demo", help="Start the embedded demo system and use that.")]
+Fault = Annotated[
+    list[str] | None, typer.Option("--fault", metavar="SPEC", help="A fault of the demo system.")
+]
+AllowHost = Annotated[
+    list[str] | None, typer.Option("--allow-host", metavar="NAME", help="This public host may be loaded.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Fixes random values and choices.")]
 RunsFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where run directories are.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="The first line and the exit code only.")]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from loadctl.cli.project import Overrides, Project
+from collections.abc import Callable
+
+from loadctl.cli.project import Overrides, Project, is_quick
+from loadctl.errors import UsageError
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario
-from loadctl.scenario.units import parse_duration, parse_rate
+from loadctl.scenario.units import UnitError, parse_duration, parse_rate
 
 
 def planned(reference: str | None, overrides: Overrides) -> Scenario:
@@ -13,18 +16,19 @@ def planned(reference: str | None, overrides: Overrides) -> Scenario:
 
     Raises: UsageError, InvalidInput.
     """
+    rate = None if overrides.rate is None else in_units("--rate", overrides.rate, parse_rate)
+    duration_s = None
+    if overrides.duration is not None:
+        duration_s = in_units("--duration", overrides.duration, parse_duration)
     scenario = Project().read(reference, overrides)
-    if _is_quick(reference):
+    if is_quick(reference):
         return scenario  # its load was made from the options: nothing is left to rescale
-    return rescaled(
-        scenario,
-        users=overrides.users,
-        rate=None if overrides.rate is None else parse_rate(overrides.rate),
-        duration_s=None if overrides.duration is None else parse_duration(overrides.duration),
-    )
+    return rescaled(scenario, users=overrides.users, rate=rate, duration_s=duration_s)
 
 
-def _is_quick(reference: str | None) -> bool:
-    return (reference is not None and reference.startswith(("http://", "https://"))) or (
-        reference or ""
-    ).endswith(".py")
+def in_units(option: str, text: str, parse: Callable[[str], float]) -> float:
+    """The number that an option's text means. Raises: UsageError."""
+    try:
+        return parse(text)
+    except UnitError as error:
+        raise UsageError(f"{option}: {error}") from error

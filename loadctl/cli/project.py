@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeGuard
 from urllib.parse import urlsplit
 
 import loadctl
@@ -90,10 +91,10 @@ class Project:
 
         Raises: UsageError, InvalidInput.
         """
-        if reference is not None and reference.startswith(("http://", "https://")):
+        if is_url(reference):
             text, folder = _scenario_of_url(reference, overrides), self.folder
             return self._parse(reference, Text("(command line)", text), folder, overrides, env)
-        if reference is not None and reference.endswith(".py"):
+        if is_script(reference):
             text, folder = _scenario_of_script(reference, overrides), self.folder
             return self._parse(Path(reference).stem, Text("(command line)", text), folder, overrides, env)
         entry = self.find(reference)
@@ -142,6 +143,33 @@ class Project:
         )
 
 
+def is_url(reference: str | None) -> TypeGuard[str]:
+    return reference is not None and reference.startswith(("http://", "https://"))
+
+
+def address(url: str) -> str:
+    """`url`, if it is one. Raises: UsageError."""
+    try:
+        parts = urlsplit(url)
+        complete = is_url(url) and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        complete = False
+    if not complete:
+        raise UsageError(
+            f"{url} is not a URL", hint=None if "://" in url else f"write  http://{url.lstrip('/')}"
+        )
+    return url
+
+
+def is_script(reference: str | None) -> TypeGuard[str]:
+    return reference is not None and reference.endswith(".py")
+
+
+def is_quick(reference: str | None) -> bool:
+    """Not a scenario: its load is made from the options of the command line."""
+    return is_url(reference) or is_script(reference)
+
+
 def _packaged() -> Path:
     """The shipped scenarios: inside the installed package, or beside it in a checkout."""
     inside = Path(loadctl.__file__).parent / "packaged"
@@ -174,7 +202,7 @@ def _the_only(entries: Sequence[Entry]) -> Entry:
         raise UsageError("there is no scenario here", hint="loadctl init  writes one")
     raise UsageError(
         "which scenario? There are several: " + ", ".join(entry.name for entry in entries),
-        hint=f"for example: loadctl run {entries[0].name}",
+        hint="name one of them",
     )
 
 

@@ -1,4 +1,124 @@
-"""placeholder"""
+"""`loadctl try`: every request once, one user, no load; what was sent and what came back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from loadctl.cli.arguments import AllowHost, Demo, Fault, Host, JsonFlag, Quiet, ScenarioArg, Seed
+from loadctl.results.verdict import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadctl.results.exchange import Exchange
+    from loadctl.scenario.scenario import Scenario
 
 
-def try_() -> None: ...
+def try_(
+    scenario: ScenarioArg = None,
+    *,
+    host: Host = None,
+    demo: Demo = False,
+    fault: Fault = None,
+    allow_host: AllowHost = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+    as_json: JsonFlag = False,
+) -> ExitCode:
+    """Send every request once, as one user, and show what was sent and received."""
+    from loadctl.cli.system import DemoOptions, ask_for_consent, host_of
+    from loadctl.engines import rehearsal
+    from loadctl.reports.exchanges import closing, exchange_lines, opening
+    from loadctl.results.exchange import exchanges_document
+    from loadctl.run.rehearsal import rehearse
+
+    with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place:
+        found = _prepared(scenario, place, allow_host or (), seed)
+        ask_for_consent(found, "each request once", demo=demo)
+        command = rehearsal(found)
+        screen = not quiet and not as_json
+        if screen:
+            _say(opening(found))
+        told: list[Exchange] = []
+        for exchange in rehearse(found, command):
+            told.append(exchange)
+            if screen and not _nobody_answered(told):
+                _name_user_type(found, told)
+                _say(*exchange_lines(exchange, found, width=_width()))
+    if as_json:
+        _say(json.dumps(exchanges_document(found, told), indent=2, ensure_ascii=False))
+    _raise_if_nobody_answered(found, told)
+    if not as_json:
+        _say(closing(told, f"loadctl run {scenario or ''}".rstrip() + " --duration 30s", brief=quiet))
+    return ExitCode.FAIL if any(exchange.outcome == "failed" for exchange in told) else ExitCode.OK
+
+
+def _prepared(
+    reference: str | None, host: str | None, allow_hosts: Sequence[str], seed: int | None
+) -> Scenario:
+    from dataclasses import replace
+
+    from loadctl.cli.project import Overrides, Project, is_quick
+    from loadctl.errors import UsageError
+
+    overrides = Overrides(host=host)
+    if is_quick(reference):  # its load would stand on the command line; here it does not matter
+        overrides = Overrides(host=host, users=1, duration="10s")
+    found = Project().read(reference, overrides)
+    if found.script is not None:
+        raise UsageError(
+            f"{found.name} runs a script, which keeps to itself what it sends",
+            hint=f"run it with one user instead:  loadctl run {reference or found.name} --users 1 --duration 10s",
+        )
+    return replace(
+        found,
+        seed=found.seed if seed is None else seed,
+        allow_hosts=(*found.allow_hosts, *allow_hosts),
+    )
+
+
+def _nobody_answered(told: Sequence[Exchange]) -> bool:
+    from loadctl.results.exchange import NO_ANSWER
+
+    return all(exchange.outcome == "skipped" or exchange.error in NO_ANSWER for exchange in told)
+
+
+def _raise_if_nobody_answered(scenario: Scenario, told: Sequence[Exchange]) -> None:
+    from loadctl.errors import RunError
+
+    if not told or not _nobody_answered(told):
+        return
+    if told[0].error != "connect_refused":
+        raise RunError(f"{told[0].message}; nothing was sent")
+    from urllib.parse import urlsplit
+
+    from loadctl.run.listeners import listeners_hint
+    from loadctl.run.readiness import is_loopback
+
+    place = urlsplit(scenario.host)
+    port = place.port or (443 if place.scheme == "https" else 80)
+    hint = listeners_hint(port, scenario.name) if is_loopback(place.hostname or "") else None
+    raise RunError(
+        f"nothing listens on {place.hostname}:{port}; nothing was sent",
+        hint=hint and hint.replace("loadctl run", "loadctl try"),
+    )
+
+
+def _name_user_type(scenario: Scenario, told: Sequence[Exchange]) -> None:
+    """A line before the first request of each user type, where there are several."""
+    before = told[-2].user_type if len(told) > 1 else ""
+    if len(scenario.user_types) > 1 and before != told[-1].user_type:
+        _say(told[-1].user_type)
+
+
+def _say(*lines: str) -> None:
+    """Each request is shown as soon as it is over: the next one may take its time."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command, Engine
 from loadctl.engines.locust.engine import LocustEngine
 from loadctl.errors import UsageError
-from loadctl.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from loadctl.scenario.scenario import Scenario
 
 ENGINES: Mapping[str, Engine] = {"locust": LocustEngine()}
 """By the name a scenario gives. The tools themselves are imported by their own processes only."""
@@ -26,10 +29,9 @@ def engine_named(name: str, *, python: str | None = None) -> Engine:
     return LocustEngine(python) if python is not None else ENGINES[name]
 
 
-def rehearsal(scenario: Scenario, *, python: str | None = None) -> Command:
+def rehearsal(scenario: Scenario) -> Command:
     """One user sends every request once: on the scenario's engine, or on another one, since requests mean the same."""
-    name = scenario.engine if scenario.engine in ENGINES else next(iter(ENGINES))
-    engine = engine_named(name, python=python)
+    engine = ENGINES.get(scenario.engine) or next(iter(ENGINES.values()))
     if engine.version() is None:
         raise UsageError(f"{engine.name} is not installed", hint=engine.install_hint)
     return engine.rehearsal(scenario)

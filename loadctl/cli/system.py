@@ -1,0 +1,63 @@
+"""The system that a command will send requests to: the demo's or the scenario's, and whether it may be loaded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from loadctl.cli.conversation import is_terminal
+from loadctl.errors import UsageError
+from loadctl.scenario.consent import host_name, may_load
+from loadctl.scenario.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """`--demo`, and what only makes sense with it."""
+
+    use: bool = False
+    faults: Sequence[str] = ()
+    service: str | None = None
+    truth: Path | None = None
+
+
+@contextmanager
+def host_of(demo: DemoOptions, host: str | None) -> Iterator[str | None]:
+    """The host to talk to: the demo system's, started for as long as this lasts; or `host`; None: the scenario's.
+
+    Raises: UsageError for options that contradict each other, RunError where the demo does not start.
+    """
+    if not demo.use:
+        if demo.faults or demo.truth or demo.service:
+            raise UsageError("--fault, --service and --truth are about the demo system", hint="add --demo")
+        yield host
+        return
+    if host and host != os.environ.get("LOADCTL_HOST"):
+        raise UsageError("--demo brings its own host", hint="leave out --host, or --demo")
+    from loadctl.run.demo_system import demo_system
+
+    with demo_system(demo.faults, truth=demo.truth, service=demo.service) as system:
+        yield system.host
+
+
+def ask_for_consent(scenario: Scenario, what: str, *, demo: bool = False) -> None:
+    """A public host is asked about in a terminal, and must be listed where nobody can answer.
+
+    `what` is about to happen: "up to 50 users". Raises: UsageError, Abort.
+    """
+    if demo or may_load(scenario.host, scenario.allow_hosts):
+        return
+    name = host_name(scenario.host)
+    if is_terminal() and sys.stdin.isatty():
+        typer.confirm(f"{name} is not a private host. You may load it: {what}?", abort=True, err=True)
+        return
+    raise UsageError(
+        f"{name} is not a private host, and nobody said that it may be loaded; nothing was sent",
+        hint=f"in the scenario:  allow_hosts: [{name}]     or this once:  --allow-host {name}",
+    )
