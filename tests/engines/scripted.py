@@ -36,7 +36,7 @@ class Server:
     def __post_init__(self) -> None:
         self._listener = socket.socket(self.family, socket.SOCK_STREAM)
         self._listener.bind(("::1" if self.family == socket.AF_INET6 else "127.0.0.1", 0))
-        self._listener.listen()
+        self._listener.listen(512)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import gzip
+import random
+import re
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -560,6 +562,43 @@ def test_httpx_sees_the_same(case: Case) -> None:
             except httpx.HTTPError:
                 seen = "error"
             assert seen == ("error" if isinstance(expected, str) else expected)
+
+
+CLASSES = {"timeout", "reset", "protocol", "redirect_limit", "connect_refused", "dns", "tls", "other"}
+SEEDS = [
+    HELLO + HELLO,
+    CHUNKED + b"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n",
+    with_body(gzip.compress(TEXT), "gzip"),
+    b"".join(act for act in redirect(302, "?a=b", SESSION) if isinstance(act, bytes)),
+    b"HTTP/1.1 100 Go on\r\n\r\n" + HELLO,
+]
+
+
+def damaged(number: int) -> bytes:
+    """One of SEEDS with a few bytes changed, dropped, doubled or put in; the same for the same number."""
+    chance = random.Random(number)
+    data = bytearray(chance.choice(SEEDS))
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(data))
+        data[at : at + chance.randint(0, 3)] = chance.choice(
+            [b"", b"\0", b"\r\n", b":", b"9", b"\xff", data[at : at + 9]]
+        )
+    return bytes(data)
+
+
+def test_damaged_responses_end_in_a_class_and_in_time() -> None:
+    """A hundred and fifty of them; nothing raises what is not Failed, nothing hangs."""
+
+    def script(_n: int, request: bytes) -> Sequence[Act]:
+        number = re.match(rb"GET /(\d{1,6})", request)
+        return [damaged(int(number[1]) if number else 0), 0.05, CLOSE]
+
+    with Server(script) as server:
+        asks = [{"url": f"{server.url}/{number}", "timeout_s": 1.0} for number in range(150)]
+        answers = [answer for [answer] in run_client([{"requests": [ask]} for ask in asks])]
+    assert {answer["error"] for answer in answers if "error" in answer} <= CLASSES
+    assert max(answer["took_s"] for answer in answers) < 1.5
+    assert 10 < sum("error" in answer for answer in answers) < 140
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -80,9 +80,9 @@ def _body(body: Body) -> Json:
 def _check(check: Check) -> Json:
     return {
         "status": [list(limits) for limits in check.status],
-        "has": list(check.has),
-        "lacks": list(check.lacks),
+        "has": to_plan(check.has),
+        "lacks": to_plan(check.lacks),
         "json": _fields(check.json),
-        "text": list(check.text),
+        "text": to_plan(check.text),
         "within_s": check.within_s,
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from .capture import NOTHING, Reply, dotted, lookup
-from .render import Scope, compile_value, encode_json
+from .render import Scope, compile_text, compile_value, encode_json
 
 Complaint: TypeAlias = "Callable[[Reply, Scope], str | None]"
 
@@ -24,13 +24,20 @@ def compile_status(ranges: Sequence[Sequence[int]]) -> tuple[frozenset[int], str
 
 def compile_check(plan: Mapping[str, object]) -> tuple[Complaint, ...]:
     """All parts but status and within; each is None-returning when it holds, and may raise ValueError."""
-    complaints: list[Complaint] = [_has(path) for path in cast("list[str]", plan["has"])]
-    complaints += [_lacks(path) for path in cast("list[str]", plan["lacks"])]
+    complaints: list[Complaint] = []
+    for part, make in (("has", _has), ("lacks", _lacks), ("text", _contains)):
+        complaints += [_compiled(each, make) for each in cast("list[object]", plan[part])]
     complaints += [
         _equals(path, expected) for path, expected in cast("dict[str, object]", plan["json"]).items()
     ]
-    complaints += [_contains(words) for words in cast("list[str]", plan["text"])]
     return tuple(complaints)
+
+
+def _compiled(plan: object, make: Callable[[str], Complaint]) -> Complaint:
+    rendered = compile_text(plan)
+    if isinstance(rendered, str):
+        return make(rendered)
+    return lambda reply, scope: make(rendered(scope))(reply, scope)
 
 
 def _has(path: str) -> Complaint:
