@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-COMMANDS = {
+COMMANDS: Mapping[str, Callable[..., object]] = {
     "init": init.init,
     "try": try_.try_,
     "run": run.run,
@@ -99,7 +98,9 @@ def funnel(argv: list[str]) -> int:
     except typer.Abort:
         return ExitCode.SIGINT
     except typer.TyperException as error:
-        error.show()
+        getattr(
+            error, "show", lambda: sys.stderr.write(f"{error}\n")
+        )()  # usage and the nearest word, as Typer writes it
         return ExitCode.USAGE
     except LoadctlError as error:
         sys.stderr.write(explain(error) + "\n")
@@ -141,6 +142,9 @@ def explain(error: LoadctlError) -> str:
 
 
 def _explain_bug(error: Exception) -> str:
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile("w", prefix="loadctl-bug-", suffix=".txt", delete=False) as file:
         file.writelines(traceback.format_exception(error))
     return (

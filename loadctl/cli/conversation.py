@@ -43,6 +43,8 @@ class Conversation:
         self._silent = silent
         self._next_line_t = plain_every_s(0)
         self._live: Live | None = None
+        self.run: RunDirectory | None = None
+        """Where the run is written, once there is a directory."""
 
     def __enter__(self) -> Conversation:
         if self._redrawn and not self._silent:
@@ -90,7 +92,8 @@ class Conversation:
         if event.kind != "stage":
             self.say([f"{format_clock(event.t)}  {printable(event.message)}"])
 
-    def began(self, run: RunDirectory) -> None: ...
+    def began(self, run: RunDirectory) -> None:
+        self.run = run
 
     def started(self, manifest: Manifest) -> None:
         """The first lines: what is loaded and watched, what to expect, what cannot be judged."""

@@ -17,9 +17,11 @@ from loadctl.cli.project import Overrides
 from loadctl.cli.telling import tell
 from loadctl.engines import engine_named
 from loadctl.engines.base import Engine
-from loadctl.errors import UsageError
+from loadctl.errors import RunError, UsageError
 from loadctl.results.document import dumps
+from loadctl.results.result import Result
 from loadctl.results.verdict import ExitCode
+from loadctl.run.directory import RunDirectory
 from loadctl.scenario.consent import host_name, may_load
 from loadctl.scenario.scenario import Scenario, Watch
 from loadctl.scenario.units import UnitError, parse_duration
@@ -75,11 +77,23 @@ def execute(options: RunOptions, output: Output) -> ExitCode:
                 argv=sys.argv[1:],
                 ready_deadline_s=_seconds(options.ready_timeout),
             )
-            directory = run(request, conversation)
-    result = judged(directory, fail_on_warn=fail_on_warn)
-    directory.replace("result.json", dumps(result))
+            try:
+                directory = run(request, conversation)
+            except RunError:
+                if conversation.run is not None:
+                    _stored(conversation.run, fail_on_warn=fail_on_warn)
+                raise
+            conversation.say([""])
+    result = _stored(directory, fail_on_warn=fail_on_warn)
     tell(result, quiet=output.quiet, as_json=output.as_json)
     return result.exit_code
+
+
+def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Result:
+    """Judge what the directory holds, and keep the result in it."""
+    result = judged(directory, fail_on_warn=fail_on_warn)
+    directory.replace("result.json", dumps(result))
+    return result
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.errors import UsageError
@@ -19,6 +20,11 @@ def fails_on_warn(fail_on: str) -> bool:
     return fail_on == "warn"
 
 
+def _shown(path: Path) -> str:
+    """Relative where that is shorter to read and to type."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def judged(
     run: RunDirectory, *, targets: Sequence[Target] | None = None, fail_on_warn: bool = False
 ) -> Result:
@@ -32,7 +38,7 @@ def judged(
         engine_version=manifest.engine_version,
         shards=manifest.shards,
         started_at=manifest.t0_wall or manifest.created_at,
-        run_dir=str(run.path),
+        run_dir=_shown(run.path),
         fail_on_warn=fail_on_warn,
     )
     return judge(scenario, recording, facts)

@@ -211,7 +211,7 @@ def _load(result: Result) -> list[str]:
     else:
         lines = [
             f"{format_count(counters.planned_arrivals)} arrivals planned = "
-            + f"{format_count(counters.begun or 0)} begun + {format_count(counters.dropped or 0)} dropped",
+            f"{format_count(counters.begun or 0)} begun + {format_count(counters.dropped or 0)} dropped",
             split,
         ]
     if counters.unfinished:

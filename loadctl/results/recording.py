@@ -65,7 +65,7 @@ class Shard:
     last_t: int | None = None
     """The last second it reported."""
     unfinished: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """Ages (ms) of requests still under way at the end, by endpoint; without a bye, from the last frame, ages unknown."""
+    """Ages (ms) of the requests still under way at the end, by endpoint."""
     unfinished_without_age: Mapping[str, int] = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
     """The recorder's own totals (started, completed, failed, …), a cross-check of its frames."""

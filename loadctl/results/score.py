@@ -20,9 +20,9 @@ class Status(StrEnum):
 class Score:
     """`value` is in the target's unit, None only with NO_DATA; `n` is how many requests or readings it rests on.
 
-    `distance` is (value − limit) / limit, positive beyond the limit that matters most here (for higher-is-better the sign
-    is turned round): FAIL and single limits: critical; WARN: critical (negative: below it); PASS: target.
-    `void`: the status cannot be trusted (generator saturated, load not reached, a shard lost); it is kept for the reader.
+    `distance` is (value − limit) / limit, positive beyond the limit that matters most here (higher is better: the
+    sign is turned round): FAIL and single limits: critical; WARN: critical (negative: below it); PASS: target.
+    `void`: the status cannot be trusted (generator saturated, load not reached, a shard lost), but is kept.
     """
 
     target: Target

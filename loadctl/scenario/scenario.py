@@ -33,7 +33,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """A limit that the system declares: 429s within it are expected. `by` names what it counts per: key, user, ip, all."""
+    """A limit that the system declares: 429s within it are expected. `by`: what it counts per."""
 
     per_s: float
     by: str

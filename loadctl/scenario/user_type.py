@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from loadctl.errors import Where
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 BodyKind = Literal["json", "form", "files", "raw"]
 
 
@@ -106,7 +106,7 @@ class UserType:
     think: Think | None = None
     """After each turn (closed model)."""
     pace_s: float | None = None
-    """Closed model: an absolute schedule, one turn every `pace_s` seconds; a turn that overruns skips to the next slot."""
+    """Closed model: an absolute schedule, one turn every `pace_s` seconds; an overrun skips to the next slot."""
     data: Sequence[Mapping[str, str]] = ()
     """Rows of a CSV: user k gets row k modulo their number, as `row.NAME`; all values are text."""
 

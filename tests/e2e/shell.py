@@ -36,8 +36,11 @@ class Ended:
     def verdict(self) -> str:
         return str(self.result["verdict"])
 
-    def score(self, metric: str, scope: str = "run") -> dict[str, Any]:
-        return next(s for s in self.result["scores"] if s["metric"] == metric and s["scope"] == scope)
+    def score(self, metric: str, scope: str = "") -> dict[str, Any]:
+        """The score of a metric, of the whole run or of the endpoint or stage named `scope`."""
+        return next(
+            s for s in self.result["scores"] if s["metric"] == metric and (s["scope"]["name"] or "") == scope
+        )
 
     def finding_ids(self) -> set[str]:
         return {finding["id"] for finding in self.result["findings"]}
@@ -51,7 +54,8 @@ class Going:
     folder: Path
 
     def wait(self, timeout_s: float = 60) -> Ended:
-        out, err = self.popen.communicate(timeout=timeout_s)
+        with self.popen:
+            out, err = self.popen.communicate(timeout=timeout_s)
         return Ended(self.popen.returncode, out, err)
 
     def signal(self, number: signal.Signals) -> None:

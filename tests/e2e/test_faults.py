@@ -72,7 +72,7 @@ def test_kill_9_of_loadctl_leaves_no_process_and_a_run_that_can_be_scored(
     assert (report.code, report.verdict) == (0, "INTERRUPTED"), report.err
     assert report.result["counters"]["completed"] > 100
     score = loadctl("score", "latest", "--json")
-    assert (score.code, score.verdict) == (130, "INTERRUPTED"), score.err
+    assert (score.code, score.verdict) == (143, "INTERRUPTED"), score.err
 
 
 def test_kill_9_of_the_only_shard_is_an_error_with_what_was_measured(going: Going) -> None:

@@ -54,7 +54,8 @@ def test_zero_requests_are_an_error(loadctl: Shell) -> None:
 
 
 def test_too_few_requests_for_a_judged_percentile_are_inconclusive(loadctl: Shell) -> None:
-    loadctl.write("scenarios/small.yaml", SMALL + "targets: {latency_p999: 200ms, error_rate: 1%}\n")
+    slower = SMALL.replace("20ms..60ms", "100ms..300ms")
+    loadctl.write("scenarios/small.yaml", slower + "targets: {latency_p999: 200ms, error_rate: 1%}\n")
     ended = loadctl("run", "--demo", "--json")
     assert (ended.code, ended.verdict) == (3, "INCONCLUSIVE"), ended.err
     assert ended.score("latency_p999")["status"] == "NO_DATA"

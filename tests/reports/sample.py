@@ -51,7 +51,8 @@ FAILED = Result(
     verdict=Verdict.FAIL,
     exit_code=ExitCode.FAIL,
     reasons=["2 of 6 targets are beyond their critical limit: latency p50, latency p95."],
-    why="The one Python worker in ml-platform-api was at 99 % of a core for all 8 min; 3 of the container's 4 cores were idle.",
+    why="The one Python worker in ml-platform-api was at 99 % of a core for all 8 min; "
+    "3 of the container's 4 cores were idle.",
     advice=["More workers (uvicorn --workers 4), then: loadctl run baseline"],
     scenario="baseline",
     goal="Establish normal performance",

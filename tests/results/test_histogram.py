@@ -30,7 +30,9 @@ def test_merging_equals_recording_everything_in_one(a: list[int], b: list[int]) 
 
 
 @given(st.lists(microseconds, min_size=1000, max_size=1200), st.sampled_from([0.5, 0.95, 0.99]))
-def test_a_quantile_is_never_optimistic_and_at_most_0_8_percent_pessimistic(values: list[int], q: float) -> None:
+def test_a_quantile_is_never_optimistic_and_at_most_0_8_percent_pessimistic(
+    values: list[int], q: float
+) -> None:
     exact = sorted(values)[math.ceil(q * len(values)) - 1]
     quantile = Histogram.of(values).quantile_us(q)
     assert quantile is not None

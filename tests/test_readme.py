@@ -1,0 +1,86 @@
+"""README.md is true: its commands run, and the screen it shows is the one that the tool prints."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.shell import Shell
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line.removeprefix("$ ").split("#")[0].strip()
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("$ ")
+]
+SCREEN = next(iter(re.findall(r"```text\n(.*?)```", README, re.DOTALL)))
+SCENARIO = next(iter(re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)))
+
+
+@pytest.fixture
+def loadctl(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def shape(screen: str) -> list[str]:
+    """What does not depend on chance: headings, names of targets and endpoints, statuses."""
+    kept = []
+    for line in screen.splitlines():
+        if re.match(r"[A-Z]{4,}", line):
+            kept.append(line.split()[0])
+        elif re.match(r"  \S", line):
+            kept.append(" ".join(re.findall(r"[A-Za-z/{}]+", line)[:2]))
+    return [line for line in kept if line and line != "NOTICED"]
+
+
+def test_the_readme_names_these_commands() -> None:
+    assert COMMANDS == [
+        "loadctl run baseline --demo --duration 30s",
+        "make run",
+        "make test",
+        "loadctl init http://localhost:8000",
+        "loadctl try api",
+        "loadctl run api --duration 30s",
+    ]
+
+
+def test_make_run_is_the_first_command_and_make_test_runs_pytest() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(
+        r"^run:.*\n\t\$\(BIN\)/loadctl run baseline --demo --duration 30s$", makefile, re.MULTILINE
+    )
+    assert re.search(r"^test:.*\n\t\$\(BIN\)/python -m pytest -rs$", makefile, re.MULTILINE)
+    assert re.search(r"^check: dev lint type test", makefile, re.MULTILINE)
+
+
+def test_the_first_command_passes_and_prints_the_screen_of_the_readme(loadctl: Shell) -> None:
+    ended = loadctl(*shlex.split(COMMANDS[0])[1:])
+    assert ended.code == 0, ended.out + ended.err
+    assert ended.out.startswith("PASS  baseline")
+    assert shape(ended.out) == shape(SCREEN)
+
+
+def test_the_way_to_your_own_service_works_as_written(loadctl: Shell) -> None:
+    demo = loadctl.start("demo", "--port", "0")
+    assert demo.popen.stdout is not None
+    url = demo.popen.stdout.readline().split()[-1]
+    try:
+        for command in COMMANDS[3:]:
+            ended = loadctl(*shlex.split(command.replace("http://localhost:8000", url))[1:])
+            assert ended.code == 0, f"{command}\n{ended.out}{ended.err}"
+    finally:
+        demo.popen.terminate()
+        demo.wait(10)
+
+
+def test_the_smallest_scenario_is_valid(loadctl: Shell) -> None:
+    loadctl.write("scenarios/shop.yaml", SCENARIO)
+    ended = loadctl("validate", "shop")
+    assert ended.code == 0, ended.out
