@@ -23,7 +23,7 @@ from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario, Script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 HELLO_DEADLINE_S = 15.0
 
@@ -282,6 +282,31 @@ class Shards:
             if shard.process.stdin is not None:
                 with contextlib.suppress(BrokenPipeError):
                     shard.process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def start_server() -> Iterator[Callable[[], KnownServer]]:
+    """Makes servers that live as long as the module."""
+    with contextlib.ExitStack() as stack:
+
+        def start() -> KnownServer:
+            known = KnownServer()
+            stack.callback(known.close)
+            return known
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_shards() -> Iterator[Callable[[Path, KnownServer], Shards]]:
+    with contextlib.ExitStack() as stack:
+
+        def start(directory: Path, server: KnownServer) -> Shards:
+            shards = Shards(directory, server)
+            stack.callback(shards.close)
+            return shards
+
+        yield start
 
 
 @pytest.fixture

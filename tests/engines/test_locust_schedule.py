@@ -9,9 +9,9 @@ from loadctl.engines.locust.inside.schedule import Schedule, phase
 from loadctl.engines.locust.inside.schedule import Stage as InsideStage
 from loadctl.scenario.load import Load, Stage
 
-level = st.one_of(st.integers(0, 500), st.floats(0, 500, allow_subnormal=False).map(lambda x: round(x, 3)))
-stage = st.tuples(level, level, st.integers(1, 60))
-stages = st.lists(stage, min_size=1, max_size=6)
+level = st.one_of(st.integers(0, 60), st.floats(0, 60, allow_subnormal=False).map(lambda x: round(x, 3)))
+stage = st.tuples(level, level, st.integers(1, 12))
+stages = st.lists(stage, min_size=1, max_size=5)
 
 
 def schedule(*wanted: tuple[float, float, float]) -> Schedule:

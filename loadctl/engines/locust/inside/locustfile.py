@@ -31,7 +31,7 @@ def load(path: str) -> tuple[dict[str, type], Sequence[object]]:
         level=logging.INFO, format="[%(asctime)s] %(levelname)s/%(name)s: %(message)s", stream=sys.stderr
     )
     try:
-        classes, shapes = load_locustfile(path)
+        *_, classes, shapes = load_locustfile(path)  # older versions: a docstring first
     except Exception as error:  # noqa: BLE001 - whatever the user's file raises
         traceback.print_exc()
         raise ScriptError(f"{name} cannot be loaded: {sentence(error)}{_line_in(error, path)}") from None

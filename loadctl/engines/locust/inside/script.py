@@ -20,6 +20,7 @@ import locust
 from locust import argument_parser
 from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_STOPPED
 from locust.user.task import LOCUST_STATE_RUNNING, DefaultTaskSet, TaskSet
 
 from .load import sentence
@@ -58,6 +59,7 @@ class Script:
         chosen = chosen_classes(classes, plan["script"]["weights"], path)
         self.rotation_of = rotation(chosen, plan["script"]["weights"])
         self.environment = self._environment(chosen, plan, path)
+        self._runner: Any = self.environment.runner
         stats = self.environment.stats
         self._sessions = Sessions(
             recorder, timeout_s=plan["timeout_s"], rate_limited=bool(plan["rate_limit"]), log=_stats_of(stats)
@@ -69,7 +71,7 @@ class Script:
     @property
     def group(self) -> Any:
         """Locust's own group of users, so that the script finds runner.user_count right."""
-        return self.environment.runner.user_greenlets
+        return self._runner.user_greenlets
 
     def factory(self, index: int) -> ScriptUser:
         return ScriptUser(self.rotation_of(index), index, self.environment, self._recorder, self._everyone)
@@ -84,14 +86,17 @@ class Script:
         events.test_start.fire(environment=self.environment)
 
     def start(self) -> None:
+        self._runner.update_state(STATE_RUNNING)
         self._sessions.open = True
 
     def stopping(self) -> None:
+        self._runner.update_state(STATE_CLEANUP)
         self.environment.events.test_stopping.fire(environment=self.environment)
 
     def stopped(self) -> None:
         """After the drain. Exit codes that the script sets are not ours."""
         self._sessions.open = False
+        self._runner.update_state(STATE_STOPPED)
         events = self.environment.events
         events.test_stop.fire(environment=self.environment)
         events.quitting.fire(environment=self.environment, reverse=True)

@@ -75,6 +75,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     bye = _Bye(recorder)
     control.on_signals(bye.now)
     site, script = _load_of(plan, recorder, control)
+    load = Closed(site) if plan["model"] == "closed" else Open(site)
     if script is not None:
         script.init()
     _quieten_collector()
@@ -92,7 +93,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     ticker = gevent.spawn(tick, recorder, t0)
     if script is not None:
         script.start()
-    (Closed if plan["model"] == "closed" else Open)(site).run(t0)
+    load.run(t0)
     early = control.stopping
     site.context.stop()
     if script is not None:

@@ -5,6 +5,7 @@ Python compiles and caches on first use, so the first seconds would otherwise me
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
 import gevent
@@ -54,6 +55,12 @@ def warm_sessions(environment: Any) -> None:
     from locust.event import EventHook
 
     def go(url: str) -> None:
+        with contextlib.suppress(
+            TypeError
+        ):  # another version makes its sessions otherwise: a cold start, no more
+            sessions_at(url)
+
+    def sessions_at(url: str) -> None:
         for session in (FastHttpSession(url, EventHook(), None), HttpSession(url, EventHook(), None)):
             for _ in range(ROUNDS if isinstance(session, FastHttpSession) else 3):
                 session.post("/w", json={"x": [1, 2, 3]}, name="/w")
