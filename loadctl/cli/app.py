@@ -98,9 +98,11 @@ def funnel(argv: list[str]) -> int:
     except typer.Abort:
         return ExitCode.SIGINT
     except typer.TyperException as error:
-        getattr(
-            error, "show", lambda: sys.stderr.write(f"{error}\n")
-        )()  # usage and the nearest word, as Typer writes it
+        show = getattr(error, "show", None)  # usage and the nearest word, as Typer writes them
+        if show is None:
+            sys.stderr.write(f"{error}\n")
+        else:
+            show()
         return ExitCode.USAGE
     except LoadctlError as error:
         sys.stderr.write(explain(error) + "\n")

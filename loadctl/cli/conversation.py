@@ -1,4 +1,4 @@
-"""What `run` says on stderr while it works: lines that are redrawn in a terminal, a plain line now and then elsewhere."""
+"""What `run` says on stderr: lines that are redrawn in a terminal, a plain line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from loadctl.reports.live import live_lines, plain_every_s, plain_line
 from loadctl.reports.plan import preamble
@@ -46,7 +46,7 @@ class Conversation:
         self.run: RunDirectory | None = None
         """Where the run is written, once there is a directory."""
 
-    def __enter__(self) -> Conversation:
+    def __enter__(self) -> Self:
         if self._redrawn and not self._silent:
             from rich.console import Console
             from rich.live import Live

@@ -1,4 +1,4 @@
-"""A run from the command line, in the order of the walk: scenario → system → engine → directory → result → exit code."""
+"""A run from the command line: scenario → system → engine → directory → result → exit code."""
 
 from __future__ import annotations
 

@@ -209,11 +209,9 @@ def _load(result: Result) -> list[str]:
         most = max((point.users for point in result.timeline), default=0)
         lines = [f"{format_count(most)} of {result.peak:g} users; {split}"]
     else:
-        lines = [
-            f"{format_count(counters.planned_arrivals)} arrivals planned = "
-            f"{format_count(counters.begun or 0)} begun + {format_count(counters.dropped or 0)} dropped",
-            split,
-        ]
+        begun, dropped = format_count(counters.begun or 0), format_count(counters.dropped or 0)
+        planned = format_count(counters.planned_arrivals)
+        lines = [f"{planned} arrivals planned = {begun} begun + {dropped} dropped", split]
     if counters.unfinished:
         lines.append(
             f"{format_count(counters.unfinished)} requests unfinished when the run ended (counted as failed)"

@@ -12,7 +12,7 @@ from loadctl.results.interval import Second
 class Reading:
     """What one source saw of one subject at one time.
 
-    `subject` is "system", "generator" or "host". `source` is the kind of monitor ("process", "container", "metrics", …),
+    `subject` is "system", "generator" or "host". `source` is the kind of monitor ("process", "container", …),
     `entity` names what was read ("uvicorn pid 4312"). `values` holds numbers by metric name with their unit in the name
     (cpu_pct, cpu_cores, memory_bytes, …). A reading without values is a gap: `gap` says why, and is never a zero.
     """

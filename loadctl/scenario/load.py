@@ -78,5 +78,8 @@ class Load:
         width = 1.0 if duration_s is None else duration_s / self.duration_s
         return Load(
             self.model,
-            [Stage(s.start * height, s.end * height, s.duration_s * width, s.name, s.warmup) for s in self.stages],
+            [
+                Stage(s.start * height, s.end * height, s.duration_s * width, s.name, s.warmup)
+                for s in self.stages
+            ],
         )
