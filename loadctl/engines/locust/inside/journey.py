@@ -1,8 +1,14 @@
 """The users of user types: journey_plan.py's JSON, compiled once a type, lived by any number of users.
 
-A failed request ends the turn only where it has captures: what comes after it would lack them. A user whose start
-steps broke takes them again with its next turn. A variable lives as long as its user; in the open model, as long as
-the arrival.
+Rules that DESIGN §6 leaves open, and that another engine must follow:
+
+* A failed request ends the turn only where it has captures: what comes after it would lack them.
+* null is nothing to a capture, but a variable that a `while` of the user type looks at becomes null instead of failing.
+* A user whose start steps broke takes them again with its next turn.
+* A variable lives as long as its user; in the open model, as long as the arrival, which keeps only connections.
+* A status that is not accepted is status_NNN from 400 on, with or without a status check; below, check_failed.
+* Values inside a URL are percent-encoded whole; a URL may begin with one, which then stands as it is.
+* A pause draws once from the user's stream, even where it is constant.
 """
 
 from __future__ import annotations
@@ -138,35 +144,32 @@ class User(Sender):
             self.variables["row"] = rows[index % len(rows)]
         self.client.jar.clear()
         self._started = not self.kind.has_start
-        self._sent = False
 
     def start(self, due: float | None = None) -> bool:
         """Take the start steps, unless they are taken; True when none of them broke."""
         if not self._started:
             self.due = due
-            self._started = self._guarded(self.kind.start)
+            self._started = self.kind.start(self)
         return self._started
 
     def turn(self, due: float | None = None) -> None:
-        """One task, by weight. The latency of the first request since `become` or `due` counts from `due`."""
-        if self.start(due):
-            self.due = None if self._sent and self.kind.has_start else due
-            self._guarded(self._any_task)
+        """One task, by weight, after the start steps where they are still to be taken.
+
+        The latency of the first request of all these counts from `due` (monotonic seconds).
+        """
+        if self._started:
+            self.due = due
+            self._any_task()
+        elif self.start(due):
+            self._any_task()
         self._recorder.turn()
 
-    def _any_task(self, user: User) -> bool:
-        return self.kind.tasks[self.stream.weighted_index(self.kind.weights)](user)
-
-    def _guarded(self, flow: Step) -> bool:
-        try:
-            return flow(self)
-        finally:
-            self.due = None
+    def _any_task(self) -> None:
+        self.kind.tasks[self.stream.weighted_index(self.kind.weights)](self)
 
     def perform(self, request: Request) -> bool:
         if self._context.stopping(self):
             return False
-        self._sent = True
         try:
             return request.perform(self, self._recorder)
         except Fault as fault:
