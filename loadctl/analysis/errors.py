@@ -123,13 +123,26 @@ def _slow(case: Case) -> Iterator[Finding]:
         message = "responses are slower than their critical limit: " + ", ".join(map(_beyond, slow))
         severity: Severity = "critical" if any(score.judged for score in slow) else "warning"
         evidence: Evidence = {f"{label(score.target)} ({score.target.unit})": score.value for score in slow}
-        yield Finding("slow-responses", severity, message, evidence)
+        yield Finding("slow-responses", severity, message, evidence, tuple(_slowest(case)))
     p95 = case.folded.summary.total.latency.p95
     limited = any(target.metric.startswith("latency_") for target in case.scenario.targets)
     if not limited and p95 is not None and p95 > SLOW_MS:
         message = f"one request in twenty took {format_ms(p95)} or longer"
         advice = ("set a limit of your own: --target latency_p95=200ms",)
         yield Finding("slow-responses", "warning", message, {"latency_p95_ms": p95}, advice)
+
+
+def _slowest(case: Case) -> Iterator[str]:
+    """Where to look first, if there is more than one place."""
+    endpoints = case.folded.summary.endpoints
+    known = [
+        (endpoint.latency.p95, endpoint.endpoint)
+        for endpoint in endpoints
+        if endpoint.latency.p95 is not None
+    ]
+    if len(endpoints) > 1 and known:
+        p95, name = max(known)
+        yield f"look first at {name}: p95 {format_ms(p95)}"
 
 
 def _beyond(score: Score) -> str:

@@ -52,7 +52,8 @@ def _finding(events: list[Event], finding_id: str, severity: Severity, what: str
     first = events[0]
     said = f" ({first.message})" if first.message else ""
     message = f"{what}{times} at {format_clock(first.t)}{said}"
-    return Finding(finding_id, severity, message, {"times": len(events), "first_at_s": first.t})
+    advice = (f"read the system's own log at {format_clock(first.t)} of the run",)
+    return Finding(finding_id, severity, message, {"times": len(events), "first_at_s": first.t}, advice)
 
 
 def _unreachable(case: Case) -> Iterator[Finding]:
@@ -92,4 +93,5 @@ def _silent(case: Case) -> Iterator[Finding]:
     if requests and silent == requests:
         message = f"the system answered none of {format_count(requests)} requests"
         evidence = {"timeouts": total.errors.get("timeout", 0), "unfinished": total.unfinished}
-        yield Finding("service-unreachable", "critical", message, evidence)
+        advice = (f"see whether it answers at all: loadctl try {case.scenario.name}",)
+        yield Finding("service-unreachable", "critical", message, evidence, advice)

@@ -41,7 +41,9 @@ def story(case: Case, findings: Sequence[Finding], decision: Decision) -> tuple[
     if not causes:
         parts.extend(_commonest_error(case))
     fresh = [part for part in dict.fromkeys(parts) if part and not _said(part, decision)]
-    advice = [step for finding in causes[:1] for step in finding.advice] or list(_next_step(case))
+    slow = [finding for finding in findings if finding.id == "slow-responses"]
+    advice = next((finding.advice for finding in [*causes, *slow] if finding.advice), None)
+    advice = advice or list(_next_step(case, decision.verdict))
     return " ".join(fresh) or None, tuple(dict.fromkeys(advice))
 
 
@@ -92,9 +94,9 @@ def _commonest_error(case: Case) -> Iterator[str]:
     yield f"{format_count(count)} × {error_class.replace('_', ' ')} on {endpoint_name}{said}."
 
 
-def _next_step(case: Case) -> Iterator[str]:
+def _next_step(case: Case, verdict: Verdict) -> Iterator[str]:
     short = [score for score in case.scores if score.judged and score.status is Status.NO_DATA]
-    if any("needs" in (score.reason or "") for score in short):
+    if verdict is Verdict.INCONCLUSIVE and any("needs" in (score.reason or "") for score in short):
         yield f"loadctl show {case.scenario.name} says how long a run must be for every target"
     elif not case.scores:
         yield f"loadctl run {case.scenario.name} --target latency_p95=200ms"

@@ -248,6 +248,19 @@ def test_a_wrong_scenario_is_sent_to_try() -> None:
     assert result.advice == ("see one with: loadctl try api",)
 
 
+def test_a_crash_is_sent_to_the_log_of_the_system() -> None:
+    crash = Event(30.0, "service_crashed", "uvicorn pid 7 ended")
+    result = judged(recording(DIED, events=[crash]))
+    assert result.reasons[1] == "The system crashed at 0:30 (uvicorn pid 7 ended)."
+    assert result.advice == ("read the system's own log at 0:30 of the run",)
+
+
+def test_slow_responses_are_sent_to_the_slowest_endpoint() -> None:
+    cells = {"GET /": interval([5.0] * 20), "POST /predict": interval([250.0] * 20)}
+    result = judged(recording([second(t, cells) for t in range(60)]))
+    assert result.advice == ("look first at POST /predict: p95 250 ms",)
+
+
 def test_too_little_data_is_sent_to_show() -> None:
     assert judged(recording(steady(60, [10.0] * 10))).advice == (
         "loadctl show api says how long a run must be for every target",
