@@ -1,16 +1,24 @@
-"""`loadctl init`: a first scenario, from a running service, an OpenAPI file, or nothing."""
+"""`loadctl init`: a first scenario, from a running service, an OpenAPI document, or nothing."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import typer
 
 from loadctl.errors import UsageError
+
+_DEFAULT_HOST = "http://localhost:8080"
+_FETCH_S = 10.0
+_OF_DOCUMENTATION = {"", "/docs", "/redoc", "/swagger"}
+"""Pages of a service whose description lies at its root."""
 
 
 def init(
@@ -20,66 +28,136 @@ def init(
     host: Annotated[
         str | None, typer.Option("--host", "-H", metavar="URL", help="The system, when SOURCE is a file.")
     ] = None,
-    name: Annotated[str, typer.Option("--name", help="Name of the scenario.")] = "api",
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the scenario.")] = "api",
 ) -> None:
-    """Write scenarios/api.yaml, ready to `loadctl try`."""
+    """Write a first scenario, ready to `loadctl try`."""
+    from loadctl.cli.project import Project, address
     from loadctl.scenario.openapi import scenario_text
 
-    path = Path("scenarios") / f"{name}.yaml"
-    if path.exists() and not force:
-        raise UsageError(f"{path} exists", hint="--force replaces it, --name NAME writes another")
-    document, base = _described(source, host)
-    draft = scenario_text(document, base)
+    path = _new_file(name)
+    if host is not None:
+        address(host)
+    description = _described(source, host)
+    draft = scenario_text(description.document, description.base)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(draft.text, encoding="utf-8")
+        with path.open("x", encoding="utf-8") as file:
+            file.write(draft.text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
-    for line in draft.summary:
-        sys.stdout.write(f"{line}\n")
-    sys.stdout.write(f"Wrote {path}\nNext: loadctl try {name}        each request once, no load\n")
+    found, _, load = draft.summary[0].replace("; ", ", ").rpartition(", ")
+    lines = [f"Read {description.place}: {found}" if description.document else found.capitalize()]
+    lines += [f"Wrote {path}: {load}", *draft.summary[1:]]
+    own = [entry for entry in Project().entries() if not entry.packaged]
+    command = "loadctl try" if len(own) == 1 else f"loadctl try {name}"
+    lines.append(f"Next: {command}        each request once, no load")
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
-def _described(source: str | None, host: str | None) -> tuple[dict[str, object] | None, str]:
-    """The OpenAPI document, if there is one, and the base URL."""
+@dataclass(frozen=True, slots=True)
+class _Description:
+    """What is known of the service: its OpenAPI document and where that was; None: there is none."""
+
+    document: Mapping[str, object] | None
+    base: str
+    place: str = ""
+
+
+def _new_file(name: str) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or name == "users":
+        raise UsageError(f"'{name}' cannot be the name of a scenario", hint="write for example  --name api")
+    path = Path("scenarios") / f"{name}.yaml"
+    if path.exists():
+        raise UsageError(f"{path} is already there", hint="--name NAME writes another one beside it")
+    return path
+
+
+def _described(source: str | None, host: str | None) -> _Description:
     if source is None:
-        return None, host or "http://localhost:8080"
+        return _Description(None, host or _DEFAULT_HOST)
     if not source.startswith(("http://", "https://")):
-        return _document(_file(source), source), host or "http://localhost:8080"
-    parts = urlsplit(source)
-    base = host or f"{parts.scheme}://{parts.netloc}"
-    place = source if parts.path not in {"", "/"} else urljoin(source, "/openapi.json")
-    text = _fetched(place)
-    return (_document(text, place) if text is not None else None), base
+        return _Description(_of_file(Path(source)), host or _DEFAULT_HOST, source)
+    from loadctl.cli.project import address
+
+    parts = urlsplit(address(source))
+    root = f"{parts.scheme}://{parts.netloc}"
+    for url in _places(root, parts.path.rstrip("/")):
+        document = _fetched(url)
+        if document is not None:
+            base = root + urlsplit(url).path.rpartition("/")[0]
+            return _Description(document, host or base, urlsplit(url).path)
+    if source.endswith(".json"):
+        raise UsageError(f"{source} is no OpenAPI document", hint=f"the service itself:  loadctl init {root}")
+    return _Description(None, host or source)
 
 
-def _file(source: str) -> str:
-    try:
-        return Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {source}: {error}") from error
+def _places(root: str, path: str) -> Iterator[str]:
+    """Where the description may be, the likeliest first."""
+    if path.endswith(".json"):
+        yield root + path
+    elif path in _OF_DOCUMENTATION:
+        yield f"{root}/openapi.json"
+    else:
+        yield f"{root}{path}/openapi.json"
 
 
-def _fetched(url: str) -> str | None:
-    """The text behind a URL; None where the service has no such page."""
+def _fetched(url: str) -> Mapping[str, object] | None:
+    """The document behind a URL; None where the service has no such page."""
     import httpx
 
+    from loadctl.run.readiness import is_loopback
+
+    own = is_loopback(urlsplit(url).hostname or "")
     try:
-        answer = httpx.get(url, timeout=10, follow_redirects=True)
-    except httpx.HTTPError as error:
+        answer = httpx.get(url, timeout=_FETCH_S, follow_redirects=True, trust_env=not own)
+    except httpx.ConnectError as error:
+        refused = "refused" in str(error)
+        why = "nothing listens there" if refused else str(error)
         raise UsageError(
-            f"{url} does not answer: {error}", hint="start the service, or name its openapi.json"
+            f"{url} cannot be read: {why}",
+            hint="start the service first, or name a file:  loadctl init openapi.json",
         ) from error
-    return answer.text if answer.status_code < 400 else None
-
-
-def _document(text: str, place: str) -> dict[str, object] | None:
-    """An OpenAPI document; None for a page that is no JSON at all (a service without a description)."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        if place.endswith(".json") and not place.startswith("http"):
-            raise UsageError(f"{place} is not JSON", hint="YAML descriptions: convert them first") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        what = (
+            f"no answer within {_FETCH_S:.0f} s" if isinstance(error, httpx.TimeoutException) else str(error)
+        )
+        raise UsageError(f"{url} cannot be read: {what}") from error
+    if answer.status_code >= 400:
         return None
-    return found if isinstance(found, dict) and "paths" in found else None
+    try:
+        return _openapi(json.loads(answer.text))
+    except ValueError:
+        return None
+
+
+def _of_file(path: Path) -> Mapping[str, object]:
+    if not path.exists() and "/" not in str(path) and (":" in str(path) or str(path) == "localhost"):
+        raise UsageError(f"there is no file {path}", hint=f"a URL begins so:  loadctl init http://{path}")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
+    found = _openapi(_parsed(text, path))
+    if found is None:
+        raise UsageError(f"{path} is no OpenAPI document: it has no paths:")
+    return found
+
+
+def _parsed(text: str, path: Path) -> object:
+    if path.suffix in {".yaml", ".yml"}:
+        import yaml
+
+        try:
+            return yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise UsageError(f"{path} is not YAML: {error}") from error
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not JSON: {error}", hint="a YAML document ends in .yaml") from error
+
+
+def _openapi(found: object) -> Mapping[str, object] | None:
+    return found if isinstance(found, dict) and isinstance(found.get("paths"), dict) else None

@@ -4,38 +4,58 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from loadctl.cli.arguments import JsonFlag
 
-
-def list_(as_json: JsonFlag = False) -> None:
-    """List the scenarios of this folder and the packaged ones."""
-    from loadctl.cli.project import Overrides, Project
-    from loadctl.errors import LoadctlError
-    from loadctl.reports.plan import list_line
+if TYPE_CHECKING:
+    from loadctl.cli.project import Entry, Project
     from loadctl.scenario.scenario import Scenario
 
+
+def list_(*, as_json: JsonFlag = False) -> None:
+    """List the scenarios of this folder and the packaged ones."""
+    from loadctl.cli.project import Project
+    from loadctl.cli.telling import columns
+    from loadctl.reports.plan import list_lines
+
     project = Project()
-    rows: list[tuple[str, str, Scenario | str]] = []
-    for entry in project.entries():
-        try:
-            rows.append(
-                (entry.name, entry.source, project.read(entry.name, Overrides(host="http://localhost")))
-            )
-        except LoadctlError as error:
-            rows.append((entry.name, entry.source, error.message))
+    rows = [(entry, _read(project, entry)) for entry in project.entries()]
     if as_json:
-        document = [
-            {
-                "name": name,
-                "source": source,
-                "goal": None if isinstance(found, str) else found.goal,
-                "mistake": found if isinstance(found, str) else None,
-            }
-            for name, source, found in rows
-        ]
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps([_document(*row) for row in rows], indent=2, ensure_ascii=False) + "\n")
         return
-    sys.stderr.write(f"scenarios in {(project.folder / 'scenarios').resolve()}, then the packaged ones\n")
-    for name, source, found in rows:
-        sys.stdout.write(list_line(name, source, found) + "\n")
+    folder = (project.folder / "scenarios").resolve()
+    own = [(entry.name, found) for entry, found in rows if not entry.packaged]
+    packaged = [(entry.name, found) for entry, found in rows if entry.packaged]
+    lines = [f"{folder}:" if own else f"nothing in {folder}; loadctl init writes a first scenario"]
+    lines += list_lines(own, columns())
+    if packaged:
+        lines += ["packaged with loadctl:", *list_lines(packaged, columns())]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def _read(project: Project, entry: Entry) -> Scenario | str:
+    """The scenario, or what is wrong with it; that it has no host is no mistake here."""
+    from loadctl.cli.project import Overrides
+    from loadctl.errors import LoadctlError
+
+    try:
+        return project.read_entry(entry, Overrides(host="http://localhost"))
+    except LoadctlError as error:
+        return error.message
+
+
+def _document(entry: Entry, found: Scenario | str) -> dict[str, object]:
+    from loadctl.reports.plan import load_in_words
+
+    valid = None if isinstance(found, str) else found
+    return {
+        "name": entry.name,
+        "source": entry.source,
+        "packaged": entry.packaged,
+        "goal": valid and valid.goal,
+        "load": valid and load_in_words(valid.load),
+        "model": valid and valid.load.model,
+        "duration_s": valid and valid.load.duration_s,
+        "mistake": found if isinstance(found, str) else None,
+    }

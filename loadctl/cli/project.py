@@ -97,16 +97,13 @@ class Project:
         if is_script(reference):
             text, folder = _scenario_of_script(reference, overrides), self.folder
             return self._parse(Path(reference).stem, Text("(command line)", text), folder, overrides, env)
-        entry = self.find(reference)
-        text = _read(entry.path)
-        return self._parse(
-            entry.name,
-            Text(str(entry.path), text),
-            entry.path.parent,
-            overrides,
-            env,
-            packaged=entry.packaged,
-        )
+        return self.read_entry(self.find(reference), overrides, env)
+
+    def read_entry(self, entry: Entry, overrides: Overrides, env: Mapping[str, str] = os.environ) -> Scenario:
+        """Raises: UsageError, InvalidInput."""
+        text = Text(_shown(entry.path, packaged=entry.packaged), _read(entry.path))
+        folder = entry.path.parent
+        return self._parse(entry.name, text, folder, overrides, env, packaged=entry.packaged)
 
     def targets(self, *, packaged: bool, beside: Path | None = None) -> Text | None:
         """The targets table: the folder's own, one beside the scenario, or the packaged one for packaged scenarios."""
@@ -131,7 +128,7 @@ class Project:
         users = folder / USERS
         sources = Sources(
             scenario=text,
-            users=Text(str(users), _read(users)) if users.is_file() else None,
+            users=Text(_shown(users, packaged=packaged), _read(users)) if users.is_file() else None,
             targets=self.targets(packaged=packaged, beside=folder),
             read=_reader(folder),
             resolve=_resolver(folder),
@@ -141,6 +138,11 @@ class Project:
         return read_scenario(
             name, sources, host=overrides.host, engine=overrides.engine, targets=tuple(overrides.targets)
         )
+
+
+def _shown(path: Path, *, packaged: bool) -> str:
+    """How messages name a file."""
+    return f"(packaged) {path.name}" if packaged else str(path)
 
 
 def is_url(reference: str | None) -> TypeGuard[str]:
@@ -232,7 +234,10 @@ def _resolver(folder: Path) -> Callable[[str], str | None]:
 
 
 def _quick_load(overrides: Overrides, what: str) -> str:
-    """The load of a run without a scenario file: -u and -t *are* the load; the first tenth is warm-up."""
+    """The load of a run without a scenario file: -u and -t *are* the load; the first tenth is warm-up.
+
+    Raises: UsageError; for units, UnitError: planning.py has looked at them before.
+    """
     from loadctl.scenario.units import parse_duration
 
     if overrides.duration is None or (overrides.users is None) == (overrides.rate is None):
@@ -249,7 +254,7 @@ def _quick_load(overrides: Overrides, what: str) -> str:
 def _scenario_of_url(url: str, overrides: Overrides) -> str:
     import json
 
-    parts = urlsplit(url)
+    parts = urlsplit(address(url))
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     host = json.dumps(f"{parts.scheme}://{parts.netloc}")
     think = "think: 100ms..500ms\n" if overrides.rate is None else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 
 from loadctl.cli.arguments import Duration, EngineName, Host, JsonFlag, Rate, ScenarioArg, TargetOption, Users
@@ -23,6 +22,7 @@ def show(
     """Draw the load, and say what to expect and which targets can be judged."""
     from loadctl.cli.planning import planned
     from loadctl.cli.project import Overrides
+    from loadctl.cli.telling import columns
     from loadctl.reports.plan import plan_document, show_plan
     from loadctl.scenario.expectation import expect
 
@@ -32,5 +32,4 @@ def show(
     if as_json:
         sys.stdout.write(json.dumps(plan_document(found, expectation), indent=2, ensure_ascii=False) + "\n")
     else:
-        width = shutil.get_terminal_size((80, 24)).columns
-        sys.stdout.write(show_plan(found, expectation, width=width))
+        sys.stdout.write(show_plan(found, expectation, width=columns()))

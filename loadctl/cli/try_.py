@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ def try_(
 ) -> ExitCode:
     """Send every request once, as one user, and show what was sent and received."""
     from loadctl.cli.system import DemoOptions, ask_for_consent, host_of
+    from loadctl.cli.telling import columns
     from loadctl.engines import rehearsal
     from loadctl.reports.exchanges import closing, exchange_lines, opening
     from loadctl.results.exchange import exchanges_document
@@ -47,7 +47,7 @@ def try_(
             told.append(exchange)
             if screen and not _nobody_answered(told):
                 _name_user_type(found, told)
-                _say(*exchange_lines(exchange, found, width=_width()))
+                _say(*exchange_lines(exchange, found, width=columns()))
     if as_json:
         _say(json.dumps(exchanges_document(found, told), indent=2, ensure_ascii=False))
     _raise_if_nobody_answered(found, told)
@@ -118,7 +118,3 @@ def _say(*lines: str) -> None:
     """Each request is shown as soon as it is over: the next one may take its time."""
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from loadctl.reports.printable import hanging, printable
+from loadctl.reports.curve import curve
+from loadctl.reports.printable import hanging, printable, shortened
 from loadctl.scenario.expectation import CannotJudge, Expectation
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
-from loadctl.scenario.units import format_clock, format_count, format_duration, format_limit
+from loadctl.scenario.units import (
+    format_clock,
+    format_count,
+    format_duration,
+    format_limit,
+    format_rate,
+    write_duration,
+)
 
-_BLOCKS = " ▁▂▃▄▅▆▇█"
-_ROWS = 6
+SCHEMA = "loadctl.plan/1"
+_WIDEST = 120
 
 
-def list_line(name: str, source: str, found: Scenario | str) -> str:
-    """One scenario of `list`: its name, its load, its goal; or what is wrong with it."""
-    if isinstance(found, str):
-        return f"{name:<14}{'invalid: loadctl validate ' + name:<32}{printable(source, 60)}"
-    return f"{name:<14}{load_in_words(found.load):<32}{printable(found.goal, 60)}" + (
-        "  (packaged)" if found.packaged else ""
+def list_lines(rows: Sequence[tuple[str, Scenario | str]], width: int = 80) -> list[str]:
+    """Scenarios with their load and goal; what cannot be read says how to see why."""
+    names = max((len(name) for name, _ in rows), default=0)
+    loads = max(
+        (len(load_in_words(found.load)) for _, found in rows if isinstance(found, Scenario)), default=0
     )
+    lines = []
+    for name, found in rows:
+        head = f"  {printable(name):<{names}}  "
+        if isinstance(found, str):
+            lines.append(f"{head}invalid, see:  loadctl validate {name}")
+        else:
+            lines.append(f"{head}{load_in_words(found.load):<{loads}}  {printable(found.goal)}")
+    return [shortened(line.rstrip(), width) for line in lines]
 
 
 def load_in_words(load: Load) -> str:
@@ -29,9 +44,8 @@ def load_in_words(load: Load) -> str:
     if not load.stages:
         return "the script's own load"
     levels = [stage.end for stage in load.stages if not stage.warmup] or [load.peak]
-    unit = " users" if load.model == "closed" else "/s"
     low, high = min(levels), max(levels)
-    level = f"{high:g}{unit}" if low == high else f"{low:g}→{high:g}{unit}"
+    level = _level(high, load) if low == high else f"{low:g}→{_level(high, load)}"
     return f"{level}, {format_duration(load.duration_s)}"
 
 
@@ -39,121 +53,193 @@ def preamble(
     scenario: Scenario, expectation: Expectation, watched: str, engine: str, width: int = 80
 ) -> list[str]:
     """The first lines of `run`: what is loaded, from which files, what to expect, what cannot be judged."""
-    place = f"{scenario.name} on {printable(scenario.host, 120)}, {watched}"
-    lines = hanging("", f"{place}   [{engine}, {printable(scenario.source, 120)}]", width)
-    lines += hanging("", f"{load_in_words(scenario.load)}: {_expected(scenario, expectation)}", width)
-    for line in unjudgeable_lines(expectation):
+    source = "packaged" if scenario.packaged else printable(scenario.source, 120)
+    name = "" if scenario.name.startswith(scenario.host) else f"{scenario.name} ({source}) on "
+    place = f"{printable(name, 160)}{printable(scenario.host, 120)}, {printable(watched, 160)}"
+    if len(place) + len(engine) + 3 <= width:
+        lines = [f"{place}{engine:>{width - len(place)}}"]
+    else:
+        lines = hanging("", f"{place}, {engine}", width)
+    lines += hanging(
+        "",
+        f"{load_in_words(scenario.load)}: {_expected(scenario, expectation)}. Ctrl-C stops and still reports.",
+        width,
+    )
+    for line in [*unjudgeable_lines(expectation), *_not_judged(scenario)]:
         lines += hanging("  ", line, width)
-    for target in scenario.targets:
-        if not target.judged and target.why_not_judged:
-            lines += hanging("  ", f"not judged: {_name(target)}: {target.why_not_judged}", width)
     return lines
 
 
 def _expected(scenario: Scenario, expectation: Expectation) -> str:
-    judged = [target for target in scenario.targets if target.judged]
-    doubtful = len(expectation.cannot_judge)
     if expectation.scored is None:
         count = printable(expectation.unknown or "the number of requests is unknown")
     else:
         count = f"about {format_count(expectation.scored)} requests scored"
+    return f"{count}; {_judged(scenario, expectation)}"
+
+
+def _judged(scenario: Scenario, expectation: Expectation) -> str:
+    judged = sum(target.judged for target in scenario.targets)
+    doubtful = len(expectation.cannot_judge)
     if not judged:
-        return f"{count}; no target is judged: add one, e.g. --target latency_p95=200ms"
-    able = "all" if not doubtful else f"{len(judged) - doubtful} of"
-    return f"{count}; {able} {len(judged)} judged targets can be judged"
+        return "no target is judged: add one, as in  --target latency_p95=200ms"
+    if not doubtful:
+        return f"all {judged} targets can be judged" if judged > 1 else "its one target can be judged"
+    return f"{judged - doubtful or 'none'} of {judged} targets can be judged"
 
 
 def unjudgeable_lines(expectation: Expectation) -> list[str]:
-    """One line for each target that this load cannot judge, with the shortest duration that would do."""
-    return [f"cannot be judged: {_name(item.target)}: {_why(item)}" for item in expectation.cannot_judge]
+    """What this load cannot judge, with the shortest duration that would do; one line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for item in expectation.cannot_judge:
+        reasons.setdefault(_why(item), []).append(name_of(item.target))
+    return [f"cannot be judged: {', '.join(names)}: {why}" for why, names in reasons.items()]
+
+
+def _not_judged(scenario: Scenario) -> list[str]:
+    """Targets that were taken out before, each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for target in scenario.targets:
+        if not target.judged and target.why_not_judged:
+            reasons.setdefault(printable(target.why_not_judged), []).append(name_of(target))
+    return [f"not judged: {', '.join(names)}: {why}" for why, names in reasons.items()]
 
 
 def _why(item: CannotJudge) -> str:
-    enough = (
-        f"; --duration {format_duration(item.shortest_s).replace(' ', '')} would do"
-        if item.shortest_s
-        else ""
-    )
-    return printable(item.reason) + enough.replace("min", "m")
+    enough = f"; --duration {write_duration(item.shortest_s)} would do" if item.shortest_s else ""
+    return printable(item.reason) + enough
 
 
-def _name(target: Target) -> str:
+def name_of(target: Target) -> str:
     scope = "" if target.scope.kind == "run" else f"{printable(target.scope.name, 60)} "
     return f"{scope}{target.metric}"
 
 
 def show_plan(scenario: Scenario, expectation: Expectation, *, width: int = 80) -> str:
     """The screen of `show`."""
+    width = min(max(width, 40), _WIDEST)
+    load = scenario.load
     lines = [
-        f"{scenario.name}  {load_in_words(scenario.load)}, {scenario.engine}, {printable(scenario.host, 120)}",
-        *([printable(scenario.goal)] if scenario.goal else []),
-        f"from {printable(scenario.source, 200)}",
+        *hanging(
+            f"{printable(scenario.name, 60)}  ",
+            f"{load_in_words(load)}, {scenario.engine}, {printable(scenario.host, 120)}",
+            width,
+        ),
+        *(hanging("", printable(scenario.goal), width) if scenario.goal else []),
+        *hanging("", f"from {printable(scenario.source, 200)}", width),
         "",
-        *_curve(scenario.load, min(width, 100)),
+        *curve(load, width),
         "",
-        *hanging("EXPECT     ", _expected(scenario, expectation), width),
+        *_expectations(scenario, expectation, width),
+        *_requests(expectation),
+        *_stages(load),
+        *_targets(scenario, expectation, width),
     ]
-    if expectation.assumption:
-        lines += hanging("           ", f"assuming {printable(expectation.assumption)}", width)
-    lines += _stages(scenario.load)
-    if expectation.endpoints:
-        lines += ["", f"{'REQUESTS':<40}{'in all':>12}{'scored':>12}"]
-        lines += [
-            f"  {printable(row.endpoint, 36):<38}{format_count(row.requests):>12}{format_count(row.scored):>12}"
-            for row in expectation.endpoints
-        ]
-    lines += ["", *_targets(scenario)]
-    lines += [line for text in unjudgeable_lines(expectation) for line in hanging("  ", text, width)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _curve(load: Load, width: int) -> Iterator[str]:
-    """The planned level over time as columns of blocks, with its scale."""
-    if not load.stages:
-        return
-    columns = width - 10
-    levels = [load.level_at((column + 0.5) * load.duration_s / columns) for column in range(columns)]
-    for row in range(_ROWS, 0, -1):
-        label = f"{load.peak:g}" if row == _ROWS else ""
-        cells = "".join(
-            _BLOCKS[max(0, min(8, round((level / load.peak * _ROWS - (row - 1)) * 8)))] if load.peak else " "
-            for level in levels
+def _expectations(scenario: Scenario, expectation: Expectation, width: int) -> Iterator[str]:
+    if expectation.requests is None or expectation.scored is None:
+        text = printable(expectation.unknown or "the number of requests is unknown")
+    else:
+        text = (
+            f"about {format_count(expectation.requests)} requests, {format_count(expectation.scored)} of them "
+            f"scored{_at_the_peak(expectation)}"
         )
-        yield f"{label:>8} {cells}"
-    end = format_clock(load.duration_s)
-    yield f"{'':>9}0:00{end:>{columns - 4}}"
+        if expectation.assumption:
+            text += f", if it {printable(expectation.assumption)}"
+    yield from hanging("EXPECT   ", f"{text}; {_judged(scenario, expectation)}", width)
+
+
+def _at_the_peak(expectation: Expectation) -> str:
+    rate, each = expectation.peak_requests_per_s, expectation.requests_per_turn
+    if rate is None or each is None:
+        return ""
+    if expectation.model == "open":
+        return f"; {expectation.peak:g} arrivals/s × {each:.3g} requests = {format_rate(rate)} at the peak"
+    return f", up to {format_rate(rate)}"
+
+
+def _requests(expectation: Expectation) -> Iterator[str]:
+    if not expectation.endpoints:
+        return
+    width = max(len(row.endpoint) for row in expectation.endpoints)
+    width = max(24, min(50, width))
+    yield ""
+    yield f"REQUESTS{'in all':>{width + 6}}{'scored':>12}"
+    for row in expectation.endpoints:
+        name = printable(row.endpoint, width)
+        yield f"  {name:<{width}}{format_count(row.requests):>12}{format_count(row.scored):>12}"
 
 
 def _stages(load: Load) -> Iterator[str]:
-    unit = " users" if load.model == "closed" else "/s"
-    window = load.window
+    """One row a stage; a ramp is told by the level that it leads to."""
+    if not load.stages:
+        return
+    start_s, end_s = load.window
+    width = max(20, min(40, max(len(stage.name) for stage in load.stages)))
     yield ""
-    yield f"{'STAGES':<24}{'from':>8}{'level':>24}"
-    for start, _, stage in load.spans():
-        level = f"{stage.end:g}{unit}" if stage.holds else f"{stage.start:g} → {stage.end:g}{unit}"
-        mark = "  warm-up" if stage.warmup else "" if window[0] <= start < window[1] else "  ramp-down"
-        yield f"  {printable(stage.name, 20):<22}{format_clock(start):>8}{level:>24}{mark}"
+    yield f"STAGES{'start':>{width + 5}}{'length':>13}{_unit(load):>17}"
+    for start, end, stage in load.spans():
+        level = f"{stage.end:g}" if stage.holds else f"{stage.start:g} → {stage.end:g}"
+        note = "  warm-up" if start < start_s else "  ramp-down" if start >= end_s else ""
+        if printable(stage.name) == note.strip():
+            note = "  not scored"
+        length = format_duration(end - start) or "at once"
+        yield f"  {printable(stage.name, width):<{width}}{format_clock(start):>9}{length:>13}{level:>17}{note}"
 
 
-def _targets(scenario: Scenario) -> Iterator[str]:
-    yield f"{'TARGETS':<40}{'target':>12}{'critical':>12}"
+def _targets(scenario: Scenario, expectation: Expectation, width: int) -> Iterator[str]:
+    if not scenario.targets:
+        return
+    room = max(20, min(34, max(len(name_of(target)) for target in scenario.targets)))
+    yield ""
+    yield f"TARGETS{'target':>{room + 7}}{'critical':>12}"
+    impossible = {item.target.key for item in expectation.cannot_judge}
     for target in scenario.targets:
         limit = "–" if target.target is None else format_limit(target.target, target.unit)
-        judged = "" if target.judged else "  not judged"
-        yield f"  {_name(target):<38}{limit:>12}{format_limit(target.critical, target.unit):>12}{judged}"
+        note = _note(target, scenario, expectation, impossible=target.key in impossible)
+        name = shortened(name_of(target), room)
+        line = f"  {name:<{room}}{limit:>12}{format_limit(target.critical, target.unit):>12}"
+        yield f"{line}  {note}" if note else line
+    for text in [*unjudgeable_lines(expectation), *_not_judged(scenario)]:
+        yield from hanging("  ", text, width)
+
+
+def _note(target: Target, scenario: Scenario, expectation: Expectation, *, impossible: bool) -> str:
+    if not target.judged:
+        return "not judged"
+    if impossible:
+        return "cannot be judged"
+    offered = expectation.peak_requests_per_s
+    if target.metric == "throughput" and offered is not None and offered < target.critical:
+        return f"offers {format_rate(offered)} only"
+    if target.metric in {"cpu", "memory"} and not target.own and not scenario.watch.asked:
+        return "if its process is found"
+    return ""
+
+
+def _level(level: float, load: Load) -> str:
+    return f"{level:g} user{'' if level == 1 else 's'}" if load.model == "closed" else f"{level:g}/s"
+
+
+def _unit(load: Load) -> str:
+    return "users" if load.model == "closed" else "arrivals/s"
 
 
 def plan_document(scenario: Scenario, expectation: Expectation) -> Mapping[str, object]:
-    """The same for machines."""
+    """The same for machines; an absent number is null, with `reason` beside it."""
     return {
+        "schema": SCHEMA,
         "scenario": scenario.name,
         "source": scenario.source,
         "goal": scenario.goal,
         "host": scenario.host,
         "engine": scenario.engine,
         "model": scenario.load.model,
+        "peak": scenario.load.peak,
         "duration_s": scenario.load.duration_s,
-        "window_s": list(scenario.load.window) if scenario.load.stages else None,
+        "window": _window(scenario.load),
         "stages": [
             {
                 "name": stage.name,
@@ -166,29 +252,47 @@ def plan_document(scenario: Scenario, expectation: Expectation) -> Mapping[str, 
             for start, end, stage in scenario.load.spans()
         ],
         "expected": {
+            "turns": expectation.turns,
             "requests": expectation.requests,
             "scored": expectation.scored,
+            "requests_per_turn": expectation.requests_per_turn,
+            "peak_requests_per_s": expectation.peak_requests_per_s,
+            "assumption": expectation.assumption,
             "reason": expectation.unknown,
+            "endpoints": [
+                {"endpoint": row.endpoint, "requests": row.requests, "scored": row.scored}
+                for row in expectation.endpoints
+            ],
         },
-        "targets": [
-            {
-                "metric": target.metric,
-                "scope": str(target.scope),
-                "target": target.target,
-                "critical": target.critical,
-                "unit": target.unit,
-                "judged": target.judged,
-                "reason": target.why_not_judged,
-            }
-            for target in scenario.targets
-        ],
+        "targets": [_target_document(target) for target in scenario.targets],
         "cannot_judge": [
             {
                 "metric": item.target.metric,
                 "scope": str(item.target.scope),
                 "reason": item.reason,
+                "expected": item.expected,
+                "needed": item.needed,
                 "shortest_s": item.shortest_s,
             }
             for item in expectation.cannot_judge
         ],
+    }
+
+
+def _window(load: Load) -> Mapping[str, float] | None:
+    if not load.stages:
+        return None
+    start_s, end_s = load.window
+    return {"start_s": start_s, "end_s": end_s}
+
+
+def _target_document(target: Target) -> Mapping[str, object]:
+    return {
+        "metric": target.metric,
+        "scope": str(target.scope),
+        "target": target.target,
+        "critical": target.critical,
+        "unit": target.unit,
+        "judged": target.judged,
+        "reason": target.why_not_judged,
     }
