@@ -71,9 +71,9 @@ def _unreachable(case: Case) -> Iterator[Finding]:
         message = (
             f"the system was unreachable for {format_duration(total)}, first at {format_clock(long[0][0])}"
         )
-        yield Finding(
-            "service-unreachable", "critical", message, {"unreachable_s": total, "first_at_s": long[0][0]}
-        )
+        advice = (f"read the system's own log at {format_clock(long[0][0])} of the run",)
+        evidence = {"unreachable_s": total, "first_at_s": long[0][0]}
+        yield Finding("service-unreachable", "critical", message, evidence, advice)
 
 
 def _cut_off(second: Second) -> bool:
