@@ -43,10 +43,10 @@ def _saturated(case: Case) -> Iterator[Finding]:
 
 
 def _advice(case: Case, evidence: Evidence) -> tuple[str, ...]:
-    """For what ran out; the name of the run's scenario makes it a command to copy."""
+    """For what ran out."""
     if "cpu_pct_of_one_core_max" in evidence:
         more = max(2, 2 * len(case.recording.shards))
-        return f"loadctl run {case.scenario.name} --workers {more}", "or less load for each engine process"
+        return f"run it again with --workers {more}", "or with less load for each engine process"
     if any("fds" in name or "descriptors" in name for name in evidence):
         return ("raise the limit of open files before the run: ulimit -n 65536",)
     return ("widen net.ipv4.ip_local_port_range, or keep connections open between requests",)
@@ -96,7 +96,7 @@ def _late(case: Case) -> Iterator[Finding]:
         return
     message = f"the load generator ran {format_ms(lag)} late at p95: latencies may be that much too high"
     evidence = {"lag_p95_ms": lag, "limit_ms": limit, "latency_p95_ms": p95}
-    advice = (f"loadctl run {case.scenario.name} --workers {max(2, 2 * len(case.recording.shards))}",)
+    advice = (f"run it again with --workers {max(2, 2 * len(case.recording.shards))}",)
     yield Finding("generator-saturated", "warning", message, evidence, advice, "excess")
 
 

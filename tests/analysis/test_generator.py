@@ -56,7 +56,7 @@ def test_one_busy_shard_of_two_is_enough_and_voids_all() -> None:
         "the load generator could not keep up: shard 1 pid 8 was at 90 % of a core or more 100 % of the time"
     )
     assert finding.evidence["cpu_pct_of_one_core_max"] == 99
-    assert finding.advice[0] == "loadctl run api --workers 2"
+    assert finding.advice[0] == "run it again with --workers 2"
 
 
 def test_loadctl_itself_is_no_engine_process() -> None:
