@@ -79,6 +79,7 @@ seen = {"events": []}
 @events.init_command_line_parser.add_listener
 def options(parser):
     parser.add_argument("--my-option", default="kept", env_var="LOCUST_MY_OPTION")
+    parser.add_argument("--my-other", default="lost", env_var="MY_OTHER")
 @events.init.add_listener
 def init(environment, **_):
     plain = (str, int, float, list)
@@ -191,6 +192,14 @@ class Path(FastHttpUser):
     @task
     def a(self): self.client.get("/status/500/s3cret-path")
 """
+SLEEPS = """
+import time
+class Sleeps(FastHttpUser):
+    @task
+    def a(self):
+        self.client.get("/a")
+        time.sleep(30)
+"""
 FEW_FILES = """
 import resource
 class Starved(FastHttpUser):
@@ -231,6 +240,7 @@ LOCUST_VARIABLES = {
     "LOCUST_USERS": "88",
     "LOCUST_TAGS": "other",
     "LOCUST_MY_OPTION": "lost",
+    "MY_OTHER": "found",
     "LOCUST_SKIP_MONKEY_PATCH": "1",
 }
 SECRET = "s3cret-path"
@@ -247,11 +257,12 @@ PLANS = {
     "weighted": Plan(WEIGHTED, ("closed", (8, 8, 1.5)), weights={"A": 3, "B": 1}),
     "quits": Plan(QUITS, ("closed", (2, 2, 20))),
     "drains": Plan(DRAINS, ("closed", (4, 4, 1)), {"drain_s": 1.5, "timeout_s": 30.0}),
+    "sleeps": Plan(SLEEPS, ("closed", (2, 2, 1)), {"drain_s": 9.0}),
     "dropped": Plan(ARRIVE.replace("PAUSE", "700"), ("open", (20, 20, 2)), {"max_in_flight": 4}),
     "held up": Plan(HELD_UP, ("open", (20, 20, 1.5))),
     "secret": Plan(SECRET_PATH, ("closed", (1, 1, 1)), {"secrets": (SECRET,)}),
 }
-AT_ONCE = 5
+AT_ONCE = 7
 
 
 @dataclass(frozen=True)
@@ -361,6 +372,7 @@ def test_only_the_script_itself_is_asked_not_its_surroundings(done: dict[str, Do
     seen = json.loads((done["curious"].folder / "seen.json").read_text())
     assert seen["host"] == seen["options"]["host"] == server.url
     assert seen["options"]["my_option"] == "kept"
+    assert seen["options"]["my_other"] == "found"
     assert 77 not in seen["options"].values()
     assert 88 not in seen["options"].values()
     assert seen["web_ui"] is None
@@ -403,6 +415,11 @@ def test_requests_in_flight_drain_and_what_is_left_is_unfinished_with_its_age(do
     assert [cell["in_flight"] for cell in said.cells("GET /hang")][:2] == [2, 2]
     assert 2.4 < said.bye["t"] < 3.6
     assert said.frames[1]["leaving"] >= 2
+
+
+def test_tasks_that_only_sleep_are_not_waited_for(done: dict[str, Done]) -> None:
+    assert done["sleeps"].said.bye["t"] < 3
+    assert done["sleeps"].said.totals["completed"] == 2
 
 
 def test_open_model_drops_what_max_in_flight_does_not_hold(done: dict[str, Done]) -> None:

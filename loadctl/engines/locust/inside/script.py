@@ -104,7 +104,9 @@ class Script:
 
     def _environment(self, chosen: Sequence[type], plan: Mapping[str, Any], path: str) -> Environment:
         parser = argument_parser.get_parser(default_config_files=[])
-        options = parser.parse_args(args=[], env_vars={})
+        options = parser.parse_args(
+            args=[]
+        )  # LOCUST_* is gone; variables that the script's own options name are read
         options.headless = True
         options.host = plan["host"] or None
         environment = Environment(
