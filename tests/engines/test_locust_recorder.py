@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -206,6 +208,14 @@ def test_frames_are_for_their_owner_only_and_appended(tmp_path: Path) -> None:
     FrameFile(str(path))("two\n")
     assert path.read_text() == "one\ntwo\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_full_disk_ends_the_shard_with_the_reason() -> None:
+    module = "loadctl.engines.locust.inside.frame_file"
+    code = f"from {module} import FrameFile; FrameFile('/dev/full')('line\\n'); print('went on')"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "frames cannot be written: No space left on device\n"
 
 
 def test_a_request_costs_less_than_four_microseconds() -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -481,3 +483,39 @@ def test_a_script_that_cannot_run_says_why_in_one_sentence(shards: Shards, text:
     outcome = LocustEngine().outcome(said.returncode or 0, said.stderr)
     assert outcome.kind == "failed"
     assert reason in (outcome.reason or "")
+
+
+def test_the_users_own_python_needs_locust_and_nothing_of_loadctl(shards: Shards, tmp_path: Path) -> None:
+    """--python: here an interpreter that does not see loadctl, whose packages come from a folder of its own."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for package in Path(locust_folder()).iterdir():
+        if "loadctl" not in package.name and package.name not in {"httptools", "pydantic", "typer"}:
+            (packages / package.name).symlink_to(package)
+    text = (
+        """
+try:
+    import loadctl
+except ModuleNotFoundError:
+    pass
+else:
+    raise SystemExit("loadctl is importable here")
+"""
+        + BOTH
+    )
+    script = shards.locustfile(text)
+    said = shards.run(
+        script=script, load=shards.closed((2, 2, 1)), python=str(python), env={"PYTHONPATH": str(packages)}
+    )
+    assert said.returncode == 0, said.stderr
+    assert said.ok("GET /sleep/20") > 3
+
+
+def locust_folder() -> str:
+    found = find_spec("locust")
+    assert found is not None
+    assert found.origin is not None
+    return str(Path(found.origin).parent.parent)

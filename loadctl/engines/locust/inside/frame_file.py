@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from typing import NoReturn
 
 
 class FrameFile:
@@ -13,5 +15,15 @@ class FrameFile:
 
     def __call__(self, line: str) -> None:
         data = line.encode()
-        while data:
-            data = data[os.write(self._fd, data) :]
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError as error:
+            _give_up(error)
+
+
+def _give_up(error: OSError) -> NoReturn:
+    """Load that nobody can record any more is only harm. No exception: scripts would catch it."""
+    sys.stderr.write(f"frames cannot be written: {error.strerror}\n")
+    sys.stderr.flush()
+    os._exit(1)
