@@ -98,10 +98,10 @@ def _target_line(score: Score, width: int, colour: bool) -> Iterator[str]:
     word = f"{_status_word(score):<4}"
     label = shortened(printable(target.metric.replace("_", " ")), 15)
     start = f"  {label:<15}{value:>10}{limit:>11}{format_limit(target.critical, target.unit):>11}  "
-    lines = hanging(" " * (len(start) + len(word) + 2), _remark(score), width)
-    first = lines[0][len(start) + len(word) + 2 :]
+    first, *others = hanging(" " * (len(start) + 6), " " * (len(word) - 4) + _remark(score), width)
+    first = first[len(start) + 6 :].lstrip()
     yield f"{start}{_paint(word.rstrip(), colour)}{' ' * (len(word) - len(word.rstrip()))}  {first}".rstrip()
-    yield from lines[1:]
+    yield from others
 
 
 def _measured(value: float, unit: str) -> str:

@@ -48,8 +48,9 @@ def test_a_system_that_answers_only_500_or_hangs_or_dies_fails(loadctl: Shell, f
 
 
 def test_zero_requests_are_an_error(loadctl: Shell) -> None:
-    loadctl.write("scenarios/none.yaml", "tasks: [{get: /models}]\nload: [{rate: 1/h, for: 2s}]\n" + LIMITS)
-    ended = loadctl("run", "--demo", "--json")
+    idle = "from locust import HttpUser, constant, task\nclass Idle(HttpUser):\n    wait_time = constant(1)\n"
+    loadctl.write("locustfile.py", idle + "    @task\n    def nothing(self):\n        pass\n")
+    ended = loadctl("run", "locustfile.py", "-u", "2", "-t", "3s", "--demo", "--json")
     assert (ended.code, ended.verdict) == (4, "ERROR"), ended.err
 
 
