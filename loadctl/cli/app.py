@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -26,7 +27,9 @@ from loadctl.cli import (
     validate,
     wait,
 )
-from loadctl.errors import Interrupted, InvalidInput, LoadctlError, RunError
+from loadctl.cli.explaining import explain
+from loadctl.cli.output import hush
+from loadctl.errors import Interrupted, LoadctlError, RunError
 from loadctl.results.verdict import ExitCode
 
 app = typer.Typer(
@@ -84,63 +87,51 @@ def _common(
 
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(funnel(sys.argv[1:]))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ▁ and → is no reason to fail
+    code = funnel(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        hush()
+    sys.exit(code)
 
 
 def funnel(argv: list[str]) -> int:
     """Run one command line and return its exit code; the only place where an exception becomes one."""
     try:
-        result = app(argv, prog_name="loadctl", standalone_mode=False)
+        code = int(app(argv, prog_name="loadctl", standalone_mode=False) or ExitCode.OK)
         sys.stdout.flush()
-        return int(result or ExitCode.OK)
     except typer.Exit as end:
-        return end.exit_code
+        code = end.exit_code
     except typer.Abort:
-        return ExitCode.SIGINT
+        code = ExitCode.SIGINT
     except typer.TyperException as error:
         show = getattr(error, "show", None)  # usage and the nearest word, as Typer writes them
         if show is None:
             sys.stderr.write(f"{error}\n")
         else:
             show()
-        return ExitCode.USAGE
+        code = ExitCode.USAGE
     except LoadctlError as error:
         sys.stderr.write(explain(error) + "\n")
-        return _code_of(error)
+        code = _code_of(error)
     except KeyboardInterrupt:
-        return ExitCode.SIGINT
-    except BrokenPipeError:  # the reader of our output left (`| head`): not our failure, and not worth a word
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  (or the interpreter complains at exit)
-        return ExitCode.OK
+        code = ExitCode.SIGINT
+    except BrokenPipeError:  # the reader of a help text has left
+        hush()
+        code = ExitCode.OK
     except Exception as error:  # noqa: BLE001  (the funnel: a bug is reported as a bug, with its own exit code)
         sys.stderr.write(_explain_bug(error) + "\n")
-        return ExitCode.INTERNAL
+        code = ExitCode.INTERNAL
+    return int(code)
 
 
 def _code_of(error: LoadctlError) -> ExitCode:
     if isinstance(error, Interrupted):
         return ExitCode(128 + error.signal_number)
     return ExitCode.ERROR if isinstance(error, RunError) else ExitCode.USAGE
-
-
-def explain(error: LoadctlError) -> str:
-    """What failed, where, and what to do, as lines for stderr."""
-    if isinstance(error, InvalidInput):
-        lines = []
-        for mistake in error.mistakes:
-            lines.append(f"{mistake.where}  {mistake.message}")
-            if mistake.excerpt is not None:
-                margin = f"{mistake.where.line:>5} | "
-                lines.append(f"{margin}{mistake.excerpt}")
-                if mistake.where.column:
-                    lines.append(" " * 6 + "| " + " " * (mistake.where.column - 1) + "^")
-            if mistake.hint:
-                lines.append(f"      {mistake.hint}")
-        return "\n".join(lines)
-    word = "ERROR  " if isinstance(error, RunError) else ""
-    place = f"{error.where}  " if error.where else ""
-    hint = f"\n{' ' * len(word)}{error.hint}" if error.hint else ""
-    return f"{word}{place}{error.message}{hint}"
 
 
 def _explain_bug(error: Exception) -> str:

@@ -7,21 +7,48 @@ from typing import Annotated
 
 import typer
 
+from loadctl.errors import UsageError
 
-def complete_scenario(incomplete: str) -> list[str]:
+
+def complete_scenario(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of scenarios that begin so, for the shell."""
     from loadctl.cli.project import Project
 
-    return [entry.name for entry in Project().entries() if entry.name.startswith(incomplete)]
+    entries = Project(_folder(ctx)).entries()
+    return [entry.name for entry in entries if entry.name.startswith(incomplete)]
 
 
-def complete_run(incomplete: str) -> list[str]:
+def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
     """Ids of runs that contain this, newest first, for the shell."""
     from loadctl.run.store import list_runs
 
-    return ["latest", *(run.id for run in list_runs(Path("runs")) if incomplete in run.id)]
+    names = ["latest", *(run.id for run in list_runs(_folder(ctx) / "runs"))]
+    return [name for name in names if incomplete in name]
 
 
+def _folder(ctx: typer.Context) -> Path:
+    """`-C DIR`, which is only entered when the command is carried out."""
+    return ctx.find_root().params.get("directory") or Path()
+
+
+def workers_of(text: str, host: str) -> int:
+    """`--workers`: a number, or `auto`: the cores of this process, one of them left to the system where it is local.
+
+    Raises: UsageError.
+    """
+    if text == "auto":
+        from urllib.parse import urlsplit
+
+        from loadctl.monitors.cores import usable_cores
+        from loadctl.run.readiness import is_loopback
+
+        return max(1, int(usable_cores()) - is_loopback(urlsplit(host).hostname or ""))
+    if not text.isdecimal() or not 1 <= int(text) <= _WORKERS_MAX:
+        raise UsageError(f"--workers takes a number from 1 to {_WORKERS_MAX}, or auto, not '{text}'")
+    return int(text)
+
+
+_WORKERS_MAX = 256
 ScenarioArg = Annotated[
     str | None,
     typer.Argument(
@@ -65,6 +92,12 @@ Fault = Annotated[
 ]
 AllowHost = Annotated[
     list[str] | None, typer.Option("--allow-host", metavar="NAME", help="This public host may be loaded.")
+]
+Workers = Annotated[
+    str,
+    typer.Option(
+        "--workers", metavar="N|auto", help="Engine processes that share the load; auto: a core each."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Fixes random values and choices.")]
 RunsFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where run directories are.")]

@@ -23,7 +23,7 @@ def demo(
         Path | None, typer.Option("--truth", metavar="FILE", help="On exit, write what it really did.")
     ] = None,
 ) -> int:
-    """Serve an ML-platform API on loopback, to try loadctl on."""
+    """Serve an ML-platform API to try loadctl on."""
     from loadctl.demo import DemoOptions, serve
 
     return serve(DemoOptions(port=port, faults=tuple(fault or ()), service=service, truth=truth))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -11,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loadctl.cli.arguments import JsonFlag
+from loadctl.cli.output import write, write_json
 from loadctl.results.verdict import ExitCode
 
 _ENOUGH_FILES = 10_000
@@ -20,23 +20,32 @@ _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 @dataclass(frozen=True, slots=True)
 class _Check:
+    """`good` False: look at it; `needed`: without it nothing can be run here."""
+
     name: str
     good: bool
     found: str
     advice: str | None = None
+    needed: bool = False
 
 
-def doctor(as_json: JsonFlag = False) -> int:
+def doctor(*, as_json: JsonFlag = False) -> ExitCode:
     """Check Python, engines, open-file limit, ports and cores."""
     checks = [*_python(), *_engines(), *_open_files(), *_ports(), *_cores(), *_folder()]
+    broken = [check.name for check in checks if check.needed and not check.good]
     if as_json:
-        sys.stdout.write(json.dumps([asdict(check) for check in checks], indent=2) + "\n")
+        write_json([asdict(check) for check in checks])
     else:
-        for check in checks:
-            sys.stdout.write(f"{'ok' if check.good else 'look':<6}{check.name:<14}{check.found}\n")
-            if check.advice:
-                sys.stdout.write(f"{'':<20}{check.advice}\n")
-    return ExitCode.OK if all(check.good for check in checks) else ExitCode.ERROR
+        write("\n".join(line for check in checks for line in _lines(check)))
+        write(f"Nothing can be run here: {', '.join(broken)}" if broken else "Load can be made here.")
+    return ExitCode.ERROR if broken else ExitCode.OK
+
+
+def _lines(check: _Check) -> Iterator[str]:
+    word = "ok" if check.good else "wrong" if check.needed else "look"
+    yield f"{word:<6}{check.name:<12}{check.found}"
+    if check.advice:
+        yield f"{'':<18}{check.advice}"
 
 
 def _python() -> Iterator[_Check]:
@@ -44,13 +53,14 @@ def _python() -> Iterator[_Check]:
 
 
 def _engines() -> Iterator[_Check]:
+    """One is enough."""
     from loadctl.engines import ENGINES
 
-    for name, engine in ENGINES.items():
-        version = engine.version()
-        yield _Check(
-            name, version is not None, version or "not installed", None if version else engine.install_hint
-        )
+    versions = {name: engine.version() for name, engine in ENGINES.items()}
+    none = not any(versions.values())
+    for name, version in versions.items():
+        advice = None if version else ENGINES[name].install_hint
+        yield _Check(name, version is not None, version or "not installed", advice, needed=none)
 
 
 def _open_files() -> Iterator[_Check]:
@@ -63,7 +73,7 @@ def _open_files() -> Iterator[_Check]:
     yield _Check(
         "open files",
         usable >= _ENOUGH_FILES,
-        f"up to {usable:,} (soft limit {soft:,}; engines raise it themselves)",
+        f"{usable:,} (soft limit {soft:,}; engines raise it themselves)",
         None
         if usable >= _ENOUGH_FILES
         else f"one user needs one connection: `ulimit -n {_ENOUGH_FILES}` as root",
@@ -100,4 +110,5 @@ def _folder() -> Iterator[_Check]:
         writable,
         f"runs are written to {folder / 'runs'}",
         None if writable else "not writable: enter another folder, or use --out DIR",
+        needed=True,
     )

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 from loadctl.cli.arguments import JsonFlag
+from loadctl.cli.output import write, write_json
 
 
-def engines(as_json: JsonFlag = False) -> None:
-    """List the engines, their versions, and whether they can be used."""
+def engines(*, as_json: JsonFlag = False) -> None:
+    """List the engines and their versions."""
     from loadctl.engines import ENGINES
 
     found = [(name, engine.version(), engine.install_hint) for name, engine in ENGINES.items()]
     if as_json:
-        rows = [
-            {"name": name, "version": version, "usable": version is not None} for name, version, _ in found
-        ]
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        write_json(
+            [
+                {"name": name, "version": version, "usable": version is not None, "install": hint}
+                for name, version, hint in found
+            ]
+        )
         return
     for name, version, hint in found:
-        state = f"{version}  usable" if version else f"not installed: {hint}"
-        sys.stdout.write(f"{name:<12}{state}\n")
+        state = f"{version}  usable" if version else f"not installed:  {hint}"
+        write(f"{name:<12}{state}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from loadctl.cli.output import write
 from loadctl.errors import UsageError
 
 _DEFAULT_HOST = "http://localhost:8080"
@@ -46,12 +46,12 @@ def init(
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     found, _, load = draft.summary[0].replace("; ", ", ").rpartition(", ")
-    lines = [f"Read {description.place}: {found}" if description.document else found.capitalize()]
+    lines = [f"Read {description.place}: {found}" if description.document else found[:1].upper() + found[1:]]
     lines += [f"Wrote {path}: {load}", *draft.summary[1:]]
     own = [entry for entry in Project().entries() if not entry.packaged]
     command = "loadctl try" if len(own) == 1 else f"loadctl try {name}"
     lines.append(f"Next: {command}        each request once, no load")
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    write("\n".join(lines))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import TYPE_CHECKING
 
 from loadctl.cli.arguments import JsonFlag
@@ -15,14 +13,14 @@ if TYPE_CHECKING:
 
 def list_(*, as_json: JsonFlag = False) -> None:
     """List the scenarios of this folder and the packaged ones."""
+    from loadctl.cli.output import columns, write, write_json
     from loadctl.cli.project import Project
-    from loadctl.cli.telling import columns
     from loadctl.reports.plan import list_lines
 
     project = Project()
     rows = [(entry, _read(project, entry)) for entry in project.entries()]
     if as_json:
-        sys.stdout.write(json.dumps([_document(*row) for row in rows], indent=2, ensure_ascii=False) + "\n")
+        write_json([_document(*row) for row in rows])
         return
     folder = (project.folder / "scenarios").resolve()
     own = [(entry.name, found) for entry, found in rows if not entry.packaged]
@@ -31,7 +29,7 @@ def list_(*, as_json: JsonFlag = False) -> None:
     lines += list_lines(own, columns())
     if packaged:
         lines += ["packaged with loadctl:", *list_lines(packaged, columns())]
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    write("\n".join(lines))
 
 
 def _read(project: Project, entry: Entry) -> Scenario | str:

@@ -11,13 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import urlsplit
 
 import loadctl
 from loadctl.errors import UsageError
 from loadctl.scenario.parse import Sources, Text, read_scenario
 from loadctl.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from loadctl.run.directory import RunDirectory
 
 USERS = "users.yaml"
 TARGETS = "targets.yaml"
@@ -138,6 +141,17 @@ class Project:
         return read_scenario(
             name, sources, host=overrides.host, engine=overrides.engine, targets=tuple(overrides.targets)
         )
+
+
+def run_directory(reference: str, parent: Path) -> RunDirectory:
+    """The run that `reference` names: a directory, a file in it, an id, a part of one, `latest~1`.
+
+    Raises: UsageError.
+    """
+    from loadctl.run.store import open_run
+
+    path = Path(reference)
+    return open_run(str(path.parent) if path.is_file() else reference, parent)
 
 
 def _shown(path: Path, *, packaged: bool) -> str:

@@ -12,7 +12,7 @@ def report(
 ) -> None:
     """Print the final screen of a run again."""
     from loadctl.cli.judging import judged
+    from loadctl.cli.project import run_directory
     from loadctl.cli.telling import tell
-    from loadctl.run.store import open_run
 
-    tell(judged(open_run(run, out)), quiet=quiet, as_json=as_json)
+    tell(judged(run_directory(run, out)), quiet=quiet, as_json=as_json)

@@ -28,19 +28,21 @@ def score(
 ) -> ExitCode:
     """Judge a run again and exit with its verdict's code."""
     from loadctl.cli.judging import fails_on_warn, judged
+    from loadctl.cli.project import run_directory
     from loadctl.cli.telling import tell
-    from loadctl.run.store import open_run
     from loadctl.scenario.document import Text
     from loadctl.scenario.parse import read_targets
 
-    directory = open_run(run, out)
+    directory = run_directory(run, out)
     scenario = directory.manifest().scenario
     chosen = None
     if targets is not None:
         try:
             table = Text(str(targets), targets.read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"cannot read {targets}: {error}") from error
+        except OSError as error:
+            raise UsageError(f"cannot read {targets}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{targets} is not UTF-8 text (byte {error.start})") from error
         chosen = read_targets(table, scenario, env=os.environ, targets=tuple(target or ()))
     elif target:
         replaced = read_targets(None, scenario, targets=tuple(target))

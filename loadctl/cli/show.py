@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 from loadctl.cli.arguments import Duration, EngineName, Host, JsonFlag, Rate, ScenarioArg, TargetOption, Users
 
 
@@ -19,17 +16,17 @@ def show(
     target: TargetOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Draw the load, and say what to expect and which targets can be judged."""
+    """Draw the load; say what to expect and what can be judged."""
+    from loadctl.cli.output import columns, write, write_json
     from loadctl.cli.planning import planned
     from loadctl.cli.project import Overrides
-    from loadctl.cli.telling import columns
     from loadctl.reports.plan import plan_document, show_plan
     from loadctl.scenario.expectation import expect
 
-    overrides = Overrides(host or None, engine, target or (), users, rate, duration)
+    overrides = Overrides(host or None, engine, tuple(target or ()), users, rate, duration)
     found = planned(scenario, overrides)
     expectation = expect(found)
     if as_json:
-        sys.stdout.write(json.dumps(plan_document(found, expectation), indent=2, ensure_ascii=False) + "\n")
+        write_json(plan_document(found, expectation))
     else:
-        sys.stdout.write(show_plan(found, expectation, width=columns()))
+        write(show_plan(found, expectation, width=columns()))

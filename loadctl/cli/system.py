@@ -40,8 +40,14 @@ def host_of(demo: DemoOptions, host: str | None) -> Iterator[str | None]:
         return
     if host and host != os.environ.get("LOADCTL_HOST"):
         raise UsageError("--demo brings its own host", hint="leave out --host, or --demo")
+    from loadctl.demo.fault import parse_fault
+    from loadctl.demo.service import parse_service
     from loadctl.run.demo_system import demo_system
 
+    for fault in demo.faults:  # the demo would refuse it too, but as a system that does not start
+        parse_fault(fault)
+    if demo.service is not None:
+        parse_service(demo.service)
     with demo_system(demo.faults, truth=demo.truth, service=demo.service) as system:
         yield system.host
 

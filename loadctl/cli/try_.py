@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import TYPE_CHECKING
 
 from loadctl.cli.arguments import AllowHost, Demo, Fault, Host, JsonFlag, Quiet, ScenarioArg, Seed
@@ -27,9 +25,9 @@ def try_(
     quiet: Quiet = False,
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    """Send every request once, as one user, and show what was sent and received."""
+    """Send every request once and show what comes back."""
+    from loadctl.cli.output import columns, write, write_json
     from loadctl.cli.system import DemoOptions, ask_for_consent, host_of
-    from loadctl.cli.telling import columns
     from loadctl.engines import rehearsal
     from loadctl.reports.exchanges import closing, exchange_lines, opening
     from loadctl.results.exchange import exchanges_document
@@ -41,18 +39,18 @@ def try_(
         command = rehearsal(found)
         screen = not quiet and not as_json
         if screen:
-            _say(opening(found))
+            write(opening(found))
         told: list[Exchange] = []
         for exchange in rehearse(found, command):
             told.append(exchange)
             if screen and not _nobody_answered(told):
                 _name_user_type(found, told)
-                _say(*exchange_lines(exchange, found, width=columns()))
+                write("\n".join(exchange_lines(exchange, found, width=columns())))
     if as_json:
-        _say(json.dumps(exchanges_document(found, told), indent=2, ensure_ascii=False))
+        write_json(exchanges_document(found, told))
     _raise_if_nobody_answered(found, told)
     if not as_json:
-        _say(closing(told, f"loadctl run {scenario or ''}".rstrip() + " --duration 30s", brief=quiet))
+        write(closing(told, f"loadctl run {scenario or ''}".rstrip() + " --duration 30s", brief=quiet))
     return ExitCode.FAIL if any(exchange.outcome == "failed" for exchange in told) else ExitCode.OK
 
 
@@ -109,12 +107,8 @@ def _raise_if_nobody_answered(scenario: Scenario, told: Sequence[Exchange]) -> N
 
 def _name_user_type(scenario: Scenario, told: Sequence[Exchange]) -> None:
     """A line before the first request of each user type, where there are several."""
+    from loadctl.cli.output import write
+
     before = told[-2].user_type if len(told) > 1 else ""
     if len(scenario.user_types) > 1 and before != told[-1].user_type:
-        _say(told[-1].user_type)
-
-
-def _say(*lines: str) -> None:
-    """Each request is shown as soon as it is over: the next one may take its time."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
+        write(told[-1].user_type)

@@ -16,7 +16,10 @@ def wait(
     *,
     quiet: Quiet = False,
 ) -> None:
-    """Wait until URL answers twice in a row: 2xx on a path, below 500 on the root."""
+    """Wait until a URL is ready.
+
+    Ready: two answers in a row, 2xx on a path, below 500 on the root.
+    """
     from loadctl.cli.planning import in_units
     from loadctl.cli.project import address
     from loadctl.run.readiness import wait_until_ready

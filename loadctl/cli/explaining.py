@@ -1,0 +1,30 @@
+"""Errors in words: what failed, where, and what to do, as lines for stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadctl.errors import InvalidInput, LoadctlError, Mistake, RunError
+
+
+def explain(error: LoadctlError) -> str:
+    """Several lines, without control characters that a file or a URL may have brought."""
+    if isinstance(error, InvalidInput):
+        text = "\n".join(line for mistake in error.mistakes for line in _mistake(mistake))
+    else:
+        word = "ERROR  " if isinstance(error, RunError) else ""
+        indent = "\n" + " " * len(word)
+        place = f"{error.where}  " if error.where else ""
+        hint = f"\n{error.hint}" if error.hint else ""
+        text = f"{word}{place}" + f"{error.message}{hint}".replace("\n", indent)
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+
+
+def _mistake(mistake: Mistake) -> Iterator[str]:
+    yield f"{mistake.where}  {mistake.message}"
+    if mistake.excerpt is not None:
+        yield f"{mistake.where.line:>5} | {mistake.excerpt}"
+        if mistake.where.column:
+            yield f"      | {' ' * (mistake.where.column - 1)}^"
+    if mistake.hint:
+        yield f"      {mistake.hint}"
