@@ -41,11 +41,16 @@ class Cell:
 
     def __init__(self) -> None:
         self.ok = Histogram()
-        self.failed: Histogram | None = None
-        self.ttfb: Histogram | None = None
+        self.failed = Histogram()
+        self.ttfb = Histogram()
         self.errors: dict[str, int] = {}
         self.rate_limited = 0
         self.bytes = 0
+
+    def fail(self, us: int, error: str) -> str:
+        self.failed.add(us)
+        self.errors[error] = self.errors.get(error, 0) + 1
+        return error
 
 
 class Endpoint:

@@ -113,7 +113,7 @@ class Recorder:
             bucket = us if shift <= 0 else (shift << 8) + (us >> shift)
             ok.buckets[bucket] = ok.buckets.get(bucket, 0) + 1
             ok.sum_us += us
-            if us < ok.min_us:  # noqa: PLR1730
+            if us < ok.min_us:  # noqa: PLR1730 - min() costs three times as much
                 ok.min_us = us
             if us > ok.max_us:  # noqa: PLR1730
                 ok.max_us = us
@@ -123,16 +123,10 @@ class Recorder:
             self.fault(message, endpoint.name, now)
             return
         else:
-            error = self._capped_class(error)
-            if cell.failed is None:
-                cell.failed = Histogram()
-            cell.failed.add(us)
-            cell.errors[error] = cell.errors.get(error, 0) + 1
+            error = cell.fail(us, self._capped_class(error))
             self._example(endpoint, error, now, status=status, message=message, body=body)
         cell.bytes += size
         if ttfb_us is not None:
-            if cell.ttfb is None:
-                cell.ttfb = Histogram()
             cell.ttfb.add(ttfb_us)
 
     def turn(self) -> None:

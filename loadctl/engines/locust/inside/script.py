@@ -262,19 +262,21 @@ def _watch_tasks(recorder: Recorder, control: Control, sessions: Sessions) -> No
             sessions.forget(gevent.getcurrent())
         recorder.turn()
 
-    def sleep(tasks: Any, seconds: float) -> None:
-        member = getattr(tasks.user, "_loadctl_member", None)
-        if member is None:
-            gevent.sleep(seconds)
-            return
-        member.pause(seconds)
-        # Not killed in its wait as Locust would: a user that has just woken may have sent a request by then.
-        leave_if_asked(tasks.user)
-
     for kind in (TaskSet, DefaultTaskSet):
         kind.execute_task = watched(kind.execute_task)
-    TaskSet._sleep = sleep
+    TaskSet._sleep = _sleep
     logging.getLogger("locust.user.task").addFilter(_First(_TASK_LOGS_MAX))
+
+
+def _sleep(tasks: Any, seconds: float) -> None:
+    """A wait that ends at once when the user must leave."""
+    member = getattr(tasks.user, "_loadctl_member", None)
+    if member is None:
+        gevent.sleep(seconds)
+        return
+    member.pause(seconds)
+    # Not killed in its wait as Locust would: a user that has just woken may have sent a request by then.
+    leave_if_asked(tasks.user)
 
 
 class _First(logging.Filter):

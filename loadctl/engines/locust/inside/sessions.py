@@ -124,9 +124,7 @@ class Sessions:
         self._log(
             request_type, name, response_time, response_length, error=exception, endpoint=flight.endpoint.name
         )
-        status = getattr(response, "status_code", None)
-        status = status if isinstance(status, int) and status > 0 else None
-        error = classify(exception, status) if exception is not None else None
+        status, error = _outcome(response, exception)
         expected_429 = self._rate_limited and status == 429
         if response_time is None and error is None:
             self._recorder.note(f"{flight.endpoint.name}: the script gave no response time; not counted")
@@ -160,6 +158,13 @@ def _lateness_us(user: Any, flight: Flight) -> int:
         return 0
     user._loadctl_due = None
     return max(0, round((flight.began - due) * 1e6))
+
+
+def _outcome(response: Any, exception: BaseException | None) -> tuple[int | None, str | None]:
+    """Status, where there was a response, and class of the failure, if it was one."""
+    status = getattr(response, "status_code", None)
+    status = status if isinstance(status, int) and status > 0 else None
+    return status, classify(exception, status) if exception is not None else None
 
 
 def _endpoint(method: str, name: str) -> str:
