@@ -105,6 +105,8 @@ def funnel(argv: list[str]) -> int:
         sys.stdout.flush()
     except typer.Exit as end:
         code = end.exit_code
+    except SystemExit:  # Typer's own: completion was shown, or the reader of a help text has left (there it says 1)
+        code = ExitCode.OK
     except typer.Abort:
         code = ExitCode.SIGINT
     except typer.TyperException as error:
@@ -119,9 +121,6 @@ def funnel(argv: list[str]) -> int:
         code = _code_of(error)
     except KeyboardInterrupt:
         code = ExitCode.SIGINT
-    except BrokenPipeError:  # the reader of a help text has left
-        hush()
-        code = ExitCode.OK
     except Exception as error:  # noqa: BLE001  (the funnel: a bug is reported as a bug, with its own exit code)
         sys.stderr.write(_explain_bug(error) + "\n")
         code = ExitCode.INTERNAL

@@ -1,0 +1,64 @@
+"""loadctl in this process: a folder, a command line, an exit code, and what was said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadctl.cli.app import funnel
+from loadctl.run.demo_system import demo_system
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+Loadctl = Callable[..., Said]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("LOADCTL_HOST", "LOADCTL_DIR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def loadctl(folder: Path, capsys: pytest.CaptureFixture[str]) -> Loadctl:
+    def call(*argv: str) -> Said:
+        capsys.readouterr()
+        code = funnel(list(argv))
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def write(folder: Path) -> Callable[[str, str], Path]:
+    def put(name: str, text: str) -> Path:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def demo_host() -> Iterator[str]:
+    with demo_system() as system:
+        yield system.host
