@@ -166,6 +166,15 @@ class Quits(FastHttpUser):
         self.client.get("/a")
         self.environment.runner.quit()
 """
+EXITS = """
+import sys
+class Exits(FastHttpUser):
+    wait_time = constant(0.1)
+    @task
+    def a(self):
+        self.client.get("/a")
+        sys.exit("enough")
+"""
 DRAINS = """
 class Slow(FastHttpUser):
     @task
@@ -258,6 +267,7 @@ PLANS = {
     "curious": Plan(CURIOUS, ("closed", (2, 2, 1.2)), {"env": LOCUST_VARIABLES}, surroundings=_surround),
     "weighted": Plan(WEIGHTED, ("closed", (8, 8, 1.5)), weights={"A": 3, "B": 1}),
     "quits": Plan(QUITS, ("closed", (2, 2, 20))),
+    "exits": Plan(EXITS, ("closed", (2, 2, 20))),
     "drains": Plan(DRAINS, ("closed", (4, 4, 1)), {"drain_s": 1.5, "timeout_s": 30.0}),
     "sleeps": Plan(SLEEPS, ("closed", (2, 2, 1)), {"drain_s": 9.0}),
     "dropped": Plan(ARRIVE.replace("PAUSE", "700"), ("open", (20, 20, 2)), {"max_in_flight": 4}),
@@ -392,8 +402,9 @@ def test_classes_are_chosen_and_weighted_by_the_scenario(done: dict[str, Done]) 
     assert 3 < said.ok("GET /a") / said.ok("GET /b") < 15
 
 
-def test_a_script_that_stops_the_test_stops_it(done: dict[str, Done]) -> None:
-    said = done["quits"].said
+@pytest.mark.parametrize("how", ["quits", "exits"])
+def test_a_script_that_stops_the_test_stops_it(done: dict[str, Done], how: str) -> None:
+    said = done[how].said
     assert said.bye["t"] < 3
     assert said.returncode == 10
     assert "the script stopped the test" in said.notes

@@ -84,7 +84,8 @@ class Control:
 
     def _obey(self, words: list[bytes]) -> None:
         if words[:1] == [b"start"] and len(words) == 2:
-            self.t0 = float(words[1])
+            with contextlib.suppress(ValueError):  # this thread must live: it sees the end of loadctl
+                self.t0 = float(words[1])
         elif words == [b"stop"]:
             self.stopping = True
 

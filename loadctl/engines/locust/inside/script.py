@@ -224,8 +224,6 @@ class ScriptUser:
             self._user = None
         except _FLOW:
             pass
-        except StopTest:
-            pass
         except Exception:  # counted where tasks are watched
             logging.getLogger("locust.user.task").exception("a task raised")
 
@@ -246,11 +244,12 @@ def _watch_tasks(recorder: Recorder, control: Control, sessions: Sessions) -> No
             return
         try:
             original(tasks, task)
-        except StopTest as end:
+        except (StopTest, SystemExit) as end:
+            # sys.exit in a task would end the process from within the hub, without a bye.
             recorder.note(f"the script stopped the test: {end}")
             control.stopping = True
             recorder.turn()
-            raise
+            raise StopUser from end
         except _FLOW:
             recorder.turn()
             raise
