@@ -90,10 +90,9 @@ def _explained(body: str | None) -> str:
     if body is None:
         return "(no body)"
     try:
-        detail = json.loads(body)["detail"]
-        return "; ".join(
-            f"{'.'.join(map(str, error['loc'][1:])) or error['loc'][0]}: {error['msg']}" for error in detail
-        )
+        errors = json.loads(body)["detail"]
+        found = [f"{'.'.join(map(str, e['loc'][1:])) or e['loc'][0]}: {e['msg']}" for e in errors]
+        return "; ".join(found) or body
     except (ValueError, TypeError, KeyError, IndexError):
         return body
 

@@ -53,17 +53,15 @@ def preamble(
     scenario: Scenario, expectation: Expectation, watched: str, engine: str, width: int = 80
 ) -> list[str]:
     """The first lines of `run`: what is loaded, from which files, what to expect, what cannot be judged."""
-    source = "packaged" if scenario.packaged else printable(scenario.source, 120)
-    name = "" if scenario.name.startswith(scenario.host) else f"{scenario.name} ({source}) on "
-    place = f"{printable(name, 160)}{printable(scenario.host, 120)}, {printable(watched, 160)}"
+    name = "" if scenario.name.startswith(scenario.host) else f"{printable(scenario.name, 60)} on "
+    place = f"{name}{printable(scenario.host, 120)}, {printable(watched, 160)}"
     if len(place) + len(engine) + 3 <= width:
         lines = [f"{place}{engine:>{width - len(place)}}"]
     else:
         lines = hanging("", f"{place}, {engine}", width)
+    load = f"{printable(scenario.source, 120)}: {load_in_words(scenario.load)}"
     lines += hanging(
-        "",
-        f"{load_in_words(scenario.load)}: {_expected(scenario, expectation)}. Ctrl-C stops and still reports.",
-        width,
+        "", f"{load}, {_expected(scenario, expectation)}. Ctrl-C stops and still reports.", width
     )
     for line in [*unjudgeable_lines(expectation), *_not_judged(scenario)]:
         lines += hanging("  ", line, width)

@@ -1,0 +1,103 @@
+"""`runs`, `report`, `score`: what is on disk, told and judged again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Loadctl
+from tests.e2e.shell import Shell
+
+SMALL = """
+think: 20ms..60ms
+tasks: [{get: /models}]
+load: [{users: 5, for: 3s}]
+targets: {latency_p95: 2s, error_rate: 1%}
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of three seconds, carried out once."""
+    shell = Shell(tmp_path_factory.mktemp("finished"))
+    shell.write("scenarios/small.yaml", SMALL)
+    ended = shell("run", "--demo", "-q")
+    assert ended.code == 0, ended
+    return next((shell.folder / "runs").iterdir())
+
+
+@pytest.fixture
+def run_id(folder: Path, finished: Path) -> str:
+    shutil.copytree(finished, folder / "runs" / finished.name)
+    return finished.name
+
+
+def test_no_runs_are_no_failure(loadctl: Loadctl, folder: Path) -> None:
+    said = loadctl("runs")
+    assert (said.code, said.out) == (0, f"no runs in {folder}/runs\n")
+    assert loadctl("runs", "--json").document == []
+
+
+def test_runs_are_listed_newest_first_with_their_verdict(loadctl: Loadctl, folder: Path, run_id: str) -> None:
+    older = run_id.replace("2026", "2025", 1) if "2026" in run_id else f"2020{run_id[4:]}"
+    shutil.copytree(folder / "runs" / run_id, folder / "runs" / older)
+    (folder / "runs" / older / "result.json").unlink()
+    said = loadctl("runs")
+    assert [line.split()[0] for line in said.out.splitlines()] == ["PASS", "no"]
+    assert [row["verdict"] for row in loadctl("runs", "--json").document] == ["PASS", None]
+
+
+@pytest.mark.parametrize(
+    "reference", [[], ["latest"], ["{id}"], ["{tail}"], ["runs/{id}"], ["runs/{id}/result.json"]]
+)
+def test_a_run_is_found_by_any_part_of_its_name(loadctl: Loadctl, run_id: str, reference: list[str]) -> None:
+    words = [word.format(id=run_id, tail=run_id[-4:]) for word in reference]
+    said = loadctl("report", *words, "-q")
+    assert (said.code, said.out.split()[:2]) == (0, ["PASS", "small"])
+    assert loadctl("score", *words, "-q").out == said.out
+
+
+def test_runs_may_lie_elsewhere(loadctl: Loadctl, folder: Path, run_id: str) -> None:
+    (folder / "runs").rename(folder / "kept")
+    assert loadctl("report", "-q").code == 2
+    assert loadctl("report", "-q", "--out", "kept").code == 0
+    assert run_id in loadctl("runs", "--out", "kept").out
+
+
+def test_the_report_is_the_screen_or_the_document(loadctl: Loadctl, run_id: str) -> None:
+    said = loadctl("report")
+    assert said.code == 0
+    assert "TARGETS" in said.out
+    assert "\x1b" not in said.out
+    document = loadctl("report", "--json").document
+    assert (document["verdict"], document["schema"]) == ("PASS", "loadctl.result/1")
+
+
+def test_the_score_has_the_code_of_the_verdict(loadctl: Loadctl, folder: Path, run_id: str) -> None:
+    assert loadctl("score", "-q").code == 0
+    said = loadctl("score", "--target", "latency_p95=0.001ms", "--json")
+    assert (said.code, said.document["verdict"]) == (1, "FAIL")
+    (folder / "strict.yaml").write_text("latency_p50: {target: 0.001ms, critical: 10s}\n")
+    assert loadctl("score", "--targets", "strict.yaml", "-q").out.startswith("WARN")
+    assert loadctl("score", "--targets", "strict.yaml", "-q").code == 0
+    assert loadctl("score", "--targets", "strict.yaml", "-q", "--fail-on", "warn").code == 1
+    assert loadctl("report", "-q").out.startswith("PASS"), "judging again changes nothing on disk"
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["report", "nothing"], "no run in runs has 'nothing' in its name"),
+        (["report", "latest~3"], "there is no latest~3"),
+        (["score", "--targets", "nothing.yaml"], "cannot read nothing.yaml: No such file"),
+        (["score", "--target", "latency_p95=1"], "1 has no unit"),
+        (["score", "--target", "speed=1ms"], "speed"),
+        (["score", "--fail-on", "never"], "--fail-on takes fail or warn"),
+    ],
+)
+def test_what_is_wrong_is_said(loadctl: Loadctl, run_id: str, argv: list[str], message: str) -> None:
+    said = loadctl(*argv)
+    assert (said.code, said.out) == (2, "")
+    assert message in said.err
