@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Loadctl
+from tests.e2e.shell import Shell, all_gone, wait_for
 
 Write = Callable[[str, str], Path]
 
@@ -220,3 +222,15 @@ def test_a_public_host_needs_consent_even_for_one_request(loadctl: Loadctl, writ
     said = loadctl("try")
     assert (said.code, said.out) == (2, "")
     assert "--allow-host example.com" in said.err
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)])
+def test_however_it_ends_no_process_is_left(tmp_path: Path, how: signal.Signals, code: int) -> None:
+    shell = Shell(tmp_path)
+    with silent_server() as host:
+        shell.write("scenarios/api.yaml", GOOD.format(host=host))
+        going = shell.start("try")
+        children = wait_for(lambda: going.shards() or None, 20)
+        going.signal(how)
+        assert going.wait(10).code == code
+        assert all_gone(children)
