@@ -50,7 +50,7 @@ def try_(
         write_json(exchanges_document(found, told))
     _raise_if_nobody_answered(found, told)
     if not as_json:
-        write(closing(told, f"loadctl run {scenario or ''}".rstrip() + " --duration 30s", brief=quiet))
+        write(closing(told, _next(scenario), brief=quiet))
     return ExitCode.FAIL if any(exchange.outcome == "failed" for exchange in told) else ExitCode.OK
 
 
@@ -59,7 +59,8 @@ def _prepared(
 ) -> Scenario:
     from dataclasses import replace
 
-    from loadctl.cli.project import Overrides, Project, is_quick
+    from loadctl.cli.options import Overrides
+from loadctl.cli.project import Project, is_quick
     from loadctl.errors import UsageError
 
     overrides = Overrides(host=host)
@@ -76,6 +77,13 @@ def _prepared(
         seed=found.seed if seed is None else seed,
         allow_hosts=(*found.allow_hosts, *allow_hosts),
     )
+
+
+def _next(reference: str | None) -> str:
+    from loadctl.cli.project import is_quick
+
+    load = "-u 10 -t 30s" if is_quick(reference) else "--duration 30s"
+    return " ".join(word for word in ("loadctl run", reference, load) if word)
 
 
 def _nobody_answered(told: Sequence[Exchange]) -> bool:

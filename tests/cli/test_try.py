@@ -138,6 +138,7 @@ def test_a_url_alone_can_be_tried(loadctl: Loadctl, demo_host: str) -> None:
     said = loadctl("try", f"{demo_host}/health")
     assert said.code == 0
     assert "GET /health  200" in said.out
+    assert said.out.endswith(f"Next: loadctl run {demo_host}/health -u 10 -t 30s\n")
 
 
 def test_the_demo_system_and_its_faults_can_be_tried(loadctl: Loadctl) -> None:
@@ -153,6 +154,8 @@ def test_a_closed_port_is_an_error_that_names_it(loadctl: Loadctl, write: Write)
     assert said.code == 4
     assert said.err.startswith("ERROR  nothing listens on 127.0.0.1:9; nothing was sent\n")
     assert said.out == "api on http://127.0.0.1:9: one user, each request once\n"
+    document = loadctl("try", "--json").document
+    assert (document["failed"], document["skipped"]) == (1, 1), "one look is enough"
 
 
 def test_an_unknown_name_is_an_error(loadctl: Loadctl, write: Write) -> None:
