@@ -34,7 +34,7 @@ def try_(
     from loadctl.run.rehearsal import rehearse
 
     with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place:
-        found = _prepared(scenario, place, allow_host or (), seed)
+        found = _prepared(scenario, place(), allow_host or (), seed)
         ask_for_consent(found, "each request once", demo=demo)
         command = rehearsal(found)
         screen = not quiet and not as_json
@@ -60,7 +60,7 @@ def _prepared(
     from dataclasses import replace
 
     from loadctl.cli.options import Overrides
-from loadctl.cli.project import Project, is_quick
+    from loadctl.cli.project import Project, is_quick
     from loadctl.errors import UsageError
 
     overrides = Overrides(host=host)
