@@ -88,6 +88,11 @@ def test_nothing_downstream_knows_which_engine_ran(path: Path) -> None:
     assert names & {"locust", "artillery"} == set()
 
 
+def lines_of_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Without the signature: that of a command is its table of options."""
+    return (node.end_lineno or 0) - node.body[0].lineno + 1
+
+
 def test_a_module_has_one_noun_and_a_function_one_job() -> None:
     """Modules ≤ 320 lines, functions ≤ 50: room for a table, not for a second noun."""
     long_modules = {
@@ -96,11 +101,10 @@ def test_a_module_has_one_noun_and_a_function_one_job() -> None:
         if (lines := path.read_text(encoding="utf-8").count("\n")) > 320
     }
     long_functions = {
-        f"{path.relative_to(PACKAGE)}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        f"{path.relative_to(PACKAGE)}:{node.name}": lines_of_body(node)
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or 0) - node.lineno >= 50
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of_body(node) > 50
     }
     assert long_modules == {}
     assert long_functions == {}

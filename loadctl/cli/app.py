@@ -105,7 +105,9 @@ def funnel(argv: list[str]) -> int:
         sys.stdout.flush()
     except typer.Exit as end:
         code = end.exit_code
-    except SystemExit:  # Typer's own: completion was shown, or the reader of a help text has left (there it says 1)
+    except (
+        SystemExit
+    ):  # Typer's own: completion was shown, or the reader of a help text has left (there it says 1)
         code = ExitCode.OK
     except typer.Abort:
         code = ExitCode.SIGINT

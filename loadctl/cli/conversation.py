@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -22,15 +21,6 @@ from loadctl.scenario.units import format_clock
 
 if TYPE_CHECKING:
     from rich.live import Live
-
-
-def is_terminal() -> bool:
-    """A person watches: not a pipe, not a dumb terminal, not a CI job."""
-    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("CI")
-
-
-def wants_colour() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
 
 class Conversation:

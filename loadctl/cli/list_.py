@@ -34,7 +34,7 @@ def list_(*, as_json: JsonFlag = False) -> None:
 
 def _read(project: Project, entry: Entry) -> Scenario | str:
     """The scenario, or what is wrong with it; that it has no host is no mistake here."""
-    from loadctl.cli.project import Overrides
+    from loadctl.cli.options import Overrides
     from loadctl.errors import LoadctlError
 
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadctl.cli.project import Overrides, Project, is_quick
+from loadctl.cli.options import Overrides
+from loadctl.cli.project import Project, is_quick
 from loadctl.errors import UsageError
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import urlsplit
 
 import loadctl
+from loadctl.cli.options import Overrides
 from loadctl.errors import UsageError
 from loadctl.scenario.parse import Sources, Text, read_scenario
 from loadctl.scenario.scenario import Scenario
@@ -37,18 +38,6 @@ class Entry:
     @property
     def source(self) -> str:
         return f"(packaged) {self.name}" if self.packaged else str(self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What the command line says on top of a scenario."""
-
-    host: str | None = None
-    engine: str | None = None
-    targets: Sequence[str] = ()
-    users: int | None = None
-    rate: str | None = None
-    duration: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,24 @@ from typing import Annotated
 import typer
 
 from loadctl.cli.arguments import (
+    AllowHost,
+    Demo,
     Duration,
     EngineName,
     FailOn,
+    Fault,
     Host,
     JsonFlag,
     Quiet,
     Rate,
     RunsFolder,
     ScenarioArg,
+    Seed,
     TargetOption,
     Users,
+    Workers,
 )
+from loadctl.cli.options import Output, Overrides, RunOptions
 
 
 def run(
@@ -31,23 +37,15 @@ def run(
     rate: Rate = None,
     duration: Duration = None,
     target: TargetOption = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, help="Engine processes that share the load.")
-    ] = 1,
-    seed: Annotated[int | None, typer.Option("--seed", help="Fixes random values and choices.")] = None,
+    workers: Workers = "1",
+    seed: Seed = None,
     pid: Annotated[int | None, typer.Option("--pid", help="Watch this process as the system.")] = None,
     process: Annotated[
         str | None, typer.Option("--process", metavar="NAME", help="Watch the process of this name.")
     ] = None,
-    allow_host: Annotated[
-        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="This public host may be loaded.")
-    ] = None,
-    use_demo: Annotated[
-        bool, typer.Option("--demo", help="Start the embedded demo system and load that.")
-    ] = False,
-    fault: Annotated[
-        list[str] | None, typer.Option("--fault", metavar="SPEC", help="A fault of the demo system.")
-    ] = None,
+    allow_host: AllowHost = None,
+    demo: Demo = False,
+    fault: Fault = None,
     service: Annotated[
         str | None, typer.Option("--service", metavar="SPEC", help="The demo system's service time.")
     ] = None,
@@ -67,24 +65,25 @@ def run(
     as_json: JsonFlag = False,
 ) -> int:
     """Run a scenario: make the load, watch the system, judge the targets."""
-    from loadctl.cli.execution import Output, RunOptions, execute
-    from loadctl.cli.project import Overrides
+    from loadctl.cli.system import DemoOptions, host_of
 
     options = RunOptions(
         reference=scenario,
-        overrides=Overrides(host, engine, tuple(target or ()), users, rate, duration),
+        overrides=Overrides(None, engine, tuple(target or ()), users, rate, duration),
         workers=workers,
         seed=seed,
         pid=pid,
         process=process,
         allow_hosts=tuple(allow_host or ()),
-        demo=use_demo,
-        faults=tuple(fault or ()),
-        service=service,
-        truth=truth,
+        demo=demo,
         ready_timeout=ready_timeout,
         python=python,
         out=out,
         fail_on=fail_on,
     )
-    return execute(options, Output(quiet=quiet, as_json=as_json, plain=plain))
+    with host_of(
+        DemoOptions(use=demo, faults=fault or (), service=service, truth=truth), host or None
+    ) as place:
+        from loadctl.cli.execution import execute  # heavy; imported while the demo starts
+
+        return execute(options, Output(quiet=quiet, as_json=as_json, plain=plain), place())

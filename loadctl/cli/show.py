@@ -17,9 +17,9 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """Draw the load; say what to expect and what can be judged."""
+    from loadctl.cli.options import Overrides
     from loadctl.cli.output import columns, write, write_json
     from loadctl.cli.planning import planned
-    from loadctl.cli.project import Overrides
     from loadctl.reports.plan import plan_document, show_plan
     from loadctl.scenario.expectation import expect
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
-from loadctl.cli.conversation import is_terminal
+from loadctl.cli.terminal import is_terminal
 from loadctl.errors import UsageError
 from loadctl.scenario.consent import host_name, may_load
 from loadctl.scenario.scenario import Scenario
@@ -28,15 +28,16 @@ class DemoOptions:
 
 
 @contextmanager
-def host_of(demo: DemoOptions, host: str | None) -> Iterator[str | None]:
-    """The host to talk to: the demo system's, started for as long as this lasts; or `host`; None: the scenario's.
+def host_of(demo: DemoOptions, host: str | None) -> Iterator[Callable[[], str | None]]:
+    """A way to ask for the host: the demo system's, started for as long as this lasts; or `host`; None: the scenario's.
 
-    Raises: UsageError for options that contradict each other, RunError where the demo does not start.
+    The demo starts at once and on its own; only asking for its host waits for it.
+    Raises: UsageError for options that contradict each other; the answer, RunError where the demo does not start.
     """
     if not demo.use:
         if demo.faults or demo.truth or demo.service:
             raise UsageError("--fault, --service and --truth are about the demo system", hint="add --demo")
-        yield host
+        yield lambda: host
         return
     if host and host != os.environ.get("LOADCTL_HOST"):
         raise UsageError("--demo brings its own host", hint="leave out --host, or --demo")
@@ -49,7 +50,7 @@ def host_of(demo: DemoOptions, host: str | None) -> Iterator[str | None]:
     if demo.service is not None:
         parse_service(demo.service)
     with demo_system(demo.faults, truth=demo.truth, service=demo.service) as system:
-        yield system.host
+        yield lambda: system.host
 
 
 def ask_for_consent(scenario: Scenario, what: str, *, demo: bool = False) -> None:

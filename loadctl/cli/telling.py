@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loadctl.cli.conversation import wants_colour
 from loadctl.cli.output import columns, write
+from loadctl.cli.terminal import wants_colour
 from loadctl.reports.text import headline, render
 from loadctl.results.document import dumps
 from loadctl.results.result import Result

@@ -104,7 +104,7 @@ def _all(project: Project) -> Sequence[str]:
 
 
 def _checked(project: Project, name: str, host: str | None) -> _Checked:
-    from loadctl.cli.project import Overrides
+    from loadctl.cli.options import Overrides
     from loadctl.errors import UsageError
 
     try:

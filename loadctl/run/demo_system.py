@@ -22,8 +22,18 @@ _LEAVES_WITHIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class DemoSystem:
-    host: str
-    pid: int
+    """It starts on its own while the caller does something else; `host` waits until it listens."""
+
+    _child: Child
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def host(self) -> str:
+        """Raises: RunError where it does not start."""
+        return _announced(self._child)
 
 
 @contextmanager
@@ -42,7 +52,7 @@ def demo_system(
         out = Path(folder)
         child = Child(Command(argv), out=out, stdout=out / "stdout", stderr=out / "stderr")
         try:
-            yield DemoSystem(_announced(child), child.pid)
+            yield DemoSystem(child)
         finally:
             child.stop(Ladder.terminating())
             wait_for_all([child], _LEAVES_WITHIN_S)

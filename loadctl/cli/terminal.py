@@ -1,0 +1,15 @@
+"""Is somebody there: a terminal to redraw, colours to see."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def is_terminal() -> bool:
+    """A person watches: not a pipe, not a dumb terminal, not a CI job."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("CI")
+
+
+def wants_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"

@@ -1,0 +1,38 @@
+"""What the recorder costs a request: begin and end, in-flight tracking included, beside an empty loop."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+import loadctl.engines.locust as engine
+
+pytestmark = pytest.mark.bench
+
+REQUESTS = 200_000
+
+
+def cpu_us_a_request() -> float:
+    sys.path.insert(0, str(Path(engine.__file__).parent))
+    recorder_class = importlib.import_module("inside.recorder").Recorder
+    recorder = recorder_class(lambda _line: None)
+    recorder.start(time.monotonic())
+    names = [f"GET /things/{n}" for n in range(20)]
+    began = time.process_time()
+    for n in range(REQUESTS):
+        recorder.end(recorder.begin(names[n % 20]), us=500 + n % 5000, ttfb_us=400, size=200, status=200)
+    recorded = time.process_time()
+    for n in range(REQUESTS):
+        names[n % 20]
+    return (recorded - began - (time.process_time() - recorded)) / REQUESTS * 1e6
+
+
+def test_a_request_costs_at_most_4_microseconds() -> None:
+    costs = [cpu_us_a_request() for _ in range(7)]
+    print(f"recorder: median {median(costs):.2f} µs a request ({min(costs):.2f} to {max(costs):.2f})")
+    assert median(costs) <= 4
