@@ -29,7 +29,7 @@ from loadctl.cli import (
 )
 from loadctl.cli.explaining import explain
 from loadctl.cli.output import hush
-from loadctl.errors import Interrupted, LoadctlError, RunError
+from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
 from loadctl.results.verdict import ExitCode
 
 app = typer.Typer(
@@ -83,6 +83,10 @@ def _common(
             os.chdir(directory)
         except OSError as error:
             raise typer.BadParameter(f"cannot enter {directory}: {error.strerror}") from error
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError("the working directory is gone", hint="enter another one, or use  -C DIR") from error
 
 
 def main() -> None:

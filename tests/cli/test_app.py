@@ -173,6 +173,17 @@ def test_the_folder_can_stand_in_the_environment(
     assert str(folder / "load" / "scenarios") in loadctl("list").out
 
 
+def test_a_folder_that_is_gone_is_said(
+    loadctl: Loadctl, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "gone").mkdir()
+    monkeypatch.chdir(folder / "gone")
+    (folder / "gone").rmdir()
+    said = loadctl("list")
+    assert said.code == 2
+    assert "the working directory is gone" in said.err
+
+
 def _process(code: str) -> str:
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
