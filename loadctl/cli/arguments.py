@@ -31,6 +31,13 @@ def _folder(ctx: typer.Context) -> Path:
     return ctx.find_root().params.get("directory") or Path()
 
 
+def fails_on_warn(fail_on: str) -> bool:
+    """`--fail-on`. Raises: UsageError."""
+    if fail_on not in {"fail", "warn"}:
+        raise UsageError(f"--fail-on takes fail or warn, not '{fail_on}'")
+    return fail_on == "warn"
+
+
 def workers_of(text: str, host: str) -> int:
     """`--workers`: a number, or `auto`: the cores of this process, one of them left to the system where it is local.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -91,3 +92,5 @@ class Conversation:
         watched = manifest.watched or "nothing watched"
         self.say(preamble(manifest.scenario, expect(manifest.scenario), watched, engine))
         self.say([f"  {note}" for note in manifest.watch_notes])
+        import_module("loadctl.cli.judging")  # needed when the load has ended: nobody shall wait for it then
+        import_module("loadctl.cli.telling")

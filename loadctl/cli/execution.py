@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from loadctl.cli.arguments import workers_of
+from loadctl.cli.arguments import fails_on_warn, workers_of
 from loadctl.cli.conversation import Conversation
-from loadctl.cli.judging import fails_on_warn, judged
 from loadctl.cli.options import Output, RunOptions
 from loadctl.cli.planning import in_units, planned
 from loadctl.cli.system import ask_for_consent
-from loadctl.cli.telling import tell
 from loadctl.cli.terminal import is_terminal
 from loadctl.engines import engine_named
 from loadctl.engines.base import Engine
 from loadctl.errors import RunError, UsageError
-from loadctl.results.document import dumps
-from loadctl.results.result import Result
 from loadctl.results.verdict import ExitCode
 from loadctl.run.directory import RunDirectory
 from loadctl.scenario.scenario import Scenario, Watch
 from loadctl.scenario.units import parse_duration
+
+if TYPE_CHECKING:
+    from loadctl.results.result import Result
 
 
 def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
@@ -52,6 +52,8 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
                 _stored(conversation.run, fail_on_warn=fail_on_warn)
             raise
         conversation.say([""])
+    from loadctl.cli.telling import tell
+
     result = _stored(directory, fail_on_warn=fail_on_warn)
     tell(result, quiet=output.quiet, as_json=output.as_json)
     return result.exit_code
@@ -59,6 +61,9 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
 
 def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Result:
     """Judge what the directory holds, and keep the result in it."""
+    from loadctl.cli.judging import judged
+    from loadctl.results.document import dumps
+
     result = judged(directory, fail_on_warn=fail_on_warn)
     directory.replace("result.json", dumps(result))
     return result

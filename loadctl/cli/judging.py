@@ -7,17 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from loadctl.analysis.judgement import RunFacts, judge
-from loadctl.errors import UsageError
 from loadctl.results.result import Result
 from loadctl.run.directory import RunDirectory
 from loadctl.run.store import read_recording
 from loadctl.scenario.target import Target
-
-
-def fails_on_warn(fail_on: str) -> bool:
-    if fail_on not in {"fail", "warn"}:
-        raise UsageError(f"--fail-on takes fail or warn, not '{fail_on}'")
-    return fail_on == "warn"
 
 
 def _shown(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from loadctl.cli.arguments import FailOn, JsonFlag, Quiet, RunArg, RunsFolder, TargetOption
+from loadctl.cli.arguments import FailOn, JsonFlag, Quiet, RunArg, RunsFolder, TargetOption, fails_on_warn
 from loadctl.errors import UsageError
 from loadctl.results.verdict import ExitCode
 
@@ -27,7 +27,7 @@ def score(
     as_json: JsonFlag = False,
 ) -> ExitCode:
     """Judge a run again and exit with its verdict's code."""
-    from loadctl.cli.judging import fails_on_warn, judged
+    from loadctl.cli.judging import judged
     from loadctl.cli.project import run_directory
     from loadctl.cli.telling import tell
     from loadctl.scenario.document import Text

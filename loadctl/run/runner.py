@@ -30,7 +30,7 @@ from loadctl.run.watching import Watching, watching
 from loadctl.scenario.scenario import Scenario
 
 _TICK_S = 0.1
-_HEAD_START_S = 0.2
+_HEAD_START_S = 0.1
 """Between the word "start" and t0, so that all shards have heard it by then."""
 _STEP_S = 1.0
 
