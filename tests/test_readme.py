@@ -37,7 +37,7 @@ def shape(screen: str) -> list[str]:
             kept.append(line.split()[0])
         elif re.match(r"  \S", line):
             kept.append(" ".join(re.findall(r"[A-Za-z/{}]+", line)[:2]))
-    return [line for line in kept if line and line != "NOTICED"]
+    return sorted(line for line in kept if line and line != "NOTICED")
 
 
 def test_the_readme_names_these_commands() -> None:
