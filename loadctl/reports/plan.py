@@ -63,7 +63,7 @@ def preamble(
     lines += hanging(
         "", f"{load}, {_expected(scenario, expectation)}. Ctrl-C stops and still reports.", width
     )
-    for line in [*unjudgeable_lines(expectation), *_not_judged(scenario)]:
+    for line in [*unjudgeable_lines(expectation), *_not_exercised(expectation), *_not_judged(scenario)]:
         lines += hanging("  ", line, width)
     return lines
 
@@ -78,12 +78,20 @@ def _expected(scenario: Scenario, expectation: Expectation) -> str:
 
 def _judged(scenario: Scenario, expectation: Expectation) -> str:
     judged = sum(target.judged for target in scenario.targets)
-    doubtful = len(expectation.cannot_judge)
+    doubtful = len({t.key for t in _doubtful(expectation)})
     if not judged:
         return "no target is judged: add one, as in  --target latency_p95=200ms"
     if not doubtful:
-        return f"all {judged} targets can be judged" if judged > 1 else "its one target can be judged"
+        return {1: "its one target can be judged", 2: "both targets can be judged"}.get(
+            judged, f"all {judged} targets can be judged"
+        )
+    if judged == 1:
+        return "its one target cannot be judged"
     return f"{judged - doubtful or 'none'} of {judged} targets can be judged"
+
+
+def _doubtful(expectation: Expectation) -> list[Target]:
+    return [*(item.target for item in expectation.cannot_judge), *expectation.not_exercised]
 
 
 def unjudgeable_lines(expectation: Expectation) -> list[str]:
@@ -92,6 +100,14 @@ def unjudgeable_lines(expectation: Expectation) -> list[str]:
     for item in expectation.cannot_judge:
         reasons.setdefault(_why(item), []).append(name_of(item.target))
     return [f"cannot be judged: {', '.join(names)}: {why}" for why, names in reasons.items()]
+
+
+def _not_exercised(expectation: Expectation) -> Iterator[str]:
+    """Limits on throughput that this load cannot reach; they decide nothing unless the system does better."""
+    if expectation.not_exercised and expectation.peak_requests_per_s is not None:
+        names = ", ".join(map(name_of, expectation.not_exercised))
+        offered = format_rate(expectation.peak_requests_per_s)
+        yield f"cannot be judged: {names}: this load offers about {offered} at its peak"
 
 
 def _not_judged(scenario: Scenario) -> list[str]:
@@ -209,9 +225,8 @@ def _note(target: Target, scenario: Scenario, expectation: Expectation, *, impos
         return "not judged"
     if impossible:
         return "cannot be judged"
-    offered = expectation.peak_requests_per_s
-    if target.metric == "throughput" and offered is not None and offered < target.critical:
-        return f"offers {format_rate(offered)} only"
+    if target in expectation.not_exercised:
+        return f"offers {format_rate(expectation.peak_requests_per_s or 0.0)} only"
     if target.metric in {"cpu", "memory"} and not target.own and not scenario.watch.asked:
         return "if its process is found"
     return ""
@@ -263,17 +278,22 @@ def plan_document(scenario: Scenario, expectation: Expectation) -> Mapping[str, 
             ],
         },
         "targets": [_target_document(target) for target in scenario.targets],
-        "cannot_judge": [
-            {
-                "metric": item.target.metric,
-                "scope": str(item.target.scope),
-                "reason": item.reason,
-                "expected": item.expected,
-                "needed": item.needed,
-                "shortest_s": item.shortest_s,
-            }
-            for item in expectation.cannot_judge
+        "cannot_judge": [_doubt_document(item) for item in expectation.cannot_judge],
+        "not_exercised": [
+            {"metric": target.metric, "scope": str(target.scope)} for target in expectation.not_exercised
         ],
+    }
+
+
+def _doubt_document(item: CannotJudge) -> Mapping[str, object]:
+    return {
+        "metric": item.target.metric,
+        "scope": str(item.target.scope),
+        "reason": item.reason,
+        "expected": item.expected,
+        "needed": item.needed,
+        "shortest_s": item.shortest_s,
+        "by_load": item.by_load,
     }
 
 

@@ -43,7 +43,7 @@ class Measured:
 
 
 def measure(scenario: Scenario, recording: Recording) -> Measured:
-    folded = fold(scenario.load, recording, pace_s=common_pace_s(scenario))
+    folded = fold(scenario.load, recording, pace_s=scenario.common_pace_s)
     start, end = folded.summary.start_s, folded.summary.end_s
     spans = {name: (summary.start_s, summary.end_s) for name, summary in folded.named.items()}
     found = any(reading.subject == "system" and reading.values for reading in recording.readings)
@@ -58,12 +58,6 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
         p50_limit_ms=_p50_limit_ms(scenario.targets),
         watched=scenario.watch.asked or found,
     )
-
-
-def common_pace_s(scenario: Scenario) -> float | None:
-    """Seconds between turns, where all user types of a closed load keep the same pace."""
-    paces = {user_type.pace_s for user_type in scenario.user_types}
-    return paces.pop() if scenario.load.model == "closed" and len(paces) == 1 else None
 
 
 def _peaks(recording: Recording, start_s: float, end_s: float) -> dict[str, Peak]:

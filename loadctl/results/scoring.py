@@ -9,9 +9,9 @@ from loadctl.results.measured import Measured, plateau_for
 from loadctl.results.score import Score, Status
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.throughput import offered
+from loadctl.scenario.metric import UNAVAILABLE
 from loadctl.scenario.target import Target
 
-NOT_YET = frozenset({"breaking_point", "recovery_time", "log_errors"})
 RESOURCES = frozenset({"cpu", "memory"})
 THROUGHPUTS = frozenset({"throughput", "max_throughput"})
 _FACTORS = {("ms", "s"): 1e-3, ("s", "ms"): 1e3, ("%", ""): 1e-2, ("", "%"): 1e2}
@@ -31,7 +31,7 @@ class _Found:
 def score(target: Target, measured: Measured) -> Score:
     """Never PASS without a value; a value that cannot be compared is NO_DATA with the reason."""
     found = _in_unit_of(target, _find(target, measured))
-    judged = target.judged and target.metric not in NOT_YET and _watched(target, measured)
+    judged = target.judged and _watched(target, measured)
     why = None if target.judged else target.why_not_judged or "the scenario does not judge it"
     if found.value is None:
         reason = why or found.reason
@@ -107,8 +107,8 @@ def _in_unit_of(target: Target, found: _Found) -> _Found:
 
 
 def _find(target: Target, measured: Measured) -> _Found:
-    if target.metric in NOT_YET:
-        return _absent("not available in this version")
+    if target.metric in UNAVAILABLE:
+        return _absent("this version of loadctl cannot measure it")
     if target.scope.kind == "series":
         return _series(target, measured)
     if target.metric in RESOURCES:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from loadctl.results.histogram import enough_samples
 from loadctl.results.summary import PERCENTILES
+from loadctl.scenario.consent import host_name
+from loadctl.scenario.metric import UNAVAILABLE
 from loadctl.scenario.stretch import stretched
 from loadctl.scenario.traffic import Traffic
 
@@ -38,7 +40,8 @@ class CannotJudge:
     """A judged target that this load cannot judge.
 
     `expected` and `needed` count samples (None: it is not about their number); `shortest_s` is the duration
-    of the same shape that would do (None: no duration would).
+    of the same shape that would do (None: no duration would). `by_load`: another load could judge it; else the
+    metric itself cannot be measured here, and the run will end INCONCLUSIVE unless something fails.
     """
 
     target: Target
@@ -46,6 +49,7 @@ class CannotJudge:
     expected: int | None = None
     needed: int | None = None
     shortest_s: int | None = None
+    by_load: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,8 @@ class Expectation:
     """What the counts rest on, for example "answers in 10 ms"."""
     cannot_judge: Sequence[CannotJudge] = ()
     """In the order of the scenario's targets; only targets that are judged."""
+    not_exercised: Sequence[Target] = ()
+    """Judged throughput targets whose critical limit is above what the load offers: they can pass, never fail."""
 
 
 def expect(scenario: Scenario) -> Expectation:
@@ -104,6 +110,14 @@ def expect(scenario: Scenario) -> Expectation:
             for name in scenario.endpoints
         ),
         assumption=assumption if load.model == "closed" else None,
+        not_exercised=tuple(
+            target
+            for target in scenario.targets
+            if target.judged
+            and target.metric in {"throughput", "max_throughput"}
+            and target.scope.kind == "run"
+            and traffic.per_level_second * load.peak < target.critical
+        ),
     )
 
 
@@ -113,7 +127,7 @@ def judgeable(scenario: Scenario) -> Scenario:
     For loads that were rescaled for a quick look; a load as it was written keeps its targets, so that too
     little data ends as INCONCLUSIVE and not in silence.
     """
-    reasons = {item.target.key: item.reason for item in expect(scenario).cannot_judge}
+    reasons = {item.target.key: item.reason for item in expect(scenario).cannot_judge if item.by_load}
     return replace(
         scenario,
         targets=tuple(
@@ -153,11 +167,26 @@ def _cannot_judge(scenario: Scenario, traffic: Traffic | None) -> list[CannotJud
         if not target.judged or target.scope.kind == "series":
             continue
         missing = _missing_stage(target, scenario.load)
-        if missing is not None:
+        if (never := _never(target, scenario)) is not None:
+            found.append(CannotJudge(target=target, reason=never, by_load=False))
+        elif missing is not None:
             found.append(missing)
         elif traffic is not None and (few := _too_few(target, scenario.load, traffic)):
             found.append(few)
     return found
+
+
+def _never(target: Target, scenario: Scenario) -> str | None:
+    """Why this scenario cannot measure the metric, whatever its load."""
+    if target.metric in UNAVAILABLE:
+        return "this version of loadctl cannot measure it"
+    if target.metric.startswith("corrected_") and scenario.common_pace_s is None:
+        return "only users who all keep the same pace: (closed model) can be corrected"
+    if target.metric in {"cpu", "memory"} and target.own and not scenario.watch.asked:
+        name = host_name(scenario.host)
+        if not (name in {"localhost", "::1"} or name.startswith("127.")):
+            return f"nothing watches the system, unless {name} is this machine"
+    return None
 
 
 def _missing_stage(target: Target, load: Load) -> CannotJudge | None:

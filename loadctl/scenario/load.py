@@ -49,6 +49,8 @@ class Load:
     @property
     def window(self) -> tuple[float, float]:
         """Seconds since the start that are scored: after the leading warm-up stages, before a falling last stage."""
+        if not self.stages:
+            return 0.0, 0.0
         spans = list(self.spans())
         start = next((start for start, _, stage in spans if not stage.warmup), self.duration_s)
         last_start, end, last = spans[-1]

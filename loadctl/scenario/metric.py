@@ -26,6 +26,8 @@ class Metric:
     higher_is_better: bool = False
     survives_the_break: bool = False
     """Still judged where breaking_point is: the other limits define the break."""
+    available: bool = True
+    """False: this version cannot measure it, so what judges it is INCONCLUSIVE, and that is said before the run."""
 
 
 _EVERYWHERE: frozenset[ScopeKind] = frozenset({"run", "endpoint", "stage"})
@@ -33,20 +35,22 @@ _RUN_OR_STAGE: frozenset[ScopeKind] = frozenset({"run", "stage"})
 _LATENCIES = [
     *(f"latency_{figure}" for figure in ("p50", "p95", "p99", "p999", "mean", "max")),
     *(f"ttfb_{figure}" for figure in ("p50", "p95", "p99")),
-    *(f"corrected_{figure}" for figure in ("p50", "p95", "p99")),
 ]
+_CORRECTED = [f"corrected_{figure}" for figure in ("p50", "p95", "p99")]
 _ALL = [
     *(Metric(name, "ms", _EVERYWHERE) for name in _LATENCIES),
+    *(Metric(name, "ms", _RUN_OR_STAGE) for name in _CORRECTED),
     Metric("throughput", "/s", _EVERYWHERE, higher_is_better=True),
     Metric("max_throughput", "/s", higher_is_better=True, survives_the_break=True),
     Metric("error_rate", "%", _EVERYWHERE),
     Metric("cpu", "%", _RUN_OR_STAGE),
     Metric("memory", "bytes", _RUN_OR_STAGE),
-    Metric("breaking_point", "users", higher_is_better=True, survives_the_break=True),
-    Metric("recovery_time", "s", survives_the_break=True),
-    Metric("log_errors", ""),
+    Metric("breaking_point", "users", higher_is_better=True, survives_the_break=True, available=False),
+    Metric("recovery_time", "s", survives_the_break=True, available=False),
+    Metric("log_errors", "", available=False),
 ]
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
+UNAVAILABLE = frozenset(metric.name for metric in _ALL if not metric.available)
 
 
 def _milliseconds(text: str) -> float:

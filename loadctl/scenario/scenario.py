@@ -61,7 +61,9 @@ class Scenario:
     packaged: bool = False
     engine: str = "locust"
     host: str
-    """Scheme, host and port, without a trailing slash."""
+    """Scheme, host and port, without a trailing slash; safe to show."""
+    credentials: str = field(default="", repr=False)
+    """User-info of the host's URL as it was written, "user:password"; never written to disk."""
     load: Load
     user_types: Sequence[UserType] = ()
     script: Script | None = None
@@ -79,6 +81,11 @@ class Scenario:
     secrets: Sequence[str] = ()
     """Values to redact everywhere; never written to disk."""
 
+    @property
+    def address(self) -> str:
+        """The host with its credentials: for those who send requests, not to be shown."""
+        return self.host.replace("://", f"://{self.credentials}@", 1) if self.credentials else self.host
+
     def requests(self) -> Sequence[Request]:
         return [request for user_type in self.user_types for request in user_type.requests()]
 
@@ -86,3 +93,9 @@ class Scenario:
     def endpoints(self) -> Sequence[str]:
         """Names of all endpoints it can reach, in the order of the file; empty for a script."""
         return list(dict.fromkeys(request.endpoint for request in self.requests()))
+
+    @property
+    def common_pace_s(self) -> float | None:
+        """Seconds between turns, where all user types of a closed load keep the same pace."""
+        paces = {user_type.pace_s for user_type in self.user_types}
+        return paces.pop() if self.load.model == "closed" and len(paces) == 1 else None

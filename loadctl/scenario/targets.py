@@ -222,4 +222,4 @@ def _survives(target: Target) -> bool:
 
 
 def _defining(target: Target) -> Target:
-    return replace(target, judged=False, why_not_judged="it defines the breaking point")
+    return replace(target, judged=False, why_not_judged="defines the break")

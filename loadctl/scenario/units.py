@@ -124,8 +124,8 @@ def write_duration(seconds: float) -> str:
 
 
 def format_ms(ms: float) -> str:
-    """A latency with three significant digits: `9.8 ms`, `61.2 ms`, `312 ms`, `1.94 s`."""
-    if round(ms, 2) < 1:
+    """A latency to within one percent: `1.25 ms`, `9.8 ms`, `61.2 ms`, `312 ms`, `1.94 s`."""
+    if round(ms, 2) < 5:
         return f"{ms:.2f} ms"
     if round(ms, 1) < 100:
         return f"{ms:.1f} ms"

@@ -216,6 +216,13 @@ def test_the_first_lines_of_a_run() -> None:
     assert max(map(len, lines)) <= 80
 
 
+def test_a_throughput_that_the_load_does_not_offer_is_said_before_the_run() -> None:
+    scenario = replace(SCENARIO, targets=[limit("throughput", 500, "/s", higher_is_better=True)])
+    text = " ".join(" ".join(preamble(scenario, expect(scenario), "nothing watched", "locust")).split())
+    assert "its one target cannot be judged" in text
+    assert "cannot be judged: throughput: this load offers about 40.0/s at its peak" in text
+
+
 def test_what_does_not_fit_on_the_first_line_goes_to_the_next() -> None:
     lines = preamble(SCENARIO, expect(SCENARIO), "watching " + "a very long name " * 5, "locust 2.47.0")
     assert lines[1].endswith("locust 2.47.0")

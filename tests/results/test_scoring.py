@@ -129,7 +129,7 @@ def test_not_exercised_in_the_closed_model(
 def test_not_exercised_says_what_was_offered() -> None:
     throughput = target("throughput", 500, 1000)
     found = score(throughput, measured(THINKING, targets=[target(P50, 50, 10)]))
-    assert found.reason == "10 users thinking 490 ms offer 20.0/s"
+    assert found.reason == "10 users thinking 490 ms offer 20.0/s at 10.0 ms an answer"
     opened = measured(recording(steady(60, [10.0] * 20)), load("20 60 hold", model="open"))
     assert score(throughput, opened).reason == "the plan offers 20.0/s"
 
@@ -273,9 +273,9 @@ def test_scopes(aim: Target, value: float) -> None:
         (target("max_throughput", 1), "no scored stage held its level for 10 s"),
         (target("latency_max", 1, unit="users"), "measured in ms, not users"),
         (replace(target("queue", 1), scope=Scope("series", "queue")), "no monitor reports queue"),
-        (target("breaking_point", 1), "not available in this version"),
-        (target("recovery_time", 1), "not available in this version"),
-        (target("log_errors", 1), "not available in this version"),
+        (target("breaking_point", 1), "this version of loadctl cannot measure it"),
+        (target("recovery_time", 1), "this version of loadctl cannot measure it"),
+        (target("log_errors", 1), "this version of loadctl cannot measure it"),
         (replace(target(P99, 1), judged=False, why_not_judged="only a quick look"), "only a quick look"),
     ],
 )
@@ -287,8 +287,9 @@ def test_no_data_always_has_its_reason(aim: Target, reason: str) -> None:
 
 
 @pytest.mark.parametrize("metric", ["breaking_point", "recovery_time", "log_errors"])
-def test_what_this_version_cannot_measure_is_not_judged(metric: str) -> None:
-    assert not score(target(metric, 1), measured(MINUTE)).judged
+def test_what_this_version_cannot_measure_stays_judged_so_that_it_is_never_a_pass(metric: str) -> None:
+    found = score(target(metric, 1), measured(MINUTE))
+    assert (found.judged, found.status) == (True, Status.NO_DATA)
 
 
 def test_a_monitored_series_is_judged_by_its_highest_value() -> None:

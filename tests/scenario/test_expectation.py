@@ -204,6 +204,44 @@ def test_a_stage_is_judged_by_its_own_requests() -> None:
     assert [(f.target.scope.name, f.expected) for f in found] == [("warm", None), ("short", 95)]
 
 
+@pytest.mark.parametrize(
+    ("aim", "host", "pace_s", "reason"),
+    [
+        (target("breaking_point"), "http://h", None, "this version of loadctl cannot measure it"),
+        (target("recovery_time"), "http://h", None, "this version of loadctl cannot measure it"),
+        (target("log_errors"), "http://h", None, "this version of loadctl cannot measure it"),
+        (
+            target("corrected_p95"),
+            "http://h",
+            None,
+            "only users who all keep the same pace: (closed model) can be corrected",
+        ),
+        (target("corrected_p95"), "http://h", 1.0, None),
+        (target("cpu"), "http://h", None, None),  # a shared table asks only where something is watched
+        (
+            replace(target("cpu"), own=True),
+            "http://h",
+            None,
+            "nothing watches the system, unless h is this machine",
+        ),
+        (replace(target("memory"), own=True), "http://127.0.0.1:80", None, None),
+    ],
+)
+def test_what_no_load_could_judge_is_announced_and_stays_judged(
+    aim: Target, host: str, pace_s: float | None, reason: str | None
+) -> None:
+    plan = replace(scenario(HOLD, user_type(think=Think(1, 1), pace_s=pace_s), targets=(aim,)), host=host)
+    assert [item.reason for item in expect(plan).cannot_judge] == ([reason] if reason else [])
+    assert judgeable(plan).targets[0].judged
+
+
+@pytest.mark.parametrize(("critical", "exercised"), [(9, True), (11, False)])
+def test_a_throughput_beyond_what_the_load_offers_is_announced(critical: float, exercised: bool) -> None:
+    aim = replace(target("throughput", critical=critical), unit="/s", higher_is_better=True)
+    plan = scenario(HOLD, user_type(think=Think(1, 1)), targets=(ANSWERS_AT_ONCE, aim))  # 10/s
+    assert (aim in expect(plan).not_exercised) is not exercised
+
+
 def test_targets_that_nobody_judges_are_not_announced() -> None:
     silent = replace(target("latency_p999"), judged=False, why_not_judged="because")
     assert expect(scenario(HOLD, user_type(think=Think(1, 1)), targets=(silent,))).cannot_judge == ()
