@@ -123,7 +123,7 @@ def _slow(case: Case) -> Iterator[Finding]:
         message = "responses are slower than their critical limit: " + ", ".join(map(_beyond, slow))
         severity: Severity = "critical" if any(score.judged for score in slow) else "warning"
         evidence: Evidence = {f"{label(score.target)} ({score.target.unit})": score.value for score in slow}
-        yield Finding("slow-responses", severity, message, evidence, tuple(_slowest(case)))
+        yield Finding("slow-responses", severity, message, evidence, tuple(slowest(case)))
     p95 = case.folded.summary.total.latency.p95
     limited = any(target.metric.startswith("latency_") for target in case.scenario.targets)
     if not limited and p95 is not None and p95 > SLOW_MS:
@@ -132,7 +132,7 @@ def _slow(case: Case) -> Iterator[Finding]:
         yield Finding("slow-responses", "warning", message, {"latency_p95_ms": p95}, advice)
 
 
-def _slowest(case: Case) -> Iterator[str]:
+def slowest(case: Case) -> Iterator[str]:
     """Where to look first, if there is more than one place."""
     endpoints = case.folded.summary.endpoints
     known = [

@@ -21,6 +21,8 @@ MIN_LAG_MS = 5.0
 LAG_SHARE = 0.10
 FULL_SHARE = 0.95
 FAULTS_SHARE = 0.01
+IDLE_PCT = 20.0
+"""Of all cores: with less of them idle, more engine processes only take time from each other."""
 _DESCRIPTORS = ("EMFILE", "ENFILE", "Too many open files")
 _PORTS = ("EADDRNOTAVAIL", "Cannot assign requested address")
 
@@ -45,6 +47,9 @@ def _saturated(case: Case) -> Iterator[Finding]:
 def _advice(case: Case, evidence: Evidence) -> tuple[str, ...]:
     """For what ran out."""
     if "cpu_pct_of_one_core_max" in evidence:
+        idle = [value for _, value in series(case.readings("generator"), "cpu_idle_pct")]
+        if idle and sum(idle) / len(idle) < IDLE_PCT:
+            return ("this machine has no core to spare: less load, or run loadctl on another machine",)
         more = max(2, 2 * len(case.recording.shards))
         return f"run it again with --workers {more}", "or with less load for each engine process"
     if any("fds" in name or "descriptors" in name for name in evidence):
@@ -58,12 +63,14 @@ def _busy_shards(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
         if not values:
             continue
         share = sum(value >= BUSY_PCT for value in values) / len(values)
-        if share >= BUSY_SHARE and sum(value >= BUSY_PCT for value in values) > 1:
+        if share >= BUSY_SHARE:
             sign = f"{entity} was at {BUSY_PCT:.0f} % of a core or more {format_percent(share * 100, 0)} of the time"
             yield sign, {"busy_share": round(share, 3), "cpu_pct_of_one_core_max": max(values)}
 
 
 def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
+    # Only the first few examples are kept, perhaps from the warm-up: what counts is whether the window has such faults.
+    faulty = bool(case.folded.summary.total.errors.get(GENERATOR_FAULT))
     for noun, used, limit, words in (
         ("descriptors", "open_fds", "open_fds_limit", _DESCRIPTORS),
         ("ports", "ephemeral_ports_used", "ephemeral_ports", _PORTS),
@@ -77,7 +84,9 @@ def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
         refused = [
             example
             for example in case.recording.examples
-            if example.error_class == GENERATOR_FAULT and any(word in example.message for word in words)
+            if faulty
+            and example.error_class == GENERATOR_FAULT
+            and any(word in example.message for word in words)
         ]
         if full:
             most = max(full, key=lambda reading: reading.values[used])

@@ -69,6 +69,17 @@ def _least(case: Case, t: int) -> float:
     return min(load.level_at(t), load.level_at(t + 0.999))
 
 
+def _advice(case: Case, *, mostly_dropped: bool) -> str:
+    if not mostly_dropped:
+        return f"more engine processes: --workers {max(2, 2 * len(case.recording.shards))}"
+    cap, rate = case.scenario.max_in_flight, case.scenario.load.peak
+    turn = format_duration(cap / rate)
+    return (
+        f"{rate:g}/s with at most {format_count(cap)} in flight needs turns of {turn} or less: "
+        "make the system faster, or raise max_in_flight"
+    )
+
+
 def _arrivals(case: Case) -> Iterator[Finding]:
     start, end = case.window
     load = case.scenario.load
@@ -87,9 +98,7 @@ def _arrivals(case: Case) -> Iterator[Finding]:
             f"; {format_count(dropped)} were dropped at {format_count(case.scenario.max_in_flight)} in flight"
         )
     evidence = {"due": round(due), "begun": begun, "dropped": dropped, "share_missing": round(share, 4)}
-    advice = (
-        "see whether the system answers too slowly for this rate, then more engine processes: --workers 2",
-    )
+    advice = (_advice(case, mostly_dropped=2 * dropped > missing),)
     if share > VOID_SHORT:
         yield Finding("load-not-reached", "invalid", message, evidence, advice, "pass")
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadctl.analysis.case import Case
+from loadctl.analysis.errors import slowest
 from loadctl.results.decision import Decision, label, sentence
 from loadctl.results.finding import Finding
 from loadctl.results.portion import GENERATOR_FAULT
@@ -83,6 +84,13 @@ def _commonest_error(case: Case) -> Iterator[str]:
         for error_class, count in endpoint.errors.items()
         if error_class != GENERATOR_FAULT
     ]
+    total = case.folded.summary.total
+    if total.unfinished > max((row[0] for row in rows), default=0):
+        yield (
+            f"{format_count(total.unfinished)} of {format_count(total.completed + total.unfinished)} requests "
+            "had no answer when the run ended."
+        )
+        return
     if not rows:
         return
     count, error_class, endpoint_name = max(rows)
@@ -100,8 +108,10 @@ def _next_step(case: Case, verdict: Verdict) -> Iterator[str]:
         yield f"loadctl show {case.scenario.name} says how long a run must be for every target"
     elif not case.scores:
         yield f"loadctl run {case.scenario.name} --target latency_p95=200ms"
-    elif case.folded.summary.total.failed:
+    elif case.folded.summary.total.failed or case.folded.summary.total.unfinished:
         yield f"loadctl try {case.scenario.name}"
+    elif verdict is Verdict.WARN:
+        yield from slowest(case)
 
 
 def _after_pass(case: Case) -> Iterator[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from signal import SIGINT, Signals
+from signal import SIGINT, SIGKILL, Signals
 
 from loadctl.results.finding import Finding
 from loadctl.results.recording import Recording
 from loadctl.results.score import Score, Status
 from loadctl.results.verdict import ExitCode, Verdict
 from loadctl.scenario.target import Target
+from loadctl.scenario.units import format_duration
 
 _ORDER = (
     Verdict.INTERRUPTED,
@@ -54,6 +55,9 @@ def decide(
     claims.extend(_met(scores, nothing_else=not claims))
     claims.sort(key=lambda claim: _ORDER.index(claim.verdict))
     verdict = claims[0].verdict
+    if verdict is Verdict.INCONCLUSIVE and any(finding.voids for finding in findings):
+        first = claims[0].reason
+        claims[0] = _Claim(verdict, f"No verdict on the system: {first[:1].lower()}{first[1:]}")
     code = _exit_code(verdict, recording.interrupted_by, fail_on_warn=fail_on_warn)
     return Decision(verdict, code, tuple(dict.fromkeys(claim.reason for claim in claims)))
 
@@ -99,7 +103,7 @@ def sentence(message: str) -> str:
 
 def _carried_out(recording: Recording, started: int) -> Iterator[_Claim]:
     if recording.interrupted_by is not None:
-        yield _Claim(Verdict.INTERRUPTED, f"Interrupted by {_signal_name(recording.interrupted_by)}.")
+        yield _Claim(Verdict.INTERRUPTED, _interrupted(recording, recording.interrupted_by))
     if recording.failure is not None:
         yield _Claim(Verdict.ERROR, sentence(recording.failure))
     shards = recording.shards
@@ -110,6 +114,14 @@ def _carried_out(recording: Recording, started: int) -> Iterator[_Claim]:
         yield _Claim(Verdict.ERROR, f"{many} died or hung before the end of the load.")
     elif not started:
         yield _Claim(Verdict.ERROR, "No request was made.")
+
+
+def _interrupted(recording: Recording, number: int) -> str:
+    length = max((second.t + 1 for second in recording.seconds), default=0)
+    after = f" after {format_duration(length)}" if length else " before the load began"
+    if number == SIGKILL:
+        return f"loadctl itself was killed{after}."
+    return f"Interrupted by {_signal_name(number)}{after}."
 
 
 def _signal_name(number: int) -> str:
@@ -139,7 +151,7 @@ def _unproven(scores: Sequence[Score], findings: Sequence[Finding]) -> Iterator[
         spoils = any(_voids(finding, score) for score in judged)
         if finding.voids in {"all", "pass"} or (finding.voids and spoils):
             doubted = True
-            yield _Claim(Verdict.INCONCLUSIVE, f"No verdict on the system: {finding.message}.")
+            yield _Claim(Verdict.INCONCLUSIVE, sentence(finding.message))
     missing: dict[str, list[str]] = {}
     for score in judged:
         if score.status is Status.NO_DATA:

@@ -116,9 +116,10 @@ def _stage_at(parts: Sequence[_StagePart], t: float) -> int:
 def _place_unfinished(shards: Sequence[Shard], parts: Sequence[_StagePart], last: int) -> int:
     """Count each unfinished request in the last stage; where that is not scored, in the one where it began.
 
-    Otherwise a system that hangs until after the ramp-down would have failed nothing in the window.
+    Otherwise a system that hangs until after the ramp-down would have failed nothing in the window. What was
+    under way in a shard that died is unfinished too, but ended by the shard's death: no failure of the system.
     """
-    total = 0
+    total = sum(n for shard in shards for n in shard.unfinished_without_age.values() if n > 0)
     for began, endpoint, count in _unfinished(shards):
         total += count
         scored = parts[last].why_unscored is None
@@ -128,14 +129,11 @@ def _place_unfinished(shards: Sequence[Shard], parts: Sequence[_StagePart], last
 
 
 def _unfinished(shards: Sequence[Shard]) -> Iterator[tuple[float, str, int]]:
-    """When each began (unknown ages: at the shard's end), endpoint, how many."""
+    """When each began, endpoint, how many; of shards that said their bye."""
     for shard in shards:
         end = float(shard.last_t + 1) if shard.last_t is not None else 0.0
         for endpoint, ages in shard.unfinished.items():
             yield from ((max(0.0, end - age / 1000), endpoint, 1) for age in ages)
-        for endpoint, count in shard.unfinished_without_age.items():
-            if count > 0:
-                yield max(0.0, end - 1), endpoint, count
 
 
 def _together(parts: Sequence[_StagePart], window: tuple[float, float], ended: float) -> Portion:

@@ -10,11 +10,14 @@ from loadctl.results.finding import Finding
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Example, Reading, Recording
+from loadctl.scenario.load import Load
 from tests.results.recorded import load, readings, recording, scenario, steady
 
 
-def found(made: Recording, host: str = "http://api.example:8080") -> dict[str, Finding]:
-    asked = scenario(load("10 60 hold"), host=host)
+def found(
+    made: Recording, host: str = "http://api.example:8080", planned: Load | None = None
+) -> dict[str, Finding]:
+    asked = scenario(planned or load("10 60 hold"), host=host)
     case = Case(asked, made, measure(asked, made))
     return {finding.id: finding for finding in generator_findings(case)}
 
@@ -39,7 +42,8 @@ def lagging(lag_ms: float, share: float = 0.1, latency_ms: float = 10.0) -> list
         ([89.9] * 60, False),
         ([95.0] * 6 + [20.0] * 54, True),  # 90 % of a core in 10 % of the seconds
         ([95.0] * 5 + [20.0] * 55, False),
-        ([95.0] + [20.0] * 5, False),  # one second is no time
+        ([90.0] + [20.0] * 9, True),  # 1 s of 10 s
+        ([90.0] + [20.0] * 10, False),
         ([], False),
     ],
 )
@@ -116,8 +120,21 @@ def test_descriptors_and_ports_that_run_out(values: dict[str, float], noun: str 
 )
 def test_a_refused_descriptor_or_port_is_exhaustion_without_any_reading(message: str, noun: str) -> None:
     example = Example(3.0, "GET /", "generator", None, message)
-    finding = found(recording(steady(60), examples=[example]))["generator-saturated"]
+    refused = steady(60, errors={"generator": 1})
+    finding = found(recording(refused, examples=[example]))["generator-saturated"]
     assert f"ran out of {noun}" in finding.message
+    warmed_up = load("10 10 warm warmup", "10 50 hold")
+    only_then = [*steady(10, errors={"generator": 1}), *steady(50, start=10)]
+    assert "generator-saturated" not in found(recording(only_then, examples=[example]), planned=warmed_up)
+
+
+def test_more_engine_processes_are_advised_only_where_cores_are_idle() -> None:
+    busy = shard_cpu(*[99.0] * 60)
+    full = [Reading(t, "generator", "generator", "machine", {"cpu_idle_pct": 5.0}) for t in range(1, 60)]
+    assert "--workers" in found(recording(steady(60), readings=busy))["generator-saturated"].advice[0]
+    assert found(recording(steady(60), readings=[*busy, *full]))["generator-saturated"].advice == (
+        "this machine has no core to spare: less load, or run loadctl on another machine",
+    )
 
 
 @pytest.mark.parametrize(

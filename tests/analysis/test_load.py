@@ -82,6 +82,12 @@ def test_dropped_arrivals_are_told() -> None:
     assert finding.message == (
         "4,620 of 6,000 planned arrivals began (23.0 % missing); 1,380 were dropped at 1,000 in flight"
     )
+    assert finding.advice == (
+        (
+            "100/s with at most 1,000 in flight needs turns of 10 s or less: "
+            "make the system faster, or raise max_in_flight"
+        ),
+    )
 
 
 def test_a_load_that_ended_early_without_a_word_was_not_reached() -> None:

@@ -177,12 +177,25 @@ def test_all_reasons_are_listed_the_one_that_decided_first() -> None:
     scores = [scored("FAIL"), scored("NO_DATA", P99), scored("WARN", "cpu"), scored("FAIL", "error_rate")]
     made = replace(RAN, interrupted_by=2)
     assert decided(scores, [NOT_REACHED, CRASHED], made).reasons == (
-        "Interrupted by SIGINT.",
+        "Interrupted by SIGINT after 1 s.",
         "2 of 4 targets are beyond their critical limit: latency p95, error rate.",
         "Something critical.",
-        "No verdict on the system: something invalid.",
+        "Something invalid.",
         "No data for latency p99: needs 200 successes, has 5.",
     )
+
+
+def test_only_an_inconclusive_verdict_says_that_there_is_no_verdict_on_the_system() -> None:
+    lost = decided([scored("PASS")], [NOT_REACHED])
+    assert lost.reasons == ("No verdict on the system: something invalid.",)
+    assert "No verdict" not in " ".join(decided([scored("FAIL")], [NOT_REACHED]).reasons)
+
+
+def test_a_killed_loadctl_is_told_apart_from_a_signal_that_asked_it_to_end() -> None:
+    killed = decided([scored("PASS")], [], replace(RAN, interrupted_by=9))
+    assert (killed.verdict, killed.reasons[0]) == ("INTERRUPTED", "loadctl itself was killed after 1 s.")
+    unborn = replace(RAN, interrupted_by=15, seconds=())
+    assert decided([], [], unborn).reasons[0] == "Interrupted by SIGTERM before the load began."
 
 
 @pytest.mark.parametrize(

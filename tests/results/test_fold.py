@@ -64,9 +64,12 @@ def test_before_a_ramp_down_only_unfinished_requests_that_began_in_the_window_co
     assert fold(RAMP_HOLD_FALL, made).summary.total.unfinished == counted
 
 
-def test_a_shard_without_bye_leaves_what_was_in_flight_as_unfinished() -> None:
+def test_what_was_under_way_in_a_shard_that_died_is_unfinished_but_no_failure_of_the_system() -> None:
     lost = Shard(0, hello=True, bye=False, last_t=4, unfinished_without_age={"GET /": 3})
-    assert total(fold(load("10 10 hold"), recording(steady(5, [5.0]), shards=[lost]))) == (5, 0, 3)
+    folded = fold(load("10 10 hold"), recording(steady(5, [5.0]), shards=[lost]))
+    assert total(folded) == (5, 0, 0)
+    assert folded.summary.total.error_rate == 0
+    assert (folded.counters.started, folded.counters.completed, folded.counters.unfinished) == (8, 5, 3)
 
 
 def test_faults_of_the_generator_are_no_requests_of_the_system() -> None:
