@@ -24,6 +24,14 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
+def cut_in_the_middle(text: str, width: int) -> str:
+    """At most `width` characters; paths that begin alike stay apart by their ends."""
+    if len(text) <= width:
+        return text
+    tail = max(0, width - 1) // 2
+    return f"{text[: max(0, width - 1 - tail)]}…{text[len(text) - tail :]}"
+
+
 def hanging(head: str, text: str, width: int) -> list[str]:
     """`text` wrapped to `width`, the first line after `head`, the others indented by as much."""
     indent = " " * len(head)

@@ -8,7 +8,7 @@ from loadctl.results.finding import Finding
 from loadctl.results.recording import Example
 from loadctl.results.result import Point, ResourceUse, Result
 from loadctl.results.score import Score, Status
-from loadctl.results.summary import Counters, EndpointSummary, Latency, Summary
+from loadctl.results.summary import Counters, EndpointSummary, Latency, StageSummary, Summary
 from loadctl.results.verdict import ExitCode, Verdict
 from loadctl.scenario.target import Target
 
@@ -16,7 +16,7 @@ TOO_FEW = "needs 1,000 successes, has 120"
 
 
 def endpoint(
-    name: str, completed: int, rate: float, p50: float, p95: float, p99: float | None, failed: int
+    name: str, completed: int, rate: float, p50: float, p95: float | None, p99: float | None, failed: int
 ) -> EndpointSummary:
     absent = {} if p99 is not None else {"p99": TOO_FEW}
     return EndpointSummary(
@@ -66,7 +66,22 @@ FAILED = Result(
     started_at="2026-11-23T08:20:00.000Z",
     planned_s=600,
     window=(120, 600),
-    stages=[],
+    stages=[
+        StageSummary(
+            "warm-up", 0, 120, True, 50, Summary(0, 120, endpoint("total", 2_000, 17, 1, 2, 3, 0), [])
+        ),
+        StageSummary(
+            "50 users",
+            120,
+            600,
+            False,
+            50,
+            Summary(120, 600, endpoint("total", 34_512, 71.9, 61.2, 312, 480, 11), []),
+        ),
+        StageSummary(
+            "down", 600, 610, False, 0, Summary(600, 610, endpoint("total", 488, 48.8, 1, 2, None, 0), [])
+        ),
+    ],
     counters=Counters(started=37_000, completed=37_000, failed=11, unfinished=0, rate_limited=0),
     summary=Summary(
         120,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from loadctl.reports.text import headline, render
 from loadctl.results.finding import Finding
 from loadctl.results.recording import Example
+from loadctl.results.score import Status
 from loadctl.results.summary import Counters, Summary
 from tests.reports.sample import FAILED, INCONCLUSIVE, endpoint
 
@@ -28,9 +29,8 @@ TARGETS            measured     target   critical
   latency p99        480 ms     100 ms     500 ms  WARN  4 % below critical
   error rate         0.03 %      0.1 %        1 %  PASS  11 of 34,512
   cpu                  26 %       70 %       90 %  PASS  of 4 cores
-  throughput         71.9/s     1000/s      500/s  –     not exercised: 50 users
-                                                         thinking 0.6 s offer
-                                                         83/s
+  throughput         71.9/s     1000/s      500/s  –
+                   not exercised: 50 users thinking 0.6 s offer 83/s
 
 ENDPOINTS         requests      /s      p50      p95      p99  failed
   POST /predict     26,547    55.3  78.4 ms   331 ms   497 ms      11
@@ -40,10 +40,11 @@ ENDPOINTS         requests      /s      p50      p95      p99  failed
   – = too few requests for an honest figure: p95 needs 200, p99 1,000
 
 ERRORS     11 × status 503, POST /predict, first at 6:12: "model busy"
-LOAD       50 of 50 users; 37,000 requests = 34,512 scored + 2,488 outside the
-           scored window
-SYSTEM     uvicorn (pid 4312): cpu 26 % of 4 cores, memory 0.70 → 0.71 GB (PSS)
-GENERATOR  healthy; 11 % of a core, timer lag p95 0.40 ms
+LOAD       50 of 50 users; 37,000 requests = 34,512 scored + 2,000 warm-up + 488
+           ramp-down
+SYSTEM     uvicorn (pid 4312): cpu 26 % of 4 cores, memory up to 0.71 GB, at
+           first 0.70 GB (PSS)
+GENERATOR  healthy: 11 % of a core, on time (0.40 ms at p95)
 NOTICED    warning  cpu-high: Worker pid 31 was at 99 % of one core.
            good     latency-stable, no-errors
 
@@ -95,7 +96,7 @@ def test_the_open_model_accounts_for_every_arrival() -> None:
     )
     screen = render(replace(FAILED, model="open", peak=300, counters=counters))
     assert "90,000 arrivals planned = 69,300 begun + 20,700 dropped" in screen
-    assert "188 requests unfinished" in screen
+    assert "188 requests unfinished at the end" in screen
     assert screen.startswith("FAIL  baseline  300/s, 10 min")
 
 
@@ -118,3 +119,61 @@ def test_a_run_without_requests_has_no_table_of_endpoints() -> None:
     screen = render(replace(FAILED, summary=Summary(0, 1, none, []), scores=[]))
     assert "ENDPOINTS" not in screen
     assert "TARGETS" not in screen
+
+
+def test_unfinished_requests_are_requests_that_failed() -> None:
+    row = replace(endpoint("GET /slow", 12, 1.0, 1.0, None, None, 0), unfinished=13)
+    total = replace(row, endpoint="total")
+    counters = Counters(started=30, completed=12, failed=0, unfinished=18, rate_limited=0)
+    result = replace(FAILED, summary=Summary(0, 1, total, [row]), counters=counters, stages=[])
+    screen = render(result)
+    assert "  GET /slow             25     1.0  1.00 ms        –        –      13" in screen
+    assert "13 × unfinished, GET /slow" in screen
+    assert "30 requests = 25 scored + 5 others" in screen
+    assert "18 requests unfinished at the end: 13 count as failed, 5 do not" in screen
+
+
+def test_endpoints_that_begin_alike_stay_apart_and_the_total_comes_last() -> None:
+    rows = [endpoint("GET /" + "x" * 190 + f"/{i}", 20, 1.0, 1.0, None, None, 0) for i in range(30)]
+    lines = render(replace(FAILED, summary=replace(FAILED.summary, endpoints=rows))).splitlines()
+    names = [line.split()[1] for line in lines if line.startswith("  GET /x")]
+    assert len(names) == len(set(names)) == 19
+    more = lines.index("  … and 11 more: loadctl report --json")
+    assert lines[more + 1].startswith("  total ")
+
+
+def test_the_generator_is_called_what_its_findings_say_and_not_what_others_do() -> None:
+    def line(*findings: Finding) -> str:
+        screen = render(replace(FAILED, findings=findings))
+        return next(line for line in screen.splitlines() if line.startswith("GENERATOR"))
+
+    assert line(Finding("load-not-reached", "invalid", "m", voids="pass")).startswith(
+        "GENERATOR  healthy: 11 %"
+    )
+    assert line(Finding("generator-saturated", "invalid", "m", voids="all")).startswith(
+        "GENERATOR  saturated: "
+    )
+    assert "late: 11 % of a core, behind its timers" in line(
+        Finding("generator-saturated", "warning", "m", voids="excess")
+    )
+
+
+def test_latencies_that_a_lost_shard_makes_worthless_are_not_blamed_on_the_generator() -> None:
+    lost = Finding("data-incomplete", "invalid", "1 of 2 engine processes did not finish", voids="pass")
+    scores = [replace(FAILED.scores[2], void="data incomplete")]
+    screen = render(replace(FAILED, verdict=INCONCLUSIVE.verdict, scores=scores, findings=[lost]))
+    assert "(480 ms)" in screen
+    assert "( ) = not measured under the whole load: says nothing about the system" in screen
+
+
+def test_a_long_remark_stands_below_its_target() -> None:
+    remark = "only the total can be corrected, and only where all users keep the same pace"
+    scores = [replace(FAILED.scores[0], status=Status.NO_DATA, value=None, reason=remark)]
+    lines = render(replace(FAILED, scores=scores)).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.endswith("no data"))
+    assert lines[at + 1] == "                   only the total can be corrected, and only where all users"
+
+
+def test_a_nearly_whole_distance_is_not_rounded_up_to_all_of_it() -> None:
+    scores = [replace(FAILED.scores[0], status=Status.PASS, value=0.1, distance=-0.998)]
+    assert ">99 % below" in render(replace(FAILED, scores=scores))

@@ -1,0 +1,152 @@
+"""The lines below the tables: errors, load, system, generator, and what was noticed. Record → str."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from loadctl.reports.printable import hanging, printable
+from loadctl.results.finding import Finding
+from loadctl.results.result import ResourceUse, Result
+from loadctl.results.summary import Summary
+from loadctl.scenario.units import format_bytes, format_clock, format_count, format_ms, format_percent
+
+_HEALTH = {
+    ("generator-saturated", "invalid"): "saturated",
+    ("generator-faults", "invalid"): "at fault itself",
+    ("data-incomplete", "invalid"): "incomplete",
+    ("generator-saturated", "warning"): "late",
+}
+"""What findings say of the generator, the gravest first."""
+
+
+def facts(result: Result, width: int) -> Iterator[str]:
+    yield from _section("ERRORS", _errors(result), width)
+    yield from _section("LOAD", _load(result), width)
+    yield from _section("SYSTEM", [_system(result.system)], width)
+    yield from _section("GENERATOR", [_generator(result)], width)
+    yield from _section("NOTICED", _noticed(result.findings), width)
+
+
+def _section(head: str, lines: Sequence[str], width: int) -> Iterator[str]:
+    for line in lines:
+        yield from hanging(f"{head:<11}", line, width)
+        head = ""
+
+
+def _errors(result: Result) -> list[str]:
+    rows = [
+        (count, error_class, row.endpoint)
+        for row in result.summary.endpoints
+        for error_class, count in row.errors.items()
+    ]
+    rows += [
+        (row.unfinished, "unfinished", row.endpoint) for row in result.summary.endpoints if row.unfinished
+    ]
+    lines = []
+    for count, error_class, endpoint in sorted(rows, key=lambda row: -row[0])[:5]:
+        example = next(
+            (e for e in result.examples if e.endpoint == endpoint and e.error_class == error_class), None
+        )
+        first = (
+            f', first at {format_clock(example.t)}: "{printable(example.message, 120)}"' if example else ""
+        )
+        lines.append(
+            f"{format_count(count)} × {error_class.replace('_', ' ')}, {printable(endpoint, 60)}{first}"
+        )
+    if len(rows) > 5:
+        lines.append(f"… and {len(rows) - 5} more kinds: loadctl report --json")
+    return lines
+
+
+def _load(result: Result) -> list[str]:
+    counters = result.counters
+    split = f"{format_count(counters.started)} requests = {' + '.join(_parts(result))}"
+    if counters.planned_arrivals is None:
+        most = max((point.users for point in result.timeline), default=0)
+        lines = [f"{format_count(most)} of {result.peak:g} users; {split}"]
+    else:
+        begun, dropped = format_count(counters.begun or 0), format_count(counters.dropped or 0)
+        planned = format_count(counters.planned_arrivals)
+        lines = [f"{planned} arrivals planned = {begun} begun + {dropped} dropped", split]
+    if counters.unfinished:
+        counted = result.summary.total.unfinished
+        lost = counters.unfinished - counted
+        notes = [f"{format_count(counted)} count as failed"] if counted else []
+        notes += (
+            [f"{format_count(lost)} do not: they are outside the window or were cut off by us"]
+            if lost
+            else []
+        )
+        lines.append(
+            f"{format_count(counters.unfinished)} requests unfinished at the end: {', '.join(notes)}"
+        )
+    if counters.rate_limited:
+        lines.append(
+            f"{format_count(counters.rate_limited)} requests answered 429 within the declared rate limit"
+        )
+    return lines
+
+
+def _parts(result: Result) -> Iterator[str]:
+    """What the requests of the whole run consist of, so that it adds up."""
+    left = result.counters.started - _requests(result.summary)
+    yield f"{format_count(_requests(result.summary))} scored"
+    warmup = sum(_requests(stage.summary) for stage in result.stages if stage.warmup)
+    if warmup:
+        yield f"{format_count(warmup)} warm-up"
+    down = [
+        stage
+        for stage in result.stages
+        if not stage.warmup and stage.start_s >= result.window[1] < stage.end_s
+    ]
+    ramp_down = sum(_requests(stage.summary) for stage in down)
+    if ramp_down:
+        yield f"{format_count(ramp_down)} ramp-down"
+    if left > warmup + ramp_down:
+        yield f"{format_count(left - warmup - ramp_down)} others"
+
+
+def _requests(summary: Summary) -> int:
+    return summary.total.completed + summary.total.unfinished
+
+
+def _system(use: ResourceUse) -> str:
+    parts = []
+    if use.cpu_pct is not None:
+        cores = f" of {use.cores_available:g} cores" if use.cores_available is not None else ""
+        parts.append(f"cpu {format_percent(use.cpu_pct, 0)}{cores}")
+    if use.memory_bytes is not None:
+        first, most = (format_bytes(size or 0) for size in (use.memory_first_bytes, use.memory_bytes))
+        grown = use.memory_first_bytes is not None and first != most
+        kind = f" ({use.memory_kind})" if use.memory_kind else ""
+        parts.append(f"memory {f'up to {most}, at first {first}' if grown else most}{kind}")
+    parts.extend(f"{name}: {why}" for name, why in use.absent.items())
+    return f"{printable(use.watched or 'not watched', 200)}: {printable(', '.join(parts)) or 'no readings'}"
+
+
+def _generator(result: Result) -> str:
+    use = result.generator
+    health = next((word for found, word in _HEALTH.items() if found in _complaints(result)), "healthy")
+    busy, lag, late = (use.extra.get(key) for key in ("cpu_pct_of_one_core", "lag_p95_ms", "late_p95_ms"))
+    which = "the busiest of its processes at " if result.shards > 1 else ""
+    said = [f"{which}{format_percent(busy, 0)} of a core" if busy is not None else "cpu not measured"]
+    if lag is not None:
+        said.append(f"{'on time' if health == 'healthy' else 'behind its timers'} ({format_ms(lag)} at p95)")
+    if late is not None:
+        said.append(f"arrivals begun {format_ms(late)} late at p95")
+    return f"{health}: {', '.join(said)}"
+
+
+def _complaints(result: Result) -> set[tuple[str, str]]:
+    return {(finding.id, finding.severity) for finding in result.findings}
+
+
+def _noticed(findings: Sequence[Finding]) -> list[str]:
+    lines = [
+        f"{finding.severity:<9}{finding.id}: {printable(finding.message)}"
+        for severity in ("invalid", "critical", "warning", "info")
+        for finding in findings
+        if finding.severity == severity
+    ]
+    good = [finding.id for finding in findings if finding.severity == "good"]
+    return [*lines, *([f"{'good':<9}{', '.join(good)}"] if good else [])]
