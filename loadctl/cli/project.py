@@ -7,6 +7,7 @@ targets are `targets.yaml`; what the folder does not have is taken from the pack
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 USERS = "users.yaml"
 TARGETS = "targets.yaml"
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ class Project:
         """
         if is_url(reference):
             text, folder = _scenario_of_url(reference, overrides), self.folder
-            return self._parse(reference, Text("(command line)", text), folder, overrides, env)
+            name = _CREDENTIALS.sub("", reference)
+            return self._parse(name, Text("(command line)", text), folder, overrides, env)
         if is_script(reference):
             text, folder = _scenario_of_script(reference, overrides), self.folder
             return self._parse(Path(reference).stem, Text("(command line)", text), folder, overrides, env)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "loadctl.run/1"
 REDACTED = "[redacted]"
-_NOT_IN_HASH = {"where", "source", "packaged", "host", "secrets"}
+_NOT_IN_HASH = {"where", "source", "packaged", "host", "credentials", "secrets"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Manifest:
 def to_text(manifest: Manifest) -> str:
     """run.json, with the scenario's secrets redacted wherever they stand."""
     hidden = manifest.scenario.secrets
-    bare = replace(manifest, scenario=replace(manifest.scenario, secrets=()))
+    bare = replace(manifest, scenario=replace(manifest.scenario, secrets=(), credentials=""))
     fields: object = _adapter().dump_python(bare, mode="json")
     return json.dumps(_redacted(fields, hidden), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -119,12 +119,13 @@ class ScenarioReader:
         load = self._load(node, shape)
         script = self._script(node, shape)
         types = () if _names_a_script(shape) else self._population(shape, load).read(name, node, shape.users)
-        host = self._host(node, shape)
+        host, credentials = self._host(node, shape)
         scenario = Scenario(
             name=name,
             goal=shape.goal,
             engine=self._engine(node, shape, script),
             host=host,
+            credentials=credentials,
             load=load or Load("closed", ()),
             user_types=types,
             script=script,
@@ -199,7 +200,8 @@ class ScenarioReader:
         )
         return Population(self.mistakes, self.environment, reader, self.users)
 
-    def _host(self, node: Node, shape: ScenarioShape) -> str:
+    def _host(self, node: Node, shape: ScenarioShape) -> tuple[str, str]:
+        """The host as it may be shown, and the credentials of its URL."""
         text, place = (self.host, None) if self.host is not None else (shape.host, node.get("host"))
         where = place.where if place else Where("--host")
         if text is None:
@@ -209,15 +211,15 @@ class ScenarioReader:
                     "no host: say which system is loaded",
                     "host: http://localhost:8080, --host URL or LOADCTL_HOST",
                 )
-            return ""
+            return "", ""
         try:
             return self._url(text)
         except ValueError as error:
             self.mistakes.add(where, f"host: {error}")
-            return ""
+            return "", ""
 
-    def _url(self, text: str) -> str:
-        """A host without trailing slash; its password is a secret. Raises ValueError."""
+    def _url(self, text: str) -> tuple[str, str]:
+        """A host without trailing slash, and its user-info, which is a secret. Raises ValueError."""
         if "://" not in text:
             raise ValueError(
                 f"'{text}' says no scheme; write http://{text}" if "@" not in text else "says no scheme"
@@ -225,13 +227,15 @@ class ScenarioReader:
         url = urlsplit(text)
         if url.password:
             self.environment.redact(url.password, unquote(url.password))
+        credentials, _, place = url.netloc.rpartition("@")
+        self.environment.redact(credentials)
         if url.scheme not in {"http", "https"} or not url.hostname or any(c.isspace() for c in text):
             raise ValueError("this is not an http:// or https:// URL")
         if url.port == 0:
             raise ValueError("port 0 is not a port")
         if url.path.rstrip("/") or url.query or url.fragment:
             raise ValueError("write scheme, host and port only; paths stand in the requests")
-        return f"{url.scheme}://{url.netloc}"
+        return f"{url.scheme}://{place}", credentials
 
     def _engine(self, node: Node, shape: ScenarioShape, script: Script | None) -> str:
         place = (node.get("engine") or node).where if self.engine is None else Where("--engine")

@@ -55,6 +55,7 @@ def scenario(name: str = "shop") -> Scenario:
         user_types=(UserType(name="U", weight=3, tasks=(Task("t", 1, flow),), data=({"id": "007"},)),),
         targets=(Target(metric="latency_p95", scope=Scope("stage", "hold"), critical=200.0, unit="ms"),),
         rate_limit=RateLimit(100.0, "key"),
+        credentials="ann:pin",
         secrets=(PASSWORD, "12"),
     )
 
@@ -112,6 +113,7 @@ def test_the_manifest_is_read_back_with_its_secrets_redacted(tmp_path: Path) -> 
     assert request.body.json == {"a": [1, None, {"b": 2.5}, True, "1"], "pin": REDACTED}
     assert read.argv[-1] == f"X-Key: {REDACTED}"
     assert read.scenario.secrets == []
+    assert read.scenario.credentials == ""
     assert read.scenario.load.window == (10.0, 70.0)
     assert [type(step) for step in read.scenario.user_types[0].tasks[0].flow] == [Request, Think, Repeat]
     assert read.scenario.targets[0].scope == Scope("stage", "hold")

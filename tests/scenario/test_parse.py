@@ -220,9 +220,11 @@ def test_the_environment_is_filled_in_and_its_secrets_are_known() -> None:
     env |= {"QUERY": "query-1", "Q": "q-secret", "BODY": "body-1", "API_KEY_KIND": "user"}
     scenario = read(text, env=env)
     assert scenario.goal == "visible-goal and ${this}"
-    assert scenario.host == "http://ann:pa%20ss@localhost:8000"
+    assert (scenario.host, scenario.credentials) == ("http://localhost:8000", "ann:pa%20ss")
+    assert scenario.address == "http://ann:pa%20ss@localhost:8000"
+    assert "pa%20ss" not in repr(replace(scenario, secrets=()))
     assert set(scenario.secrets) == {
-        "pa%20ss", "pa ss", "tenant-1", "q-secret", "body-1", "visible-path", "query-1", "user"
+        "ann:pa%20ss", "pa%20ss", "pa ss", "tenant-1", "q-secret", "body-1", "visible-path", "query-1", "user"
     }  # fmt: skip
 
 

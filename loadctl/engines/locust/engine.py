@@ -75,7 +75,7 @@ class LocustEngine:
         frames = str(out.absolute() / "frames" / f"{shard}.ndjson")
         plan = {**shard_plan(scenario, shard, shards), "frames": frames}
         text = json.dumps(plan, ensure_ascii=False, allow_nan=False)
-        shown = {**plan, "secrets": []}
+        shown = {**plan, "secrets": [], "host": scenario.host}
         redact = Redaction(scenario.secrets)
         script = scenario.script
         return Command(
@@ -97,7 +97,7 @@ def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
     return {
         "shard": shard,
         "shards": shards,
-        "host": scenario.host,
+        "host": scenario.address,
         "model": scenario.load.model,
         "stages": [
             {"start": stage.start, "end": stage.end, "duration_s": stage.duration_s}
