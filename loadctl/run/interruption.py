@@ -10,11 +10,16 @@ import threading
 from types import FrameType, TracebackType
 from typing import Self
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = [signal.SIGINT, signal.SIGTERM]
+if hasattr(signal, "SIGHUP"):
+    _SIGNALS.append(signal.SIGHUP)
 
 
 class Interruption:
-    """While entered, SIGINT and SIGTERM are counted instead of raised. Only the main thread can enter it."""
+    """While entered, SIGINT, SIGTERM and SIGHUP (the terminal was closed) are counted instead of raised.
+
+    Only the main thread can enter it.
+    """
 
     def __init__(self) -> None:
         self._received: list[int] = []
@@ -27,6 +32,8 @@ class Interruption:
         )
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
+                if number != signal.SIGINT and signal.getsignal(number) == signal.SIG_IGN:
+                    continue  # nohup: the end of the terminal is not the end of the run
                 self._previous[number] = signal.signal(number, self._receive)
         return self
 

@@ -23,7 +23,7 @@ class UnwritableError(RunError):
 def unwritable(path: Path, error: OSError) -> UnwritableError:
     return UnwritableError(
         f"run directory unwritable in mid-run: {path}: {error.strerror or error}",
-        hint="make room, then look at what was measured until then:  loadctl report latest"
+        hint=f"make room, then look at what was measured until then:  loadctl report {path.parent}"
         if error.errno in _UNWRITABLE
         else None,
     )

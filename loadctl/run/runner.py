@@ -33,6 +33,7 @@ _TICK_S = 0.1
 _HEAD_START_S = 0.1
 """Between the word "start" and t0, so that all shards have heard it by then."""
 _STEP_S = 1.0
+_SIGNAL_WORDS = {1: "the terminal was closed (SIGHUP)", 2: "Ctrl-C (SIGINT)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +152,7 @@ class _Run:
         if scenario.health == "none":
             return
         wait_until_ready(
-            scenario.host,
+            scenario.address,
             health=scenario.health,
             deadline_s=self._request.ready_deadline_s,
             tls=scenario.tls,
@@ -228,7 +229,7 @@ class _Run:
                 self._interruption.wait(_TICK_S)
 
     def _drain(self, number: int) -> None:
-        name = "Ctrl-C (SIGINT)" if number == 2 else "SIGTERM"
+        name = _SIGNAL_WORDS.get(number, "SIGTERM")
         message = f"{name}: no new requests; those under way have {self._request.scenario.drain_s:g} s"
         self._ledger.event(Event(self._now(), "signal", message, {"signal": number}))
         self._shards.stop(Ladder.draining(self._request.scenario.drain_s))

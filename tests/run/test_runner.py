@@ -309,7 +309,7 @@ def ended(process: subprocess.Popen[bytes], within_s: float) -> str:
     return answer.decode().strip()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_drains_and_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
     process = start(tmp_path, 30)
     process.send_signal(number)
