@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from signal import SIGINT
 from typing import Annotated
 
 import typer
@@ -28,7 +29,7 @@ from loadctl.cli import (
     wait,
 )
 from loadctl.cli.explaining import explain
-from loadctl.cli.output import hush
+from loadctl.cli.output import complain, hush, open_standard_streams
 from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
 from loadctl.results.verdict import ExitCode
 
@@ -91,6 +92,7 @@ def _common(
 
 def main() -> None:
     """Entry point of the console script."""
+    open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ▁ and → is no reason to fail
@@ -98,7 +100,7 @@ def main() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        hush()
+        hush(sys.stdout)
     sys.exit(code)
 
 
@@ -118,24 +120,24 @@ def funnel(argv: list[str]) -> int:
     except typer.TyperException as error:
         show = getattr(error, "show", None)  # usage and the nearest word, as Typer writes them
         if show is None:
-            sys.stderr.write(f"{error}\n")
+            complain(f"{error}\n")
         else:
             show()
         code = ExitCode.USAGE
     except LoadctlError as error:
-        sys.stderr.write(explain(error) + "\n")
+        complain(explain(error) + "\n")
         code = _code_of(error)
     except KeyboardInterrupt:
         code = ExitCode.SIGINT
     except Exception as error:  # noqa: BLE001  (the funnel: a bug is reported as a bug, with its own exit code)
-        sys.stderr.write(_explain_bug(error) + "\n")
+        complain(_explain_bug(error) + "\n")
         code = ExitCode.INTERNAL
     return int(code)
 
 
 def _code_of(error: LoadctlError) -> ExitCode:
     if isinstance(error, Interrupted):
-        return ExitCode(128 + error.signal_number)
+        return ExitCode.SIGINT if error.signal_number == SIGINT else ExitCode.SIGTERM
     return ExitCode.ERROR if isinstance(error, RunError) else ExitCode.USAGE
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from loadctl.cli.output import complain, hush
 from loadctl.reports.live import live_lines, plain_every_s, plain_line
 from loadctl.reports.plan import preamble
 from loadctl.reports.printable import printable
@@ -52,7 +54,8 @@ class Conversation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live is not None:
-            self._live.stop()
+            with contextlib.suppress(OSError):
+                self._live.stop()
             self._live = None
 
     def say(self, lines: Sequence[str]) -> None:
@@ -60,17 +63,28 @@ class Conversation:
             return
         text = "".join(f"{line}\n" for line in lines)
         if self._live is not None:
-            self._live.console.print(text, end="", markup=False, highlight=False)
+            console = self._live.console
+            self._draw(lambda: console.print(text, end="", markup=False, highlight=False))
         else:
-            sys.stderr.write(text)
-            sys.stderr.flush()
+            self._silent = not complain(text)
+
+    def _draw(self, draw: Callable[[], None]) -> None:
+        """A terminal that was closed is no reason to end the run: nothing more is said."""
+        try:
+            draw()
+        except OSError:
+            hush(sys.stderr)
+            self._silent = True
 
     def second(self, second: Second) -> None:
         self._progress.add(second)
+        if self._silent:
+            return
         if self._live is not None:
             from rich.text import Text
 
-            self._live.update(Text("\n".join(live_lines(self._progress, self._targets))), refresh=True)
+            live, shown = self._live, Text("\n".join(live_lines(self._progress, self._targets)))
+            self._draw(lambda: live.update(shown, refresh=True))
         elif self._progress.t + 1 >= self._next_line_t:
             self._next_line_t = self._progress.t + 1 + plain_every_s(self._progress.t)
             self.say([plain_line(self._progress)])

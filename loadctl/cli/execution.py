@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from loadctl.cli.system import ask_for_consent
 from loadctl.cli.terminal import is_terminal
 from loadctl.engines import engine_named
 from loadctl.engines.base import Engine
-from loadctl.errors import RunError, UsageError
+from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
 from loadctl.results.verdict import ExitCode
 from loadctl.run.directory import RunDirectory
 from loadctl.scenario.scenario import Scenario, Watch
@@ -47,9 +48,9 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
         )
         try:
             directory = run(request, conversation)
-        except RunError:
+        except (RunError, Interrupted):
             if conversation.run is not None:
-                _stored(conversation.run, fail_on_warn=fail_on_warn)
+                _kept(conversation.run, output, fail_on_warn=fail_on_warn)
             raise
         conversation.say([""])
     from loadctl.cli.telling import tell
@@ -57,6 +58,17 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
     result = _stored(directory, fail_on_warn=fail_on_warn)
     tell(result, quiet=output.quiet, as_json=output.as_json)
     return result.exit_code
+
+
+def _kept(directory: RunDirectory, output: Output, *, fail_on_warn: bool) -> None:
+    """The result of a run that could not be carried out, where it can still be written; the error itself is
+    told by who caught it."""
+    from loadctl.cli.telling import tell
+
+    with contextlib.suppress(LoadctlError):
+        result = _stored(directory, fail_on_warn=fail_on_warn)
+        if output.as_json:
+            tell(result, quiet=output.quiet, as_json=True)
 
 
 def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Result:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+from typing import TextIO
 
 from loadctl.errors import RunError
 
@@ -21,9 +22,9 @@ def write(text: str) -> None:
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        hush()
+        hush(sys.stdout)
     except OSError as error:
-        hush()
+        hush(sys.stdout)
         raise RunError(f"stdout cannot be written: {error.strerror}") from error
 
 
@@ -36,9 +37,33 @@ def columns() -> int:
     return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
 
 
-def hush() -> None:
-    """Let nothing more go to stdout, or the interpreter complains about it at its end."""
+def complain(text: str) -> bool:
+    """Write to stderr now; False where that cannot be written, which changes no exit code either."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        hush(sys.stderr)
+        return False
+    return True
+
+
+def hush(stream: TextIO) -> None:
+    """Let nothing more go there, or the interpreter complains about it at its end."""
     with contextlib.suppress(OSError, io.UnsupportedOperation):
         nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, sys.stdout.fileno())
+        os.dup2(nothing, stream.fileno())
         os.close(nothing)
+
+
+def open_standard_streams() -> None:
+    """Where one is closed (`<&-`, `>&-`, a daemon), the next file that is opened would take its number, and
+    whatever is said would land in it."""
+    for fd, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, mode)  # the lowest free number: this one
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
