@@ -1,7 +1,7 @@
 """loadctl's figures against what the demo system itself measured: counts exactly, percentiles within their bounds.
 
-Bounds: p50 and p95 1 % + 1 ms, p99 2 % + 2 ms, by the median of three runs; two that agree are enough, and where three do
-not settle it, two more show whether the machine was busy or the figures are wrong.
+Bounds: p50 and p95 1 % + 1 ms, p99 2 % + 2 ms, by the median of three runs; two that agree are enough, and where three
+do not settle it, two more show whether the machine was busy or the figures are wrong.
 """
 
 from __future__ import annotations
