@@ -17,10 +17,11 @@ def corrected(recorded: Histogram, interval_us: int) -> Histogram:
     if recorded.min_us is None or recorded.max_us is None or interval_us <= 0:
         return whole
     smallest = recorded.min_us
-    for bucket, count in recorded.buckets.items():
-        skipped = min(upper_edge_us(bucket), recorded.max_us) - interval_us
+    for waited, count in recorded.buckets.items():
+        skipped = min(upper_edge_us(waited), recorded.max_us) - interval_us
         while skipped >= interval_us:
-            whole.buckets[bucket_of(skipped)] += count
+            bucket = bucket_of(skipped)
+            whole.buckets[bucket] = whole.buckets.get(bucket, 0) + count
             whole.count += count
             whole.sum_us += skipped * count
             smallest = min(smallest, skipped)

@@ -136,6 +136,8 @@ def _score(score: Score) -> form.ScoreDocument:
     }
     if score.reason is not None:
         document["reason"] = score.reason
+    if score.distance is None:
+        document["absent"] = {"distance": "no value" if score.value is None else "the limit is 0"}
     if score.void is not None:
         document["void"] = score.void
     if score.detail is not None:
@@ -169,8 +171,24 @@ def _use(use: ResourceUse) -> form.UseDocument:
         "memory_kind": use.memory_kind,
         "readings": use.readings,
         "extra": dict(use.extra),
-        "absent": dict(use.absent),
+        "absent": _absent(use),
     }
+
+
+def _absent(use: ResourceUse) -> dict[str, str]:
+    """A reason for every null, under its own key too."""
+    cpu = use.absent.get("cpu", "not measured as a share: a process is told in cores")
+    memory = use.absent.get("memory", "not known")
+    reasons = {
+        "watched": (use.watched, "nothing watched it"),
+        "cpu_pct": (use.cpu_pct, cpu),
+        "cpu_cores": (use.cpu_cores, cpu),
+        "cores_available": (use.cores_available, "how many cores it may use is not known"),
+        "memory_bytes": (use.memory_bytes, memory),
+        "memory_first_bytes": (use.memory_first_bytes, memory),
+        "memory_kind": (use.memory_kind, memory),
+    }
+    return {**use.absent, **{key: why for key, (value, why) in reasons.items() if value is None}}
 
 
 def _point(point: Point) -> form.PointDocument:

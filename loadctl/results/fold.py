@@ -19,6 +19,7 @@ from loadctl.results.summary import Counters, StageSummary, Summary
 from loadctl.scenario.load import Load, Stage
 
 MAX_THROUGHPUT_HOLD_S = 10.0
+MAX_PERCENTILE_POINTS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def fold(load: Load, recording: Recording, *, pace_s: float | None = None) -> Fo
         summary=summarise(window, pace_s=pace_s),
         stages=tuple(_stage_summary(part, pace_s) for part in parts),
         counters=_counters(load, recording.seconds, unfinished),
-        timeline=tuple(_point(second, load) for second in recording.seconds),
+        timeline=_timeline(recording.seconds, load),
         ended_s=ended,
         named={name: summarise(portion, pace_s=pace_s) for name, portion in named.items()},
         unscored={
@@ -193,10 +194,16 @@ def _counters(load: Load, seconds: Sequence[Second], unfinished: int) -> Counter
     )
 
 
-def _point(second: Second, load: Load) -> Point:
+def _timeline(seconds: Sequence[Second], load: Load) -> tuple[Point, ...]:
+    """A point a second; percentiles of single seconds are taken for at most an hour's worth of them, evenly spread."""
+    step = 1 + len(seconds) // MAX_PERCENTILE_POINTS
+    return tuple(_point(second, load, percentiles=i % step == 0) for i, second in enumerate(seconds))
+
+
+def _point(second: Second, load: Load, *, percentiles: bool) -> Point:
     cells: Sequence[Interval] = tuple(second.cells.values())
     latency = Histogram()
-    for cell in cells:
+    for cell in cells if percentiles else ():
         latency.merge(cell.ok)
     p50, p95 = latency.quantile_us(0.5), latency.quantile_us(0.95)
     return Point(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Second
+from loadctl.results.portion import completed_of, failed_of
 from loadctl.results.recording import Reading
 from loadctl.scenario.load import Load
 
@@ -27,23 +28,41 @@ class Progress:
     levels: deque[int] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
     p95s: deque[float] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
     system: Reading | None = None
+    p95_ms: float | None = None
+    """Of the successes of the last half minute; None while there are fewer than 200."""
     _recent: deque[Histogram] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
 
     def add(self, second: Second) -> None:
-        latency = Histogram()
-        done = 0
-        for interval in second.cells.values():
-            latency.merge(interval.ok)
-            done += interval.completed
-            self.failed += interval.failed.count
-        self.t = max(self.t, second.t)
-        self.users = second.users
+        """The next second, or what one more shard says about a second that was added already."""
+        cells = second.cells.values()
+        done = sum(map(completed_of, cells))
         self.completed += done
+        self.failed += sum(map(failed_of, cells))
         self.dropped += second.dropped
-        self.rates.append(done)
-        self.levels.append(second.users)
-        self._recent.append(latency)
-        self.p95s.append(self.p95_ms or 0.0)
+        behind = self.t - second.t
+        if behind < 0:
+            self.t = second.t
+            for history, value in ((self.rates, done), (self.levels, second.users)):
+                history.append(value)
+            self._recent.append(Histogram())
+            self.p95s.append(0.0)
+            behind = 0
+        elif behind < len(self.rates):
+            self.rates[-1 - behind] += done
+            self.levels[-1 - behind] += second.users
+        if behind < len(self._recent):
+            for interval in cells:
+                self._recent[-1 - behind].merge(interval.ok)
+        self.users = self.levels[-1]
+        self._take_p95()
+
+    def _take_p95(self) -> None:
+        merged = Histogram()
+        for histogram in self._recent:
+            merged.merge(histogram)
+        found = merged.quantile_us(0.95)
+        self.p95_ms = None if found is None else found / 1000
+        self.p95s[-1] = self.p95_ms or 0.0
 
     def read(self, reading: Reading) -> None:
         if reading.subject == "system":
@@ -58,12 +77,3 @@ class Progress:
         """Requests per second over the last five seconds."""
         last = list(self.rates)[-5:]
         return sum(last) / len(last) if last else 0.0
-
-    @property
-    def p95_ms(self) -> float | None:
-        """Of the successes of the last half minute; None while there are fewer than 200."""
-        merged = Histogram()
-        for histogram in self._recent:
-            merged.merge(histogram)
-        found = merged.quantile_us(0.95)
-        return None if found is None else found / 1000

@@ -18,6 +18,8 @@ Absent: TypeAlias = dict[str, str]
 
 
 class LatencyMs(TypedDict):
+    """Milliseconds of `n` values; a percentile needs 10 values beyond it (p50: 20, p95: 200, p99: 1000)."""
+
     n: int
     p50: float | None
     p95: float | None
@@ -30,6 +32,10 @@ class LatencyMs(TypedDict):
 
 
 class EndpointDocument(TypedDict):
+    """`endpoint` is "total" for all of them. `throughput_per_s`: successes a second, drain excluded. `error_rate`: the
+    ratio (failed + unfinished) / (completed + unfinished). `latency_ms`: successes, from the start to the last byte.
+    `corrected_latency_ms`: closed loads whose users keep one pace, total only."""
+
     endpoint: str
     completed: int
     failed: int
@@ -54,6 +60,8 @@ class SummaryDocument(TypedDict):
 
 
 class StageDocument(TypedDict):
+    """`planned`: users, or arrivals per second, at the end of the stage."""
+
     name: str
     start_s: float
     end_s: float
@@ -63,6 +71,9 @@ class StageDocument(TypedDict):
 
 
 class CountersDocument(TypedDict):
+    """Of the whole run, warm-up and drain included: started = completed + unfinished; planned_arrivals = begun +
+    dropped. The last three are null in the closed model, which plans no arrivals."""
+
     started: int
     completed: int
     failed: int
@@ -74,11 +85,17 @@ class CountersDocument(TypedDict):
 
 
 class ScopeDocument(TypedDict):
+    """What the target is about: the whole run (`name` is ""), one endpoint, one stage or one monitored series."""
+
     kind: ScopeKind
     name: str
 
 
 class ScoreDocument(TypedDict):
+    """`value`, `target` and `critical` are in `unit`. `value` is null only with NO_DATA (`reason` says why); `target`
+    is null where there is one limit only. `judged`: it counts for the verdict. `void`: why its status cannot be trusted.
+    `n`: requests or readings it rests on. `distance`: (value - limit) / limit, positive beyond the limit."""
+
     metric: str
     scope: ScopeDocument
     status: Status
@@ -95,9 +112,12 @@ class ScoreDocument(TypedDict):
     void: NotRequired[str]
     detail: NotRequired[str]
     why_not_judged: NotRequired[str]
+    absent: NotRequired[Absent]
 
 
 class FindingDocument(TypedDict):
+    """`voids`: which scores it makes worthless: "all", only "pass" (and WARN), or only "excess" (too high)."""
+
     id: str
     severity: Severity
     message: str
@@ -107,6 +127,8 @@ class FindingDocument(TypedDict):
 
 
 class UseDocument(TypedDict):
+    """`cpu_pct`: highest 30 s mean in % of `cores_available`; `memory_bytes`: highest, `memory_kind` says of what."""
+
     watched: str | None
     cpu_pct: float | None
     cpu_cores: float | None
@@ -131,11 +153,16 @@ class EngineDocument(TypedDict):
 
 
 class WindowDocument(TypedDict):
+    """Seconds since the load began: what is scored."""
+
     start_s: float
     end_s: float
 
 
 class PointDocument(TypedDict):
+    """One second. p50_ms and p95_ms are null with fewer than 20 and 200 successes in it, and in runs of more than an
+    hour for all but at most 3,600 seconds."""
+
     t_s: int
     planned: float
     users: int
@@ -146,6 +173,8 @@ class PointDocument(TypedDict):
 
 
 class ExampleDocument(TypedDict):
+    """One of the first failures of its kind; `status` is null where no response came."""
+
     t_s: float
     endpoint: str
     error_class: str
@@ -162,6 +191,9 @@ class EventDocument(TypedDict):
 
 
 class ResultDocument(TypedDict):
+    """A null has its reason in the `absent` or `reason` beside it, or in the description of its object. `why` is null
+    where `reasons` say all; `engine.version` where the engine was not found. `peak`: users, or arrivals per second."""
+
     schema: str
     verdict: Verdict
     exit_code: int

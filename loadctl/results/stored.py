@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from loadctl.errors import UsageError
 from loadctl.results import schema as form
@@ -56,8 +57,8 @@ def from_document(raw: object) -> Result:
         summary=_summary(document["summary"]),
         scores=tuple(_score(score) for score in document["scores"]),
         findings=tuple(_finding(finding) for finding in document["findings"]),
-        system=ResourceUse(**uses["system"]),
-        generator=ResourceUse(**uses["generator"]),
+        system=_use(uses["system"]),
+        generator=_use(uses["generator"]),
         timeline=tuple(_point(point) for point in document["timeline"]),
         examples=tuple(_example(example) for example in document["examples"]),
         events=tuple(Event(e["t_s"], e["kind"], e["message"], e["detail"]) for e in document["events"]),
@@ -74,6 +75,12 @@ def _checked(raw: object) -> form.ResultDocument:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UsageError(f"this result is damaged at {place}: {first['msg']}", hint=_HINT) from error
+
+
+def _use(use: form.UseDocument) -> ResourceUse:
+    """The document repeats the reasons of cpu and memory for each of their keys; here each stands once."""
+    absent = {key: why for key, why in use["absent"].items() if key not in use}
+    return replace(ResourceUse(**use), absent=absent)
 
 
 def _stage(stage: form.StageDocument) -> StageSummary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast
 
@@ -14,7 +15,7 @@ from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.errors import UsageError
 from loadctl.results.document import dumps
 from loadctl.results.recording import Event, Example
-from loadctl.results.result import Result
+from loadctl.results.result import ResourceUse, Result
 from loadctl.results.schema import checked, schema
 from loadctl.results.stored import loads
 from tests.results.recorded import (
@@ -30,6 +31,7 @@ from tests.results.recorded import (
     user_type,
 )
 
+UNWATCHED = ResourceUse(watched=None, absent={"cpu": "no", "memory": "no"})
 FACTS = RunFacts(
     engine="locust",
     engine_version="2.47.1",
@@ -117,6 +119,38 @@ def test_an_absent_number_is_null_with_its_reason_beside_it() -> None:
     assert next(s for s in document["scores"] if s["metric"] == P99)["reason"] == latency["absent"]["p99"]
 
 
+ITS_MEANING_IS_DESCRIBED = {
+    "target",
+    "planned_arrivals",
+    "begun",
+    "dropped",
+    "p50_ms",
+    "p95_ms",
+    "why",
+    "status",
+}
+
+
+def nulls_without_reason(value: object, place: str = "") -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from nulls_without_reason(item, place)
+    elif isinstance(value, dict):
+        explained = {*value.get("absent", {}), *ITS_MEANING_IS_DESCRIBED} | (
+            {"value"} if "reason" in value else set()
+        )
+        for key, item in value.items():
+            if item is None and key not in explained:
+                yield f"{place}.{key}"
+            yield from nulls_without_reason(item, f"{place}.{key}")
+
+
+@pytest.mark.parametrize("n", [0, 3, 30])
+def test_no_null_stands_without_a_reason(n: int) -> None:
+    for made in (judged(n), judged(n, per_second=0, errors=0), replace(judged(n), system=UNWATCHED)):
+        assert list(nulls_without_reason(json.loads(dumps(made)))) == []
+
+
 def test_counts_are_integers_and_verdicts_plain_words() -> None:
     document = json.loads(dumps(judged()))
     assert all(type(v) is int for v in document["counters"].values() if v is not None)
@@ -149,6 +183,8 @@ def test_the_schema_names_every_key_with_its_type() -> None:
     assert published["$schema"].startswith("https://json-schema.org/")
     assert set(published["required"]) == keys(document)
     assert set(published["$defs"]["CountersDocument"]["required"]) == keys(document["counters"])
+    for name in ("Scope", "Score", "Counters", "Endpoint", "Point", "Use"):
+        assert published["$defs"][f"{name}Document"]["description"]
 
 
 @pytest.mark.parametrize(
