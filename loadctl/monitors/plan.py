@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from loadctl.errors import UsageError
 from loadctl.monitors.generator import GeneratorSource
 from loadctl.monitors.host import HostSource
 from loadctl.monitors.port import Forwarder, Found, NotFound, Resolved, is_local, resolve
@@ -30,9 +31,14 @@ class WatchPlan:
 
 
 def sources_for(scenario: Scenario) -> WatchPlan:
-    """Call it when the system is up. The generator is always watched, the machine if the system is on it."""
+    """Call it when the system is up. The generator is always watched, the machine if the system is on it.
+
+    Raises: UsageError where a process that somebody named is not there: nobody shall find that out at the end.
+    """
     find, find_again = _selectors(scenario)
     meant = find()
+    if scenario.watch.asked and not isinstance(meant, Found):
+        raise UsageError(f"{meant.reason} (nothing was sent)", hint=meant.hint)
     generator = GeneratorSource()
     sources: list[Source] = [generator]
     if is_local(scenario.host) or isinstance(meant, Found):

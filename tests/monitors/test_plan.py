@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import pytest
+
+from loadctl.errors import UsageError
 from loadctl.monitors.plan import sources_for
 from loadctl.monitors.sampler import Sampler
 from loadctl.results.recording import Reading
@@ -47,12 +50,6 @@ def test_a_pid_is_watched_wherever_the_host_is(spawn: Spawn) -> None:
     process = spawn("import time; print('ready', flush=True); time.sleep(60)")
     plan = sources_for(replace(REMOTE, watch=Watch(pid=process.pid)))
     assert plan.watched == f"watching python (pid {process.pid})"
-
-
-def test_a_process_that_is_not_there_is_told() -> None:
-    plan = sources_for(replace(REMOTE, watch=Watch(process="no-such-server")))
-    assert not plan.found
-    assert plan.watched.startswith("nothing: no process is called no-such-server; ")
 
 
 def test_a_port_that_nobody_serves_is_told(free_port: int) -> None:
@@ -99,3 +96,10 @@ def test_a_second_of_a_run_has_readings_of_everyone(spawn: Spawn, free_port: int
         system.values
     )
     assert 1.0 <= system.t < 1.5
+
+
+@pytest.mark.parametrize("watch", [Watch(pid=4_000_000), Watch(process="no-such-process")])
+def test_a_process_that_somebody_named_must_be_there(watch: Watch) -> None:
+    with pytest.raises(UsageError, match=r"nothing was sent") as raised:
+        sources_for(replace(REMOTE, watch=watch))
+    assert raised.value.hint
