@@ -97,9 +97,14 @@ def _prepared(options: RunOptions, host: str | None) -> Scenario:
 
 
 def _usable(scenario: Scenario, options: RunOptions) -> Engine:
+    if options.python is not None and scenario.script is None:
+        raise UsageError(
+            f"--python runs a script (locustfile:), and {scenario.name} has none", hint="leave it out"
+        )
     engine = engine_named(scenario.engine, python=options.python)
     if engine.version() is None:
-        raise UsageError(f"{engine.name} is not installed", hint=engine.install_hint)
+        where = f" for {options.python}" if options.python else ""
+        raise UsageError(f"{engine.name} is not installed{where}", hint=engine.install_hint)
     return engine
 
 

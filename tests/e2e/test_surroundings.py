@@ -80,6 +80,23 @@ def test_json_is_told_of_a_run_that_could_not_be_carried_out(loadctl: Shell) -> 
     assert "nothing listens" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--pid", "4000000"], "no process has pid 4000000 (nothing was sent)"),
+        (["--process", "no-such-process"], "no process is called no-such-process"),
+        (["--python", sys.executable], "--python runs a script"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_the_load(
+    loadctl: Shell, words: list[str], message: str
+) -> None:
+    loadctl.write("scenarios/short.yaml", SHORT + "host: http://127.0.0.1:9\nhealth: none\n")
+    ended = loadctl("run", *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+
+
 def test_a_password_in_a_url_is_used_and_told_nowhere(loadctl: Shell, tmp_path: Path) -> None:
     loadctl.write("scenarios/short.yaml", SHORT)
     seen = tmp_path / "seen"

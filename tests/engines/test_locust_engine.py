@@ -48,6 +48,8 @@ def test_it_is_an_engine() -> None:
 def test_the_version_in_another_python_is_asked_there() -> None:
     assert LocustEngine(sys.executable).version() == version("locust")
     assert LocustEngine("/no/such/python").version() is None
+    assert LocustEngine("/no/such/python").install_hint == "there is no program /no/such/python"
+    assert LocustEngine(sys.executable).install_hint == f"{sys.executable} -m pip install locust"
 
 
 def test_one_command_a_shard_told_its_plan_over_stdin() -> None:

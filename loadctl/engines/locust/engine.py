@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -36,6 +37,11 @@ class LocustEngine:
 
     def __init__(self, python: str | None = None) -> None:
         self._python = python
+        if python is not None:
+            there = shutil.which(python) is not None
+            self.install_hint = (
+                f"{python} -m pip install locust" if there else f"there is no program {python}"
+            )
 
     def version(self) -> str | None:
         if self._python is None:
