@@ -21,11 +21,13 @@ _CAUSES = (
     "generator-saturated",
     "generator-faults",
     "cpu-high",
-    "load-not-reached",
     "data-incomplete",
+    "load-not-reached",
     "closed-model-stall",
 )
 """Likeliest cause first, of what may be the cause of a verdict that is not PASS."""
+_NO_CAUSE_OF_FAIL = {"data-incomplete"}
+"""What is missing from the data breaks no limit: the system did that."""
 _BROKEN = (Verdict.FAIL, Verdict.WARN)
 
 
@@ -34,7 +36,12 @@ def story(case: Case, findings: Sequence[Finding], decision: Decision) -> tuple[
     if decision.verdict is Verdict.PASS:
         return None, tuple(_after_pass(case))
     causes = sorted(
-        (finding for finding in findings if finding.id in _CAUSES),
+        (
+            finding
+            for finding in findings
+            if finding.id in _CAUSES
+            and not (decision.verdict is Verdict.FAIL and finding.id in _NO_CAUSE_OF_FAIL)
+        ),
         key=lambda finding: _CAUSES.index(finding.id),
     )
     parts = [_worst(case.scores)] if decision.verdict in _BROKEN else []

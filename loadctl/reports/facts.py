@@ -68,18 +68,10 @@ def _load(result: Result) -> list[str]:
         begun, dropped = format_count(counters.begun or 0), format_count(counters.dropped or 0)
         planned = format_count(counters.planned_arrivals)
         lines = [f"{planned} arrivals planned = {begun} begun + {dropped} dropped", split]
-    if counters.unfinished:
-        counted = result.summary.total.unfinished
-        lost = counters.unfinished - counted
-        notes = [f"{format_count(counted)} count as failed"] if counted else []
-        notes += (
-            [f"{format_count(lost)} do not: they are outside the window or were cut off by us"]
-            if lost
-            else []
-        )
-        lines.append(
-            f"{format_count(counters.unfinished)} requests unfinished at the end: {', '.join(notes)}"
-        )
+    if no_answer := result.summary.total.unfinished:
+        lines.append(f"{format_count(no_answer)} requests had no answer at the end: they count as failed")
+    if cut := _cut_off(result):
+        lines.append(f"{format_count(cut)} requests ended with their engine process: not counted")
     if counters.rate_limited:
         lines.append(
             f"{format_count(counters.rate_limited)} requests answered 429 within the declared rate limit"
@@ -102,8 +94,15 @@ def _parts(result: Result) -> Iterator[str]:
     ramp_down = sum(_requests(stage.summary) for stage in down)
     if ramp_down:
         yield f"{format_count(ramp_down)} ramp-down"
-    if left > warmup + ramp_down:
-        yield f"{format_count(left - warmup - ramp_down)} others"
+    if cut := _cut_off(result):
+        yield f"{format_count(cut)} cut off"
+    if left > warmup + ramp_down + cut:
+        yield f"{format_count(left - warmup - ramp_down - cut)} others"
+
+
+def _cut_off(result: Result) -> int:
+    """Under way in an engine process that died: started, but in no stage's figures."""
+    return result.counters.unfinished - sum(stage.summary.total.unfinished for stage in result.stages)
 
 
 def _requests(summary: Summary) -> int:
@@ -131,7 +130,8 @@ def _generator(result: Result) -> str:
     which = "the busiest of its processes at " if result.shards > 1 else ""
     said = [f"{which}{format_percent(busy, 0)} of a core" if busy is not None else "cpu not measured"]
     if lag is not None:
-        said.append(f"{'on time' if health == 'healthy' else 'behind its timers'} ({format_ms(lag)} at p95)")
+        behind = any(found == "generator-saturated" for found, _ in _complaints(result))
+        said.append(f"{'behind its timers' if behind else 'on time'} ({format_ms(lag)} at p95)")
     if late is not None:
         said.append(f"arrivals begun {format_ms(late)} late at p95")
     return f"{health}: {', '.join(said)}"

@@ -93,7 +93,7 @@ class ScopeDocument(TypedDict):
 
 class ScoreDocument(TypedDict):
     """`value`, `target` and `critical` are in `unit`. `value` is null only with NO_DATA (`reason` says why); `target`
-    is null where there is one limit only. `judged`: it counts for the verdict. `void`: why its status cannot be trusted.
+    is null where there is one limit only. `judged`: it counts for the verdict. `void`: why its status is not trusted.
     `n`: requests or readings it rests on. `distance`: (value - limit) / limit, positive beyond the limit."""
 
     metric: str

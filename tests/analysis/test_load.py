@@ -9,7 +9,7 @@ from loadctl.analysis.load import load_findings
 from loadctl.results.finding import Finding
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
-from loadctl.results.recording import Recording
+from loadctl.results.recording import Recording, Shard
 from loadctl.scenario.load import Load
 from tests.results.recorded import load, recording, scenario, shard, steady
 
@@ -45,6 +45,14 @@ def test_users_of_the_closed_model(seconds: list[Second], reached: bool) -> None
     assert [(f.id, f.severity, f.voids) for f in findings] == (
         [] if reached else [("load-not-reached", "invalid", "pass")]
     )
+
+
+def test_a_lost_engine_process_explains_missing_users_so_more_of_them_are_not_advised() -> None:
+    alive, dead = shard(last_t=59), Shard(1, hello=True, bye=False, last_t=20)
+    missing = users((20, 100), (40, 50))
+    [found_alive] = found(HOLD, recording(missing, shards=[alive]))
+    [found_dead] = found(HOLD, recording(missing, shards=[alive, dead]))
+    assert (found_alive.advice, found_dead.advice) == (("more engine processes: --workers 2",), ())
 
 
 def test_one_user_missing_of_few_is_forgiven() -> None:

@@ -12,7 +12,7 @@ from loadctl.reports.text import headline, render
 from loadctl.results.finding import Finding
 from loadctl.results.recording import Example
 from loadctl.results.score import Status
-from loadctl.results.summary import Counters, Summary
+from loadctl.results.summary import Counters, StageSummary, Summary
 from tests.reports.sample import FAILED, INCONCLUSIVE, endpoint
 
 SCREEN = """\
@@ -96,7 +96,7 @@ def test_the_open_model_accounts_for_every_arrival() -> None:
     )
     screen = render(replace(FAILED, model="open", peak=300, counters=counters))
     assert "90,000 arrivals planned = 69,300 begun + 20,700 dropped" in screen
-    assert "188 requests unfinished at the end" in screen
+    assert "188 requests ended with their engine process" in screen
     assert screen.startswith("FAIL  baseline  300/s, 10 min")
 
 
@@ -123,14 +123,15 @@ def test_a_run_without_requests_has_no_table_of_endpoints() -> None:
 
 def test_unfinished_requests_are_requests_that_failed() -> None:
     row = replace(endpoint("GET /slow", 12, 1.0, 1.0, None, None, 0), unfinished=13)
-    total = replace(row, endpoint="total")
+    whole = Summary(0, 1, replace(row, endpoint="total"), [row])
     counters = Counters(started=30, completed=12, failed=0, unfinished=18, rate_limited=0)
-    result = replace(FAILED, summary=Summary(0, 1, total, [row]), counters=counters, stages=[])
-    screen = render(result)
+    stages = [StageSummary("hold", 0, 1, False, 50, whole)]
+    screen = render(replace(FAILED, summary=whole, counters=counters, stages=stages))
     assert "  GET /slow             25     1.0  1.00 ms        –        –      13" in screen
     assert "13 × unfinished, GET /slow" in screen
-    assert "30 requests = 25 scored + 5 others" in screen
-    assert "18 requests unfinished at the end: 13 count as failed, 5 do not" in screen
+    assert "30 requests = 25 scored + 5 cut off" in screen
+    assert "13 requests had no answer at the end: they count as failed" in screen
+    assert "5 requests ended with their engine process: not counted" in screen
 
 
 def test_endpoints_that_begin_alike_stay_apart_and_the_total_comes_last() -> None:
@@ -153,6 +154,8 @@ def test_the_generator_is_called_what_its_findings_say_and_not_what_others_do() 
     assert line(Finding("generator-saturated", "invalid", "m", voids="all")).startswith(
         "GENERATOR  saturated: "
     )
+    lost = line(Finding("data-incomplete", "invalid", "m", voids="pass"))
+    assert lost == "GENERATOR  incomplete: 11 % of a core, on time (0.40 ms at p95)"
     assert "late: 11 % of a core, behind its timers" in line(
         Finding("generator-saturated", "warning", "m", voids="excess")
     )
