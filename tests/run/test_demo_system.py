@@ -25,5 +25,8 @@ def test_it_serves_while_it_is_needed_and_leaves_its_truth(tmp_path: Path) -> No
 
 
 def test_one_that_does_not_start_says_why() -> None:
-    with pytest.raises(RunError, match=r"the demo system ended: .*weather"), demo_system(["weather=bad"]) as system:
+    with (
+        pytest.raises(RunError, match=r"the demo system ended: .*weather"),
+        demo_system(["weather=bad"]) as system,
+    ):
         _ = system.host
