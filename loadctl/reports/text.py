@@ -155,11 +155,13 @@ def _endpoints(result: Result, width: int) -> Iterator[str]:
     if not result.summary.total.completed and not result.summary.total.unfinished:
         return
     names = [printable(row.endpoint, 200) for row in rows]
-    room = max(17, min(width - 53, max(map(len, names)) + 4))
-    yield f"{'ENDPOINTS':<{room}}{'requests':>9}{'/s':>8}{'p50':>9}{'p95':>9}{'p99':>9}{'failed':>8}"
+    void = _unsure(result)
+    column = 10 if void else 9
+    room = max(17, min(width - 26 - 3 * column, max(map(len, names)) + 4))
+    heads = "".join(f"{head:>{column}}" for head in ("p50", "p95", "p99"))
+    yield f"{'ENDPOINTS':<{room}}{'requests':>9}{'/s':>8}{heads}{'failed':>8}"
     *endpoints, total = rows
     shown = endpoints if len(endpoints) <= _MOST_ROWS else endpoints[: _MOST_ROWS - 1]
-    void = _unsure(result)
     for row in shown:
         yield _endpoint_line(row, room, void)
     if len(endpoints) > len(shown):
@@ -180,7 +182,7 @@ def _endpoint_line(row: EndpointSummary, room: int, void: bool) -> str:
 
     rate = _UNKNOWN if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
     name = cut_in_the_middle(printable(row.endpoint, 4096), room - 3)
-    figures = "".join(f"{show(value):>9}" for value in _percentiles(row))
+    figures = "".join(f"{show(value):>{10 if void else 9}}" for value in _percentiles(row))
     requests = format_count(row.completed + row.unfinished)
     return (
         f"  {name:<{room - 2}}{requests:>9}{rate:>8}{figures}{format_count(row.failed + row.unfinished):>8}"

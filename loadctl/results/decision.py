@@ -109,6 +109,8 @@ def _carried_out(recording: Recording, started: int) -> Iterator[_Claim]:
     shards = recording.shards
     if not any(shard.hello for shard in shards):
         yield _Claim(Verdict.ERROR, "No engine process ever reported.")
+    elif recording.failure is not None:
+        return
     elif not any(shard.complete for shard in shards) and recording.interrupted_by is None:
         many = "The engine process" if len(shards) == 1 else f"All {len(shards)} engine processes"
         yield _Claim(Verdict.ERROR, f"{many} died or hung before the end of the load.")

@@ -142,7 +142,11 @@ def _summary_of(target: Target, measured: Measured) -> EndpointSummary | str:
             return folded.named[scope.name].total
         return folded.unscored.get(scope.name, f"no stage is named '{scope.name}'")
     found = next((e for e in folded.summary.endpoints if e.endpoint == scope.name), None)
-    return f"no request was named '{scope.name}'" if found is None else found
+    return _never_sent(scope.name) if found is None else found
+
+
+def _never_sent(endpoint: str) -> str:
+    return f"no request of the scored part was named '{endpoint}'"
 
 
 def _error_rate(summary: EndpointSummary) -> _Found:
@@ -196,7 +200,7 @@ def _throughput(target: Target, measured: Measured) -> _Found:
     portion, name = plateau.portion, target.scope.name
     if target.scope.kind == "endpoint":
         if name not in portion.cells and name not in portion.unfinished:
-            return _absent(f"no request was named '{name}'")
+            return _absent(_never_sent(name))
         count = portion.successes[name]
     else:
         count = portion.successes.total()
@@ -208,6 +212,9 @@ def _throughput(target: Target, measured: Measured) -> _Found:
 def _why_no_plateau(target: Target, measured: Measured) -> str:
     if target.scope.kind == "stage":
         unscored = measured.folded.unscored.get(target.scope.name)
+        stage = measured.folded.named.get(target.scope.name)
+        if stage is not None and stage.start_s >= measured.folded.ended_s:
+            return "the load ended before this stage"
         return unscored or f"no stage named '{target.scope.name}' held a level"
     if target.metric == "max_throughput":
         return "no scored stage held its level for 10 s"

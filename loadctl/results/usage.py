@@ -60,6 +60,9 @@ def highest_mean(points: Sequence[tuple[float, float]], span_s: float = CPU_SPAN
 
 def system_use(readings: Iterable[Reading], start_s: float, end_s: float) -> ResourceUse:
     """What the watched system used in (start_s, end_s]; see ResourceUse for the definitions."""
+    readings = [reading for reading in readings if reading.subject == "system"]
+    if start_s >= end_s and readings:
+        return _unscored(readings)
     seen = _of_best_source(between(readings, "system", start_s, end_s))
     full = [reading for reading in seen if reading.values]
     cpu = highest_mean(series(full, "cpu_pct"))
@@ -83,6 +86,13 @@ def system_use(readings: Iterable[Reading], start_s: float, end_s: float) -> Res
         readings=len(full),
         extra=_system_extra(full),
     )
+
+
+def _unscored(readings: Sequence[Reading]) -> ResourceUse:
+    """The system was watched, but the run ended before anything was scored."""
+    why = "the run ended before its scored part"
+    watched = ", ".join(dict.fromkeys(reading.entity for reading in readings))
+    return ResourceUse(watched=watched, absent={"cpu": why, "memory": why})
 
 
 def _system_extra(readings: Sequence[Reading]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from loadctl.results.decision import Decision, decide, void_scores
 from loadctl.results.finding import Finding, Severity, Voids
-from loadctl.results.recording import Recording
+from loadctl.results.recording import Recording, Shard
 from loadctl.results.score import Score, Status
 from loadctl.results.verdict import ExitCode, Verdict
 from tests.results.recorded import P95, P99, recording, shard, steady, target
@@ -189,6 +189,12 @@ def test_only_an_inconclusive_verdict_says_that_there_is_no_verdict_on_the_syste
     lost = decided([scored("PASS")], [NOT_REACHED])
     assert lost.reasons == ("No verdict on the system: something invalid.",)
     assert "No verdict" not in " ".join(decided([scored("FAIL")], [NOT_REACHED]).reasons)
+
+
+def test_a_run_that_could_not_be_carried_out_says_why_once() -> None:
+    dead = replace(RAN, failure="all engine processes are dead", shards=[Shard(0, hello=True, bye=False)])
+    assert decided([], [], dead).reasons[0] == "All engine processes are dead."
+    assert not any("died or hung" in reason for reason in decided([], [], dead).reasons)
 
 
 def test_a_killed_loadctl_is_told_apart_from_a_signal_that_asked_it_to_end() -> None:

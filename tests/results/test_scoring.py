@@ -256,8 +256,11 @@ def test_scopes(aim: Target, value: float) -> None:
     [
         (target(P99, 1), "needs 1,000 successes, has 400"),
         (target("latency_p999", 1), "needs 10,000 successes, has 400"),
-        (target(P95, 1, endpoint="GET /nowhere"), "no request was named 'GET /nowhere'"),
-        (target("throughput", 1, endpoint="GET /nowhere"), "no request was named 'GET /nowhere'"),
+        (target(P95, 1, endpoint="GET /nowhere"), "no request of the scored part was named 'GET /nowhere'"),
+        (
+            target("throughput", 1, endpoint="GET /nowhere"),
+            "no request of the scored part was named 'GET /nowhere'",
+        ),
         (target(P95, 1, stage="warm"), "warm-up is never scored"),
         (target("throughput", 1, stage="warm"), "warm-up is never scored"),
         (target(P95, 1, stage="nowhere"), "no stage is named 'nowhere'"),
@@ -284,6 +287,12 @@ def test_no_data_always_has_its_reason(aim: Target, reason: str) -> None:
     made = recording([*steady(5, [1.0]), *steady(10, [10.0] * 40, start=5)])
     found = score(aim, measured(made, planned))
     assert (found.status, found.value, found.reason) == (Status.NO_DATA, None, reason)
+
+
+def test_a_stage_that_the_run_never_reached_is_told_as_that() -> None:
+    planned = load("10 5 before", "10 5 after")
+    found = score(target("throughput", 1, stage="after"), measured(recording(steady(3)), planned))
+    assert found.reason == "the load ended before this stage"
 
 
 @pytest.mark.parametrize("metric", ["breaking_point", "recovery_time", "log_errors"])

@@ -92,3 +92,9 @@ def test_lag_p95_is_over_all_timers_of_the_window() -> None:
     assert lag_p95_ms(seconds, 0, 10) == 50.0  # 10 % of the timers
     assert lag_p95_ms(seconds, 0, 9) == 0.1
     assert lag_p95_ms([], 0, 10) is None
+
+
+def test_a_run_that_ended_in_its_warm_up_was_watched_all_the_same() -> None:
+    use = system_use(readings(5, cpu_pct=10.0, memory_bytes=1e8), 10, 10)
+    assert use.watched is not None
+    assert use.absent == dict.fromkeys(("cpu", "memory"), "the run ended before its scored part")
