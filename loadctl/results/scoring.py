@@ -164,7 +164,7 @@ def _latency(metric: str, summary: EndpointSummary) -> _Found:
         case "latency":
             latency, why = summary.latency, ""
         case "corrected":
-            why = "only the total can be corrected, and only where all users keep the same pace"
+            why = "it needs a closed load whose users all keep one pace"
             latency = summary.corrected
         case "ttfb":
             latency, why = summary.ttfb, "no time to first byte was recorded"

@@ -181,7 +181,7 @@ def _never(target: Target, scenario: Scenario) -> str | None:
     if target.metric in UNAVAILABLE:
         return "this version of loadctl cannot measure it"
     if target.metric.startswith("corrected_") and scenario.common_pace_s is None:
-        return "only users who all keep the same pace: (closed model) can be corrected"
+        return "it needs a closed load whose users all keep one pace"
     if target.metric in {"cpu", "memory"} and target.own and not scenario.watch.asked:
         name = host_name(scenario.host)
         if not (name in {"localhost", "::1"} or name.startswith("127.")):

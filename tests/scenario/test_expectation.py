@@ -214,7 +214,7 @@ def test_a_stage_is_judged_by_its_own_requests() -> None:
             target("corrected_p95"),
             "http://h",
             None,
-            "only users who all keep the same pace: (closed model) can be corrected",
+            "it needs a closed load whose users all keep one pace",
         ),
         (target("corrected_p95"), "http://h", 1.0, None),
         (target("cpu"), "http://h", None, None),  # a shared table asks only where something is watched
