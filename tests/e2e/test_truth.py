@@ -1,5 +1,5 @@
-"""loadctl's figures against what the demo system itself measured: counts exactly; percentiles within bounds that also hold
-on a busy machine. The strict bounds are measured on a quiet one: tests/bench/test_accuracy.py.
+"""loadctl's figures against the demo system's own: counts exactly, percentiles within bounds that also hold on a busy
+machine. The strict bounds are measured on a quiet one: tests/bench/test_accuracy.py.
 """
 
 from __future__ import annotations
