@@ -60,6 +60,7 @@ def preamble(
     else:
         lines = hanging("", f"{place}, {engine}", width)
     load = f"{printable(scenario.source, 120)}: {load_in_words(scenario.load)}"
+    load += f" ({scenario.rescaled})" if scenario.rescaled else ""
     lines += hanging(
         "", f"{load}, {_expected(scenario, expectation)}. Ctrl-C stops and still reports.", width
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "loadctl.run/1"
 REDACTED = "[redacted]"
-_NOT_IN_HASH = {"where", "source", "packaged", "host", "credentials", "secrets"}
+_NOT_IN_HASH = {"where", "rescaled", "source", "packaged", "host", "credentials", "secrets"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from loadctl.errors import UsageError
 from loadctl.scenario.expectation import judgeable
 from loadctl.scenario.stretch import stretched
-from loadctl.scenario.units import format_rate
+from loadctl.scenario.units import format_duration, format_rate
 
 if TYPE_CHECKING:
     from loadctl.scenario.load import Load
@@ -38,7 +38,21 @@ def rescaled(
     peak = users if users is not None else rate
     if peak is not None and load.peak <= 0:
         raise UsageError(f"the load of {scenario.name} is 0 throughout, it cannot be rescaled")
-    return judgeable(replace(scenario, load=stretched(load, peak=peak, duration_s=duration_s)))
+    new = stretched(load, peak=peak, duration_s=duration_s)
+    return judgeable(replace(scenario, load=new, rescaled=_in_words(load, new, duration_s)))
+
+
+def _in_words(old: Load, new: Load, asked_s: float | None) -> str | None:
+    """What has changed, and why the length is not the one asked for where stages cannot be shorter than a second."""
+    parts = []
+    if new.peak != old.peak:
+        level = format_rate if new.model == "open" else "{:g} users".format
+        parts.append(f"{level(new.peak)} instead of {level(old.peak)}")
+    if new.duration_s != old.duration_s:
+        parts.append(f"{format_duration(new.duration_s)} instead of {format_duration(old.duration_s)}")
+    if asked_s is not None and new.duration_s > asked_s + 0.5:
+        parts.append(f"not {format_duration(asked_s)}: each of its {len(new.stages)} stages needs a second")
+    return ", ".join(parts) or None
 
 
 def _check_model(load: Load, users: int | None, rate: float | None) -> None:

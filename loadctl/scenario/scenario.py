@@ -78,6 +78,8 @@ class Scenario:
     health: str | None = None
     """Path that must answer 2xx before the run; None: any answer below 500 on /; "none": no readiness check."""
     seed: int = 1
+    rescaled: str | None = None
+    """What the command line made of the load, in words: "30 s instead of 10 min"."""
     secrets: Sequence[str] = ()
     """Values to redact everywhere; never written to disk."""
 

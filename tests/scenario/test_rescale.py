@@ -193,3 +193,20 @@ def test_a_script_is_rescaled_too() -> None:
     after = rescaled(mine, users=50, duration_s=60)
     assert (after.load.peak, after.load.duration_s) == (50, 60)
     assert after.targets[0].judged  # nobody knows what a script sends
+
+
+@pytest.mark.parametrize(
+    ("users", "duration_s", "words"),
+    [
+        (None, 30, "30 s instead of 10 min"),
+        (100, None, "100 users instead of 50 users"),
+        (5, 60, "5 users instead of 50 users, 1 min instead of 10 min"),
+        (None, 5, "10 s instead of 10 min, not 5 s: each of its 10 stages needs a second"),
+    ],
+)
+def test_what_the_command_line_changed_is_said(
+    users: int | None, duration_s: float | None, words: str
+) -> None:
+    stages = [Stage(50, 50, 60, f"level {n}") for n in range(10)]
+    scenario = Scenario(name="long", host="http://localhost", load=Load("closed", stages))
+    assert rescaled(scenario, users=users, duration_s=duration_s).rescaled == words
