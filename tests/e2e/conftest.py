@@ -13,6 +13,6 @@ def loadctl(tmp_path: Path) -> Iterator[Shell]:
     shell = Shell(tmp_path)
     yield shell
     for going in shell.started:
-        if going.popen.poll() is None:
+        if going.popen.stdout is not None and not going.popen.stdout.closed:  # nobody has waited for it
             going.popen.kill()
             going.popen.communicate()
