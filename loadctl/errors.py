@@ -66,5 +66,5 @@ class Interrupted(LoadctlError):
     """A signal ended loadctl before anything was measured; `signal_number` decides the exit code."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__("interrupted")
+        super().__init__("interrupted before the load began; nothing was sent")
         self.signal_number = signal_number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadctl.engines.base import Command
-from loadctl.errors import RunError
+from loadctl.errors import RunError, UsageError
 from loadctl.run.process import Child, Ladder, wait_for_all
 
 _ANNOUNCED = re.compile(r"loadctl demo on (http://\S+)")
@@ -42,8 +43,12 @@ def demo_system(
 ) -> Iterator[DemoSystem]:
     """A demo system on a free port. On the way out it is stopped, having written `truth` where that is given.
 
-    Raises: RunError where it does not start.
+    Raises: UsageError where `truth` cannot be written; RunError where it does not start.
     """
+    if truth is not None and not os.access(truth.absolute().parent, os.W_OK):
+        raise UsageError(
+            f"--truth {truth}: nothing can be written there", hint="the folder must exist and be yours"
+        )
     argv = [sys.executable, "-m", "loadctl.demo", "--port", "0", "--exit-with-parent"]
     argv += [word for fault in faults for word in ("--fault", fault)]
     argv += ["--truth", str(truth.absolute())] if truth else []

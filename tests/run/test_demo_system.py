@@ -7,7 +7,7 @@ import httpx
 import psutil
 import pytest
 
-from loadctl.errors import RunError
+from loadctl.errors import RunError, UsageError
 from loadctl.run.demo_system import demo_system
 from loadctl.run.readiness import wait_until_ready
 
@@ -30,3 +30,11 @@ def test_one_that_does_not_start_says_why() -> None:
         demo_system(["weather=bad"]) as system,
     ):
         _ = system.host
+
+
+def test_a_truth_that_cannot_be_written_is_found_out_before_anything_starts(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UsageError, match=r"--truth .*nothing can be written"),
+        demo_system(truth=tmp_path / "no" / "t"),
+    ):
+        raise AssertionError("it started")
