@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadctl.results.measured import Measured, plateau_for
-from loadctl.results.score import Score, Status
+from loadctl.results.score import Score, Status, enough_requests
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.throughput import offered
 from loadctl.scenario.metric import UNAVAILABLE
 from loadctl.scenario.target import Target
+from loadctl.scenario.units import format_limit
 
 RESOURCES = frozenset({"cpu", "memory"})
 THROUGHPUTS = frozenset({"throughput", "max_throughput"})
@@ -30,7 +31,7 @@ class _Found:
 
 def score(target: Target, measured: Measured) -> Score:
     """Never PASS without a value; a value that cannot be compared is NO_DATA with the reason."""
-    found = _in_unit_of(target, _find(target, measured))
+    found = _with_enough_requests(target, _in_unit_of(target, _find(target, measured)))
     judged = target.judged and _watched(target, measured)
     why = None if target.judged else target.why_not_judged or "the scenario does not judge it"
     if found.value is None:
@@ -51,6 +52,19 @@ def score(target: Target, measured: Measured) -> Score:
         distance=_distance(target, status, found.value),
         reason=why or reason,
         detail=found.detail,
+    )
+
+
+def _with_enough_requests(target: Target, found: _Found) -> _Found:
+    """Too few requests cannot meet an error rate; they can well exceed it."""
+    if target.metric != "error_rate" or found.value is None or _status(target, found.value) is Status.FAIL:
+        return found
+    needed = enough_requests(target.critical)
+    if found.n >= needed:
+        return found
+    limit = format_limit(target.critical, target.unit)
+    return replace(
+        found, value=None, reason=f"a limit of {limit} needs {needed:,} requests, there were {found.n:,}"
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from loadctl.results.histogram import enough_samples
+from loadctl.results.score import enough_requests
 from loadctl.results.summary import PERCENTILES
 from loadctl.scenario.consent import host_name
 from loadctl.scenario.metric import UNAVAILABLE
@@ -223,7 +224,7 @@ def _scored_spans(load: Load, name: str | None) -> list[tuple[float, float, floa
 
 
 def _too_few(target: Target, load: Load, traffic: Traffic) -> CannotJudge | None:
-    needed = _needed(target.metric)
+    needed = _needed(target)
     if needed is None:
         return None
     expected = _samples(target, load, traffic)
@@ -240,12 +241,12 @@ def _too_few(target: Target, load: Load, traffic: Traffic) -> CannotJudge | None
     )
 
 
-def _needed(metric: str) -> int | None:
+def _needed(target: Target) -> int | None:
     """Samples without which the metric is NO_DATA; None: it does not rest on their number."""
-    match = re.fullmatch(r"(?:latency|ttfb|corrected)_(p[0-9]+)", metric)
+    match = re.fullmatch(r"(?:latency|ttfb|corrected)_(p[0-9]+)", target.metric)
     if match and match[1] in PERCENTILES:
         return enough_samples(PERCENTILES[match[1]])
-    return 1 if metric == "error_rate" else None
+    return enough_requests(target.critical) if target.metric == "error_rate" else None
 
 
 def _samples(target: Target, load: Load, traffic: Traffic) -> float:

@@ -374,3 +374,22 @@ def test_score_is_total_and_never_passes_without_data(aim: Target, made: Recordi
     assert found.status in {Status.PASS, Status.WARN, Status.FAIL} or found.reason
     if found.status is Status.PASS:
         assert found.n > 0
+
+
+@pytest.mark.parametrize(
+    ("requests", "errors", "critical", "status", "reason"),
+    [
+        (99, 0, 1, Status.NO_DATA, "a limit of 1 % needs 100 requests, there were 99"),
+        (100, 0, 1, Status.PASS, None),
+        (3, 3, 1, Status.FAIL, None),  # too few to meet a limit, enough to break it
+        (999, 0, 0.1, Status.NO_DATA, "a limit of 0.1 % needs 1,000 requests, there were 999"),
+        (2, 0, 50, Status.PASS, None),
+        (99, 0, 0, Status.NO_DATA, "a limit of 0 % needs 100 requests, there were 99"),
+    ],
+)
+def test_an_error_rate_is_not_met_by_a_handful_of_requests(
+    requests: int, errors: int, critical: float, status: Status, reason: str | None
+) -> None:
+    seconds = steady(1, [40.0] * (requests - errors), errors={"reset": errors} if errors else None)
+    found = score(target("error_rate", critical), measured(recording(seconds)))
+    assert (found.status, found.reason) == (status, reason)
