@@ -50,9 +50,12 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
     return Measured(
         model=scenario.load.model,
         folded=folded,
-        system=system_use(recording.readings, start, end),
+        system=system_use(recording.readings, start, end, unwatched=recording.unwatched),
         generator=generator_use(recording.readings, recording.seconds, start, end),
-        stage_system={name: system_use(recording.readings, *span) for name, span in spans.items()},
+        stage_system={
+            name: system_use(recording.readings, *span, unwatched=recording.unwatched)
+            for name, span in spans.items()
+        },
         series=_peaks(recording, start, end),
         requests_per_turn=_requests_per_turn(scenario, recording),
         p50_limit_ms=_p50_limit_ms(scenario.targets),

@@ -58,7 +58,9 @@ def highest_mean(points: Sequence[tuple[float, float]], span_s: float = CPU_SPAN
     return best
 
 
-def system_use(readings: Iterable[Reading], start_s: float, end_s: float) -> ResourceUse:
+def system_use(
+    readings: Iterable[Reading], start_s: float, end_s: float, *, unwatched: str | None = None
+) -> ResourceUse:
     """What the watched system used in (start_s, end_s]; see ResourceUse for the definitions."""
     readings = [reading for reading in readings if reading.subject == "system"]
     if start_s >= end_s and readings:
@@ -71,9 +73,9 @@ def system_use(readings: Iterable[Reading], start_s: float, end_s: float) -> Res
     available = [value for _, value in series(full, "cores_available")]
     absent = {}
     if cpu is None:
-        absent["cpu"] = _why_absent(seen, "cpu_pct")
+        absent["cpu"] = _why_absent(seen, "cpu_pct", unwatched)
     if not memory:
-        absent["memory"] = _why_absent(seen, "memory_bytes")
+        absent["memory"] = _why_absent(seen, "memory_bytes", unwatched)
     return ResourceUse(
         watched=", ".join(dict.fromkeys(reading.entity for reading in seen)) or None,
         cpu_pct=cpu,
@@ -123,7 +125,7 @@ def _note(readings: Sequence[Reading], name: str) -> str | None:
     return next((reading.notes[name] for reading in reversed(readings) if name in reading.notes), None)
 
 
-def _why_absent(readings: Sequence[Reading], name: str) -> str:
+def _why_absent(readings: Sequence[Reading], name: str, unwatched: str | None = None) -> str:
     gaps = [reading.gap for reading in readings if reading.gap]
     measured = len(series(readings, name))
     if measured:
@@ -132,7 +134,7 @@ def _why_absent(readings: Sequence[Reading], name: str) -> str:
         return gaps[-1]
     if name == "cpu_pct" and series(readings, "cpu_cores"):
         return "how many cores it may use is not known"
-    return f"its monitor does not report {name}" if readings else _NOBODY
+    return f"its monitor does not report {name}" if readings else unwatched or _NOBODY
 
 
 def lag_p95_ms(seconds: Iterable[Second], start_s: float, end_s: float) -> float | None:

@@ -85,8 +85,15 @@ def read_recording(run: RunDirectory) -> tuple[Manifest, Recording]:
         examples=first_examples(logs),
         interrupted_by=int(interrupted_by) if isinstance(interrupted_by, int | float) else None,
         failure=_text(detail, "failure"),
+        unwatched=_unwatched(manifest.watched),
         stopped_early=_text(detail, "stopped_early"),
     )
+
+
+def _unwatched(watched: str | None) -> str | None:
+    """The manifest says "watching …" or "nothing: REASON; HINT"."""
+    kind, _, reason = (watched or "").partition(": ")
+    return reason if kind == "nothing" else None
 
 
 def _read_log(run: RunDirectory, log: ShardLog) -> None:

@@ -98,3 +98,11 @@ def test_a_run_that_ended_in_its_warm_up_was_watched_all_the_same() -> None:
     use = system_use(readings(5, cpu_pct=10.0, memory_bytes=1e8), 10, 10)
     assert use.watched is not None
     assert use.absent == dict.fromkeys(("cpu", "memory"), "the run ended before its scored part")
+
+
+def test_where_nothing_was_watched_the_reason_is_the_one_that_was_found_then() -> None:
+    use = system_use([], 0, 10, unwatched="HOST is remote; watch it from there")
+    assert use.absent == {
+        "cpu": "HOST is remote; watch it from there",
+        "memory": "HOST is remote; watch it from there",
+    }
