@@ -89,7 +89,7 @@ class Recording:
     interrupted_by: int | None = None
     failure: str | None = None
     """Why the run could not be carried out (the ERROR verdict), in one sentence."""
-    unwatched: str | None = None
-    """Why nothing was watched as the system, and the option that helps; None: something was."""
     stopped_early: str | None = None
     """The stop rule that ended the load before its plan, in one sentence."""
+    unwatched: str | None = None
+    """Why nothing was watched as the system, and the option that helps; None: something was."""
