@@ -104,7 +104,7 @@ def test_a_password_in_a_url_is_used_and_told_nowhere(loadctl: Shell, tmp_path: 
     try:
         assert server.stdout is not None
         url = f"http://bob:s3cretpw@127.0.0.1:{int(server.stdout.readline())}"
-        for words in (["short", "-H", url], [f"{url}/models", "-u", "3", "-t", "3s"]):
+        for words in (["short", "-H", url], [f"{url}/models", "--rate", "60/s", "-t", "3s"]):
             ended = loadctl("run", *words)
             assert ended.code == 0, ended.err
             assert "s3cretpw" not in ended.out + ended.err
