@@ -7,11 +7,12 @@ missed 35 % (81 simulated runs that the rule had not seen). Lag can only add to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.portion import GENERATOR_FAULT
+from loadctl.results.recording import Reading
 from loadctl.results.usage import by_shard, lag_p95_ms, series
 from loadctl.scenario.units import format_count, format_ms, format_percent
 
@@ -59,13 +60,22 @@ def _advice(case: Case, evidence: Evidence) -> tuple[str, ...]:
 
 def _busy_shards(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
     for entity, readings in by_shard(case.readings("generator")).items():
-        values = [value for _, value in series(readings, "cpu_pct_of_one_core")]
+        values = _wanted(readings)
         if not values:
             continue
         share = sum(value >= BUSY_PCT for value in values) / len(values)
         if share >= BUSY_SHARE:
-            sign = f"{entity} was at {BUSY_PCT:.0f} % of a core or more {format_percent(share * 100, 0)} of the time"
+            sign = f"{entity} needed {BUSY_PCT:.0f} % of a core or more {format_percent(share * 100, 0)} of the time"
             yield sign, {"busy_share": round(share, 3), "cpu_pct_of_one_core_max": max(values)}
+
+
+def _wanted(readings: Sequence[Reading]) -> list[float]:
+    """% of one core that a process used or waited for: kept from its core by neighbours, it is as late as at 100 %."""
+    return [
+        reading.values["cpu_pct_of_one_core"] + reading.values.get("cpu_wait_pct_of_one_core", 0.0)
+        for reading in readings
+        if "cpu_pct_of_one_core" in reading.values
+    ]
 
 
 def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:

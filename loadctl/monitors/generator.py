@@ -67,6 +67,7 @@ class _Member:
         self._pid = pid
         self._key: Key | None = None
         self._cpu = Rate()
+        self._wait = Rate()
         self._ended = False
 
     def sample(self, t: float, *, with_fds: bool = False) -> list[Observation]:
@@ -82,9 +83,29 @@ class _Member:
         rate = self._cpu.update(stat.own_cpu_s)
         if rate is not None:
             values["cpu_pct_of_one_core"] = round(100 * rate, 2)
+        waited_s = run_queue_wait_s(self._pid)
+        waiting = None if waited_s is None else self._wait.update(waited_s)
+        if waiting is not None:
+            values["cpu_wait_pct_of_one_core"] = round(100 * waiting, 2)
         if with_fds:
             values |= _descriptors(stat)
         return [Reading(t, "generator", "generator", self._entity, values, {"memory_kind": "RSS"})]
+
+
+def run_queue_wait_s(pid: int) -> float | None:
+    """Seconds that the threads of a process were ready to run but had no core; None where the kernel does not count it.
+
+    A generator that neighbours keep from its core is as late as one that fills it, at any CPU share of its own.
+    Linux: second field of /proc/PID/task/TID/schedstat, in ns (Documentation/scheduler/sched-stats.rst).
+    """
+    total = 0
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has just ended
+                total += int((task / "schedstat").read_bytes().split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
+    return total / 1e9 if total else None
 
 
 def _descriptors(stat: ProcessStat) -> dict[str, float]:

@@ -52,12 +52,18 @@ def test_cpu_of_an_engine_process(percents: list[float], saturated: bool) -> Non
     assert ("generator-saturated" in found(made)) is saturated
 
 
+def test_a_shard_that_neighbours_keep_from_its_core_is_saturated_at_any_share_of_its_own() -> None:
+    values = {"cpu_pct_of_one_core": 60.0, "cpu_wait_pct_of_one_core": 35.0}
+    starved = [Reading(t, "generator", "generator", "shard 0 pid 7", values) for t in range(1, 61)]
+    assert "generator-saturated" in found(recording(steady(60), readings=starved))
+
+
 def test_one_busy_shard_of_two_is_enough_and_voids_all() -> None:
     both = [*shard_cpu(*[10.0] * 60), *shard_cpu(*[99.0] * 60, entity="shard 1 pid 8")]
     finding = found(recording(steady(60), readings=both))["generator-saturated"]
     assert (finding.severity, finding.voids) == ("invalid", "all")
     assert finding.message == (
-        "the load generator could not keep up: shard 1 pid 8 was at 90 % of a core or more 100 % of the time"
+        "the load generator could not keep up: shard 1 pid 8 needed 90 % of a core or more 100 % of the time"
     )
     assert finding.evidence["cpu_pct_of_one_core_max"] == 99
     assert finding.advice[0] == "run it again with --workers 2"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
 
-from loadctl.monitors.generator import GeneratorSource
+from loadctl.monitors.generator import GeneratorSource, run_queue_wait_s
 from loadctl.monitors.host import HostSource
 from loadctl.monitors.source import Observation
 from loadctl.results.recording import Reading
@@ -95,3 +97,20 @@ def test_pressure_is_a_share_of_the_time() -> None:
     (seen,) = source.sample(1)
     assert isinstance(seen, Reading)
     assert 0 <= seen.values["cpu_pressure_pct"] <= 100
+
+
+@pytest.mark.skipif(
+    run_queue_wait_s(os.getpid()) is None, reason="this kernel does not count waiting for a core"
+)
+def test_a_process_that_is_kept_from_its_core_is_seen_to_wait() -> None:
+    burn = "import os\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nwhile True: pass"
+    rivals = [subprocess.Popen([sys.executable, "-c", burn]) for _ in range(2)]
+    try:
+        deadline = time.monotonic() + 10
+        while (run_queue_wait_s(rivals[0].pid) or 0) < 0.2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        for rival in rivals:
+            rival.kill()
+            rival.wait()
