@@ -57,15 +57,6 @@ class Forwarder:
 Resolved: TypeAlias = Found | NotFound | Forwarder
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A server on this machine, for hints."""
-
-    name: str
-    pid: int
-    port: int
-
-
 def resolve(host_url: str) -> Resolved:
     """The process behind a host such as "http://localhost:8080", when it runs on this machine."""
     host, port = host_and_port(host_url)
@@ -86,18 +77,6 @@ def resolve(host_url: str) -> Resolved:
             "run loadctl as that user, or name the process with --pid or --process",
         )
     return _judged(owners, port)
-
-
-def listeners() -> list[Listener]:
-    """Servers on this machine whose process may be seen, lowest port first; loadctl itself left out."""
-    found = set()
-    by_inode = {listening.inode: listening.port for listening in _listening()}
-    owners = _holders(set(by_inode))
-    for pid, inodes in owners.items():
-        stat = read_stat(pid)
-        if stat is not None and pid != os.getpid() and stat.parent not in owners:
-            found |= {Listener(stat.name, pid, by_inode[inode]) for inode in inodes}
-    return sorted(found, key=lambda listener: (listener.port, listener.pid))
 
 
 def host_and_port(host_url: str) -> tuple[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import stat
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.monitors.port import Forwarder, Found, NotFound, is_forwarder, is_local, listeners, resolve
+from loadctl.monitors.port import Forwarder, Found, NotFound, is_forwarder, is_local, resolve
 from loadctl.monitors.process_stat import children
 from tests.monitors.conftest import Spawn
 
@@ -129,10 +128,3 @@ def test_a_server_inside_loadctl_is_not_the_system() -> None:
 )
 def test_what_is_this_machine(host: str, local: bool) -> None:
     assert is_local(host) is local
-
-
-def test_servers_are_listed_once_with_their_master(spawn: Spawn, free_port: int) -> None:
-    master = spawn(PREFORK, free_port)
-    mine = [listener for listener in listeners() if listener.port == free_port]
-    assert [(listener.name, listener.pid) for listener in mine] == [("python", master.pid)]
-    assert os.getpid() not in {listener.pid for listener in listeners()}
