@@ -18,8 +18,9 @@ from loadctl.engines.base import Engine
 from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
 from loadctl.results.verdict import ExitCode
 from loadctl.run.directory import RunDirectory
-from loadctl.scenario.scenario import Scenario, Watch
+from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import parse_duration
+from loadctl.scenario.watch import Watch
 
 if TYPE_CHECKING:
     from loadctl.results.result import Result

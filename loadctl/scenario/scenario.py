@@ -9,6 +9,7 @@ from typing import Literal
 from loadctl.scenario.load import Load
 from loadctl.scenario.target import Target
 from loadctl.scenario.user_type import Request, UserType
+from loadctl.scenario.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +38,6 @@ class RateLimit:
 
     per_s: float
     by: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """How the system is watched; all empty: the process behind the host's port, when it is local."""
-
-    pid: int | None = None
-    process: str | None = None
-
-    @property
-    def asked(self) -> bool:
-        """Somebody asked for monitoring, so cpu and memory are judged (DESIGN §5)."""
-        return self.pid is not None or self.process is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from loadctl.scenario.environment import Environment
 from loadctl.scenario.load import Load
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.population import IN_PLACE, Population
-from loadctl.scenario.scenario import RateLimit, Scenario, Script, Tls, Watch
+from loadctl.scenario.scenario import RateLimit, Scenario, Script, Tls
 from loadctl.scenario.shape import (
     Flag,
     Integer,
@@ -31,6 +31,8 @@ from loadctl.scenario.shape import (
 from loadctl.scenario.stages import read_load
 from loadctl.scenario.targets import Applicable
 from loadctl.scenario.units import parse_rate
+from loadctl.scenario.watch import Watch
+from loadctl.scenario.watch_reader import WatchReader
 from loadctl.scenario.words import is_meant, unknown
 
 _ENGINES = ("locust", "artillery")
@@ -71,17 +73,6 @@ class ScenarioShape(Shape):
     stop_when: Part | None = None
     before: Part | None = None
     after: Part | None = None
-
-
-class _WatchShape(Shape):
-    kind: ClassVar[str] = "watch"
-    pid: Whole | None = None
-    process: Line | None = None
-    container: Part | None = None
-    pods: Part | None = None
-    metrics: Part | None = None
-    prometheus: Part | None = None
-    logs: Part | None = None
 
 
 class _RateLimitShape(Shape):
@@ -248,17 +239,14 @@ class ScenarioReader:
         return implied or asked or _ENGINES[0]
 
     def _watch(self, node: Node | None) -> Watch:
-        shape = read_shape(_WatchShape, node, self.mistakes) if node else None
-        if node is None or shape is None:
-            return Watch()
         for key in _WATCH_LATER:
-            if node.get(key) is not None:
+            if node is not None and node.get(key) is not None:
                 self.mistakes.add(
                     node.key_where(key),
                     f"'{key}' {_NOT_YET}",
                     "available: watch: {process: NAME} and {pid: N}",
                 )
-        return Watch(pid=shape.pid, process=shape.process)
+        return WatchReader(self.mistakes, self.environment).read(node)
 
     def _rate_limit(self, node: Node | None) -> RateLimit | None:
         shape = read_shape(_RateLimitShape, node, self.mistakes) if node else None

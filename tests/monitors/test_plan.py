@@ -12,7 +12,8 @@ from loadctl.monitors.plan import sources_for
 from loadctl.monitors.sampler import Sampler
 from loadctl.results.recording import Reading
 from loadctl.scenario.load import Load, Stage
-from loadctl.scenario.scenario import Scenario, Watch
+from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.watch import Watch
 from tests.monitors.conftest import Spawn
 
 SERVER = """

@@ -19,9 +19,10 @@ from loadctl.reports.plan import (
 )
 from loadctl.scenario.expectation import expect
 from loadctl.scenario.load import Load, Model, Stage
-from loadctl.scenario.scenario import Scenario, Script, Watch
+from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Request, Task, Think, UserType
+from loadctl.scenario.watch import Watch
 
 
 def load(

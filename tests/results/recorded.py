@@ -9,9 +9,10 @@ from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import Event, Example, Reading, Recording, Shard
 from loadctl.scenario.load import Load, Model, Stage
-from loadctl.scenario.scenario import Scenario, Watch
+from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Request, Task, UserType
+from loadctl.scenario.watch import Watch
 
 P50, P95, P99 = "latency_p50", "latency_p95", "latency_p99"
 _UNITS = {"error_rate": "%", "cpu": "%", "memory": "bytes", "throughput": "/s", "max_throughput": "/s"}

@@ -15,9 +15,9 @@ from loadctl.results.recording import Reading, Recording
 from loadctl.results.score import Score, Status
 from loadctl.results.scoring import score
 from loadctl.scenario.load import Load
-from loadctl.scenario.scenario import Watch
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
+from loadctl.scenario.watch import Watch
 from tests.results.recorded import (
     P50,
     P95,

@@ -281,7 +281,7 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
         ("stop_when: {error_rate: 5%}", ["4:1  'stop_when' is not available in this version"]),
         ("before: make up", ["4:1  'before' is not available in this version"]),
         (
-            "watch: {container: api, process: uvicorn}",
+            "watch: {container: api}",
             [
                 (
                     "4:9  'container' is not available in this version | "

@@ -6,9 +6,10 @@ import pytest
 
 from loadctl.errors import InvalidInput
 from loadctl.scenario.parse import Sources, Text, read_scenario, read_targets
-from loadctl.scenario.scenario import RateLimit, Scenario, Script, Watch
+from loadctl.scenario.scenario import RateLimit, Scenario, Script
 from loadctl.scenario.target import Target
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Think
+from loadctl.scenario.watch import Watch
 
 EXAMPLES = sorted(Path(__file__).with_name("examples").glob("*.yaml"))
 USERS = "Operator: {think: 1s, tasks: [{get: /admin}]}\nHighLoadUser: {think: 0s..10ms, tasks: [{get: /models}]}\n"
