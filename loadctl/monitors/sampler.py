@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from loadctl.monitors.background import Lost
 from loadctl.monitors.source import Observation, Source
 from loadctl.results.recording import Event, Reading
 
@@ -114,7 +115,7 @@ class Sampler:
         try:
             observations = list(question(t))
         except Exception as error:  # noqa: BLE001  whatever a monitor meets, the run goes on; the gap is in the result
-            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            reason = _sentence(error)
             kind, _, entity = source.name.partition(" ")
             gap = Reading(t, source.subject, kind, entity, gap=reason)
             lost = Event(t, "monitor_lost", f"{source.name}: {reason}", {"source": source.name})
@@ -132,3 +133,9 @@ class Sampler:
         self._late_s = self._took_s = 0.0
         self._reported = t
         return Reading(t, "generator", "sampler", "sampler", values)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, Lost):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

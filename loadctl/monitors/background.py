@@ -1,0 +1,73 @@
+"""A thread of a source's own, for what answers slowly or speaks by itself: streams, pages, logs.
+
+The sampler's thread serves all sources, so none may wait in it. What the thread sees goes into a mailbox with the
+monotonic time at which it was so; `take`, called from `sample`, hands it over in seconds after t0.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from loadctl.monitors.source import Observation
+
+
+class Lost(Exception):
+    """The source cannot be read now; the message is the reason, for people."""
+
+
+class Background:
+    """`follow` reads until it is told to stop (`stopping`), and raises Lost, or anything, when it cannot go on.
+
+    It is called again after `retry_s`, for as long as the watch lasts. Its observations bear times of
+    time.monotonic().
+    """
+
+    def __init__(self, name: str, follow: Callable[[Background], None], *, retry_s: float = 1.0) -> None:
+        self.stopping = threading.Event()
+        self._follow = follow
+        self._retry_s = retry_s
+        self._kept: list[Observation] = []
+        self._lost: Exception | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name=f"loadctl-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Once; later calls do nothing, so that `sample` may call it."""
+        if not self._thread.is_alive() and not self.stopping.is_set():
+            self._thread.start()
+
+    def put(self, *observations: Observation) -> None:
+        """From the thread. It can be read: whatever was lost is back."""
+        with self._lock:
+            self._lost = None
+            self._kept.extend(observations)
+
+    def alive(self) -> None:
+        """From the thread: it can be read, but there is nothing to say."""
+        self.put()
+
+    def take(self, t: float) -> list[Observation]:
+        """What came since the last time, now being `t` seconds after t0; if nothing did, raises why it is lost."""
+        shift = t - time.monotonic()
+        with self._lock:
+            kept, self._kept, lost = self._kept, [], self._lost
+        if not kept and lost is not None:
+            raise lost
+        return [replace(one, t=round(one.t + shift, 3)) for one in kept]
+
+    def close(self, wait_s: float = 1.0) -> None:
+        self.stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(wait_s)
+
+    def _run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                self._follow(self)
+            except Exception as error:  # noqa: BLE001  it becomes a gap with its reason; the run goes on
+                with self._lock:
+                    self._lost = error
+            self.stopping.wait(self._retry_s)
