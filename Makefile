@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Engines are installed for this checkout only, beside its Python.
+export XDG_DATA_HOME ?= $(CURDIR)/$(VENV)/share
+
 .PHONY: help dev run test check lint type bench clean
 
 help: ## list the targets
@@ -11,16 +14,20 @@ help: ## list the targets
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[artillery]' --group dev
 	touch $@
 
-dev: $(VENV)/.installed ## set up the virtual environment
+$(VENV)/.engines: $(VENV)/.installed loadctl/engines/artillery/npm/package-lock.json
+	$(BIN)/loadctl engines install artillery
+	touch $@
+
+dev: $(VENV)/.engines ## set up the virtual environment
 
 run: dev ## the main job: baseline against the embedded demo system, 30 s
 	$(BIN)/loadctl run baseline --demo --duration 30s
 
 test: dev ## run all tests
-	$(BIN)/python -m pytest -rs
+	$(BIN)/python -m pytest -rs -n 4 --dist loadgroup --no-loadscope-reorder
 
 check: dev lint type test ## what CI runs: lint, types, tests
 

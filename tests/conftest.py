@@ -1,19 +1,70 @@
-"""A part of a machine that is missing skips its tests, with the reason; where everything is required, a skip fails."""
+"""What holds for every test: nothing is skipped in silence, and what measures time has the machine to itself."""
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 
+import hypothesis
 import pytest
 
+from loadctl.engines.artillery.locate import Artillery, Missing, locate
+
 REQUIRED = bool(os.environ.get("LOADCTL_TESTS_REQUIRE_ALL"))
+
+_INSTALLED_BY_MAKE = Path(__file__).parents[1] / ".venv" / "share"
+if _INSTALLED_BY_MAKE.is_dir():
+    os.environ.setdefault("XDG_DATA_HOME", str(_INSTALLED_BY_MAKE))
+
+hypothesis.settings.register_profile("busy", deadline=timedelta(seconds=5))  # other tests run beside it
+hypothesis.settings.load_profile("busy")
+
+
+@pytest.fixture(scope="session")
+def artillery() -> Artillery:
+    """The one that `make dev` installs."""
+    found = locate(os.environ)
+    if isinstance(found, Missing):
+        pytest.skip(f"{found.reason}: {found.hint}")
+    return found
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A part of a machine that is missing skips its tests, with the reason; where all is required, a skip fails."""
     report = yield
     if REQUIRED and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, but LOADCTL_TESTS_REQUIRE_ALL is set: {report.longrepr}"
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quiet tests last: while one runs, nothing else does."""
+    items.sort(key=_is_quiet)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with _turn(item):
+        return (yield)
+
+
+def _is_quiet(item: pytest.Item) -> bool:
+    return item.get_closest_marker("quiet") is not None
+
+
+@contextmanager
+def _turn(item: pytest.Item) -> Iterator[None]:
+    """Among the workers of `pytest -n`, a quiet test waits until all others rest, and they wait for its end."""
+    if not hasattr(item.config, "workerinput"):
+        yield
+        return
+    folder = Path(item.config.option.basetemp).parent  # of all workers
+    with (folder / "quiet.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if _is_quiet(item) else fcntl.LOCK_SH)
+        yield

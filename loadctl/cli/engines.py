@@ -1,24 +1,70 @@
-"""`loadctl engines`: what can make load here."""
+"""`loadctl engines`: what can make load here; `loadctl engines install NAME`: get one that is missing."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from loadctl.cli.arguments import JsonFlag
-from loadctl.cli.output import write, write_json
+from loadctl.cli.output import complain, write, write_json
+from loadctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from loadctl.engines.base import State
 
 
-def engines(*, as_json: JsonFlag = False) -> None:
-    """List the engines and their versions."""
-    from loadctl.engines import ENGINES
+def engines(
+    action: Annotated[str | None, typer.Argument(metavar="[install]", help="Get an engine.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one.")] = None,
+    *,
+    prefix: Annotated[
+        Path | None,
+        typer.Option("--prefix", metavar="DIR", help="Install below this folder (LOADCTL_ENGINES)."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the engines, or install one."""
+    from loadctl.engines import ENGINES, engine_named
 
-    found = [(name, engine.version(), engine.install_hint) for name, engine in ENGINES.items()]
+    if action is None:
+        _list({known: engine.state(os.environ) for known, engine in ENGINES.items()}, as_json=as_json)
+        return
+    if action != "install" or name is None:
+        raise UsageError(
+            f"engines {action} {name or ''}".rstrip() + " is not a command",
+            hint="loadctl engines   or   loadctl engines install NAME",
+        )
+
+    def say(line: str) -> None:
+        complain(f"{line}\n")
+
+    folder = engine_named(name).install(os.environ, prefix, say)
+    write(str(folder))
+    if prefix is not None:
+        say(f"it is found with  LOADCTL_ENGINES={prefix.absolute()}")
+
+
+def _list(states: dict[str, State], *, as_json: bool) -> None:
     if as_json:
         write_json(
             [
-                {"name": name, "version": version, "usable": version is not None, "install": hint}
-                for name, version, hint in found
+                {
+                    "name": name,
+                    "version": state.version,
+                    "usable": state.version is not None,
+                    "where": state.where,
+                    "reason": state.reason,
+                    "install": state.hint,
+                }
+                for name, state in states.items()
             ]
         )
         return
-    for name, version, hint in found:
-        state = f"{version}  usable" if version else f"not installed:  {hint}"
-        write(f"{name:<12}{state}")
+    for name, state in states.items():
+        if state.version is not None:
+            write(f"{name:<12}{state.version:<9}usable   {state.where}")
+        else:
+            write(f"{name:<12}{'–':<9}{state.reason}\n{'':<21}{state.hint}")

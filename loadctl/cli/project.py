@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 import loadctl
 from loadctl.cli.options import Overrides
-from loadctl.errors import UsageError
+from loadctl.engines import ENGINES
+from loadctl.errors import InvalidInput, UsageError
 from loadctl.scenario.parse import Sources, Text, read_scenario
 from loadctl.scenario.scenario import Scenario
 
@@ -130,9 +131,12 @@ class Project:
             env=env,
             packaged=packaged,
         )
-        return read_scenario(
+        scenario = read_scenario(
             name, sources, host=overrides.host, engine=overrides.engine, targets=tuple(overrides.targets)
         )
+        if refused := ENGINES[scenario.engine].refused(scenario):
+            raise InvalidInput(refused)
+        return scenario
 
 
 def run_directory(reference: str, parent: Path) -> RunDirectory:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from loadctl.engines.artillery.engine import ArtilleryEngine
 from loadctl.engines.base import Command, Engine
 from loadctl.engines.locust.engine import LocustEngine
 from loadctl.errors import UsageError
@@ -12,7 +13,7 @@ from loadctl.errors import UsageError
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario
 
-ENGINES: Mapping[str, Engine] = {"locust": LocustEngine()}
+ENGINES: Mapping[str, Engine] = {"locust": LocustEngine(), "artillery": ArtilleryEngine()}
 """By the name a scenario gives. The tools themselves are imported by their own processes only."""
 
 
@@ -31,7 +32,9 @@ def engine_named(name: str, *, python: str | None = None) -> Engine:
 
 def rehearsal(scenario: Scenario) -> Command:
     """One user sends every request once: on the scenario's engine, or on another one, since requests mean the same."""
-    engine = ENGINES.get(scenario.engine) or next(iter(ENGINES.values()))
-    if engine.version() is None:
-        raise UsageError(f"{engine.name} is not installed", hint=engine.install_hint)
-    return engine.rehearsal(scenario)
+    own = ENGINES.get(scenario.engine)
+    engines = [engine for engine in (own, *ENGINES.values()) if engine is not None]
+    for engine in engines:
+        if engine.version() is not None and (command := engine.rehearsal(scenario)) is not None:
+            return command
+    raise UsageError(f"{engines[0].name} is not installed", hint=engines[0].install_hint)

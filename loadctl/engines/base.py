@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from loadctl.errors import Mistake
     from loadctl.scenario.scenario import Scenario
 
 
@@ -52,6 +53,16 @@ class Outcome:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """Whether an engine can be used here. `version` None: it cannot, for `reason`; `hint` is the command that helps."""
+
+    version: str | None
+    where: str = ""
+    reason: str | None = None
+    hint: str | None = None
+
+
 class Engine(Protocol):
     name: str
     install_hint: str
@@ -60,14 +71,23 @@ class Engine(Protocol):
     def version(self) -> str | None:
         """The engine's version, without importing it; None: not installed."""
 
+    def state(self, environ: Mapping[str, str]) -> State:
+        """The same with where it is, or why it cannot be used."""
+
+    def install(self, environ: Mapping[str, str], prefix: Path | None, say: Callable[[str], None]) -> Path:
+        """Get it onto this machine; the folder. Raises: UsageError, RunError."""
+
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         """The commands of a run, one a shard. Pure: `out` is the run directory, which it only names."""
 
-    def rehearsal(self, scenario: Scenario) -> Command:
+    def rehearsal(self, scenario: Scenario) -> Command | None:
         """One user sends every request once; results/exchange.py reads what the command prints. Pure.
 
-        Only for scenarios with user types: a script keeps to itself what it sends.
+        Only for scenarios with user types: a script keeps to itself what it sends. None: another engine does that.
         """
+
+    def refused(self, scenario: Scenario) -> Sequence[Mistake]:
+        """What of the scenario cannot be done on this engine, each with its place. Pure."""
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         """What an exit code (negative: killed by that signal) and the error output mean."""

@@ -21,9 +21,12 @@ from loadctl.engines.locust.engine import LocustEngine
 from loadctl.results import frame
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario, Script
+from tests.engines.scripted import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from loadctl.engines.artillery.locate import Artillery
 
 HELLO_DEADLINE_S = 15.0
 
@@ -282,6 +285,15 @@ class Shards:
             if shard.process.stdin is not None:
                 with contextlib.suppress(BrokenPipeError):
                     shard.process.stdin.close()
+
+
+@pytest.fixture(scope="session", params=["locust", "artillery"])
+def runtime(request: pytest.FixtureRequest) -> Runtime:
+    """Where users run: every test that asks for it holds on both."""
+    if request.param == "locust":
+        return Runtime("locust")
+    artillery: Artillery = request.getfixturevalue("artillery")
+    return Runtime("artillery", artillery.node)
 
 
 @pytest.fixture(scope="module")

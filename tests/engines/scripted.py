@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import socket
 import ssl
 import struct
@@ -102,22 +103,36 @@ def _one_request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-def run_client(cases: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The answers to the requests of each case, all cases at once, a client each."""
-    answers: list[list[dict[str, Any]]] = run_script("run_client.py", cases)
-    return answers
+FEW_DESCRIPTORS = 256
 
 
-def run_script(name: str, given: object) -> Any:
-    """What the script beside this file makes of `given`, in a process of its own."""
-    run = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name(name))],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={"PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+@dataclass(frozen=True)
+class Runtime:
+    """What users run on: Python inside Locust, or JavaScript inside Artillery."""
+
+    name: str
+    node: Path | None = None
+
+    def run(self, name: str, given: object, *, few_descriptors: bool = False) -> Any:
+        """What the script of that name beside this file makes of `given`, in a process of its own."""
+        script = Path(__file__).with_name(f"{name}.{'mjs' if self.node else 'py'}")
+        few = (FEW_DESCRIPTORS, FEW_DESCRIPTORS)
+        run = subprocess.run(
+            [str(self.node or sys.executable), str(script)],
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={"PYTHONPATH": str(Path(__file__).parents[2])},
+            preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few)) if few_descriptors else None,
+        )
+        assert run.returncode == 0, run.stderr
+        return json.loads(run.stdout)
+
+    def clients(
+        self, cases: Sequence[Mapping[str, Any]], *, few_descriptors: bool = False
+    ) -> list[list[dict[str, Any]]]:
+        """The answers to the requests of each case, all cases at once, a client each."""
+        answers: list[list[dict[str, Any]]] = self.run("run_client", cases, few_descriptors=few_descriptors)
+        return answers

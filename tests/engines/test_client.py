@@ -17,7 +17,7 @@ import brotli  # type: ignore[import-untyped]
 import httpx
 import pytest
 
-from tests.engines.scripted import CLOSE, RESET, Act, Server, run_client
+from tests.engines.scripted import CLOSE, RESET, Act, Runtime, Server
 
 OK = b"HTTP/1.1 200 OK\r\n"
 HELLO = OK + b"Content-Length: 5\r\n\r\nhello"
@@ -518,11 +518,11 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def outcomes() -> Iterator[Mapping[str, Outcome]]:
+def outcomes(runtime: Runtime) -> Iterator[Mapping[str, Outcome]]:
     """All cases at once, in one process: what takes longest decides."""
     with ExitStack() as stack:
         servers = [stack.enter_context(Server(case.script)) for case in CASES]
-        answers = run_client(
+        answers = runtime.clients(
             [
                 {"requests": [{**ask, "url": url_of(server, ask)} for ask in case.asks]}
                 for case, server in zip(CASES, servers, strict=True)
@@ -586,7 +586,7 @@ def damaged(number: int) -> bytes:
     return bytes(data)
 
 
-def test_damaged_responses_end_in_a_class_and_in_time() -> None:
+def test_damaged_responses_end_in_a_class_and_in_time(runtime: Runtime) -> None:
     """A hundred and fifty of them; nothing raises what is not Failed, nothing hangs."""
 
     def script(_n: int, request: bytes) -> Sequence[Act]:
@@ -595,20 +595,20 @@ def test_damaged_responses_end_in_a_class_and_in_time() -> None:
 
     with Server(script) as server:
         asks = [{"url": f"{server.url}/{number}", "timeout_s": 1.0} for number in range(150)]
-        answers = [answer for [answer] in run_client([{"requests": [ask]} for ask in asks])]
+        answers = [answer for [answer] in runtime.clients([{"requests": [ask]} for ask in asks])]
     assert {answer["error"] for answer in answers if "error" in answer} <= CLASSES
     assert max(answer["took_s"] for answer in answers) < 1.5
     assert 10 < sum("error" in answer for answer in answers) < 140
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_credentials_do_not_follow_a_redirect_to_another_origin(host: str) -> None:
+def test_credentials_do_not_follow_a_redirect_to_another_origin(runtime: Runtime, host: str) -> None:
     """Cookies know hosts, not ports; what was written into the headers by hand stays with its origin."""
     with Server(echo) as other:
         place = f"http://{host}:{other.port}/to"
         with Server(lambda _n, _r: redirect(307, place, "Set-Cookie: a=1\r\n")) as server:
             headers = {"Authorization": "Bearer t", "Cookie": "own=1", "Content-Type": "text/x"}
             ask = {"url": server.url, "method": "POST", "body": "x", "headers": headers}
-            [[answer]] = run_client([{"requests": [ask]}])
+            [[answer]] = runtime.clients([{"requests": [ask]}])
     cookie = b"Cookie: a=1 | " if host == "127.0.0.1" else b""
     assert simple(answer) == (200, b"POST /to | Content-Type: text/x | " + cookie + b"x")

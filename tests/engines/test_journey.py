@@ -8,14 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
-from loadctl.engines.locust.journey_plan import user_type_plan
+from loadctl.engines.artillery.engine import javascript_plan
+from loadctl.engines.journey_plan import user_type_plan
+from loadctl.scenario.load import Load
 from loadctl.scenario.prng import Stream, hash32
+from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.user_type import Body, Check, Json, Repeat, Request, Step, Task, Think, UserType
-from tests.engines.scripted import CLOSE, Act, Server, run_script
+from tests.engines.scripted import CLOSE, Act, Runtime, Server
 
 Acts = Sequence[tuple[str, int, float | None]]
 TURN: Acts = [("turn", 0, None)]
@@ -74,34 +77,56 @@ class Told:
         return [request.partition(b"\r\n\r\n")[2].decode() for request in self.requests]
 
 
-def live(
-    user: UserType | Sequence[UserType],
-    script: Callable[[int, bytes], Sequence[Act]] = lambda _n, _request: ok(),
-    acts: Acts = TURN,
-    *,
-    requests_max: int = 10_000,
-    seed: int = 1,
-    rotation: Sequence[int] = (0,),
-    rate_limit: Mapping[str, Json] | None = None,
-) -> Told:
-    types = [user] if isinstance(user, UserType) else user
-    with Server(script) as server:
-        plan = {
-            "host": server.url,
-            "seed": seed,
-            "rate_limit": rate_limit,
-            "tls": {"verify": True, "ca": None, "cert": None},
-            "user_types": [user_type_plan(each) for each in types],
-            "rotation": rotation,
-        }
-        calls = run_script("run_journey.py", {"plan": plan, "acts": acts, "requests_max": requests_max})
-        return Told(server, calls)
+class Live(Protocol):
+    def __call__(
+        self,
+        user: UserType | Sequence[UserType],
+        script: Callable[[int, bytes], Sequence[Act]] = ...,
+        acts: Acts = ...,
+        *,
+        requests_max: int = ...,
+        seed: int = ...,
+        rotation: Sequence[int] = ...,
+        rate_limit: Mapping[str, Json] | None = ...,
+    ) -> Told: ...
+
+
+@pytest.fixture
+def live(runtime: Runtime) -> Live:
+    """Lets users of the types take turns, against a server that answers by the script."""
+
+    def lived(
+        user: UserType | Sequence[UserType],
+        script: Callable[[int, bytes], Sequence[Act]] = lambda _n, _request: ok(),
+        acts: Acts = TURN,
+        *,
+        requests_max: int = 10_000,
+        seed: int = 1,
+        rotation: Sequence[int] = (0,),
+        rate_limit: Mapping[str, Json] | None = None,
+    ) -> Told:
+        types = [user] if isinstance(user, UserType) else user
+        scenario = Scenario(name="x", host="http://h", load=Load("closed", ()), user_types=types)
+        with Server(script) as server:
+            plan = {
+                "host": server.url,
+                "seed": seed,
+                "rate_limit": rate_limit,
+                "tls": {"verify": True, "ca": None, "cert": None},
+                "user_types": [user_type_plan(each) for each in types],
+                "rotation": rotation,
+                **javascript_plan(scenario),
+            }
+            calls = runtime.run("run_journey", {"plan": plan, "acts": acts, "requests_max": requests_max})
+            return Told(server, calls)
+
+    return lived
 
 
 # -- one request -------------------------------------------------------------------------------------------------
 
 
-def test_a_request_is_told_with_its_latency_first_byte_and_size() -> None:
+def test_a_request_is_told_with_its_latency_first_byte_and_size(live: Live) -> None:
     told = live(user_type(get()), lambda _n, _r: [0.05, *ok("x")])
     [end] = told.ends
     assert end["endpoint"] == "GET /"
@@ -111,7 +136,7 @@ def test_a_request_is_told_with_its_latency_first_byte_and_size() -> None:
     assert told.calls[-1] == {"call": "turn"}
 
 
-def test_latency_counts_from_when_an_arrival_was_due_for_its_first_request_only() -> None:
+def test_latency_counts_from_when_an_arrival_was_due_for_its_first_request_only(live: Live) -> None:
     told = live(user_type(get(), get("/b")), acts=[("turn", 0, 2.0)])
     first, second = told.ends
     assert first["us"] >= 2_000_000
@@ -119,7 +144,7 @@ def test_latency_counts_from_when_an_arrival_was_due_for_its_first_request_only(
     assert second["us"] < 1_000_000
 
 
-def test_latency_of_an_arrival_with_start_steps_counts_from_due_in_the_first_of_them() -> None:
+def test_latency_of_an_arrival_with_start_steps_counts_from_due_in_the_first_of_them(live: Live) -> None:
     told = live(user_type(get("/b"), start=[get("/a")]), acts=[("turn", 0, 2.0)])
     assert [end["us"] >= 2_000_000 for end in told.ends] == [True, False]
 
@@ -206,7 +231,7 @@ def test_checks(name: str, checked: Mapping[str, Mapping[str, Any]]) -> None:
     assert end.get("message", "").startswith(message)
 
 
-def test_a_failure_keeps_status_and_body_for_people() -> None:
+def test_a_failure_keeps_status_and_body_for_people(live: Live) -> None:
     [end] = live(user_type(get()), lambda _n, _r: ok({"detail": "busy"}, status=503)).ends
     assert (end["status"], end["body"]) == (503, '{"detail": "busy"}')
 
@@ -216,7 +241,7 @@ def test_a_failure_keeps_status_and_body_for_people() -> None:
     [({"per_s": 10, "by": "key"}, None, True), (None, "status_429", False)],
 )
 def test_a_429_is_expected_where_a_rate_limit_is_declared(
-    declared: Mapping[str, Json] | None, error: str | None, limited: bool
+    live: Live, declared: Mapping[str, Json] | None, error: str | None, limited: bool
 ) -> None:
     [end] = live(user_type(get()), lambda _n, _r: ok(status=429), rate_limit=declared).ends
     assert (end.get("error"), end.get("rate_limited")) == (error, limited)
@@ -225,7 +250,7 @@ def test_a_429_is_expected_where_a_rate_limit_is_declared(
 # -- what is sent ------------------------------------------------------------------------------------------------
 
 
-def test_bodies(tmp_path: Path) -> None:
+def test_bodies(live: Live, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("file")
     told = live(
         user_type(
@@ -278,7 +303,7 @@ def test_bodies(tmp_path: Path) -> None:
     assert told.errors == [None] * 6
 
 
-def test_values_in_a_url_are_percent_encoded_but_a_url_may_begin_with_one() -> None:
+def test_values_in_a_url_are_percent_encoded_but_a_url_may_begin_with_one(live: Live) -> None:
     told = live(
         user_type(
             get("/next", capture={"next": "$.next", "cursor": "$.cursor"}),
@@ -294,7 +319,7 @@ def test_values_in_a_url_are_percent_encoded_but_a_url_may_begin_with_one() -> N
     ]
 
 
-def test_a_header_is_left_out_until_its_variable_is_captured() -> None:
+def test_a_header_is_left_out_until_its_variable_is_captured(live: Live) -> None:
     told = live(
         user_type(
             get("/a", headers={"x-kind": "own"}),
@@ -308,7 +333,7 @@ def test_a_header_is_left_out_until_its_variable_is_captured() -> None:
     assert told.header("x-kind") == ["own", "all", "all"]
 
 
-def test_cookies_belong_to_a_user() -> None:
+def test_cookies_belong_to_a_user(live: Live) -> None:
     told = live(
         user_type(get()),
         lambda n, _r: ok(headers=f"Set-Cookie: sid={n}\r\n"),
@@ -318,7 +343,7 @@ def test_cookies_belong_to_a_user() -> None:
     assert told.connections == 2
 
 
-def test_user_k_gets_row_k_modulo_their_number() -> None:
+def test_user_k_gets_row_k_modulo_their_number(live: Live) -> None:
     rows = [{"name": "Ann"}, {"name": "Bob"}]
     told = live(
         user_type(get("/{{ row.name }}/{{ user }}", endpoint="GET /"), data=rows),
@@ -327,7 +352,7 @@ def test_user_k_gets_row_k_modulo_their_number() -> None:
     assert told.lines == ["GET /Ann/0", "GET /Bob/1", "GET /Ann/2", "GET /Bob/5"]
 
 
-def test_user_types_follow_the_rotation() -> None:
+def test_user_types_follow_the_rotation(live: Live) -> None:
     types = [user_type(get("/a")), user_type(get("/b"))]
     told = live(types, acts=[("turn", k, None) for k in range(6)], rotation=[0, 1, 0])
     assert told.lines == [f"GET /{kind}" for kind in "abaaba"]
@@ -336,12 +361,12 @@ def test_user_types_follow_the_rotation() -> None:
 # -- flows -------------------------------------------------------------------------------------------------------
 
 
-def test_start_steps_are_taken_once() -> None:
+def test_start_steps_are_taken_once(live: Live) -> None:
     told = live(user_type(get("/task"), start=[get("/login"), get("/home")]), acts=[*TURN, *TURN])
     assert told.lines == ["GET /login", "GET /home", "GET /task", "GET /task"]
 
 
-def test_start_steps_that_broke_are_taken_again_with_the_next_turn() -> None:
+def test_start_steps_that_broke_are_taken_again_with_the_next_turn(live: Live) -> None:
     told = live(
         user_type(get("/task"), start=[get("/login", capture={"token": "$.token"})]),
         lambda n, _r: ok({"token": "t"} if n else {}),
@@ -352,14 +377,14 @@ def test_start_steps_that_broke_are_taken_again_with_the_next_turn() -> None:
     assert told.calls[1] == {"call": "turn"}
 
 
-def test_a_capture_that_finds_nothing_fails_the_request_and_ends_the_turn() -> None:
+def test_a_capture_that_finds_nothing_fails_the_request_and_ends_the_turn(live: Live) -> None:
     told = live(user_type(get("/a", capture={"id": "$.id"}), get("/b")), lambda _n, _r: ok({"id": None}))
     assert told.lines == ["GET /a"]
     assert told.errors == ["check_failed"]
     assert told.ends[0]["message"] == "capture id: $.id found nothing"
 
 
-def test_a_failed_request_ends_the_turn_only_where_it_has_captures() -> None:
+def test_a_failed_request_ends_the_turn_only_where_it_has_captures(live: Live) -> None:
     flow = [get("/a"), get("/b", capture={"id": "$.id"}), get("/c")]
     told = live(user_type(*flow), lambda _n, _r: ok(status=500))
     assert told.lines == ["GET /a", "GET /b"]
@@ -390,7 +415,7 @@ DOCUMENT: Json = {
 }
 
 
-def test_what_captures_can_read() -> None:
+def test_what_captures_can_read(live: Live) -> None:
     capture = {f"v{at}": source for at, (source, _) in enumerate(SOURCES)}
     flow = [post(Body(kind="raw", raw=f"{{{{ {name} }}}}")) for name in capture]
     told = live(
@@ -406,7 +431,7 @@ def pages(_n: int, request: bytes) -> Sequence[Act]:
     return ok({"ids": [page * 10], **({"next": page + 1} if page < 2 else {})})
 
 
-def test_while_ends_a_loop_when_its_variable_finds_nothing_more() -> None:
+def test_while_ends_a_loop_when_its_variable_finds_nothing_more(live: Live) -> None:
     capture = {"cursor": "$.next", "ids": "$.ids"}
     loop = Repeat(
         9,
@@ -429,11 +454,11 @@ def test_while_ends_a_loop_when_its_variable_finds_nothing_more() -> None:
     assert [call["seconds"] for call in told.calls if call["call"] == "sleep"] == [0.5, 0.5]
 
 
-def test_repeat_goes_round_as_often_as_it_says() -> None:
+def test_repeat_goes_round_as_often_as_it_says(live: Live) -> None:
     assert live(user_type(Repeat(3, [get("/a"), get("/b")]))).lines == ["GET /a", "GET /b"] * 3
 
 
-def test_no_request_begins_after_the_user_was_told_to_stop() -> None:
+def test_no_request_begins_after_the_user_was_told_to_stop(live: Live) -> None:
     told = live(user_type(Repeat(9, [get("/a")])), acts=[*TURN, *TURN], requests_max=4)
     assert len(told.requests) == 4
     assert told.errors == [None] * 4
@@ -449,7 +474,9 @@ def test_no_request_begins_after_the_user_was_told_to_stop() -> None:
         (get("{{ row.name }}", endpoint="E"), "a URL begins with / or http, not with 'x'"),
     ],
 )
-def test_what_cannot_be_rendered_is_our_fault_and_sends_nothing(request_: Request, message: str) -> None:
+def test_what_cannot_be_rendered_is_our_fault_and_sends_nothing(
+    live: Live, request_: Request, message: str
+) -> None:
     told = live(user_type(request_, get("/b"), data=[{"name": "x", "lines": "a\r\nb: c"}]))
     [fault] = told.faults
     assert fault.startswith(message)
@@ -457,7 +484,7 @@ def test_what_cannot_be_rendered_is_our_fault_and_sends_nothing(request_: Reques
     assert told.calls[-1] == {"call": "turn"}
 
 
-def test_a_new_arrival_keeps_connections_and_nothing_else() -> None:
+def test_a_new_arrival_keeps_connections_and_nothing_else(live: Live) -> None:
     login = get("/login", capture={"token": "$.token"})
     user = user_type(
         get("/{{ user }}", endpoint="E"), start=[login], headers={"Authorization": "{{ token }}"}
@@ -490,14 +517,14 @@ CHANCE = user_type(
 )
 
 
-def test_the_same_seed_sends_the_same_requests() -> None:
+def test_the_same_seed_sends_the_same_requests(live: Live) -> None:
     acts: Acts = [("turn", k, None) for _ in range(10) for k in (0, 3)]
     first, again, other = (live(CHANCE, acts=acts, seed=seed) for seed in (1, 1, 2))
     sent = [(told.lines, told.bodies) for told in (first, again, other)]
     assert sent[0] == sent[1] != sent[2]
 
 
-def test_a_user_draws_in_the_order_that_every_engine_follows() -> None:
+def test_a_user_draws_in_the_order_that_every_engine_follows(live: Live) -> None:
     told = live(CHANCE, acts=[("turn", 4, None)] * 20, seed=9)
     stream = Stream(hash32(9, 4))
     expected: list[object] = []
@@ -516,7 +543,7 @@ def test_a_user_draws_in_the_order_that_every_engine_follows() -> None:
     assert seen == expected
 
 
-def test_tasks_are_chosen_by_weight() -> None:
+def test_tasks_are_chosen_by_weight(live: Live) -> None:
     ends = live(replace(CHANCE, think=None), acts=[("turn", 0, None)] * 400).ends
     count = Counter(end["endpoint"] for end in ends)
     assert 260 <= count["A"] <= 340

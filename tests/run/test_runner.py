@@ -11,15 +11,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from loadctl.engines.base import Command, Outcome
-from loadctl.errors import Interrupted, RunError, UsageError
+from loadctl.engines.base import Command, Outcome, State
+from loadctl.errors import Interrupted, Mistake, RunError, UsageError
 from loadctl.results.interval import Second
 from loadctl.results.recording import Event, Reading, Recording
 from loadctl.run.ledger import Silent
@@ -63,6 +63,15 @@ class ScriptedEngine:
             )
             for k in range(shards)
         )
+
+    def state(self, environ: Mapping[str, str]) -> State:
+        return State(self.installed)
+
+    def install(self, environ: Mapping[str, str], prefix: Path | None, say: Callable[[str], None]) -> Path:
+        raise AssertionError("nobody asked for it")
+
+    def refused(self, scenario: Scenario) -> Sequence[Mistake]:
+        return ()
 
     def rehearsal(self, scenario: Scenario) -> Command:
         raise AssertionError("a run rehearses nothing")

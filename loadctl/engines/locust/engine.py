@@ -11,19 +11,20 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadctl.engines.base import Command, Outcome
+from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.locust.inside import EXIT_SCRIPT, EXIT_STOPPED
 from loadctl.engines.locust.inside.redaction import Redaction
-from loadctl.engines.locust.journey_plan import user_type_plan
-from loadctl.scenario.rotation import weighted_order
+from loadctl.engines.shard_plan import shard_plan
+from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from loadctl.errors import Mistake
     from loadctl.scenario.scenario import Scenario
-    from loadctl.scenario.user_type import Json
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.py"
 _ASK_VERSION = "import importlib.metadata as m; print(m.version('locust'))"
@@ -56,6 +57,20 @@ class LocustEngine:
             return None
         return answer.stdout.strip() or None
 
+    def state(self, environ: Mapping[str, str]) -> State:  # noqa: ARG002
+        version = self.version()
+        python = self._python or sys.executable
+        if version is None:
+            return State(None, reason=f"not installed for {python}", hint=self.install_hint)
+        return State(version, where=f"in {python}")
+
+    def install(self, environ: Mapping[str, str], prefix: Path | None, say: Callable[[str], None]) -> Path:  # noqa: ARG002
+        """It comes with loadctl; into another Python the user's own pip puts it."""
+        if self.version() is None or prefix is not None:
+            raise UsageError("Locust is installed with pip, beside loadctl", hint=self.install_hint)
+        say(f"Locust {self.version()} is there already")
+        return Path(sys.prefix)
+
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         return tuple(self._command(scenario, out, shard, shards) for shard in range(shards))
 
@@ -64,6 +79,9 @@ class LocustEngine:
             argv=(self._python or sys.executable, str(LAUNCH), "rehearse"),
             stdin=json.dumps(shard_plan(scenario, 0, 1), ensure_ascii=False, allow_nan=False) + "\n",
         )
+
+    def refused(self, scenario: Scenario) -> tuple[Mistake, ...]:  # noqa: ARG002
+        return ()
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if returncode == 0:
@@ -92,33 +110,3 @@ class LocustEngine:
             cwd=Path(script.path).absolute().parent if script else None,
             stdin=text + "\n",
         )
-
-
-def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
-    """What the shard needs to know, as plain JSON; `inside/` reads exactly this."""
-    script = scenario.script
-    rate_limit = scenario.rate_limit
-    names = [user_type.name for user_type in scenario.user_types]
-    order = weighted_order({user_type.name: user_type.weight for user_type in scenario.user_types})
-    return {
-        "shard": shard,
-        "shards": shards,
-        "host": scenario.address,
-        "model": scenario.load.model,
-        "stages": [
-            {"start": stage.start, "end": stage.end, "duration_s": stage.duration_s}
-            for stage in scenario.load.stages
-        ],
-        "timeout_s": scenario.timeout_s,
-        "drain_s": scenario.drain_s,
-        "max_in_flight": scenario.max_in_flight,
-        "rate_limit": {"per_s": rate_limit.per_s, "by": rate_limit.by} if rate_limit else None,
-        "tls": asdict(scenario.tls),
-        "seed": scenario.seed,
-        "rotation": [names.index(name) for name in order],
-        "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
-        "script": {"path": str(Path(script.path).absolute()), "weights": dict(script.weights)}
-        if script
-        else None,
-        "secrets": list(scenario.secrets),
-    }

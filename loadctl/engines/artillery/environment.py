@@ -1,0 +1,32 @@
+"""What Artillery and npm may see of the environment: no telemetry, no cloud, no surprises."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+ARTILLERY: Mapping[str, str | None] = {
+    "ARTILLERY_DISABLE_TELEMETRY": "1",
+    "ARTILLERY_CLOUD_API_KEY": None,  # with WORKER_ID it would report to the cloud
+    "WORKER_ID": None,
+    "ARTILLERY_USE_LEGACY_REPORT_FORMAT": None,
+    "CUSTOM_REPORTERS": None,
+    "LOCAL_WORKER_ID": None,
+    "NODE_OPTIONS": None,  # --inspect, --require and memory limits of somebody's shell are not part of a scenario
+    "DEBUG": None,
+}
+"""Changes to the environment of a run; None removes."""
+
+
+def npm_environment(environ: Mapping[str, str], node: Path) -> dict[str, str]:
+    """`node` comes first on PATH, because npm starts others by that name."""
+    kept = {name: value for name, value in environ.items() if name not in ARTILLERY}
+    path = os.pathsep.join([str(node.parent), environ.get("PATH", "")])
+    return {
+        **kept,
+        "PATH": path,
+        "ARTILLERY_DISABLE_TELEMETRY": "1",
+        "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1",
+        "npm_config_update_notifier": "false",
+    }

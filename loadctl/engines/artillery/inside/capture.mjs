@@ -1,0 +1,104 @@
+// Values out of a response, by the expressions of `capture:` and `check:`, each compiled once.
+
+import { ValueError } from './failure.mjs';
+import { get, has, isMapping, parseJson } from './json.mjs';
+
+const STEP = /\.([^.[\]]+)|\[(-?\d+|\*)\]|\[(?:'([^']*)'|"([^"]*)")\]/y;
+
+// Not found (null counts as not found).
+export const NOTHING = Symbol('nothing');
+// The step `[*]`.
+const ALL = Symbol('*');
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const fromWire = (value) => Buffer.from(value, 'latin1').toString();
+
+// A response with its body read as JSON or text at most once.
+export class Reply {
+  constructor(response, client) {
+    this.response = response;
+    this.client = client;
+    this._document = NOTHING;
+  }
+
+  // The body as JSON; throws ValueError with a sentence.
+  get document() {
+    if (this._document === NOTHING) {
+      try {
+        this._document = parseJson(strict.decode(this.response.body));
+      } catch {
+        const kind = this.response.first('content-type') ?? 'no content type';
+        throw new ValueError(`expected JSON, got ${this.response.size} bytes (${kind})`);
+      }
+    }
+    return this._document;
+  }
+}
+
+// `$.a.b[*].c`, `header NAME`, `cookie NAME` or `regex PATTERN`; the function returns the value or NOTHING.
+// `patterns`: Python's regular expressions → [source, flags] of JavaScript.
+export function compileSource(source, patterns) {
+  const [, kind, rest] = /^(\S*)\s*(.*)$/s.exec(source.trim());
+  if (kind === 'header') {
+    const name = rest.toLowerCase();
+    return (reply) => orNothing(reply.response.first(name));
+  }
+  if (kind === 'cookie') return (reply) => orNothing(reply.client.jar.value(Buffer.from(rest).latin1Slice()));
+  if (kind === 'regex') return regex(new RegExp(...get(patterns, rest)));
+  const steps = jsonPath(source.trim());
+  return (reply) => lookup(reply.document, steps);
+}
+
+// The steps of `$.a[0].b[*]`: a name, an index, or ALL; throws ValueError.
+function jsonPath(path) {
+  const steps = [];
+  let at = 1;
+  while (path[0] === '$' && at < path.length) {
+    STEP.lastIndex = at;
+    const match = STEP.exec(path);
+    if (!match) break;
+    const [whole, name, index, single, double] = match;
+    if (index === undefined) steps.push(name ?? single ?? double);
+    else steps.push(index === '*' ? ALL : Number(index));
+    at += whole.length;
+  }
+  if (at !== path.length || !path) throw new ValueError(`${path} is not a JSON path like $.items[*].id`);
+  return steps;
+}
+
+// The steps of the short form in checks: `data.user.name`, `items.0.id`, or a JSON path.
+export const dotted = (path) => (path.startsWith('$') ? jsonPath(path) : path.split('.'));
+
+// What stands at the end of `steps`, or NOTHING. After a `[*]`: the list of all that is found, perhaps empty.
+export function lookup(document, steps) {
+  for (const [at, step] of steps.entries()) {
+    if (step === ALL) {
+      if (!Array.isArray(document)) return NOTHING;
+      const rest = steps.slice(at + 1);
+      const found = document.map((item) => lookup(item, rest));
+      const flat = rest.includes(ALL) ? found.filter(Array.isArray).flat() : found;
+      return flat.filter((item) => item !== NOTHING);
+    }
+    document = stepInto(document, step);
+    if (document === null) return NOTHING;
+  }
+  return document === null ? NOTHING : document;
+}
+
+function stepInto(document, step) {
+  if (Array.isArray(document)) {
+    const isIndex = typeof step === 'number' || /^[0-9]+$/.test(step);
+    return isIndex ? (document.at(Number(step)) ?? null) : null;
+  }
+  return isMapping(document) && has(document, String(step)) ? get(document, String(step)) : null;
+}
+
+const orNothing = (value) => (value === undefined ? NOTHING : fromWire(value));
+
+function regex(pattern) {
+  const groups = new RegExp(`${pattern.source}|`, pattern.flags).exec('').length - 1;
+  return (reply) => {
+    const match = pattern.exec(reply.response.body.toString());
+    return (match === null ? undefined : match[groups ? 1 : 0]) ?? NOTHING;
+  };
+}

@@ -1,0 +1,185 @@
+// The HTTP client of one user: connections by origin, cookies, redirects, unpacking. Never sends a request twice.
+
+import { domainToASCII } from 'node:url';
+import { monotonic } from './clock.mjs';
+import { Connection } from './connection.mjs';
+import { ACCEPTED, decoded } from './content.mjs';
+import { Jar } from './cookies.mjs';
+import { Failed, ValueError } from './failure.mjs';
+import { makeOrigin } from './network.mjs';
+
+const REDIRECTS_MAX = 10;
+export const KEEP_FOR_EXAMPLES = 65536;
+export const KEEP_TO_READ = 32 << 20;
+const CONNECTIONS_MAX = 8;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const DEFAULT_HEADERS = [['User-Agent', 'loadctl'], ['Accept', '*/*'], ['Accept-Encoding', ACCEPTED]];
+const OF_THE_BODY = ['content-length', 'content-type', 'content-encoding', 'content-language', 'content-location'];
+const NONE = Buffer.alloc(0);
+
+// A request ready to be sent, all but its cookies. `head` ends with a line end; the blank line is not in it.
+// `body` is text (sent as UTF-8) or a Buffer.
+export class Outgoing {
+  constructor(method, origin, target, fields, body) {
+    this.method = method;
+    this.origin = origin;
+    this.target = target;
+    this.body = body;
+    this.isHead = method === 'HEAD';
+    this.head = `${method} ${target} HTTP/1.1\r\n${fields}`;
+    this.whole = joined(`${this.head}\r\n`, body);
+  }
+}
+
+const joined = (head, body) => (typeof body === 'string' ? head + body : body.length ? Buffer.concat([Buffer.from(head), body]) : head);
+
+// Header lines for Outgoing: Host, the defaults that `headers` does not replace, `headers`, Content-Length.
+// `length` null: a length follows that the caller writes.
+export function encodeFields(method, origin, headers, length) {
+  const given = new Set(headers.map(([name]) => name.toLowerCase()));
+  const lines = [['Host', origin.authority], ...DEFAULT_HEADERS].filter(([name]) => !given.has(name.toLowerCase()));
+  lines.push(...headers);
+  if (length || (length === 0 && ['POST', 'PUT', 'PATCH'].includes(method))) lines.push(['Content-Length', String(length)]);
+  return lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+}
+
+const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)([^#]*)/;
+const AUTHORITY = /^(?:([^@]*)@)?(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/;
+
+// Origin, target and the Basic credentials (or null) of an absolute http(s) URL; throws ValueError with a sentence.
+export function splitUrl(url) {
+  const [, scheme = '', authority = '', rest = ''] = ABSOLUTE.exec(url) ?? [];
+  const at = authority.lastIndexOf('@');
+  const [, , bracketed = '', port = ''] = AUTHORITY.exec(authority.slice(at + 1)) ?? [];
+  const name = bracketed.replace(/^\[|\]$/g, '').toLowerCase();
+  const isTls = scheme.toLowerCase() === 'https';
+  if (!['http', 'https'].includes(scheme.toLowerCase()) || !name) throw new ValueError(`not an http or https URL: ${url.slice(0, 200)}`);
+  if (Number(port) > 65535) throw new ValueError('Port out of range 0-65535');
+  // eslint-disable-next-line no-control-regex
+  const host = /^[\0-\x7f]*$/.test(name) ? name : domainToASCII(name);
+  const origin = makeOrigin(isTls, host, Number(port) || (isTls ? 443 : 80));
+  const target = encodeTarget(rest.startsWith('/') ? rest : `/${rest}`);
+  return { origin, target, credentials: at < 0 ? null : basic(authority.slice(0, at)) };
+}
+
+function basic(userInfo) {
+  const colon = userInfo.indexOf(':');
+  const [user, password] = colon < 0 ? [userInfo, ''] : [userInfo.slice(0, colon), userInfo.slice(colon + 1)];
+  return `Basic ${Buffer.from(`${unquote(user)}:${unquote(password)}`).toString('base64')}`;
+}
+
+const unquote = (text) =>
+  text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString());
+
+// Path and query as they may stand in a request line: what is not allowed there percent-encoded, no fragment.
+export function encodeTarget(target) {
+  return target.split('#', 1)[0].replace(/[^A-Za-z0-9!#$%&'()*+,/:;=?@[\]~\-._]+/g, (text) =>
+    [...Buffer.from(text)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''));
+}
+
+export class Client {
+  constructor(network, watchdog) {
+    this.jar = new Jar();
+    this._network = network;
+    this._watchdog = watchdog;
+    this._connections = new Map();
+  }
+
+  // One request to an absolute URL; rejects with Failed. Redirects are followed; `timeoutS` is for all of it.
+  async request(method, url, headers = [], body = NONE, timeoutS = 30) {
+    let parts;
+    try {
+      parts = splitUrl(url);
+    } catch (error) {
+      throw new Failed('other', error.message);
+    }
+    const { origin, target, credentials } = parts;
+    const all = [...headers];
+    if (credentials && !all.some(([name]) => name.toLowerCase() === 'authorization')) all.push(['Authorization', credentials]);
+    const fields = encodeFields(method, origin, all, Buffer.byteLength(body));
+    return this.send(new Outgoing(method, origin, target, fields, body), timeoutS, KEEP_TO_READ);
+  }
+
+  // The final response to `outgoing`, with at least the first `keep` bytes of its body; rejects with Failed.
+  async send(outgoing, timeoutS, keep = KEEP_FOR_EXAMPLES) {
+    const startedAt = monotonic();
+    const deadline = startedAt + timeoutS;
+    let response = await this._exchange(outgoing, deadline, keep);
+    if (response.notable) response = await this._follow(outgoing, response, deadline, keep);
+    response.startedAt = startedAt;
+    return response;
+  }
+
+  _exchange(outgoing, deadline, keep) {
+    const { origin } = outgoing;
+    const connection = this._connections.get(origin.key) ?? this._connect(origin);
+    let data = outgoing.whole;
+    if (this.jar.size) {
+      const cookies = this.jar.header(origin.host, outgoing.target, origin.tls);
+      if (cookies) data = withCookies(outgoing, cookies);
+    }
+    return connection.exchange(data, outgoing.isHead, deadline, keep);
+  }
+
+  _connect(origin) {
+    if (this._connections.size >= CONNECTIONS_MAX) this.close();
+    const connection = new Connection(origin, this._network, this._watchdog);
+    this._connections.set(origin.key, connection);
+    return connection;
+  }
+
+  async _follow(outgoing, response, deadline, keep) {
+    let redirects = 0;
+    for (;;) {
+      for (const line of response.values('set-cookie')) this.jar.store(line, outgoing.origin.host, outgoing.target);
+      const location = response.first('location');
+      if (location === undefined || !REDIRECTS.has(response.status)) break;
+      redirects += 1;
+      if (redirects > REDIRECTS_MAX) throw new Failed('redirect_limit', `more than ${REDIRECTS_MAX} redirects`);
+      outgoing = redirected(outgoing, response.status, location);
+      response = await this._exchange(outgoing, deadline, keep);
+    }
+    const encodings = response.values('content-encoding');
+    if (encodings.length && response.body.length && !response.clipped) response.body = decoded(response.body, encodings);
+    return response;
+  }
+
+  close() {
+    for (const connection of this._connections.values()) connection.close();
+    this._connections.clear();
+  }
+}
+
+// Cookies are latin-1 on the wire, the rest of the head is UTF-8.
+function withCookies(outgoing, cookies) {
+  // eslint-disable-next-line no-control-regex
+  if (/^[\0-\x7f]*$/.test(cookies)) return joined(`${outgoing.head}${cookies}\r\n`, outgoing.body);
+  const body = Buffer.from(outgoing.body);
+  return Buffer.concat([Buffer.from(outgoing.head), Buffer.from(`${cookies}\r\n`, 'latin1'), body]);
+}
+
+// The request that follows a redirect, by the rules of browsers (fetch).
+export function redirected(outgoing, status, location) {
+  const base = `${outgoing.origin.key}${outgoing.target}`;
+  let parts;
+  try {
+    const wanted = encodeTarget(Buffer.from(location, 'latin1').toString().trim().split('#', 1)[0]);
+    parts = splitUrl(new URL(wanted, base).href);
+  } catch (error) {
+    throw new Failed('protocol', `redirect to ${JSON.stringify(location.slice(0, 200))}: ${error.message}`);
+  }
+  const { origin, target, credentials } = parts;
+  let { method, body } = outgoing;
+  const drop = new Set(['host']);
+  if (origin.key !== outgoing.origin.key) drop.add('cookie');
+  if (origin.key !== outgoing.origin.key || credentials) drop.add('authorization');
+  if (([301, 302].includes(status) && method === 'POST') || (status === 303 && !['GET', 'HEAD'].includes(method))) {
+    method = 'GET';
+    body = NONE;
+    OF_THE_BODY.forEach((name) => drop.add(name));
+  }
+  const lines = outgoing.head.split('\r\n').slice(1, -1).filter((line) => !drop.has(line.split(':', 1)[0].toLowerCase()));
+  lines.unshift(`Host: ${origin.authority}`);
+  if (credentials) lines.push(`Authorization: ${credentials}`);
+  return new Outgoing(method, origin, target, lines.map((line) => `${line}\r\n`).join(''), body);
+}

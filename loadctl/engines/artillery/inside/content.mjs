@@ -1,0 +1,41 @@
+// Content-Encoding: what a body was before it was packed for the way.
+
+import zlib from 'node:zlib';
+import { Failed } from './failure.mjs';
+
+const UNPACKED_MAX = 64 << 20;
+export const ACCEPTED = 'gzip, deflate, br';
+
+const UNPACKERS = {
+  gzip: (body) => zlib.gunzipSync(body, limits),
+  'x-gzip': (body) => zlib.gunzipSync(body, limits),
+  // zlib's format by the standard, the bare stream by custom.
+  deflate: (body) => ((body[0] & 0x0f) === 8 ? zlib.inflateSync : zlib.inflateRawSync)(body, limits),
+  br: (body) => zlib.brotliDecompressSync(body, limits),
+};
+const limits = { maxOutputLength: UNPACKED_MAX };
+
+// `body` without its `encodings` (values of Content-Encoding). An unknown one ends it: the rest stays packed.
+export function decoded(body, encodings) {
+  const names = encodings.join(',').split(',').map((name) => name.trim().toLowerCase());
+  for (const name of names.reverse()) {
+    if (name === '' || name === 'identity') continue;
+    if (!Object.hasOwn(UNPACKERS, name)) break;
+    if (body.length) body = unpacked(UNPACKERS[name], body);
+  }
+  return body;
+}
+
+function unpacked(unpack, body) {
+  try {
+    return unpack(body);
+  } catch (error) {
+    if (error.code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new Failed('other', `the unpacked body is larger than ${UNPACKED_MAX >> 20} MiB`);
+    }
+    if (error.code === 'Z_BUF_ERROR' || /unexpected end/.test(error.message)) {
+      throw new Failed('protocol', 'the compressed body is cut short');
+    }
+    throw new Failed('protocol', `the compressed body is damaged: ${error.message}`);
+  }
+}

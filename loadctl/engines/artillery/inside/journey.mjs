@@ -1,0 +1,147 @@
+// The users of user types: journey_plan.py's JSON, compiled once a type, lived by any number of users.
+// The rules that both engines follow stand at the head of locust/inside/journey.py.
+
+import { Client } from './client.mjs';
+import { Stream, hash32 } from './draw.mjs';
+import { entries, isMapping } from './json.mjs';
+import { Network } from './network.mjs';
+import { Fault, Request } from './request.mjs';
+import { Watchdog } from './watchdog.mjs';
+
+// A script that always breaks must neither spin nor stop the load.
+const FAULT_PAUSE_S = 0.5;
+
+// The factory of user k, k counted over all shards. `context` is what the load tells its users: stopping(user): the user must not
+// begin another request; sleep(user, seconds): false, woken early, because the user must leave.
+export function makeUsers(plan, recorder, context) {
+  const network = new Network(plan.tls);
+  const watchdog = new Watchdog();
+  const world = {
+    host: plan.host,
+    rateLimited: plan.rate_limit !== null,
+    patterns: plan.patterns ?? {},
+    contentTypes: plan.content_types ?? {},
+  };
+  const types = plan.user_types.map((each) => new UserType(each, world));
+  const rotation = plan.rotation.map((at) => types[at]);
+  return (index) => {
+    const kind = rotation[index % rotation.length];
+    return new User(kind, index, { seed: plan.seed, client: new Client(network, watchdog), recorder, context });
+  };
+}
+
+// A user type, compiled: its flows are functions of a user to a promise of whether the turn goes on.
+export class UserType {
+  constructor(plan, world) {
+    this.name = plan.name;
+    this._world = world;
+    this._headers = plan.headers;
+    const flows = [plan.start, ...plan.tasks.map((task) => task.flow)];
+    this._optional = new Set(flows.flatMap(watched));
+    this.hasStart = plan.start.length > 0;
+    this.start = this._flow(plan.start);
+    this.tasks = flows.slice(1).map((flow) => this._flow(flow));
+    this.weights = plan.tasks.map((task) => task.weight);
+    this.think = plan.think;
+    this.paceS = plan.pace_s;
+    this.rows = plan.data;
+  }
+
+  _flow(steps) {
+    const compiled = steps.map((step) => this._step(step));
+    if (compiled.length === 1) return compiled[0];
+    return async (user) => {
+      for (const step of compiled) if (!(await step(user))) return false;
+      return true;
+    };
+  }
+
+  _step(plan) {
+    if (plan.kind === 'think') return (user) => user.pause(plan.min_s, plan.max_s);
+    if (plan.kind === 'repeat') return this._repeat(plan);
+    const request = new Request(plan, { world: this._world, headers: this._headers, optional: this._optional });
+    return (user) => user.perform(request);
+  }
+
+  _repeat(plan) {
+    const flow = this._flow(plan.flow);
+    return async (user) => {
+      for (let i = 0; i < plan.times; i += 1) {
+        if (plan.while !== null && isEmpty(user.variables.get(plan.while))) break;
+        if (!(await flow(user))) return false;
+      }
+      return true;
+    };
+  }
+}
+
+// One virtual user.
+export class User {
+  constructor(kind, index, { seed, client, recorder, context }) {
+    this.kind = kind;
+    this.client = client;
+    this.due = null;
+    this.think = kind.think;
+    this.paceS = kind.paceS;
+    this._recorder = recorder;
+    this._context = context;
+    this._seed = seed;
+    this.become(index);
+  }
+
+  // Be user `index` from now on, with nothing but its open connections left of who it was.
+  become(index) {
+    this.stream = new Stream(hash32(this._seed, index));
+    this.variables = new Map([['user', index]]);
+    const { rows } = this.kind;
+    if (rows.length) this.variables.set('row', rows[index % rows.length]);
+    this.client.jar.clear();
+    this._started = !this.kind.hasStart;
+  }
+
+  // One task, by weight, after the start steps where they are still to be taken.
+  // The latency of the first request of all these counts from `due` (monotonic seconds, or null).
+  async turn(due = null) {
+    this.due = due;
+    if (!this._started) this._started = await this.kind.start(this);
+    if (this._started) await this.kind.tasks[this.stream.weighted_index(this.kind.weights)](this);
+    this._recorder.turn();
+  }
+
+  async perform(request) {
+    if (this._context.stopping(this)) return false;
+    try {
+      return await request.perform(this, this._recorder);
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault;
+      this._recorder.fault(fault.message, request.endpoint);
+      await this._context.sleep(this, FAULT_PAUSE_S);
+      return false;
+    }
+  }
+
+  pause(low, high) {
+    return this._context.sleep(this, low + (high - low) * this.random());
+  }
+
+  random() {
+    return this.stream.next() / 4294967296;
+  }
+
+  close() {
+    this.client.close();
+  }
+}
+
+function isEmpty(value) {
+  if (value === undefined || value === null || value === '') return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return isMapping(value) && entries(value).length === 0;
+}
+
+// Variables that a `while` looks at.
+function watched(steps) {
+  return steps
+    .filter((step) => step.kind === 'repeat')
+    .flatMap((step) => [...watched(step.flow), ...(step.while === null ? [] : [step.while])]);
+}

@@ -1,0 +1,112 @@
+// The command of a shard: `node launch.mjs`, the plan on the first line of standard input. Everything else is Artillery's own.
+//
+// This thread reads standard input and the signals, whatever a script does to the worker: `start <t0>`, `stop`, and the end of
+// the stream, which means that loadctl is gone.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import { createInterface } from 'node:readline';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setEnvironmentData } from 'node:worker_threads';
+import module, { syncBuiltinESMExports } from 'node:module';
+import { BYE_NOW, Control, EXIT, LEAVE_NOW, STOPPING, newFlags } from './flags.mjs';
+
+// How long after loadctl's end the shard may take to say bye by itself.
+const GRACE_MS = 1200;
+// How long a worker that a script keeps busy may take after a second signal.
+const BUSY_MS = 500;
+const TAKEN = new Set(['SIGINT', 'SIGTERM']);
+
+const shared = newFlags();
+const control = new Control(shared);
+
+// End this process and all that a script has started. Not a stranger's group: where loadctl did not make this process a
+// leader, only itself.
+function killGroup() {
+  try {
+    const fields = fs.readFileSync('/proc/self/stat', 'latin1').replace(/^.*\) /s, '').split(' ');
+    if (Number(fields[2]) === process.pid) process.kill(-process.pid, 'SIGKILL');
+  } catch {
+    // no /proc, or nobody left
+  }
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function obey(line) {
+  const [word, moment] = line.split(' ');
+  if (word === 'start' && Number.isFinite(Number(moment))) control.begin(Number(moment));
+  else if (line === 'stop') control.raise(STOPPING);
+}
+
+function loadctlIsGone() {
+  control.raise(STOPPING);
+  control.raise(LEAVE_NOW);
+  const stillBusy = setTimeout(killGroup, GRACE_MS);
+  control.raised(EXIT).then(() => {
+    clearTimeout(stillBusy);
+    killGroup();
+  });
+}
+
+// The plan's text; the words that follow are obeyed as they come.
+function listen() {
+  return new Promise((resolve) => {
+    let first = true;
+    const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
+    lines.on('line', (line) => {
+      if (!first) return obey(line);
+      first = false;
+      resolve(line);
+    });
+    lines.on('close', () => (first ? killGroup() : loadctlIsGone()));
+  });
+}
+
+// The first signal is `stop`; the second says bye and leaves at once. Artillery's own handlers would drop the results.
+function takeSignals() {
+  let signals = 0;
+  for (const name of TAKEN) {
+    process.on(name, () => {
+      signals += 1;
+      control.raise(STOPPING);
+      if (signals > 1) {
+        control.raise(BYE_NOW);
+        setTimeout(() => control.exit(1), BUSY_MS);
+      }
+    });
+  }
+  for (const method of ['on', 'once', 'addListener', 'prependListener', 'prependOnceListener']) {
+    const original = process[method];
+    process[method] = function (name, ...rest) {
+      return TAKEN.has(name) ? this : original.call(this, name, ...rest);
+    };
+  }
+}
+
+// Artillery starts a worker for every core but one, and splits the load over them; loadctl's shards do that.
+function oneWorker() {
+  const cores = os.cpus();
+  os.cpus = () => cores.slice(0, 2);
+  syncBuiltinESMExports();
+}
+
+const text = await listen();
+const plan = JSON.parse(text);
+takeSignals();
+oneWorker();
+control.raised(EXIT).then((code) => process.exit(code - 1));
+process.on('worker', (worker) =>
+  worker.once('exit', (code) => {
+    if (plan.script !== null && code === 0) return; // a script's worker ends by itself
+    fs.writeSync(2, `Artillery's worker ended in the middle of the load (exit ${code})\n`);
+    control.exit(1);
+  }),
+);
+setEnvironmentData('loadctl', { text, shared });
+module.enableCompileCache?.(plan.artillery.cache);
+process.env.ARTILLERY_PLUGINS = JSON.stringify({ ...JSON.parse(process.env.ARTILLERY_PLUGINS ?? '{}'), loadctl: {} });
+const plugins = fileURLToPath(new URL('./plugin', import.meta.url));
+process.env.ARTILLERY_PLUGIN_PATH = [process.env.ARTILLERY_PLUGIN_PATH, plugins].filter(Boolean).join(':');
+const bin = `${plan.artillery.package}/bin/run`;
+process.argv = [process.argv[0], bin, ...plan.artillery.arguments];
+await import(pathToFileURL(bin).href);

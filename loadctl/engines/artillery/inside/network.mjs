@@ -1,0 +1,124 @@
+// Opening connections: names to addresses, TCP, TLS. One `Network` a process, shared by all its users.
+
+import { readFileSync } from 'node:fs';
+import { lookup } from 'node:dns/promises';
+import net from 'node:net';
+import tls from 'node:tls';
+import { monotonic } from './clock.mjs';
+import { Failed, failedConnecting } from './failure.mjs';
+
+const NAMES_KEPT_S = 10;
+const NO_IPV6 = new Set(['EADDRNOTAVAIL', 'ENETUNREACH', 'EAFNOSUPPORT']);
+
+// Where a connection leads. `host` is a name or an address without brackets, in ASCII; `authority` as in the Host header.
+export function makeOrigin(isTls, host, port) {
+  const shown = host.includes(':') ? `[${host}]` : host;
+  const authority = port === (isTls ? 443 : 80) ? shown : `${shown}:${port}`;
+  return Object.freeze({ tls: isTls, host, port, authority, key: `${isTls ? 'https' : 'http'}://${authority}` });
+}
+
+// `ca` replaces the system's certificates; `cert` is a client certificate and its key in one file.
+export class Network {
+  constructor({ verify = true, ca = null, cert = null } = {}) {
+    this._verify = verify;
+    this._ca = ca;
+    this._cert = cert;
+    this._context = null;
+    this._names = new Map();
+  }
+
+  // A connected socket, its TLS handshake done; rejects with Failed.
+  async open(origin, deadline, session) {
+    const where = `${origin.host}:${origin.port}`;
+    let socket = null;
+    try {
+      socket = await this._connect(origin, deadline);
+      return origin.tls ? await this._secure(socket, origin, deadline, session) : socket;
+    } catch (error) {
+      socket?.destroy();
+      throw failedConnecting(error, where);
+    }
+  }
+
+  // The first address that answers. Each but the last gets only its share of the time that is left.
+  async _connect(origin, deadline) {
+    const addresses = await this._addresses(origin.host, deadline);
+    let failure = null;
+    for (const [index, address] of [...addresses].entries()) {
+      const now = monotonic();
+      const until = now + (deadline - now) / (addresses.length - index);
+      try {
+        const socket = net.connect({ host: address.address, port: origin.port, family: address.family, noDelay: true });
+        await settled(socket, 'connect', until);
+        if (index) addresses.sort((a, b) => (b === address) - (a === address)); // the one that answered goes first
+        return socket;
+      } catch (error) {
+        // "No IPv6 here" says less than what another address said.
+        if (failure === null || !(address.family === 6 && NO_IPV6.has(error.code))) failure = error;
+      }
+    }
+    throw failure ?? new Failed('dns', `${origin.host} has no address`);
+  }
+
+  async _secure(socket, origin, deadline, session) {
+    const secured = tls.connect({
+      socket,
+      session,
+      secureContext: this._secureContext(),
+      rejectUnauthorized: this._verify,
+      host: origin.host,
+      servername: net.isIP(origin.host) ? '' : origin.host,
+      ALPNProtocols: ['http/1.1'],
+    });
+    await settled(secured, 'secureConnect', deadline);
+    return secured;
+  }
+
+  async _addresses(host, deadline) {
+    const family = net.isIP(host);
+    if (family) return [{ address: host, family }];
+    const kept = this._names.get(host);
+    if (kept !== undefined && monotonic() < kept.until) return kept.addresses;
+    const late = new Failed('dns', `the name ${host} was not resolved in time`);
+    const addresses = await within(lookup(host, { all: true, verbatim: true }), deadline, late);
+    this._names.set(host, { until: monotonic() + NAMES_KEPT_S, addresses });
+    return addresses;
+  }
+
+  _secureContext() {
+    if (this._context === null) {
+      const own = this._cert ? readFileSync(this._cert) : undefined;
+      const system = tls.getCACertificates?.('system') ?? [];
+      const ca = this._ca ? readFileSync(this._ca) : system.length ? system : undefined;
+      this._context = tls.createSecureContext({ ca, cert: own, key: own });
+    }
+    return this._context;
+  }
+}
+
+// Until `socket` says `event`; destroyed, and rejected, when it says that it cannot or time is over.
+function settled(socket, event, until) {
+  return new Promise((resolve, reject) => {
+    const end = (error) => {
+      clearTimeout(timer);
+      socket.off(event, done).off('error', end).off('close', closed);
+      if (!error) return resolve();
+      socket.on('error', () => {}); // what comes after the first word says nothing new
+      socket.destroy();
+      reject(error);
+    };
+    const done = () => end(null);
+    const closed = () => end(Object.assign(new Error('closed'), { code: 'ECONNRESET' }));
+    const late = () => end(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
+    const timer = setTimeout(late, Math.max(1, Math.ceil((until - monotonic()) * 1000)));
+    socket.once(event, done).once('error', end).once('close', closed);
+  });
+}
+
+function within(promise, deadline, failure) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(failure), Math.max(1, Math.ceil((deadline - monotonic()) * 1000)));
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,32 @@
+// Loaded by Artillery beside the script's own plugins: once in its main thread, once in its worker.
+
+import { writeSync } from 'node:fs';
+import { getEnvironmentData } from 'node:worker_threads';
+import { Control } from '../../flags.mjs';
+import { parseJson } from '../../json.mjs';
+
+export const LEGACY_METRICS_FORMAT = false;
+
+export class Plugin {
+  constructor(script, events) {
+    if (process.env.LOCAL_WORKER_ID === undefined) return;
+    const { text, shared } = getEnvironmentData('loadctl');
+    const plan = parseJson(text);
+    const control = new Control(shared);
+    const fail = (error) => {
+      writeSync(2, `${error?.stack ?? error}\n`);
+      control.exit(1);
+    };
+    if (plan.script === null) {
+      // Artillery's one virtual user waits while shard.mjs lives as many as the plan wants.
+      script.config.processor = { loadctlWaits: () => {} };
+      import('../../shard.mjs').then(({ runShard }) => runShard(plan, control)).then((code) => control.exit(code), fail);
+    } else {
+      import('../../script.mjs').then(({ attach }) => attach({ plan, script, events, control })).catch(fail);
+    }
+  }
+
+  cleanup(done) {
+    done(null);
+  }
+}

@@ -1,0 +1,284 @@
+// The recorder: every request of this shard, folded into one frame a second. The same as locust/inside/recorder.py.
+//
+// A request costs two calls, `begin` and `end`. Seconds turn over inside `end` (a request belongs to the second in which it
+// ended, however late the loop gets to the timer); `writeFrames` writes them, between requests.
+
+import { Cell, Endpoint, Flight, Histogram } from './cells.mjs';
+import { monotonic } from './clock.mjs';
+
+const ENDPOINTS_MAX = 500;
+const CLASSES_MAX = 100;
+const EXAMPLES_EACH = 3;
+const BODY_MAX = 1024;
+const OTHER_ENDPOINT = '(other)';
+export const SCRIPT_ENDPOINT = '(script)';
+const GENERATOR = 'generator';
+const NONE = Buffer.alloc(0);
+
+const rounded = (number, digits) => Number(number.toFixed(digits));
+const same = (text) => text;
+const perSecond = () => ({ planned: 0, begun: 0, dropped: 0, turns: 0, faults: 0 });
+
+// `write` takes one line of text (with its newline). `redactNames`: endpoint names come from a script and may hold secrets in their
+// path. `users`, `leaving` are gauges kept by the load; they are read when a second ends.
+export class Recorder {
+  constructor(write, { redact = same, redactNames = false, clock = monotonic } = {}) {
+    this.users = 0;
+    this.leaving = 0;
+    this._write = write;
+    this._redact = redact;
+    this._redactName = redactNames ? redact : same;
+    this._clock = clock;
+    this._t0 = Infinity;
+    this._edge = Infinity;
+    this._t = 0;
+    this._byName = new Map();
+    this._endpoints = [];
+    this._classes = new Set();
+    this._notes = new Set();
+    this._finished = [];
+    this._lagMs = [];
+    this._late = new Histogram();
+    this._second = perSecond();
+    this.totals = { started: 0, completed: 0, failed: 0, rate_limited: 0, turns: 0, faults: 0, planned: 0, begun: 0, dropped: 0 };
+  }
+
+  // -- what users call --------------------------------------------------------------------------------------
+
+  // A request starts now. Every flight must `end`, or be `abandon`ed.
+  begin(endpoint) {
+    const known = this._byName.get(endpoint) ?? this._endpoint(endpoint);
+    const flight = new Flight(known, this._clock());
+    known.flights.add(flight);
+    return flight;
+  }
+
+  // It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
+  // `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
+  end(token, { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null, message = '', body = NONE }) {
+    const now = this._clock();
+    if (now >= this._edge) this._turnOver(now);
+    const { endpoint } = token;
+    endpoint.flights.delete(token);
+    const cell = (endpoint.cell ??= new Cell());
+    if (error === null && !rateLimited) cell.ok.add(us);
+    else if (error === null) cell.rateLimited += 1;
+    else if (error === GENERATOR) {
+      this.fault(message, endpoint.name, now);
+      return;
+    } else {
+      const known = this._cappedClass(error);
+      cell.fail(us, known);
+      this._example(endpoint, known, now, { status, message, body });
+    }
+    cell.bytes += size;
+    if (ttfbUs !== null) cell.ttfb.add(ttfbUs);
+  }
+
+  // A turn ended, however it went.
+  turn() {
+    this.catchUp();
+    this._second.turns += 1;
+  }
+
+  // The generator's own fault ended a turn: an exception in a script, no descriptors or ports left.
+  fault(message, endpoint = SCRIPT_ENDPOINT, now = this._clock()) {
+    if (now >= this._edge) this._turnOver(now);
+    this._second.faults += 1;
+    const known = this._byName.get(endpoint) ?? this._endpoint(endpoint);
+    this._example(known, GENERATOR, now, { status: null, message, body: NONE });
+  }
+
+  // The request turned out to belong to another endpoint.
+  rename(token, endpoint) {
+    token.endpoint.flights.delete(token);
+    token.endpoint = this._byName.get(endpoint) ?? this._endpoint(endpoint);
+    token.endpoint.flights.add(token);
+  }
+
+  // Forget a request whose outcome will never be told.
+  abandon(token) {
+    token.endpoint.flights.delete(token);
+  }
+
+  // -- what the load calls ----------------------------------------------------------------------------------
+
+  // Open model: an arrival was due; begun `lateUs` microseconds after that, or dropped (null).
+  planned(lateUs) {
+    this.catchUp();
+    this._second.planned += 1;
+    if (lateUs === null) this._second.dropped += 1;
+    else {
+      this._second.begun += 1;
+      this._late.add(lateUs);
+    }
+  }
+
+  get inFlight() {
+    return this._endpoints.reduce((sum, endpoint) => sum + endpoint.flights.size, 0);
+  }
+
+  // -- what the process calls -------------------------------------------------------------------------------
+
+  // Seconds are counted from `t0` on the clock.
+  start(t0) {
+    this._t0 = t0;
+    this._edge = t0 + 1;
+  }
+
+  // A 100 ms timer woke `ms` too late.
+  lag(ms) {
+    this._lagMs.push(rounded(ms, 2));
+  }
+
+  // Close the seconds that are over, before a gauge changes.
+  catchUp() {
+    const now = this._clock();
+    if (now >= this._edge) this._turnOver(now);
+  }
+
+  // Write the seconds that are over.
+  writeFrames() {
+    this.catchUp();
+    const finished = this._finished;
+    this._finished = [];
+    finished.forEach((line) => this._write(line));
+  }
+
+  hello(facts) {
+    this._line({ kind: 'hello', format: 1, engine: 'artillery', ...facts });
+  }
+
+  // Something people should know about this shard; each text once.
+  note(message) {
+    if (this._notes.has(message)) return;
+    this._notes.add(message);
+    this._line({ kind: 'note', message: this._redact(message) });
+  }
+
+  // The last lines: the last part of a second; ages of unfinished requests; totals to check by.
+  bye() {
+    this.writeFrames();
+    const now = this._clock();
+    if (this._t0 <= now) {
+      this._closeSecond(true);
+      this.writeFrames();
+    }
+    const unfinished = {};
+    let count = 0;
+    for (const endpoint of this._endpoints.filter((each) => each.flights.size)) {
+      const ages = [...endpoint.flights].map((flight) => rounded((now - flight.began) * 1000, 1));
+      unfinished[endpoint.name] = ages.sort((a, b) => b - a);
+      count += ages.length;
+    }
+    this.totals.started = this.totals.completed + count;
+    const t = this._t0 < Infinity ? rounded(Math.max(0, now - this._t0), 3) : 0;
+    this._line({ kind: 'bye', t, unfinished, totals: this.totals });
+  }
+
+  // -- inside -----------------------------------------------------------------------------------------------
+
+  _endpoint(name) {
+    if (this._endpoints.length >= ENDPOINTS_MAX && name !== OTHER_ENDPOINT && name !== SCRIPT_ENDPOINT) {
+      this.note(`more than ${ENDPOINTS_MAX} endpoint names: the rest is counted as "${OTHER_ENDPOINT}"`);
+      return this._byName.get(OTHER_ENDPOINT) ?? this._endpoint(OTHER_ENDPOINT);
+    }
+    const shown = this._redactName(name);
+    let endpoint = this._byName.get(shown);
+    if (endpoint === undefined) {
+      endpoint = new Endpoint(shown);
+      this._endpoints.push(endpoint);
+    }
+    this._byName.set(shown, endpoint).set(name, endpoint);
+    return endpoint;
+  }
+
+  _cappedClass(error) {
+    if (this._classes.has(error)) return error;
+    if (this._classes.size >= CLASSES_MAX) {
+      this.note(`more than ${CLASSES_MAX} error classes: the rest is counted as "other"`);
+      return 'other';
+    }
+    this._classes.add(error);
+    return error;
+  }
+
+  _example(endpoint, error, now, { status, message, body }) {
+    const seen = endpoint.examples.get(error) ?? 0;
+    if (seen >= EXAMPLES_EACH) return;
+    endpoint.examples.set(error, seen + 1);
+    this._line({
+      kind: 'example',
+      t: this._t0 < Infinity ? rounded(Math.max(0, now - this._t0), 3) : 0,
+      endpoint: endpoint.name,
+      class: error,
+      status,
+      message: [...this._redact(message)].slice(0, BODY_MAX).join(''),
+      // Redacted before it is cut: half a secret at the end would still be half a secret.
+      body: cut(this._redact(body.subarray(0, 64 * BODY_MAX).toString()), BODY_MAX),
+    });
+  }
+
+  _turnOver(now) {
+    while (now >= this._edge) this._closeSecond(false);
+  }
+
+  _closeSecond(partial) {
+    const cells = {};
+    let any = false;
+    for (const endpoint of this._endpoints) {
+      let inFlight = 0;
+      for (const flight of endpoint.flights) inFlight += flight.began < this._edge;
+      if (endpoint.cell !== null || inFlight) {
+        cells[endpoint.name] = { ...this._closeCell(endpoint), in_flight: inFlight };
+        any = true;
+      }
+    }
+    for (const [name, count] of Object.entries(this._second)) {
+      this.totals[name] += count;
+      any ||= count > 0;
+    }
+    if (!partial || any || this.users || this.leaving) {
+      const late = this._late.buckets.size ? this._late.cell() : null;
+      const frame = { kind: 'frame', t: this._t, users: this.users, leaving: this.leaving, lag_ms: this._lagMs, late };
+      this._finished.push(line({ ...frame, ...this._second, cells }));
+    }
+    this._second = perSecond();
+    this._lagMs = [];
+    this._late = new Histogram();
+    this._t += 1;
+    this._edge = this._t0 + this._t + 1;
+  }
+
+  _closeCell(endpoint) {
+    const { cell } = endpoint;
+    endpoint.cell = null;
+    if (cell === null) return {};
+    let failed = 0;
+    for (const count of cell.errors.values()) failed += count;
+    this.totals.completed += cell.ok.n + failed + cell.rateLimited;
+    this.totals.failed += failed;
+    this.totals.rate_limited += cell.rateLimited;
+    const closed = {};
+    for (const name of ['ok', 'failed', 'ttfb']) if (cell[name].buckets.size) closed[name] = cell[name].cell();
+    if (failed) closed.errors = Object.fromEntries(cell.errors);
+    if (cell.rateLimited) closed.rate_limited = cell.rateLimited;
+    if (cell.bytes) closed.bytes = cell.bytes;
+    return closed;
+  }
+
+  _line(record) {
+    this._write(line(record));
+  }
+}
+
+const line = (record) => `${JSON.stringify(record)}\n`;
+
+// The first `max` bytes of a text, without half a character at the end.
+function cut(text, max) {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= max) return text;
+  let end = max;
+  while ((bytes[end] & 0xc0) === 0x80) end -= 1;
+  return bytes.subarray(0, end).toString();
+}

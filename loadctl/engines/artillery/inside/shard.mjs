@@ -1,0 +1,93 @@
+// One shard of user types, in Artillery's worker thread, from the plan to its bye.
+
+import { writeSync } from 'node:fs';
+import { monotonic } from './clock.mjs';
+import { BYE_NOW, EXIT_STOPPED } from './flags.mjs';
+import { frameFile } from './frame_file.mjs';
+import { makeUsers } from './journey.mjs';
+import { Closed, Context, Open, drain, sleep, tick } from './load.mjs';
+import { Recorder } from './recorder.mjs';
+import { redaction } from './redaction.mjs';
+import { Schedule } from './schedule.mjs';
+import { warmUsers } from './warm.mjs';
+
+const POLL_S = 0.005;
+
+export function openRecorder(plan, control) {
+  const giveUp = (sentence) => {
+    writeSync(2, `${sentence}\n`);
+    control.exit(1);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); // the main thread ends us
+  };
+  const options = { redact: redaction(plan.secrets), redactNames: plan.script !== null };
+  return new Recorder(frameFile(plan.frames, giveUp), options);
+}
+
+// Said once, by the end of the drain or by the second signal, whichever comes first.
+export function sayByeOnce(recorder, control) {
+  let said = false;
+  const say = () => {
+    if (!said) recorder.bye();
+    said = true;
+  };
+  control.raised(BYE_NOW).then(() => {
+    say();
+    control.exit(EXIT_STOPPED);
+  });
+  return say;
+}
+
+export function hello(plan, recorder) {
+  recorder.hello({
+    version: plan.artillery.version,
+    pid: process.pid,
+    shard: plan.shard,
+    clocks: { monotonic_s: monotonic(), wall_s: Date.now() / 1000 },
+  });
+}
+
+// t0, shortly before it; null: told to stop instead.
+export async function waitForStart(control) {
+  while (control.t0 === null && !control.stopping) await sleep(POLL_S);
+  for (let left; control.t0 !== null && !control.stopping && (left = control.t0 - monotonic()) > 0; ) await sleep(Math.min(left, 0.1));
+  return control.stopping ? null : control.t0;
+}
+
+// The exit code.
+export async function runShard(plan, control) {
+  const recorder = openRecorder(plan, control);
+  const bye = sayByeOnce(recorder, control);
+  const context = new Context();
+  const { rotation } = plan;
+  const site = {
+    schedule: new Schedule(plan.stages),
+    factory: makeUsers(plan, recorder, context),
+    kindOf: (n) => rotation[n % rotation.length],
+    recorder,
+    control,
+    context,
+    group: new Set(),
+    shard: plan.shard,
+    shards: plan.shards,
+    maxInFlight: plan.max_in_flight,
+  };
+  const load = plan.model === 'closed' ? new Closed(site) : new Open(site);
+  await warmUsers(plan);
+  await load.ready;
+  hello(plan, recorder);
+  const t0 = await waitForStart(control);
+  if (t0 === null) {
+    bye();
+    return EXIT_STOPPED;
+  }
+  recorder.start(t0);
+  let ended = false;
+  tick(recorder, t0, () => ended);
+  await load.run(t0);
+  const early = control.stopping;
+  context.stop();
+  await drain(recorder, control, site.group, plan.drain_s);
+  ended = true;
+  bye();
+  return early ? EXIT_STOPPED : 0;
+}

@@ -1,0 +1,96 @@
+"""Where Artillery is: a folder that `loadctl engines install` filled, or one on PATH that is known to work."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from loadctl.engines.artillery.node import EXTRA, find_node
+
+SUPPORTED = "2.0.34"
+"""What the shipped lock file installs. No other is used: the recorder of scripts reads what may change any day."""
+INSTALL = "loadctl engines install artillery"
+PREFIX = "LOADCTL_ENGINES"
+MARKER = "installed.json"
+"""Written last: a folder without it is not an installation."""
+NPM = Path(__file__).with_name("npm")
+
+
+@dataclass(frozen=True, slots=True)
+class Artillery:
+    """`package`: the folder of the npm package · `origin`: for people, where it comes from."""
+
+    node: Path
+    package: Path
+    version: str
+    node_version: str
+    origin: str
+    cache: Path | None = None
+    """Where compiled scripts may be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    reason: str
+    hint: str
+
+
+def locate(environ: Mapping[str, str]) -> Artillery | Missing:
+    """The first usable one; reads a few small files and starts nothing, unless Node has to be looked for on PATH."""
+    node = find_node(environ)
+    unfit = ""
+    for package, origin, cache_folder in _places(environ):
+        version = _version_of(package)
+        if version != SUPPORTED:
+            unfit = f"{package} is Artillery {version}, and loadctl works with {SUPPORTED}"
+        elif isinstance(node, str):
+            return Missing(node, f"{EXTRA}   or install Node")
+        else:
+            return Artillery(node.path, package, version, node.version, origin, cache_folder)
+    hint = INSTALL if not isinstance(node, str) else f"{EXTRA} && {INSTALL}"
+    return Missing(unfit or "Artillery is not installed", hint)
+
+
+def home(environ: Mapping[str, str]) -> Path:
+    """The folder of this release of loadctl's Artillery: an upgrade never runs on what an older one has installed."""
+    if prefix := environ.get(PREFIX):
+        return Path(prefix).expanduser() / release()
+    from platformdirs import user_data_path
+
+    return user_data_path("loadctl") / "engines" / release()
+
+
+@cache
+def release() -> str:
+    digest = hashlib.sha256((NPM / "package-lock.json").read_bytes()).hexdigest()
+    return f"artillery-{SUPPORTED}-{digest[:8]}"
+
+
+def is_complete(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / MARKER).read_text(encoding="utf-8"))["release"] == release())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _places(environ: Mapping[str, str]) -> Iterator[tuple[Path, str, Path | None]]:
+    installed = home(environ)
+    if is_complete(installed):
+        yield installed / "node_modules" / "artillery", str(installed), installed / "compiled"
+    command = shutil.which("artillery", path=environ.get("PATH"))
+    if command is not None:
+        package = Path(command).resolve().parent.parent  # …/artillery/bin/run
+        if (package / "package.json").is_file():
+            yield package, f"{command} (on PATH)", None
+
+
+def _version_of(package: Path) -> str:
+    try:
+        return str(json.loads((package / "package.json").read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "unknown"

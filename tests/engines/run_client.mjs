@@ -1,0 +1,51 @@
+// Cases in on stdin, answers out: the counterpart of run_client.py.
+
+import { openSync, readFileSync } from 'node:fs';
+import { Client } from '../../loadctl/engines/artillery/inside/client.mjs';
+import { monotonic } from '../../loadctl/engines/artillery/inside/clock.mjs';
+import { Failed } from '../../loadctl/engines/artillery/inside/failure.mjs';
+import { Network } from '../../loadctl/engines/artillery/inside/network.mjs';
+import { Watchdog } from '../../loadctl/engines/artillery/inside/watchdog.mjs';
+
+const watchdog = new Watchdog();
+
+async function answer(client, request) {
+  await new Promise((resolve) => setTimeout(resolve, (request.pause_s ?? 0) * 1000));
+  const began = monotonic();
+  const body = Buffer.from((request.body ?? '').repeat(request.times ?? 1));
+  try {
+    const headers = Object.entries(request.headers ?? {});
+    const response = await client.request(request.method ?? 'GET', request.url, headers, body, request.timeout_s ?? 5);
+    return {
+      status: response.status,
+      body: response.body.toString('base64'),
+      size: response.size,
+      ttfb_s: response.firstByteAt - began,
+      took_s: response.finishedAt - began,
+    };
+  } catch (failed) {
+    if (!(failed instanceof Failed)) throw failed;
+    return { error: failed.errorClass, message: failed.message, took_s: monotonic() - began };
+  }
+}
+
+async function run({ tls = {}, requests, no_descriptors }) {
+  if (no_descriptors) useUpDescriptors();
+  const client = new Client(new Network(tls), watchdog);
+  const answers = [];
+  for (const request of requests) answers.push(await answer(client, request));
+  client.close();
+  return answers;
+}
+
+// All that the limit of this process leaves.
+function useUpDescriptors() {
+  try {
+    for (;;) openSync('/dev/null');
+  } catch {
+    // none left
+  }
+}
+
+const cases = JSON.parse(readFileSync(0, 'utf8'));
+process.stdout.write(JSON.stringify(await Promise.all(cases.map(run))));
