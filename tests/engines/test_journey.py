@@ -91,7 +91,7 @@ class Live(Protocol):
     ) -> Told: ...
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def live(runtime: Runtime) -> Live:
     """Lets users of the types take turns, against a server that answers by the script."""
 
@@ -216,7 +216,7 @@ CHECKS: list[tuple[str, Check, list[Act], str | None, str]] = [
 
 
 @pytest.fixture(scope="module")
-def checked() -> Mapping[str, Mapping[str, Any]]:
+def checked(live: Live) -> Mapping[str, Mapping[str, Any]]:
     """All checks in one process: a task each, in one flow."""
     flow = [get(f"/{at}", endpoint=name, check=check) for at, (name, check, *_) in enumerate(CHECKS)]
     told = live(user_type(*flow), lambda _, request: CHECKS[int(request.split()[1][1:])][2])

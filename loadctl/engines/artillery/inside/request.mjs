@@ -212,7 +212,7 @@ class Url {
     }
     if (url.startsWith('/')) return { origin: this._origin, target: encodeTarget(this._base + url) };
     if (/^https?:\/\//i.test(url)) return splitUrl(url);
-    throw new ValueError(`a URL begins with / or http, not with ${JSON.stringify(url.slice(0, 60))}`);
+    throw new ValueError(`a URL begins with / or http, not with '${url.slice(0, 60)}'`);
   }
 }
 

@@ -13,6 +13,7 @@ const CHUNK_LINE = /^([0-9A-Fa-f]{1,13})[ \t]*(?:;[^\r]*)?$/;
 const NOTABLE = new Set(['set-cookie', 'content-encoding', 'location']);
 const NONE = Buffer.alloc(0);
 const LF = 10;
+const HEAD_MAX = 65536;
 
 const wrong = (what) => new Failed('protocol', `not a valid HTTP/1.1 response: ${what}`);
 
@@ -98,7 +99,7 @@ export class Reader {
   _statusLine(data, at) {
     const line = this._line(data, at);
     if (line === undefined) {
-      const seen = this._partial.latin1Slice(0, 5);
+      const seen = this._partial.toString('latin1', 0, 5);
       if (!'HTTP/'.startsWith(seen)) throw wrong('it does not begin with HTTP/');
       return this._at;
     }
@@ -138,6 +139,8 @@ export class Reader {
       this._read = this._statusLine;
       return;
     }
+    const size = headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
+    if (size > HEAD_MAX) throw wrong('the head is too large');
     response.notable = headers.some((pair) => NOTABLE.has(pair[0]));
     const lengths = response.values('content-length');
     const encodings = response.values('transfer-encoding').join(',').toLowerCase();
