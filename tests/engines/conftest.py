@@ -19,6 +19,7 @@ import pytest
 
 from loadctl.engines.locust.engine import LocustEngine
 from loadctl.results import frame
+from loadctl.run.process import environment, write_files
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario, Script
 from tests.engines.scripted import Runtime
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from loadctl.engines.artillery.locate import Artillery
+    from loadctl.engines.base import Engine
 
 HELLO_DEADLINE_S = 15.0
 
@@ -217,7 +219,8 @@ class Shards:
     closed = staticmethod(closed)
     opened = staticmethod(opened)
 
-    def __init__(self, directory: Path, server: KnownServer) -> None:
+    def __init__(self, directory: Path, server: KnownServer, engine: Engine | None = None) -> None:
+        self._engine = engine
         self._directory = directory
         self._server = server
         self._started: list[Shard] = []
@@ -246,7 +249,9 @@ class Shards:
         out = self._directory / f"run-{len(self._started)}"
         for folder in ("frames", "engine"):
             (out / folder).mkdir(parents=True)
-        command = LocustEngine(python).plan(scenario, out, shards)[shard]
+        engine = self._engine or LocustEngine(python)
+        command = engine.plan(scenario, out, shards)[shard]
+        write_files(command.files, out)
         stderr = out / "engine" / "stderr"
         started = time.monotonic()
         with stderr.open("wb") as errors:
@@ -256,7 +261,7 @@ class Shards:
                 stdout=errors,
                 stderr=errors,
                 cwd=command.cwd,
-                env={**os.environ, **(env or {})},
+                env=environment({**os.environ, **(env or {})}, command.env),
                 start_new_session=True,
             )
         mine = Shard(process, out / "frames" / f"{shard}.ndjson", stderr, started)
@@ -331,5 +336,13 @@ def server() -> Iterator[KnownServer]:
 @pytest.fixture
 def shards(tmp_path: Path, server: KnownServer) -> Iterator[Shards]:
     started = Shards(tmp_path, server)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def both(tmp_path: Path, server: KnownServer, runtime: Runtime) -> Iterator[Shards]:
+    """Shards on either engine, for what has to hold on both."""
+    started = Shards(tmp_path, server, runtime.engine)
     yield started
     started.close()

@@ -15,7 +15,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+from loadctl.engines import ENGINES
+
+if TYPE_CHECKING:
+    from loadctl.engines.base import Engine
 
 RESET = "reset"
 """In a script: end the connection with a reset."""
@@ -112,6 +117,10 @@ class Runtime:
 
     name: str
     node: Path | None = None
+
+    @property
+    def engine(self) -> Engine:
+        return ENGINES[self.name]
 
     def run(self, name: str, given: object, *, few_descriptors: bool = False) -> Any:
         """What the script of that name beside this file makes of `given`, in a process of its own."""

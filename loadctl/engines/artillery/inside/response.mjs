@@ -139,6 +139,7 @@ export class Reader {
       this._read = this._statusLine;
       return;
     }
+    response.firstByteAt = monotonic();
     const size = headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
     if (size > HEAD_MAX) throw wrong('the head is too large');
     response.notable = headers.some((pair) => NOTABLE.has(pair[0]));
@@ -210,7 +211,6 @@ export class Reader {
   }
 
   _body(data, from, to) {
-    if (this.response.size === 0) this.response.firstByteAt = monotonic();
     this.quiet = 0;
     if (this._kept < this._keep) {
       this._pieces.push(data.subarray(from, to));
@@ -224,7 +224,6 @@ export class Reader {
     response.body = this._pieces.length === 1 ? this._pieces[0] : this._pieces.length ? Buffer.concat(this._pieces) : NONE;
     response.clipped = response.size > response.body.length;
     response.finishedAt = monotonic();
-    response.firstByteAt ||= response.finishedAt;
     this.done = true;
   }
 }

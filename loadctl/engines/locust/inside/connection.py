@@ -212,7 +212,7 @@ class Connection:
         self._notable = False
         self._pieces: list[bytes] = []
         self._size = 0
-        self._first_at = 0.0
+        self._first_at = monotonic()
         if self._is_head:
             said = [v.lower() for n, v in headers if n == b"connection"]
             self._complete(keep_alive=self._parser.get_http_version() == "1.1" and b"close" not in said)
@@ -221,8 +221,6 @@ class Connection:
         if self._done:
             self._keep_alive = False  # a body after HEAD
             return
-        if not self._size:
-            self._first_at = monotonic()
         self._quiet = 0
         if self._size < self._keep:
             self._pieces.append(data)
@@ -239,7 +237,7 @@ class Connection:
         response.size = self._size
         response.clipped = self._size > len(response.body)
         response.finished_at = monotonic()
-        response.first_byte_at = self._first_at or response.finished_at
+        response.first_byte_at = self._first_at
         self._keep_alive = keep_alive
         self._done = True
         self._begun = False

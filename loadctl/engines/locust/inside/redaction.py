@@ -17,7 +17,12 @@ class Redaction:
     """Replaces secrets (as they are, percent-encoded, inside JSON) and the values of credential headers."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        spellings = {form for s in secrets if s for form in (s, quote(s, safe=""), json.dumps(s)[1:-1])}
+        spellings = {
+            form
+            for s in secrets
+            if s
+            for form in (s, quote(s, safe=""), json.dumps(s)[1:-1], json.dumps(s, ensure_ascii=False)[1:-1])
+        }
         longest_first = sorted(spellings, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 

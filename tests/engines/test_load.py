@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from tests.engines.conftest import KnownServer, Said, Shards
 
 
+@pytest.fixture
+def shards(both: Shards) -> Shards:
+    """All of this holds on both engines."""
+    return both
+
+
 def get(path: str, timeout_s: float = 5.0) -> Request:
     return Request(method="GET", url=path, endpoint=f"GET {path}", timeout_s=timeout_s)
 
