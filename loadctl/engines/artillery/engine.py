@@ -103,7 +103,7 @@ class ArtilleryEngine:
         redact = Redaction(scenario.secrets)
         return Command(
             argv=(str(found.node), *_SMALL_PAUSES, str(LAUNCH)),
-            env=ARTILLERY,
+            env={**ARTILLERY, "NODE_COMPILE_CACHE": str(found.cache) if found.cache else None},
             files={
                 f"engine/plan-{shard}.json": redact(json.dumps(shown, indent=1, ensure_ascii=False)) + "\n",
                 script: json.dumps(_one_user(scenario.host), indent=1) + "\n",
@@ -124,8 +124,7 @@ def _artillery(found: Artillery, script: Path) -> dict[str, Json]:
     return {
         "package": str(found.package),
         "version": found.version,
-        "cache": str(found.cache) if found.cache else None,
-        "arguments": ["run", "--quiet", str(script)],
+        "arguments": ["--quiet", str(script)],
     }
 
 

@@ -15,6 +15,7 @@ ARTILLERY: Mapping[str, str | None] = {
     "LOCAL_WORKER_ID": None,
     "NODE_OPTIONS": None,  # --inspect, --require and memory limits of somebody's shell are not part of a scenario
     "DEBUG": None,
+    "MAX_RETAINED_LOG_SIZE_MB": "1",  # it keeps what scripts print
 }
 """Changes to the environment of a run; None removes."""
 

@@ -8,7 +8,7 @@ import os from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setEnvironmentData } from 'node:worker_threads';
-import module, { syncBuiltinESMExports } from 'node:module';
+import { syncBuiltinESMExports } from 'node:module';
 import { BYE_NOW, Control, EXIT, LEAVE_NOW, STOPPING, newFlags } from './flags.mjs';
 
 // How long after loadctl's end the shard may take to say bye by itself.
@@ -103,10 +103,15 @@ process.on('worker', (worker) =>
   }),
 );
 setEnvironmentData('loadctl', { text, shared });
-module.enableCompileCache?.(plan.artillery.cache);
 process.env.ARTILLERY_PLUGINS = JSON.stringify({ ...JSON.parse(process.env.ARTILLERY_PLUGINS ?? '{}'), loadctl: {} });
 const plugins = fileURLToPath(new URL('./plugin', import.meta.url));
 process.env.ARTILLERY_PLUGIN_PATH = [process.env.ARTILLERY_PLUGIN_PATH, plugins].filter(Boolean).join(':');
-const bin = `${plan.artillery.package}/bin/run`;
-process.argv = [process.argv[0], bin, ...plan.artillery.arguments];
-await import(pathToFileURL(bin).href);
+// What Artillery's own `bin/run` does, without loading every other command first (0.6 s).
+const part = (path) => import(pathToFileURL(`${plan.artillery.package}/${path}`).href);
+process.argv = [process.argv[0], `${plan.artillery.package}/bin/run`, 'run', ...plan.artillery.arguments];
+const [{ createGlobalObject }, { default: captureConsole }, { default: RunCommand }] = await Promise.all(
+  ['artillery-global', 'console-capture', 'cmds/run'].map((name) => part(`dist/lib/${name}.js`)),
+);
+await createGlobalObject();
+await captureConsole();
+await RunCommand.run(plan.artillery.arguments, pathToFileURL(process.argv[1]).href);
