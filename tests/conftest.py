@@ -11,6 +11,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from loadctl.engines.artillery.locate import Artillery, Missing, locate
 
@@ -19,6 +21,9 @@ REQUIRED = bool(os.environ.get("LOADCTL_TESTS_REQUIRE_ALL"))
 _INSTALLED_BY_MAKE = Path(__file__).parents[1] / ".venv" / "share"
 if _INSTALLED_BY_MAKE.is_dir():
     os.environ.setdefault("XDG_DATA_HOME", str(_INSTALLED_BY_MAKE))
+
+SHARING = {"tests/contract/test_contract.py", "tests/engines/test_locust_script.py"}
+"""Modules whose tests look at a few runs that take long to make."""
 
 hypothesis.settings.register_profile("busy", deadline=timedelta(seconds=5))  # other tests run beside it
 hypothesis.settings.load_profile("busy")
@@ -46,6 +51,23 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Quiet tests last: while one runs, nothing else does."""
     items.sort(key=_is_quiet)
+
+
+class _OneByOne(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Tests in the order of collection, to whichever worker is free; those that share long runs to one worker."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if module in SHARING else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _OneByOne(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -56,10 +56,11 @@ def test_make_run_is_the_first_command_and_make_test_runs_pytest() -> None:
     assert re.search(
         r"^run:.*\n\t\$\(BIN\)/loadctl run baseline --demo --duration 30s$", makefile, re.MULTILINE
     )
-    assert re.search(r"^test:.*\n\t\$\(BIN\)/python -m pytest -rs$", makefile, re.MULTILINE)
+    assert re.search(r"^test:.*\n\t\$\(BIN\)/python -m pytest -rs -n 4$", makefile, re.MULTILINE)
     assert re.search(r"^check: dev lint type test", makefile, re.MULTILINE)
 
 
+@pytest.mark.quiet
 def test_the_first_command_passes_and_prints_the_screen_of_the_readme(loadctl: Shell) -> None:
     ended = loadctl(*shlex.split(COMMANDS[0])[1:])
     assert ended.code == 0, ended.out + ended.err

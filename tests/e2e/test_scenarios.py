@@ -152,6 +152,7 @@ def test_the_staircase_of_the_examples_runs_on_the_demo(loadctl: Shell) -> None:
     assert ended.result["counters"]["failed"] == 0
 
 
+@pytest.mark.quiet
 def test_users_follow_the_plan_up_and_down(loadctl: Shell) -> None:
     loadctl.write(
         "scenarios/hills.yaml",

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.shell import Shell
 from tests.e2e.truth import SCENARIOS, SERVICES, off_ms
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.quiet]
 
 BOUNDS = {"p50": (0.05, 4.0), "p95": (0.10, 10.0), "p99": (0.15, 30.0)}
 """A share of the truth plus milliseconds."""

@@ -22,6 +22,7 @@ load:
 LIMITS = "targets: {latency_p95: 200ms, error_rate: 1%}\n"
 
 
+@pytest.mark.quiet
 def test_a_healthy_fast_system_passes(loadctl: Shell) -> None:
     loadctl.write("scenarios/small.yaml", SMALL + LIMITS)
     ended = loadctl("run", "--demo", "--json")

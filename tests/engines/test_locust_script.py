@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tests.engines.conftest import KnownServer, Said, Shards
 
+pytestmark = pytest.mark.quiet  # a dozen shards at once
+
 BOTH = """
 class Fast(FastHttpUser):
     wait_time = constant(0.05)
