@@ -38,6 +38,15 @@ def artillery() -> Artillery:
     return found
 
 
+@pytest.fixture(scope="session", params=["locust", "artillery"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of each engine in turn."""
+    name: str = request.param
+    if name == "artillery":
+        request.getfixturevalue("artillery")
+    return name
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A part of a machine that is missing skips its tests, with the reason; where all is required, a skip fails."""

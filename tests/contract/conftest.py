@@ -13,8 +13,6 @@ from tests.contract.scenario import CLOSED, OPEN
 from tests.contract.truth import KnownProcess, PathTruth
 from tests.e2e.shell import Ended, Shell
 
-ENGINES = ["locust", "artillery"]
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -32,14 +30,6 @@ class Measured:
 
 
 Measure = Callable[..., Measured]
-
-
-@pytest.fixture(scope="session", params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    if name == "artillery":
-        request.getfixturevalue("artillery")
-    return name
 
 
 @pytest.fixture(scope="session")

@@ -22,10 +22,10 @@ drain: 2s
 
 
 @pytest.fixture
-def going(loadctl: Shell) -> Going:
-    """A long run that has recorded three seconds."""
+def going(loadctl: Shell, engine: str) -> Going:
+    """A long run that has recorded three seconds, on each engine."""
     loadctl.write("scenarios/long.yaml", LONG)
-    going = loadctl.start("run", "--demo", "--json")
+    going = loadctl.start("run", "--demo", "--engine", engine, "--json")
     going.wait_for_seconds(3)
     return going
 
@@ -47,9 +47,9 @@ def test_the_first_signal_drains_and_reports(going: Going, number: signal.Signal
     assert result_of(going.run_dir())["verdict"] == "INTERRUPTED"
 
 
-def test_the_second_signal_leaves_at_once(loadctl: Shell) -> None:
+def test_the_second_signal_leaves_at_once(loadctl: Shell, engine: str) -> None:
     loadctl.write("scenarios/long.yaml", LONG.replace("drain: 2s", "drain: 30s"))
-    going = loadctl.start("run", "--demo", "--fault", "hang=100%@3s")
+    going = loadctl.start("run", "--demo", "--engine", engine, "--fault", "hang=100%@3s")
     going.wait_for_seconds(5)
     children = going.children()
     going.signal(signal.SIGINT)
@@ -84,9 +84,9 @@ def test_kill_9_of_the_only_shard_is_an_error_with_what_was_measured(going: Goin
     assert all_gone(children)
 
 
-def test_kill_9_of_one_of_two_shards_is_inconclusive(loadctl: Shell) -> None:
+def test_kill_9_of_one_of_two_shards_is_inconclusive(loadctl: Shell, engine: str) -> None:
     loadctl.write("scenarios/long.yaml", LONG.replace("120s", "8s"))
-    going = loadctl.start("run", "--demo", "--workers", "2", "--json")
+    going = loadctl.start("run", "--demo", "--engine", engine, "--workers", "2", "--json")
     going.wait_for_seconds(4)
     shards = going.shards()
     assert len(shards) == 2
@@ -97,9 +97,9 @@ def test_kill_9_of_one_of_two_shards_is_inconclusive(loadctl: Shell) -> None:
     assert ended.result["counters"]["completed"] > 100
 
 
-def test_a_hanging_engine_is_ended_by_the_watchdog(loadctl: Shell) -> None:
+def test_a_hanging_engine_is_ended_by_the_watchdog(loadctl: Shell, engine: str) -> None:
     loadctl.write("scenarios/long.yaml", LONG.replace("120s", "6s"))
-    going = loadctl.start("run", "--demo", "--json")
+    going = loadctl.start("run", "--demo", "--engine", engine, "--json")
     going.wait_for_seconds(3)
     children = going.children()
     going.shards()[0].suspend()

@@ -49,9 +49,9 @@ def test_a_wrong_command_line_has_its_exit_code_without_stderr(loadctl: Shell) -
         assert done.returncode == 2
 
 
-def test_a_terminal_that_is_closed_ends_the_run_with_a_result(loadctl: Shell) -> None:
+def test_a_terminal_that_is_closed_ends_the_run_with_a_result(loadctl: Shell, engine: str) -> None:
     loadctl.write("scenarios/long.yaml", SHORT.replace("3s", "60s"))
-    going = loadctl.start("run", "--demo")
+    going = loadctl.start("run", "--demo", "--engine", engine)
     going.wait_for_seconds(2)
     children = going.children()
     going.signal(signal.SIGHUP)
@@ -61,9 +61,9 @@ def test_a_terminal_that_is_closed_ends_the_run_with_a_result(loadctl: Shell) ->
     assert all_gone(children)
 
 
-def test_a_run_directory_that_is_removed_in_mid_run_is_an_error(loadctl: Shell) -> None:
+def test_a_run_directory_that_is_removed_in_mid_run_is_an_error(loadctl: Shell, engine: str) -> None:
     loadctl.write("scenarios/short.yaml", SHORT)
-    going = loadctl.start("run", "--demo")
+    going = loadctl.start("run", "--demo", "--engine", engine)
     going.wait_for_seconds(1)
     children = going.children()
     shutil.rmtree(going.run_dir())

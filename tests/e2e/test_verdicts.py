@@ -23,27 +23,29 @@ LIMITS = "targets: {latency_p95: 200ms, error_rate: 1%}\n"
 
 
 @pytest.mark.quiet
-def test_a_healthy_fast_system_passes(loadctl: Shell) -> None:
+def test_a_healthy_fast_system_passes(loadctl: Shell, engine: str) -> None:
     loadctl.write("scenarios/small.yaml", SMALL + LIMITS)
-    ended = loadctl("run", "--demo", "--json")
+    ended = loadctl("run", "--demo", "--engine", engine, "--json")
     assert (ended.code, ended.verdict) == (0, "PASS"), ended.err
     assert ended.score("latency_p95")["value"] < 200
     assert ended.result["summary"]["total"]["latency_ms"]["p50"] < 20
     assert "no-errors" in ended.finding_ids()
 
 
-def test_a_closed_port_is_an_error_and_nothing_is_sent(loadctl: Shell) -> None:
+def test_a_closed_port_is_an_error_and_nothing_is_sent(loadctl: Shell, engine: str) -> None:
     loadctl.write("scenarios/small.yaml", SMALL + LIMITS)
-    ended = loadctl("run", "-H", "http://127.0.0.1:9", "--ready-timeout", "1s")
+    ended = loadctl("run", "-H", "http://127.0.0.1:9", "--engine", engine, "--ready-timeout", "1s")
     assert ended.code == 4
     assert "nothing listens on 127.0.0.1:9" in ended.err
     assert "nothing was sent" in ended.err
 
 
 @pytest.mark.parametrize("fault", ["errors=100%", "hang=100%@2s", "crash@4s"])
-def test_a_system_that_answers_only_500_or_hangs_or_dies_fails(loadctl: Shell, fault: str) -> None:
+def test_a_system_that_answers_only_500_or_hangs_or_dies_fails(
+    loadctl: Shell, engine: str, fault: str
+) -> None:
     loadctl.write("scenarios/small.yaml", SMALL + LIMITS + "timeout: 2s\ndrain: 2s\n")
-    ended = loadctl("run", "--demo", "--fault", fault, "--json")
+    ended = loadctl("run", "--demo", "--engine", engine, "--fault", fault, "--json")
     assert (ended.code, ended.verdict) == (1, "FAIL"), ended.err
     assert ended.score("error_rate")["status"] == "FAIL"
 
