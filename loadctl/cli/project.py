@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import loadctl
 from loadctl.cli.options import Overrides
 from loadctl.engines import ENGINES
-from loadctl.errors import InvalidInput, UsageError
+from loadctl.errors import UsageError
 from loadctl.scenario.parse import Sources, Text, read_scenario
 from loadctl.scenario.scenario import Scenario
 
@@ -134,9 +134,7 @@ class Project:
         scenario = read_scenario(
             name, sources, host=overrides.host, engine=overrides.engine, targets=tuple(overrides.targets)
         )
-        if refused := ENGINES[scenario.engine].refused(scenario):
-            raise InvalidInput(refused)
-        return scenario
+        return ENGINES[scenario.engine].completed(scenario, env)
 
 
 def run_directory(reference: str, parent: Path) -> RunDirectory:
@@ -174,7 +172,13 @@ def address(url: str) -> str:
 
 
 def is_script(reference: str | None) -> TypeGuard[str]:
-    return reference is not None and reference.endswith(".py")
+    """A file that one of the engines runs by itself."""
+    if reference is None:
+        return False
+    path = Path(reference)
+    return path.suffix in {".py", ".ts"} or (
+        path.suffix in {".yml", ".yaml", ".json"} and path.is_file() and _is_engines_own(path)
+    )
 
 
 def is_quick(reference: str | None) -> bool:
@@ -198,13 +202,15 @@ def _scenario_files(folder: Path) -> list[Path]:
 
 def _is_no_scenario(path: Path) -> bool:
     """users.yaml, and scripts of an engine that also speaks YAML."""
-    if path.name in {USERS, "users.yml"}:
-        return True
+    return path.name in {USERS, "users.yml"} or _is_engines_own(path)
+
+
+def _is_engines_own(path: Path) -> bool:
     try:
         head = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    return head.startswith("config:") or "\nconfig:" in head
+    return re.search(r"""^\s*"?config"?\s*:""", head, re.MULTILINE) is not None
 
 
 def _the_only(entries: Sequence[Entry]) -> Entry:
@@ -276,4 +282,9 @@ def _scenario_of_script(reference: str, overrides: Overrides) -> str:
 
     if not Path(reference).is_file():
         raise UsageError(f"no such file: {reference}")
-    return f"locustfile: {json.dumps(str(Path(reference).resolve()))}\n{_quick_load(overrides, reference)}"
+    key = "locustfile" if reference.endswith(".py") else "artillery"
+    script = f"{key}: {json.dumps(str(Path(reference).resolve()))}\n"
+    unsaid = (overrides.users, overrides.rate, overrides.duration) == (None, None, None)
+    if key == "artillery" and unsaid and not reference.endswith(".ts"):
+        return script  # it has phases of its own
+    return script + _quick_load(overrides, reference)

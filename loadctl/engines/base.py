@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from loadctl.errors import Mistake
     from loadctl.scenario.scenario import Scenario
 
 
@@ -86,8 +85,11 @@ class Engine(Protocol):
         Only for scenarios with user types: a script keeps to itself what it sends. None: another engine does that.
         """
 
-    def refused(self, scenario: Scenario) -> Sequence[Mistake]:
-        """What of the scenario cannot be done on this engine, each with its place. Pure."""
+    def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
+        """The scenario with what its script says: its system, its load. Reads the script, starts nothing.
+
+        Raises: InvalidInput for what cannot be done on this engine, each mistake with its place.
+        """
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         """What an exit code (negative: killed by that signal) and the error output mean."""

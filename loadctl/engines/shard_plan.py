@@ -37,7 +37,11 @@ def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
         "seed": scenario.seed,
         "rotation": [names.index(name) for name in order],
         "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
-        "script": {"path": str(Path(script.path).absolute()), "weights": dict(script.weights)}
+        "script": {
+            "path": str(Path(script.path).absolute()),
+            "weights": dict(script.weights),
+            "environment": script.environment,
+        }
         if script
         else None,
         "secrets": list(scenario.secrets),

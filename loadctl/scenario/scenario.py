@@ -21,6 +21,10 @@ class Script:
     weights: Mapping[str, int] = field(default_factory=dict)
     """User classes to run with their weights; empty: all, with their own."""
     environment: str | None = None
+    host: str = ""
+    """What the scenario or the command line says of the system; empty: the script's own word counts."""
+    own_load: bool = False
+    """The load is the script's own: it makes it itself, and the scenario's stages only say what to expect."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from loadctl.engines.base import Command, Outcome, State
-from loadctl.errors import Interrupted, Mistake, RunError, UsageError
+from loadctl.errors import Interrupted, RunError, UsageError
 from loadctl.results.interval import Second
 from loadctl.results.recording import Event, Reading, Recording
 from loadctl.run.ledger import Silent
@@ -70,8 +70,8 @@ class ScriptedEngine:
     def install(self, environ: Mapping[str, str], prefix: Path | None, say: Callable[[str], None]) -> Path:
         raise AssertionError("nobody asked for it")
 
-    def refused(self, scenario: Scenario) -> Sequence[Mistake]:
-        return ()
+    def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
+        return scenario
 
     def rehearsal(self, scenario: Scenario) -> Command:
         raise AssertionError("a run rehearses nothing")

@@ -10,29 +10,35 @@ from __future__ import annotations
 import json
 import mimetypes
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from loadctl.engines.artillery.environment import ARTILLERY
 from loadctl.engines.artillery.locate import INSTALL, Artillery, Missing, locate
+from loadctl.engines.artillery.own_script import read_own_script
 from loadctl.engines.artillery.pattern import Untranslatable, to_javascript
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.locust.inside.redaction import Redaction
 from loadctl.engines.shard_plan import shard_plan
-from loadctl.errors import Mistake, RunError, Where
+from loadctl.errors import InvalidInput, Mistake, RunError, UsageError, Where
 
 if TYPE_CHECKING:
-    from loadctl.scenario.scenario import Scenario
+    from loadctl.scenario.scenario import Scenario, Script
     from loadctl.scenario.user_type import Json, Request
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.mjs"
 EXIT_STOPPED = 10
-EXIT_SCRIPT = 20
 _SMALL_PAUSES = ("--max-semi-space-size=2", "--min-semi-space-size=2")
 """Collections of a small young generation are short: with Node's own size p99 is up to 15 ms too high."""
 _REGEX = "regex "
+_ERROR = re.compile(r"((?:[A-Z]\w*)?Error(?: \[\w+\])?: .+)$")
+_PLACE = re.compile(r"^at .*?(?:\(|at )?(?:file://)?(?<![:\w])(/[^():]+:\d+)(?::\d+)?\)?$")
+_NOISE = ("Test run id", "at ", "Node.js v", "}", "{", "code:", "url:")
 
 
 class ArtilleryEngine:
@@ -56,6 +62,11 @@ class ArtilleryEngine:
 
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         """Raises: RunError where Artillery is not there any more."""
+        if shards > 1 and scenario.script is not None and scenario.script.own_load:
+            raise UsageError(
+                "the script's own phases cannot be split over several workers",
+                hint="--workers 1, or give the scenario a load:",
+            )
         found = locate(os.environ)
         if isinstance(found, Missing):
             raise RunError(found.reason, hint=found.hint)
@@ -65,31 +76,22 @@ class ArtilleryEngine:
         """Requests mean the same on all engines, so another one rehearses."""
         return None
 
-    def refused(self, scenario: Scenario) -> tuple[Mistake, ...]:
-        """Captures by a pattern that JavaScript cannot read."""
-        mistakes = []
-        if scenario.script is not None:
-            message = "scripts of one's own are not available on this engine in this version"
-            mistakes.append(Mistake(Where(scenario.source or "the scenario"), message))
-        for request, pattern in _patterns(scenario):
-            try:
-                to_javascript(pattern)
-            except Untranslatable as error:
-                message = f"capture: on Artillery the pattern {pattern} cannot use {error}"
-                mistakes.append(Mistake(request.where, message, "write it without, or use  --engine locust"))
-        return tuple(mistakes)
+    def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
+        mistakes = [*_untranslatable(scenario)]
+        if scenario.script is None:
+            if mistakes:
+                raise InvalidInput(mistakes)
+            return scenario
+        return _with_script(scenario, scenario.script, environ)
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if returncode == 0:
             return Outcome("finished")
         if returncode in {EXIT_STOPPED, 128 + signal.SIGINT, 128 + signal.SIGTERM}:
             return Outcome("stopped")
-        words = _own_words(stderr)
-        if returncode == EXIT_SCRIPT:
-            return Outcome("failed", words)
         if returncode < 0:
             return Outcome("failed", f"it was killed by signal {-returncode}")
-        return Outcome("failed", f"it exited with {returncode}" + (f": {words}" if words else ""))
+        return Outcome("failed", _own_words(stderr) or f"it exited with {returncode}")
 
     def _command(self, scenario: Scenario, out: Path, found: Artillery, shard: int, shards: int) -> Command:
         script = f"engine/script-{shard}.json"
@@ -97,12 +99,13 @@ class ArtilleryEngine:
             **shard_plan(scenario, shard, shards),
             "frames": str(out.absolute() / "frames" / f"{shard}.ndjson"),
             **javascript_plan(scenario),
-            "artillery": _artillery(found, out.absolute() / script),
+            "own_phases": scenario.script is not None and scenario.script.own_load,
+            "artillery": _artillery(found, scenario, out.absolute() / script),
         }
         shown = {**plan, "secrets": [], "host": scenario.host}
         redact = Redaction(scenario.secrets)
         return Command(
-            argv=(str(found.node), *_SMALL_PAUSES, str(LAUNCH)),
+            argv=(str(found.node), *(_SMALL_PAUSES if scenario.script is None else ()), str(LAUNCH)),
             env={**ARTILLERY, "NODE_COMPILE_CACHE": str(found.cache) if found.cache else None},
             files={
                 f"engine/plan-{shard}.json": redact(json.dumps(shown, indent=1, ensure_ascii=False)) + "\n",
@@ -120,12 +123,61 @@ def javascript_plan(scenario: Scenario) -> dict[str, Json]:
     }
 
 
-def _artillery(found: Artillery, script: Path) -> dict[str, Json]:
-    return {
-        "package": str(found.package),
-        "version": found.version,
-        "arguments": ["--quiet", str(script)],
-    }
+def _untranslatable(scenario: Scenario) -> Iterator[Mistake]:
+    """Captures by a pattern that JavaScript cannot read."""
+    for request, pattern in _patterns(scenario):
+        try:
+            to_javascript(pattern)
+        except Untranslatable as error:
+            message = f"capture: on Artillery the pattern {pattern} cannot use {error}"
+            yield Mistake(request.where, message, "write it without, or use  --engine locust")
+
+
+def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str]) -> Scenario:
+    """What the scenario leaves open, the script says. Raises: InvalidInput."""
+    where = Where(scenario.source or script.path)
+    if script.weights:
+        message = "users: picks classes of a locustfile; an Artillery script has weights of its own"
+        raise InvalidInput([Mistake(where, message, "leave users: out")])
+    own = read_own_script(script.path, script.environment, environ)
+    load, own_load = scenario.load, not scenario.load.stages
+    if own_load and own.load is None:
+        hint = "say it in the scenario:  load: [{rate: 10/s, for: 1m}]   or with  --rate 10/s -t 1m"
+        raise InvalidInput([Mistake(Where(script.path), f"its load is not known: {own.no_load}", hint)])
+    host = scenario.host or _host_of(own.target)
+    if not host:
+        message = "no host: neither the scenario nor the script's target says which system is loaded"
+        raise InvalidInput([Mistake(where, message, "host: http://localhost:8080, or --host URL")])
+    return replace(
+        scenario,
+        host=host,
+        load=own.load if own_load and own.load is not None else load,
+        script=replace(script, own_load=own_load, host=scenario.host),
+    )
+
+
+def _host_of(target: str) -> str:
+    """Scheme, host and port of a target, which may have a path; WebSockets are reached as their HTTP host."""
+    url = urlsplit(target)
+    scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
+    place = url.netloc.rpartition("@")[2]
+    return f"{scheme}://{place}" if scheme in {"http", "https"} and place else ""
+
+
+def _artillery(found: Artillery, scenario: Scenario, script: Path) -> dict[str, Json]:
+    arguments = ["--quiet"]
+    if scenario.script is not None:
+        script = Path(scenario.script.path).absolute()
+        if scenario.script.environment:
+            arguments += ["--environment", scenario.script.environment]
+        if scenario.script.host:
+            arguments += ["--target", scenario.script.host]
+        if not scenario.script.own_load:
+            arguments += [
+                "--overrides",
+                json.dumps({"config": {"phases": [{"duration": 1, "arrivalCount": 1}]}}),
+            ]
+    return {"package": str(found.package), "version": found.version, "arguments": [*arguments, str(script)]}
 
 
 def _one_user(host: str) -> Mapping[str, Json]:
@@ -149,8 +201,12 @@ def _content_types(scenario: Scenario) -> dict[str, Json]:
 
 
 def _own_words(stderr: str) -> str:
-    """The sentence of an uncaught error stands before its stack; else the last line."""
+    """The sentence of an error, with the place in the user's file where it came from; else the last line."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith(("at ", "Node.js v", "^", "}", "{"))]
-    error = next((line for line in said if "Error:" in line), None)
-    return error or (said[-1] if said else "")
+    for number, line in enumerate(lines):
+        match = _ERROR.search(line)
+        if match is not None:
+            places = (_PLACE.search(below) for below in lines[number + 1 : number + 12])
+            own = next((place[1] for place in places if place and "node_modules" not in place[1]), None)
+            return match[1] + (f" ({own})" if own else "")
+    return next((line for line in reversed(lines) if not line.startswith(_NOISE)), "")

@@ -23,7 +23,6 @@ from loadctl.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from loadctl.errors import Mistake
     from loadctl.scenario.scenario import Scenario
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.py"
@@ -80,8 +79,8 @@ class LocustEngine:
             stdin=json.dumps(shard_plan(scenario, 0, 1), ensure_ascii=False, allow_nan=False) + "\n",
         )
 
-    def refused(self, scenario: Scenario) -> tuple[Mistake, ...]:  # noqa: ARG002
-        return ()
+    def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:  # noqa: ARG002
+        return scenario
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if returncode == 0:

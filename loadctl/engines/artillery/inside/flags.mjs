@@ -6,8 +6,8 @@ export const LEAVE_NOW = 1; // do not even drain
 export const STARTED = 2; // t0 is there
 export const BYE_NOW = 3; // say bye and leave, in the middle of everything
 export const EXIT = 4; // exit code + 1: the process ends
+export const BYE = 5; // the recorder has said all: what Artillery ends with is its own affair
 export const EXIT_STOPPED = 10;
-export const EXIT_SCRIPT = 20;
 const T0_AT = 32;
 
 export const newFlags = () => new SharedArrayBuffer(T0_AT + 8);
@@ -40,6 +40,10 @@ export class Control {
   raise(flag, value = 1) {
     Atomics.store(this._flags, flag, value);
     Atomics.notify(this._flags, flag);
+  }
+
+  is(flag) {
+    return Atomics.load(this._flags, flag) !== 0;
   }
 
   // A promise of the flag's value once it is not 0.

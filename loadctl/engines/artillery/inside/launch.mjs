@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setEnvironmentData } from 'node:worker_threads';
 import { syncBuiltinESMExports } from 'node:module';
-import { BYE_NOW, Control, EXIT, LEAVE_NOW, STOPPING, newFlags } from './flags.mjs';
+import { BYE, BYE_NOW, Control, EXIT, LEAVE_NOW, STOPPING, newFlags } from './flags.mjs';
 
 // How long after loadctl's end the shard may take to say bye by itself.
 const GRACE_MS = 1200;
@@ -90,11 +90,26 @@ function oneWorker() {
   syncBuiltinESMExports();
 }
 
+// A script may judge itself (ensure, expect): that is told, but it is not the verdict, and no failure of the engine.
+function tellOwnVerdict() {
+  const end = process.exit;
+  process.exit = (code) => {
+    const own = { 1: 'ensure', 21: 'expect' }[code];
+    if (!own || !control.is(BYE)) return end.call(process, code);
+    const message = `the script's own checks (${own}) failed: Artillery ended with ${code}`;
+    fs.appendFileSync(plan.frames, `${JSON.stringify({ kind: 'note', message })}\n`);
+    return end.call(process, 0);
+  };
+}
+
+// All that Artillery says is for people, and stands in one place.
+process.stdout.write = process.stderr.write.bind(process.stderr);
 const text = await listen();
 const plan = JSON.parse(text);
 takeSignals();
 oneWorker();
 control.raised(EXIT).then((code) => process.exit(code - 1));
+if (plan.script !== null) tellOwnVerdict();
 process.on('worker', (worker) =>
   worker.once('exit', (code) => {
     if (plan.script !== null && code === 0) return; // a script's worker ends by itself

@@ -156,14 +156,19 @@ export class Recorder {
     this._line({ kind: 'note', message: this._redact(message) });
   }
 
-  // The last lines: the last part of a second; ages of unfinished requests; totals to check by.
-  bye() {
+  // Write the seconds that are over, and the part of one that is not.
+  flush() {
     this.writeFrames();
-    const now = this._clock();
-    if (this._t0 <= now) {
+    if (this._t0 <= this._clock()) {
       this._closeSecond(true);
       this.writeFrames();
     }
+  }
+
+  // The last lines: the last part of a second; ages of unfinished requests; totals to check by.
+  bye() {
+    this.flush();
+    const now = this._clock();
     const unfinished = {};
     let count = 0;
     for (const endpoint of this._endpoints.filter((each) => each.flights.size)) {

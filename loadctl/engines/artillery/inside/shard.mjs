@@ -26,6 +26,7 @@ export function openRecorder(plan, control) {
 // Said once, by the end of the drain or by the second signal, whichever comes first.
 export function sayByeOnce(recorder, control) {
   let said = false;
+  process.on('exit', () => said || recorder.flush()); // a script has ended the worker: what was measured is kept
   const say = () => {
     if (!said) recorder.bye();
     said = true;

@@ -4,11 +4,12 @@ import { writeSync } from 'node:fs';
 import { getEnvironmentData } from 'node:worker_threads';
 import { Control } from '../../flags.mjs';
 import { parseJson } from '../../json.mjs';
+import { Script } from '../../script.mjs';
 
 export const LEGACY_METRICS_FORMAT = false;
 
 export class Plugin {
-  constructor(script, events) {
+  constructor(script) {
     if (process.env.LOCAL_WORKER_ID === undefined) return;
     const { text, shared } = getEnvironmentData('loadctl');
     const plan = parseJson(text);
@@ -22,7 +23,7 @@ export class Plugin {
       script.config.processor = { loadctlWaits: () => {} };
       import('../../shard.mjs').then(({ runShard }) => runShard(plan, control)).then((code) => control.exit(code), fail);
     } else {
-      import('../../script.mjs').then(({ attach }) => attach({ plan, script, events, control })).catch(fail);
+      new Script({ plan, control }).attach().catch(fail);
     }
   }
 
