@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -13,35 +13,30 @@ from pathlib import Path
 from loadctl.engines.artillery.environment import npm_environment
 from loadctl.engines.artillery.locate import MARKER, NPM, PREFIX, SUPPORTED, home, is_complete, release
 from loadctl.engines.artillery.node import EXTRA, Node, find_node
+from loadctl.engines.artillery.npm_ci import npm_ci
+from loadctl.engines.artillery.prune import prune
 from loadctl.errors import RunError, UsageError
 
 Say = Callable[[str], None]
-_NEVER_NEEDED = (
-    "@datadog",
-    "@grpc",
-    "@opentelemetry",
-    "@playwright",
-    "playwright",
-    "playwright-core",
-)
-"""Cloud reporters and browsers, imported only by plugins that ask for them."""
-_NOT_CODE = (".d.ts", ".d.mts", ".d.cts", ".map", ".md", ".markdown", ".flow")
+_START_S = 120.0
 
 
 def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: Path = NPM) -> Path:
     """Install what the lock file in `source` pins, unless it is there; the folder.
 
-    Raises: UsageError without Node; RunError where npm fails, with its own last words.
+    Raises: UsageError without Node and npm; RunError where npm fails, with its own last words.
     """
     target = home({**environ, PREFIX: str(prefix)} if prefix is not None else environ)
     node = find_node(environ)
     if isinstance(node, str):
         raise UsageError(node, hint=EXTRA)
+    if not node.npm:
+        raise UsageError(f"{node.path} comes without npm, which installs Artillery", hint=EXTRA)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(target.parent, say):
             if is_complete(target):
-                say(f"Artillery {SUPPORTED} is there already: {target}")
+                say(f"Artillery {SUPPORTED} is there already")
                 return target
             _clear(target)
             _fill(target, node, environ, say, source)
@@ -54,14 +49,14 @@ def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: P
 
 
 def _fill(target: Path, node: Node, environ: Mapping[str, str], say: Say, source: Path) -> None:
-    staging = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     staging.mkdir()
     try:
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(source / name, staging / name)
-        say(f"installing Artillery {SUPPORTED} with npm on Node {node.version} (about a minute)")
-        _npm_ci(staging, node, environ)
-        saved = _prune(staging / "node_modules")
+        say(f"installing Artillery {SUPPORTED} with npm on Node {node.version}: about a minute")
+        npm_ci(staging, node, environ, say)
+        saved = prune(staging / "node_modules")
         say(f"removed {saved / 1e6:,.0f} MB that no run needs")
         _check(staging, node, environ)
         marker = {"release": release(), "artillery": SUPPORTED, "node": node.version}
@@ -71,95 +66,40 @@ def _fill(target: Path, node: Node, environ: Mapping[str, str], say: Say, source
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _npm_ci(folder: Path, node: Node, environ: Mapping[str, str]) -> None:
-    """The user's own npm configuration holds (a company has its mirror), but no package may run a script."""
-    argv = [
-        *node.npm,
-        "ci",
-        "--ignore-scripts",
-        "--omit=optional",
-        "--no-audit",
-        "--no-fund",
-        "--no-progress",
-    ]
-    done = subprocess.run(
-        argv,
-        cwd=folder,
-        env=npm_environment(environ, node.path),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        raise RunError(
-            f"npm could not install Artillery: {_last_words(done.stdout)}", hint=_advice(done.stdout)
-        )
-
-
-def _last_words(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines()]
-    errors = [line.split(" ", 2)[-1] for line in lines if line.startswith(("npm error", "npm ERR!"))]
-    said = [
-        e for e in errors if e and not e.startswith(("A complete log", "/", "code ", "errno ", "syscall "))
-    ]
-    return said[0] if said else next((line for line in reversed(lines) if line), "it said nothing")
-
-
-def _advice(output: str) -> str:
-    if "ENOSPC" in output:
-        return "the disk is full; --prefix DIR  installs into another folder"
-    if any(word in output for word in ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ECONNRESET")):
-        return "is there a network, and does npm's registry setting lead to a mirror that you can reach?"
-    return "npm config get registry  says where it looks"
-
-
-def _prune(modules: Path) -> int:
-    """Remove what no run needs; how many bytes that was."""
-    saved = 0
-    for name in _NEVER_NEEDED:
-        folder = modules / name
-        if folder.is_dir():
-            saved += sum(
-                file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink()
-            )
-            shutil.rmtree(folder)
-    for file in modules.rglob("*"):
-        if file.name.endswith(_NOT_CODE) and file.is_file() and not _is_legal(file):
-            saved += file.stat().st_size
-            file.unlink()
-    return saved
-
-
-def _is_legal(file: Path) -> bool:
-    """Licences stay with what they license."""
-    return any(word in file.name.lower() for word in ("licen", "notice", "copying"))
-
-
 def _check(folder: Path, node: Node, environ: Mapping[str, str]) -> None:
     """It starts, and says the version that was asked for."""
     package = folder / "node_modules" / "artillery"
-    done = subprocess.run(
-        [str(node.path), str(package / "bin" / "run"), "version"],
-        env=npm_environment(environ, node.path),
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=120,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [str(node.path), str(package / "bin" / "run"), "version"],
+            env=npm_environment(environ, node.path),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_START_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RunError(
+            f"Artillery was installed but did not start within {_START_S:.0f} s", hint="try again"
+        ) from None
     if done.returncode or SUPPORTED not in done.stdout:
         words = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
-        raise RunError(f"Artillery was installed but does not start: {words}")
+        raise RunError(
+            f"Artillery was installed but does not start on Node {node.version}: {words}",
+            hint="nothing was kept; a Node that is known to work:  " + EXTRA,
+        )
 
 
 def _clear(target: Path) -> None:
     """What an interrupted installation left behind; nobody else is at work, because we are alone."""
-    for leftover in [target, *target.parent.glob(f".{target.name}.*.partial")]:
-        if leftover.exists():
-            shutil.rmtree(leftover)
+    for leftover in target.parent.glob(f".{target.name}.*.partial"):
+        shutil.rmtree(
+            leftover, ignore_errors=True
+        )  # what will not go hurts nobody: each has a name of its own
+    if target.exists():
+        shutil.rmtree(target)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from loadctl.engines.artillery.node import EXTRA, find_node
+from loadctl.engines.artillery.prune import NOT_RUN
 
 SUPPORTED = "2.0.34"
 """What the shipped lock file installs. No other is used: the recorder of scripts reads what may change any day."""
@@ -58,35 +59,46 @@ def locate(environ: Mapping[str, str]) -> Artillery | Missing:
 
 def home(environ: Mapping[str, str]) -> Path:
     """The folder of this release of loadctl's Artillery: an upgrade never runs on what an older one has installed."""
-    if prefix := environ.get(PREFIX):
-        return Path(prefix).expanduser() / release()
-    from platformdirs import user_data_path
-
-    return user_data_path("loadctl") / "engines" / release()
+    prefix = environ.get(PREFIX)
+    return Path(prefix).expanduser().absolute() / release() if prefix else _home_of_the_user(environ)
 
 
 @cache
 def release() -> str:
-    digest = hashlib.sha256((NPM / "package-lock.json").read_bytes()).hexdigest()
+    """By what is installed. Which Node did it makes no difference: no package is compiled."""
+    digest = hashlib.sha256((NPM / "package-lock.json").read_bytes() + "".join(NOT_RUN).encode()).hexdigest()
     return f"artillery-{SUPPORTED}-{digest[:8]}"
 
 
 def is_complete(folder: Path) -> bool:
     try:
-        return bool(json.loads((folder / MARKER).read_text(encoding="utf-8"))["release"] == release())
+        marked = json.loads((folder / MARKER).read_text(encoding="utf-8"))["release"] == release()
     except (OSError, ValueError, KeyError, TypeError):
         return False
+    return marked and _version_of(_package(folder)) == SUPPORTED
 
 
 def _places(environ: Mapping[str, str]) -> Iterator[tuple[Path, str, Path | None]]:
-    installed = home(environ)
-    if is_complete(installed):
-        yield installed / "node_modules" / "artillery", str(installed), installed / "compiled"
-    command = shutil.which("artillery", path=environ.get("PATH"))
+    for folder in dict.fromkeys((home(environ), _home_of_the_user(environ))):
+        if is_complete(folder):
+            yield _package(folder), str(folder), folder / "compiled"
+    command = shutil.which("artillery", path=environ.get("PATH", ""))
     if command is not None:
         package = Path(command).resolve().parent.parent  # …/artillery/bin/run
         if (package / "package.json").is_file():
             yield package, f"{command} (on PATH)", None
+
+
+def _home_of_the_user(environ: Mapping[str, str]) -> Path:
+    if data := environ.get("XDG_DATA_HOME"):
+        return Path(data) / "loadctl" / "engines" / release()
+    from platformdirs import user_data_path
+
+    return user_data_path("loadctl") / "engines" / release()
+
+
+def _package(folder: Path) -> Path:
+    return folder / "node_modules" / "artillery"
 
 
 def _version_of(package: Path) -> str:

