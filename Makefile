@@ -17,7 +17,7 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[artillery]' --group dev
 	touch $@
 
-$(VENV)/.engines: $(VENV)/.installed loadctl/engines/artillery/npm/package-lock.json
+$(VENV)/.engines: $(VENV)/.installed loadctl/engines/artillery/npm/package-lock.json loadctl/engines/artillery/prune.py
 	$(BIN)/loadctl engines install artillery
 	touch $@
 

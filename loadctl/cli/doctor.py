@@ -56,11 +56,11 @@ def _engines() -> Iterator[_Check]:
     """One is enough."""
     from loadctl.engines import ENGINES
 
-    versions = {name: engine.version() for name, engine in ENGINES.items()}
-    none = not any(versions.values())
-    for name, version in versions.items():
-        advice = None if version else ENGINES[name].install_hint
-        yield _Check(name, version is not None, version or "not installed", advice, needed=none)
+    states = {name: engine.state(os.environ) for name, engine in ENGINES.items()}
+    none = not any(state.version for state in states.values())
+    for name, state in states.items():
+        found = f"{state.version}   {state.where}" if state.version else str(state.reason)
+        yield _Check(name, state.version is not None, found, state.hint, needed=none)
 
 
 def _open_files() -> Iterator[_Check]:

@@ -29,22 +29,25 @@ def engines(
     """List the engines, or install one."""
     from loadctl.engines import ENGINES, engine_named
 
-    if action is None:
+    if action is None and prefix is None:
         _list({known: engine.state(os.environ) for known, engine in ENGINES.items()}, as_json=as_json)
         return
     if action != "install" or name is None:
+        asked = " ".join(filter(None, ("engines", action, name, "--prefix" if prefix else None)))
         raise UsageError(
-            f"engines {action} {name or ''}".rstrip() + " is not a command",
-            hint="loadctl engines   or   loadctl engines install NAME",
+            f"{asked}: not a command", hint="loadctl engines   or   loadctl engines install NAME"
         )
 
     def say(line: str) -> None:
         complain(f"{line}\n")
 
     folder = engine_named(name).install(os.environ, prefix, say)
-    write(str(folder))
+    if as_json:
+        write_json({"name": name, "folder": str(folder)})
+    else:
+        write(str(folder))
     if prefix is not None:
-        say(f"it is found with  LOADCTL_ENGINES={prefix.absolute()}")
+        say(f"loadctl finds it with  LOADCTL_ENGINES={prefix.absolute()}")
 
 
 def _list(states: dict[str, State], *, as_json: bool) -> None:

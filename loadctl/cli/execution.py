@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -103,9 +104,9 @@ def _usable(scenario: Scenario, options: RunOptions) -> Engine:
             f"--python runs a script (locustfile:), and {scenario.name} has none", hint="leave it out"
         )
     engine = engine_named(scenario.engine, python=options.python)
-    if engine.version() is None:
-        where = f" for {options.python}" if options.python else ""
-        raise UsageError(f"{engine.name} is not installed{where}", hint=engine.install_hint)
+    state = engine.state(os.environ)
+    if state.version is None:
+        raise UsageError(f"the engine {engine.name} cannot be used here: {state.reason}", hint=state.hint)
     return engine
 
 

@@ -85,7 +85,8 @@ def _check(folder: Path, node: Node, environ: Mapping[str, str]) -> None:
             f"Artillery was installed but did not start within {_START_S:.0f} s", hint="try again"
         ) from None
     if done.returncode or SUPPORTED not in done.stdout:
-        words = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
+        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()
+        words = next((line for line in said if "Error" in line), said[-1])
         raise RunError(
             f"Artillery was installed but does not start on Node {node.version}: {words}",
             hint="nothing was kept; a Node that is known to work:  " + EXTRA,
