@@ -1,0 +1,267 @@
+"""Scripts of the kinds that users of Artillery write, unmodified: run as they are, counted to the last request."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loadctl.engines import ENGINES
+from loadctl.engines.artillery.engine import ArtilleryEngine
+from loadctl.scenario.load import Load
+from loadctl.scenario.scenario import Scenario, Script
+from tests.engines.conftest import Shards, closed
+from tests.engines.scripted import Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadctl.engines.artillery.locate import Artillery
+    from tests.engines.conftest import KnownServer, Said, Shard
+
+OWN: Load = Load("open", ())
+
+
+@pytest.fixture
+def shards(tmp_path: Path, server: KnownServer, artillery: Artillery) -> Iterator[Shards]:
+    started = Shards(tmp_path, server, Runtime("artillery", artillery.node).engine)
+    yield started
+    started.close()
+
+
+class Folder:
+    """A script and what lies beside it."""
+
+    def __init__(self, path: Path, server: KnownServer, shards: Shards) -> None:
+        self._path, self._server, self._shards = path, server, shards
+
+    def write(self, **files: str) -> Folder:
+        for name, text in files.items():
+            (self._path / name.replace("__", ".")).write_text(text.replace("TARGET", self._server.url))
+        return self
+
+    def begin(self, load: Load = OWN, *, host: str = "", **script: Any) -> Shard:
+        path = str(self._path / "script.yml")
+        scenario = Scenario(name="x", host=host, load=load, script=Script("artillery", path, **script))
+        completed = ENGINES["artillery"].completed(scenario, {})
+        return self._shards.begin(
+            host=completed.host, load=completed.load, script=completed.script, drain_s=2.0
+        )
+
+    def run(self, load: Load = OWN, *, host: str = "", **script: Any) -> Said:
+        return self.begin(load, host=host, **script).result(40)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, server: KnownServer, shards: Shards) -> Folder:
+    path = tmp_path / "own"
+    path.mkdir()
+    return Folder(path, server, shards)
+
+
+HEAD = "config:\n  target: TARGET\n"
+ONE_A_TENTH = "  phases: [{duration: 2, arrivalRate: 10}]\n"
+
+
+def finished(said: Said) -> Said:
+    assert said.returncode == 0, said.stderr
+    return said
+
+
+def test_a_script_with_a_payload_of_csv(folder: Folder, server: KnownServer) -> None:
+    folder.write(
+        script__yml=HEAD + ONE_A_TENTH + "  payload: {path: users.csv, fields: [user]}\n"
+        "scenarios:\n  - flow:\n      - post: {url: '/echo/{{ user }}', json: {user: '{{ user }}'}}\n",
+        users__csv="ann\nbob\n",
+    )
+    said = finished(folder.run())
+    assert said.totals["planned"] == said.totals["begun"] == said.totals["turns"] == 20
+    assert set(server.count) == {"POST /echo/ann", "POST /echo/bob"}
+    assert said.totals["completed"] == sum(server.count.values()) == 20
+
+
+def test_a_script_with_a_processor_and_captures(folder: Folder, server: KnownServer) -> None:
+    folder.write(
+        script__yml=HEAD + ONE_A_TENTH + "  processor: ./steps.js\n"
+        "scenarios:\n  - beforeScenario: begin\n    flow:\n"
+        "      - get: {url: /sleep/20, capture: {json: $.ok, as: ok}, name: first}\n"
+        "      - function: note\n"
+        "      - get: {url: '/sleep/{{ ms }}', ifTrue: ok}\n"
+        "      - get: {url: /echo, capture: {json: $.missing, as: x}, name: strict}\n"
+        "      - get: {url: /never}\n",
+        steps__js="module.exports = {begin(ctx, ee, done) { ctx.vars.ms = 5; done(); }, note: async (ctx) => {}};",
+    )
+    said = finished(folder.run())
+    assert said.ok("first") == server.count["GET /sleep/20"] == 20
+    assert (
+        sum(said.ok(name) for name in ("GET /sleep/5", "GET /sleep/{ms}"))
+        == server.count["GET /sleep/5"]
+        == 20
+    )
+    assert said.errors("strict") == {"check_failed": 20}
+    assert server.count["GET /never"] == 0
+    cells = [cell for cell in said.cells("first") if "ok" in cell]
+    assert min(cell["ok"]["min_us"] for cell in cells) >= 20_000
+
+
+def test_several_weighted_scenarios_that_judge_themselves(folder: Folder, server: KnownServer) -> None:
+    folder.write(
+        script__yml=HEAD
+        + ONE_A_TENTH
+        + "  plugins: {ensure: {}}\n  ensure: {thresholds: [{http.codes.200: 1}]}\n"
+        "scenarios:\n  - {name: a, weight: 3, flow: [{get: {url: /sleep/1}}]}\n"
+        "  - {name: b, weight: 1, flow: [{get: {url: /status/500}}, {get: {url: /sleep/2}}]}\n",
+    )
+    said = finished(folder.run())
+    assert said.totals["completed"] == sum(server.count.values())
+    assert said.errors("GET /status/500") == {"status_500": server.count["GET /status/500"]}
+    assert server.count["GET /sleep/2"] == server.count["GET /status/500"]
+    assert "the script's own checks (ensure) failed" in said.notes
+
+
+def test_a_processor_in_typescript_and_an_environment(folder: Folder, server: KnownServer) -> None:
+    folder.write(
+        script__yml="config:\n  target: http://127.0.0.1:1\n  processor: ./steps.ts\n  environments:\n    here:\n"
+        "      target: TARGET\n"
+        "      phases: [{duration: 1, arrivalRate: 5, name: warm up}, {duration: 1, arrivalRate: 5}]\n"
+        "scenarios:\n  - flow:\n      - function: step\n      - get: {url: '/echo/{{ word }}', name: word}\n",
+        steps__ts="export const step = (ctx: any, ee: unknown, done: () => void): void => "
+        "{ ctx.vars.word = 'hi'; done(); };",
+    )
+    said = finished(folder.run(environment="here"))
+    assert said.ok("word") == server.count["GET /echo/hi"] == 10
+
+
+def test_closed_load_keeps_the_number_of_users_through_failures(folder: Folder, server: KnownServer) -> None:
+    folder.write(
+        script__yml=HEAD + "scenarios:\n  - {weight: 1, flow: [{get: {url: /reset}}, {get: {url: /never}}]}\n"
+        "  - {weight: 9, flow: [{get: {url: /sleep/50}}, {think: 100ms}]}\n"
+    )
+    said = finished(folder.run(closed((6, 6, 2), (2, 2, 2))))
+    assert [line["users"] for line in said.frames[:4]] == [6, 6, 2, 2]
+    assert said.ok("GET /sleep/50") == server.count["GET /sleep/50"] > 60
+    assert said.errors("GET /reset") == {"reset": server.count["GET /reset"]}
+    assert server.count["GET /never"] == 0
+
+
+def test_open_load_counts_from_the_due_time_and_drops(
+    folder: Folder, shards: Shards, server: KnownServer
+) -> None:
+    folder.write(script__yml=HEAD + "scenarios:\n  - flow: [{get: {url: /sleep/2}}]\n")
+    shard = folder.begin(shards.opened((7.5, 7.5, 4)))
+    shard.sleep_until(1.0)
+    server.stall(0.6)
+    said = finished(shard.result(40))
+    assert said.totals["planned"] == said.totals["begun"] == 30 == said.ok("GET /sleep/2")
+    assert max(cell["ok"]["max_us"] for cell in said.cells("GET /sleep/2")) > 400_000
+
+
+def test_latency_is_to_the_last_byte_with_redirects_and_a_304_ends(
+    folder: Folder, server: KnownServer
+) -> None:
+    folder.write(
+        script__yml=HEAD
+        + ONE_A_TENTH
+        + "scenarios:\n  - flow: [{get: {url: /status/304}}, {get: {url: /sleep/1}}]\n"
+    )
+    said = finished(folder.run())
+    assert said.ok("GET /status/304") == server.count["GET /status/304"] == 20
+    assert said.ok("GET /sleep/1") == 20
+
+
+@pytest.mark.parametrize(
+    ("processor", "words"),
+    [
+        ("throw new Error('no database');", "Error: no database ("),
+        (
+            "module.exports = {step() { process.exit(3); }};",
+            "Artillery's worker ended in the middle of the load (exit 3)",
+        ),
+        (
+            "module.exports = {step() { setTimeout(() => { throw new Error('later'); }, 50); }};",
+            "Error: later (",
+        ),
+    ],
+)
+def test_a_script_that_breaks_the_engine_is_its_failure_in_its_own_words(
+    folder: Folder, processor: str, words: str
+) -> None:
+    folder.write(
+        script__yml=HEAD + ONE_A_TENTH + "  processor: ./steps.js\n"
+        "scenarios:\n  - flow: [{get: {url: /sleep/1}}, {function: step}]\n",
+        steps__js=processor,
+    )
+    said = folder.run()
+    outcome = ArtilleryEngine().outcome(said.returncode or 0, said.stderr)
+    assert outcome.kind == "failed"
+    assert words in (outcome.reason or ""), said.stderr
+    assert not said.of("bye")
+
+
+def test_an_error_of_a_step_is_the_scripts_own_fault(folder: Folder, server: KnownServer) -> None:
+    folder.write(
+        script__yml=HEAD + ONE_A_TENTH + "  processor: ./steps.js\n"
+        "scenarios:\n  - flow: [{get: {url: /sleep/1}}, {function: step}]\n",
+        steps__js="module.exports = {step(ctx, ee, done) { done(new Error('my bug')); }};",
+    )
+    said = finished(folder.run())
+    assert said.totals["faults"] == 20
+    assert said.totals["failed"] == 0
+    assert said.ok("GET /sleep/1") == server.count["GET /sleep/1"] == 20
+
+
+def test_nobody_listens(folder: Folder) -> None:
+    folder.write(script__yml=HEAD + ONE_A_TENTH + "scenarios:\n  - flow: [{get: {url: /}}]\n")
+    said = finished(folder.run(host="http://127.0.0.1:1"))
+    assert said.errors("GET /") == {"connect_refused": 20}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_load_and_nothing_is_lost(
+    folder: Folder, server: KnownServer, number: signal.Signals
+) -> None:
+    folder.write(
+        script__yml=HEAD
+        + "  phases: [{duration: 30, arrivalRate: 10}]\nscenarios:\n  - flow: [{get: {url: /sleep/300}}]\n"
+    )
+    shard = folder.begin()
+    shard.sleep_until(2.0)
+    shard.process.send_signal(number)
+    asked = time.monotonic()
+    said = shard.result(40)
+    assert said.ended - asked < 4
+    assert ArtilleryEngine().outcome(said.returncode or 0, "").kind == "stopped"
+    assert said.totals["completed"] == server.count["GET /sleep/300"] >= 15
+    assert not said.bye["unfinished"]
+
+
+def test_sessions_that_are_not_http_are_counted_as_what_they_are(
+    folder: Folder, artillery: Artillery, tmp_path: Path
+) -> None:
+    modules = artillery.package.parent
+    (tmp_path / "chat.cjs").write_text(
+        f"const WS = require({str(modules / 'ws')!r}); const http = require('http');\n"
+        "const server = http.createServer((q, r) => r.end('{}')); let messages = 0;\n"
+        "new WS.Server({ server }).on('connection', (c) => c.on('message', () => { messages += 1; }));\n"
+        "server.listen(0, '127.0.0.1', () => console.log(server.address().port));\n"
+        "process.on('SIGTERM', () => { console.log(messages); process.exit(0); });\n"
+    )
+    with subprocess.Popen(
+        [str(artillery.node), str(tmp_path / "chat.cjs")], stdout=subprocess.PIPE, text=True
+    ) as chat:
+        assert chat.stdout is not None
+        port = int(chat.stdout.readline())
+        folder.write(
+            script__yml=f"config:\n  target: ws://127.0.0.1:{port}\n  phases: [{{duration: 2, arrivalRate: 5}}]\n"
+            "scenarios:\n  - {name: talk, engine: ws, flow: [{send: hi}, {think: 100ms}, {send: bye}]}\n"
+        )
+        said = finished(folder.run())
+        chat.terminate()
+        assert int(chat.stdout.readline()) == 20
+    assert said.ok("websocket talk") == said.totals["turns"] == 10
+    cells = [cell for cell in said.cells("websocket talk") if "ok" in cell]
+    assert min(cell["ok"]["min_us"] for cell in cells) >= 95_000
