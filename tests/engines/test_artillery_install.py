@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -46,6 +47,7 @@ npm error nospc ENOSPC: no space left on device, write
 npm error nospc There is not enough space on your system.
 npm error A complete log of this run can be found in: /home/me/.npm/_logs/x.log
 """
+LEFT_OUT = "TAR_ENTRY_ERROR ENOSPC: no space left on device, write"
 CERTIFICATE = """npm error code SELF_SIGNED_CERT_IN_CHAIN
 npm error errno SELF_SIGNED_CERT_IN_CHAIN
 npm error request to https://npm.example/artillery failed, reason: self-signed certificate
@@ -245,6 +247,29 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, source: Path, envi
     with pytest.raises(RunError, match=f"{tmp_path}/file.*: ") as raised:
         install(environ, tmp_path / "file", lambda _: None, source)
     assert str(raised.value.hint).startswith("--prefix DIR")
+
+
+def test_a_disk_that_is_nearly_full_is_told_first(
+    prefix: Path, source: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    total, used, _ = shutil.disk_usage("/")
+    nearly_full = type(shutil.disk_usage("/"))(total, used, 90_000_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: nearly_full)
+    with pytest.raises(RunError, match="has 90 MB of free space, and the installation takes 600 MB"):
+        install(environ, prefix, lambda _: None, source)
+    assert names(prefix) == {".lock"}
+
+
+def test_files_that_npm_leaves_out_are_a_failure_although_npm_says_all_went_well(
+    prefix: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    for name, says in (("node", "v24.0.0"), ("npm", f"npm warn tar {LEFT_OUT}\nadded 463 packages in 57s")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+        (tmp_path / name).chmod(0o755)
+    with pytest.raises(RunError, match=f"npm could not install Artillery: .*{LEFT_OUT}$") as raised:
+        install({"PATH": f"{tmp_path}:/usr/bin:/bin"}, prefix, lambda _: None, source)
+    assert str(raised.value.hint).startswith("the disk is full")
 
 
 def test_without_node_or_npm_the_extra_is_named(

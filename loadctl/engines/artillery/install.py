@@ -19,6 +19,8 @@ from loadctl.errors import RunError, UsageError
 
 Say = Callable[[str], None]
 _START_S = 120.0
+_ROOM_MB = 600
+"""While it is at work; a third of it stays. On a full disk npm leaves files out and says that all went well."""
 
 
 def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: Path = NPM) -> Path:
@@ -39,6 +41,7 @@ def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: P
                 say(f"Artillery {SUPPORTED} is there already")
                 return target
             _clear(target)
+            _have_room(target.parent)
             _fill(target, node, environ, say, source)
     except OSError as error:
         raise RunError(
@@ -46,6 +49,15 @@ def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: P
             hint="--prefix DIR  installs into another folder",
         ) from error
     return target
+
+
+def _have_room(folder: Path) -> None:
+    free_mb = shutil.disk_usage(folder).free // 1_000_000
+    if free_mb < _ROOM_MB:
+        raise RunError(
+            f"{folder} has {free_mb} MB of free space, and the installation takes {_ROOM_MB} MB",
+            hint="--prefix DIR  installs into another folder",
+        )
 
 
 def _fill(target: Path, node: Node, environ: Mapping[str, str], say: Say, source: Path) -> None:

@@ -26,6 +26,8 @@ _ARGUMENTS = (
 )
 _EVERY_S = 10.0
 _LEAVE = Path(__file__).with_name("npm") / "leave.cjs"
+_LEFT_OUT = "TAR_ENTRY_ERROR"
+"""A warning only, for npm: a file that could not be written."""
 _NOT_A_SENTENCE = ("A complete log", "code ", "errno ", "syscall ", "path ", "dest ", "at ", "/", "{", "}")
 _CAUSES: Sequence[tuple[tuple[str, ...], str]] = (
     (("ENOSPC",), "the disk is full; --prefix DIR  installs into another folder"),
@@ -64,7 +66,7 @@ def npm_ci(folder: Path, node: Node, environ: Mapping[str, str], say: Callable[[
                 raise
         output.seek(0)
         said = output.read().decode(errors="replace")
-    if npm.returncode:
+    if npm.returncode or _LEFT_OUT in said:
         raise RunError(f"npm could not install Artillery: {last_words(said)}", hint=advice(said))
 
 
@@ -77,6 +79,7 @@ def last_words(output: str) -> str:
         if line.startswith(("npm error", "npm ERR!"))
     ]
     said = [words for words in errors if words and not words.startswith(_NOT_A_SENTENCE)]
+    said += [line for line in lines if _LEFT_OUT in line]
     return said[0] if said else lines[-1] if lines else "it said nothing"
 
 
