@@ -91,5 +91,8 @@ class Engine(Protocol):
         Raises: InvalidInput for what cannot be done on this engine, each mistake with its place.
         """
 
+    def export(self, scenario: Scenario) -> Mapping[str, str]:
+        """Files (name → text) that the engine runs by itself. Pure. Raises: UsageError for what is a script already."""
+
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         """What an exit code (negative: killed by that signal) and the error output mean."""

@@ -70,6 +70,9 @@ class ScriptedEngine:
     def install(self, environ: Mapping[str, str], prefix: Path | None, say: Callable[[str], None]) -> Path:
         raise AssertionError("nobody asked for it")
 
+    def export(self, scenario: Scenario) -> Mapping[str, str]:
+        raise AssertionError("nobody asked for it")
+
     def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
         return scenario
 

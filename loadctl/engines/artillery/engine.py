@@ -84,6 +84,11 @@ class ArtilleryEngine:
             return scenario
         return _with_script(scenario, scenario.script, environ)
 
+    def export(self, scenario: Scenario) -> Mapping[str, str]:
+        from loadctl.engines.artillery.export import export
+
+        return export(scenario)
+
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if returncode == 0:
             return Outcome("finished")

@@ -82,6 +82,11 @@ class LocustEngine:
     def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:  # noqa: ARG002
         return scenario
 
+    def export(self, scenario: Scenario) -> Mapping[str, str]:
+        from loadctl.engines.locust.export import export
+
+        return export(scenario)
+
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if returncode == 0:
             return Outcome("finished")

@@ -1,0 +1,45 @@
+"""`loadctl export`: a scenario as files of an engine, which run without loadctl."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadctl.cli.arguments import Duration, EngineName, Host, Rate, ScenarioArg, Users
+from loadctl.cli.output import complain, write
+from loadctl.errors import UsageError
+
+
+def export(
+    scenario: ScenarioArg = None,
+    *,
+    engine: EngineName = None,
+    host: Host = None,
+    users: Users = None,
+    rate: Rate = None,
+    duration: Duration = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = Path("exported"),
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Write plain engine files that run without loadctl."""
+    from loadctl.cli.options import Overrides
+    from loadctl.cli.planning import planned
+    from loadctl.engines import engine_named
+
+    found = planned(scenario, Overrides(host or None, engine, (), users, rate, duration))
+    files = engine_named(found.engine).export(found)
+    there = [name for name in files if (out / name).exists()]
+    if there and not force:
+        raise UsageError(
+            f"{out / there[0]} is there already", hint="--force replaces it, --out DIR writes elsewhere"
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (out / name).write_text(text, encoding="utf-8")
+            write(str(out / name))
+    except OSError as error:
+        raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
+    complain("what loadctl does and these files do not stands at their head\n")
