@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from loadctl.engines.artillery.locate import Artillery
 from tests.e2e.shell import Shell
 
 pytestmark = pytest.mark.e2e
@@ -48,6 +49,9 @@ def test_the_readme_names_these_commands() -> None:
         "loadctl init http://localhost:8000",
         "loadctl try api",
         "loadctl run api --duration 30s",
+        "pip install 'loadctl[artillery]'",
+        "loadctl engines install artillery",
+        "loadctl run spike --engine artillery --demo --users 60 --duration 30s",
     ]
 
 
@@ -73,12 +77,24 @@ def test_the_way_to_your_own_service_works_as_written(loadctl: Shell) -> None:
     assert demo.popen.stdout is not None
     url = demo.popen.stdout.readline().split()[-1]
     try:
-        for command in COMMANDS[3:]:
+        for command in COMMANDS[3:6]:
             ended = loadctl(*shlex.split(command.replace("http://localhost:8000", url))[1:])
             assert ended.code == 0, f"{command}\n{ended.out}{ended.err}"
     finally:
         demo.popen.terminate()
         demo.wait(10)
+
+
+def test_the_way_to_the_other_engine_works_as_written(loadctl: Shell, artillery: Artillery) -> None:
+    """`make dev` has installed both; the second command finds that out."""
+    installed = loadctl(*shlex.split(COMMANDS[7])[1:])
+    assert installed.code == 0, installed.err
+    assert "is there already" in installed.err
+    assert installed.out.strip() == str(artillery.package.parent.parent)
+    ended = loadctl(*shlex.split(COMMANDS[8])[1:])
+    assert ended.out.split()[:2] in (["PASS", "spike"], ["INCONCLUSIVE", "spike"]), ended.out + ended.err
+    assert "100.0 %" not in ended.out
+    assert re.search(r"error rate +0\.00 %", ended.out), ended.out
 
 
 def test_the_smallest_scenario_is_valid(loadctl: Shell) -> None:
