@@ -22,7 +22,7 @@ class Calls:
         return endpoint
 
     def end(self, token: object, *, body: bytes = b"", **facts: object) -> None:
-        self.told.append({"call": "end", "endpoint": token, "body": body.decode(), **facts})
+        self.told.append({"call": "end", "endpoint": token, "body": body.decode("utf-8", "replace"), **facts})
 
     def abandon(self, token: object) -> None:
         self.told.append({"call": "abandon", "endpoint": token})

@@ -6,10 +6,13 @@ The pattern is parsed by Python's own parser and written anew; what JavaScript h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from re import _parser as parser  # type: ignore[attr-defined]  # its output is re's own understanding of a pattern
 from typing import Any
 
+_BLANKS = [code for code in range(0x3001) if chr(code).isspace()]
 _ANYWHERE_BUT_END = r"(?![\s\S])"
 _WORD = r"[\p{L}\p{N}_]"
 _AT = {
@@ -20,11 +23,21 @@ _AT = {
 }
 _LINE_AT = {"AT_BEGINNING": r"(?<![^\n])", "AT_END": r"(?![^\n])"}
 _TEXT_AT = {"AT_BEGINNING": r"(?<![\s\S])", "AT_END": rf"(?=\n?{_ANYWHERE_BUT_END})"}
+
+
+def _ranges(pairs: Iterable[tuple[int, int]]) -> str:
+    return "".join([f"\\u{{{low:x}}}-\\u{{{high:x}}}" for low, high in pairs if low <= high])
+
+
 _CATEGORIES = {
     "CATEGORY_DIGIT": r"\p{Nd}",
     "CATEGORY_NOT_DIGIT": r"\P{Nd}",
-    "CATEGORY_SPACE": r"\s",
-    "CATEGORY_NOT_SPACE": r"\S",
+    # Not \s: JavaScript counts the byte order mark as blank, and not the separators of ASCII.
+    "CATEGORY_SPACE": _ranges((code, code) for code in _BLANKS),
+    "CATEGORY_NOT_SPACE": _ranges(
+        (before + 1, after - 1)
+        for before, after in zip([-1, *_BLANKS], [*_BLANKS, sys.maxunicode + 1], strict=True)
+    ),
     "CATEGORY_WORD": r"\p{L}\p{N}_",
 }
 
@@ -45,6 +58,9 @@ def to_javascript(pattern: str) -> tuple[str, str]:
 class _Writer:
     def __init__(self, flags: int) -> None:
         self._flags = flags
+        self._around: list[tuple[str, object]] = []
+        """Which parts that may be left out ("maybe") and which that come again ("loop") the writer is inside of."""
+        self._groups: dict[int, Sequence[tuple[str, object]]] = {}
 
     def sequence(self, parts: Iterable[tuple[Any, Any]]) -> str:
         return "".join([self._one(str(kind), value) for kind, value in parts])
@@ -58,9 +74,9 @@ class _Writer:
             case "ANY":
                 return r"[\s\S]" if self._flags & re.DOTALL else r"[^\n]"
             case "IN":
-                return self._set(value)
+                return _set(value)
             case "BRANCH":
-                return f"(?:{'|'.join(self.sequence(branch) for branch in value[1])})"
+                return f"(?:{'|'.join([self._inside('maybe', branch) for branch in value[1]])})"
             case "MAX_REPEAT" | "MIN_REPEAT":
                 return self._repeat(*value, lazy=kind == "MIN_REPEAT")
             case "SUBPATTERN":
@@ -68,42 +84,73 @@ class _Writer:
             case "AT":
                 lines = _LINE_AT if self._flags & re.MULTILINE else _TEXT_AT
                 return {**_AT, **lines}[str(value)]
-            case "ASSERT" | "ASSERT_NOT":
-                direction, parts = value
-                sign = "=" if kind == "ASSERT" else "!"
-                return f"(?{'<' if direction < 0 else ''}{sign}{self.sequence(parts)})"
+            case "ASSERT":
+                return f"(?{'<' if value[0] < 0 else ''}={self.sequence(value[1])})"
+            case "ASSERT_NOT":
+                return f"(?{'<' if value[0] < 0 else ''}!{self._inside('maybe', value[1])})"
             case "GROUPREF":
-                return rf"(?:\{value})"
+                return self._reference(value)
             case _:
                 raise Untranslatable(kind.lower().replace("_", " "))
 
-    def _set(self, items: Iterable[tuple[Any, Any]]) -> str:
-        inside = []
-        for kind, value in items:
-            match str(kind):
-                case "NEGATE":
-                    inside.append("^")
-                case "LITERAL":
-                    inside.append(_literal(value))
-                case "RANGE":
-                    inside.append(f"{_literal(value[0])}-{_literal(value[1])}")
-                case "CATEGORY" if str(value) in _CATEGORIES:
-                    inside.append(_CATEGORIES[str(value)])
-                case "CATEGORY" if len(list(items)) == 1:
-                    return f"[^{_CATEGORIES['CATEGORY_WORD']}]"
-                case _:
-                    raise Untranslatable(r"\W beside others in a set")
-        return f"[{''.join(inside)}]"
+    @contextmanager
+    def _within(self, *kinds: str) -> Iterator[None]:
+        self._around += [(kind, object()) for kind in kinds]
+        yield
+        del self._around[len(self._around) - len(kinds) :]
+
+    def _inside(self, kind: str, parts: Any) -> str:
+        with self._within(kind):
+            return self.sequence(parts)
 
     def _repeat(self, least: int, most: int, parts: Any, *, lazy: bool) -> str:
+        if least < most and parts.getwidth()[0] == 0:  # JavaScript never takes such a part when it is empty
+            raise Untranslatable("a repeated part that can be empty")
         upper = "" if most == parser.MAXREPEAT else str(most)
         counts = {(0, ""): "*", (1, ""): "+", (0, "1"): "?"}.get((int(least), upper), f"{{{least},{upper}}}")
-        return f"(?:{self.sequence(parts)}){counts}{'?' if lazy else ''}"
+        with self._within(*["maybe"] * (least == 0), *["loop"] * (most > 1)):
+            return f"(?:{self.sequence(parts)}){counts}{'?' if lazy else ''}"
 
     def _group(self, number: int | None, add: int, remove: int, parts: Any) -> str:
         if add or remove:
             raise Untranslatable("flags for a part of a pattern")
-        return f"({'' if number is not None else '?:'}{self.sequence(parts)})"
+        if number is None:
+            return f"(?:{self.sequence(parts)})"
+        kinds = [kind for kind, _ in self._around]
+        if (
+            "loop" in kinds and "maybe" in kinds[kinds.index("loop") :]
+        ):  # JavaScript forgets it with each round
+            raise Untranslatable("a group in a repeated part that can do without it")
+        self._groups[number] = tuple(self._around)
+        return f"({self.sequence(parts)})"
+
+    def _reference(self, number: int) -> str:
+        if any(part not in self._around for part in self._groups[number] if part[0] == "maybe"):
+            raise Untranslatable("a reference to a group that may not have matched")  # it would match there
+        return rf"(?:\{number})"
+
+
+def _set(items: Sequence[tuple[Any, Any]]) -> str:
+    inside = "".join([_member(str(kind), value) for kind, value in items])
+    is_negated = any(str(kind) == "NEGATE" for kind, _ in items)
+    if not any(str(value) == "CATEGORY_NOT_WORD" for _, value in items):
+        return f"[{'^' if is_negated else ''}{inside}]"
+    if is_negated:
+        return f"(?:(?={_WORD})[^{inside}])" if inside else _WORD
+    no_word = _WORD.replace("[", "[^", 1)
+    return f"(?:{no_word}|[{inside}])" if inside else no_word
+
+
+def _member(kind: str, value: Any) -> str:
+    match kind:
+        case "LITERAL":
+            return _literal(value)
+        case "RANGE":
+            return f"{_literal(value[0])}-{_literal(value[1])}"
+        case "CATEGORY":
+            return _CATEGORIES.get(str(value), "")
+        case _:
+            return ""
 
 
 def _literal(code: int) -> str:

@@ -1,7 +1,7 @@
 // What a response must satisfy. A check says in one sentence what was expected and what came.
 
 import { NOTHING, dotted, lookup } from './capture.mjs';
-import { encodeJson, entries, get, has, isMapping } from './json.mjs';
+import { encodeJson, entries, get, has, isMapping, shortened } from './json.mjs';
 import { compileText, compileValue } from './render.mjs';
 
 // A test of statuses, and how to say it. No ranges: all below 400.
@@ -69,12 +69,9 @@ function same(found, wanted) {
       pairs.every(([key, item]) => has(wanted, key) && same(item, get(wanted, key)))
     );
   }
-  // eslint-disable-next-line eqeqeq -- 1n == 1, and both are numbers here
-  if (typeof found === 'bigint' || typeof wanted === 'bigint') return typeof found !== 'string' && typeof wanted !== 'string' && found == wanted;
-  return found === wanted;
+  // eslint-disable-next-line eqeqeq -- numbers of two types may be equal
+  return isNumber(found) && isNumber(wanted) ? found == wanted : found === wanted;
 }
 
-function shown(value) {
-  const text = encodeJson(value);
-  return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
-}
+const isNumber = (value) => typeof value === 'number' || typeof value === 'bigint';
+const shown = (value) => shortened(encodeJson(value), 80);

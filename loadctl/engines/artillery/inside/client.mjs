@@ -48,7 +48,7 @@ const AUTHORITY = /^(?:([^@]*)@)?(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/;
 
 // Origin, target and the Basic credentials (or null) of an absolute http(s) URL; throws ValueError with a sentence.
 export function splitUrl(url) {
-  const [, scheme = '', authority = '', rest = ''] = ABSOLUTE.exec(url) ?? [];
+  const [, scheme = '', authority = '', rest = ''] = ABSOLUTE.exec(url.replace(/[\t\r\n]/g, '')) ?? [];
   const at = authority.lastIndexOf('@');
   const [, , bracketed = '', port = ''] = AUTHORITY.exec(authority.slice(at + 1)) ?? [];
   const name = bracketed.replace(/^\[|\]$/g, '').toLowerCase();

@@ -1,16 +1,13 @@
 // The values that templates make: the same on every engine, to the bit. The rules stand in scenario/prng.py.
 
 import { ValueError } from './failure.mjs';
-import { encodeJson } from './json.mjs';
+import { encodeJson, shortened } from './json.mjs';
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const LARGEST = Number.MAX_SAFE_INTEGER;
 const DECIMAL = /^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$/;
 
-const shown = (value) => {
-  const text = encodeJson(value, ' ');
-  return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
-};
+const shown = (value) => shortened(encodeJson(value, ' '), 60);
 const trimmed = (text) => text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
 const isWhole = (value) => Number.isSafeInteger(value);
 const isNumber = (value) => typeof value === 'number' || typeof value === 'bigint';
@@ -94,7 +91,7 @@ function counted(name, value) {
 
 function toInt(value) {
   let found = NaN;
-  if (typeof value === 'string' && /^[+-]?[0-9]+$/.test(trimmed(value))) found = Number(trimmed(value));
+  if (typeof value === 'string' && value.length < 40 && /^[+-]?[0-9]+$/.test(trimmed(value))) found = Number(trimmed(value));
   else if (isNumber(value) || typeof value === 'boolean') found = Math.trunc(Number(value));
   if (!Number.isSafeInteger(found)) throw new ValueError(`int() cannot read ${shown(value)}`);
   return found + 0; // no -0
@@ -112,7 +109,9 @@ function toFloat(value) {
 export function text(value) {
   if (typeof value === 'string') return value;
   if (value === null || value === undefined) return '';
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new ValueError(`${value} is not a number that can be sent`);
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new ValueError(`${String(value).toLowerCase().replace('infinity', 'inf')} is not a number that can be sent`);
+  }
   return typeof value === 'object' ? encodeJson(value) : String(value);
 }
 

@@ -2,7 +2,7 @@
 
 import { FREE_HELPERS, text } from './draw.mjs';
 import { ValueError } from './failure.mjs';
-import { encodeJson, entries, get, has, isMapping } from './json.mjs';
+import { beginning, encodeJson, entries, get, has, isMapping } from './json.mjs';
 
 // A template names a variable that nothing has captured yet.
 export class Missing extends ValueError {}
@@ -138,7 +138,7 @@ function attribute(of, name) {
   return (scope) => {
     const found = of(scope);
     if (isMapping(found) && has(found, name)) return get(found, name);
-    throw new ValueError(`there is no .${name} in ${encodeJson(found).slice(0, 60)}`);
+    throw new ValueError(`there is no .${name} in ${beginning(encodeJson(found), 60)}`);
   };
 }
 

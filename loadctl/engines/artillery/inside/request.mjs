@@ -7,7 +7,7 @@ import { compileCheck, compileStatus } from './check.mjs';
 import { KEEP_FOR_EXAMPLES, KEEP_TO_READ, Outgoing, encodeFields, encodeTarget, splitUrl } from './client.mjs';
 import { monotonic } from './clock.mjs';
 import { Failed, ValueError } from './failure.mjs';
-import { entries, get } from './json.mjs';
+import { beginning, encodeJson, entries, get } from './json.mjs';
 import { Missing, compileForm, compileJson, compileText, compileUrl } from './render.mjs';
 
 const BOUNDARY = 'loadctl-b1946ac92492d2347c6235b4d2611184';
@@ -181,7 +181,7 @@ function headerLine(name, value, scope) {
     if (error instanceof Missing) return '';
     throw error;
   }
-  if (/[\r\n]/.test(line)) throw new ValueError(`a header cannot hold a line end: ${JSON.stringify(line.slice(0, 60))}`);
+  if (/[\r\n]/.test(line)) throw new ValueError(`a header cannot hold a line end: ${encodeJson(beginning(line, 60))}`);
   return `${name}: ${line}\r\n`;
 }
 
@@ -212,7 +212,7 @@ class Url {
     }
     if (url.startsWith('/')) return { origin: this._origin, target: encodeTarget(this._base + url) };
     if (/^https?:\/\//i.test(url)) return splitUrl(url);
-    throw new ValueError(`a URL begins with / or http, not with '${url.slice(0, 60)}'`);
+    throw new ValueError(`a URL begins with / or http, not with '${beginning(url, 60)}'`);
   }
 }
 

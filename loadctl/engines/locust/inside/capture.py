@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .response import Response
 
 _STEP = re.compile(r"""\.([^.\[\]]+)|\[(-?\d+|\*)\]|\[(?:'([^']*)'|"([^"]*)")\]""")
-_decode = json.JSONDecoder().decode
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class Nothing:
@@ -40,7 +40,9 @@ class Reply:
         """The body as JSON; raises ValueError with a sentence."""
         if self._document is NOTHING:
             try:
-                self._document = _decode(self.response.body.decode())
+                text = self.response.body.decode()
+                document = _decode(text)
+                self._document = _mended(document) if "\\ud" in text or "\\uD" in text else document
             except (ValueError, RecursionError):
                 kind = next(self.response.values(b"content-type"), b"no content type").decode("latin-1")
                 raise ValueError(f"expected JSON, got {self.response.size} bytes ({kind})") from None
@@ -61,7 +63,7 @@ def compile_source(source: str) -> Source:
     if kind == "regex":
         return _regex(rest)
     steps = json_path(source.strip())
-    return lambda reply: _whole(lookup(reply.document, steps))
+    return lambda reply: whole(lookup(reply.document, steps))
 
 
 def json_path(path: str) -> tuple[str | int | None, ...]:
@@ -115,15 +117,33 @@ def lookup(document: object, steps: tuple[str | int | None, ...]) -> object:
     return NOTHING if document is None else document
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """Numbers of one kind throughout, as templates expect them."""
     if isinstance(value, float):
         return one_kind(value)
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [whole(item) for item in value]
     if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
+        return {key: whole(item) for key, item in value.items()}
     return value
+
+
+def _mended(value: object) -> object:
+    """Without halves of surrogate pairs, which JSON can spell and no UTF-8 can send again."""
+    if isinstance(value, str):
+        return _HALF.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_mended(item) for item in value]
+    if isinstance(value, dict):
+        return {_HALF.sub("\ufffd", key): _mended(item) for key, item in value.items()}
+    return value
+
+
+def _refuse(word: str) -> object:
+    raise ValueError(f"{word} is no JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 def _or_nothing(value: bytes | None) -> object:

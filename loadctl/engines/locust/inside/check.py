@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, cast
 
-from .capture import NOTHING, Reply, dotted, lookup
+from .capture import NOTHING, Reply, dotted, lookup, whole
 from .render import Scope, compile_text, compile_value, encode_json
 
 Complaint: TypeAlias = "Callable[[Reply, Scope], str | None]"
@@ -88,11 +88,15 @@ def _same(found: object, wanted: object) -> bool:
     """Equal as JSON: true is not 1."""
     if found is NOTHING:
         return wanted is None
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(_same, found, wanted))
+    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+        return found.keys() == wanted.keys() and all(_same(found[key], wanted[key]) for key in found)
     if isinstance(found, bool) or isinstance(wanted, bool):
         return found is wanted
     return found == wanted
 
 
 def _shown(value: object) -> str:
-    shown = encode_json(value)
+    shown = encode_json(whole(value))
     return shown if len(shown) <= 80 else shown[:79] + "…"

@@ -12,7 +12,7 @@ from .capture import NOTHING, Reply, compile_source
 from .check import compile_check, compile_status
 from .client import KEEP_FOR_EXAMPLES, KEEP_TO_READ, Client, Outgoing, encode_fields, encode_target, split_url
 from .failure import Failed
-from .render import Missing, Scope, Text, compile_form, compile_json, compile_text, compile_url
+from .render import Missing, Scope, Text, compile_form, compile_json, compile_text, compile_url, encode_json
 
 if TYPE_CHECKING:
     from .network import Origin
@@ -140,10 +140,10 @@ class Request:
             lines = [self._head(origin, None if callable(self._body) else len(self._body))]
             for name, value in self._rendered_headers:
                 try:
-                    line = value(scope).encode("utf-8")
+                    line = value(scope)
                 except Missing:
                     continue
-                lines += [name, _one_line(line), b"\r\n"]
+                lines += [name, _one_line(line).encode("utf-8"), b"\r\n"]
             body = self._body
             if callable(body):
                 body = body(scope)
@@ -200,9 +200,9 @@ class Request:
         return ""
 
 
-def _one_line(value: bytes) -> bytes:
-    if b"\n" in value or b"\r" in value:
-        raise ValueError(f"a header cannot hold a line end: {value[:60]!r}")
+def _one_line(value: str) -> str:
+    if "\n" in value or "\r" in value:
+        raise ValueError(f"a header cannot hold a line end: {encode_json(value[:60])}")
     return value
 
 
@@ -232,7 +232,7 @@ class _Url:
         if url[:8].lower().startswith(("http://", "https://")):
             origin, target, _ = split_url(url)
             return origin, target
-        raise ValueError(f"a URL begins with / or http, not with {url[:60]!r}")
+        raise ValueError(f"a URL begins with / or http, not with '{url[:60]}'")
 
 
 def _compile_body(plan: Plan | None) -> tuple[bytes | Bytes, str]:
