@@ -86,10 +86,19 @@ export class Connection {
     const resolve = this._resolve;
     this.deadline = Infinity;
     this._reader = this._resolve = this._reject = null;
-    // What is still to be written belongs to a request that was answered before it was read.
-    if (!reader.keepAlive || this._socket.writableLength > 0) this.close();
     this._idleSince = reader.response.finishedAt;
-    resolve(reader.response);
+    if (!reader.keepAlive) this.close();
+    if (this._socket?.writableLength > 0) this._afterWriting(this._socket, () => resolve(reader.response));
+    else resolve(reader.response);
+  }
+
+  // With TLS an answer may come before the word that the request was written. What is unwritten a turn of the loop
+  // later belongs to a request that was answered before it was read.
+  _afterWriting(socket, done) {
+    setImmediate(() => {
+      if (socket === this._socket && socket.writableLength > 0) this.close();
+      done();
+    });
   }
 
   _fail(failure) {
