@@ -30,7 +30,21 @@ CASES = [
 def test_figures_agree_with_the_servers_own(
     loadctl: Shell, engine: str, service: str, model: str, workers: int
 ) -> None:
-    measured = off_ms(loadctl, engine, service, model, workers)
-    for name, (share, ms) in BOUNDS.items():
-        true, off = measured[name]
-        assert off <= share * true + ms, (name, true, off)
+    """Counts hold in every run; a disturbed one is measured again, twice at most."""
+    seen = []
+    for _ in range(3):
+        measured = off_ms(loadctl, engine, service, model, workers)
+        beyond = {
+            name: measured[name]
+            for name, (share, ms) in BOUNDS.items()
+            if not _near(measured[name], share, ms)
+        }
+        if not beyond:
+            return
+        seen.append(beyond)
+    pytest.fail(f"the true value and how far off it was, in ms: {seen}")
+
+
+def _near(measured: tuple[float, float], share: float, ms: float) -> bool:
+    true, off = measured
+    return off <= share * true + ms

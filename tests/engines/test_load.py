@@ -35,6 +35,7 @@ def ended(said: Said) -> int:
     return said.totals["completed"]
 
 
+@pytest.mark.quiet
 def test_closed_load_over_two_shards_is_what_the_server_saw(shards: Shards, server: KnownServer) -> None:
     """Ramp up, hold, ramp down: counts, latencies, a frame a second, users by plan, the types in their proportion."""
     types = [
@@ -65,6 +66,7 @@ def test_closed_load_over_two_shards_is_what_the_server_saw(shards: Shards, serv
     assert 1.6 < server.count["GET /sleep/20"] / server.count["GET /sleep/40"] < 6
 
 
+@pytest.mark.quiet
 def test_paced_users_keep_their_own_grid_also_after_a_stall(shards: Shards, server: KnownServer) -> None:
     """Without it, users that waited together for a stalled system keep step for ever, and load themselves."""
     shard = shards.begin(user_types=[user("/sleep/1", pace_s=0.2)], load=shards.closed((40, 40, 4)))
@@ -79,6 +81,7 @@ def test_paced_users_keep_their_own_grid_also_after_a_stall(shards: Shards, serv
     assert said.ok("GET /sleep/1") == server.count["GET /sleep/1"]
 
 
+@pytest.mark.quiet
 def test_users_begin_spread_over_their_think_time(shards: Shards, server: KnownServer) -> None:
     shard = shards.begin(
         user_types=[user("/sleep/1", think=Think(4.0, 4.0))], load=shards.closed((60, 60, 2))
@@ -118,9 +121,10 @@ def test_the_drain_ends_with_the_last_request_or_at_its_limit_with_ages(shards: 
     assert said.totals["completed"] == 0
     assert [cell["in_flight"] for cell in said.cells("GET /hang")][:2] == [3, 3]
     said = quick.result()
-    assert said.ended - quick.t0 < 3, "users in a long pause are not waited for"
+    assert said.ended - quick.t0 < 6, "users in a long pause are not waited for: the drain would last 9 s"
 
 
+@pytest.mark.quiet
 def test_open_load_shows_a_stall_and_counts_from_the_due_time(shards: Shards, server: KnownServer) -> None:
     shard = shards.begin(user_types=[user("/sleep/2")], load=shards.opened((100, 100, 2.5)))
     shard.sleep_until(1.0)
