@@ -69,6 +69,7 @@ export class Script {
     if (plan.own_phases) await this._ownPhases(own, finished);
     else await (plan.model === 'closed' ? this._closed(t0) : this._open(t0));
     const early = control.stopping;
+    recorder.catchUp(); // before the gauge changes
     this._over = true;
     this._wanted = 0;
     this._gauge();

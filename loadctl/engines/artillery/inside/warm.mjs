@@ -45,12 +45,14 @@ export async function warmUsers(plan) {
   const toward = { ...plan, host, rate_limit: null, user_types: [TYPE], rotation: [0] };
   const factory = makeUsers(toward, new Recorder(() => {}), new Context());
   const users = Array.from({ length: CLIENTS }, (_, index) => factory(index));
+  let over = false;
   const live = async (user) => {
-    for (let round = 0; round < ROUNDS; round += 1) await user.turn(null);
+    for (let round = 0; round < ROUNDS && !over; round += 1) await user.turn(null);
   };
   let timer;
   const late = new Promise((resolve) => (timer = setTimeout(resolve, AT_MOST_MS)));
   await Promise.race([Promise.all(users.map(live)), late]);
+  over = true;
   clearTimeout(timer);
   users.forEach((user) => user.close());
   server.close();
