@@ -95,9 +95,8 @@ def _with_server(client: Callable[[str], None]) -> None:
         url = f"http://127.0.0.1:{server.server_port}"
         clients = [gevent.spawn(client, url) for _ in range(_CLIENTS)]
         gevent.joinall(clients, timeout=_AT_MOST_S)
-        gevent.killall(
-            clients
-        )  # on a busy machine: what is left would go on during the load, against a closed port
+        # On a busy machine: what is left would go on during the load, against a closed port.
+        gevent.killall(clients)
     finally:
         server.stop(0)
 
