@@ -57,6 +57,7 @@ export function splitUrl(url) {
   if (Number(port) > 65535) throw new ValueError('Port out of range 0-65535');
   // eslint-disable-next-line no-control-regex
   const host = /^[\0-\x7f]*$/.test(name) ? name : domainToASCII(name);
+  if (!host) throw new ValueError(`not the name of a host: ${name.slice(0, 200)}`);
   const origin = makeOrigin(isTls, host, Number(port) || (isTls ? 443 : 80));
   const target = encodeTarget(rest.startsWith('/') ? rest : `/${rest}`);
   return { origin, target, credentials: at < 0 ? null : basic(authority.slice(0, at)) };

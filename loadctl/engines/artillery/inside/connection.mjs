@@ -21,15 +21,23 @@ export class Connection {
     this._reader = null;
     this._idleSince = 0;
     this._resolve = this._reject = null;
+    this._take = (socket, chunk) => this._onData(socket, chunk);
   }
 
   // Send `data` (Buffer or text), the whole request, and read the response; of its body, `keep` bytes. Rejects with Failed.
-  async exchange(data, isHead, deadline, keep) {
-    if (this._socket !== null && monotonic() - this._idleSince > LOOK_AFTER_S) {
-      // The end of the stream, or bytes that nobody asked for, are met while the loop turns once.
-      await new Promise(setImmediate);
-    }
+  exchange(data, isHead, deadline, keep) {
+    const isFresh = this._socket !== null && monotonic() - this._idleSince <= LOOK_AFTER_S;
+    return isFresh ? this._talk(data, isHead, deadline, keep) : this._talkLater(data, isHead, deadline, keep);
+  }
+
+  async _talkLater(data, isHead, deadline, keep) {
+    // The end of the stream, or bytes that nobody asked for, are met while the loop turns once.
+    if (this._socket !== null) await new Promise(setImmediate);
     if (this._socket === null) await this._open(deadline);
+    return this._talk(data, isHead, deadline, keep);
+  }
+
+  _talk(data, isHead, deadline, keep) {
     return new Promise((resolve, reject) => {
       this._resolve = resolve;
       this._reject = reject;
@@ -41,14 +49,19 @@ export class Connection {
   }
 
   async _open(deadline) {
-    const socket = await this._network.open(this.origin, deadline, this._session);
+    const socket = await this._network.open(this.origin, deadline, this._session, this._take);
     this._socket = socket;
     this._watchdog.connections.add(this);
-    socket.on('data', (chunk) => this._onData(socket, chunk));
     socket.on('end', () => this._onEnd(socket));
     socket.on('error', (error) => this._onError(socket, error));
     socket.on('close', () => this._onEnd(socket));
-    if (this.origin.tls) socket.on('session', (session) => (this._session = session));
+    if (this.origin.tls) this._keepSession(socket);
+  }
+
+  // Up to TLS 1.2 the session was there before the handshake ended; since 1.3 it comes when the server likes.
+  _keepSession(socket) {
+    if (socket.getProtocol() !== 'TLSv1.3') this._session = socket.getSession();
+    socket.on('session', (session) => (this._session = session));
   }
 
   _onData(socket, chunk) {

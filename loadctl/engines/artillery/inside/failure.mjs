@@ -19,7 +19,7 @@ export class Failed extends Error {
 const words = (error) => String(error.message || error.code || error).slice(0, 500);
 
 const isTls = (error) =>
-  /^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|ERR_OSSL)/.test(error.code ?? '');
+  /^(EPROTO|ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|ERR_OSSL)/.test(error.code ?? '');
 
 // What an error before the first byte of the request means; `where` is host:port.
 export function failedConnecting(error, where) {

@@ -8,6 +8,8 @@ import { monotonic } from './clock.mjs';
 import { Failed, failedConnecting } from './failure.mjs';
 
 const NAMES_KEPT_S = 10;
+// What comes is read at once, so one place to put it serves all connections.
+const RECEIVED = Buffer.allocUnsafeSlow(65536);
 const NO_IPV6 = new Set(['EADDRNOTAVAIL', 'ENETUNREACH', 'EAFNOSUPPORT']);
 
 // Where a connection leads. `host` is a name or an address without brackets, in ASCII; `authority` as in the Host header.
@@ -27,13 +29,16 @@ export class Network {
     this._names = new Map();
   }
 
-  // A connected socket, its TLS handshake done; rejects with Failed.
-  async open(origin, deadline, session) {
+  // A connected socket, its TLS handshake done; rejects with Failed. What comes goes to `take(socket, chunk)`; the chunk is
+  // valid during that call only.
+  async open(origin, deadline, session, take) {
     const where = `${origin.host}:${origin.port}`;
     let socket = null;
     try {
-      socket = await this._connect(origin, deadline);
-      return origin.tls ? await this._secure(socket, origin, deadline, session) : socket;
+      socket = await this._connect(origin, deadline, take);
+      if (!origin.tls) return socket;
+      const secured = await this._secure(socket, origin, deadline, session);
+      return secured.on('data', (chunk) => take(secured, chunk));
     } catch (error) {
       socket?.destroy();
       throw failedConnecting(error, where);
@@ -41,14 +46,14 @@ export class Network {
   }
 
   // The first address that answers. Each but the last gets only its share of the time that is left.
-  async _connect(origin, deadline) {
+  async _connect(origin, deadline, take) {
     const addresses = await this._addresses(origin.host, deadline);
     let failure = null;
     for (const [index, address] of [...addresses].entries()) {
       const now = monotonic();
       const until = now + (deadline - now) / (addresses.length - index);
       try {
-        const socket = net.connect({ host: address.address, port: origin.port, family: address.family, noDelay: true });
+        const socket = connecting(address, origin, take);
         await settled(socket, 'connect', until);
         if (index) addresses.sort((a, b) => (b === address) - (a === address)); // the one that answered goes first
         return socket;
@@ -77,12 +82,24 @@ export class Network {
   async _addresses(host, deadline) {
     const family = net.isIP(host);
     if (family) return [{ address: host, family }];
-    const kept = this._names.get(host);
-    if (kept !== undefined && monotonic() < kept.until) return kept.addresses;
-    const late = new Failed('dns', `the name ${host} was not resolved in time`);
-    const addresses = await within(lookup(host, { all: true, verbatim: true }), deadline, late);
-    this._names.set(host, { until: monotonic() + NAMES_KEPT_S, addresses });
-    return addresses;
+    let kept = this._names.get(host);
+    if (kept === undefined || monotonic() >= kept.until) {
+      kept = { until: Infinity, addresses: this._lookedUp(host) };
+      this._names.set(host, kept);
+    }
+    return within(kept.addresses, deadline, new Failed('dns', `the name ${host} was not resolved in time`));
+  }
+
+  // One look-up for all who ask meanwhile: node has four threads for them.
+  async _lookedUp(host) {
+    try {
+      const addresses = await lookup(host, { all: true, verbatim: true });
+      this._names.get(host).until = monotonic() + NAMES_KEPT_S;
+      return addresses;
+    } catch (error) {
+      this._names.delete(host);
+      throw error;
+    }
   }
 
   _secureContext() {
@@ -94,6 +111,15 @@ export class Network {
     }
     return this._context;
   }
+}
+
+// Node's streams are passed by where they can be: they cost a third of a request.
+function connecting(address, origin, take) {
+  const where = { host: address.address, port: origin.port, family: address.family, noDelay: true };
+  if (origin.tls) return net.connect(where);
+  const callback = (length) => take(socket, RECEIVED.subarray(0, length));
+  const socket = net.connect({ ...where, onread: { buffer: RECEIVED, callback } });
+  return socket;
 }
 
 // Until `socket` says `event`; destroyed, and rejected, when it says that it cannot or time is over.

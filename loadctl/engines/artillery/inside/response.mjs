@@ -9,11 +9,19 @@ const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: [^\0\r]*)?$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // eslint-disable-next-line no-control-regex
 const NOT_IN_VALUES = /[\0-\x08\x0a-\x1f\x7f]/;
-const CHUNK_LINE = /^([0-9A-Fa-f]{1,13})[ \t]*(?:;[^\r]*)?$/;
-const NOTABLE = new Set(['set-cookie', 'content-encoding', 'location']);
+// eslint-disable-next-line no-control-regex
+const CHUNK_LINE = /^([0-9A-Fa-f]{1,13})[ \t]*(?:;[^\0-\x08\x0a-\x1f\x7f]*)?$/;
+// What a header line may be before its end has come.
+// eslint-disable-next-line no-control-regex
+const BEGUN_FIELD = /^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?::[^\0-\x08\x0a-\x1f\x7f]*)?)?\r?$/;
+const CHUNKED = /(^|,)[ \t]*chunked[ \t]*$/;
+const NAMES_MAX = 1000;
 const NONE = Buffer.alloc(0);
 const LF = 10;
+const CR = 13;
 const HEAD_MAX = 65536;
+
+const says = (value, word) => value !== null && value.toLowerCase().split(',').some((said) => said.trim() === word);
 
 const wrong = (what) => new Failed('protocol', `not a valid HTTP/1.1 response: ${what}`);
 
@@ -40,6 +48,24 @@ export class Response {
   }
 }
 
+// Names of header fields as they came, to lower case; null for what is none. A server says the same few again and again.
+const names = new Map();
+
+function lowerCased(name) {
+  let lower = names.get(name);
+  if (lower === undefined) {
+    lower = TOKEN.test(name) ? name.toLowerCase() : null;
+    if (names.size < NAMES_MAX) names.set(name, lower);
+  }
+  return lower;
+}
+
+function withoutBlanks(value) {
+  const last = value.charCodeAt(value.length - 1);
+  const first = value.charCodeAt(0);
+  return first <= 32 || last <= 32 ? value.replace(/^[ \t]+|[ \t]+$/g, '') : value;
+}
+
 export class Reader {
   // `keep`: how many bytes of the body are kept.
   constructor(isHead, keep) {
@@ -56,9 +82,10 @@ export class Reader {
     this._pieces = [];
     this._kept = 0;
     this._minor = 1;
+    this._announced = false; // a header line said where the body ends
   }
 
-  // Throws Failed for what is no HTTP.
+  // `data` is the caller's again afterwards. Throws Failed for what is no HTTP.
   feed(data) {
     this.quiet += data.length;
     let at = 0;
@@ -71,7 +98,7 @@ export class Reader {
 
   // The stream has ended. True: that was the end of the response, whose length nothing announced.
   end() {
-    if (this._read !== this._untilClosed) return false;
+    if (this._read !== this._untilClosed || this._announced) return false;
     this.keepAlive = false;
     this._complete();
     return true;
@@ -84,6 +111,8 @@ export class Reader {
       const rest = data.subarray(at);
       this._partial = this._partial ? Buffer.concat([this._partial, rest]) : Buffer.from(rest);
       this._at = data.length;
+      const returns = this._partial.indexOf(CR);
+      if (returns >= 0 && returns < this._partial.length - 1) throw wrong('a line does not end with CR LF');
       return undefined;
     }
     this._at = end + 1;
@@ -92,11 +121,13 @@ export class Reader {
       line = this._partial.latin1Slice() + line;
       this._partial = null;
     }
-    if (!line.endsWith('\r')) throw wrong('a line does not end with CR LF');
+    if (line.charCodeAt(line.length - 1) !== CR) throw wrong('a line does not end with CR LF');
     return line.slice(0, -1);
   }
 
   _statusLine(data, at) {
+    while (this._partial === null && (data[at] === CR || data[at] === LF)) at += 1;
+    if (at === data.length) return at;
     const line = this._line(data, at);
     if (line === undefined) {
       const seen = this._partial.toString('latin1', 0, 5);
@@ -113,7 +144,7 @@ export class Reader {
 
   _headerLine(data, at) {
     const line = this._line(data, at);
-    if (line === undefined) return this._at;
+    if (line === undefined) return this._begunField();
     if (line === '') {
       this._headersComplete();
       return this._at;
@@ -124,10 +155,17 @@ export class Reader {
 
   _field(line) {
     const colon = line.indexOf(':');
-    const name = line.slice(0, Math.max(0, colon));
-    const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '');
-    if (!TOKEN.test(name) || NOT_IN_VALUES.test(value)) throw wrong(`a header line is ${JSON.stringify(line.slice(0, 60))}`);
-    return [name.toLowerCase(), value];
+    const name = lowerCased(line.slice(0, Math.max(0, colon)));
+    const value = withoutBlanks(line.slice(colon + 1));
+    if (name === null || NOT_IN_VALUES.test(value)) throw wrong(`a header line is ${JSON.stringify(line.slice(0, 60))}`);
+    return [name, value];
+  }
+
+  // What can become no header line is none, whether its end comes or not.
+  _begunField() {
+    const begun = this._partial.latin1Slice();
+    if (!BEGUN_FIELD.test(begun)) throw wrong(`a header line begins with ${JSON.stringify(begun.slice(0, 60))}`);
+    return this._at;
   }
 
   _headersComplete() {
@@ -140,24 +178,34 @@ export class Reader {
       return;
     }
     response.firstByteAt = monotonic();
-    const size = headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
-    if (size > HEAD_MAX) throw wrong('the head is too large');
-    response.notable = headers.some((pair) => NOTABLE.has(pair[0]));
-    const lengths = response.values('content-length');
-    const encodings = response.values('transfer-encoding').join(',').toLowerCase();
-    const said = response.values('connection').join(',').toLowerCase().split(',').map((word) => word.trim());
-    this.keepAlive = this._minor === 1 ? !said.includes('close') : said.includes('keep-alive');
-    if (lengths.length > 1) throw wrong('it has several Content-Lengths');
-    if (lengths.length && !/^[0-9]{1,15}$/.test(lengths[0])) throw wrong(`its Content-Length is ${JSON.stringify(lengths[0].slice(0, 40))}`);
-    if (lengths.length && encodings) throw wrong('it has Content-Length and Transfer-Encoding');
-    if (this._isHead || status === 204 || status === 304) this._complete();
-    else if (encodings && /(^|,)[ \t]*chunked[ \t]*$/.test(encodings)) this._read = this._chunkLine;
-    else if (encodings || !lengths.length) this._read = this._untilClosed;
-    else if (lengths[0] === '0' || Number(lengths[0]) === 0) this._complete();
-    else {
-      this._left = Number(lengths[0]);
-      this._read = this._counted;
+    let size = 0;
+    let length = null;
+    let encodings = null;
+    let said = null;
+    for (const [name, value] of headers) {
+      size += name.length + value.length + 4;
+      if (name === 'content-length') {
+        if (length !== null) throw wrong('it has several Content-Lengths');
+        length = value;
+      } else if (name === 'transfer-encoding') encodings = encodings ? `${encodings},${value}` : value;
+      else if (name === 'connection') said = said ? `${said},${value}` : value;
+      else if (name === 'set-cookie' || name === 'content-encoding' || name === 'location') response.notable = true;
     }
+    if (size > HEAD_MAX) throw wrong('the head is too large');
+    if (length !== null && !/^[0-9]{1,15}$/.test(length)) throw wrong(`its Content-Length is ${JSON.stringify(length.slice(0, 40))}`);
+    if (length !== null && encodings) throw wrong('it has Content-Length and Transfer-Encoding');
+    this.keepAlive = this._minor === 1 ? !says(said, 'close') : says(said, 'keep-alive');
+    this._announced = length !== null || encodings !== null;
+    if (this._isHead || status === 204 || status === 304) this._complete();
+    else if (encodings && CHUNKED.test(encodings.toLowerCase())) this._read = this._chunkLine;
+    else if (encodings || length === null) this._read = this._untilClosed;
+    else this._expect(Number(length));
+  }
+
+  _expect(length) {
+    this._left = length;
+    this._read = this._counted;
+    if (length === 0) this._complete();
   }
 
   _counted(data, at) {
@@ -204,7 +252,7 @@ export class Reader {
 
   _trailerLine(data, at) {
     const line = this._line(data, at);
-    if (line === undefined) return this._at;
+    if (line === undefined) return this._begunField();
     if (line === '') this._complete();
     else this._field(line);
     return this._at;
@@ -213,7 +261,7 @@ export class Reader {
   _body(data, from, to) {
     this.quiet = 0;
     if (this._kept < this._keep) {
-      this._pieces.push(data.subarray(from, to));
+      this._pieces.push(Buffer.from(data.subarray(from, to)));
       this._kept += to - from;
     }
     this.response.size += to - from;
