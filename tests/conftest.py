@@ -22,7 +22,11 @@ _INSTALLED_BY_MAKE = Path(__file__).parents[1] / ".venv" / "share"
 if _INSTALLED_BY_MAKE.is_dir():
     os.environ.setdefault("XDG_DATA_HOME", str(_INSTALLED_BY_MAKE))
 
-SHARING = {"tests/contract/test_contract.py", "tests/engines/test_locust_script.py"}
+SHARING = {
+    "tests/cli/test_runs.py",
+    "tests/contract/test_contract.py",
+    "tests/engines/test_locust_script.py",
+}
 """Modules whose tests look at a few runs that take long to make."""
 
 hypothesis.settings.register_profile("busy", deadline=timedelta(seconds=5))  # other tests run beside it

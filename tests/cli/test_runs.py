@@ -10,6 +10,8 @@ import pytest
 from tests.cli.conftest import Loadctl
 from tests.e2e.shell import Shell
 
+pytestmark = pytest.mark.quiet  # a verdict on latency needs a generator that got its core
+
 SMALL = """
 think: 20ms..60ms
 tasks: [{get: /models}]

@@ -21,6 +21,7 @@ def by_entity(observations: list[Observation]) -> dict[str, Reading]:
     return {seen.entity: seen for seen in observations if isinstance(seen, Reading)}
 
 
+@pytest.mark.quiet
 def test_a_shard_that_fills_its_core_is_seen(spawn: Spawn) -> None:
     shard = spawn("""
         import resource

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -154,6 +155,7 @@ def test_the_first_three_examples_of_each_kind_are_kept() -> None:
     assert first_examples(logs)[0] == Example(1.0, "GET /", "timeout", None, "slow")
 
 
+@pytest.mark.quiet
 def test_a_thousand_shards_of_twenty_endpoints_fit_into_a_core(tmp_path: Path) -> None:
     latencies = [int(2000 * 1.02**i) for i in range(200)]
     cells = {f"GET /{k}": Interval(ok=Histogram.of(latencies)) for k in range(20)}
