@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from loadctl.errors import InvalidInput, UsageError, Where
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.user_type import Request, Task, UserType
-from tests.engines.scripted import Runtime
 
 OUT = Path("/somewhere/runs/x")
 LOAD = Load("closed", [Stage(10, 10, 60.0, "hold")])
@@ -53,34 +51,6 @@ def test_secrets_travel_over_stdin_only(artillery: Artillery) -> None:
         assert "hunter2" not in on_disk
         assert command.env["ARTILLERY_DISABLE_TELEMETRY"] == "1"
         assert command.env["ARTILLERY_CLOUD_API_KEY"] is None
-
-
-@pytest.mark.parametrize(
-    ("pattern", "text", "found"),
-    [
-        (r'id="(\d+)"', 'x id="42"', "42"),
-        (r"(?i)TOKEN=(\w+)", "token=ñandú_1;", "ñandú_1"),
-        (r"(?P<a>x)(?P=a)(.)", "xxy", "x"),
-        (r"\Aab?\Z", "a", "a"),
-        (r"end$", "the end\n", "end"),
-        (r"(?m)^b.*$", "a\nbcd\ne", "bcd"),
-        (r"(?s)a.b", "a\nb", "a\nb"),
-        (r"[^\s\]-]{2,3}?", " ]ab-", "ab"),
-        (r"(?<=x)y|z(?!q)", "zq xy", "y"),
-        (r"\bcat\b", "concat cat", "cat"),
-        (r"a.c", "a😀c", "a😀c"),
-    ],
-)
-def test_pythons_patterns_find_the_same_in_javascript(
-    artillery: Artillery, pattern: str, text: str, found: str
-) -> None:
-
-    match = re.search(pattern, text)
-    assert match is not None
-    assert (match[1] if match.re.groups else match[0]) == found
-    [got] = Runtime("artillery", artillery.node).run("run_patterns", [[*to_javascript(pattern), text]])
-    assert got[0] == match[0]
-    assert got[1:2] == list(match.groups()[:1])
 
 
 @pytest.mark.parametrize("pattern", [r"(?a)\d", r"(?i:a)b", r"(?>a)b", r"a++", r"(a)?(?(1)b|c)"])

@@ -13,16 +13,18 @@ from re import _parser as parser  # type: ignore[attr-defined]  # its output is 
 from typing import Any
 
 _BLANKS = [code for code in range(0x3001) if chr(code).isspace()]
-_ANYWHERE_BUT_END = r"(?![\s\S])"
 _WORD = r"[\p{L}\p{N}_]"
+_EMPTY_TOO = "" if re.search(r"\B", "") else "(?!^$)"  # before Python 3.14 \B is nowhere in an empty text
 _AT = {
-    "AT_BEGINNING_STRING": r"(?<![\s\S])",
-    "AT_END_STRING": _ANYWHERE_BUT_END,
+    "AT_BEGINNING_STRING": "^",
+    "AT_END_STRING": "$",
     "AT_BOUNDARY": f"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))",
-    "AT_NON_BOUNDARY": f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}))",
+    "AT_NON_BOUNDARY": f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}){_EMPTY_TOO})",
 }
-_LINE_AT = {"AT_BEGINNING": r"(?<![^\n])", "AT_END": r"(?![^\n])"}
-_TEXT_AT = {"AT_BEGINNING": r"(?<![\s\S])", "AT_END": rf"(?=\n?{_ANYWHERE_BUT_END})"}
+_LINE_AT = {"AT_BEGINNING": r"(?:^|(?<=\n))", "AT_END": r"(?:$|(?=\n))"}
+_TEXT_AT = {"AT_BEGINNING": "^", "AT_END": r"(?=\n?$)"}
+_NOT_INSIDE_A_SIGN = r"(?:$|(?=[\s\S]))"
+"""V8 looks for what may be empty between the halves of a surrogate pair, too."""
 
 
 def _ranges(pairs: Iterable[tuple[int, int]]) -> str:
@@ -51,8 +53,11 @@ def to_javascript(pattern: str) -> tuple[str, str]:
     flags = re.compile(pattern).flags
     if flags & (re.LOCALE | re.ASCII):
         raise Untranslatable("the flags a and L")
-    writer = _Writer(flags)
-    return writer.sequence(parser.parse(pattern)), "iu" if flags & re.IGNORECASE else "u"
+    parsed = parser.parse(pattern)
+    source = _Writer(flags).sequence(parsed)
+    if parsed.getwidth()[0] == 0:
+        source = f"{_NOT_INSIDE_A_SIGN}(?:{source})"
+    return source, "iu" if flags & re.IGNORECASE else "u"
 
 
 class _Writer:
