@@ -198,11 +198,13 @@ class _Run:
 
     def _watch(self) -> None:
         """Until all shards are gone: write down what comes in, and end what does not end by itself."""
-        load = self._request.scenario.load
+        scenario = self._request.scenario
+        load = scenario.load
         stages = [
             Event(start, "stage", stage.name, {"planned": stage.end}) for start, _, stage in load.spans()
         ]
-        overtime = load.duration_s + self._request.scenario.drain_s + self._request.overtime_s
+        overtime = load.duration_s + scenario.drain_s + self._request.overtime_s
+        overtime += scenario.script.outlasts_s if scenario.script is not None else 0.0
         clock = _WallClock()
         last = time.monotonic()
         stopping = False

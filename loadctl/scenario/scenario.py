@@ -25,6 +25,8 @@ class Script:
     """What the scenario or the command line says of the system; empty: the script's own word counts."""
     own_load: bool = False
     """The load is the script's own: it makes it itself, and the scenario's stages only say what to expect."""
+    outlasts_s: float = 0.0
+    """How much longer than its own load its users may take to end."""
 
 
 @dataclass(frozen=True, slots=True)

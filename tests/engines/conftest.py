@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from loadctl.results import frame
 from loadctl.run.process import environment, write_files
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario, Script
+from tests.engines.script_folder import Folder
 from tests.engines.scripted import Runtime
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ HELLO_DEADLINE_S = 45.0
 class KnownServer:
     """HTTP/1.1 with keep-alive, in a thread. The path says what happens; `count` what came, by METHOD + path.
 
-    /sleep/MS · /status/NNN · /reset (closed after the request) · /hang · /echo (head and body).
+    /sleep/MS · /status/NNN · /reset (closed after the request) · /hang · /echo (head and body) · /gzip · /late-body/MS.
     """
 
     def __init__(self) -> None:
@@ -96,11 +98,15 @@ class KnownServer:
                 while (left := self._stalled_until - time.monotonic()) > 0:
                     await asyncio.sleep(left)
                 status = rest[0] if verb == "status" else "200"
-                answer = head + body if verb == "echo" else b'{"ok":true}'
-                length = str(len(answer)).encode()
-                writer.write(
-                    b"HTTP/1.1 " + status.encode() + b" X\r\ncontent-length: " + length + b"\r\n\r\n" + answer
-                )
+                answer = head + body if verb == "echo" else b"" if status == "304" else b'{"ok":true}'
+                coding = b""
+                if verb == "gzip":
+                    answer, coding = gzip.compress(answer), b"content-encoding: gzip\r\n"
+                head = b"content-length: " + str(len(answer)).encode() + b"\r\n" + coding + b"\r\n"
+                writer.write(b"HTTP/1.1 " + status.encode() + b" X\r\n" + head)
+                if verb == "late-body":
+                    await asyncio.sleep(int(rest[0]) / 1000)
+                writer.write(answer)
         writer.close()
 
 
@@ -348,4 +354,14 @@ def both(tmp_path: Path, server: KnownServer, runtime: Runtime) -> Iterator[Shar
     """Shards on either engine, for what has to hold on both."""
     started = Shards(tmp_path, server, runtime.engine)
     yield started
+    started.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, server: KnownServer, artillery: Artillery) -> Iterator[Folder]:
+    """For an Artillery script of one's own."""
+    path = tmp_path / "own"
+    path.mkdir()
+    started = Shards(tmp_path, server, Runtime("artillery", artillery.node).engine)
+    yield Folder(path, server, started)
     started.close()

@@ -35,6 +35,8 @@ LAUNCH = Path(__file__).with_name("inside") / "launch.mjs"
 EXIT_STOPPED = 10
 _SMALL_PAUSES = ("--max-semi-space-size=2", "--min-semi-space-size=2")
 """Collections of a small young generation are short: with Node's own size p99 is up to 15 ms too high."""
+_OWN_USERS_S = 600.0
+"""Artillery waits for its last virtual user, for ever; a run has an end."""
 _REGEX = "regex "
 _ERROR = re.compile(r"((?:[A-Z]\w*)?Error(?: \[\w+\])?: .+)$")
 _PLACE = re.compile(r"^at .*?(?:\(|at )?(?:file://)?(?<![:\w])(/[^():]+:\d+)(?::\d+)?\)?$")
@@ -105,6 +107,7 @@ class ArtilleryEngine:
             "frames": str(out.absolute() / "frames" / f"{shard}.ndjson"),
             **javascript_plan(scenario),
             "own_phases": scenario.script is not None and scenario.script.own_load,
+            "outlasts_s": scenario.script.outlasts_s if scenario.script is not None else 0.0,
             "artillery": _artillery(found, scenario, out.absolute() / script),
         }
         shown = {**plan, "secrets": [], "host": scenario.host}
@@ -157,7 +160,9 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
         scenario,
         host=host,
         load=own.load if own_load and own.load is not None else load,
-        script=replace(script, own_load=own_load, host=scenario.host),
+        script=replace(
+            script, own_load=own_load, host=scenario.host, outlasts_s=_OWN_USERS_S if own_load else 0.0
+        ),
     )
 
 

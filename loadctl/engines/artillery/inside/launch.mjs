@@ -9,12 +9,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setEnvironmentData } from 'node:worker_threads';
 import { syncBuiltinESMExports } from 'node:module';
-import { BYE, BYE_NOW, Control, EXIT, LEAVE_NOW, STOPPING, newFlags } from './flags.mjs';
+import { BYE, BYE_NOW, Control, EXIT, EXIT_STOPPED, LEAVE_NOW, STOPPING, newFlags } from './flags.mjs';
 
 // How long after loadctl's end the shard may take to say bye by itself.
 const GRACE_MS = 1200;
 // How long a worker that a script keeps busy may take after a second signal.
 const BUSY_MS = 500;
+// How long a script that is stopped may take to clean up.
+const CLEAN_UP_MS = 5000;
 const TAKEN = new Set(['SIGINT', 'SIGTERM']);
 
 const shared = newFlags();
@@ -94,6 +96,7 @@ function oneWorker() {
 function tellOwnVerdict() {
   const end = process.exit;
   process.exit = (code) => {
+    if (control.is(BYE) && control.stopping) return end.call(process, EXIT_STOPPED);
     const own = { 1: 'ensure', 21: 'expect' }[code];
     if (!own || !control.is(BYE)) return end.call(process, code);
     const message = `the script's own checks (${own}) failed: Artillery ended with ${code}`;
@@ -102,13 +105,20 @@ function tellOwnVerdict() {
   };
 }
 
+// A script that is stopped cleans up behind itself: its `after` hook, its plugins, its compiled processor.
+function letScriptEnd() {
+  setTimeout(() => process.exit(EXIT_STOPPED), CLEAN_UP_MS);
+  if (global.artillery?.shutdown) global.artillery.shutdown({ exitCode: EXIT_STOPPED, earlyStop: true });
+  else process.exit(EXIT_STOPPED);
+}
+
 // All that Artillery says is for people, and stands in one place.
 process.stdout.write = process.stderr.write.bind(process.stderr);
 const text = await listen();
 const plan = JSON.parse(text);
 takeSignals();
 oneWorker();
-control.raised(EXIT).then((code) => process.exit(code - 1));
+control.raised(EXIT).then((code) => (plan.script !== null && code - 1 === EXIT_STOPPED ? letScriptEnd() : process.exit(code - 1)));
 if (plan.script !== null) tellOwnVerdict();
 process.on('worker', (worker) =>
   worker.once('exit', (code) => {

@@ -13,13 +13,17 @@ import { hello, openRecorder, sayByeOnce, waitForStart } from './shard.mjs';
 import { Users } from './script_users.mjs';
 
 const TICK_S = 0.02;
-const EXPIRE_MS = 100;
+const LOOK_MS = 100;
+// Virtual users of the script's own phases that have sent nothing for so long after the last arrival are not waited for.
+const IDLE_S = 60;
 // How long Artillery may take for its own end: hooks, plugins, its report.
-const OWN_END_MS = 5000;
+const OWN_END_S = 10;
 
 export class Script {
-  constructor({ plan, control }) {
+  // `engines`: names of those that the script's config asks for.
+  constructor({ plan, control, engines = [] }) {
     this._plan = plan;
+    this._engines = engines;
     this._control = control;
     this._recorder = openRecorder(plan, control);
     this._bye = sayByeOnce(this._recorder, control);
@@ -39,7 +43,7 @@ export class Script {
       script._catchPhaser(this, listener);
       return original.call(this, event, (spec) => script._ownArrival(() => listener.call(this, spec)));
     };
-    this._installed = this._users.install();
+    this._installed = this._users.install(this._engines);
     return this._installed;
   }
 
@@ -60,11 +64,11 @@ export class Script {
     await this._installed;
     hello(plan, recorder);
     const t0 = await waitForStart(control);
-    if (t0 === null) return this._leave(EXIT_STOPPED);
+    if (t0 === null) return this._leave();
     recorder.start(t0);
     let ended = false;
     tick(recorder, t0, () => ended);
-    const expiring = setInterval(() => this._users.expire(monotonic()), EXPIRE_MS);
+    const looking = setInterval(() => this._users.look(monotonic()), LOOK_MS);
     const finished = new Promise((resolve) => phaser.once('done', resolve));
     if (plan.own_phases) await this._ownPhases(own, finished);
     else await (plan.model === 'closed' ? this._closed(t0) : this._open(t0));
@@ -72,21 +76,33 @@ export class Script {
     recorder.catchUp(); // before the gauge changes
     this._over = true;
     this._wanted = 0;
+    this._users.parked = true;
     this._gauge();
     await this._drain();
     ended = true;
-    clearInterval(expiring);
-    this._bye();
-    control.raise(BYE);
-    if (early) return this._leave(EXIT_STOPPED);
-    if (!plan.own_phases) phaser.emit('done');
-    await sleep(OWN_END_MS / 1000);
-    return control.exit(0);
+    clearInterval(looking);
+    if (early) return this._leave();
+    return this._letArtilleryEnd(phaser);
   }
 
-  _leave(code) {
+  _sayBye() {
+    this._users.tellMessages();
     this._bye();
-    this._control.exit(code);
+    this._control.raise(BYE);
+  }
+
+  _leave() {
+    this._sayBye();
+    this._control.exit(EXIT_STOPPED);
+  }
+
+  // Its hooks, plugins and checks have their turn when it knows of no virtual user any more.
+  async _letArtilleryEnd(phaser) {
+    this._sayBye();
+    this._users.release();
+    if (!this._plan.own_phases) phaser.emit('done');
+    await sleep(OWN_END_S);
+    this._control.exit(0);
   }
 
   async _drain() {
@@ -97,11 +113,25 @@ export class Script {
 
   // -- the script's own phases ------------------------------------------------------------------------------
 
+  // As long as Artillery would take: until the last virtual user has ended, within bounds.
   async _ownPhases(own, finished) {
     own();
-    let done = false;
-    finished.then(() => (done = true));
-    while (!done && !this._control.stopping) await sleep(TICK_S);
+    let over = Infinity;
+    finished.then(() => (over = monotonic()));
+    const more = () => !this._control.stopping && (over === Infinity || this._goesOn(over));
+    while (more()) await sleep(TICK_S);
+    if (this._control.stopping) return;
+    const longer = monotonic() - over;
+    if (this._users.active) this._recorder.note(`${this._users.active} virtual users of the script had not ended ${longer.toFixed(0)} s after its last arrival: they were ended`);
+    else if (longer > this._plan.drain_s) {
+      this._recorder.note(`the script's virtual users went on for ${longer.toFixed(0)} s after its last arrival: what they sent then counts in its last phase`);
+    }
+  }
+
+  _goesOn(over) {
+    const now = monotonic();
+    const busy = this._recorder.inFlight > 0 || now - Math.max(over, this._users.sentAt) < IDLE_S;
+    return this._users.active > 0 && now - over < this._plan.outlasts_s && busy;
   }
 
   _ownArrival(arrive) {
@@ -131,7 +161,7 @@ export class Script {
 
   // As many virtual users as the plan wants; those too many are not replaced when they end.
   _fill() {
-    while (!this._over && this._users.active < this._wanted && this._users.start(this._arrive, null));
+    for (let missing = this._wanted - this._users.active; missing > 0 && !this._over; missing -= 1) this._users.start(this._arrive, null);
     this._gauge();
   }
 

@@ -23,7 +23,7 @@ export class Plugin {
       script.config.processor = { loadctlWaits: () => {} };
       import('../../shard.mjs').then(({ runShard }) => runShard(plan, control)).then((code) => control.exit(code), fail);
     } else {
-      new Script({ plan, control }).attach().catch(fail);
+      new Script({ plan, control, engines: Object.keys(script.config.engines ?? {}) }).attach().catch(fail);
     }
   }
 
