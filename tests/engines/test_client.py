@@ -211,6 +211,14 @@ CASES = [
         httpx=False,
     ),
     Case(
+        "line ends of their own before and after",
+        always(b"\r\n" + HELLO + b"\r\n"),
+        [(200, b"hello")] * 2,
+        TWICE,
+        connections=1,
+        httpx=False,
+    ),
+    Case(
         "40 kB of headers",
         always(
             OK
@@ -265,6 +273,8 @@ CASES = [
     ),
     Case("a NUL in a header", always(OK + b"X: a\0b\r\nContent-Length: 5\r\n\r\nhello"), ["protocol"]),
     Case("a bad chunk size", always(CHUNKED + b"hello\r\n"), ["protocol"]),
+    Case("a chunk size that never ends", always(CHUNKED + b"hello", 1.0), ["protocol"], httpx=False),
+    Case("a header line that never ends", always(OK + b"\0", 1.0), ["protocol"], httpx=False),
     Case("a chunk longer than it says", always(CHUNKED + b"3\r\nhello\r\n0\r\n\r\n"), ["protocol"]),
     Case(
         "101",
@@ -289,6 +299,12 @@ CASES = [
     Case("reset in the body", always(OK + b"Content-Length: 9\r\n\r\nhello", 0.05, RESET), ["reset"]),
     Case("closed in a chunk", always(CHUNKED + b"9\r\nhello", CLOSE), ["reset"]),
     Case("closed before the last chunk", always(CHUNKED + chunk(b"hello"), CLOSE), ["reset"]),
+    Case(
+        "closed in an encoding without chunks",
+        always(OK + b"Transfer-Encoding: gzip\r\n\r\nhello", CLOSE),
+        ["reset"],
+        httpx=False,
+    ),
     Case("closed after 100", always(b"HTTP/1.1 100 Go on\r\n\r\n", CLOSE), ["reset"]),
     Case(
         "closed while idle",
@@ -311,6 +327,13 @@ CASES = [
         always(b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", 0.2, CLOSE),
         [(413, b"")],
         [{"method": "POST", "body": "x" * 1000, "times": 8000, "headers": {"X-Do-Not-Read": "1"}}],
+        httpx=False,
+    ),
+    Case(
+        "refused and closed before the body was read",
+        always(b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", CLOSE),
+        [(413, b"")] * 8,
+        [{"method": "POST", "body": "x" * 1000, "times": 8000, "headers": {"X-Do-Not-Read": "1"}}] * 8,
         httpx=False,
     ),
     # -- time ------------------------------------------------------------------------------------------------

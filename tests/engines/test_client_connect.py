@@ -124,8 +124,10 @@ def test_tls_with_a_client_certificate(ask: Ask, papers: Papers, brings_one: boo
     assert ("error" in answer) != brings_one
 
 
-def test_tls_sessions_are_taken_up_again(ask: Ask, papers: Papers) -> None:
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=lambda v: v.name)
+def test_tls_sessions_are_taken_up_again(ask: Ask, papers: Papers, version: ssl.TLSVersion) -> None:
     context = served(papers)
+    context.maximum_version = version
     with Server(lambda _n, _r: [GOODBYE, CLOSE], tls=context) as server:
         answers = ask(server.url, times=3, tls={"ca": papers.ca})
         assert [answer.get("status") for answer in answers] == [200] * 3, answers

@@ -3,7 +3,7 @@
 // Descriptors, ports or memory of this machine are used up: says nothing about the system.
 const OUR_FAULT = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
 const UNKNOWN_NAME = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NONAME', 'ENODATA']);
-const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+export const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 
 // What a person wrote cannot be carried out; the message is one sentence.
 export class ValueError extends Error {}

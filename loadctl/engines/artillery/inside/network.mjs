@@ -5,7 +5,7 @@ import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import tls from 'node:tls';
 import { monotonic } from './clock.mjs';
-import { Failed, failedConnecting } from './failure.mjs';
+import { CLOSED, Failed, failedConnecting } from './failure.mjs';
 
 const NAMES_KEPT_S = 10;
 // What comes is read at once, so one place to put it serves all connections.
@@ -36,8 +36,10 @@ export class Network {
     let socket = null;
     try {
       socket = await this._connect(origin, deadline, take);
+      socket._write = writeWhileRead;
       if (!origin.tls) return socket;
       const secured = await this._secure(socket, origin, deadline, session);
+      secured._write = writeWhileRead;
       return secured.on('data', (chunk) => take(secured, chunk));
     } catch (error) {
       socket?.destroy();
@@ -122,11 +124,18 @@ function connecting(address, origin, take) {
   return socket;
 }
 
+// A server may answer before it has read all of a request, and reset the connection. Its answer is here nevertheless; node
+// would throw it away where the writing fails before the reading.
+function writeWhileRead(data, encoding, done) {
+  net.Socket.prototype._write.call(this, data, encoding, (error) => done(CLOSED.has(error?.code) ? null : error));
+}
+
 // Until `socket` says `event`; destroyed, and rejected, when it says that it cannot or time is over.
 function settled(socket, event, until) {
   return new Promise((resolve, reject) => {
     const end = (error) => {
       clearTimeout(timer);
+      clearImmediate(overdue);
       socket.off(event, done).off('error', end).off('close', closed);
       if (!error) return resolve();
       socket.on('error', () => {}); // what comes after the first word says nothing new
@@ -135,7 +144,8 @@ function settled(socket, event, until) {
     };
     const done = () => end(null);
     const closed = () => end(Object.assign(new Error('closed'), { code: 'ECONNRESET' }));
-    const late = () => end(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
+    let overdue; // what came while this process was busy goes before
+    const late = () => (overdue = setImmediate(end, Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })));
     const timer = setTimeout(late, Math.max(1, Math.ceil((until - monotonic()) * 1000)));
     socket.once(event, done).once('error', end).once('close', closed);
   });

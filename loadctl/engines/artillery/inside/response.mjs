@@ -5,13 +5,14 @@
 import { Failed } from './failure.mjs';
 import { monotonic } from './clock.mjs';
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: [^\0\r]*)?$/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: [^\r]*)?$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // eslint-disable-next-line no-control-regex
 const NOT_IN_VALUES = /[\0-\x08\x0a-\x1f\x7f]/;
 // eslint-disable-next-line no-control-regex
 const CHUNK_LINE = /^([0-9A-Fa-f]{1,13})[ \t]*(?:;[^\0-\x08\x0a-\x1f\x7f]*)?$/;
-// What a header line may be before its end has come.
+// What lines may be before their ends have come.
+const BEGUN_CHUNK = /^[0-9A-Fa-f]{1,13}[ \t]*(?:;[^]*)?\r?$/;
 // eslint-disable-next-line no-control-regex
 const BEGUN_FIELD = /^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?::[^\0-\x08\x0a-\x1f\x7f]*)?)?\r?$/;
 const CHUNKED = /(^|,)[ \t]*chunked[ \t]*$/;
@@ -90,6 +91,7 @@ export class Reader {
     this.quiet += data.length;
     let at = 0;
     while (at < data.length && !this.done) at = this._read(data, at);
+    while (data[at] === CR || data[at] === LF) at += 1; // some servers end a body with a line end of their own
     if (at < data.length) {
       this.trailing = true;
       this.keepAlive = false;
@@ -144,7 +146,7 @@ export class Reader {
 
   _headerLine(data, at) {
     const line = this._line(data, at);
-    if (line === undefined) return this._begunField();
+    if (line === undefined) return this._begun(BEGUN_FIELD, 'a header line');
     if (line === '') {
       this._headersComplete();
       return this._at;
@@ -161,10 +163,10 @@ export class Reader {
     return [name, value];
   }
 
-  // What can become no header line is none, whether its end comes or not.
-  _begunField() {
+  // What can become no such line is none, whether its end comes or not.
+  _begun(pattern, what) {
     const begun = this._partial.latin1Slice();
-    if (!BEGUN_FIELD.test(begun)) throw wrong(`a header line begins with ${JSON.stringify(begun.slice(0, 60))}`);
+    if (!pattern.test(begun)) throw wrong(`${what} begins with ${JSON.stringify(begun.slice(0, 60))}`);
     return this._at;
   }
 
@@ -188,7 +190,7 @@ export class Reader {
         if (length !== null) throw wrong('it has several Content-Lengths');
         length = value;
       } else if (name === 'transfer-encoding') encodings = encodings ? `${encodings},${value}` : value;
-      else if (name === 'connection') said = said ? `${said},${value}` : value;
+      else if (name === 'connection' || name === 'proxy-connection') said = said ? `${said},${value}` : value;
       else if (name === 'set-cookie' || name === 'content-encoding' || name === 'location') response.notable = true;
     }
     if (size > HEAD_MAX) throw wrong('the head is too large');
@@ -223,7 +225,7 @@ export class Reader {
 
   _chunkLine(data, at) {
     const line = this._line(data, at);
-    if (line === undefined) return this._at;
+    if (line === undefined) return this._begun(BEGUN_CHUNK, 'a chunk');
     const match = CHUNK_LINE.exec(line);
     if (!match) throw wrong(`a chunk begins with ${JSON.stringify(line.slice(0, 40))}`);
     this._left = parseInt(match[1], 16);
@@ -252,7 +254,7 @@ export class Reader {
 
   _trailerLine(data, at) {
     const line = this._line(data, at);
-    if (line === undefined) return this._begunField();
+    if (line === undefined) return this._begun(BEGUN_FIELD, 'a header line');
     if (line === '') this._complete();
     else this._field(line);
     return this._at;

@@ -15,7 +15,8 @@ export class Watchdog {
   lookBefore(deadline) {
     this.lookAt = deadline;
     clearTimeout(this._timer);
-    this._timer = setTimeout(() => this._look(), Math.max(1, Math.ceil((deadline - monotonic()) * 1000)));
+    // What came while this process was busy is read before anybody's time is over.
+    this._timer = setTimeout(() => setImmediate(() => this._look()), Math.max(1, Math.ceil((deadline - monotonic()) * 1000)));
     this._timer.unref();
   }
 
