@@ -176,7 +176,7 @@ def is_script(reference: str | None) -> TypeGuard[str]:
     if reference is None:
         return False
     path = Path(reference)
-    return path.suffix in {".py", ".ts"} or (
+    return path.suffix in {".py", ".ts", ".js"} or (
         path.suffix in {".yml", ".yaml", ".json"} and path.is_file() and _is_engines_own(path)
     )
 
@@ -210,7 +210,9 @@ def _is_engines_own(path: Path) -> bool:
         head = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    return re.search(r"""^\s*"?config"?\s*:""", head, re.MULTILINE) is not None
+    return (
+        re.search(r"""^(?:\{\s*)?(?:\s*"config"|config|"?scenarios"?)\s*:""", head, re.MULTILINE) is not None
+    )
 
 
 def _the_only(entries: Sequence[Entry]) -> Entry:
@@ -285,6 +287,6 @@ def _scenario_of_script(reference: str, overrides: Overrides) -> str:
     key = "locustfile" if reference.endswith(".py") else "artillery"
     script = f"{key}: {json.dumps(str(Path(reference).resolve()))}\n"
     unsaid = (overrides.users, overrides.rate, overrides.duration) == (None, None, None)
-    if key == "artillery" and unsaid and not reference.endswith(".ts"):
+    if key == "artillery" and unsaid and not reference.endswith((".ts", ".js")):
         return script  # it has phases of its own
     return script + _quick_load(overrides, reference)

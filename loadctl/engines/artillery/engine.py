@@ -151,7 +151,7 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
     load, own_load = scenario.load, not scenario.load.stages
     if own_load and own.load is None:
         hint = "say it in the scenario:  load: [{rate: 10/s, for: 1m}]   or with  --rate 10/s -t 1m"
-        raise InvalidInput([Mistake(Where(script.path), f"its load is not known: {own.no_load}", hint)])
+        raise InvalidInput([Mistake(own.where, f"its load is not known: {own.no_load}", hint)])
     host = scenario.host or _host_of(own.target)
     if not host:
         message = "no host: neither the scenario nor the script's target says which system is loaded"

@@ -1,0 +1,148 @@
+"""What a script of one's own says about its load and its system, and what is refused before anything is started."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from loadctl.cli.project import is_script
+from loadctl.engines.artillery.engine import ArtilleryEngine
+from loadctl.engines.artillery.own_script import read_own_script
+from loadctl.errors import InvalidInput, UsageError
+from loadctl.scenario.load import Load, Stage
+from loadctl.scenario.scenario import Scenario, Script
+
+OUT = Path("/somewhere/runs/x")
+LOAD = Load("closed", [Stage(10, 10, 60.0, "hold")])
+
+
+def own(tmp_path: Path, text: str, name: str = "s.yml") -> Scenario:
+    (tmp_path / name).write_text(text)
+    return Scenario(
+        name="s", host="", load=Load("open", ()), script=Script("artillery", str(tmp_path / name))
+    )
+
+
+SCRIPT = "config:\n  target: http://api:8080/v1\n  phases: %s\nscenarios: []\n"
+
+
+def test_what_the_scenario_leaves_open_the_script_says(tmp_path: Path) -> None:
+    phases = (
+        "[{duration: 1m, arrivalRate: 5, name: warm up}, {duration: 10, arrivalRate: 5, rampTo: 50}, "
+        "{pause: 5}, {duration: '30', arrivalCount: 60}]"
+    )
+    completed = ArtilleryEngine().completed(own(tmp_path, SCRIPT % phases), {})
+    assert completed.host == "http://api:8080"
+    assert completed.load == Load(
+        "open",
+        [
+            Stage(5, 5, 60, "warm up", warmup=True),
+            Stage(5, 50, 10, "phase 2"),
+            Stage(0, 0, 5, "phase 3"),
+            Stage(2, 2, 30, "phase 4"),
+        ],
+    )
+    assert completed.script is not None
+    assert completed.script.own_load
+    given = replace(own(tmp_path, SCRIPT % phases), host="http://other", load=LOAD)
+    completed = ArtilleryEngine().completed(given, {})
+    assert (completed.host, completed.load) == ("http://other", LOAD)
+
+
+def test_variables_and_environments_are_filled_in(tmp_path: Path) -> None:
+    text = (
+        "config:\n  target: http://prod\n  environments:\n    dev:\n      target: 'http://{{ $env.PLACE }}'\n"
+        "      phases: [{duration: '{{ $processEnvironment.LONG }}', arrivalRate: 1}]\n"
+    )
+    (tmp_path / "s.yml").write_text(text)
+    found = read_own_script(str(tmp_path / "s.yml"), "dev", {"PLACE": "here", "LONG": "7"})
+    assert found.target == "http://here"
+    assert found.load == Load("open", [Stage(1, 1, 7, "phase 1")])
+    assert read_own_script(str(tmp_path / "s.yml"), "dev", {}).load is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("config: {target: 'http://h'}\n", "its load is not known: it has no phases"),
+        (
+            SCRIPT % "[{duration: '{{ x }}', arrivalRate: 1}]",
+            "its load is not known: phase 1 says how long or how much",
+        ),
+        (
+            "config: {phases: [{duration: 5, arrivalRate: 1}]}\n",
+            "no host: neither the scenario nor the script's target",
+        ),
+        ("config:\n  target: [\n", "never closed"),
+        (SCRIPT % "[{duration: 5, arrivalRate: 0.5}]", "Artillery takes whole numbers only, not 0.5"),
+        (SCRIPT % "[{duration: 5, arivalRate: 5}]", "phase 1 has no arrivalRate, arrivalCount or pause"),
+        (SCRIPT % "[]\nconfig: {}", "'config' stands twice"),
+        ("scenarios: []\n", "this is no script of Artillery: it has no config:"),
+        (SCRIPT % "[5]", "phase 1 is no mapping"),
+    ],
+)
+def test_what_cannot_be_run_is_told_before_the_run(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        ArtilleryEngine().completed(own(tmp_path, text), {})
+    assert message in error.value.mistakes[0].message
+
+
+def test_weights_an_unknown_environment_and_split_phases_are_refused(tmp_path: Path) -> None:
+    asked = own(tmp_path, SCRIPT % "[{duration: 5, arrivalRate: 1}]")
+    assert asked.script is not None
+    with pytest.raises(InvalidInput) as error:
+        ArtilleryEngine().completed(replace(asked, script=replace(asked.script, weights={"A": 1})), {})
+    assert "weights of its own" in error.value.mistakes[0].message
+    with pytest.raises(InvalidInput) as error:
+        ArtilleryEngine().completed(replace(asked, script=replace(asked.script, environment="dev")), {})
+    assert "it has no environment 'dev'; it has none" in error.value.mistakes[0].message
+    with pytest.raises(UsageError, match="cannot be split over several workers"):
+        ArtilleryEngine().plan(ArtilleryEngine().completed(asked, {}), OUT, 2)
+
+
+def test_an_environment_is_merged_as_artillery_does_it_lists_item_by_item(tmp_path: Path) -> None:
+    (tmp_path / "s.yml").write_text(
+        "config:\n  target: http://prod\n  phases:\n    - {duration: 60, arrivalRate: 1, rampTo: 50, name: all}\n"
+        "    - {duration: 30, arrivalRate: 50}\n  environments:\n    dev:\n      phases: [{duration: 5, name: short}]\n"
+    )
+    found = read_own_script(str(tmp_path / "s.yml"), "dev", {})
+    assert found.load == Load("open", [Stage(1, 50, 5, "short"), Stage(50, 50, 30, "phase 2")])
+
+
+def test_scalars_are_those_of_yaml_1_2_and_json_may_have_tabs(tmp_path: Path) -> None:
+    (tmp_path / "s.yml").write_text(SCRIPT % "[{duration: 010, arrivalRate: 5, name: no}]")
+    assert read_own_script(str(tmp_path / "s.yml"), None, {}).load == Load("open", [Stage(5, 5, 10, "no")])
+    (tmp_path / "s.json").write_text(
+        '{\n\t"config": {\n\t\t"target": "http://h", "phases": [{"duration": 5, "arrivalRate": 2}]\n\t}\n}\n'
+    )
+    found = read_own_script(str(tmp_path / "s.json"), None, {})
+    assert found.load == Load("open", [Stage(2, 2, 5, "phase 1")])
+
+
+def test_where_all_phases_are_called_warm_up_none_is(tmp_path: Path) -> None:
+    (tmp_path / "s.yml").write_text(SCRIPT % "[{duration: 5, arrivalRate: 1, name: Warm up the API}]")
+    load = read_own_script(str(tmp_path / "s.yml"), None, {}).load
+    assert load == Load("open", [Stage(1, 1, 5, "Warm up the API")])
+
+
+def test_a_mistake_has_its_place(tmp_path: Path) -> None:
+    text = "config:\n  target: http://h\n  phases:\n    - {duration: 5, arrivalRate: 1}\n    - 7\n"
+    with pytest.raises(InvalidInput) as error:
+        ArtilleryEngine().completed(own(tmp_path, text), {})
+    assert str(error.value.mistakes[0].where) == f"{tmp_path / 's.yml'}:5:7"
+
+
+def test_what_is_a_script_of_artillery(tmp_path: Path) -> None:
+    texts = {
+        "a.yml": "# mine\nconfig:\n  target: x\nscenarios: []\n",
+        "b.json": '{"config": {"target": "x"}, "scenarios": []}',
+        "c.yml": "scenarios:\n  - flow: []\n",
+        "d.yaml": "host: http://h\ntasks: [{get: /}]\nload: [{users: 1, for: 5s}]\n",
+        "e.yaml": "host: http://h\ntasks:\n  - post: /x\n    json:\n      config: 5\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    assert [is_script(str(tmp_path / name)) for name in texts] == [True, True, True, False, False]
+    assert is_script("load.ts")
