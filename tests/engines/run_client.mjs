@@ -7,10 +7,12 @@ import { Failed } from '../../loadctl/engines/artillery/inside/failure.mjs';
 import { Network } from '../../loadctl/engines/artillery/inside/network.mjs';
 import { Watchdog } from '../../loadctl/engines/artillery/inside/watchdog.mjs';
 
+const BUSY_AFTER_MS = 200;
 const watchdog = new Watchdog();
 
 async function answer(client, request) {
   await new Promise((resolve) => setTimeout(resolve, (request.pause_s ?? 0) * 1000));
+  if (request.busy_s) setTimeout(setImmediate, BUSY_AFTER_MS, standStill, request.busy_s); // timers come next
   const began = monotonic();
   const body = Buffer.from((request.body ?? '').repeat(request.times ?? 1));
   try {
@@ -27,6 +29,10 @@ async function answer(client, request) {
     if (!(failed instanceof Failed)) throw failed;
     return { error: failed.errorClass, message: failed.message, took_s: monotonic() - began };
   }
+}
+
+function standStill(seconds) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000);
 }
 
 async function run({ tls = {}, requests, no_descriptors }) {

@@ -17,9 +17,14 @@ from loadctl.engines.locust.inside.failure import Failed
 from loadctl.engines.locust.inside.network import Network
 from loadctl.engines.locust.inside.watchdog import Watchdog
 
+BUSY_AFTER_S = 0.2
+
 
 def answer(client: Client, request: dict[str, Any]) -> dict[str, object]:
     gevent.sleep(request.get("pause_s", 0.0))
+    if "busy_s" in request:
+        # gevent does not know this sleep: all stand still
+        gevent.spawn_later(BUSY_AFTER_S, time.sleep, request["busy_s"])
     began = time.monotonic()
     headers = [(name.encode(), value.encode()) for name, value in request.get("headers", {}).items()]
     body = request.get("body", "").encode() * request.get("times", 1)

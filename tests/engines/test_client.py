@@ -624,6 +624,14 @@ def test_damaged_responses_end_in_a_class_and_in_time(runtime: Runtime) -> None:
     assert 10 < sum("error" in answer for answer in answers) < 140
 
 
+def test_an_answer_that_came_while_the_generator_was_busy_is_no_timeout(runtime: Runtime) -> None:
+    with Server(always(0.4, HELLO)) as server:
+        ask = {"url": server.url, "timeout_s": 0.6, "busy_s": 0.8}
+        [[answer]] = runtime.clients([{"requests": [ask]}])
+    assert simple(answer) == (200, b"hello"), answer
+    assert answer["took_s"] > 0.6
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_credentials_do_not_follow_a_redirect_to_another_origin(runtime: Runtime, host: str) -> None:
     """Cookies know hosts, not ports; what was written into the headers by hand stays with its origin."""
