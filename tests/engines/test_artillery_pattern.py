@@ -79,6 +79,10 @@ def test_it_finds_the_same(artillery: Artillery, pattern: str, text: str, found:
     assert got[-1] == found
 
 
+def test_nothing_is_found_between_the_halves_of_a_sign(artillery: Artillery) -> None:
+    assert by_javascript(artillery, [(r"(?<!a)(?!a)", "a😀a"), (r"(?<!a)(?!a)", "")]) == [[], [""]]
+
+
 def test_a_sign_is_of_the_same_kind(artillery: Artillery) -> None:
     """Of all that Python knows; JavaScript's Unicode may be younger."""
     known = [chr(code) for code in range(sys.maxunicode + 1)]

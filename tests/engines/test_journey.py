@@ -194,6 +194,16 @@ CHECKS: list[tuple[str, Check, list[Act], str | None, str]] = [
     ("json differs", Check(json={"a": 1}), ok({"a": True}), "check_failed", "expected a to be 1, got true"),
     ("json absent", Check(json={"a": "x"}), ok({}), "check_failed", 'expected a to be "x", got nothing'),
     ("json of the user", Check(json={"id": "{{ user }}"}), ok({"id": 0}), None, ""),
+    ("json large", Check(json={"a": float(2**53)}), ok({"a": 2**53}), None, ""),
+    (
+        "json within",
+        Check(json={"a": [{"b": 1}]}),
+        ok({"a": [{"b": True}]}),
+        "check_failed",
+        'expected a to be [{"b":1}], got [{"b":true}]',
+    ),
+    ("lacks 1.0", Check(lacks=["a"]), ok({"a": 1.0}), "check_failed", "expected no a in the response, got 1"),
+    ("no number", Check(has=["a"]), ok({"a": float("nan")}), "check_failed", "expected JSON, got 10 bytes"),
     ("text", Check(text=["ab"]), ok("xaby"), None, ""),
     ("no text", Check(text=["ab"]), ok("xy"), "check_failed", 'expected the text "ab" in the body'),
     (
@@ -452,6 +462,21 @@ def test_while_ends_a_loop_when_its_variable_finds_nothing_more(live: Live) -> N
     ]
     assert told.errors == [None] * 5
     assert [call["seconds"] for call in told.calls if call["call"] == "sleep"] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(("value", "rounds"), [("", 0), ([], 0), ({}, 0), (0, 2), (False, 2), (" ", 2)])
+def test_while_looks_for_what_is_empty(live: Live, value: Json, rounds: int) -> None:
+    loop = Repeat(2, [get("/b")], while_="v")
+    told = live(user_type(get("/a", capture={"v": "$.v"}), loop), lambda _n, _r: ok({"v": value}))
+    assert told.lines == ["GET /a"] + ["GET /b"] * rounds
+
+
+def test_a_length_of_ones_own_is_not_sent(live: Live) -> None:
+    body = Body(kind="raw", raw="four")
+    told = live(
+        user_type(post(body, headers={"content-LENGTH": "9"}), headers={"Content-Length": "{{ user }}"})
+    )
+    assert told.header("Content-Length") == ["4"]
 
 
 def test_repeat_goes_round_as_often_as_it_says(live: Live) -> None:
