@@ -166,7 +166,10 @@ class ScenarioReader:
                     f"{other}: and {key}: exclude each other; the script says what users do",
                 )
         path = self._file(node, key, shape.locustfile or shape.artillery)
-        weights = self._weights(shape.users) if shape.users else {}
+        if shape.users is not None and key == "artillery":
+            message = "users: picks classes of a locustfile; an Artillery script has weights of its own"
+            self.mistakes.add(node.key_where("users"), message, "leave users: out")
+        weights = self._weights(shape.users) if shape.users and key == "locustfile" else {}
         return Script(
             "locustfile" if key == "locustfile" else "artillery", path or "", weights, shape.environment
         )

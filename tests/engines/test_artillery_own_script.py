@@ -89,12 +89,9 @@ def test_what_cannot_be_run_is_told_before_the_run(tmp_path: Path, text: str, me
     assert message in error.value.mistakes[0].message
 
 
-def test_weights_an_unknown_environment_and_split_phases_are_refused(tmp_path: Path) -> None:
+def test_an_unknown_environment_and_split_phases_are_refused(tmp_path: Path) -> None:
     asked = own(tmp_path, SCRIPT % "[{duration: 5, arrivalRate: 1}]")
     assert asked.script is not None
-    with pytest.raises(InvalidInput) as error:
-        ArtilleryEngine().completed(replace(asked, script=replace(asked.script, weights={"A": 1})), {})
-    assert "weights of its own" in error.value.mistakes[0].message
     with pytest.raises(InvalidInput) as error:
         ArtilleryEngine().completed(replace(asked, script=replace(asked.script, environment="dev")), {})
     assert "it has no environment 'dev'; it has none" in error.value.mistakes[0].message

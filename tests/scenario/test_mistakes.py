@@ -460,6 +460,15 @@ def test_the_shared_table_may_speak_of_other_scenarios_but_not_in_wrong_words() 
             ],
         ),
         (
+            "artillery: a.yml\nusers: {WebsiteUser: 3}",
+            [
+                (
+                    "s.yaml:2:1  users: picks classes of a locustfile; an Artillery script has weights of its own"
+                    " | leave users: out"
+                )
+            ],
+        ),
+        (
             "host: http://h\nload: [{users: 1, for: 1s}]\ndata: accounts.csv\ntasks: [{get: '/{{ row.emial }}'}]",
             ["s.yaml:4:15  accounts.csv has no column 'emial'; did you mean 'email'? | It has: email, age"],
         ),

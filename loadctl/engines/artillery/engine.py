@@ -144,9 +144,6 @@ def _untranslatable(scenario: Scenario) -> Iterator[Mistake]:
 def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str]) -> Scenario:
     """What the scenario leaves open, the script says. Raises: InvalidInput."""
     where = Where(scenario.source or script.path)
-    if script.weights:
-        message = "users: picks classes of a locustfile; an Artillery script has weights of its own"
-        raise InvalidInput([Mistake(where, message, "leave users: out")])
     own = read_own_script(script.path, script.environment, environ)
     load, own_load = scenario.load, not scenario.load.stages
     if own_load and own.load is None:
