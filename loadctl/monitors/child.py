@@ -1,0 +1,130 @@
+"""Helper programs of a monitor: `kubectl proxy`, a profiler, the command line of a container engine.
+
+Engines are started by run/process.py, with words on standard input; these are other people's programs, that listen to
+signals only. Each leads a session of its own, so that a Ctrl-C in the terminal does not end it before its last words
+are read, and on Linux the kernel ends it with the thread that started it, even after a kill -9 of loadctl: start it
+in a thread that lives as long as the program is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+# prctl(PR_SET_PDEATHSIG, SIGKILL) stays set over exec; a parent that is gone before the call is seen by its pid.
+_TIED = (
+    "import ctypes,os,sys\n"
+    "ctypes.CDLL(None).prctl(1,9)\n"
+    "os.getppid()==int(sys.argv[1]) or os._exit(1)\n"
+    "os.execvp(sys.argv[2],sys.argv[2:])"
+)
+_TERM_S = 2.0
+
+
+class HelperMissing(Exception):
+    """The program could not be started; the message is a sentence."""
+
+
+class HelperProgram:
+    """A running program; its output goes to `output` (stdout and stderr), which may be the null device."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        output: Path | None = None,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Raises: HelperMissing."""
+        self.argv = tuple(argv)
+        command = [*_tie(), _program(argv[0]), *argv[1:]]
+        with open(output or os.devnull, "ab") as sink:  # noqa: PTH123  the null device is no Path on all systems
+            try:
+                self._popen = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=subprocess.STDOUT,
+                    cwd=cwd,
+                    env=None if env is None else dict(env),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise HelperMissing(f"{argv[0]} could not be started: {error.strerror}") from error
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs."""
+        return self._popen.poll()
+
+    def wait(self, timeout_s: float) -> int | None:
+        """The exit code; None if it still runs after `timeout_s`."""
+        try:
+            return self._popen.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self, first: signal.Signals = signal.SIGTERM, patience_s: float = _TERM_S) -> int:
+        """Ask with `first`, wait for `patience_s`, then kill the group. Called again, it only returns the exit code."""
+        if self._popen.poll() is None:
+            self._signal(first)
+            self.wait(patience_s)
+        self._signal(signal.SIGKILL)
+        return self._popen.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        # Once it was waited for, its group's number may belong to strangers.
+        if self._popen.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, number)
+
+
+def ask(
+    argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
+    """Run a program to its end: exit code, stdout, stderr.
+
+    Raises: HelperMissing, also when it takes longer than `timeout_s`.
+    """
+    began = time.monotonic()
+    try:
+        ended = subprocess.run(
+            [_program(argv[0]), *argv[1:]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            env=None if env is None else dict(env),
+            start_new_session=True,
+            check=False,
+        )
+    except OSError as error:
+        raise HelperMissing(f"{argv[0]} could not be started: {error.strerror}") from error
+    except subprocess.TimeoutExpired:
+        raise HelperMissing(f"{argv[0]} did not end within {time.monotonic() - began:.0f} s") from None
+    return ended.returncode, ended.stdout.decode("utf-8", "replace"), ended.stderr.decode("utf-8", "replace")
+
+
+def _program(name: str) -> str:
+    """Where it is: behind the tie, the kernel's word that there is none would come too late."""
+    found = shutil.which(name)
+    if found is None:
+        raise HelperMissing(f"{name} could not be started: there is no such program on PATH")
+    return found
+
+
+def _tie() -> list[str]:
+    """What goes before a command on Linux; it is replaced by the program, so no process is added."""
+    if sys.platform != "linux":
+        return []
+    return [sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid())]
