@@ -45,6 +45,17 @@ class Case:
         return between(self.recording.readings, subject, *self.window)
 
     @property
+    def look_closer(self) -> str:
+        """How to see single requests; a script keeps to itself what it sends, but not how that failed."""
+        name, script = self.scenario.name, self.scenario.script
+        if script is None:
+            return f"loadctl try {name}"
+        if script.own_load:
+            return "loadctl report --json    (examples: the first failures with their answers)"
+        least = "--users 1" if self.scenario.load.model == "closed" else "--rate 1/s"
+        return f"loadctl run {name} {least} --duration 10s"
+
+    @property
     def same_host(self) -> bool:
         """The system runs on the machine that makes the load."""
         host = urlsplit(self.scenario.host).hostname or ""

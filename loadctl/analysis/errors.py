@@ -92,7 +92,7 @@ def _all_failed(case: Case) -> Iterator[Finding]:
         )
         return
     message = f"{head} alike: {_words(error_class)}{_said(_example(case, error_class))}"
-    advice: tuple[str, ...] = (f"see one with: loadctl try {case.scenario.name}",)
+    advice: tuple[str, ...] = (f"see one with: {case.look_closer}",)
     if error_class.startswith("status_4") or error_class == "check_failed":
         message += "; that is the scenario, not the load"
     elif error_class in _CONNECTION or error_class == "unfinished":

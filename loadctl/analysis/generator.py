@@ -132,7 +132,7 @@ def _faults(case: Case) -> Iterator[Finding]:
     if first is not None:
         message += f" ({first.message})"
     evidence = {"faults": faults, "turns": turns, "share": round(share, 4)}
-    advice = [f"see every request once: loadctl try {case.scenario.name}"]
+    advice = [f"see every request once: {case.look_closer}"]
     if share > FAULTS_SHARE:
         yield Finding("generator-faults", "invalid", message, evidence, advice, "all")
     else:

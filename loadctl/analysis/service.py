@@ -93,5 +93,5 @@ def _silent(case: Case) -> Iterator[Finding]:
     if requests and silent == requests:
         message = f"the system answered none of {format_count(requests)} requests"
         evidence = {"timeouts": total.errors.get("timeout", 0), "unfinished": total.unfinished}
-        advice = (f"see whether it answers at all: loadctl try {case.scenario.name}",)
+        advice = (f"see whether it answers at all: {case.look_closer}",)
         yield Finding("service-unreachable", "critical", message, evidence, advice)

@@ -116,7 +116,7 @@ def _next_step(case: Case, verdict: Verdict) -> Iterator[str]:
     elif not case.scores:
         yield f"loadctl run {case.scenario.name} --target latency_p95=200ms"
     elif case.folded.summary.total.failed or case.folded.summary.total.unfinished:
-        yield f"loadctl try {case.scenario.name}"
+        yield case.look_closer
     elif verdict is Verdict.WARN:
         yield from slowest(case)
 

@@ -70,7 +70,9 @@ def _prepared(
     if found.script is not None:
         raise UsageError(
             f"{found.name} runs a script, which keeps to itself what it sends",
-            hint=f"run it with one user instead:  loadctl run {reference or found.name} --users 1 --duration 10s",
+            hint=None
+            if found.script.own_load
+            else f"run it with one user instead:  loadctl run {reference or found.name} --users 1 --duration 10s",
         )
     return replace(
         found,
