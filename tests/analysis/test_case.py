@@ -16,9 +16,9 @@ from tests.results.recorded import load, recording, scenario, steady
     ("script", "model", "advice"),
     [
         (None, "closed", "loadctl try checkout"),
-        (Script(path="f.py"), "closed", "loadctl run checkout --users 1 --duration 10s"),
-        (Script(path="f.yml"), "open", "loadctl run checkout --rate 1/s --duration 10s"),
-        (Script(path="f.yml", own_load=True), "closed", "loadctl report --json"),
+        (Script(key="locustfile", path="f.py"), "closed", "loadctl run checkout --users 1 --duration 10s"),
+        (Script(key="artillery", path="f.yml"), "open", "loadctl run checkout --rate 1/s --duration 10s"),
+        (Script(key="artillery", path="f.yml", own_load=True), "closed", "loadctl report --json"),
     ],
 )
 def test_a_script_is_not_tried_but_run_small(script: Script | None, model: str, advice: str) -> None:
