@@ -17,10 +17,28 @@ HIGH_PCT = 80.0
 MEAN_S = 10.0
 SHARE = 0.2
 ROW_S = 30.0
+THROTTLED_PCT = 5.0
+"""Mean share of throttled periods."""
 
 
 def cpu_findings(case: Case) -> list[Finding]:
-    return [*_all_cores(case), *_one_core(case)]
+    return [*_all_cores(case), *_one_core(case), *_throttled(case)]
+
+
+def _throttled(case: Case) -> Iterator[Finding]:
+    """A container at its quota is stopped for the rest of each period, which shows in latency before CPU is full."""
+    shares = [value for _, value in series(case.readings("system"), "throttled_pct")]
+    mean = sum(shares) / len(shares) if shares else 0.0
+    if mean < THROTTLED_PCT:
+        return
+    cores = case.measured.system.cores_available
+    quota = "" if cores is None else f" of {cores:g} cores"
+    message = (
+        f"the kernel stopped the container in {format_percent(mean, 0)} of its periods (up to "
+        f"{format_percent(max(shares), 0)}), because it had used up its cpu quota{quota}"
+    )
+    evidence: Evidence = {"throttled_pct": round(mean, 1), "highest_pct": round(max(shares), 1)}
+    yield Finding("cpu-throttled", "warning", message, evidence, ("raise its cpu limit, and run again",))
 
 
 def _all_cores(case: Case) -> Iterator[Finding]:

@@ -12,6 +12,8 @@ from loadctl.analysis.cpu import cpu_findings
 from loadctl.analysis.errors import error_findings
 from loadctl.analysis.generator import generator_findings
 from loadctl.analysis.load import load_findings
+from loadctl.analysis.logs import log_findings
+from loadctl.analysis.monitors import monitor_findings
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.story import story
 from loadctl.results.decision import decide, void_scores
@@ -27,7 +29,14 @@ Question = Callable[[Case], list[Finding]]
 
 MEASUREMENT: Sequence[Question] = (generator_findings, load_findings, completeness_findings)
 """About the run itself; they may void scores, so they come before the others."""
-SYSTEM: Sequence[Question] = (error_findings, service_findings, cpu_findings, closed_model_findings)
+SYSTEM: Sequence[Question] = (
+    error_findings,
+    service_findings,
+    cpu_findings,
+    log_findings,
+    monitor_findings,
+    closed_model_findings,
+)
 _GRAVITY = ("invalid", "critical", "warning", "info", "good")
 
 
@@ -55,8 +64,7 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     ]
     scores = void_scores(scores, doubts)
     case = Case(scenario, recording, measured, scores, planned)
-    findings = [*doubts, *(finding for ask in SYSTEM for finding in ask(case))]
-    findings.sort(key=lambda finding: _GRAVITY.index(finding.severity))
+    findings = _gravest_first([*doubts, *(finding for ask in SYSTEM for finding in ask(case))])
     folded = measured.folded
     decision = decide(
         scores, findings, recording, started=folded.counters.started, fail_on_warn=facts.fail_on_warn
@@ -84,14 +92,21 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
         counters=folded.counters,
         summary=folded.summary,
         scores=scores,
-        findings=tuple(findings),
+        findings=findings,
         system=measured.system,
         generator=measured.generator,
+        companions=measured.companions,
+        series=measured.series,
+        logs=measured.logs,
         timeline=folded.timeline,
         examples=tuple(recording.examples),
         events=tuple(recording.events),
         run_dir=facts.run_dir,
     )
+
+
+def _gravest_first(findings: list[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: _GRAVITY.index(finding.severity)))
 
 
 def _load_seen(recording: Recording, model: Model) -> Load:

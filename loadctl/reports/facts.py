@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from loadctl.reports.printable import hanging, printable
 from loadctl.results.finding import Finding
+from loadctl.results.log_use import LogUse
 from loadctl.results.result import ResourceUse, Result
 from loadctl.results.summary import Summary
 from loadctl.scenario.units import format_bytes, format_clock, format_count, format_ms, format_percent
@@ -22,7 +23,8 @@ _HEALTH = {
 def facts(result: Result, width: int) -> Iterator[str]:
     yield from _section("ERRORS", _errors(result), width)
     yield from _section("LOAD", _load(result), width)
-    yield from _section("SYSTEM", [_system(result.system)], width)
+    yield from _section("SYSTEM", [_system(use) for use in (result.system, *result.companions)], width)
+    yield from _section("LOGS", _logs(result.logs), width)
     yield from _section("GENERATOR", [_generator(result)], width)
     yield from _section("NOTICED", _noticed(result.findings), width)
 
@@ -121,6 +123,15 @@ def _system(use: ResourceUse) -> str:
         parts.append(f"memory {f'up to {most}, at first {first}' if grown else most}{kind}")
     parts.extend(f"{name}: {why}" for name, why in use.absent.items())
     return f"{printable(use.watched or 'not watched', 200)}: {printable(', '.join(parts)) or 'no readings'}"
+
+
+def _logs(logs: LogUse | None) -> list[str]:
+    if logs is None:
+        return []
+    found = f"{format_count(logs.errors)} errors in {format_count(logs.lines)} lines"
+    lines = [f"{printable(logs.followed, 120)}: {found}"]
+    lines += [f"{format_count(one.count)} × {printable(one.message, 120)}" for one in logs.frequent[:3]]
+    return [*lines, *([printable(logs.unread, 200)] if logs.unread else [])]
 
 
 def _generator(result: Result) -> str:

@@ -6,9 +6,11 @@ import json
 
 from loadctl.results import schema as form
 from loadctl.results.finding import Finding
+from loadctl.results.log_use import LogUse
 from loadctl.results.recording import Event, Example
 from loadctl.results.result import SCHEMA, Point, ResourceUse, Result
 from loadctl.results.score import Score
+from loadctl.results.series import Series
 from loadctl.results.summary import Counters, EndpointSummary, Latency, StageSummary, Summary
 
 
@@ -40,7 +42,7 @@ def to_document(result: Result) -> form.ResultDocument:
         "summary": _summary(result.summary),
         "scores": [_score(score) for score in result.scores],
         "findings": [_finding(finding) for finding in result.findings],
-        "resources": {"system": _use(result.system), "generator": _use(result.generator)},
+        "resources": _resources(result),
         "timeline": [_point(point) for point in result.timeline],
         "examples": [_example(example) for example in result.examples],
         "events": [_event(event) for event in result.events],
@@ -158,6 +160,52 @@ def _finding(finding: Finding) -> form.FindingDocument:
     if finding.voids is not None:
         document["voids"] = finding.voids
     return document
+
+
+def _resources(result: Result) -> form.ResourcesDocument:
+    document: form.ResourcesDocument = {
+        "system": _use(result.system),
+        "generator": _use(result.generator),
+        "companions": [_use(use) for use in result.companions],
+        "series": [_series(series) for series in result.series],
+    }
+    if result.logs is not None:
+        document["logs"] = _logs(result.logs)
+    return document
+
+
+def _series(series: Series) -> form.SeriesDocument:
+    return {
+        "subject": series.subject,
+        "source": series.source,
+        "name": series.name,
+        "n": series.n,
+        "lowest": series.lowest,
+        "highest": series.highest,
+        "mean": series.mean,
+        "last": series.last,
+    }
+
+
+def _logs(logs: LogUse) -> form.LogsDocument:
+    return {
+        "followed": logs.followed,
+        "lines": logs.lines,
+        "errors": logs.errors,
+        "unread": logs.unread,
+        "frequent": [
+            {
+                "message": one.message,
+                "count": one.count,
+                "first_s": one.first_s,
+                "last_s": one.last_s,
+                "level": one.level,
+                "log": one.log,
+            }
+            for one in logs.frequent
+        ],
+        "absent": {} if logs.unread else {"unread": "all of the scored part was read"},
+    }
 
 
 def _use(use: ResourceUse) -> form.UseDocument:

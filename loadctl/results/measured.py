@@ -7,22 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loadctl.results.fold import Folded, Plateau, fold
+from loadctl.results.log_use import LogUse, log_use
 from loadctl.results.portion import completed_of
 from loadctl.results.recording import Recording
 from loadctl.results.result import ResourceUse
-from loadctl.results.usage import between, generator_use, system_use
+from loadctl.results.series import Series, monitored
+from loadctl.results.usage import companion_uses, generator_use, system_use
 from loadctl.scenario.load import Model
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
 from loadctl.scenario.user_type import Repeat, Request, Step, UserType
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peak:
-    """The highest value of a monitored series in the window, and how many readings it rests on."""
-
-    value: float
-    n: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +27,9 @@ class Measured:
     generator: ResourceUse
     stage_system: Mapping[str, ResourceUse] = field(default_factory=dict)
     """By name of the scored stages."""
-    series: Mapping[str, Peak] = field(default_factory=dict)
+    companions: Sequence[ResourceUse] = ()
+    series: Sequence[Series] = ()
+    logs: LogUse | None = None
     requests_per_turn: Mapping[str, float] = field(default_factory=dict)
     """By endpoint: as planned; for a script, as measured."""
     p50_limit_ms: float = 0.0
@@ -56,19 +52,13 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
             name: system_use(recording.readings, *span, unwatched=recording.unwatched)
             for name, span in spans.items()
         },
-        series=_peaks(recording, start, end),
+        companions=companion_uses(recording.readings, start, end),
+        series=monitored(recording.readings, start, end),
+        logs=log_use(recording.readings, recording.events, start, end),
         requests_per_turn=_requests_per_turn(scenario, recording),
         p50_limit_ms=_p50_limit_ms(scenario.targets),
         watched=scenario.watch.asked or found,
     )
-
-
-def _peaks(recording: Recording, start_s: float, end_s: float) -> dict[str, Peak]:
-    values: dict[str, list[float]] = {}
-    for reading in between(recording.readings, "system", start_s, end_s):
-        for name, value in reading.values.items():
-            values.setdefault(name, []).append(value)
-    return {name: Peak(value=max(seen), n=len(seen)) for name, seen in values.items()}
 
 
 def _requests_per_turn(scenario: Scenario, recording: Recording) -> dict[str, float]:

@@ -12,7 +12,8 @@ from loadctl.results.interval import Second
 class Reading:
     """What one source saw of one subject at one time.
 
-    `subject` is "system", "generator" or "host". `source` is the kind of monitor ("process", "container", …),
+    `subject` is "system", "companion" (recorded beside it), "generator" or "host". `source` is the kind of monitor
+    ("process", "container", …),
     `entity` names what was read ("uvicorn pid 4312"). `values` holds numbers by metric name with their unit in the name
     (cpu_pct, cpu_cores, memory_bytes, …). A reading without values is a gap: `gap` says why, and is never a zero.
     """
@@ -32,7 +33,8 @@ class Event:
     """Something that happened at a time: a stage began, the system restarted, a shard died, a signal came.
 
     Kinds: stage, signal, stop, shard_exit, shard_killed, service_restarted, service_crashed, service_down, service_up,
-    worker_restarted, clock_step, monitor_lost, monitor_back.
+    worker_restarted, clock_step, monitor_lost, monitor_back; health_changed, replicas_changed, oom_kill;
+    log_error (one of the first of its kind), log_messages (at the end: a frequent one), log_rotated.
     """
 
     t: float

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loadctl.results.finding import Finding
+from loadctl.results.log_use import LogUse
 from loadctl.results.recording import Event, Example
 from loadctl.results.score import Score
+from loadctl.results.series import Series
 from loadctl.results.summary import Counters, StageSummary, Summary
 from loadctl.results.verdict import ExitCode, Verdict
 from loadctl.scenario.load import Model
@@ -81,6 +83,11 @@ class Result:
     findings: Sequence[Finding]
     system: ResourceUse
     generator: ResourceUse
+    companions: Sequence[ResourceUse] = ()
+    """What was recorded beside the system: the other containers of a list, single pods."""
+    series: Sequence[Series] = ()
+    logs: LogUse | None = None
+    """None: no log was followed."""
     timeline: Sequence[Point] = ()
     examples: Sequence[Example] = ()
     events: Sequence[Event] = ()

@@ -141,9 +141,49 @@ class UseDocument(TypedDict):
     absent: Absent
 
 
+class SeriesDocument(TypedDict):
+    """A monitored series over the window. `subject`: system, or host for the machine it runs on."""
+
+    subject: str
+    source: str
+    name: str
+    n: int
+    lowest: float
+    highest: float
+    mean: float
+    last: float
+
+
+class FrequentDocument(TypedDict):
+    """`count`: in the whole run; numbers and ids of the message are folded."""
+
+    message: str
+    count: int
+    first_s: float
+    last_s: float
+    level: str
+    log: str
+
+
+class LogsDocument(TypedDict):
+    """`errors` in the window; a lower bound where `unread` says that a part was not read."""
+
+    followed: str
+    lines: int
+    errors: int
+    unread: str | None
+    frequent: list[FrequentDocument]
+    absent: Absent
+
+
 class ResourcesDocument(TypedDict):
+    """`companions`: recorded beside the system; `logs` is left out where none was followed."""
+
     system: UseDocument
     generator: UseDocument
+    companions: NotRequired[list[UseDocument]]
+    series: NotRequired[list[SeriesDocument]]
+    logs: NotRequired[LogsDocument]
 
 
 class EngineDocument(TypedDict):

@@ -127,6 +127,8 @@ def _find(target: Target, measured: Measured) -> _Found:
         return _series(target, measured)
     if target.metric in RESOURCES:
         return _resource(target, measured)
+    if target.metric == "log_errors":
+        return _log_errors(target, measured)
     if target.metric in THROUGHPUTS:
         return _throughput(target, measured)
     summary = _summary_of(target, measured)
@@ -136,10 +138,23 @@ def _find(target: Target, measured: Measured) -> _Found:
 
 
 def _series(target: Target, measured: Measured) -> _Found:
-    peak = measured.series.get(target.scope.name)
-    if peak is None:
-        return _absent(f"no monitor reports {target.scope.name}")
-    return _Found(peak.value, target.unit, peak.n)
+    """Its worst value: the highest, or the lowest where more is better."""
+    name = target.scope.name
+    found = next((one for one in measured.series if one.subject == "system" and one.name == name), None)
+    if found is None:
+        return _absent(f"no monitor reports {name}")
+    return _Found(found.lowest if target.higher_is_better else found.highest, target.unit, found.n)
+
+
+def _log_errors(target: Target, measured: Measured) -> _Found:
+    """Errors that were seen count in any case; that there were no others is known only of logs read to the end."""
+    logs = measured.logs
+    if logs is None:
+        return _absent("no log was followed (watch: logs: FILE)")
+    found = _Found(float(logs.errors), "", logs.lines, f"in {logs.lines:,} lines")
+    if logs.unread and _status(target, logs.errors) is not Status.FAIL:
+        return _absent(logs.unread, logs.lines)
+    return found
 
 
 def _absent(reason: str, n: int = 0) -> _Found:

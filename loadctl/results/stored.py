@@ -8,9 +8,11 @@ from dataclasses import replace
 from loadctl.errors import UsageError
 from loadctl.results import schema as form
 from loadctl.results.finding import Finding
+from loadctl.results.log_use import FrequentMessage, LogUse
 from loadctl.results.recording import Event, Example
 from loadctl.results.result import SCHEMA, Point, ResourceUse, Result
 from loadctl.results.score import Score
+from loadctl.results.series import Series
 from loadctl.results.summary import Counters, EndpointSummary, Latency, StageSummary, Summary
 from loadctl.results.verdict import ExitCode
 from loadctl.scenario.target import Scope, Target
@@ -59,6 +61,9 @@ def from_document(raw: object) -> Result:
         findings=tuple(_finding(finding) for finding in document["findings"]),
         system=_use(uses["system"]),
         generator=_use(uses["generator"]),
+        companions=tuple(_use(use) for use in uses.get("companions", ())),
+        series=tuple(Series(**one) for one in uses.get("series", ())),
+        logs=_logs(uses["logs"]) if "logs" in uses else None,
         timeline=tuple(_point(point) for point in document["timeline"]),
         examples=tuple(_example(example) for example in document["examples"]),
         events=tuple(Event(e["t_s"], e["kind"], e["message"], e["detail"]) for e in document["events"]),
@@ -75,6 +80,16 @@ def _checked(raw: object) -> form.ResultDocument:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UsageError(f"this result is damaged at {place}: {first['msg']}", hint=_HINT) from error
+
+
+def _logs(logs: form.LogsDocument) -> LogUse:
+    return LogUse(
+        followed=logs["followed"],
+        lines=logs["lines"],
+        errors=logs["errors"],
+        unread=logs["unread"],
+        frequent=tuple(FrequentMessage(**one) for one in logs["frequent"]),
+    )
 
 
 def _use(use: form.UseDocument) -> ResourceUse:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
@@ -17,9 +18,12 @@ from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Second
 from loadctl.results.recording import Reading
 from loadctl.results.result import ResourceUse
+from loadctl.results.series import rank
 
 CPU_SPAN_S = 30.0
 _MIN_READINGS = 3
+_COMPANIONS_MAX = 50
+_TELLING = {"cpu_pct", "cpu_cores", "memory_bytes"}
 _NOBODY = "nothing watched it (--pid or --process watch a process of this machine)"
 
 
@@ -110,15 +114,29 @@ def _system_extra(readings: Sequence[Reading]) -> dict[str, float]:
 
 
 def _of_best_source(readings: Sequence[Reading]) -> list[Reading]:
-    """One source speaks for the system: the one with the most readings that hold cpu or memory."""
+    """One source speaks for the system: of those that ever tell of cpu or memory, the first in SOURCES.
+
+    One that was lost all along still speaks, with the reason why: no other takes its place in silence.
+    """
     sources: dict[str, list[Reading]] = defaultdict(list)
     for reading in readings:
         sources[reading.source].append(reading)
+    telling = {
+        source: part
+        for source, part in sources.items()
+        if any(reading.gap or not _TELLING.isdisjoint(reading.values) for reading in part)
+    }
+    sources = defaultdict(list, telling or sources)
+    return sources[min(sources, key=rank)] if sources else []
 
-    def weight(source: str) -> int:
-        return sum(not {"cpu_pct", "cpu_cores", "memory_bytes"}.isdisjoint(r.values) for r in sources[source])
 
-    return sources[max(sources, key=weight)] if sources else []
+def companion_uses(readings: Iterable[Reading], start_s: float, end_s: float) -> tuple[ResourceUse, ...]:
+    """What was recorded beside the judged system: the other containers of a list, single pods."""
+    entities: dict[tuple[str, str], list[Reading]] = defaultdict(list)
+    for reading in readings:
+        if reading.subject == "companion":
+            entities[reading.source, reading.entity].append(replace(reading, subject="system"))
+    return tuple(system_use(part, start_s, end_s) for part in list(entities.values())[:_COMPANIONS_MAX])
 
 
 def _note(readings: Sequence[Reading], name: str) -> str | None:
@@ -132,6 +150,8 @@ def _why_absent(readings: Sequence[Reading], name: str, unwatched: str | None = 
         return f"needs {_MIN_READINGS} readings without long gaps, has {measured}"
     if gaps:
         return gaps[-1]
+    if noted := _note(readings, name):
+        return noted
     if name == "cpu_pct" and series(readings, "cpu_cores"):
         return "how many cores it may use is not known"
     return f"its monitor does not report {name}" if readings else unwatched or _NOBODY

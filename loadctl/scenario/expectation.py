@@ -183,6 +183,8 @@ def _never(target: Target, scenario: Scenario) -> str | None:
         return "this version of loadctl cannot measure it"
     if target.metric.startswith("corrected_") and scenario.common_pace_s is None:
         return "it needs a closed load whose users all keep one pace"
+    if target.metric == "log_errors" and scenario.watch.logs is None:
+        return "no log is followed: watch: {logs: FILE}"
     if target.metric in {"cpu", "memory"} and target.own and not scenario.watch.asked:
         name = host_name(scenario.host)
         if not (name in {"localhost", "::1"} or name.startswith("127.")):

@@ -47,7 +47,7 @@ _ALL = [
     Metric("memory", "bytes", _RUN_OR_STAGE),
     Metric("breaking_point", "users", higher_is_better=True, survives_the_break=True, available=False),
     Metric("recovery_time", "s", survives_the_break=True, available=False),
-    Metric("log_errors", "", available=False),
+    Metric("log_errors", ""),
 ]
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
 UNAVAILABLE = frozenset(metric.name for metric in _ALL if not metric.available)

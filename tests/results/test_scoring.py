@@ -278,7 +278,7 @@ def test_scopes(aim: Target, value: float) -> None:
         (replace(target("queue", 1), scope=Scope("series", "queue")), "no monitor reports queue"),
         (target("breaking_point", 1), "this version of loadctl cannot measure it"),
         (target("recovery_time", 1), "this version of loadctl cannot measure it"),
-        (target("log_errors", 1), "this version of loadctl cannot measure it"),
+        (target("log_errors", 1), "no log was followed (watch: logs: FILE)"),
         (replace(target(P99, 1), judged=False, why_not_judged="only a quick look"), "only a quick look"),
     ],
 )
@@ -295,13 +295,13 @@ def test_a_stage_that_the_run_never_reached_is_told_as_that() -> None:
     assert found.reason == "the load ended before this stage"
 
 
-@pytest.mark.parametrize("metric", ["breaking_point", "recovery_time", "log_errors"])
+@pytest.mark.parametrize("metric", ["breaking_point", "recovery_time"])
 def test_what_this_version_cannot_measure_stays_judged_so_that_it_is_never_a_pass(metric: str) -> None:
     found = score(target(metric, 1), measured(MINUTE))
     assert (found.judged, found.status) == (True, Status.NO_DATA)
 
 
-def test_a_monitored_series_is_judged_by_its_highest_value() -> None:
+def test_a_monitored_series_is_judged_by_its_worst_value() -> None:
     made = recording(steady(60), readings=[*readings(3, queue=4.0), *readings(3, queue=9.0)])
     found = score(replace(target("queue", 8, unit=""), scope=Scope("series", "queue")), measured(made))
     assert (found.value, found.status, found.n) == (9.0, Status.FAIL, 6)

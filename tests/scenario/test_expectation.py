@@ -209,7 +209,7 @@ def test_a_stage_is_judged_by_its_own_requests() -> None:
     [
         (target("breaking_point"), "http://h", None, "this version of loadctl cannot measure it"),
         (target("recovery_time"), "http://h", None, "this version of loadctl cannot measure it"),
-        (target("log_errors"), "http://h", None, "this version of loadctl cannot measure it"),
+        (target("log_errors"), "http://h", None, "no log is followed: watch: {logs: FILE}"),
         (
             target("corrected_p95"),
             "http://h",

@@ -1,0 +1,67 @@
+"""What the followed logs said in the window: lines, errors, and the errors that came most often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from loadctl.results.recording import Event, Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrequentMessage:
+    """An error message with its numbers and ids folded, and how often it came in the whole run."""
+
+    message: str
+    count: int
+    first_s: float
+    last_s: float
+    level: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogUse:
+    """`unread`: why a part of the window was not read, None when all of it was; the errors are then a lower bound."""
+
+    followed: str
+    lines: int
+    errors: int
+    unread: str | None = None
+    frequent: tuple[FrequentMessage, ...] = ()
+
+
+def log_use(
+    readings: Iterable[Reading], events: Iterable[Event], start_s: float, end_s: float
+) -> LogUse | None:
+    """None: no log was followed."""
+    followed = [reading for reading in readings if reading.source == "logs" and reading.subject == "system"]
+    if not followed:
+        return None
+    seen = [reading for reading in followed if start_s < reading.t <= end_s]
+    gaps = [reading for reading in seen if reading.gap]
+    unread = f"{gaps[0].entity} could not be read: {gaps[0].gap}" if gaps else None
+    if not seen:
+        unread = "nothing was read in the scored part"
+    return LogUse(
+        followed=", ".join(dict.fromkeys(reading.entity for reading in followed)),
+        lines=round(sum(reading.values.get("log_lines", 0) for reading in seen)),
+        errors=round(sum(reading.values.get("log_errors", 0) for reading in seen)),
+        unread=unread,
+        frequent=tuple(_frequent(event) for event in events if event.kind == "log_messages"),
+    )
+
+
+def _frequent(event: Event) -> FrequentMessage:
+    def number(name: str) -> float:
+        value = event.detail.get(name)
+        return value if isinstance(value, int | float) else 0
+
+    return FrequentMessage(
+        message=event.message,
+        count=int(number("count")),
+        first_s=number("first_s"),
+        last_s=number("last_s"),
+        level=str(event.detail.get("level") or ""),
+        log=str(event.detail.get("log") or ""),
+    )

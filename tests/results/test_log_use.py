@@ -1,0 +1,43 @@
+"""Logs over the window."""
+
+from __future__ import annotations
+
+from loadctl.results.log_use import log_use
+from loadctl.results.recording import Event, Reading
+
+
+def said(t: float, lines: float, errors: float) -> Reading:
+    return Reading(t, "system", "logs", "api.log", {"log_lines": lines, "log_errors": errors})
+
+
+def test_lines_and_errors_of_the_window_are_counted() -> None:
+    use = log_use([said(1, 10, 1), said(2, 20, 2), said(3, 30, 3)], [], 1, 2)
+    assert use is not None
+    assert (use.lines, use.errors, use.unread) == (20, 2, None)
+
+
+def test_a_log_that_could_not_be_read_is_no_log_without_errors() -> None:
+    use = log_use([said(1, 10, 0), Reading(2, "system", "logs", "api.log", gap="it was deleted")], [], 0, 2)
+    assert use is not None
+    assert use.unread == "api.log could not be read: it was deleted"
+    nothing = log_use([said(1, 10, 0)], [], 5, 9)
+    assert nothing is not None
+    assert nothing.unread == "nothing was read in the scored part"
+    assert log_use([], [], 0, 9) is None
+
+
+def test_frequent_messages_come_from_the_last_words_of_the_monitor() -> None:
+    detail: dict[str, str | float | int | None] = {
+        "count": 30,
+        "first_s": 1.5,
+        "last_s": 9.0,
+        "level": "ERROR",
+        "log": "api.log",
+    }
+    use = log_use([said(1, 9, 9)], [Event(9, "log_messages", "pool # is empty", detail)], 0, 9)
+    assert use is not None
+    assert (use.frequent[0].message, use.frequent[0].count, use.frequent[0].level) == (
+        "pool # is empty",
+        30,
+        "ERROR",
+    )
