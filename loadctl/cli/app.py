@@ -28,6 +28,7 @@ from loadctl.cli import (
     try_,
     validate,
     wait,
+    watch,
 )
 from loadctl.cli.explaining import explain
 from loadctl.cli.output import complain, hush, open_standard_streams
@@ -55,6 +56,7 @@ COMMANDS: Mapping[str, Callable[..., object]] = {
     "runs": runs.runs,
     "demo": demo.demo,
     "wait": wait.wait,
+    "watch": watch.watch,
     "export": export.export,
     "engines": engines.engines,
     "doctor": doctor.doctor,

@@ -14,6 +14,7 @@ from loadctl.cli.options import Output, RunOptions
 from loadctl.cli.planning import in_units, planned
 from loadctl.cli.system import ask_for_consent
 from loadctl.cli.terminal import is_terminal
+from loadctl.cli.watched import on_top_of
 from loadctl.engines import engine_named
 from loadctl.engines.base import Engine
 from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
@@ -85,11 +86,7 @@ def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Result:
 
 def _prepared(options: RunOptions, host: str | None) -> Scenario:
     scenario = planned(options.reference, replace(options.overrides, host=host))
-    watch = scenario.watch
-    if options.pid is not None or options.process is not None:
-        watch = Watch(pid=options.pid, process=options.process)
-    elif options.demo:
-        watch = Watch()
+    watch = on_top_of(Watch() if options.demo else scenario.watch, options.watch)
     return replace(
         scenario,
         watch=watch,

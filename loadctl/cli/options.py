@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadctl.cli.watched import WatchOptions
+
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
@@ -27,8 +29,7 @@ class RunOptions:
     overrides: Overrides
     workers: str
     seed: int | None
-    pid: int | None
-    process: str | None
+    watch: WatchOptions
     allow_hosts: Sequence[str]
     demo: bool
     ready_timeout: str

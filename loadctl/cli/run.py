@@ -26,6 +26,7 @@ from loadctl.cli.arguments import (
     Workers,
 )
 from loadctl.cli.options import Output, Overrides, RunOptions
+from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
 
 
 def run(
@@ -39,10 +40,12 @@ def run(
     target: TargetOption = None,
     workers: Workers = "1",
     seed: Seed = None,
-    pid: Annotated[int | None, typer.Option("--pid", help="Watch this process as the system.")] = None,
-    process: Annotated[
-        str | None, typer.Option("--process", metavar="NAME", help="Watch the process of this name.")
-    ] = None,
+    pid: Pid = None,
+    process: Process = None,
+    container: Container = None,
+    pods: PodsOption = None,
+    logs: LogsOption = None,
+    metrics: MetricsOption = None,
     allow_host: AllowHost = None,
     demo: Demo = False,
     fault: Fault = None,
@@ -72,8 +75,7 @@ def run(
         overrides=Overrides(None, engine, tuple(target or ()), users, rate, duration),
         workers=workers,
         seed=seed,
-        pid=pid,
-        process=process,
+        watch=WatchOptions(pid, process, tuple(container or ()), pods, tuple(logs or ()), metrics),
         allow_hosts=tuple(allow_host or ()),
         demo=demo,
         ready_timeout=ready_timeout,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from loadctl.monitors.background import Lost
+from loadctl.monitors.secrets import Secrets
 from loadctl.monitors.source import Observation, Source
 from loadctl.results.recording import Event, Reading
 
@@ -33,7 +34,9 @@ class Sampler:
     How late the sampler itself was is a reading of its own (subject "generator", entity "sampler").
     """
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], *, secrets: Sequence[str] = ()) -> None:
+        """`secrets` are redacted in all that sources say."""
+        self._secrets = Secrets(secrets)
         self._watched = [_Watched(source) for source in sources]
         self._kept: list[Observation] = []
         self._lock = threading.Lock()
@@ -72,8 +75,9 @@ class Sampler:
         return round(time.monotonic() - self._t0, 4)
 
     def _keep(self, observations: Iterable[Observation]) -> None:
+        safe = [self._secrets.redacted(observation) for observation in observations]
         with self._lock:
-            self._kept.extend(observations)
+            self._kept.extend(safe)
 
     def _run(self) -> None:
         self._prime()

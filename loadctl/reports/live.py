@@ -19,10 +19,10 @@ _BARS = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 15
 
 
-def sparkline(values: Iterable[float], width: int = _SPARK_WIDTH) -> str:
-    """The last `width` values as bars from zero to their maximum."""
+def sparkline(values: Iterable[float], width: int = _SPARK_WIDTH, *, at_least: float = 0.0) -> str:
+    """The last `width` values as bars from zero to their maximum, or to `at_least` where that is more."""
     last = list(values)[-width:]
-    top = max(last, default=0.0)
+    top = max(at_least, max(last, default=0.0))
     if top <= 0:
         return _BARS[0] * len(last)
     return "".join(_BARS[min(7, int(value / top * 7.999))] for value in last)

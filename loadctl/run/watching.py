@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +32,16 @@ class Watching:
     notes: Sequence[str] = ()
 
 
+def life_signs(scenario: Scenario) -> Callable[[], str | None]:
+    """Before the system is up: a way to ask why it never will be, None while it may; for `wait_until_ready`.
+
+    It knows what the scenario names: a process, containers, pods. Answers within a few tens of milliseconds.
+    """
+    from loadctl.monitors.life import why_dead
+
+    return why_dead(scenario)
+
+
 def watching(scenario: Scenario, shard_pids: Mapping[int, int]) -> Watching:
     """The scenario's own monitors. Called when the system is up, with the engine's processes by shard."""
     from loadctl.monitors.plan import sources_for
@@ -39,4 +49,4 @@ def watching(scenario: Scenario, shard_pids: Mapping[int, int]) -> Watching:
 
     plan = sources_for(scenario)
     plan.generator.watch(shard_pids)
-    return Watching(Monitors(plan.sources), plan.watched, plan.notes)
+    return Watching(Monitors(plan.sources, secrets=scenario.secrets), plan.watched, plan.notes)

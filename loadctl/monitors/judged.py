@@ -1,0 +1,130 @@
+"""The source that speaks for the system: the process behind the host's port, or what the scenario names instead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from loadctl.errors import UsageError
+from loadctl.monitors.port import Forwarder, Found, NotFound, Resolved, host_and_port, resolve
+from loadctl.monitors.process import ProcessSource
+from loadctl.monitors.selector import by_name, by_pid
+from loadctl.monitors.source import Source
+from loadctl.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from loadctl.monitors.docker_engine import DockerEngine
+
+_CONTAINER_PROXIES = ("docker-proxy", "rootlessport", "com.docker.", "gvproxy", "vpnkit")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`watched` is "watching uvicorn (pid 4312)" or "nothing: REASON; HINT".
+
+    `sources`: the one that speaks, and companions beside it. `pid`: of the system on this machine, where known.
+    """
+
+    watched: str
+    sources: Sequence[Source] = ()
+    notes: Sequence[str] = ()
+    pid: int | None = None
+    containers: Sequence[str] = field(default=())
+
+
+def judged(scenario: Scenario) -> Judged:
+    """Call it when the system is up.
+
+    Raises: UsageError where what somebody named is not there: nobody shall find that out at the end.
+    """
+    if scenario.watch.containers:
+        return _containers(_engine(), scenario.watch.containers)
+    if scenario.watch.pods is not None:
+        return _pods(scenario)
+    find, find_again = _selectors(scenario)
+    meant = find()
+    if scenario.watch.asked and not isinstance(meant, Found):
+        raise UsageError(f"{meant.reason} (nothing was sent)", hint=meant.hint)
+    match meant:
+        case Found():
+            notes = (meant.note,) if meant.note else ()
+            return Judged(f"watching {meant}", (ProcessSource(meant, find_again),), notes, meant.pid)
+        case Forwarder():
+            return _behind(meant, scenario) or _nothing(meant)
+        case NotFound():
+            return _published(scenario, meant) or _nothing(meant)
+
+
+def _selectors(scenario: Scenario) -> tuple[Callable[[], Resolved], Callable[[], Resolved]]:
+    """How the process is found at first, and after it has gone: a pid does not come back, its port may."""
+    behind_port = partial(resolve, scenario.host)
+    if scenario.watch.pid is not None:
+        return partial(by_pid, scenario.watch.pid), behind_port
+    if scenario.watch.process is not None:
+        named = partial(by_name, scenario.watch.process, scenario.host)
+        return named, named
+    return behind_port, behind_port
+
+
+def _nothing(meant: NotFound | Forwarder) -> Judged:
+    return Judged(f"nothing: {meant.reason}; {meant.hint}")
+
+
+def _engine() -> DockerEngine:
+    from loadctl.monitors.docker_engine import DockerEngine
+
+    return DockerEngine.find(os.environ)
+
+
+def _containers(engine: DockerEngine, names: Sequence[str], note: str | None = None) -> Judged:
+    """The first is judged, the others are recorded beside it."""
+    from loadctl.monitors.container import ContainerSource
+
+    sources = [ContainerSource(engine, name, "companion" if i else "system") for i, name in enumerate(names)]
+    beside = ", ".join(names[1:])
+    watched = f"watching {sources[0].name}" + (f", and beside it {beside}" if beside else "")
+    return Judged(watched, tuple(sources), (note,) if note else (), containers=tuple(names))
+
+
+def _behind(forwarder: Forwarder, scenario: Scenario) -> Judged | None:
+    """Docker's own proxies hand on to a container; None where that cannot be found out."""
+    if not forwarder.name.startswith(_CONTAINER_PROXIES):
+        return None
+    port = host_and_port(scenario.host)[1]
+    try:
+        engine = _engine()
+        name = engine.behind_port(port)
+    except UsageError:
+        return None
+    if name is None:
+        return None
+    note = f"{forwarder.name} forwards port {port} into the container {name}, which is watched"
+    return _containers(engine, [name], note)
+
+
+def _published(scenario: Scenario, missing: NotFound) -> Judged | None:
+    """Without a proxy (Docker's userland-proxy: false) or the right to see it, a port may still be a container's."""
+    if missing.remote:
+        return None
+    try:
+        engine = _engine()
+        name = engine.behind_port(host_and_port(scenario.host)[1])
+    except UsageError:
+        return None
+    return (
+        None
+        if name is None
+        else _containers(engine, [name], f"the port is published by the container {name}")
+    )
+
+
+def _pods(scenario: Scenario) -> Judged:
+    from loadctl.monitors.kubectl import Kubectl
+    from loadctl.monitors.pods import PodsSource
+
+    pods = scenario.watch.pods
+    assert pods is not None  # noqa: S101  the caller has asked
+    return Judged(f"watching pods {pods}", (PodsSource(Kubectl.find(os.environ), pods),))
