@@ -67,9 +67,14 @@ def on_top_of(watch: Watch, options: WatchOptions) -> Watch:
         named = " and ".join(name for name, given in kinds.items() if given)
         raise UsageError(f"{named}: the system is one of them", hint="name it in one way")
     if any(kinds.values()):
-        pods = None if options.pods is None else _pods(options.pods)
-        system = {"pid": options.pid, "process": options.process, "containers": tuple(options.containers)}
-        watch = replace(watch, **system, pods=pods)
+        named_pods = None if options.pods is None else _pods(options.pods)
+        watch = replace(
+            watch,
+            pid=options.pid,
+            process=options.process,
+            containers=tuple(options.containers),
+            pods=named_pods,
+        )
     if options.logs:
         files = tuple(name for name in options.logs if name not in {"container", "pods"})
         watch = replace(

@@ -47,7 +47,9 @@ def plain(latest: Latest) -> list[str]:
     lines = []
     for subject, _ in _SUBJECTS:
         for name, entity in latest.of(subject).items():
-            said = entity.reading.gap or ", ".join([*_figures(entity), *(_pair(*s) for s in _series(entity))])
+            counts = [_counts(entity)] if _counts(entity) else []
+            figures = [*_figures(entity), *counts, *(_pair(*series) for series in _series(entity))]
+            said = entity.reading.gap or ", ".join(figures)
             lines.append(f"{format_clock(latest.t)}  {printable(name, 60)}: {printable(said, 400)}")
     return lines
 
@@ -66,6 +68,8 @@ def _entity(name: str, entity: Entity, width: int) -> Iterator[str]:
         yield f"  {label:<{_NAME}}  no readings yet"
     else:
         yield f"  {label}"
+    if counts := _counts(entity):
+        yield f"    {cut_in_the_middle(counts, width - 4)}"
     for series, value in list(_series(entity))[:_SERIES_MAX]:
         course = entity.courses.get(series, ())
         text = cut_in_the_middle(printable(_label(series), 200), _NAME - 2)
@@ -96,12 +100,14 @@ def _figures(entity: Entity) -> Iterator[str]:
     )
     if memory is not None:
         yield f"memory {format_bytes(memory)}" + (f" of {format_bytes(limit)}" if limit is not None else "")
-    counts = [f"{_label(name)} {values[name]:g}" for name in _COUNTS if name in values]
-    if counts:
-        yield ", ".join(counts)
     if "log_lines" in values:
         errors, lines = (entity.totals.get(name, 0.0) for name in ("log_errors", "log_lines"))
         yield f"{format_count(int(errors))} errors in {format_count(int(lines))} lines"
+
+
+def _counts(entity: Entity) -> str:
+    values = entity.reading.values
+    return ", ".join(f"{_label(name)} {values[name]:g}" for name in _COUNTS if name in values)
 
 
 def _series(entity: Entity) -> Iterator[tuple[str, float]]:
