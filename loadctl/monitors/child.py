@@ -12,6 +12,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -33,7 +34,10 @@ class HelperMissing(Exception):
 
 
 class HelperProgram:
-    """A running program; its output goes to `output` (stdout and stderr), which may be the null device."""
+    """A running program; its output goes to `output` (stdout and stderr), which may be the null device.
+
+    With a `connection`, that is its standard input and output.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class HelperProgram:
         output: Path | None = None,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        connection: socket.socket | None = None,
     ) -> None:
         """Raises: HelperMissing."""
         self.argv = tuple(argv)
@@ -50,9 +55,9 @@ class HelperProgram:
             try:
                 self._popen = subprocess.Popen(
                     command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=sink,
-                    stderr=subprocess.STDOUT,
+                    stdin=connection.fileno() if connection else subprocess.DEVNULL,
+                    stdout=connection.fileno() if connection else sink,
+                    stderr=sink,
                     cwd=cwd,
                     env=None if env is None else dict(env),
                     start_new_session=True,

@@ -1,0 +1,110 @@
+"""Where the container engine listens: found as the docker command line finds it.
+
+DOCKER_HOST, else the current context (DOCKER_CONTEXT, else ~/.docker/config.json), else the sockets that Docker,
+Docker Desktop, rootless Docker and podman make.
+Source: docker/cli, cli/command/cli.go (resolveContextName) and cli/context/store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadctl.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One way to the engine's API.
+
+    `socket`: a unix socket · `url`: HTTP without TLS · neither: through the docker command line with `options`
+    (ssh, TLS, named pipes). `said` is its name for people, without user names and passwords.
+    """
+
+    said: str
+    socket: Path | None = None
+    url: str | None = None
+    options: tuple[str, ...] = ()
+
+
+def endpoints(environment: Mapping[str, str]) -> tuple[Endpoint, ...]:
+    """Where to ask, the likeliest first. What somebody chose stands alone; nothing at all: ().
+
+    Raises: UsageError for a context that does not exist or cannot be read.
+    """
+    host = environment.get("DOCKER_HOST", "")
+    if host:
+        secured = bool(environment.get("DOCKER_TLS_VERIFY") or environment.get("DOCKER_TLS"))
+        return (_endpoint(host, ("--host", host), secured=secured),)
+    folder = _config(environment)
+    context = environment.get("DOCKER_CONTEXT") or _current_context(folder)
+    if context and context != "default":
+        return (_of_context(context, folder),)
+    if sys.platform == "win32":
+        return (Endpoint("the docker command line"),)
+    return tuple(Endpoint(f"unix://{path}", socket=path) for path in _sockets(environment) if path.exists())
+
+
+def _endpoint(host: str, options: tuple[str, ...], *, secured: bool) -> Endpoint:
+    scheme, separator, rest = host.partition("://")
+    if not separator:
+        scheme, rest = "tcp", host
+    said = f"{scheme}://{rest.rpartition('@')[2]}"
+    if scheme == "unix":
+        return Endpoint(said, socket=Path(rest))
+    if scheme in {"tcp", "http"} and not secured:
+        address = rest.rstrip("/")
+        if not re.search(r":\d+$", address):
+            address += ":2375"
+        return Endpoint(said, url=f"http://{address}")
+    return Endpoint(said, options=options)
+
+
+def _config(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("DOCKER_CONFIG") or _home(environment) / ".docker")
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    named = environment.get("HOME") or environment.get("USERPROFILE")
+    return Path(named) if named else Path.home()
+
+
+def _current_context(folder: Path) -> str:
+    """A configuration that is missing or broken names none, as for the docker command line's own commands."""
+    try:
+        read = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    named = read.get("currentContext") if isinstance(read, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+def _of_context(name: str, folder: Path) -> Endpoint:
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    meta = folder / "contexts" / "meta" / digest / "meta.json"
+    try:
+        host = json.loads(meta.read_text(encoding="utf-8"))["Endpoints"]["docker"]["Host"]
+    except (OSError, ValueError, KeyError, TypeError):
+        host = None
+    if not isinstance(host, str) or not host:
+        raise UsageError(
+            f"the docker context {name!r} has no endpoint in {meta}",
+            hint="`docker context ls` shows the contexts there are; choose one with DOCKER_CONTEXT or DOCKER_HOST",
+        )
+    secured = (folder / "contexts" / "tls" / digest / "docker").is_dir()
+    return _endpoint(host, ("--context", name), secured=secured)
+
+
+def _sockets(environment: Mapping[str, str]) -> Iterator[Path]:
+    yield Path("/var/run/docker.sock")
+    yield _home(environment) / ".docker" / "run" / "docker.sock"
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    if runtime:
+        yield Path(runtime) / "docker.sock"
+        yield Path(runtime) / "podman" / "podman.sock"
+    yield Path("/run/podman/podman.sock")
