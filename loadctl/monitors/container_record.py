@@ -40,17 +40,6 @@ class Container:
         found = (self.labels.get(f"{prefix}.service") for prefix in _SERVICE_LABELS)
         return next((service for service in found if service), None)
 
-    def stands_for(self, labels: Mapping[str, str]) -> bool:
-        """Whether another container with these labels is the same replica of the same compose service."""
-        return any(
-            bool(labels.get(f"{prefix}.service"))
-            and all(
-                labels.get(f"{prefix}.{part}") == self.labels.get(f"{prefix}.{part}")
-                for part in ("project", "service", "container-number")
-            )
-            for prefix in _SERVICE_LABELS
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
@@ -76,6 +65,12 @@ class State:
     memory_limit: int | None = None
     """Bytes; None: as much as the machine has."""
     tty: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def gone(self) -> bool:
+        """It has ended, and no restart policy will bring it back."""
+        return self.status in {"exited", "dead", "removing", "stopped"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +140,7 @@ def state(answer: object) -> State:
         id=text(answer, "Id"),
         name=text(answer, "Name").removeprefix("/"),
         status=text(now, "Status"),
-        running=now.get("Running") is True,
+        running=now.get("Running") is True and now.get("Restarting") is not True,
         exit_code=integer(now, "ExitCode"),
         oom_killed=now.get("OOMKilled") is True,
         restarts=integer(answer, "RestartCount") or integer(now, "RestartCount"),
@@ -157,6 +152,19 @@ def state(answer: object) -> State:
         cores_of=cores_of,
         memory_limit=integer(limits, "Memory") or None,
         tty=part(answer, "Config").get("Tty") is True,
+        labels={key: str(value) for key, value in part(part(answer, "Config"), "Labels").items()},
+    )
+
+
+def same_replica(labels: Mapping[str, str], others: Mapping[str, str]) -> bool:
+    """Whether two containers are, one after the other, the same replica of the same compose service."""
+    return any(
+        bool(labels.get(f"{prefix}.service"))
+        and all(
+            labels.get(f"{prefix}.{name}") == others.get(f"{prefix}.{name}")
+            for name in ("project", "service", "container-number")
+        )
+        for prefix in _SERVICE_LABELS
     )
 
 

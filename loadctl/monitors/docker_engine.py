@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ACTIONS = ("create", "start", "die", "oom", "kill", "destroy", "rename", "health_status")
+_ACTIONS = ("start", "die", "oom", "kill", "destroy", "health_status")
 _ASK_S = 5.0
 _STATS_S = 15.0
 """Without a frame for so long, the engine hangs; it sends one a second."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from loadctl.monitors.background import Lost
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Stream(Generic[T]):
-    """What the engine sends until it has nothing more; iterate in one thread, `close` from any.
+    """What the engine sends until it has nothing more; iterate `with` it in one thread, `close` it from any.
 
     Iterating raises Lost when the engine goes away.
     """
@@ -35,6 +35,12 @@ class Stream(Generic[T]):
         ):  # a machine that vanished is noticed, in a stream that may be silent for hours
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._response.close()
+
     def __iter__(self) -> Iterator[T]:
         import httpx
 
@@ -43,8 +49,6 @@ class Stream(Generic[T]):
         except (httpx.TransportError, httpx.StreamError) as error:
             if not self._closed:
                 raise Lost(f"{self._said} broke off: {reason_of(error)}") from error
-        finally:
-            self._response.close()
 
     def close(self) -> None:
         self._closed = True
