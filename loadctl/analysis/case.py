@@ -45,6 +45,11 @@ class Case:
         return between(self.recording.readings, subject, *self.window)
 
     @property
+    def level_unit(self) -> str:
+        """What follows a level of the load: 600 users, 300/s."""
+        return " users" if self.scenario.load.model == "closed" else "/s"
+
+    @property
     def look_closer(self) -> str:
         """How to see single requests; a script keeps to itself what it sends, but not how that failed."""
         name, script = self.scenario.name, self.scenario.script

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from loadctl.analysis.breaking import breaking_findings
 from loadctl.analysis.case import Case
 from loadctl.analysis.closed_model import closed_model_findings
 from loadctl.analysis.completeness import completeness_findings
@@ -33,6 +34,7 @@ SYSTEM: Sequence[Question] = (
     error_findings,
     service_findings,
     cpu_findings,
+    breaking_findings,
     log_findings,
     monitor_findings,
     closed_model_findings,

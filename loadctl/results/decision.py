@@ -21,7 +21,7 @@ _ORDER = (
     Verdict.WARN,
     Verdict.PASS,
 )
-_GENERATOR_TOUCHES = ("latency_", "corrected_", "ttfb_", "throughput", "max_throughput")
+_GENERATOR_TOUCHES = ("latency_", "corrected_", "ttfb_", "throughput", "max_throughput", "breaking_point")
 """Metrics that a slow generator makes worse; its errors, cpu and memory are the system's own."""
 _RESTATES = {"slow-responses", "errors-over-critical"}
 """Findings that say the same as the targets that failed."""

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from loadctl.results.breaking_point import BreakingPoint, breaking_point, limits_of
 from loadctl.results.fold import Folded, Plateau, fold
+from loadctl.results.level import Level, levels
 from loadctl.results.log_use import LogUse, log_use
 from loadctl.results.portion import completed_of
 from loadctl.results.recording import Recording
@@ -30,6 +32,10 @@ class Measured:
     companions: Sequence[ResourceUse] = ()
     series: Sequence[Series] = ()
     logs: LogUse | None = None
+    levels: Sequence[Level] = ()
+    """Of a load that rises in steps."""
+    breaking_point: BreakingPoint | None = None
+    """None: the load holds fewer than two levels."""
     requests_per_turn: Mapping[str, float] = field(default_factory=dict)
     """By endpoint: as planned; for a script, as measured."""
     p50_limit_ms: float = 0.0
@@ -43,6 +49,7 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
     start, end = folded.summary.start_s, folded.summary.end_s
     spans = {name: (summary.start_s, summary.end_s) for name, summary in folded.named.items()}
     found = any(reading.subject == "system" and reading.values for reading in recording.readings)
+    steps = levels(scenario.load, recording.seconds, folded.ended_s)
     return Measured(
         model=scenario.load.model,
         folded=folded,
@@ -54,6 +61,8 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
         },
         companions=companion_uses(recording.readings, start, end),
         series=monitored(recording.readings, start, end),
+        levels=steps,
+        breaking_point=breaking_point(steps, limits_of(scenario.targets)) if steps else None,
         logs=log_use(recording.readings, recording.events, start, end),
         requests_per_turn=_requests_per_turn(scenario, recording),
         p50_limit_ms=_p50_limit_ms(scenario.targets),

@@ -9,7 +9,7 @@ from loadctl.results.measured import Measured, plateau_for
 from loadctl.results.score import Score, Status, enough_requests
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.throughput import offered
-from loadctl.scenario.metric import UNAVAILABLE
+from loadctl.scenario.metric import NO_STAIRCASE, UNAVAILABLE
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_limit
 
@@ -127,6 +127,8 @@ def _find(target: Target, measured: Measured) -> _Found:
         return _series(target, measured)
     if target.metric in RESOURCES:
         return _resource(target, measured)
+    if target.metric == "breaking_point":
+        return _breaking_point(target, measured)
     if target.metric == "log_errors":
         return _log_errors(target, measured)
     if target.metric in THROUGHPUTS:
@@ -144,6 +146,21 @@ def _series(target: Target, measured: Measured) -> _Found:
     if found is None:
         return _absent(f"no monitor reports {name}")
     return _Found(found.lowest if target.higher_is_better else found.highest, target.unit, found.n)
+
+
+def _breaking_point(target: Target, measured: Measured) -> _Found:
+    """The highest level that held."""
+    found = measured.breaking_point
+    if found is None:
+        return _absent(NO_STAIRCASE)
+    requests = sum(len(step.level.seconds) for step in found.steps)
+    held = f"held {found.held:g}" if found.broke is None else f"broke at {found.broke.level.level:g}"
+    why = (
+        f"{held}: {found.broke.why[0]}"
+        if found.broke is not None and found.broke.why
+        else f"{held}, the highest level"
+    )
+    return _Found(found.held, target.unit, requests, why)
 
 
 def _log_errors(target: Target, measured: Measured) -> _Found:

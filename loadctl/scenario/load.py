@@ -63,6 +63,18 @@ class Load:
         for (start, end), stage in zip(pairwise(edges), self.stages, strict=True):
             yield start, end, stage
 
+    def steps(self) -> Iterator[tuple[float, float, Stage]]:
+        """The scored stages that hold a level above 0, up to the first at the highest one: the staircase.
+
+        What comes after that (a step back, a recovery) is no step of it.
+        """
+        first, last = self.window
+        for start, end, stage in self.spans():
+            if stage.holds and stage.end > 0 and first <= start and end <= last:
+                yield start, end, stage
+                if stage.end >= self.peak:
+                    return
+
     def level_at(self, t: float) -> float:
         """Users, or arrivals per second, planned `t` seconds after the start; 0 outside the load."""
         for start, end, stage in self.spans():

@@ -45,11 +45,12 @@ _ALL = [
     Metric("error_rate", "%", _EVERYWHERE),
     Metric("cpu", "%", _RUN_OR_STAGE),
     Metric("memory", "bytes", _RUN_OR_STAGE),
-    Metric("breaking_point", "users", higher_is_better=True, survives_the_break=True, available=False),
+    Metric("breaking_point", "users", higher_is_better=True, survives_the_break=True),
     Metric("recovery_time", "s", survives_the_break=True, available=False),
     Metric("log_errors", ""),
 ]
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
+NO_STAIRCASE = "it needs a load that rises in steps: at least two levels, each held to its end"
 UNAVAILABLE = frozenset(metric.name for metric in _ALL if not metric.available)
 
 

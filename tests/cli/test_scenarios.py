@@ -87,7 +87,7 @@ def test_validate_without_a_word_takes_the_packaged_ones_where_there_are_no_othe
     assert said.code == 0
     lines = said.out.splitlines()
     assert [line.split(":")[0] for line in lines if not line.startswith(" ")] == SHIPPED
-    assert lines[-1] == "  cannot be judged: breaking_point: this version of loadctl cannot measure it"
+    assert not any("cannot be judged" in line for line in lines)
 
 
 def test_validate_says_what_cannot_be_judged(loadctl: Loadctl, write: Write) -> None:

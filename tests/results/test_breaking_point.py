@@ -1,0 +1,116 @@
+"""The highest level that held, where the truth is known."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from loadctl.results.breaking_point import BreakingPoint, breaking_point, limits_of
+from loadctl.results.interval import Second
+from loadctl.results.level import levels
+from loadctl.results.measured import measure
+from loadctl.results.score import Status
+from loadctl.results.scoring import score
+from loadctl.scenario.load import Load, Stage
+from tests.results.recorded import interval, recording, scenario, second, target
+
+P95_LIMIT = target("latency_p95", 200.0, 50.0)
+LIMITS = limits_of([P95_LIMIT, target("error_rate", 1.0, 0.1)])
+HOLD_S = 30
+
+
+def staircase(steps: int = 10, hold_s: int = HOLD_S, *, back: bool = True) -> Load:
+    ups = [Stage(level, level, hold_s, f"{level} users") for level in range(100, steps * 100 + 1, 100)]
+    return Load("closed", [*ups, Stage(100, 100, hold_s, "recovery")] if back else ups)
+
+
+def run(
+    load: Load, ms_at: list[float], *, failed_at: int = 99, bad_share: float = 1.0, seed: int = 1
+) -> list[Second]:
+    """Latency by level, half of it noise; from level `failed_at` on 5 % errors in `bad_share` of the seconds."""
+    chance = random.Random(seed)
+    made = []
+    for start, end, stage in load.spans():
+        level = int(stage.end / 100) - 1
+        for t in range(int(start), int(end)):
+            latencies = [ms_at[level] * chance.uniform(0.75, 1.25) for _ in range(40)]
+            errors = {"reset": 3} if level >= failed_at and chance.random() < bad_share else {}
+            made.append(second(t, {"GET /": interval(latencies, errors=errors)}, users=int(stage.end)))
+    return made
+
+
+def judged(load: Load, seconds: list[Second]) -> BreakingPoint:
+    return breaking_point(levels(load, seconds, load.duration_s), LIMITS)
+
+
+@pytest.mark.parametrize("breaks", range(1, 10))
+def test_the_level_where_latency_stays_beyond_its_limit(breaks: int) -> None:
+    load = staircase()
+    found = judged(load, run(load, [40.0] * breaks + [400.0] * (10 - breaks)))
+    assert found.held == breaks * 100
+    assert found.broke is not None
+    assert found.broke.level.level == (breaks + 1) * 100
+    assert found.broke.why[0].startswith("latency p95 4")
+    assert found.broke.why[0].endswith("(limit 200 ms)")
+
+
+def test_what_gave_way_first_and_what_followed() -> None:
+    load = staircase()
+    found = judged(load, run(load, [40.0] * 6 + [400.0] * 4, failed_at=6))
+    assert found.broke is not None
+    assert [why.split()[0] for why in found.broke.why] == ["latency", "errors"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_single_bad_seconds_break_nothing(seed: int) -> None:
+    """Three seconds in a hundred, as a garbage collector has them."""
+    load = staircase()
+    assert judged(load, run(load, [40.0] * 10, failed_at=0, bad_share=0.03, seed=seed)).broke is None
+
+
+def test_one_bad_level_with_a_good_one_after_it_is_no_break() -> None:
+    load = staircase()
+    assert judged(load, run(load, [40.0] * 4 + [400.0] + [40.0] * 5)).held == 1000
+
+
+def test_the_last_level_may_break_alone_and_the_first_leaves_nothing() -> None:
+    load = staircase()
+    assert judged(load, run(load, [40.0] * 9 + [400.0])).held == 900
+    assert judged(load, run(load, [400.0] * 10)).held == 0
+
+
+def test_a_system_that_answers_nothing_is_broken() -> None:
+    load = staircase(3)
+    seconds = [s if s.t < HOLD_S else second(s.t, users=s.users) for s in run(load, [40.0] * 3)]
+    found = judged(load, seconds)
+    assert found.held == 100
+    assert found.broke is not None
+    assert found.broke.why == ("no request was answered", "no request was answered")
+
+
+def test_levels_of_a_run_that_ended_early_do_not_count() -> None:
+    load = staircase()
+    seconds = [s for s in run(load, [40.0] * 10) if s.t < 100]
+    assert [level.level for level in levels(load, seconds, 100)] == [100, 200, 300]
+    assert levels(load, seconds, 40) == ()  # one level is no staircase
+
+
+def test_the_step_back_is_no_step_of_the_staircase() -> None:
+    load = staircase(3)
+    assert [level.name for level in levels(load, [], load.duration_s)] == [
+        "100 users",
+        "200 users",
+        "300 users",
+    ]
+
+
+@pytest.mark.parametrize(("breaks", "status"), [(10, Status.PASS), (7, Status.WARN), (4, Status.FAIL)])
+def test_it_is_a_target(breaks: int, status: Status) -> None:
+    load = staircase()
+    aim = target("breaking_point", 500, 1000, unit="users")
+    measured = measure(
+        scenario(load, [aim, P95_LIMIT]), recording(run(load, [40.0] * breaks + [400.0] * (10 - breaks)))
+    )
+    found = score(aim, measured)
+    assert (found.status, found.value) == (status, breaks * 100)
