@@ -16,6 +16,7 @@ from loadctl.analysis.load import load_findings
 from loadctl.analysis.logs import log_findings
 from loadctl.analysis.monitors import monitor_findings
 from loadctl.analysis.service import service_findings
+from loadctl.analysis.spike import spike_findings
 from loadctl.analysis.story import story
 from loadctl.results.decision import decide, void_scores
 from loadctl.results.finding import Finding
@@ -35,6 +36,7 @@ SYSTEM: Sequence[Question] = (
     service_findings,
     cpu_findings,
     breaking_findings,
+    spike_findings,
     log_findings,
     monitor_findings,
     closed_model_findings,

@@ -21,7 +21,15 @@ _ORDER = (
     Verdict.WARN,
     Verdict.PASS,
 )
-_GENERATOR_TOUCHES = ("latency_", "corrected_", "ttfb_", "throughput", "max_throughput", "breaking_point")
+_GENERATOR_TOUCHES = (
+    "latency_",
+    "corrected_",
+    "ttfb_",
+    "throughput",
+    "max_throughput",
+    "breaking_point",
+    "recovery_time",
+)
 """Metrics that a slow generator makes worse; its errors, cpu and memory are the system's own."""
 _RESTATES = {"slow-responses", "errors-over-critical"}
 """Findings that say the same as the targets that failed."""

@@ -12,6 +12,7 @@ from loadctl.results.level import Level, levels
 from loadctl.results.log_use import LogUse, log_use
 from loadctl.results.portion import completed_of
 from loadctl.results.recording import Recording
+from loadctl.results.recovery import Recovery, recovery
 from loadctl.results.result import ResourceUse
 from loadctl.results.series import Series, monitored
 from loadctl.results.usage import companion_uses, generator_use, system_use
@@ -34,6 +35,8 @@ class Measured:
     logs: LogUse | None = None
     levels: Sequence[Level] = ()
     """Of a load that rises in steps."""
+    recovery: Recovery | str = ""
+    """Or why it cannot be told."""
     breaking_point: BreakingPoint | None = None
     """None: the load holds fewer than two levels."""
     requests_per_turn: Mapping[str, float] = field(default_factory=dict)
@@ -62,6 +65,7 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
         companions=companion_uses(recording.readings, start, end),
         series=monitored(recording.readings, start, end),
         levels=steps,
+        recovery=recovery(scenario.load, recording.seconds, folded.ended_s),
         breaking_point=breaking_point(steps, limits_of(scenario.targets)) if steps else None,
         logs=log_use(recording.readings, recording.events, start, end),
         requests_per_turn=_requests_per_turn(scenario, recording),

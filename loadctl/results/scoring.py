@@ -9,7 +9,7 @@ from loadctl.results.measured import Measured, plateau_for
 from loadctl.results.score import Score, Status, enough_requests
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.throughput import offered
-from loadctl.scenario.metric import NO_STAIRCASE, UNAVAILABLE
+from loadctl.scenario.metric import NO_STAIRCASE
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_limit
 
@@ -121,14 +121,14 @@ def _in_unit_of(target: Target, found: _Found) -> _Found:
 
 
 def _find(target: Target, measured: Measured) -> _Found:
-    if target.metric in UNAVAILABLE:
-        return _absent("this version of loadctl cannot measure it")
     if target.scope.kind == "series":
         return _series(target, measured)
     if target.metric in RESOURCES:
         return _resource(target, measured)
     if target.metric == "breaking_point":
         return _breaking_point(target, measured)
+    if target.metric == "recovery_time":
+        return _recovery_time(target, measured)
     if target.metric == "log_errors":
         return _log_errors(target, measured)
     if target.metric in THROUGHPUTS:
@@ -161,6 +161,21 @@ def _breaking_point(target: Target, measured: Measured) -> _Found:
         else f"{held}, the highest level"
     )
     return _Found(found.held, target.unit, requests, why)
+
+
+def _recovery_time(target: Target, measured: Measured) -> _Found:
+    """A system that did not recover while it was watched needed longer: that fails a shorter limit, proves no other."""
+    found = measured.recovery
+    if isinstance(found, str):
+        return _absent(found)
+    if found.took_s is not None:
+        return _Found(found.took_s, "s", round(found.watched_s), "after the load was back")
+    watched = f"not within the {found.watched_s:.0f} s that it was watched for"
+    if found.watched_s > target.critical:
+        return _Found(found.watched_s, "s", round(found.watched_s), watched)
+    return _absent(
+        f"{watched}; a limit of {format_limit(target.critical, target.unit)} needs a longer last stage"
+    )
 
 
 def _log_errors(target: Target, measured: Measured) -> _Found:

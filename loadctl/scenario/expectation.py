@@ -11,7 +11,8 @@ from loadctl.results.histogram import enough_samples
 from loadctl.results.score import enough_requests
 from loadctl.results.summary import PERCENTILES
 from loadctl.scenario.consent import host_name
-from loadctl.scenario.metric import NO_STAIRCASE, UNAVAILABLE
+from loadctl.scenario.metric import NO_STAIRCASE
+from loadctl.scenario.phases import NO_SPIKE, phases
 from loadctl.scenario.stretch import stretched
 from loadctl.scenario.traffic import Traffic
 
@@ -179,12 +180,12 @@ def _cannot_judge(scenario: Scenario, traffic: Traffic | None) -> list[CannotJud
 
 def _never(target: Target, scenario: Scenario) -> str | None:
     """Why this scenario cannot measure the metric, whatever its load."""
-    if target.metric in UNAVAILABLE:
-        return "this version of loadctl cannot measure it"
     if target.metric.startswith("corrected_") and scenario.common_pace_s is None:
         return "it needs a closed load whose users all keep one pace"
     if target.metric == "breaking_point" and len({stage.end for _, _, stage in scenario.load.steps()}) < 2:
         return NO_STAIRCASE
+    if target.metric == "recovery_time" and phases(scenario.load) is None:
+        return NO_SPIKE
     if target.metric == "log_errors" and scenario.watch.logs is None:
         return "no log is followed: watch: {logs: FILE}"
     if target.metric in {"cpu", "memory"} and target.own and not scenario.watch.asked:

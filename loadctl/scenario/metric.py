@@ -26,8 +26,6 @@ class Metric:
     higher_is_better: bool = False
     survives_the_break: bool = False
     """Still judged where breaking_point is: the other limits define the break."""
-    available: bool = True
-    """False: this version cannot measure it, so what judges it is INCONCLUSIVE, and that is said before the run."""
 
 
 _EVERYWHERE: frozenset[ScopeKind] = frozenset({"run", "endpoint", "stage"})
@@ -46,12 +44,11 @@ _ALL = [
     Metric("cpu", "%", _RUN_OR_STAGE),
     Metric("memory", "bytes", _RUN_OR_STAGE),
     Metric("breaking_point", "users", higher_is_better=True, survives_the_break=True),
-    Metric("recovery_time", "s", survives_the_break=True, available=False),
+    Metric("recovery_time", "s", survives_the_break=True),
     Metric("log_errors", ""),
 ]
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
 NO_STAIRCASE = "it needs a load that rises in steps: at least two levels, each held to its end"
-UNAVAILABLE = frozenset(metric.name for metric in _ALL if not metric.available)
 
 
 def _milliseconds(text: str) -> float:

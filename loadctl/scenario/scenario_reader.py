@@ -37,7 +37,7 @@ from loadctl.scenario.words import is_meant, unknown
 
 _ENGINES = ("locust", "artillery")
 _LATER = ("stop_when", "before", "after")
-_WATCH_LATER = ("container", "pods", "metrics", "prometheus", "logs")
+_WATCH_LATER = ("pods", "metrics", "prometheus", "logs")
 _NOT_YET = "is not available in this version"
 _COUNTED_PER = ("key", "user", "ip", "all")
 

@@ -16,6 +16,7 @@ from loadctl.results.score import Score, Status
 from loadctl.results.scoring import score
 from loadctl.scenario.load import Load
 from loadctl.scenario.metric import NO_STAIRCASE
+from loadctl.scenario.phases import NO_SPIKE
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
 from loadctl.scenario.watch import Watch
@@ -278,7 +279,7 @@ def test_scopes(aim: Target, value: float) -> None:
         (target("latency_max", 1, unit="users"), "measured in ms, not users"),
         (replace(target("queue", 1), scope=Scope("series", "queue")), "no monitor reports queue"),
         (target("breaking_point", 1), NO_STAIRCASE),
-        (target("recovery_time", 1), "this version of loadctl cannot measure it"),
+        (target("recovery_time", 1), NO_SPIKE),
         (target("log_errors", 1), "no log was followed (watch: logs: FILE)"),
         (replace(target(P99, 1), judged=False, why_not_judged="only a quick look"), "only a quick look"),
     ],
@@ -294,12 +295,6 @@ def test_a_stage_that_the_run_never_reached_is_told_as_that() -> None:
     planned = load("10 5 before", "10 5 after")
     found = score(target("throughput", 1, stage="after"), measured(recording(steady(3)), planned))
     assert found.reason == "the load ended before this stage"
-
-
-@pytest.mark.parametrize("metric", ["recovery_time"])
-def test_what_this_version_cannot_measure_stays_judged_so_that_it_is_never_a_pass(metric: str) -> None:
-    found = score(target(metric, 1), measured(MINUTE))
-    assert (found.judged, found.status) == (True, Status.NO_DATA)
 
 
 def test_a_monitored_series_is_judged_by_its_worst_value() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from loadctl.scenario.expectation import expect, judgeable
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.metric import NO_STAIRCASE
+from loadctl.scenario.phases import NO_SPIKE
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.stretch import stretched
@@ -209,7 +210,7 @@ def test_a_stage_is_judged_by_its_own_requests() -> None:
     ("aim", "host", "pace_s", "reason"),
     [
         (target("breaking_point"), "http://h", None, NO_STAIRCASE),
-        (target("recovery_time"), "http://h", None, "this version of loadctl cannot measure it"),
+        (target("recovery_time"), "http://h", None, NO_SPIKE),
         (target("log_errors"), "http://h", None, "no log is followed: watch: {logs: FILE}"),
         (
             target("corrected_p95"),

@@ -281,10 +281,10 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
         ("stop_when: {error_rate: 5%}", ["4:1  'stop_when' is not available in this version"]),
         ("before: make up", ["4:1  'before' is not available in this version"]),
         (
-            "watch: {container: api}",
+            "watch: {pods: a/b}",
             [
                 (
-                    "4:9  'container' is not available in this version | "
+                    "4:9  'pods' is not available in this version | "
                     "available: watch: {process: NAME} and {pid: N}"
                 )
             ],
