@@ -15,6 +15,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from loadctl.engines.artillery.locate import Artillery, Missing, locate
+from tests.monitors.docker import docker, dockerd
+
+__all__ = ["docker", "dockerd"]  # fixtures
 
 REQUIRED = bool(os.environ.get("LOADCTL_TESTS_REQUIRE_ALL"))
 
