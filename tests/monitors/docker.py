@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from loadctl.monitors.docker_engine import DockerEngine
@@ -227,8 +228,7 @@ def stop_daemon(base: Path) -> None:
             for process in _STARTED:
                 process.poll()
             time.sleep(0.05)
-    for mounted in (base / "exec" / "netns" / "default", base / "data"):
-        subprocess.run(["umount", str(mounted)], capture_output=True, check=False)
+    _clean_up_after(base)
     with contextlib.suppress(OSError):
         subprocess.run(
             ["ip", "link", "delete", (base / "bridge").read_text()], capture_output=True, check=False
@@ -239,6 +239,18 @@ def stop_daemon(base: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def _clean_up_after(base: Path) -> None:
+    """An engine that was killed leaves its containers, their keepers and its mounts."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if "containerd-shim" in process.name() and any(str(base) in word for word in process.cmdline()):
+                for one in [*process.children(recursive=True), process]:
+                    one.kill()
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mounted in sorted((path for path in mounts if path.startswith(f"{base}/")), reverse=True):
+        subprocess.run(["umount", "--lazy", mounted], capture_output=True, check=False)
 
 
 def _bridge() -> str:
