@@ -191,8 +191,7 @@ def certificates(folder: Path) -> None:
     for command in (
         "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout cakey.pem -out ca.pem",
         "req -newkey rsa:2048 -nodes -subj /CN=engine -keyout key.pem -out request.pem",
-        "x509 -req -in request.pem -CA ca.pem -CAkey cakey.pem -CAcreateserial -days 2 -out cert.pem "
-        "-extfile extensions",
+        "x509 -req -in request.pem -CA ca.pem -CAkey cakey.pem -CAcreateserial -out cert.pem -extfile extensions",
     ):
         subprocess.run(["openssl", *command.split()], cwd=folder, capture_output=True, check=True)
 
