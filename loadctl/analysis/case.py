@@ -45,6 +45,13 @@ class Case:
         return between(self.recording.readings, subject, *self.window)
 
     @property
+    def constant_load(self) -> bool:
+        """All of the window holds one level."""
+        first, last = self.window
+        stages = [stage for start, end, stage in self.scenario.load.spans() if start < last and end > first]
+        return bool(stages) and len({level for stage in stages for level in (stage.start, stage.end)}) == 1
+
+    @property
     def level_unit(self) -> str:
         """What follows a level of the load: 600 users, 300/s."""
         return " users" if self.scenario.load.model == "closed" else "/s"

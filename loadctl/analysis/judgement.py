@@ -10,14 +10,17 @@ from loadctl.analysis.case import Case
 from loadctl.analysis.closed_model import closed_model_findings
 from loadctl.analysis.completeness import completeness_findings
 from loadctl.analysis.cpu import cpu_findings
+from loadctl.analysis.endurance import endurance_findings
 from loadctl.analysis.errors import error_findings
 from loadctl.analysis.generator import generator_findings
+from loadctl.analysis.latency_shape import latency_shape_findings
 from loadctl.analysis.load import load_findings
 from loadctl.analysis.logs import log_findings
 from loadctl.analysis.monitors import monitor_findings
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.spike import spike_findings
 from loadctl.analysis.story import story
+from loadctl.analysis.warmup import warmup_findings
 from loadctl.results.decision import decide, void_scores
 from loadctl.results.finding import Finding
 from loadctl.results.measured import measure
@@ -37,6 +40,9 @@ SYSTEM: Sequence[Question] = (
     cpu_findings,
     breaking_findings,
     spike_findings,
+    latency_shape_findings,
+    endurance_findings,
+    warmup_findings,
     log_findings,
     monitor_findings,
     closed_model_findings,

@@ -69,7 +69,7 @@ def system_use(
     readings = [reading for reading in readings if reading.subject == "system"]
     if start_s >= end_s and readings:
         return _unscored(readings)
-    seen = _of_best_source(between(readings, "system", start_s, end_s))
+    seen = of_best_source(between(readings, "system", start_s, end_s))
     full = [reading for reading in seen if reading.values]
     cpu = highest_mean(series(full, "cpu_pct"))
     cores = highest_mean(series(full, "cpu_cores"))
@@ -113,7 +113,7 @@ def _system_extra(readings: Sequence[Reading]) -> dict[str, float]:
     return extra
 
 
-def _of_best_source(readings: Sequence[Reading]) -> list[Reading]:
+def of_best_source(readings: Sequence[Reading]) -> list[Reading]:
     """One source speaks for the system: of those that ever tell of cpu or memory, the first in SOURCES.
 
     One that was lost all along still speaks, with the reason why: no other takes its place in silence.

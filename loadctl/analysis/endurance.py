@@ -1,0 +1,167 @@
+"""Does anything grow while the load stays the same? Memory, descriptors, threads, latency. Method: analysis/trend.py.
+
+Within a run a slow fill and a leak are the same curve: "growing steadily" is said, never "leak", and of less than
+8 minutes nothing at all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from loadctl.analysis.case import Case
+from loadctl.analysis.trend import BINS, ENOUGH_S, Growth, growth, kendall_p, sen_slope
+from loadctl.results.finding import Evidence, Finding
+from loadctl.results.histogram import Histogram
+from loadctl.results.recording import Reading
+from loadctl.results.usage import of_best_source, series
+from loadctl.scenario.units import format_bytes, format_duration, format_ms, format_percent
+
+SETTLE_SHARE = 0.2
+"""The first fifth is left out: caches fill, pools grow."""
+DRIFT_SHARE = 0.10
+DRIFT_S = 240.0
+_MB = 1e6
+_NAMES = {
+    "open_fds": ("descriptors-growing", "open files", 20.0),
+    "threads": ("threads-growing", "threads", 10.0),
+}
+
+
+def endurance_findings(case: Case) -> list[Finding]:
+    if not case.constant_load:
+        return []
+    return [*_memory(case), *_counts(case), *_drift(case)]
+
+
+def _settled(case: Case, name: str) -> tuple[list[float], float]:
+    """Values and their period, from the one source that speaks for the system."""
+    start, end = case.window
+    edge = start + (end - start) * SETTLE_SHARE
+    points = [(t, v) for t, v in series(_speaker(case), name) if t > edge]
+    if len(points) < 2:
+        return [], 1.0
+    return [value for _, value in points], (points[-1][0] - points[0][0]) / (len(points) - 1)
+
+
+def _speaker(case: Case) -> Sequence[Reading]:
+    return of_best_source(case.readings("system"))
+
+
+def _memory(case: Case) -> Iterator[Finding]:
+    values, period = _settled(case, "memory_bytes")
+    if len(values) * period < ENOUGH_S * (1 - SETTLE_SHARE):
+        return
+    found = growth(values, period, least=8 * _MB)
+    per_hour = found.per_s * 3600
+    evidence: Evidence = {
+        "growth_bytes_per_h": round(per_hour),
+        "first_bytes": round(values[0]),
+        "last_bytes": round(values[-1]),
+        "watched_s": round(len(values) * period),
+    }
+    match found.course:
+        case "growing":
+            limit, what = _limit(case)
+            until = _until(limit, values[-1], found, what)
+            message = (
+                f"memory grew steadily, by {format_bytes(per_hour)} an hour, and did not slow down{until}"
+            )
+            advice = (
+                "run for longer to see whether it stops; compare heap snapshots of its beginning and its end",
+            )
+            yield Finding("memory-growing", "warning", message, evidence, advice)
+        case "levelling off":
+            grown = format_bytes(max(values) - values[0])
+            yield Finding("memory-stable", "info", f"memory grew by {grown} and then levelled off", evidence)
+        case "no growth":
+            shown = format_bytes(median(values))
+            yield Finding("memory-stable", "good", f"memory stayed at about {shown}", evidence)
+        case _:
+            message = "whether memory grows cannot be told: it swings too slowly for the length of this run"
+            yield Finding(
+                "memory-undecided", "info", message, evidence, ("run for longer: 10 of its swings",)
+            )
+
+
+def _limit(case: Case) -> tuple[float | None, str]:
+    for target in case.scenario.targets:
+        if target.metric == "memory" and target.scope.kind == "run":
+            return target.critical, "the critical limit"
+    limits = [value for _, value in series(_speaker(case), "memory_limit_bytes")]
+    return (limits[-1], "its memory limit") if limits else (None, "")
+
+
+def _until(limit: float | None, last: float, found: Growth, what: str) -> str:
+    if limit is None or limit <= last or found.per_s <= 0:
+        return ""
+    left_s = (limit - last) / found.per_s
+    return f"; at this rate {what} of {format_bytes(limit)} is reached in about {_roughly(left_s)}"
+
+
+def _roughly(seconds: float) -> str:
+    if seconds >= 72 * 3600:
+        return f"{seconds / 86400:.0f} days"
+    return (
+        f"{seconds / 3600:.0f} h" if seconds >= 2 * 3600 else format_duration(round(seconds / 60) * 60 or 60)
+    )
+
+
+def _counts(case: Case) -> Iterator[Finding]:
+    for name, (finding_id, shown, least) in _NAMES.items():
+        values, period = _settled(case, name)
+        if len(values) * period < ENOUGH_S * (1 - SETTLE_SHARE):
+            continue
+        found = growth(values, period, least=least, least_share=0.10)
+        if found.course == "growing":
+            message = (
+                f"{shown} grew steadily, from {values[0]:.0f} to {values[-1]:.0f}, and did not slow down"
+            )
+            evidence = {"first": values[0], "last": values[-1], "growth_per_h": round(found.per_s * 3600, 1)}
+            yield Finding(
+                finding_id, "warning", message, evidence, (f"look for {shown} that are never closed",)
+            )
+
+
+def _drift(case: Case) -> Iterator[Finding]:
+    """p95 of 24 equal parts: rising by rank, by 10 % from the first four to the last four, and to the end."""
+    start, end = case.window
+    if end - start < DRIFT_S:
+        return
+    course = _p95s(case, BINS)
+    if course is None:
+        return
+    logs = [math.log(value) for value in course]
+    first, last = median(course[:4]), median(course[-4:])
+    rise, slope = last / first - 1, sen_slope(logs)
+    degrading = (
+        rise > DRIFT_SHARE
+        and math.exp(slope * BINS) - 1 > DRIFT_SHARE
+        and kendall_p(logs) < 0.005
+        and median(logs[-4:]) - median(logs[BINS // 2 - 2 : BINS // 2 + 2])
+        > 0.3 * (math.log(last) - math.log(first))
+    )
+    stepped = rise > DRIFT_SHARE and min(course[-8:]) > max(course[:8])
+    if not (degrading or stepped):
+        return
+    flat = all(max(part) / min(part) - 1 < rise / 3 for part in (course[:8], course[-8:]))
+    how = "stepped up and stayed there" if stepped and flat else "rose steadily"
+    message = (
+        f"at the same load p95 {how}: from {format_ms(first)} at the beginning to {format_ms(last)} at the end "
+        f"({format_percent(100 * rise, 0)} more)"
+    )
+    evidence = {"p95_first_ms": round(first, 1), "p95_last_ms": round(last, 1), "rise_share": round(rise, 3)}
+    advice = ("see what else changed with time: memory, descriptors, sizes of tables and caches, log files",)
+    yield Finding("latency-drift", "warning", message, evidence, advice)
+
+
+def _p95s(case: Case, bins: int) -> list[float] | None:
+    start, end = case.window
+    parts = [Histogram() for _ in range(bins)]
+    for second in case.seconds:
+        part = parts[min(bins - 1, int((second.t - start) / (end - start) * bins))]
+        for cell in second.cells.values():
+            part.merge(cell.ok)
+    found = [part.quantile_us(0.95) for part in parts]
+    return None if any(us is None or us == 0 for us in found) else [us / 1000 for us in found if us]

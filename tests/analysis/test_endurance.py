@@ -1,0 +1,83 @@
+"""What is said of growth over a run at constant load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from loadctl.analysis.case import Case
+from loadctl.analysis.endurance import endurance_findings
+from loadctl.results.finding import Finding
+from loadctl.results.interval import Second
+from loadctl.results.measured import measure
+from loadctl.results.recording import Reading
+from loadctl.scenario.load import Load
+from tests.analysis.test_trend import MB, sawtooth, series
+from tests.results.recorded import interval, load, recording, scenario, second, target
+
+QUARTER = 900
+
+
+def steady(ms: Callable[[int], float] = lambda _: 10.0, n: int = QUARTER) -> list[Second]:
+    return [second(t, {"GET /": interval([ms(t)] * 20)}) for t in range(n)]
+
+
+def watched(values: Sequence[float], name: str = "memory_bytes") -> list[Reading]:
+    return [
+        Reading(t + 1.0, "system", "process", "api pid 7", {name: value}) for t, value in enumerate(values)
+    ]
+
+
+def findings(
+    seconds: Sequence[Second], readings: Sequence[Reading] = (), plan: Load | None = None
+) -> dict[str, Finding]:
+    asked = scenario(plan or load(f"10 {len(seconds)} hold"), [target("memory", 2e9, 1e9, unit="bytes")])
+    made = recording(seconds, readings=readings)
+    return {finding.id: finding for finding in endurance_findings(Case(asked, made, measure(asked, made)))}
+
+
+def test_growing_memory_is_told_with_its_rate_and_the_time_that_is_left() -> None:
+    found = findings(steady(), watched(series(1, lambda x: 100 * x, QUARTER)))["memory-growing"]
+    rate = found.evidence["growth_bytes_per_h"]
+    assert isinstance(rate, int)
+    assert rate == pytest.approx(400 * MB, rel=0.15)
+    assert (
+        "an hour, and did not slow down; at this rate the critical limit of 2.00 GB is reached in about"
+        in found.message
+    )
+    assert "leak" not in found.message
+
+
+def test_a_sawtooth_is_stable() -> None:
+    found = findings(steady(), watched(series(1, sawtooth, QUARTER)))
+    assert set(found) == {"memory-stable"}
+    assert found["memory-stable"].severity == "good"
+
+
+def test_nothing_is_said_of_a_short_run_or_while_the_load_changes() -> None:
+    grown = watched(series(1, lambda x: 100 * x, 300))
+    assert findings(steady(n=300), grown) == {}
+    rising = load("10 450 a", "20 450 b")
+    assert findings(steady(), watched(series(1, lambda x: 100 * x, QUARTER)), rising) == {}
+
+
+def test_open_files_that_are_never_closed() -> None:
+    found = findings(steady(), watched([50.0 + t / 3 for t in range(QUARTER)], "open_fds"))
+    assert found["descriptors-growing"].message.startswith("open files grew steadily, from 1")
+    assert findings(steady(), watched([50.0 + t % 7 for t in range(QUARTER)], "open_fds")) == {}
+
+
+def test_latency_that_drifts_at_the_same_load() -> None:
+    rises = findings(steady(lambda t: 10 + t / 90))["latency-drift"]
+    assert rises.message.startswith("at the same load p95 rose steadily: from 11")
+    steps = findings(steady(lambda t: 10.0 if t < 500 else 14.0))["latency-drift"]
+    assert "stepped up and stayed there" in steps.message
+    assert findings(steady()) == {}
+
+
+def test_a_source_that_does_not_speak_for_the_system_is_not_asked() -> None:
+    page = [replace(r, source="metrics") for r in watched(series(1, lambda x: 100 * x, QUARTER))]
+    flat = watched(series(2, lambda _: 0.0, QUARTER))
+    assert "memory-growing" not in findings(steady(), [*page, *flat])
