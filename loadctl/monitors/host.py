@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
+from collections.abc import Callable, Mapping
 
 import psutil
 
-from loadctl.monitors.process_stat import slurp
+from loadctl.monitors.host_traffic import disk_bytes, network_bytes, open_files
+from loadctl.monitors.process_stat import LINUX, slurp
 from loadctl.monitors.rate import Rate
 from loadctl.monitors.source import Observation
 from loadctl.results.recording import Reading
 
+_PRESSURES = ("cpu", "memory", "io")
+
 
 class HostSource:
-    """Values: cpu_pct (of all cores), load_1m, memory_available_bytes, swap_used_bytes, and on Linux
-    cpu_pressure_pct, the share of time in which some task waited for a core.
+    """Values: cpu_pct (of all cores), load_1m, memory_pct, memory_available_bytes, swap_used_bytes, swap_pct,
+    disk_read_bytes_per_s, disk_write_bytes_per_s, network_rx_bytes_per_s, network_tx_bytes_per_s, loopback_bytes_per_s;
+    on Linux open_files, open_files_limit, and cpu_, memory_ and io_pressure_pct: the share of time in which some task
+    waited for it. What cannot be read is left out; the first reading has the reason as a note.
     """
 
     name = "host this machine"
@@ -26,40 +31,101 @@ class HostSource:
     def __init__(self) -> None:
         self._busy = Rate()
         self._all = Rate()
-        self._pressure = Rate()
+        self._rates: dict[str, Rate] = {}
+        self._first = True
 
     def sample(self, t: float) -> list[Observation]:
-        values: dict[str, float] = {
-            "memory_available_bytes": psutil.virtual_memory().available,
-            "swap_used_bytes": psutil.swap_memory().used,
+        values: dict[str, float] = {}
+        notes: dict[str, str] = {}
+        parts: dict[str, Callable[[], Mapping[str, float]]] = {
+            "cpu_pct": self._cpu,
+            "load_1m": _load,
+            "memory_pct": _memory,
+            "disk_write_bytes_per_s": lambda: self._per_second(disk_bytes()),
+            "network_rx_bytes_per_s": lambda: self._per_second(network_bytes()),
+            "open_files": open_files,
+            **{f"{what}_pressure_pct": self._pressure(what) for what in _PRESSURES},
         }
-        cpu_pct = self._cpu_pct()
-        if cpu_pct is not None:
-            values["cpu_pct"] = cpu_pct
-        with contextlib.suppress(OSError, AttributeError):  # Windows has no load average of its own
-            values["load_1m"] = os.getloadavg()[0]
-        with contextlib.suppress(OSError):
-            rate = self._pressure.update(parse_pressure(slurp("/proc/pressure/cpu").decode()))
-            if rate is not None:
-                values["cpu_pressure_pct"] = round(min(100.0, rate / 1e6 * 100), 2)
-        return [Reading(t, self.subject, "host", "this machine", values)]
+        for name, read in parts.items():
+            try:
+                values.update(read())
+            except (OSError, AttributeError, ValueError, RuntimeError, psutil.Error) as error:
+                notes[name] = f"this machine does not tell: {type(error).__name__}"
+        if values.get("swap_pct") is None and values.get("swap_used_bytes") is not None:
+            notes["swap_pct"] = "this machine has no swap"
+        said, self._first = (notes if self._first else {}), False
+        return [Reading(t, self.subject, "host", "this machine", values, said)]
 
     def close(self, t: float) -> list[Observation]:  # noqa: ARG002
         return []
 
-    def _cpu_pct(self) -> float | None:
+    def _cpu(self) -> Mapping[str, float]:
         """Of cpu_times, not cpu_percent: that keeps one state for the whole program."""
         times = psutil.cpu_times()
         # guest time is part of user time already
         spent = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
         idle = times.idle + getattr(times, "iowait", 0.0)
         busy, everything = self._busy.update(spent - idle), self._all.update(spent)
-        return None if busy is None or not everything else round(min(100.0, 100 * busy / everything), 2)
+        return (
+            {"cpu_pct": round(min(100.0, 100 * busy / everything), 2)}
+            if busy is not None and everything
+            else {}
+        )
+
+    def _per_second(self, counters: Mapping[str, float]) -> Mapping[str, float]:
+        """Of counters since the machine was started; none after one that was set back, as by a card pulled out."""
+        rates = {}
+        for name, counter in counters.items():
+            rate = self._rates.setdefault(name, Rate()).update(counter)
+            if rate is not None:
+                rates[f"{name}_per_s"] = round(rate, 1)
+        return rates
+
+    def _pressure(self, what: str) -> Callable[[], Mapping[str, float]]:
+        def read() -> Mapping[str, float]:
+            if not LINUX:
+                return {}
+            stalled_us = parse_pressure(slurp(f"/proc/pressure/{what}").decode())
+            rate = self._rates.setdefault(f"{what} pressure", Rate()).update(stalled_us)
+            return {} if rate is None else {f"{what}_pressure_pct": round(min(100.0, rate / 1e6 * 100), 2)}
+
+        return read
 
 
 def parse_pressure(text: str) -> int:
-    """/proc/pressure/cpu → microseconds since boot in which at least one task waited for a core."""
+    """/proc/pressure/* → microseconds since boot in which at least one task waited."""
     match = re.search(r"^some .*\btotal=(\d+)", text, re.MULTILINE)
     if match is None:
-        raise OSError("no line 'some' in /proc/pressure/cpu")
+        raise OSError("no line 'some' in /proc/pressure")
     return int(match[1])
+
+
+def parse_memory(content: bytes) -> Mapping[str, float]:
+    """/proc/meminfo, in kB (meaning KiB) → the values of the machine's memory. Raises ValueError, OSError."""
+    lines = (line.partition(b":") for line in content.splitlines())
+    kib = {name: int(figures[0]) for name, _, rest in lines if (figures := rest.split())}
+    try:
+        available, swap = kib[b"MemAvailable"] * 1024, kib[b"SwapTotal"] * 1024
+        return _memory_values(kib[b"MemTotal"] * 1024, available, swap, swap - kib[b"SwapFree"] * 1024)
+    except KeyError as error:
+        raise OSError(f"/proc/meminfo has no {error}") from error
+
+
+def _load() -> Mapping[str, float]:
+    return {"load_1m": os.getloadavg()[0]}  # Windows has none of its own: AttributeError
+
+
+def _memory() -> Mapping[str, float]:
+    if LINUX:
+        return parse_memory(slurp("/proc/meminfo"))
+    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+    return _memory_values(memory.total, memory.available, swap.total, swap.used)
+
+
+def _memory_values(total: int, available: int, swap_total: int, swap_used: int) -> Mapping[str, float]:
+    values: dict[str, float] = {"memory_available_bytes": available, "swap_used_bytes": swap_used}
+    if total:
+        values["memory_pct"] = round(100 * (total - available) / total, 2)
+    if swap_total:
+        values["swap_pct"] = round(100 * swap_used / swap_total, 2)
+    return values
