@@ -44,7 +44,9 @@ class Machine:
 
 
 class DockerEngine:
-    """One engine; safe to use from several threads. Everything raises Lost while it does not answer."""
+    """One engine; safe to use from several threads. While it does not answer, questions raise Lost, where no other
+    error is named.
+    """
 
     def __init__(self, endpoint: Endpoint, environment: Mapping[str, str]) -> None:
         self.said = endpoint.said
@@ -101,18 +103,18 @@ class DockerEngine:
 
         Raises: UsageError when there is none, or the engine does not answer.
         """
-        try:
-            known = self.containers()
-        except Lost as lost:
-            raise UsageError(str(lost), hint=_hint(str(lost))) from lost
+        known = self._known()
         found = select(known, text)
         if found is not None:
             return found
         raise UsageError(f"there is no container {text!r} in {self.said}", hint=_nearest(known, text))
 
     def behind_port(self, port: int) -> str | None:
-        """The name of the running container that this port of the host is handed on to."""
-        return next((one.name for one in self.containers() if one.running and port in one.ports), None)
+        """The name of the running container that this port of the host is handed on to.
+
+        Raises: UsageError when the engine does not answer.
+        """
+        return next((one.name for one in self._known() if one.running and port in one.ports), None)
 
     def inspect(self, name: str) -> State:
         """Raises: NoContainer, Lost."""
@@ -157,6 +159,12 @@ class DockerEngine:
             client, self._opened = self._opened, None
         if client is not None:
             client.close()
+
+    def _known(self) -> tuple[Container, ...]:
+        try:
+            return self.containers()
+        except Lost as lost:
+            raise UsageError(str(lost), hint=_hint(str(lost))) from lost
 
     def _client(self) -> httpx.Client:
         import httpx

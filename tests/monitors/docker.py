@@ -116,10 +116,10 @@ def python_mounts() -> tuple[str, ...]:
     return tuple(f"--volume={path}:{path}:ro" for path in folders)
 
 
-def demo_command(port: int, *options: str) -> tuple[str, ...]:
-    """The demo system inside a container that has `python_mounts`."""
-    code = f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from loadctl.demo.__main__ import main; "
-    return (sys.executable, "-c", f"{code}sys.exit(main(sys.argv[1:]))", "--port", str(port), *options)
+def demo_command(port: int, *options: str, first: str = "") -> tuple[str, ...]:
+    """The demo system inside a container that has `python_mounts`, after the statements `first`."""
+    code = f"import sys; sys.path.insert(0, {str(_ROOT)!r})\n{first}\nfrom loadctl.demo.__main__ import main"
+    return (sys.executable, "-c", f"{code}\nsys.exit(main(sys.argv[1:]))", "--port", str(port), *options)
 
 
 @contextlib.contextmanager
