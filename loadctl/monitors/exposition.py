@@ -30,6 +30,13 @@ _TEXT = re.compile(rb"^[ \t\r]*[^#\s]", re.MULTILINE)
 """A line that is neither empty nor a comment; an empty page is a page too: nothing has been counted yet."""
 
 
+_PLAIN = re.compile(
+    rb"[ \t]*([A-Za-z_:][A-Za-z0-9_:]*(?:[ \t]*\{[^\n]*\})?)[ \t]*"
+    rb"(?<=[} \t])([-+]?(?:[0-9][0-9.]*(?:[eE][-+]?[0-9]+)?|NaN|Inf))(?:[ \t]+-?[0-9]+)?[ \t\r]*"
+)
+"""The head of a sample (name and labels) and its value, maybe a time; not an exemplar, which has braces too."""
+
+
 class NotAnExposition(ValueError):
     """This is no page in the Prometheus text format; the message continues "the page …"."""
 
@@ -54,12 +61,16 @@ class Exposition:
 
 
 class ExpositionReader:
-    """Reads the same page again and again; remembers only which names are wanted."""
+    """Reads the same page again and again; remembers which names are wanted, and the heads of lines it has parsed.
+
+    The parser takes 40 µs for a line, and from scrape to scrape only the value at its end is new.
+    """
 
     def __init__(self, wanted: Sequence[str]) -> None:
         """`wanted`: names, or patterns with * and ?."""
         self._patterns = tuple(wanted)
         self._known: dict[bytes, bool] = {}
+        self._heads: dict[bytes, tuple[str, Labels]] = {}
 
     def read(self, page: bytes) -> Exposition:
         """Raises: NotAnExposition, nothing else."""
@@ -70,7 +81,7 @@ class ExpositionReader:
         kinds = {match[1]: match[2] for match in islice(_TYPE.finditer(page), _NAMES_MAX)}
         self._note_absent(lines, kinds, notes)
         samples = []
-        for name, labels, value in _parsed(lines):
+        for name, labels, value in self._parsed(lines):
             if not math.isfinite(value):
                 notes[name] = f"the page says {value}, which is no number"
                 continue
@@ -102,6 +113,24 @@ class ExpositionReader:
     def _wants(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self._patterns)
 
+    def _parsed(self, lines: Sequence[bytes]) -> Iterator[tuple[str, Labels, float]]:
+        """Raises NotAnExposition."""
+        if len(self._heads) > _NAMES_MAX:
+            self._heads.clear()
+        for line in lines:
+            plain = None if b" # " in line else _PLAIN.fullmatch(line)
+            known = self._heads.get(plain[1]) if plain else None
+            if plain and known:
+                try:
+                    yield *known, float(plain[2])
+                    continue
+                except ValueError:  # two points: the parser shall say so
+                    pass
+            name, labels, value = _parsed(line)
+            if plain:
+                self._heads[plain[1]] = (name, labels)
+            yield name, labels, value
+
     def _note_absent(
         self, lines: Sequence[bytes], kinds: Mapping[bytes, bytes], notes: dict[str, str]
     ) -> None:
@@ -112,37 +141,24 @@ class ExpositionReader:
                 notes[pattern] = f"it is a histogram: ask for {pattern}_count or {pattern}_sum"
 
 
-def _parsed(lines: Sequence[bytes]) -> Iterator[tuple[str, Labels, float]]:
-    """Comments stay away from the parser: it renames what they call a counter. Raises NotAnExposition."""
-    text = b"\n".join(lines).decode("utf-8", "replace")
-    try:
-        found = list(_by_client_library(text))
-    except (ValueError, OverflowError, IndexError):
-        raise NotAnExposition(f"has a line that is no NAME{{LABELS}} VALUE: {_culprit(lines)}") from None
-    yield from found
-
-
-def _by_client_library(text: str) -> Iterator[tuple[str, Labels, float]]:
+def _parsed(line: bytes) -> tuple[str, Labels, float]:
+    """Name, labels and value of a sample, by the official client library. Raises NotAnExposition."""
     from prometheus_client.parser import text_string_to_metric_families
 
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            try:
-                value = float(sample.value)
-            except OverflowError:  # an integer of hundreds of digits
-                value = math.inf
-            yield sample.name, tuple(sorted(sample.labels.items())), value
-
-
-def _culprit(lines: Sequence[bytes]) -> str:
-    """The name on the first line that cannot be read; its labels may be nobody's business."""
-    for line in lines:
-        try:
-            list(_by_client_library(line.decode("utf-8", "replace")))
-        except (ValueError, OverflowError, IndexError):
-            match = _LINE.match(line)
-            return match[1].decode() if match else "?"
-    return "?"
+    try:
+        # Comments stay away from it: it renames what they call a counter.
+        (family,) = text_string_to_metric_families(line.decode("utf-8", "replace"))
+        (sample,) = family.samples
+    except (ValueError, OverflowError, IndexError):
+        # Its name will do: the labels may be nobody's business.
+        match = _LINE.match(line)
+        name = match[1].decode() if match else "?"
+        raise NotAnExposition(f"has a line that is no NAME{{LABELS}} VALUE: {name}") from None
+    try:
+        value = float(sample.value)
+    except OverflowError:  # an integer of hundreds of digits
+        value = math.inf
+    return sample.name, tuple(sorted(sample.labels.items())), value
 
 
 def _is_counter(name: str, kinds: Mapping[bytes, bytes]) -> bool:

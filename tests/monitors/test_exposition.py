@@ -114,6 +114,34 @@ def test_a_line_that_cannot_be_read_is_named_without_its_content(line: bytes) ->
 
 
 @given(
+    st.sampled_from(["a", 'a{b="c"}', 'a{b="}",d="\\"} 1"}', 'a{b=" # {"}', "a{}", "a "]),
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                [" 1", " +Inf", " 1.5e3", " 1 2", "\t7 ", " 1.2.3", "9", " 1_0", ' 1 # {t="x"} 5', " x"]
+            ),
+            st.floats().map(" {!r}".format),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+)
+def test_a_line_that_was_seen_before_reads_as_if_it_were_new(head: str, ends: list[str]) -> None:
+    """Values are parsed by a quicker way the second time."""
+
+    def outcome(reader: ExpositionReader, line: str) -> str:
+        try:
+            page = reader.read(f"b 1\n{line}".encode())
+        except NotAnExposition as error:
+            return str(error)
+        return f"{page.samples} {page.notes}"
+
+    used = ExpositionReader(["a", "b"])
+    for end in ends:
+        assert outcome(used, head + end) == outcome(ExpositionReader(["a", "b"]), head + end)
+
+
+@given(
     st.lists(
         st.one_of(
             st.binary(max_size=60),

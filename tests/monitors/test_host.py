@@ -126,7 +126,7 @@ def test_bytes_that_go_over_loopback_are_seen() -> None:
             took_s = time.monotonic() - began
         eats.join()
         receiver.close()
-    assert seen.values["loopback_bytes_per_s"] * took_s > 19_000_000
+    assert seen.values["loopback_bytes_per_s"] * took_s > 15_000_000
 
 
 @linux
