@@ -42,13 +42,15 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
     redrawn = is_terminal() and not output.plain
     with Conversation(scenario, redrawn=redrawn, silent=output.quiet) as conversation:
         request = RunRequest(
-            scenario=scenario,
+            scenario=replace(scenario, before=(), after=()) if options.demo else scenario,
             engine=engine,
             out=options.out,
             shards=workers_of(options.workers, scenario.host),
             argv=sys.argv[1:],
             ready_deadline_s=in_units("--ready-timeout", options.ready_timeout, parse_duration),
         )
+        if options.demo and (scenario.before or scenario.after):
+            conversation.say(["before: and after: are left out: the demo system comes and goes by itself"])
         try:
             directory = run(request, conversation)
         except (RunError, Interrupted):

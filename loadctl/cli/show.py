@@ -20,6 +20,7 @@ def show(
     from loadctl.cli.options import Overrides
     from loadctl.cli.output import columns, write, write_json
     from loadctl.cli.planning import planned
+    from loadctl.reports.commands import command_lines, commands_document
     from loadctl.reports.plan import plan_document, show_plan
     from loadctl.scenario.expectation import expect
 
@@ -27,6 +28,7 @@ def show(
     found = planned(scenario, overrides)
     expectation = expect(found)
     if as_json:
-        write_json(plan_document(found, expectation))
+        write_json({**plan_document(found, expectation), **commands_document(found)})
     else:
-        write(show_plan(found, expectation, width=columns()))
+        commands = "\n".join(["", *command_lines(found)]) if found.before or found.after else ""
+        write(show_plan(found, expectation, width=columns()) + commands)

@@ -9,8 +9,10 @@ from loadctl.results.verdict import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import ExitStack
 
     from loadctl.results.exchange import Exchange
+    from loadctl.results.recording import Event
     from loadctl.scenario.scenario import Scenario
 
 
@@ -25,7 +27,9 @@ def try_(
     quiet: Quiet = False,
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    """Send every request once and show what comes back."""
+    """Send every request once and show what comes back; `before:` and `after:` are run as in a run."""
+    from contextlib import ExitStack
+
     from loadctl.cli.output import columns, write, write_json
     from loadctl.cli.system import DemoOptions, ask_for_consent, host_of
     from loadctl.engines import rehearsal
@@ -33,10 +37,11 @@ def try_(
     from loadctl.results.exchange import exchanges_document
     from loadctl.run.rehearsal import rehearse
 
-    with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place:
+    with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place, ExitStack() as around:
         found = _prepared(scenario, place(), allow_host or (), seed)
         ask_for_consent(found, "each request once", demo=demo)
         command = rehearsal(found)
+        _bring_up(found, around, demo=demo)
         screen = not quiet and not as_json
         if screen:
             write(opening(found))
@@ -79,6 +84,36 @@ def _prepared(
         seed=found.seed if seed is None else seed,
         allow_hosts=(*found.allow_hosts, *allow_hosts),
     )
+
+
+def _bring_up(scenario: Scenario, around: ExitStack, *, demo: bool) -> None:
+    """The scenario's own commands, and then until the system answers. Raises: UsageError, RunError, Interrupted."""
+    from loadctl.cli.output import complain
+
+    if not scenario.before and not scenario.after:
+        return
+    if demo:
+        complain("before: and after: are left out: the demo system comes and goes by itself\n")
+        return
+    from loadctl.reports.printable import printable
+    from loadctl.run.local_commands import commands_around, require_programs
+    from loadctl.run.readiness import wait_until_ready
+    from loadctl.run.watching import life_signs
+
+    require_programs(scenario)
+
+    def tell(event: Event) -> None:
+        complain(f"{printable(event.message)}\n")
+
+    around.enter_context(commands_around(scenario, tell))
+    if scenario.before and scenario.health != "none":
+        wait_until_ready(
+            scenario.address,
+            health=scenario.health,
+            tls=scenario.tls,
+            scenario=scenario.name,
+            alive=life_signs(scenario),
+        )
 
 
 def _next(reference: str | None) -> str:

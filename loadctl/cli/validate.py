@@ -58,11 +58,12 @@ class _Checked:
     def lines(self) -> Sequence[str]:
         from loadctl.cli.explaining import explain
         from loadctl.errors import InvalidInput
+        from loadctl.reports.commands import command_lines
         from loadctl.reports.plan import unjudgeable_lines
         from loadctl.scenario.expectation import expect
 
         if self.scenario is not None:
-            doubts = unjudgeable_lines(expect(self.scenario))
+            doubts = [*command_lines(self.scenario), *unjudgeable_lines(expect(self.scenario))]
             return [f"{self.name}: valid ({self.scenario.source})", *(f"  {line}" for line in doubts)]
         assert self.error is not None  # noqa: S101
         count = len(self.error.mistakes) if isinstance(self.error, InvalidInput) else 1
@@ -70,6 +71,7 @@ class _Checked:
 
     def document(self) -> dict[str, object]:
         from loadctl.errors import InvalidInput
+        from loadctl.reports.commands import commands_document
         from loadctl.reports.plan import unjudgeable_lines
         from loadctl.scenario.expectation import expect
 
@@ -93,6 +95,7 @@ class _Checked:
             "source": self.scenario and self.scenario.source,
             "mistakes": mistakes,
             "cannot_judge": unjudgeable_lines(expect(self.scenario)) if self.scenario else [],
+            **(commands_document(self.scenario) if self.scenario else {}),
         }
 
 

@@ -67,12 +67,16 @@ class Ladder:
 class Child:
     """A running child. `stdout` and `stderr` are the files that its output goes to."""
 
-    def __init__(self, command: Command, *, out: Path, stdout: Path, stderr: Path) -> None:
+    def __init__(
+        self, command: Command, *, out: Path, stdout: Path, stderr: Path, leaves_others: bool = False
+    ) -> None:
         """Write the command's files below `out` and start it.
 
+        With `leaves_others`, what it has started lives on when it succeeds: a server in the background.
         Raises: RunError where it cannot be started.
         """
         write_files(command.files, out)
+        self._leaves_others = leaves_others
         self.stdout, self.stderr = stdout, stderr
         self.returncode: int | None = None
         self._unsent = command.stdin.encode()
@@ -113,11 +117,13 @@ class Child:
         if self.returncode is not None:
             return self.returncode
         self._pump()
-        if not _has_exited(self._popen):
+        status = _exit_status(self._popen)
+        if status is None:
             self._climb()
             return None
-        # The leader is a zombie until it is waited for, so its group's number cannot belong to strangers.
-        self._signal(signal.SIGKILL)
+        if status or self.stopping or not self._leaves_others:
+            # The leader is a zombie until it is waited for, so its group's number cannot belong to strangers.
+            self._signal(signal.SIGKILL)
         return self._reap()
 
     def stop(self, ladder: Ladder) -> None:
@@ -227,11 +233,12 @@ def _output(path: Path) -> IO[bytes]:
     return open(path, "ab", opener=_private)
 
 
-def _has_exited(popen: subprocess.Popen[bytes]) -> bool:
-    """Whether it has ended, leaving it to be waited for."""
+def _exit_status(popen: subprocess.Popen[bytes]) -> int | None:
+    """0 when it has succeeded, another number when it has failed, leaving it to be waited for; None while it runs."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13; the pid is then free a moment too early
-        return popen.poll() is not None
+        return popen.poll()
     try:
-        return os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        ended = os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        return True
+        return -1
+    return None if ended is None else ended.si_status

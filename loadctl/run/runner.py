@@ -9,6 +9,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,14 +20,16 @@ from loadctl.errors import Interrupted, LoadctlError, RunError
 from loadctl.results.recording import Event
 from loadctl.run.directory import RunDirectory
 from loadctl.run.interruption import Interruption
+from loadctl.run.journal import UnwritableError
 from loadctl.run.ledger import Ledger, Observer, Silent
+from loadctl.run.local_commands import LocalCommands, require_programs
 from loadctl.run.machine import git_revision, this_machine
 from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.merge import Merger
 from loadctl.run.process import Ladder
 from loadctl.run.readiness import wait_until_ready
 from loadctl.run.shards import Shards
-from loadctl.run.watching import Watching, watching
+from loadctl.run.watching import Watching, life_signs, watching
 from loadctl.scenario.scenario import Scenario
 
 _TICK_S = 0.1
@@ -58,20 +61,21 @@ class RunRequest:
 def run(request: RunRequest, observer: Observer | None = None) -> RunDirectory:
     """Carry the run out; SIGINT and SIGTERM end it early, and what was measured by then is kept.
 
-    Raises: UsageError when nothing can be written; RunError when the run could not begin, or its directory
-    became unwritable; Interrupted when a signal came before the load began. The directory says so too.
+    Raises: UsageError when nothing can be written, or a program is missing; RunError when the run could not begin,
+    or its directory became unwritable; Interrupted when a signal came before the load began. The directory says so too.
     """
+    require_programs(request.scenario)
     with Interruption() as interruption:
         directory = RunDirectory.create(request.out, request.scenario.name, request.engine.name)
-        ledger = Ledger(directory, observer or Silent())
-        progress = _Run(request, directory, ledger, observer or Silent(), interruption)
-        try:
-            progress.carry_out()
-        except BaseException as error:
-            progress.abort(error)
-            raise
-        finally:
-            ledger.close()
+        with closing(Ledger(directory, observer or Silent())) as ledger:
+            progress = _Run(request, directory, ledger, observer or Silent(), interruption)
+            try:
+                progress.carry_out()
+            except BaseException as error:
+                progress.abort(error)
+                raise
+            finally:
+                progress.clean_up()
     if not interruption.at_once:
         directory.compress_frames()
     return directory
@@ -95,6 +99,9 @@ class _Run:
         self._merger = Merger(files, time.monotonic())
         self._shards = Shards(request.engine, directory, self._merger, request.hung_s)
         self._watching: Watching | None = None
+        self._commands = LocalCommands(
+            request.scenario, directory.engine, interruption, tell=self._tell, now=self._now
+        )
         self._started_at = time.monotonic()
         self._t0: float | None = None
 
@@ -102,6 +109,10 @@ class _Run:
         """The engine comes up while the rest is prepared; it sends nothing before it is told to."""
         self._observer.began(self._directory)
         engine_version = self._request.engine.version()
+        if self._request.scenario.before:
+            self._directory.write_manifest(self._manifest(engine_version))
+            self._commands.before()
+        self._started_at = time.monotonic()
         try:
             self._start_shards(engine_version)
         finally:
@@ -122,6 +133,18 @@ class _Run:
         interrupted_by = error.signal_number if isinstance(error, Interrupted) else None
         failure = None if interrupted_by else str(error) if known else f"internal error: {error!r}"
         self._ledger.end(self._now(), interrupted_by=interrupted_by, failure=failure)
+
+    def clean_up(self) -> None:
+        """The scenario's `after:`. How the run ended is written already, and nothing changes that any more."""
+        self._commands.after()
+
+    def _tell(self, event: Event) -> None:
+        try:
+            self._ledger.event(event)
+        except UnwritableError:
+            if event.kind != "after":
+                raise
+            self._observer.event(event)  # a full disk is no reason to leave the system up
 
     def _start_shards(self, engine_version: str | None) -> None:
         request = self._request
@@ -157,6 +180,7 @@ class _Run:
             deadline_s=self._request.ready_deadline_s,
             tls=scenario.tls,
             scenario=scenario.name,
+            alive=life_signs(scenario),
             pause=self._pause,
         )
 

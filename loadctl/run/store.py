@@ -17,7 +17,7 @@ from loadctl.run.manifest import Manifest
 from loadctl.run.merge import ShardLog, first_examples, fold
 
 END = "end"
-"""Kind of a run's last event; without it, loadctl itself was killed."""
+"""Kind of the event that ends a run (only `after` comes later); without it, loadctl itself was killed."""
 _LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
 _FRAME_START = b'{"kind":"frame"'
 

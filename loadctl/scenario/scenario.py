@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from loadctl.scenario.commands import LocalCommand
 from loadctl.scenario.load import Load
 from loadctl.scenario.target import Target
 from loadctl.scenario.user_type import Request, UserType
@@ -71,6 +72,10 @@ class Scenario:
     allow_hosts: Sequence[str] = ()
     health: str | None = None
     """Path that must answer 2xx before the run; None: any answer below 500 on /; "none": no readiness check."""
+    before: Sequence[LocalCommand] = ()
+    """Commands that bring the system up, run before anything else."""
+    after: Sequence[LocalCommand] = ()
+    """Commands that run at the end, whatever the end was."""
     seed: int = 1
     rescaled: str | None = None
     """What the command line made of the load, in words: "30 s instead of 10 min"."""

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from loadctl.errors import Where
 from loadctl.scenario.behaviour import UserTypeReader
+from loadctl.scenario.commands import CommandReader
 from loadctl.scenario.document import Node, Text
 from loadctl.scenario.environment import Environment
 from loadctl.scenario.load import Load
@@ -36,8 +37,8 @@ from loadctl.scenario.watch_reader import WatchReader
 from loadctl.scenario.words import is_meant, unknown
 
 _ENGINES = ("locust", "artillery")
-_LATER = ("stop_when", "before", "after")
-_WATCH_LATER = ("pods", "metrics", "prometheus", "logs")
+_LATER = ("stop_when",)
+_WATCH_LATER = ("pods",)
 _NOT_YET = "is not available in this version"
 _COUNTED_PER = ("key", "user", "ip", "all")
 
@@ -99,6 +100,7 @@ class ScenarioReader:
         """The scenario without its targets; it is only complete if no mistake was found."""
         if self.host is not None and node.entries is not None:
             node = Node(node.where, entries={k: v for k, v in node.entries.items() if k.text != "host"})
+        commands, unfilled = CommandReader(self.mistakes, self.environment), node
         node = self.environment.fill(node)
         shape = read_shape(ScenarioShape, node, self.mistakes)
         if shape is None:
@@ -128,6 +130,8 @@ class ScenarioReader:
             tls=Tls(shape.verify, self._file(node, "ca", shape.ca), self._file(node, "cert", shape.cert)),
             allow_hosts=tuple(shape.allow_hosts),
             health=self._health(node, shape),
+            before=commands.read(unfilled, "before"),
+            after=commands.read(unfilled, "after"),
             seed=shape.seed,
         )
         self.applicable = Applicable(

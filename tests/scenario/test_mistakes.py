@@ -279,7 +279,15 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
         ("engine: k6", ["4:9  unknown engine 'k6' in this version; there are locust, artillery"]),
         ("environment: staging", ["4:1  environment: belongs to artillery:"]),
         ("stop_when: {error_rate: 5%}", ["4:1  'stop_when' is not available in this version"]),
-        ("before: make up", ["4:1  'before' is not available in this version"]),
+        (
+            "before: make up && sleep 1",
+            [
+                (
+                    "4:9  before: '&&' means something to a shell only, and no shell runs it | "
+                    "write  sh -c '…'  if you need one; in quotes it is an ordinary character"
+                )
+            ],
+        ),
         (
             "watch: {pods: a/b}",
             [

@@ -1,0 +1,278 @@
+"""The commands of `before:` and `after:`: each run to its end, its output kept, none of them left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+from loadctl.engines.base import Command
+from loadctl.errors import Interrupted, RunError, UsageError
+from loadctl.results.recording import Event
+from loadctl.run.interruption import Interruption
+from loadctl.run.process import Child, Ladder, write_files
+from loadctl.scenario.commands import LocalCommand, without
+from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.units import format_duration
+
+Phase = Literal["before", "after"]
+
+_LEASH = Path(__file__).with_name("leash.py")
+_TICK_S = 0.02
+_LAST_LINES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How a command ended; `trouble` continues a sentence that begins with the command."""
+
+    took_s: float
+    exit_code: int | None = None
+    trouble: str | None = None
+
+
+class LocalCommands:
+    """Those of one scenario. `tell` gets an event when one begins and when it has ended, with the time `now()`."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        folder: Path,
+        interruption: Interruption,
+        *,
+        tell: Callable[[Event], None],
+        now: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """The outputs go to `folder`, as before-1.log, after-1.log, …"""
+        self._scenario = scenario
+        self._folder = folder
+        self._interruption = interruption
+        self._tell = tell
+        self._now = now
+
+    def before(self) -> None:
+        """All of `before:`, in order. What they leave in the background lives on.
+
+        Raises: RunError for the first that fails; Interrupted, with nothing of it left behind.
+        """
+        for index, command in enumerate(self._scenario.before, 1):
+            if self._interruption.number is not None:
+                raise Interrupted(self._interruption.number)
+            ended = self._carry_out("before", index, command)
+            if self._interruption.number is not None:
+                raise Interrupted(self._interruption.number)
+            if ended.trouble is not None:
+                log = self._log("before", index)
+                words = f"{self._shown(command)} {ended.trouble} (nothing was sent): {self._last_lines(log)}"
+                raise RunError(f"before: {words}", hint=f"its output is in {log}")
+
+    def after(self) -> None:
+        """All of `after:`, whatever became of the others. A second signal leaves at once; nothing is raised."""
+        for index, command in enumerate(self._scenario.after, 1):
+            if self._interruption.at_once:
+                message = f"after: {self._shown(command)} was not run: the second signal leaves at once"
+                self._event("after", message, index, command, None)
+            else:
+                self._carry_out("after", index, command)
+
+    def _carry_out(self, phase: Phase, index: int, command: LocalCommand) -> _Ended:
+        shown = self._shown(command)
+        self._event(phase, f"{phase}: {shown}", index, command, None)
+        ended = self._ended(phase, index, command)
+        self._redact(self._log(phase, index))
+        took = f"after {ended.took_s:.1f} s"
+        message = f"{phase}: ended {took}"
+        if ended.trouble is not None:
+            words = self._last_lines(self._log(phase, index)) if phase == "after" else ""
+            message = f"{phase}: {shown} {ended.trouble} {took}{': ' if words else ''}{words}"
+        self._event(phase, message, index, command, ended)
+        return ended
+
+    def _ended(self, phase: Phase, index: int, command: LocalCommand) -> _Ended:
+        began = time.monotonic()
+        try:
+            child = self._started(phase, index, command)
+        except RunError as error:
+            return _Ended(0.0, None, f"failed: {error}")
+        reason: str | None = None
+        try:
+            while (code := child.poll()) is None:
+                reason = reason or self._reason_to_stop(phase, command, time.monotonic() - began)
+                if self._interruption.at_once:
+                    child.kill()
+                elif reason is not None and not child.stopping:
+                    child.stop(Ladder.signals())
+                self._interruption.wait(_TICK_S)
+        finally:
+            child.kill()
+        return _Ended(time.monotonic() - began, code, reason or _trouble(code))
+
+    def _reason_to_stop(self, phase: Phase, command: LocalCommand, elapsed_s: float) -> str | None:
+        asked = self._interruption.number is not None and phase == "before"
+        if asked or self._interruption.at_once:
+            return "was stopped by a signal to loadctl"
+        if elapsed_s > command.timeout_s:
+            return f"did not end within {format_duration(command.timeout_s)} and was stopped"
+        return None
+
+    def _started(self, phase: Phase, index: int, command: LocalCommand) -> Child:
+        log = self._log(phase, index)
+        try:
+            write_files({log.name: f"$ {self._shown(command)}\n"}, log.parent)
+        except OSError:  # a full disk is no reason to leave the system up
+            log = Path(os.devnull)
+        leash = [sys.executable, "-I", "-S", str(_LEASH)]
+        return Child(
+            Command([*leash, *command.argv], cwd=folder_of(self._scenario)),
+            out=self._folder,
+            stdout=log,
+            stderr=log,
+            leaves_others=phase == "before",
+        )
+
+    def _event(
+        self, phase: Phase, message: str, index: int, command: LocalCommand, ended: _Ended | None
+    ) -> None:
+        detail: dict[str, str | float | int | None] = {
+            "command": self._shown(command),
+            "log": self._log(phase, index).name,
+        }
+        if ended is not None:
+            detail |= {"exit_code": ended.exit_code, "took_s": round(ended.took_s, 3)}
+        self._tell(Event(self._now(), phase, message, detail))
+
+    def _log(self, phase: Phase, index: int) -> Path:
+        return self._folder / f"{phase}-{index}.log"
+
+    def _shown(self, command: LocalCommand) -> str:
+        return command.shown(self._scenario.secrets)
+
+    def _last_lines(self, log: Path) -> str:
+        lines = [line.strip() for line in _tail(log).splitlines()[1:] if line.strip()][-_LAST_LINES:]
+        return without(self._scenario.secrets, " | ".join(lines)) or "it printed nothing"
+
+    def _redact(self, log: Path) -> None:
+        """Overwritten in place: what runs on in the background still appends to the file."""
+        secrets = [secret.encode() for secret in self._scenario.secrets if secret]
+        if not secrets:
+            return
+        with (
+            contextlib.suppress(OSError, ValueError),
+            log.open("r+b") as file,
+            mmap.mmap(file.fileno(), 0) as text,
+        ):
+            for secret in secrets:
+                at = text.find(secret)
+                while at >= 0:
+                    text[at : at + len(secret)] = b"*" * len(secret)
+                    at = text.find(secret, at)
+
+
+@contextlib.contextmanager
+def commands_around(scenario: Scenario, tell: Callable[[Event], None]) -> Iterator[None]:
+    """`before:` on the way in, `after:` on the way out, whatever happens: for what makes no run directory.
+
+    Raises: RunError, Interrupted.
+    """
+    if not scenario.before and not scenario.after:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="loadctl-commands-") as folder:
+        try:
+            with Interruption() as interruption:
+                LocalCommands(scenario, Path(folder), interruption, tell=tell).before()
+            with _ends_on_signals():
+                yield
+        except RunError as error:
+            if error.hint and folder in error.hint:
+                error.hint = None  # the folder goes with the command
+            raise
+        finally:
+            with Interruption() as interruption:
+                LocalCommands(scenario, Path(folder), interruption, tell=tell).after()
+
+
+def require_programs(scenario: Scenario) -> None:
+    """Find out before anything is started. A path that an earlier command may make is looked for when its turn comes.
+
+    Raises: UsageError.
+    """
+    for phase, commands in (("before", scenario.before), ("after", scenario.after)):
+        for index, command in enumerate(commands):
+            name = command.argv[0]
+            if os.sep in name and phase == "before" and index:
+                continue
+            problem = _unusable(name, folder_of(scenario))
+            if problem is not None:
+                program = without(scenario.secrets, name)
+                raise UsageError(
+                    f"{phase}: {program} {problem}; nothing was sent",
+                    where=command.where,
+                    hint=_hint(commands),
+                )
+
+
+def folder_of(scenario: Scenario) -> Path:
+    """Of the scenario file; the working directory where there is none."""
+    source = Path(scenario.source)
+    return source.absolute().parent if source.is_file() else Path.cwd()
+
+
+def _unusable(name: str, folder: Path) -> str | None:
+    if os.sep not in name:
+        return None if shutil.which(name) else "is no program on PATH"
+    path = folder / name
+    if not path.is_file():
+        return f"is no file in {folder}" if not Path(name).is_absolute() else "is no file"
+    return None if os.access(path, os.X_OK) else "may not be executed (chmod +x)"
+
+
+def _hint(commands: Sequence[LocalCommand]) -> str | None:
+    """A list of single words was probably meant as one command."""
+    if len(commands) > 1 and all(len(command.argv) == 1 for command in commands):
+        return "a list is a list of commands; the words of one command:  [[docker, compose, up]]"
+    return "no shell runs it; write  sh -c '…'  if you need one"
+
+
+def _trouble(code: int) -> str | None:
+    if code == 0:
+        return None
+    if code > 0:
+        return f"failed with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+def _tail(log: Path) -> str:
+    """Its end, after a line that is not wanted: its head, or the rest of a longer one."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
+        return file.read().decode("utf-8", "replace")
+    return ""
+
+
+@contextlib.contextmanager
+def _ends_on_signals() -> Iterator[None]:
+    """A request to end leaves through the way out; Python itself would just end."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    previous = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
