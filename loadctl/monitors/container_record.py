@@ -101,7 +101,7 @@ def event(answer: object) -> EngineEvent | None:
         return None
     code = attributes.get("exitCode") or attributes.get("containerExitCode") or ""
     return EngineEvent(
-        action="die" if action == "died" else action,
+        action={"died": "die", "remove": "destroy"}.get(action, action),
         id=identity,
         ns=ns,
         name=attributes.get("name", ""),

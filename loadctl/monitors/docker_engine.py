@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ACTIONS = ("start", "die", "oom", "kill", "destroy", "health_status")
+_ACTIONS = ("start", "die", "died", "oom", "kill", "destroy", "remove", "health_status")
+"""podman filters by its own words, "died" and "remove", but sends Docker's for the first of them."""
 _ASK_S = 5.0
 _STATS_S = 15.0
 """Without a frame for so long, the engine hangs; it sends one a second."""

@@ -162,6 +162,31 @@ def test_times_keep_their_nanoseconds() -> None:
     assert nanoseconds(NEVER) == nanoseconds("") == nanoseconds("2026-13-01T00:00:00Z") == 0
 
 
+@pytest.mark.parametrize(
+    ("sent_action", "read_action", "code"),
+    [("die", "die", 137), ("died", "die", 137), ("remove", "destroy", None), ("start", "start", None)],
+)
+def test_podmans_events_are_read_like_dockers(sent_action: str, read_action: str, code: int | None) -> None:
+    """Recorded from podman 4.3."""
+    attributes = {"containerExitCode": "137", "exitCode": "137", "image": "localhost/bb:latest", "name": "pq"}
+    if code is None:
+        attributes = {"containerExitCode": "nonsense", "image": "localhost/bb:latest", "name": "pq"}
+    found = event(
+        {
+            "status": sent_action,
+            "id": "48a4",
+            "Type": "container",
+            "Action": sent_action,
+            "Actor": {"ID": "48a4", "Attributes": attributes},
+            "time": 1795522305,
+            "timeNano": 1795522305733713109,
+        }
+    )
+    assert found is not None
+    assert (found.action, found.exit_code, found.name) == (read_action, code, "pq")
+    assert found.ns == 1795522305733713109
+
+
 def inspected(**parts: object) -> dict[str, object]:
     return {"Id": "a" * 64, "Name": "/api", "State": {"Status": "running", "Running": True}, **parts}
 
