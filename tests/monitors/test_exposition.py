@@ -7,7 +7,7 @@ import math
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loadctl.monitors.exposition import ExpositionReader, NotAnExposition, Sample
@@ -126,6 +126,7 @@ def test_a_line_that_cannot_be_read_is_named_without_its_content(line: bytes) ->
         max_size=6,
     ),
 )
+@example('a{b="c"}', [' 1 # {t="x"} 5'] * 2)
 def test_a_line_that_was_seen_before_reads_as_if_it_were_new(head: str, ends: list[str]) -> None:
     """Values are parsed by a quicker way the second time."""
 

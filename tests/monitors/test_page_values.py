@@ -156,6 +156,12 @@ def test_several_workers_give_no_rates_no_restart_and_one_word() -> None:
         assert last.notes[name].startswith("several workers answer this page in turn")
 
 
+def test_a_sum_beyond_all_numbers_is_left_out() -> None:
+    page = 'a_total{{b="1"}} {n}\na_total{{b="2"}} {n}\n'
+    _, second = scrapes(page.format(n=0), page.format(n=1.7e308), series=["a_total"])
+    assert set(second.values) == {'a_total{b="1"}', 'a_total{b="2"}'}
+
+
 NUMBERS = st.one_of(st.floats(), st.integers(-(10**400), 10**400), st.integers(0, 50))
 LINES = st.builds(
     "{}{} {}".format,
