@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import ssl
 
 _SILENT_S = 10.0
+_LAST_S = 2.5
 _ACCEPT = {"Accept": "text/plain;version=0.0.4"}
 
 
@@ -84,7 +85,7 @@ class MetricsPageSource:
         return seen
 
     def close(self, t: float) -> list[Observation]:
-        self._background.close()
+        self._background.close(_LAST_S)
         try:
             seen = self._background.take(t)
         except Lost:
@@ -99,6 +100,7 @@ class MetricsPageSource:
             while not background.stopping.wait(max(0.0, due - time.monotonic())):
                 background.put(*self._look())
                 due = max(due + self.period_s, time.monotonic())
+            background.put(*self._look())  # of the end of the watch
         finally:
             self._page.close()
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import ssl
 
 _SILENT_S = 30.0
+_LAST_S = 2.5
 _OWN_WORDS_MAX = 300
 
 
@@ -90,7 +91,7 @@ class PrometheusSource:
         return seen
 
     def close(self, t: float) -> list[Observation]:
-        self._background.close()
+        self._background.close(_LAST_S)
         try:
             return self._background.take(t)
         except Lost:
@@ -102,6 +103,7 @@ class PrometheusSource:
             while not background.stopping.wait(max(0.0, due - time.monotonic())):
                 background.put(*self._round())
                 due = max(due + self.period_s, time.monotonic())
+            background.put(*self._round())  # of the end of the watch
         finally:
             self._page.close()
 

@@ -23,8 +23,7 @@ class Site:
     """What the server answers next may be changed at any time; `seen` are the requests' headers."""
 
     def __init__(self) -> None:
-        self.status = 200
-        self.body = GOOD
+        self.answer = (200, GOOD)
         self.headers: dict[str, str] = {}
         self.stalls = threading.Event()
         self.leave = threading.Event()
@@ -45,13 +44,14 @@ def site() -> Iterator[Site]:
             site.connections.add(self.client_address)
             if site.stalls.is_set():
                 site.leave.wait(20)
+            status, body = site.answer
             elsewhere = self.path.startswith("/moved")
-            self.send_response(307 if elsewhere else site.status)
+            self.send_response(307 if elsewhere else status)
             for name, value in site.headers.items() if elsewhere else ():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(site.body)))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(site.body)
+            self.wfile.write(body)
 
         def log_message(self, *words: object) -> None:
             pass
@@ -147,9 +147,9 @@ def test_what_fails_in_mid_watch_is_a_loss_with_a_reason_and_back_later(
 ) -> None:
     source = watch()
     seen(source, is_reading)
-    site.status, site.body = status, body
+    site.answer = status, body
     assert lost(source) == f"{site.url}/metrics {reason}"
-    site.status, site.body = 200, GOOD
+    site.answer = 200, GOOD
     seen(source, is_reading)
 
 
@@ -178,7 +178,7 @@ def test_a_page_too_large_is_not_read_to_its_end(
     site: Site, watch: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_page, "PAGE_MAX", 1_000_000)
-    site.body = b"# no end\n" * 200_000
+    site.answer = 200, b"# no end\n" * 200_000
     assert lost(watch()) == f"{site.url}/metrics is larger than 1 MB"
 
 
@@ -212,7 +212,7 @@ def test_several_workers_are_one_event(site: Site, watch: Make) -> None:
     def flip() -> None:
         while not flips.wait(0.02):
             pages.reverse()
-            site.body = pages[0]
+            site.answer = 200, pages[0]
 
     thread = threading.Thread(target=flip)
     thread.start()
@@ -227,10 +227,10 @@ def test_several_workers_are_one_event(site: Site, watch: Make) -> None:
 def test_a_restart_bears_the_time_at_which_the_process_began(site: Site, watch: Make) -> None:
     source = watch()
     page = "process_start_time_seconds {}\nhttp_requests_total {}\n"
-    site.body = page.format(time.time() - 1000, 100).encode()
+    site.answer = 200, page.format(time.time() - 1000, 100).encode()
     seen(source, is_reading)
     time.sleep(0.3)
-    site.body = page.format(time.time() - 0.05, 1).encode()
+    site.answer = 200, page.format(time.time() - 0.05, 1).encode()
     began = time.monotonic() - 0.05
     event = seen(source, lambda one: isinstance(one, Event))
     now = time.monotonic()
@@ -243,12 +243,25 @@ def test_a_restart_bears_the_time_at_which_the_process_began(site: Site, watch: 
 def test_a_restart_that_ends_the_watch_is_told_at_its_end(site: Site, watch: Make) -> None:
     source = watch()
     page = "process_start_time_seconds {}\nhttp_requests_total {}\n"
-    site.body = page.format(time.time() - 1000, 100).encode()
+    site.answer = 200, page.format(time.time() - 1000, 100).encode()
     seen(source, is_reading)
     source._background.close()
-    site.body = page.format(time.time(), 1).encode()
+    site.answer = 200, page.format(time.time(), 1).encode()
     source._look()
     assert [one.kind for one in source.close(50) if isinstance(one, Event)] == ["service_restarted"]
+
+
+def test_the_last_scrape_is_of_the_end_of_the_watch(site: Site, watch: Make) -> None:
+    """So that what the server counted can be held against what was sent."""
+    source = watch()
+    source.period_s = 60
+    page = "process_start_time_seconds 5\nhttp_requests_total {}\n"
+    site.answer = 200, page.format(100).encode()
+    seen(source, is_reading)
+    site.answer = 200, page.format(350).encode()
+    (last,) = source.close(50)
+    assert isinstance(last, Reading)
+    assert last.values["server_requests"] == 250
 
 
 def test_at_the_start_a_good_page_is_accepted(watch: Make) -> None:
@@ -271,7 +284,7 @@ def test_at_the_start_nobody_there_is_an_error(free_port: int) -> None:
 
 
 def test_at_the_start_a_page_without_anything_wanted_is_an_error(site: Site, watch: Make) -> None:
-    site.body = b"up 1\nscrape_duration_seconds 2\n"
+    site.answer = 200, b"up 1\nscrape_duration_seconds 2\n"
     with pytest.raises(
         UsageError, match="nor any of the series; it has up, scrape_duration_seconds"
     ) as raised:

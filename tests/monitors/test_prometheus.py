@@ -188,12 +188,13 @@ def test_nobody_there_is_said_at_the_start(free_port: int) -> None:
 
 
 class _Changing(BaseHTTPRequestHandler):
-    status, body = 200, b""
+    answer = (200, b"")
 
     def do_GET(self) -> None:
-        self.send_response(type(self).status)
+        status, body = type(self).answer
+        self.send_response(status)
         self.end_headers()
-        self.wfile.write(type(self).body)
+        self.wfile.write(body)
 
     def log_message(self, *words: object) -> None:
         pass
@@ -229,13 +230,13 @@ def test_a_server_that_fails_in_mid_watch_is_lost_and_back_later(
 ) -> None:
     source = PrometheusSource(PrometheusServer(url=changing, queries={"q": "up"}))
     source.period_s = source._background._retry_s = 0.01
-    _Changing.status, _Changing.body = 200, VECTOR
+    _Changing.answer = 200, VECTOR
     assert reading(source).values == {"q": 7}
-    _Changing.status, _Changing.body = status, body
+    _Changing.answer = status, body
     with pytest.raises(Lost) as raised:
         list(observations(source))
     assert str(raised.value) == f"{changing} {reason}"
-    _Changing.status, _Changing.body = 200, VECTOR
+    _Changing.answer = 200, VECTOR
     back = None
     deadline = time.monotonic() + 15
     while back is None and time.monotonic() < deadline:
@@ -245,6 +246,17 @@ def test_a_server_that_fails_in_mid_watch_is_lost_and_back_later(
             time.sleep(0.01)
     source.close(99)
     assert back is not None
+
+
+def test_it_is_asked_once_more_at_the_end_of_the_watch(changing: str) -> None:
+    source = PrometheusSource(PrometheusServer(url=changing, queries={"q": "up"}))
+    source.period_s = 60
+    _Changing.answer = 200, VECTOR
+    assert reading(source).values == {"q": 7}
+    _Changing.answer = 200, VECTOR.replace(b'"7"', b'"8"')
+    (last,) = source.close(50)
+    assert isinstance(last, Reading)
+    assert last.values == {"q": 8}
 
 
 def test_a_silent_server_is_lost() -> None:
