@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from loadctl.errors import RunError
@@ -23,6 +23,20 @@ _TRY_S = 2.0
 _LAST_TRY_S = 0.25
 _IN_A_ROW = 2
 _REFUSED = "nothing listens"
+_LOOK_S = 0.25
+
+
+class Container(Protocol):
+    """What is asked of a container that is waited for."""
+
+    @property
+    def name(self) -> str: ...
+
+    def health(self) -> str | None:
+        """The word of its health check; None: it does not run. Raises: UsageError where it has none."""
+
+    def why_dead(self) -> str | None:
+        """Why it will never be healthy, with its last log lines."""
 
 
 def wait_until_ready(
@@ -34,11 +48,12 @@ def wait_until_ready(
     scenario: str = "",
     alive: Callable[[], str | None] = lambda: None,
     pause: Callable[[float], None] = time.sleep,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> float:
     """Probe `url` (with the path `health`, where given) until it is ready; the seconds that took.
 
     Ready: 2xx on a path, any answer below 500 on the root, twice in a row. `alive` says why it never will be
-    ready, or None; `pause` sleeps between tries and may raise.
+    ready, or None; `pause` sleeps between tries and may raise; `tell` hears what is still wrong.
     Raises: RunError after `deadline_s`, or as soon as `alive` has a reason.
     """
     import httpx
@@ -61,6 +76,7 @@ def wait_until_ready(
             if successes == _IN_A_ROW:
                 return time.monotonic() - began
             if trouble:
+                tell(trouble)
                 reason = alive()
                 if reason is not None:
                     raise RunError(f"{_at(place)} is gone (nothing was sent): {reason}")
@@ -68,6 +84,33 @@ def wait_until_ready(
                     raise _never_ready(place, path, trouble, deadline_s, scenario)
             wait = next(pauses) if trouble else 0.01
             pause(max(0.0, min(wait, deadline - time.monotonic())))
+
+
+def wait_until_healthy(
+    container: Container,
+    *,
+    deadline_s: float,
+    tell: Callable[[str], None] = lambda _: None,
+    pause: Callable[[float], None] = time.sleep,
+) -> float:
+    """Until the container's own health check says healthy; the seconds that took.
+
+    Raises: UsageError where it has no health check; RunError after `deadline_s`, or as soon as it has ended.
+    """
+    began = time.monotonic()
+    while True:
+        health = container.health()
+        if health == "healthy":
+            return time.monotonic() - began
+        reason = container.why_dead()
+        if reason is not None:
+            raise RunError(f"{container.name} is gone: {reason}")
+        trouble = f"its health check says {health}" if health else "it does not run"
+        tell(trouble)
+        left_s = began + deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise RunError(f"{container.name} was never healthy: {trouble} (waited for {deadline_s:.0f} s).")
+        pause(min(_LOOK_S, left_s))
 
 
 def backoff(chance: random.Random) -> Iterator[float]:

@@ -41,7 +41,7 @@ def test_the_version_is_one_line(loadctl: Loadctl) -> None:
     [
         (["rn"], "Did you mean 'run'"),
         (["run", "--durration", "3s"], "--duration"),
-        (["wait"], "Missing argument 'URL'"),
+        (["wait"], "Missing argument 'SYSTEM'"),
         (["run", "--users", "0"], "--users"),
         (["run", "--users", "many"], "valid integer"),
         (["-C", "nowhere", "list"], "cannot enter nowhere"),
