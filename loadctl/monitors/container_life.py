@@ -49,14 +49,14 @@ class _Gone:
 
     @property
     def clean(self) -> bool:
-        return not self.oom and (self.asked or self.exit_code == 0)
+        return self.asked or (not self.oom and self.exit_code == 0)
 
     @property
     def cause(self) -> str:
-        if self.oom:
-            return "killed by the kernel: out of memory"
         if self.asked:
             return "stopped on request"
+        if self.oom:
+            return "killed by the kernel: out of memory"
         if self.exit_code is None:
             return "it ended, nobody saw how"
         if self.exit_code > _SIGNALLED:
@@ -132,7 +132,7 @@ class ContainerLife:
         if state.id == self.id and not state.running and self._gone is not None:
             self._gone.oom = self._gone.oom or self._inspected_oom(state)
         if state.id == self.id and state.running:
-            self._flag_is_old = state.oom_killed
+            self._flag_is_old = state.oom_killed or self._oom_at is not None
         view = (state.id, state.running, state.started_ns)
         same = state.id == self.id and abs(state.started_ns - self._started_ns) < _SAME_START_NS
         expected = (self._gone is None and same) if state.running else self._gone is not None

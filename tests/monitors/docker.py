@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import io
 import os
 import shutil
@@ -122,9 +123,26 @@ def demo_command(port: int, *options: str, first: str = "") -> tuple[str, ...]:
     return (sys.executable, "-c", f"{code}\nsys.exit(main(sys.argv[1:]))", "--port", str(port), *options)
 
 
+def short(folder: Path) -> Path:
+    """A folder that stands for another: a socket's path has at most 108 characters, and an engine's are long."""
+    return Path("/tmp") / f"loadctl-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+
+
 @contextlib.contextmanager
-def shared_daemon(base: Path) -> Iterator[Path]:
-    """A folder with a docker.sock that answers, shared by all processes that name the same `base`.
+def own_daemon(folder: Path, *options: str) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
+    """An engine of one test's own: where it lives, and its process."""
+    base = short(folder)
+    base.mkdir()
+    try:
+        yield base, start_daemon(base, *options)
+    finally:
+        stop_daemon(base)
+        shutil.rmtree(base, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def shared_daemon(known: Path) -> Iterator[Path]:
+    """A folder with a docker.sock that answers, shared by all processes that name the same folder `known`.
 
     The first that needs it starts it, the last that leaves ends it. Skips the test where there is no dockerd.
     """
@@ -133,26 +151,27 @@ def shared_daemon(base: Path) -> Iterator[Path]:
             pytest.skip(f"{program} is not installed (apt: docker.io, busybox-static, iproute2)")
     if os.geteuid() != 0:
         pytest.skip("only root can start a container engine")
-    base.mkdir(parents=True, exist_ok=True)
-    users = base / "users"
-    users.mkdir(exist_ok=True)
+    base, users = short(known), known / "users"
+    users.mkdir(parents=True, exist_ok=True)
     mine = users / f"{os.getpid()}"
-    with _locked(base):
+    with _locked(known):
+        base.mkdir(exist_ok=True)
         if not _alive(base):
             _start(base)
         mine.touch()
     try:
         yield base
     finally:
-        with _locked(base):
+        with _locked(known):
             mine.unlink(missing_ok=True)
             if not any(_lives(int(user.name)) for user in users.iterdir()):
                 stop_daemon(base)
+                shutil.rmtree(base, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _locked(base: Path) -> Iterator[None]:
-    with (base / "lock").open("w") as lock:
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -166,9 +185,9 @@ def _alive(base: Path) -> bool:
 
 
 def _lives(pid: int) -> bool:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
+    """One that another worker has started stays a zombie until that worker ends."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     return False
 
 

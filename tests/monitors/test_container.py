@@ -19,7 +19,7 @@ from loadctl.monitors.docker_engine import DockerEngine
 from loadctl.monitors.sampler import Sampler
 from loadctl.monitors.source import Observation
 from loadctl.results.recording import Event, Reading
-from tests.monitors.docker import IMAGE, Docker, demo_command, python_mounts, start_daemon, stop_daemon
+from tests.monitors.docker import IMAGE, Docker, demo_command, own_daemon, python_mounts, start_daemon
 
 INCIDENTS = {"service_restarted", "service_crashed", "service_down", "service_up"}
 SLEEP = ("sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait")
@@ -239,13 +239,10 @@ def test_health_is_told_when_it_changes(docker: Docker) -> None:
 )
 def test_the_engine_goes_away_and_comes_back(tmp_path: Path, docker: Docker) -> None:
     """An engine of this test's own ends in mid-watch, its container lives: a gap with a reason, and readings again."""
-    base = tmp_path / "d"
-    base.mkdir()
     options = ("--bridge=none", "--live-restore")
-    daemon = start_daemon(base, *options)
-    own = Docker(base, DockerEngine.find({"DOCKER_HOST": f"unix://{base}/docker.sock"}))
-    try:
-        docker("save", "--output", str(tmp_path / "image"), IMAGE)
+    docker("save", "--output", str(tmp_path / "image"), IMAGE)
+    with own_daemon(tmp_path, *options) as (base, daemon):
+        own = Docker(base, DockerEngine.find({"DOCKER_HOST": f"unix://{base}/docker.sock"}))
         own("load", "--input", str(tmp_path / "image"))
         name = own.run(*SLEEP, options=("--network=none",))
         with watching(own.engine, name) as watched:
@@ -257,12 +254,10 @@ def test_the_engine_goes_away_and_comes_back(tmp_path: Path, docker: Docker) -> 
             watched.event("monitor_back")
             here = watched.now()
             watched.until(lambda: any(one.values and one.t > here for one in watched.readings()))
-        assert lost.detail["source"] == f"container {name}"
-        assert re.search(r"broke off|no container engine answers", lost.message)
-        assert not watched.events()
-    finally:
         own.engine.close()
-        stop_daemon(base)
+    assert lost.detail["source"] == f"container {name}"
+    assert re.search(r"broke off|no container engine answers", lost.message)
+    assert not watched.events()
 
 
 def test_why_a_container_will_never_be_ready(docker: Docker) -> None:

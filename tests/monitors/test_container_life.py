@@ -56,6 +56,7 @@ def told(watched: ContainerLife, *events: EngineEvent) -> list[Event]:
         ([kill(109, "SIGHUP"), news("die", 110, exit_code=1)], "it exited with 1", 110),
         ([news("oom", 109.9), news("die", 110, exit_code=137)], "killed by the kernel: out of memory", 110),
         ([news("die", 110, exit_code=137), news("oom", 110.1)], "killed by the kernel: out of memory", 110),
+        ([news("oom", 109.8), kill(109.9), news("die", 110, exit_code=137)], "stopped on request", 110),
         ([news("oom", 105), news("die", 110, exit_code=3)], "it exited with 3", 110),
     ],
 )

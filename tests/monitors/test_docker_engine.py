@@ -18,7 +18,7 @@ from loadctl.errors import UsageError
 from loadctl.monitors.background import Lost
 from loadctl.monitors.docker_engine import DockerEngine, NoContainer
 from loadctl.monitors.docker_stream import Stream
-from tests.monitors.docker import Docker, start_daemon, stop_daemon
+from tests.monitors.docker import IMAGE, Docker, own_daemon
 
 T = TypeVar("T")
 SLEEP = ("sleep", "1000")
@@ -142,25 +142,19 @@ def secured(tmp_path: Path, docker: Docker) -> Iterator[tuple[Docker, dict[str, 
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
     certificates(tmp_path)
-    base, port = tmp_path / "d", free_port()
-    base.mkdir()
+    port = free_port()
     tls = ["--tlsverify", "--host", f"tcp://127.0.0.1:{port}"]
     tls += [
         f"--tls{kind}={tmp_path}/{name}.pem"
         for kind, name in (("cacert", "ca"), ("cert", "cert"), ("key", "key"))
     ]
-    start_daemon(base, "--bridge=none", *tls)
-    own = Docker(base, docker.engine)
-    try:
-        docker("save", "--output", str(tmp_path / "image"), "loadctl-busybox")
+    docker("save", "--output", str(tmp_path / "image"), IMAGE)
+    with own_daemon(tmp_path, "--bridge=none", *tls) as (base, _):
+        own = Docker(base, docker.engine)
         own("load", "--input", str(tmp_path / "image"))
         host = f"tcp://127.0.0.1:{port}"
-        yield (
-            own,
-            {**os.environ, "DOCKER_HOST": host, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)},
-        )
-    finally:
-        stop_daemon(base)
+        user = {"DOCKER_HOST": host, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}
+        yield own, {**os.environ, **user}
 
 
 def test_an_engine_behind_tls_is_reached_through_the_docker_command_line(
