@@ -29,6 +29,7 @@ from loadctl.run.store import open_run, read_recording
 from loadctl.run.watching import Watching
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.watch import Watch
 
 RECORDER = Path(__file__).parent / "scripted_recorder.py"
 
@@ -292,6 +293,18 @@ def test_a_system_that_never_answers_is_an_error_and_nothing_is_sent(tmp_path: P
     recording = recorded(tmp_path)
     assert (recording.seconds, recording.interrupted_by) == ([], None)
     assert (recording.failure or "").startswith("nothing listens on localhost:9")
+
+
+def test_a_process_that_dies_while_it_is_waited_for_ends_the_wait_at_once(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(0.5)"]) as system:
+        named = replace(
+            scenario(2.0), host="http://localhost:9", health="/health", watch=Watch(pid=system.pid)
+        )
+        asked = replace(request(tmp_path), scenario=named, ready_deadline_s=60)
+        began = time.monotonic()
+        with pytest.raises(RunError, match=rf"is gone \(nothing was sent\): process {system.pid} has ended"):
+            run(asked)
+        assert time.monotonic() - began < 20
 
 
 def test_a_folder_that_cannot_be_written_is_found_out_before_anything_is_sent(tmp_path: Path) -> None:
