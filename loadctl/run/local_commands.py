@@ -268,7 +268,9 @@ def _ends_on_signals() -> Iterator[None]:
     """A request to end leaves through the way out; Python itself would just end."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
-        raise Interrupted(number)
+        error = Interrupted(number)
+        error.message = "interrupted before every request was answered"
+        raise error
 
     previous = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:

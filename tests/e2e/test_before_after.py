@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import stat
 import sys
 from pathlib import Path
@@ -186,6 +187,21 @@ def test_after_runs_however_the_load_ends(loadctl: Shell, how: str) -> None:
     assert events(the_run(loadctl), "after")[-1]["detail"]["exit_code"] == 0
 
 
+def test_after_runs_when_a_rehearsal_is_ended(loadctl: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        host = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        scenario(loadctl, "touch was-up", "touch was-down", host, rest="health: none\n")
+        going = loadctl.start("try", "shop")
+        mute.settimeout(30)
+        connection, _ = mute.accept()
+        going.signal(signal.SIGTERM)
+        ended = going.wait()
+        connection.close()
+    assert ended.code == 143
+    assert "interrupted before every request was answered" in ended.err
+    assert (loadctl.folder / "scenarios" / "was-down").exists()
+
+
 def test_a_program_that_is_missing_is_found_out_before_anything_runs(loadctl: Shell) -> None:
     scenario(loadctl, "touch was-up", "[docker-komposs, down]")
     ended = loadctl("run", "shop")
@@ -217,8 +233,6 @@ def test_show_and_validate_name_them(loadctl: Shell) -> None:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
