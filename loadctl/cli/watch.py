@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadctl.cli.arguments import Demo, Fault, Host, JsonFlag, ScenarioArg
-from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
+from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, Process, WatchOptions
 
 if TYPE_CHECKING:
     from loadctl.results.recording import Event, Reading
@@ -32,7 +32,6 @@ def watch(
     pid: Pid = None,
     process: Process = None,
     container: Container = None,
-    pods: PodsOption = None,
     logs: LogsOption = None,
     metrics: MetricsOption = None,
     demo: Demo = False,
@@ -53,7 +52,7 @@ def watch(
     from loadctl.scenario.units import parse_duration
 
     length_s = None if duration is None else in_units("--for", duration, parse_duration)
-    options = WatchOptions(pid, process, tuple(container or ()), pods, tuple(logs or ()), metrics)
+    options = WatchOptions(pid, process, tuple(container or ()), logs=tuple(logs or ()), metrics=metrics)
     with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place:
         meant = _scenario(scenario, place(), options, demo=demo)
         with contextlib.suppress(KeyboardInterrupt):
@@ -159,7 +158,7 @@ class _Plain:
         from loadctl.results.latest import Latest
 
         self._latest = Latest()
-        self._next = 0.0
+        self._next = 2.0
 
     def __call__(self, seen: list[Reading | Event]) -> None:
         from loadctl.reports.printable import printable

@@ -11,7 +11,7 @@ import typer
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from loadctl.scenario.watch import Pods, Watch
+    from loadctl.scenario.watch import Watch
 
 Pid = Annotated[int | None, typer.Option("--pid", help="Watch this process as the system.")]
 Process = Annotated[
@@ -25,13 +25,9 @@ Container = Annotated[
         help="Watch this container (name, id, label or compose service); of several the first is judged.",
     ),
 ]
-PodsOption = Annotated[
-    str | None,
-    typer.Option("--pods", metavar="NS/SELECTOR", help="Watch these pods, as in ml-platform/app=api."),
-]
 LogsOption = Annotated[
     list[str] | None,
-    typer.Option("--logs", metavar="FILE", help="Follow this log (path, pattern, container or pods)."),
+    typer.Option("--logs", metavar="FILE", help="Follow this log (path, pattern or container)."),
 ]
 MetricsOption = Annotated[
     str | None,
@@ -46,7 +42,6 @@ class WatchOptions:
     pid: int | None = None
     process: str | None = None
     containers: Sequence[str] = ()
-    pods: str | None = None
     logs: Sequence[str] = ()
     metrics: str | None = None
 
@@ -61,39 +56,24 @@ def on_top_of(watch: Watch, options: WatchOptions) -> Watch:
     kinds = {
         "--pid or --process": options.pid is not None or options.process is not None,
         "--container": bool(options.containers),
-        "--pods": options.pods is not None,
     }
     if sum(kinds.values()) > 1:
         named = " and ".join(name for name, given in kinds.items() if given)
         raise UsageError(f"{named}: the system is one of them", hint="name it in one way")
     if any(kinds.values()):
-        named_pods = None if options.pods is None else _pods(options.pods)
         watch = replace(
             watch,
             pid=options.pid,
             process=options.process,
             containers=tuple(options.containers),
-            pods=named_pods,
+            pods=None,
         )
     if options.logs:
-        files = tuple(name for name in options.logs if name not in {"container", "pods"})
-        watch = replace(
-            watch, logs=Logs(files=files, container="container" in options.logs, pods="pods" in options.logs)
-        )
+        files = tuple(name for name in options.logs if name != "container")
+        watch = replace(watch, logs=Logs(files=files, container="container" in options.logs))
     if options.metrics is not None:
         watch = replace(watch, metrics=MetricsPage(page=_page(options.metrics)))
-    if watch.logs is not None and watch.logs.pods and watch.pods is None:
-        raise UsageError("the logs of pods are followed, but no pods are named", hint="--pods NS/SELECTOR")
     return watch
-
-
-def _pods(text: str) -> Pods:
-    from loadctl.scenario.watch_reader import parse_pods
-
-    try:
-        return parse_pods(text)
-    except ValueError as error:
-        raise UsageError(f"--pods: {error}") from error
 
 
 def _page(text: str) -> str:

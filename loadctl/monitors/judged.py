@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from loadctl.errors import UsageError
 from loadctl.monitors.port import Forwarder, Found, NotFound, Resolved, host_and_port, resolve
@@ -17,7 +17,9 @@ from loadctl.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
     from loadctl.monitors.docker_engine import DockerEngine
+    from loadctl.monitors.log_feed import Feed
 
+Feeds: TypeAlias = "Callable[[], Sequence[Feed]]"
 _CONTAINER_PROXIES = ("docker-proxy", "rootlessport", "com.docker.", "gvproxy", "vpnkit")
 
 
@@ -32,7 +34,8 @@ class Judged:
     sources: Sequence[Source] = ()
     notes: Sequence[str] = ()
     pid: int | None = None
-    containers: Sequence[str] = field(default=())
+    container_feeds: Feeds = tuple
+    """A way to follow their logs; nothing is opened before it is asked for."""
 
 
 def judged(scenario: Scenario) -> Judged:
@@ -42,8 +45,6 @@ def judged(scenario: Scenario) -> Judged:
     """
     if scenario.watch.containers:
         return _containers(_engine(), scenario.watch.containers)
-    if scenario.watch.pods is not None:
-        return _pods(scenario)
     find, find_again = _selectors(scenario)
     meant = find()
     if scenario.watch.asked and not isinstance(meant, Found):
@@ -86,7 +87,15 @@ def _containers(engine: DockerEngine, names: Sequence[str], note: str | None = N
     sources = [ContainerSource(engine, name, "companion" if i else "system") for i, name in enumerate(names)]
     beside = ", ".join(names[1:])
     watched = f"watching {sources[0].name}" + (f", and beside it {beside}" if beside else "")
-    return Judged(watched, tuple(sources), (note,) if note else (), containers=tuple(names))
+    notes = (note,) if note else ()
+    return Judged(watched, tuple(sources), notes, container_feeds=partial(_container_feeds, engine, names))
+
+
+def _container_feeds(engine: DockerEngine, names: Sequence[str]) -> Sequence[Feed]:
+    from loadctl.monitors.container_feed import ContainerLog
+    from loadctl.monitors.log_feed import StreamFeed
+
+    return [StreamFeed(name, ContainerLog(engine, name)) for name in names]
 
 
 def _behind(forwarder: Forwarder, scenario: Scenario) -> Judged | None:
@@ -119,12 +128,3 @@ def _published(scenario: Scenario, missing: NotFound) -> Judged | None:
         if name is None
         else _containers(engine, [name], f"the port is published by the container {name}")
     )
-
-
-def _pods(scenario: Scenario) -> Judged:
-    from loadctl.monitors.kubectl import Kubectl
-    from loadctl.monitors.pods import PodsSource
-
-    pods = scenario.watch.pods
-    assert pods is not None  # noqa: S101  the caller has asked
-    return Judged(f"watching pods {pods}", (PodsSource(Kubectl.find(os.environ), pods),))

@@ -14,7 +14,7 @@ Sign = Callable[[], str | None]
 def why_dead(scenario: Scenario) -> Sign:
     """A way to ask why the system will never be ready: None while it may be. Nothing is raised, ever.
 
-    Raises: UsageError, when called, where a container or a namespace that somebody named is not there.
+    Raises: UsageError, when called, where a container that somebody named is not there.
     """
     watch = scenario.watch
     if watch.containers:
@@ -23,11 +23,6 @@ def why_dead(scenario: Scenario) -> Sign:
 
         engine = DockerEngine.find(os.environ)
         return ContainerSource(engine, watch.containers[0]).why_dead
-    if watch.pods is not None:
-        from loadctl.monitors.kubectl import Kubectl
-        from loadctl.monitors.pods import PodsSource
-
-        return PodsSource(Kubectl.find(os.environ), watch.pods).why_dead
     if watch.pid is not None:
         return _process(watch.pid)
     return lambda: None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from loadctl.errors import UsageError
 from loadctl.monitors.generator import GeneratorSource
 from loadctl.monitors.host import HostSource
 from loadctl.monitors.judged import Judged, judged
 from loadctl.monitors.port import is_local
 from loadctl.monitors.source import Source
 from loadctl.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from loadctl.monitors.log_feed import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,31 @@ def _pages(scenario: Scenario) -> Iterator[Source]:
 
 
 def _logs(scenario: Scenario, system: Judged) -> Iterator[Source]:
+    """A source for each log: one that is lost is then a gap of its own."""
     logs = scenario.watch.logs
-    if logs is not None:
-        from loadctl.monitors.logs import LogsSource
+    if logs is None:
+        return
+    from loadctl.monitors.log_source import LogSource
+    from loadctl.monitors.log_text import LogReader
 
-        yield LogsSource(list(_feeds(scenario, logs, system)), logs)
+    reader = LogReader(logs.level, logs.errors)
+    for feed in _feeds(scenario, logs.files):
+        yield LogSource(feed, reader)
+    for feed in system.container_feeds() if logs.container else ():
+        yield LogSource(feed, reader)
+
+
+def _feeds(scenario: Scenario, files: Sequence[str]) -> Iterator[Feed]:
+    """Paths in a scenario's file are relative to it. Raises: UsageError."""
+    from loadctl.monitors.background import Lost
+    from loadctl.monitors.log_feed import FileFeed, PatternFeed
+
+    source = Path(scenario.source)
+    folder = source.parent if source.is_file() else Path()
+    for text in files:
+        try:
+            yield (
+                PatternFeed(str(folder / text)) if any(c in text for c in "*?[") else FileFeed(folder / text)
+            )
+        except Lost as error:
+            raise UsageError(f"the log cannot be followed: {error} (nothing was sent)") from error

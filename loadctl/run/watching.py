@@ -35,7 +35,7 @@ class Watching:
 def life_signs(scenario: Scenario) -> Callable[[], str | None]:
     """Before the system is up: a way to ask why it never will be, None while it may; for `wait_until_ready`.
 
-    It knows what the scenario names: a process, containers, pods. Answers within a few tens of milliseconds.
+    It knows what the scenario names: a process, containers. Answers within a few tens of milliseconds.
     """
     from loadctl.monitors.life import why_dead
 

@@ -9,7 +9,7 @@ import pytest
 
 from loadctl.cli.watched import WatchOptions, on_top_of
 from loadctl.errors import UsageError
-from loadctl.scenario.watch import Logs, MetricsPage, Pods, Watch
+from loadctl.scenario.watch import Logs, MetricsPage, Watch
 from tests.cli.conftest import Loadctl
 
 
@@ -42,10 +42,8 @@ def test_what_cannot_be_written_is_said(loadctl: Loadctl, folder: Path) -> None:
             WatchOptions(pid=1, containers=("api",)),
             "--pid or --process and --container: the system is one of",
         ),
-        (WatchOptions(pods="api"), "--pods: 'api' is not NAMESPACE/SELECTOR"),
         (WatchOptions(metrics="ftp://x"), "--metrics takes a path such as /metrics"),
         (WatchOptions(metrics="http://a:b@x/"), "cannot hold a password"),
-        (WatchOptions(logs=("pods",)), "no pods are named"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: WatchOptions, message: str) -> None:
@@ -57,7 +55,6 @@ def test_options_replace_the_system_and_leave_the_rest() -> None:
     page = MetricsPage(page="/metrics")
     watch = on_top_of(Watch(process="api", metrics=page), WatchOptions(containers=("a", "b")))
     assert (watch.process, watch.containers, watch.metrics) == (None, ("a", "b"), page)
-    watch = on_top_of(watch, WatchOptions(pods="ns/app=x", logs=("x.log", "pods")))
-    assert (watch.containers, watch.pods) == ((), Pods("ns", "app=x"))
-    assert watch.logs == Logs(files=("x.log",), pods=True)
+    watch = on_top_of(watch, WatchOptions(logs=("x.log", "container")))
+    assert watch.logs == Logs(files=("x.log",), container=True)
     assert on_top_of(watch, WatchOptions()) == watch

@@ -50,10 +50,6 @@ def test_every_thread_tells_the_time_of_this_program(artillery: Artillery) -> No
     """A clock that was a millisecond behind made every arrival of the open model a millisecond late."""
     before = time.monotonic()
     told = Runtime("artillery", artillery.node).run("run_clock", {})
-    assert (
-        before <= min(told["main"], told["worker"])
-    )
-    assert (
-        max(told["main"], told["worker"]) <= time.monotonic()
-    )
+    assert before <= min(told["main"], told["worker"])
+    assert max(told["main"], told["worker"]) <= time.monotonic()
     assert max(map(abs, told["apart_us"])) < 200

@@ -1,0 +1,144 @@
+"""A log as a source: lines and errors by the second, the first errors as they come, the most frequent at the end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from loadctl.monitors.background import Background, Lost
+from loadctl.monitors.log_feed import Feed
+from loadctl.monitors.log_text import LogError, LogReader, folded
+from loadctl.monitors.source import Observation
+from loadctl.results.recording import Event, Reading
+
+_POLL_S = 0.2
+_FIRST = 20
+_KINDS_TOLD = 50
+_KINDS_MAX = 1000
+_OTHER = "(other)"
+_FREQUENT = 10
+_SHOWN = 300
+_ROTATION_EVERY_S = 10.0
+
+
+@dataclass(slots=True)
+class _Kind:
+    count: int
+    first: float
+    last: float
+    level: str
+
+
+@dataclass(slots=True)
+class _Counts:
+    lines: int = 0
+    errors: int = 0
+    size: int = 0
+
+
+class LogSource:
+    """Readings: log_lines, log_errors and log_chars of the second. Memory is bounded, whatever is logged."""
+
+    subject = "system"
+    period_s = 1.0
+
+    def __init__(self, feed: Feed, reader: LogReader) -> None:
+        self._feed = feed
+        self._reader = reader
+        self._counts = _Counts()
+        self._lock = threading.Lock()
+        self._kinds: dict[str, _Kind] = {}
+        self._errors = self._told = self._rotations = 0
+        self._rotation_told = 0.0
+        self._background = Background(f"log-{feed.name}", self._follow)
+
+    @property
+    def name(self) -> str:
+        return f"logs {self._feed.name}"
+
+    def sample(self, t: float) -> list[Observation]:
+        self._background.start()
+        news = self._background.take(t)
+        with self._lock:
+            counts, self._counts = self._counts, _Counts()
+        values = {"log_lines": counts.lines, "log_errors": counts.errors, "log_chars": counts.size}
+        return [*news, Reading(t, self.subject, "logs", self._feed.name, values)]
+
+    def close(self, t: float) -> list[Observation]:
+        self._background.close()
+        try:
+            self._read(self._background)  # what was logged since the last look
+            last = self.sample(t)
+        except Lost:
+            last = []
+        self._feed.close()
+        return [*last, *self._frequent(t)]
+
+    def _follow(self, background: Background) -> None:
+        while not background.stopping.is_set():
+            self._read(background)
+            background.alive()
+            background.stopping.wait(_POLL_S)
+
+    def _read(self, background: Background) -> None:
+        lines = errors = size = 0
+        try:
+            for line in self._feed.lines():
+                lines += 1
+                size += len(line)
+                error = self._reader.error(line)
+                if error is not None:
+                    errors += 1
+                    self._take(error, background)
+        finally:
+            with self._lock:
+                self._counts.lines += lines
+                self._counts.errors += errors
+                self._counts.size += size
+        self._tell_rotation(background)
+
+    def _take(self, error: LogError, background: Background) -> None:
+        now = time.monotonic()
+        self._errors += 1
+        key = folded(error.message)
+        kind = self._kinds.get(key)
+        is_new = kind is None
+        if kind is None:
+            if len(self._kinds) >= _KINDS_MAX:
+                key = _OTHER
+            kind = self._kinds.setdefault(key, _Kind(0, now, now, error.level))
+        kind.count += 1
+        kind.last = now
+        if self._told < _KINDS_TOLD and (self._errors <= _FIRST or is_new):
+            self._told += 1
+            detail: dict[str, str | float | int | None] = {"log": self._feed.name, "level": error.level}
+            background.put(Event(now, "log_error", error.message[:_SHOWN], detail))
+
+    def _tell_rotation(self, background: Background) -> None:
+        now = time.monotonic()
+        if self._feed.rotations == self._rotations or now - self._rotation_told < _ROTATION_EVERY_S:
+            return
+        count, self._rotations = self._feed.rotations - self._rotations, self._feed.rotations
+        self._rotation_told = now
+        message = f"{self._feed.name} was rotated" + (f" {count} times" if count > 1 else "")
+        background.put(Event(now, "log_rotated", message, {"log": self._feed.name, "times": count}))
+
+    def _frequent(self, t: float) -> list[Observation]:
+        shift = t - time.monotonic()
+        most = sorted(self._kinds.items(), key=lambda item: -item[1].count)[:_FREQUENT]
+        return [
+            Event(
+                t,
+                "log_messages",
+                message[:_SHOWN],
+                {
+                    "count": kind.count,
+                    "first_s": round(kind.first + shift, 3),
+                    "last_s": round(kind.last + shift, 3),
+                    "level": kind.level,
+                    "log": self._feed.name,
+                },
+            )
+            for message, kind in most
+        ]
