@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
-import re
+import os
 import threading
 import time
 from collections import deque
@@ -13,11 +12,18 @@ from pathlib import Path
 from typing import Protocol
 
 from loadctl.monitors.background import Lost
-from loadctl.monitors.log_file import FileTail, Identity
+from loadctl.monitors.log_file import ROTATED, FileTail
+from loadctl.monitors.log_handle import LINE_MAX, Identity
 
 _LOOK_EVERY_S = 1.0
-_WAITING_MAX = 100_000
-_ROTATED = re.compile(r"\.\d+$|\.(gz|bz2|xz|zst|zip)$|-\d{8}(\.\d+)?$")
+_GONE_S = 5.0
+_FILES_MAX = 200
+_READ_MAX = 2000
+_WAITING_MAX = 50_000
+_WAITING_CHARS_MAX = 32 << 20
+_IS_BACK_S = 2.0
+_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+_BEHIND = "the log grows faster than it can be read: its lines are counted late"
 
 
 class Feed(Protocol):
@@ -28,6 +34,13 @@ class Feed(Protocol):
 
     def lines(self) -> Iterable[str]:
         """What came since the last time, without waiting. Raises: Lost while it cannot be read."""
+
+    def rest(self) -> Iterable[str]:
+        """What has begun and was never ended; at the end of the watch."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last lines may be late or incomplete, short of being lost."""
 
     @property
     def rotations(self) -> int: ...
@@ -45,6 +58,13 @@ class FileFeed:
     def lines(self) -> Iterator[str]:
         return self._tail.poll()
 
+    def rest(self) -> Iterator[str]:
+        return self._tail.rest()
+
+    @property
+    def trouble(self) -> str | None:
+        return _BEHIND if self._tail.behind else None
+
     @property
     def rotations(self) -> int:
         return self._tail.rotations
@@ -56,43 +76,83 @@ class FileFeed:
 class PatternFeed:
     """All files that match a pattern, new ones from their beginning; rotated ones are the old ones, renamed."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = Path(pattern).name
+        self.trouble: str | None = None
         self._pattern = pattern
-        self._takes_rotated = bool(_ROTATED.search(pattern))
+        self._clock = clock
+        self._takes_rotated = _is_rotated(pattern)
         self._tails: dict[str, FileTail] = {}
-        self._looked = 0.0
+        self._ended = 0
+        self._read: dict[Identity, bytes] = {}
+        """Files that are or were read, and how they begin: renamed ones may match the pattern too."""
+        self._refused: str | None = None
+        self._had_some = self._looked = clock()
         self._look(from_start=False)
 
     def lines(self) -> Iterator[str]:
-        if time.monotonic() - self._looked >= _LOOK_EVERY_S:
+        now = self._clock()
+        if now - self._looked >= _LOOK_EVERY_S:
             self._look(from_start=True)
         for path, tail in list(self._tails.items()):
             try:
                 yield from tail.poll()
-            except Lost:  # of many files one may well go
+            except Lost as lost:
+                if Path(path).exists():
+                    self._refused = str(lost)
+                self._ended += tail.rotations  # of many files one may well go
                 tail.close()
                 del self._tails[path]
-        if not self._tails:
-            raise Lost(f"no file matches {self._pattern}")
+        behind = any(tail.behind for tail in self._tails.values())
+        self.trouble = self._refused or (_BEHIND if behind else None)
+        if self._tails:
+            self._had_some = now
+        elif self._refused or now - self._had_some >= _GONE_S:
+            raise Lost(self._refused or f"no file matches {self._pattern}")
+
+    def rest(self) -> Iterator[str]:
+        for tail in self._tails.values():
+            yield from tail.rest()
 
     def _look(self, *, from_start: bool) -> None:
-        self._looked = time.monotonic()
-        known = self._known()
-        for path in sorted(glob.glob(self._pattern, recursive=True)):  # noqa: PTH207  patterns may be absolute
-            if path in self._tails or (_ROTATED.search(path) and not self._takes_rotated):
+        self._looked = self._clock()
+        self._refused = None
+        self._remember()
+        for match in sorted(glob.glob(self._pattern, recursive=True)):  # noqa: PTH207  patterns may be absolute
+            path = os.path.realpath(match)  # a link to the newest file is that file
+            if path in self._tails or (_is_rotated(match) and not self._takes_rotated):
                 continue
-            with contextlib.suppress(OSError, Lost):
-                state = Path(path).stat()
-                if (state.st_dev, state.st_ino) not in known and Path(path).is_file():
-                    self._tails[path] = FileTail(Path(path), from_start=from_start)
+            try:
+                if not Path(path).is_file() or self._was_read(Path(path)):
+                    continue
+                if len(self._tails) >= _FILES_MAX:
+                    self._refused = (
+                        f"more than {_FILES_MAX} files match {self._pattern}: the others are not read"
+                    )
+                    return
+                self._tails[path] = FileTail(Path(path), from_start=from_start)
+            except (OSError, Lost) as error:
+                said = error.strerror if isinstance(error, OSError) else None
+                self._refused = f"{path} cannot be read: {said}" if said else str(error)
 
-    def _known(self) -> set[Identity]:
-        return {tail.identity for tail in self._tails.values() if tail.identity is not None}
+    def _remember(self) -> None:
+        for tail in self._tails.values():
+            self._read.update(tail.heads())
+        for identity in list(self._read)[:-_READ_MAX]:
+            del self._read[identity]
+
+    def _was_read(self, path: Path) -> bool:
+        """By its beginning too: the device and inode of a deleted file are given to the next one."""
+        state = path.stat()
+        head = self._read.get((state.st_dev, state.st_ino))
+        if head is None:
+            return False
+        with path.open("rb") as file:
+            return file.read(len(head)) == head
 
     @property
     def rotations(self) -> int:
-        return sum(tail.rotations for tail in self._tails.values())
+        return self._ended + sum(tail.rotations for tail in self._tails.values())
 
     def close(self) -> None:
         for tail in self._tails.values():
@@ -100,7 +160,10 @@ class PatternFeed:
 
 
 class StreamFeed:
-    """Lines that somebody sends: `follow` yields them in a thread of its own until the event is set."""
+    """Lines that somebody sends: `follow` yields them in a thread of its own until the event is set.
+
+    When it ends or raises it is called again after `retry_s`.
+    """
 
     rotations = 0
 
@@ -111,26 +174,56 @@ class StreamFeed:
         self._follow = follow
         self._retry_s = retry_s
         self._stopping = threading.Event()
-        self._waiting: deque[str] = deque(maxlen=_WAITING_MAX)
+        self._waiting: deque[str] = deque()
+        self._waiting_chars = self._dropped = 0
+        self._lock = threading.Lock()
         self._lost: str | None = None
+        self._began: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"loadctl-log-{name}", daemon=True)
         self._thread.start()
 
     def lines(self) -> Iterator[str]:
-        while self._waiting:
-            yield self._waiting.popleft()
+        with self._lock:
+            waiting, self._waiting, self._waiting_chars = self._waiting, deque(), 0
+        yield from waiting
+        began = self._began
+        if began is not None and time.monotonic() - began > _IS_BACK_S:
+            self._lost = None  # it is followed again, and has nothing to say
         if self._lost is not None:
             raise Lost(self._lost)
+
+    def rest(self) -> Iterator[str]:
+        return iter(())
+
+    @property
+    def trouble(self) -> str | None:
+        if not self._dropped:
+            return None
+        return f"{self._dropped} lines came faster than they could be read and are not counted"
 
     def close(self) -> None:
         self._stopping.set()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            self._began = time.monotonic()
             try:
                 for line in self._follow(self._stopping):
                     self._lost = None
-                    self._waiting.append(line)
+                    self._take(line[:LINE_MAX])
             except Exception as error:  # noqa: BLE001  it becomes a gap with its reason; the run goes on
                 self._lost = str(error) or type(error).__name__
+            self._began = None
             self._stopping.wait(self._retry_s)
+
+    def _take(self, line: str) -> None:
+        with self._lock:
+            if len(self._waiting) >= _WAITING_MAX or self._waiting_chars >= _WAITING_CHARS_MAX:
+                self._dropped += 1
+                return
+            self._waiting.append(line)
+            self._waiting_chars += len(line)
+
+
+def _is_rotated(name: str) -> bool:
+    return name.endswith(_PACKED) or ROTATED.search(name) is not None

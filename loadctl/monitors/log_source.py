@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from loadctl.monitors.background import Background, Lost
 from loadctl.monitors.log_feed import Feed
-from loadctl.monitors.log_text import LogError, LogReader, folded
+from loadctl.monitors.log_text import Entries, LogError, LogReader, folded
 from loadctl.monitors.source import Observation
 from loadctl.results.recording import Event, Reading
 
@@ -20,6 +23,7 @@ _OTHER = "(other)"
 _FREQUENT = 10
 _SHOWN = 300
 _ROTATION_EVERY_S = 10.0
+_READ_WAIT_S = 2.0
 
 
 @dataclass(slots=True)
@@ -45,12 +49,13 @@ class LogSource:
 
     def __init__(self, feed: Feed, reader: LogReader) -> None:
         self._feed = feed
-        self._reader = reader
+        self._entries = Entries(reader)
         self._counts = _Counts()
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
         self._kinds: dict[str, _Kind] = {}
         self._errors = self._told = self._rotations = 0
-        self._rotation_told = 0.0
+        self._rotation_told = -_ROTATION_EVERY_S
         self._background = Background(f"log-{feed.name}", self._follow)
 
     @property
@@ -59,21 +64,33 @@ class LogSource:
 
     def sample(self, t: float) -> list[Observation]:
         self._background.start()
-        news = self._background.take(t)
+        return [*self._background.take(t), self._reading_of(t)]
+
+    def close(self, t: float) -> list[Observation]:
+        """What was logged since the last look is counted too, also where the log has gone in the meantime."""
+        self._background.close()
+        gap = None
+        try:
+            self._read(self._background, at_end=True)
+        except Lost as lost:
+            gap = str(lost)
+        self._feed.close()
+        seen: list[Observation] = []
+        with contextlib.suppress(Exception):  # why it was lost; told when it was, or below
+            seen += self._background.take(t)
+        if gap is None or self._counts.lines:
+            seen.append(self._reading_of(t))
+        if gap is not None:
+            seen.append(Reading(t, self.subject, "logs", self._feed.name, gap=gap))
+        return [*seen, *self._frequent(t)]
+
+    def _reading_of(self, t: float) -> Reading:
         with self._lock:
             counts, self._counts = self._counts, _Counts()
         values = {"log_lines": counts.lines, "log_errors": counts.errors, "log_chars": counts.size}
-        return [*news, Reading(t, self.subject, "logs", self._feed.name, values)]
-
-    def close(self, t: float) -> list[Observation]:
-        self._background.close()
-        try:
-            self._read(self._background)  # what was logged since the last look
-            last = self.sample(t)
-        except Lost:
-            last = []
-        self._feed.close()
-        return [*last, *self._frequent(t)]
+        trouble = self._feed.trouble
+        notes = {"log_lines": trouble} if trouble else {}
+        return Reading(t, self.subject, "logs", self._feed.name, values, notes)
 
     def _follow(self, background: Background) -> None:
         while not background.stopping.is_set():
@@ -81,13 +98,16 @@ class LogSource:
             background.alive()
             background.stopping.wait(_POLL_S)
 
-    def _read(self, background: Background) -> None:
+    def _read(self, background: Background, *, at_end: bool = False) -> None:
+        """Raises: Lost."""
+        if not self._reading.acquire(timeout=_READ_WAIT_S):
+            raise Lost("its last lines were still being read at the end")
         lines = errors = size = 0
         try:
-            for line in self._feed.lines():
+            for line in chain(self._feed.lines(), _rest_of(self._feed) if at_end else ()):
                 lines += 1
                 size += len(line)
-                error = self._reader.error(line)
+                error = self._entries.error(line)
                 if error is not None:
                     errors += 1
                     self._take(error, background)
@@ -96,7 +116,8 @@ class LogSource:
                 self._counts.lines += lines
                 self._counts.errors += errors
                 self._counts.size += size
-        self._tell_rotation(background)
+            self._reading.release()
+        self._tell_rotation(background, at_once=at_end)
 
     def _take(self, error: LogError, background: Background) -> None:
         now = time.monotonic()
@@ -115,9 +136,10 @@ class LogSource:
             detail: dict[str, str | float | int | None] = {"log": self._feed.name, "level": error.level}
             background.put(Event(now, "log_error", error.message[:_SHOWN], detail))
 
-    def _tell_rotation(self, background: Background) -> None:
+    def _tell_rotation(self, background: Background, *, at_once: bool) -> None:
         now = time.monotonic()
-        if self._feed.rotations == self._rotations or now - self._rotation_told < _ROTATION_EVERY_S:
+        early = now - self._rotation_told < _ROTATION_EVERY_S
+        if self._feed.rotations == self._rotations or (early and not at_once):
             return
         count, self._rotations = self._feed.rotations - self._rotations, self._feed.rotations
         self._rotation_told = now
@@ -142,3 +164,8 @@ class LogSource:
             )
             for message, kind in most
         ]
+
+
+def _rest_of(feed: Feed) -> Iterator[str]:
+    """Asked for when all its lines have been read."""
+    yield from feed.rest()

@@ -74,8 +74,9 @@ def _logs(scenario: Scenario, system: Judged) -> Iterator[Source]:
         return
     from loadctl.monitors.log_source import LogSource
     from loadctl.monitors.log_text import LogReader
+    from loadctl.monitors.secrets import Secrets
 
-    reader = LogReader(logs.level, logs.errors)
+    reader = LogReader(logs.level, logs.errors, Secrets(scenario.secrets).hidden)
     for feed in _feeds(scenario, logs.files):
         yield LogSource(feed, reader)
     for feed in system.container_feeds() if logs.container else ():
