@@ -26,9 +26,8 @@ _GONE_S = 5.0
 _QUIET_S = 10.0
 """How long a renamed file must be silent before it is closed."""
 _OLD_MAX = 64
-_PACKED = re.compile(r"\.(gz|bz2|xz|zst|zip)$")
 ROTATED = re.compile(r"[._-](?:\d[\dTZ:._-]*|old|bak|prev)$")
-"""What rotation appends to a name: .1, -20261124, .2026-11-24_12-00, .old."""
+"""What rotation appends to a name: .1, -20261124, .2026-11-24_12-00, .old. Packed ones are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +197,12 @@ class FileTail:
         yield from handle.rest()
 
     def _siblings(self) -> list[tuple[Path, Identity, os.stat_result]]:
-        """Regular files named after this one, but for packed ones."""
+        """Regular files named after this one."""
         found = []
         name = self.path.name
         with contextlib.suppress(OSError):
             for path in self.path.parent.iterdir():
                 if path.name.startswith(name) and path.name[len(name) :][:1] in {".", "-", "_"}:
-                    if _PACKED.search(path.name):
-                        continue
                     with contextlib.suppress(OSError):
                         state = path.stat()
                         if stat.S_ISREG(state.st_mode):

@@ -131,6 +131,17 @@ def test_an_identity_that_is_given_to_the_next_file_hides_no_line(log: Path) -> 
     tail.close()
 
 
+def test_a_file_with_the_identity_of_a_known_one_is_told_from_it_by_its_beginning(log: Path) -> None:
+    beside(log, ".1").write_text("known since the start\n")
+    tail = FileTail(log)
+    add(log, "1")
+    log.rename(beside(log, ".2"))
+    beside(log, ".1").write_text("2\n")  # the same inode
+    add(log, "3")
+    assert polled(tail) == ["1", "2", "3"]
+    tail.close()
+
+
 def test_copytruncate_what_was_added_before_the_cut_is_read_from_the_copy(log: Path, writer: TextIO) -> None:
     tail = FileTail(log)
     writer.write("1 and so on\n2 ha")

@@ -87,6 +87,12 @@ def test_a_json_line_says_its_message() -> None:
     assert found.message == "no db"
 
 
+def test_half_characters_in_json_which_no_file_can_hold_are_left_out() -> None:
+    found = LogReader().error('{"level": "error", "msg": "no\\ud800db"}')
+    assert found is not None
+    assert found.message == "no db"
+
+
 def test_a_json_line_that_was_cut_still_has_its_level() -> None:
     assert level('{"at": 7, "level": "error", "msg": "' + "x" * 70_000) == "ERROR"
 
