@@ -59,8 +59,7 @@ def _break(case: Case, found: BreakingPoint | None) -> Iterator[Finding]:
         if found.held
         else f"at the first level, {step.level.level:g}{unit}"
     )
-    advice = (f"find the edge more closely: loadctl capacity {case.scenario.name}",) if found.held else ()
-    yield Finding("breaking-point", "warning", f"{holds} {between}: {first}", evidence, advice)
+    yield Finding("breaking-point", "warning", f"{holds} {between}: {first}", evidence)
 
 
 def _rate_at(found: BreakingPoint, held: float) -> float:

@@ -40,6 +40,7 @@ class Step:
     """A level and how it did; `why`: the limits that it crossed, "latency p95 312 ms (limit 200 ms)"."""
 
     level: Level
+    requests: int
     windows: int
     bad_windows: int
     why: tuple[str, ...]
@@ -86,7 +87,9 @@ def _step(level: Level, limits: Sequence[Limit]) -> Step:
     why = tuple(said for limit in limits if (said := _crossed(limit, whole)))
     windows = list(_windows(level.seconds))
     bad = sum(any(_window_fails(limit, window) for limit in limits) for window in windows)
-    return Step(level, len(windows), bad, why, bool(why) and bad >= WINDOW_SHARE * len(windows))
+    return Step(
+        level, whole.completed, len(windows), bad, why, bool(why) and bad >= WINDOW_SHARE * len(windows)
+    )
 
 
 def _windows(seconds: Sequence[Second]) -> Iterator[Total]:

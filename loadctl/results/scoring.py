@@ -153,7 +153,7 @@ def _breaking_point(target: Target, measured: Measured) -> _Found:
     found = measured.breaking_point
     if found is None:
         return _absent(NO_STAIRCASE)
-    requests = sum(len(step.level.seconds) for step in found.steps)
+    requests = sum(step.requests for step in found.steps)
     held = f"held {found.held:g}" if found.broke is None else f"broke at {found.broke.level.level:g}"
     why = (
         f"{held}: {found.broke.why[0]}"
