@@ -51,8 +51,9 @@ class Feed(Protocol):
 class FileFeed:
     """One file, from its end on; one that is not there yet, from its beginning."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        """`name`: as somebody wrote it, which tells logs of one name in two folders apart."""
+        self.name = name or path.name
         self._tail = FileTail(path)
 
     def lines(self) -> Iterator[str]:
@@ -76,8 +77,10 @@ class FileFeed:
 class PatternFeed:
     """All files that match a pattern, new ones from their beginning; rotated ones are the old ones, renamed."""
 
-    def __init__(self, pattern: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self.name = Path(pattern).name
+    def __init__(
+        self, pattern: str, name: str | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.name = name or Path(pattern).name
         self.trouble: str | None = None
         self._pattern = pattern
         self._clock = clock

@@ -25,7 +25,7 @@ class WatchPlan:
     """`watched` is "watching uvicorn (pid 4312)" or "nothing: REASON; HINT".
 
     `found`: something that tells of cpu and memory is among the sources. `generator`, one of them, needs the shards'
-    pids. `pid`: of the system's process on this machine, where it is known.
+    pids.
     """
 
     sources: tuple[Source, ...]
@@ -33,7 +33,6 @@ class WatchPlan:
     watched: str
     found: bool
     notes: tuple[str, ...] = ()
-    pid: int | None = None
 
 
 def sources_for(scenario: Scenario) -> WatchPlan:
@@ -45,9 +44,7 @@ def sources_for(scenario: Scenario) -> WatchPlan:
     generator = GeneratorSource()
     host = [HostSource()] if is_local(scenario.host) or system.pid is not None else []
     sources = (*system.sources, *_pages(scenario), *_logs(scenario, system), *host, generator)
-    return WatchPlan(
-        sources, generator, system.watched, bool(system.sources), tuple(system.notes), system.pid
-    )
+    return WatchPlan(sources, generator, system.watched, bool(system.sources), tuple(system.notes))
 
 
 def _pages(scenario: Scenario) -> Iterator[Source]:
@@ -92,8 +89,7 @@ def _feeds(scenario: Scenario, files: Sequence[str]) -> Iterator[Feed]:
     folder = source.parent if source.is_file() else Path()
     for text in files:
         try:
-            yield (
-                PatternFeed(str(folder / text)) if any(c in text for c in "*?[") else FileFeed(folder / text)
-            )
+            place = folder / text
+            yield PatternFeed(str(place), text) if any(c in text for c in "*?[") else FileFeed(place, text)
         except Lost as error:
             raise UsageError(f"the log cannot be followed: {error} (nothing was sent)") from error

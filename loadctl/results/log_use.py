@@ -39,8 +39,7 @@ def log_use(
     if not followed:
         return None
     seen = [reading for reading in followed if start_s < reading.t <= end_s]
-    gaps = [reading for reading in seen if reading.gap]
-    unread = f"{gaps[0].entity} could not be read: {gaps[0].gap}" if gaps else None
+    unread = next((why for reading in seen if (why := _unread(reading)) is not None), None)
     if not seen:
         unread = "nothing was read in the scored part"
     return LogUse(
@@ -50,6 +49,14 @@ def log_use(
         unread=unread,
         frequent=tuple(_frequent(event) for event in events if event.kind == "log_messages"),
     )
+
+
+def _unread(reading: Reading) -> str | None:
+    """Lost, or counted in part: a file of several that may not be read, lines that came too fast."""
+    if reading.gap:
+        return f"{reading.entity} could not be read: {reading.gap}"
+    noted = reading.notes.get("log_lines")
+    return None if noted is None else f"{reading.entity}: {noted}"
 
 
 def _frequent(event: Event) -> FrequentMessage:

@@ -121,13 +121,12 @@ def of_best_source(readings: Sequence[Reading]) -> list[Reading]:
     sources: dict[str, list[Reading]] = defaultdict(list)
     for reading in readings:
         sources[reading.source].append(reading)
-    telling = {
-        source: part
+    telling = [
+        source
         for source, part in sources.items()
-        if any(reading.gap or not _TELLING.isdisjoint(reading.values) for reading in part)
-    }
-    sources = defaultdict(list, telling or sources)
-    return sources[min(sources, key=rank)] if sources else []
+        if source != "logs" and any(r.gap or not _TELLING.isdisjoint(r.values) for r in part)
+    ]
+    return sources[min(telling or sources, key=rank)] if sources else []
 
 
 def companion_uses(readings: Iterable[Reading], start_s: float, end_s: float) -> tuple[ResourceUse, ...]:

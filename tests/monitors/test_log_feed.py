@@ -26,7 +26,7 @@ class Clock:
 @pytest.fixture
 def feed(tmp_path: Path) -> Iterator[PatternFeed]:
     (tmp_path / "app.log").write_text("from before\n")
-    made = PatternFeed(str(tmp_path / "*.log"), Clock())
+    made = PatternFeed(str(tmp_path / "*.log"), clock=Clock())
     yield made
     made.close()
 
@@ -58,7 +58,7 @@ def test_a_link_to_the_newest_file_is_that_file(tmp_path: Path) -> None:
     (tmp_path / "1.log").touch()
     current = tmp_path / "current.log"
     current.symlink_to("1.log")
-    feed = PatternFeed(str(tmp_path / "*.log"), Clock())
+    feed = PatternFeed(str(tmp_path / "*.log"), clock=Clock())
     add(tmp_path / "1.log", "1")
     assert looks(feed) == ["1"]
     add(tmp_path / "2.log", "2")
@@ -69,7 +69,7 @@ def test_a_link_to_the_newest_file_is_that_file(tmp_path: Path) -> None:
 
 
 def test_rotated_and_packed_files_are_not_new_ones(tmp_path: Path) -> None:
-    feed = PatternFeed(str(tmp_path / "app.log*"), Clock())
+    feed = PatternFeed(str(tmp_path / "app.log*"), clock=Clock())
     for name in ("app.log.1", "app.log-20261124", "app.log.2.gz"):
         add(tmp_path / name, name)
     add(tmp_path / "app.log", "1")
@@ -87,7 +87,7 @@ def test_of_many_files_one_may_go(feed: PatternFeed, tmp_path: Path) -> None:
 
 
 def test_a_pattern_that_matches_nothing_for_long_is_a_loss(tmp_path: Path) -> None:
-    feed = PatternFeed(str(tmp_path / "*.log"), Clock())
+    feed = PatternFeed(str(tmp_path / "*.log"), clock=Clock())
     assert looks(feed, 2) == []
     with pytest.raises(Lost, match=r"^no file matches .*\*\.log$"):
         looks(feed, 9)

@@ -20,6 +20,10 @@ def test_a_log_that_could_not_be_read_is_no_log_without_errors() -> None:
     use = log_use([said(1, 10, 0), Reading(2, "system", "logs", "api.log", gap="it was deleted")], [], 0, 2)
     assert use is not None
     assert use.unread == "api.log could not be read: it was deleted"
+    noted = Reading(2, "system", "logs", "*.log", {"log_lines": 1}, {"log_lines": "b.log cannot be read"})
+    partly = log_use([said(1, 10, 0), noted], [], 0, 2)
+    assert partly is not None
+    assert partly.unread == "*.log: b.log cannot be read"
     nothing = log_use([said(1, 10, 0)], [], 5, 9)
     assert nothing is not None
     assert nothing.unread == "nothing was read in the scored part"
