@@ -1,4 +1,4 @@
-"""Helper programs of a monitor: `kubectl proxy`, a profiler, the command line of a container engine.
+"""Helper programs of a monitor, such as the command line of a container engine.
 
 Engines are started by run/process.py, with words on standard input; these are other people's programs, that listen to
 signals only. Each leads a session of its own, so that a Ctrl-C in the terminal does not end it before its last words
@@ -15,7 +15,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -44,12 +43,10 @@ class HelperProgram:
         argv: Sequence[str],
         *,
         output: Path | None = None,
-        cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         connection: socket.socket | None = None,
     ) -> None:
         """Raises: HelperMissing."""
-        self.argv = tuple(argv)
         command = [*_tie(), _program(argv[0]), *argv[1:]]
         with open(output or os.devnull, "ab") as sink:  # noqa: PTH123  the null device is no Path on all systems
             try:
@@ -58,7 +55,6 @@ class HelperProgram:
                     stdin=connection.fileno() if connection else subprocess.DEVNULL,
                     stdout=connection.fileno() if connection else sink,
                     stderr=sink,
-                    cwd=cwd,
                     env=None if env is None else dict(env),
                     start_new_session=True,
                 )
@@ -68,10 +64,6 @@ class HelperProgram:
     @property
     def pid(self) -> int:
         return self._popen.pid
-
-    def poll(self) -> int | None:
-        """The exit code; None while it runs."""
-        return self._popen.poll()
 
     def wait(self, timeout_s: float) -> int | None:
         """The exit code; None if it still runs after `timeout_s`."""
@@ -93,31 +85,6 @@ class HelperProgram:
         if self._popen.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._popen.pid, number)
-
-
-def ask(
-    argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None
-) -> tuple[int, str, str]:
-    """Run a program to its end: exit code, stdout, stderr.
-
-    Raises: HelperMissing, also when it takes longer than `timeout_s`.
-    """
-    began = time.monotonic()
-    try:
-        ended = subprocess.run(
-            [_program(argv[0]), *argv[1:]],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            env=None if env is None else dict(env),
-            start_new_session=True,
-            check=False,
-        )
-    except OSError as error:
-        raise HelperMissing(f"{argv[0]} could not be started: {error.strerror}") from error
-    except subprocess.TimeoutExpired:
-        raise HelperMissing(f"{argv[0]} did not end within {time.monotonic() - began:.0f} s") from None
-    return ended.returncode, ended.stdout.decode("utf-8", "replace"), ended.stderr.decode("utf-8", "replace")
 
 
 def _program(name: str) -> str:

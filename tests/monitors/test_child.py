@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadctl.monitors.child import HelperMissing, HelperProgram, ask
+from loadctl.monitors.child import HelperMissing, HelperProgram
 
 
 def test_its_output_goes_to_a_file(tmp_path: Path) -> None:
@@ -22,9 +22,8 @@ def test_its_output_goes_to_a_file(tmp_path: Path) -> None:
 
 
 def test_a_missing_program_is_said() -> None:
-    for start in (HelperProgram, lambda argv: ask(argv, timeout_s=5)):
-        with pytest.raises(HelperMissing, match="no-such-program could not be started"):
-            start(["no-such-program"])
+    with pytest.raises(HelperMissing, match="no-such-program could not be started"):
+        HelperProgram(["no-such-program"])
 
 
 def test_it_is_asked_before_it_is_killed(tmp_path: Path) -> None:
@@ -55,12 +54,6 @@ def test_it_dies_with_a_loadctl_that_is_killed(tmp_path: Path) -> None:
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
         wait_for(lambda: not helper.is_running() or helper.status() == psutil.STATUS_ZOMBIE)
-
-
-def test_what_a_program_answers() -> None:
-    assert ask(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout_s=20) == (3, "out\n", "err\n")
-    with pytest.raises(HelperMissing, match="sleep did not end within"):
-        ask(["sleep", "60"], timeout_s=0.1)
 
 
 def wait_for(true: object) -> None:
