@@ -71,9 +71,9 @@ def _logs(scenario: Scenario, system: Judged) -> Iterator[Source]:
         return
     from loadctl.monitors.log_source import LogSource
     from loadctl.monitors.log_text import LogReader
-    from loadctl.monitors.secrets import Secrets
+    from loadctl.scenario.redaction import Redaction
 
-    reader = LogReader(logs.level, logs.errors, Secrets(scenario.secrets).hidden)
+    reader = LogReader(logs.level, logs.errors, Redaction(scenario.secrets).hidden)
     for feed in _feeds(scenario, logs.files):
         yield LogSource(feed, reader)
     for feed in system.container_feeds() if logs.container else ():

@@ -6,12 +6,12 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadctl.monitors.background import Lost
-from loadctl.monitors.secrets import Secrets
 from loadctl.monitors.source import Observation, Source
 from loadctl.results.recording import Event, Reading
+from loadctl.scenario.redaction import Redaction
 
 _REPORT_EVERY_S = 10.0
 _ON_TIME_S = 0.05
@@ -36,7 +36,7 @@ class Sampler:
 
     def __init__(self, sources: Sequence[Source], *, secrets: Sequence[str] = ()) -> None:
         """`secrets` are redacted in all that sources say."""
-        self._secrets = Secrets(secrets)
+        self._redaction = Redaction(secrets)
         self._watched = [_Watched(source) for source in sources]
         self._kept: list[Observation] = []
         self._lock = threading.Lock()
@@ -75,7 +75,7 @@ class Sampler:
         return round(time.monotonic() - self._t0, 4)
 
     def _keep(self, observations: Iterable[Observation]) -> None:
-        safe = [self._secrets.redacted(observation) for observation in observations]
+        safe = [_redacted(observation, self._redaction) for observation in observations]
         with self._lock:
             self._kept.extend(safe)
 
@@ -137,6 +137,23 @@ class Sampler:
         self._late_s = self._took_s = 0.0
         self._reported = t
         return Reading(t, "generator", "sampler", "sampler", values)
+
+
+def _redacted(seen: Observation, redaction: Redaction) -> Observation:
+    """Logs and error texts repeat whatever was sent. Names of values are ours, but for labels."""
+    if not redaction:
+        return seen
+    hidden = redaction.hidden
+    if isinstance(seen, Reading):
+        return replace(
+            seen,
+            entity=hidden(seen.entity),
+            values={hidden(name) if "{" in name else name: value for name, value in seen.values.items()},
+            notes={name: hidden(text) for name, text in seen.notes.items()},
+            gap=None if seen.gap is None else hidden(seen.gap),
+        )
+    detail = {key: hidden(value) if isinstance(value, str) else value for key, value in seen.detail.items()}
+    return replace(seen, message=hidden(seen.message), detail=detail)
 
 
 def _sentence(error: Exception) -> str:

@@ -21,7 +21,8 @@ from loadctl.errors import Interrupted, RunError, UsageError
 from loadctl.results.recording import Event
 from loadctl.run.interruption import Interruption
 from loadctl.run.process import Child, Ladder, write_files
-from loadctl.scenario.commands import LocalCommand, without
+from loadctl.scenario.commands import LocalCommand
+from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import format_duration
 
@@ -159,7 +160,7 @@ class LocalCommands:
 
     def _last_lines(self, log: Path) -> str:
         lines = [line.strip() for line in _tail(log).splitlines()[1:] if line.strip()][-_LAST_LINES:]
-        return without(self._scenario.secrets, " | ".join(lines)) or "it printed nothing"
+        return Redaction(self._scenario.secrets).hidden(" | ".join(lines)) or "it printed nothing"
 
     def _redact(self, log: Path) -> None:
         """Overwritten in place: what runs on in the background still appends to the file."""
@@ -214,7 +215,7 @@ def require_programs(scenario: Scenario) -> None:
                 continue
             problem = _unusable(name, folder_of(scenario))
             if problem is not None:
-                program = without(scenario.secrets, name)
+                program = Redaction(scenario.secrets).hidden(name)
                 raise UsageError(
                     f"{phase}: {program} {problem}; nothing was sent",
                     where=command.where,

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
 from loadctl.run.machine import Machine
+from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA = "loadctl.run/1"
-REDACTED = "[redacted]"
 _NOT_IN_HASH = {"where", "rescaled", "source", "packaged", "host", "credentials", "secrets"}
 
 
@@ -49,7 +49,7 @@ class Manifest:
 
 def to_text(manifest: Manifest) -> str:
     """run.json, with the scenario's secrets redacted wherever they stand."""
-    hidden = manifest.scenario.secrets
+    hidden = Redaction(manifest.scenario.secrets)
     bare = replace(manifest, scenario=replace(manifest.scenario, secrets=(), credentials=""))
     fields: object = _adapter().dump_python(bare, mode="json")
     return json.dumps(_redacted(fields, hidden), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -79,7 +79,7 @@ def scenario_hash(scenario: Scenario) -> str:
 
     Json = object  # noqa: F841, N806  see _adapter
     fields: object = TypeAdapter(Scenario).dump_python(scenario, mode="json")
-    essence = _redacted(_essence(fields), scenario.secrets)
+    essence = _redacted(_essence(fields), Redaction(scenario.secrets))
     digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
     if scenario.script is not None and Path(scenario.script.path).is_file():
         digest.update(Path(scenario.script.path).read_bytes())
@@ -102,17 +102,11 @@ def _essence(value: object) -> object:
     return value
 
 
-def _redacted(value: object, secrets: Sequence[str]) -> object:
-    """Short secrets only where they are the whole text: replacing every "a" would leave nothing to read."""
+def _redacted(value: object, redaction: Redaction) -> object:
     if isinstance(value, str):
-        for secret in sorted(secrets, key=len, reverse=True):
-            if value == secret:
-                return REDACTED
-            if len(secret) > 3:
-                value = value.replace(secret, REDACTED)
-        return value
+        return redaction.hidden(value)
     if isinstance(value, dict):
-        return {_redacted(key, secrets): _redacted(part, secrets) for key, part in value.items()}
+        return {_redacted(key, redaction): _redacted(part, redaction) for key, part in value.items()}
     if isinstance(value, list):
-        return [_redacted(part, secrets) for part in value]
+        return [_redacted(part, redaction) for part in value]
     return value

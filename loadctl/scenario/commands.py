@@ -17,9 +17,9 @@ from loadctl.errors import Where
 from loadctl.scenario.document import Node
 from loadctl.scenario.environment import Environment
 from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.shape import Part, Shape, SomeSeconds, one_line, read_shape, scalar_text
 
-REDACTED = "[redacted]"
 _TIMEOUT_S = 300.0
 _FORMS = "takes a command (text, or words in a list of their own), or a list of commands"
 _NEEDS_SHELL = "write  sh -c '…'  if you need one; in quotes it is an ordinary character"
@@ -41,14 +41,7 @@ class LocalCommand:
 
     def shown(self, secrets: Sequence[str] = ()) -> str:
         """The command as one could type it, without any of `secrets`."""
-        return shlex.join(without(secrets, word) for word in self.argv)
-
-
-def without(secrets: Sequence[str], text: str) -> str:
-    """`text` with every secret redacted, the longest first."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, REDACTED)
-    return text
+        return shlex.join(map(Redaction(secrets).hidden, self.argv))
 
 
 class _CommandShape(Shape):

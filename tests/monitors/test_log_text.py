@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.monitors.log_text import Entries, LogReader, folded
-from loadctl.monitors.secrets import Secrets
+from loadctl.scenario.redaction import Redaction
 
 
 def level(line: str, reader: LogReader | None = None) -> str | None:
@@ -173,7 +173,7 @@ def test_different_complaints_are_not() -> None:
 
 def test_secrets_go_before_the_cut_and_the_fold() -> None:
     """`hunter#` and the first half of a secret would tell most of it."""
-    reader = LogReader(hidden=Secrets(["hunter2token99"]).hidden)
+    reader = LogReader(hidden=Redaction(["hunter2token99"]).hidden)
     for line in (
         "ERROR hunter2token99 ",
         '{"level": "error", "msg": "hunter2token99"}',

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from loadctl.monitors.background import Lost
 from loadctl.monitors.sampler import Sampler
 from loadctl.monitors.source import Observation
 from loadctl.results.recording import Event, Reading
@@ -142,3 +143,30 @@ def test_what_was_drained_does_not_come_again() -> None:
     sampler.stop()
     assert not {id(seen) for seen in first} & {id(seen) for seen in sampler.drain()}
     assert first
+
+
+class Telltale:
+    name = "logs abcdef"
+    subject = "system"
+    period_s = 60.0
+
+    def sample(self, t: float) -> list[Observation]:
+        return [
+            Reading(
+                t, "system", "logs", "/x/abcdef", {'n{k="abcdef"}': 1.0, "cpu_pct": 2.0}, {"a": "abcdef"}
+            ),
+            Event(t, "log_error", "abcdef", {"log": "abcdef", "n": 3, "none": None}),
+        ]
+
+    def close(self, t: float) -> list[Observation]:
+        raise Lost(f"abcdef is gone at {t}")
+
+
+def test_no_secret_is_in_anything_that_a_source_says() -> None:
+    sampler = Sampler([Telltale()], secrets=["abcdef", "cpu", "cpu_"])
+    sampler.start(time.monotonic())
+    sampler.stop()
+    seen = sampler.drain()
+    assert "abcdef" not in repr(seen)
+    assert [one.detail["n"] for one in seen if isinstance(one, Event) and one.kind == "log_error"] == [3]
+    assert any("cpu_pct" in one.values for one in seen if isinstance(one, Reading))

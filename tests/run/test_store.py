@@ -27,9 +27,10 @@ from loadctl.run.journal import (
     reading_line,
 )
 from loadctl.run.machine import this_machine
-from loadctl.run.manifest import REDACTED, Manifest, scenario_hash
+from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.store import END, list_runs, open_run, read_recording
 from loadctl.scenario.load import Load, Stage
+from loadctl.scenario.redaction import REDACTED
 from loadctl.scenario.scenario import RateLimit, Scenario, Script
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Task, Think, UserType
