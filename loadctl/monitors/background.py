@@ -6,6 +6,7 @@ monotonic time at which it was so; `take`, called from `sample`, hands it over i
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -22,11 +23,20 @@ class Background:
     """`follow` reads until it is told to stop (`stopping`), and raises Lost, or anything, when it cannot go on.
 
     It is called again after `retry_s`, for as long as the watch lasts. Its observations bear times of
-    time.monotonic().
+    time.monotonic(). One that has put nothing for `silent_s` hangs, and is lost too.
     """
 
-    def __init__(self, name: str, follow: Callable[[Background], None], *, retry_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        follow: Callable[[Background], None],
+        *,
+        retry_s: float = 1.0,
+        silent_s: float = math.inf,
+    ) -> None:
         self.stopping = threading.Event()
+        self._silent_s = silent_s
+        self._heard = math.inf
         self._follow = follow
         self._retry_s = retry_s
         self._kept: list[Observation] = []
@@ -37,12 +47,14 @@ class Background:
     def start(self) -> None:
         """Once; later calls do nothing, so that `sample` may call it."""
         if not self._thread.is_alive() and not self.stopping.is_set():
+            self._heard = time.monotonic()
             self._thread.start()
 
     def put(self, *observations: Observation) -> None:
         """From the thread. It can be read: whatever was lost is back."""
         with self._lock:
             self._lost = None
+            self._heard = time.monotonic()
             self._kept.extend(observations)
 
     def alive(self) -> None:
@@ -56,6 +68,9 @@ class Background:
             kept, self._kept, lost = self._kept, [], self._lost
         if not kept and lost is not None:
             raise lost
+        silence = time.monotonic() - self._heard
+        if not kept and silence > self._silent_s:
+            raise Lost(f"it has not answered for {silence:.0f} s")
         return [replace(one, t=round(one.t + shift, 3)) for one in kept]
 
     def close(self, wait_s: float = 1.0) -> None:

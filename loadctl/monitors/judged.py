@@ -49,14 +49,20 @@ def judged(scenario: Scenario) -> Judged:
     meant = find()
     if scenario.watch.asked and not isinstance(meant, Found):
         raise UsageError(f"{meant.reason} (nothing was sent)", hint=meant.hint)
+    port = host_and_port(scenario.host)[1]
     match meant:
         case Found():
             notes = (meant.note,) if meant.note else ()
             return Judged(f"watching {meant}", (ProcessSource(meant, find_again),), notes, meant.pid)
         case Forwarder():
-            return _behind(meant, scenario) or _nothing(meant)
+            hands_on = meant.name.startswith(_CONTAINER_PROXIES)
+            found = _of_port(port, f"{meant.name} forwards port {port} into") if hands_on else None
+            return found or _nothing(meant)
         case NotFound():
-            return _published(scenario, meant) or _nothing(meant)
+            # Without a proxy (Docker's userland-proxy: false), or the right to see it, it may still be a container's.
+            return (None if meant.remote else _of_port(port, f"port {port} is published by")) or _nothing(
+                meant
+            )
 
 
 def _selectors(scenario: Scenario) -> tuple[Callable[[], Resolved], Callable[[], Resolved]]:
@@ -98,33 +104,14 @@ def _container_feeds(engine: DockerEngine, names: Sequence[str]) -> Sequence[Fee
     return [StreamFeed(name, ContainerLog(engine, name)) for name in names]
 
 
-def _behind(forwarder: Forwarder, scenario: Scenario) -> Judged | None:
-    """Docker's own proxies hand on to a container; None where that cannot be found out."""
-    if not forwarder.name.startswith(_CONTAINER_PROXIES):
-        return None
-    port = host_and_port(scenario.host)[1]
+def _of_port(port: int, how: str) -> Judged | None:
+    """The container that publishes this port of the host; None: there is none, or no engine to ask."""
     try:
         engine = _engine()
         name = engine.behind_port(port)
     except UsageError:
         return None
     if name is None:
+        engine.close()
         return None
-    note = f"{forwarder.name} forwards port {port} into the container {name}, which is watched"
-    return _containers(engine, [name], note)
-
-
-def _published(scenario: Scenario, missing: NotFound) -> Judged | None:
-    """Without a proxy (Docker's userland-proxy: false) or the right to see it, a port may still be a container's."""
-    if missing.remote:
-        return None
-    try:
-        engine = _engine()
-        name = engine.behind_port(host_and_port(scenario.host)[1])
-    except UsageError:
-        return None
-    return (
-        None
-        if name is None
-        else _containers(engine, [name], f"the port is published by the container {name}")
-    )
+    return _containers(engine, [name], f"{how} the container {name}, which is watched")

@@ -48,8 +48,7 @@ class MetricsPageSource:
         self._reader = ExpositionReader([*STANDARD, *RUNTIMES, *series])
         self._series = series
         self._seen = PageValues(series, urlsplit(page).path or "/")
-        self._background = Background("metrics", self._follow, retry_s=self.period_s)
-        self._heard: float | None = None
+        self._background = Background("metrics", self._follow, retry_s=self.period_s, silent_s=_SILENT_S)
 
     @property
     def name(self) -> str:
@@ -74,15 +73,8 @@ class MetricsPageSource:
             )
 
     def sample(self, t: float) -> list[Observation]:
-        if self._heard is None:
-            self._heard = t
-            self._background.start()
-        seen = self._background.take(t)
-        if seen:
-            self._heard = t
-        elif t - self._heard > _SILENT_S:
-            raise Lost(f"{self._page.shown} has not answered for {t - self._heard:.0f} s")
-        return seen
+        self._background.start()
+        return self._background.take(t)
 
     def close(self, t: float) -> list[Observation]:
         self._background.close(_LAST_S)

@@ -53,9 +53,8 @@ class PrometheusSource:
         self._queries = server.queries
         self._page = HttpPage(f"{server.url.rstrip('/')}/api/v1/query", server.headers, verify=verify)
         self._entity = self._page.shown.removesuffix("/api/v1/query")
-        self._background = Background("prometheus", self._follow, retry_s=self.period_s)
+        self._background = Background("prometheus", self._follow, retry_s=self.period_s, silent_s=_SILENT_S)
         self._told: set[str] = set()
-        self._heard: float | None = None
 
     @property
     def name(self) -> str:
@@ -80,15 +79,8 @@ class PrometheusSource:
             self._page.close()
 
     def sample(self, t: float) -> list[Observation]:
-        if self._heard is None:
-            self._heard = t
-            self._background.start()
-        seen = self._background.take(t)
-        if seen:
-            self._heard = t
-        elif t - self._heard > _SILENT_S:
-            raise Lost(f"{self._entity} has not answered for {t - self._heard:.0f} s")
-        return seen
+        self._background.start()
+        return self._background.take(t)
 
     def close(self, t: float) -> list[Observation]:
         self._background.close(_LAST_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -81,3 +82,16 @@ def loss(background: Background) -> Lost:
         except Lost as lost:
             return lost
     raise AssertionError("nothing was lost within 5 s")
+
+
+def test_one_that_says_nothing_for_too_long_is_lost() -> None:
+    """Such as a server that sends a byte now and then."""
+    background = Background("x", hangs, silent_s=0.05)
+    assert background.take(0.0) == []  # not started yet
+    background.start()
+    assert re.fullmatch("it has not answered for [0-9]+ s", str(loss(background)))
+    background.close()
+
+
+def hangs(background: Background) -> None:
+    background.stopping.wait()

@@ -165,15 +165,6 @@ def test_a_page_that_hangs_is_lost_and_never_keeps_the_sampler_waiting(
     seen(source, is_reading)
 
 
-def test_one_that_says_nothing_at_all_is_lost(site: Site, watch: Make) -> None:
-    """Such as one that sends a byte now and then."""
-    site.stalls.set()
-    source = watch()
-    assert source.sample(0) == []
-    with pytest.raises(Lost, match="has not answered for 11 s"):
-        source.sample(11)
-
-
 def test_a_page_too_large_is_not_read_to_its_end(
     site: Site, watch: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

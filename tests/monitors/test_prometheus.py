@@ -259,13 +259,6 @@ def test_it_is_asked_once_more_at_the_end_of_the_watch(changing: str) -> None:
     assert last.values == {"q": 8}
 
 
-def test_a_silent_server_is_lost() -> None:
-    source = PrometheusSource(PrometheusServer(url="http://192.0.2.1", queries={}))
-    source._heard = 0.0
-    with pytest.raises(Lost, match="has not answered for 31 s"):
-        source.sample(31)
-
-
 @pytest.mark.parametrize(
     ("data", "found"),
     [
