@@ -95,10 +95,10 @@ def _bring_up(scenario: Scenario, around: ExitStack, *, demo: bool) -> None:
     if demo:
         complain("before: and after: are left out: the demo system comes and goes by itself\n")
         return
+    from loadctl.monitors.life import life_signs
     from loadctl.reports.printable import printable
     from loadctl.run.local_commands import commands_around, require_programs
     from loadctl.run.readiness import wait_until_ready
-    from loadctl.run.watching import life_signs
 
     require_programs(scenario)
 
@@ -107,13 +107,14 @@ def _bring_up(scenario: Scenario, around: ExitStack, *, demo: bool) -> None:
 
     around.enter_context(commands_around(scenario, tell))
     if scenario.before and scenario.health != "none":
-        wait_until_ready(
-            scenario.address,
-            health=scenario.health,
-            tls=scenario.tls,
-            scenario=scenario.name,
-            alive=life_signs(scenario),
-        )
+        with life_signs(scenario) as alive:
+            wait_until_ready(
+                scenario.address,
+                health=scenario.health,
+                tls=scenario.tls,
+                scenario=scenario.name,
+                alive=alive,
+            )
 
 
 def _next(reference: str | None) -> str:

@@ -101,17 +101,17 @@ def _described(system: str, until: str | None, pid: int | None, container: str |
 
 
 def _until_ready(scenario: Scenario, deadline_s: float, *, quiet: bool) -> float:
+    from loadctl.monitors.life import life_signs
     from loadctl.run.readiness import wait_until_ready
-    from loadctl.run.watching import life_signs
 
-    with _progress(scenario.host, quiet=quiet) as tell:
+    with _progress(scenario.host, quiet=quiet) as tell, life_signs(scenario) as alive:
         return wait_until_ready(
             scenario.address,
             health=None if scenario.health == "none" else scenario.health,
             deadline_s=deadline_s,
             tls=scenario.tls,
             scenario=scenario.name,
-            alive=life_signs(scenario),
+            alive=alive,
             tell=tell,
         )
 

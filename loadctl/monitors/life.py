@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from loadctl.monitors.process_stat import read_stat
 from loadctl.scenario.scenario import Scenario
@@ -11,21 +12,23 @@ from loadctl.scenario.scenario import Scenario
 Sign = Callable[[], str | None]
 
 
-def why_dead(scenario: Scenario) -> Sign:
-    """A way to ask why the system will never be ready: None while it may be. Nothing is raised, ever.
+@contextmanager
+def life_signs(scenario: Scenario) -> Iterator[Sign]:
+    """A way to ask why the system will never be ready, None while it may be; asking raises nothing.
 
-    Raises: UsageError, when called, where a container that somebody named is not there.
+    It knows what the scenario names: a process, a container. Raises: UsageError where that is not there.
     """
     watch = scenario.watch
     if watch.containers:
         from loadctl.monitors.container import ContainerSource
         from loadctl.monitors.docker_engine import DockerEngine
 
-        engine = DockerEngine.find(os.environ)
-        return ContainerSource(engine, watch.containers[0]).why_dead
-    if watch.pid is not None:
-        return _process(watch.pid)
-    return lambda: None
+        with closing(DockerEngine.find(os.environ)) as engine:
+            yield ContainerSource(engine, watch.containers[0]).why_dead
+    elif watch.pid is not None:
+        yield _process(watch.pid)
+    else:
+        yield lambda: None
 
 
 def _process(pid: int) -> Sign:

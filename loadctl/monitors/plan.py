@@ -14,7 +14,7 @@ from loadctl.monitors.host import HostSource
 from loadctl.monitors.judged import Judged, judged
 from loadctl.monitors.port import is_local
 from loadctl.monitors.source import Source
-from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.scenario import Scenario, Tls
 
 if TYPE_CHECKING:
     from loadctl.monitors.log_feed import Feed
@@ -50,10 +50,13 @@ def sources_for(scenario: Scenario) -> WatchPlan:
 def _pages(scenario: Scenario) -> Iterator[Source]:
     watch = scenario.watch
     if watch.metrics is not None:
+        from loadctl.monitors.http_page import verification
         from loadctl.monitors.metrics_page import MetricsPageSource
 
         url = urljoin(f"{scenario.host}/", watch.metrics.page)
-        page = MetricsPageSource(url, watch.metrics.series, watch.metrics.headers)
+        ours = url.startswith(f"{scenario.host}/")  # its certificate is the host's
+        verify = verification(scenario.host, scenario.tls if ours else Tls())
+        page = MetricsPageSource(url, watch.metrics.series, watch.metrics.headers, verify=verify)
         page.check()
         yield page
     if watch.prometheus is not None:

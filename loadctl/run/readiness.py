@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from loadctl.errors import RunError
+from loadctl.monitors.http_page import verification
 from loadctl.run.listeners import listeners_hint
 from loadctl.scenario.scenario import Tls
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx
 
 _TRY_S = 2.0
@@ -64,7 +63,7 @@ def wait_until_ready(
     deadline = began + deadline_s
     pauses = backoff(random.Random())
     with httpx.Client(
-        verify=_verification(place, tls or Tls()),
+        verify=verification(url, tls or Tls()),
         trust_env=not is_loopback(place.hostname or ""),
         headers={"User-Agent": f"loadctl-probe/{version('loadctl')}"},
     ) as client:
@@ -181,21 +180,3 @@ def _at(place: SplitResult) -> str:
     port = place.port or (443 if place.scheme == "https" else 80)
     host = f"[{place.hostname}]" if ":" in (place.hostname or "") else place.hostname
     return f"{host}:{port}"
-
-
-def _verification(place: SplitResult, tls: Tls) -> ssl.SSLContext | bool:
-    """Building a context takes longer than a probe: only where there is TLS."""
-    import ssl
-
-    if place.scheme != "https":
-        return False
-    try:
-        context = ssl.create_default_context(cafile=tls.ca)
-        if tls.cert:
-            context.load_cert_chain(tls.cert)
-    except (OSError, ssl.SSLError) as error:
-        raise RunError(f"tls: {tls.cert or tls.ca}: {error}") from error
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

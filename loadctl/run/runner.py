@@ -17,6 +17,7 @@ from pathlib import Path
 
 from loadctl.engines.base import Engine
 from loadctl.errors import Interrupted, LoadctlError, RunError
+from loadctl.monitors.life import life_signs
 from loadctl.results.recording import Event
 from loadctl.run.directory import RunDirectory
 from loadctl.run.interruption import Interruption
@@ -29,7 +30,7 @@ from loadctl.run.merge import Merger
 from loadctl.run.process import Ladder
 from loadctl.run.readiness import wait_until_ready
 from loadctl.run.shards import Shards
-from loadctl.run.watching import Watching, life_signs, watching
+from loadctl.run.watching import Watching, watching
 from loadctl.scenario.scenario import Scenario
 
 _TICK_S = 0.1
@@ -174,15 +175,16 @@ class _Run:
         scenario = self._request.scenario
         if scenario.health == "none":
             return
-        wait_until_ready(
-            scenario.address,
-            health=scenario.health,
-            deadline_s=self._request.ready_deadline_s,
-            tls=scenario.tls,
-            scenario=scenario.name,
-            alive=life_signs(scenario),
-            pause=self._pause,
-        )
+        with life_signs(scenario) as alive:
+            wait_until_ready(
+                scenario.address,
+                health=scenario.health,
+                deadline_s=self._request.ready_deadline_s,
+                tls=scenario.tls,
+                scenario=scenario.name,
+                alive=alive,
+                pause=self._pause,
+            )
 
     def _pause(self, seconds: float) -> None:
         """Between probes. Raises: Interrupted; RunError when an engine has ended meanwhile."""

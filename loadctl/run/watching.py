@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,16 +30,6 @@ class Watching:
     sampler: Sampler
     watched: str | None = None
     notes: Sequence[str] = ()
-
-
-def life_signs(scenario: Scenario) -> Callable[[], str | None]:
-    """Before the system is up: a way to ask why it never will be, None while it may; for `wait_until_ready`.
-
-    It knows what the scenario names: a process, containers. Answers within a few tens of milliseconds.
-    """
-    from loadctl.monitors.life import why_dead
-
-    return why_dead(scenario)
 
 
 def watching(scenario: Scenario, shard_pids: Mapping[int, int]) -> Watching:
