@@ -22,7 +22,7 @@ COMMANDS = [
     if line.startswith("$ ")
 ]
 SCREEN = next(iter(re.findall(r"```text\n(.*?)```", README, re.DOTALL)))
-SCENARIO = next(iter(re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)))
+SCENARIO, WATCH = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
@@ -52,6 +52,7 @@ def test_the_readme_names_these_commands() -> None:
         "pip install 'loadctl[artillery]'",
         "loadctl engines install artillery",
         "loadctl run spike --engine artillery --demo --users 60 --duration 30s",
+        "loadctl watch --demo --for 3s",
     ]
 
 
@@ -101,3 +102,17 @@ def test_the_smallest_scenario_is_valid(loadctl: Shell) -> None:
     loadctl.write("scenarios/shop.yaml", SCENARIO)
     ended = loadctl("validate", "shop")
     assert ended.code == 0, ended.out
+
+
+def test_the_watching_of_the_readme_is_a_valid_scenario(loadctl: Shell) -> None:
+    smallest, targets = SCENARIO.split("targets:")
+    assert targets
+    loadctl.write("scenarios/api.yaml", smallest + WATCH)
+    ended = loadctl("validate", "api")
+    assert ended.code == 0, ended.out + ended.err
+
+
+def test_watching_needs_no_load(loadctl: Shell) -> None:
+    ended = loadctl(*shlex.split(COMMANDS[-1])[1:])
+    assert ended.code == 0, ended.err
+    assert "process python pid" in ended.out
