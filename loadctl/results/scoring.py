@@ -41,6 +41,8 @@ def score(target: Target, measured: Measured) -> Score:
         )
     if target.metric in THROUGHPUTS:
         status, reason = _throughput_status(target, found.value, measured)
+    elif target.metric == "breaking_point":
+        status, reason = _breaking_status(target, found.value, measured)
     else:
         status, reason = _status(target, found.value), None
     return Score(
@@ -96,6 +98,14 @@ def _throughput_status(target: Target, value: float, measured: Measured) -> tupl
     missed = target.target if status is Status.WARN and target.target is not None else target.critical
     rate, sentence = offered(target.scope, plateau, measured)
     return (status, None) if missed <= rate else (Status.NOT_EXERCISED, sentence)
+
+
+def _breaking_status(target: Target, value: float, measured: Measured) -> tuple[Status, str | None]:
+    """A system that held all that was tried has not failed a limit beyond it."""
+    status, found = _status(target, value), measured.breaking_point
+    if status is Status.PASS or found is None or found.broke is not None:
+        return status, None
+    return Status.NOT_EXERCISED, f"it held {value:g}, the highest level that was tried"
 
 
 def _distance(target: Target, status: Status, value: float) -> float | None:

@@ -114,3 +114,16 @@ def test_it_is_a_target(breaks: int, status: Status) -> None:
     )
     found = score(aim, measured)
     assert (found.status, found.value) == (status, breaks * 100)
+
+
+@pytest.mark.parametrize(
+    ("steps", "status"), [(10, Status.PASS), (7, Status.NOT_EXERCISED), (3, Status.NOT_EXERCISED)]
+)
+def test_a_limit_beyond_all_that_was_tried_is_not_failed(steps: int, status: Status) -> None:
+    load = staircase(steps)
+    aim = target("breaking_point", 500, 1000, unit="users")
+    measured = measure(scenario(load, [aim, P95_LIMIT]), recording(run(load, [40.0] * steps)))
+    found = score(aim, measured)
+    assert (found.status, found.value) == (status, steps * 100)
+    if status is Status.NOT_EXERCISED:
+        assert found.reason == f"it held {steps * 100}, the highest level that was tried"
