@@ -9,9 +9,8 @@ from statistics import median
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Second
 from loadctl.results.portion import completed_of, failed_of
-from loadctl.scenario.load import Load
+from loadctl.scenario.load import STAIRCASE_LEVELS, Load
 
-ENOUGH_LEVELS = 2
 SETTLE_SHARE = 1 / 3
 """The first third of a level still shows the step that led to it."""
 
@@ -39,9 +38,9 @@ class Level:
 
 
 def levels(load: Load, seconds: Sequence[Second], ended_s: float) -> tuple[Level, ...]:
-    """The steps of the staircase (Load.steps) that were carried out to their end; none of a load with one level."""
+    """The steps of the staircase (Load.steps) that were carried out to their end; of too few of them, none."""
     steps = [(start, end, stage) for start, end, stage in load.steps() if end <= ended_s]
-    if len({stage.end for _, _, stage in steps}) < ENOUGH_LEVELS:
+    if len({stage.end for _, _, stage in steps}) < STAIRCASE_LEVELS:
         return ()
     return tuple(
         Level(stage.end, stage.name, start, end, [second for second in seconds if start <= second.t < end])

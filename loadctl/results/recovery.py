@@ -54,6 +54,8 @@ def recovery(load: Load, seconds: Sequence[Second], ended_s: float) -> Recovery 
         return f"it needs a stage of at least {ENOUGH_BEFORE_S} s before the spike"
     by_t = {second.t: second for second in seconds}
     course = _Course([by_t.get(t) or Second(t) for t in range(int(end))], found)
+    if course.too_coarse is not None:
+        return course.too_coarse
     if not course.normal:
         return "no request was answered before the spike"
     return course.told()
@@ -66,8 +68,20 @@ class _Course:
         self._before = total(seconds[start:end])
         rate = max(1.0, self._before.completed / (end - start))
         self._width = max(WINDOW_S, math.ceil(ENOUGH_REQUESTS / rate))
-        windows = (self._p95(i, i + self._width) for i in range(start, max(start + 1, end - self._width + 1)))
+        windows = (self._p95(i, i + self._width) for i in range(start, end - self._width + 1))
         self.normal = sorted(p95 for p95 in windows if p95 is not None)
+
+    @property
+    def too_coarse(self) -> str | None:
+        """Why the seconds of recovery cannot be told apart; None: they can."""
+        start, end = self._phases.before
+        room = min(end - start, (len(self._seconds) - self._phases.after[0]) / 2)
+        if self._width <= room:
+            return None
+        return (
+            f"{ENOUGH_REQUESTS} requests take {self._width} s at the load before the spike: the stages before and "
+            f"after it must be at least {self._width} and {2 * self._width} s long, or that load higher"
+        )
 
     def told(self) -> Recovery:
         start, end = int(self._phases.after[0]), len(self._seconds)

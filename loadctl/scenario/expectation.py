@@ -11,6 +11,7 @@ from loadctl.results.histogram import enough_samples
 from loadctl.results.score import enough_requests
 from loadctl.results.summary import PERCENTILES
 from loadctl.scenario.consent import host_name
+from loadctl.scenario.load import STAIRCASE_LEVELS
 from loadctl.scenario.metric import NO_STAIRCASE
 from loadctl.scenario.phases import NO_SPIKE, phases
 from loadctl.scenario.stretch import stretched
@@ -182,7 +183,10 @@ def _never(target: Target, scenario: Scenario) -> str | None:
     """Why this scenario cannot measure the metric, whatever its load."""
     if target.metric.startswith("corrected_") and scenario.common_pace_s is None:
         return "it needs a closed load whose users all keep one pace"
-    if target.metric == "breaking_point" and len({stage.end for _, _, stage in scenario.load.steps()}) < 2:
+    if (
+        target.metric == "breaking_point"
+        and len({stage.end for _, _, stage in scenario.load.steps()}) < STAIRCASE_LEVELS
+    ):
         return NO_STAIRCASE
     if target.metric == "recovery_time" and phases(scenario.load) is None:
         return NO_SPIKE

@@ -8,6 +8,8 @@ from itertools import accumulate, pairwise
 from typing import Literal
 
 Model = Literal["closed", "open"]
+STAIRCASE_LEVELS = 3
+"""With fewer a load jumps: between its two levels it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ _ALL = [
     Metric("log_errors", ""),
 ]
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
-NO_STAIRCASE = "it needs a load that rises in steps: at least two levels, each held to its end"
+NO_STAIRCASE = "it needs a load that rises in steps: at least three levels, each held to its end"
 
 
 def _milliseconds(text: str) -> float:

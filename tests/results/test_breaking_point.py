@@ -93,7 +93,7 @@ def test_levels_of_a_run_that_ended_early_do_not_count() -> None:
     load = staircase()
     seconds = [s for s in run(load, [40.0] * 10) if s.t < 100]
     assert [level.level for level in levels(load, seconds, 100)] == [100, 200, 300]
-    assert levels(load, seconds, 40) == ()  # one level is no staircase
+    assert levels(load, seconds, 70) == ()  # two levels are no staircase
 
 
 def test_the_step_back_is_no_step_of_the_staircase() -> None:

@@ -122,3 +122,11 @@ def test_it_is_a_target(truth: int, limit: float, status: Status) -> None:
     aim = target("recovery_time", limit, unit="s")
     measured = measure(scenario(SPIKE, [aim]), recording(run(back_after(truth))))
     assert score(aim, measured).status is status
+
+
+def test_too_few_requests_cannot_tell_seconds_apart() -> None:
+    told = recovery(SPIKE, run(back_after(20), per_s=1), SPIKE.duration_s)
+    assert told == (
+        "100 requests take 100 s at the load before the spike: the stages before and after it must be at least "
+        "100 and 200 s long, or that load higher"
+    )
