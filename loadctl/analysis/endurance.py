@@ -1,7 +1,7 @@
 """Does anything grow while the load stays the same? Memory, descriptors, threads, latency. Method: analysis/trend.py.
 
 Within a run a slow fill and a leak are the same curve: "growing steadily" is said, never "leak", and of less than
-8 minutes nothing at all.
+8 settled minutes (a run of 10) nothing at all.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _speaker(case: Case) -> Sequence[Reading]:
 
 def _memory(case: Case) -> Iterator[Finding]:
     values, period = _settled(case, "memory_bytes")
-    if len(values) * period < ENOUGH_S * (1 - SETTLE_SHARE):
+    if len(values) * period < ENOUGH_S:
         return
     found = growth(values, period, least=8 * _MB)
     per_hour = found.per_s * 3600
@@ -111,7 +111,7 @@ def _roughly(seconds: float) -> str:
 def _counts(case: Case) -> Iterator[Finding]:
     for name, (finding_id, shown, least) in _NAMES.items():
         values, period = _settled(case, name)
-        if len(values) * period < ENOUGH_S * (1 - SETTLE_SHARE):
+        if len(values) * period < ENOUGH_S:
             continue
         found = growth(values, period, least=least, least_share=0.10)
         if found.course == "growing":

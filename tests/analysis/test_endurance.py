@@ -59,6 +59,8 @@ def test_a_sawtooth_is_stable() -> None:
 def test_nothing_is_said_of_a_short_run_or_while_the_load_changes() -> None:
     grown = watched(series(1, lambda x: 100 * x, 300))
     assert findings(steady(n=300), grown) == {}
+    nine_minutes = watched(series(1, lambda x: 100 * x, 540))
+    assert findings(steady(n=540), nine_minutes) == {}
     rising = load("10 450 a", "20 450 b")
     assert findings(steady(), watched(series(1, lambda x: 100 * x, QUARTER)), rising) == {}
 
