@@ -26,7 +26,7 @@ from loadctl.cli.arguments import (
     Workers,
 )
 from loadctl.cli.options import Output, Overrides, RunOptions
-from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, Process, WatchOptions
+from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
 
 
 def run(
@@ -43,6 +43,7 @@ def run(
     pid: Pid = None,
     process: Process = None,
     container: Container = None,
+    pods: PodsOption = None,
     logs: LogsOption = None,
     metrics: MetricsOption = None,
     allow_host: AllowHost = None,
@@ -74,7 +75,7 @@ def run(
         overrides=Overrides(None, engine, tuple(target or ()), users, rate, duration),
         workers=workers,
         seed=seed,
-        watch=WatchOptions(pid, process, tuple(container or ()), logs=tuple(logs or ()), metrics=metrics),
+        watch=WatchOptions(pid, process, tuple(container or ()), tuple(logs or ()), metrics, pods),
         allow_hosts=tuple(allow_host or ()),
         demo=demo,
         ready_timeout=ready_timeout,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadctl.cli.arguments import Demo, Fault, Host, JsonFlag, ScenarioArg
-from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, Process, WatchOptions
+from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
 
 if TYPE_CHECKING:
     from loadctl.results.recording import Event, Reading
@@ -32,6 +32,7 @@ def watch(
     pid: Pid = None,
     process: Process = None,
     container: Container = None,
+    pods: PodsOption = None,
     logs: LogsOption = None,
     metrics: MetricsOption = None,
     demo: Demo = False,
@@ -52,7 +53,7 @@ def watch(
     from loadctl.scenario.units import parse_duration
 
     length_s = None if duration is None else in_units("--for", duration, parse_duration)
-    options = WatchOptions(pid, process, tuple(container or ()), logs=tuple(logs or ()), metrics=metrics)
+    options = WatchOptions(pid, process, tuple(container or ()), tuple(logs or ()), metrics, pods)
     with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place:
         meant = _scenario(scenario, place(), options, demo=demo)
         with contextlib.suppress(KeyboardInterrupt):

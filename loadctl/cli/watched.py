@@ -11,7 +11,7 @@ import typer
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from loadctl.scenario.watch import Watch
+    from loadctl.scenario.watch import Pods, Watch
 
 Pid = Annotated[int | None, typer.Option("--pid", help="Watch this process as the system.")]
 Process = Annotated[
@@ -25,9 +25,15 @@ Container = Annotated[
         help="Watch this container (name, id, label or compose service); of several the first is judged.",
     ),
 ]
+PodsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--pods", metavar="NS/SELECTOR", help="Watch these pods, as in ml-platform/app=api (kubectl)."
+    ),
+]
 LogsOption = Annotated[
     list[str] | None,
-    typer.Option("--logs", metavar="FILE", help="Follow this log (path, pattern or container)."),
+    typer.Option("--logs", metavar="FILE", help="Follow this log (path, pattern, container or pods)."),
 ]
 MetricsOption = Annotated[
     str | None,
@@ -44,6 +50,7 @@ class WatchOptions:
     containers: Sequence[str] = ()
     logs: Sequence[str] = ()
     metrics: str | None = None
+    pods: str | None = None
 
 
 def on_top_of(watch: Watch, options: WatchOptions) -> Watch:
@@ -56,6 +63,7 @@ def on_top_of(watch: Watch, options: WatchOptions) -> Watch:
     kinds = {
         "--pid or --process": options.pid is not None or options.process is not None,
         "--container": bool(options.containers),
+        "--pods": options.pods is not None,
     }
     if sum(kinds.values()) > 1:
         named = " and ".join(name for name, given in kinds.items() if given)
@@ -66,14 +74,26 @@ def on_top_of(watch: Watch, options: WatchOptions) -> Watch:
             pid=options.pid,
             process=options.process,
             containers=tuple(options.containers),
-            pods=None,
+            pods=None if options.pods is None else _pods(options.pods),
         )
     if options.logs:
-        files = tuple(name for name in options.logs if name != "container")
-        watch = replace(watch, logs=Logs(files=files, container="container" in options.logs))
+        files = tuple(name for name in options.logs if name not in {"container", "pods"})
+        followed = Logs(files=files, container="container" in options.logs, pods="pods" in options.logs)
+        if followed.pods and watch.pods is None:
+            raise UsageError("--logs pods follows what --pods names", hint="add  --pods NAMESPACE/SELECTOR")
+        watch = replace(watch, logs=followed)
     if options.metrics is not None:
         watch = replace(watch, metrics=MetricsPage(page=_page(options.metrics)))
     return watch
+
+
+def _pods(text: str) -> Pods:
+    from loadctl.scenario.watch_reader import parse_pods
+
+    try:
+        return parse_pods(text)
+    except ValueError as error:
+        raise UsageError(f"--pods: {error}") from None
 
 
 def _page(text: str) -> str:

@@ -18,6 +18,7 @@ from loadctl.scenario.scenario import Scenario
 if TYPE_CHECKING:
     from loadctl.monitors.docker_engine import DockerEngine
     from loadctl.monitors.log_feed import Feed
+    from loadctl.scenario.watch import Pods
 
 Feeds: TypeAlias = "Callable[[], Sequence[Feed]]"
 _CONTAINER_PROXIES = ("docker-proxy", "rootlessport", "com.docker.", "gvproxy", "vpnkit")
@@ -34,8 +35,8 @@ class Judged:
     sources: Sequence[Source] = ()
     notes: Sequence[str] = ()
     pid: int | None = None
-    container_feeds: Feeds = tuple
-    """A way to follow their logs; nothing is opened before it is asked for."""
+    feeds: Feeds = tuple
+    """A way to follow the logs of its containers or pods; nothing is opened before it is asked for."""
 
 
 def judged(scenario: Scenario) -> Judged:
@@ -45,6 +46,8 @@ def judged(scenario: Scenario) -> Judged:
     """
     if scenario.watch.containers:
         return _containers(_engine(), scenario.watch.containers)
+    if scenario.watch.pods is not None:
+        return _pods(scenario.watch.pods, scenario.load.duration_s)
     find, find_again = _selectors(scenario)
     meant = find()
     if scenario.watch.asked and not isinstance(meant, Found):
@@ -94,7 +97,7 @@ def _containers(engine: DockerEngine, names: Sequence[str], note: str | None = N
     beside = ", ".join(names[1:])
     watched = f"watching {sources[0].name}" + (f", and beside it {beside}" if beside else "")
     notes = (note,) if note else ()
-    return Judged(watched, tuple(sources), notes, container_feeds=partial(_container_feeds, engine, names))
+    return Judged(watched, tuple(sources), notes, feeds=partial(_container_feeds, engine, names))
 
 
 def _container_feeds(engine: DockerEngine, names: Sequence[str]) -> Sequence[Feed]:
@@ -102,6 +105,25 @@ def _container_feeds(engine: DockerEngine, names: Sequence[str]) -> Sequence[Fee
     from loadctl.monitors.log_feed import StreamFeed
 
     return [StreamFeed(name, ContainerLog(engine, name)) for name in names]
+
+
+def _pods(pods: Pods, duration_s: float) -> Judged:
+    from loadctl.monitors.kubectl import Kubectl
+    from loadctl.monitors.pods import PodsSource
+    from loadctl.monitors.pods_feed import PodsFeed
+
+    kubectl = Kubectl(pods.namespace, os.environ)
+    source = PodsSource(kubectl, pods)
+    count = source.check()
+    window_s = source.window_s
+    notes = []
+    if window_s and 0 < duration_s < 3 * window_s:
+        notes.append(
+            f"cpu and memory of pods are averages over {window_s:.0f} s: judged from three on, so in a run of "
+            f"{3 * window_s:.0f} s and more"
+        )
+    watched = f"watching {source.name} ({'1 pod' if count == 1 else f'{count} pods'})"
+    return Judged(watched, (source,), notes, feeds=lambda: [PodsFeed(kubectl, pods)])
 
 
 def _of_port(port: int, how: str) -> Judged | None:

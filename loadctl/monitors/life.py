@@ -16,7 +16,7 @@ Sign = Callable[[], str | None]
 def life_signs(scenario: Scenario) -> Iterator[Sign]:
     """A way to ask why the system will never be ready, None while it may be; asking raises nothing.
 
-    It knows what the scenario names: a process, a container. Raises: UsageError where that is not there.
+    It knows what the scenario names: a process, a container, pods. Raises: UsageError where that is not there.
     """
     watch = scenario.watch
     if watch.containers:
@@ -25,6 +25,14 @@ def life_signs(scenario: Scenario) -> Iterator[Sign]:
 
         with closing(DockerEngine.find(os.environ)) as engine:
             yield ContainerSource(engine, watch.containers[0]).why_dead
+    elif watch.pods is not None:
+        from loadctl.monitors.kubectl import Kubectl
+        from loadctl.monitors.pods import PodsSource
+
+        with closing(Kubectl(watch.pods.namespace, os.environ)) as kubectl:
+            source = PodsSource(kubectl, watch.pods)
+            source.check()
+            yield source.why_dead
     elif watch.pid is not None:
         yield _process(watch.pid)
     else:

@@ -79,7 +79,7 @@ def _logs(scenario: Scenario, system: Judged) -> Iterator[Source]:
     reader = LogReader(logs.level, logs.errors, Redaction(scenario.secrets).hidden)
     for feed in _feeds(scenario, logs.files):
         yield LogSource(feed, reader)
-    for feed in system.container_feeds() if logs.container else ():
+    for feed in system.feeds() if logs.container or logs.pods else ():
         yield LogSource(feed, reader)
 
 

@@ -38,7 +38,6 @@ from loadctl.scenario.words import is_meant, unknown
 
 _ENGINES = ("locust", "artillery")
 _LATER = ("stop_when",)
-_WATCH_LATER = ("pods",)
 _NOT_YET = "is not available in this version"
 _COUNTED_PER = ("key", "user", "ip", "all")
 
@@ -246,13 +245,6 @@ class ScenarioReader:
         return implied or asked or _ENGINES[0]
 
     def _watch(self, node: Node | None) -> Watch:
-        for key in _WATCH_LATER:
-            if node is not None and node.get(key) is not None:
-                self.mistakes.add(
-                    node.key_where(key),
-                    f"'{key}' {_NOT_YET}",
-                    "available: watch: {process: NAME} and {pid: N}",
-                )
         return WatchReader(self.mistakes, self.environment).read(node)
 
     def _rate_limit(self, node: Node | None) -> RateLimit | None:

@@ -289,15 +289,6 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
             ],
         ),
         (
-            "watch: {pods: a/b}",
-            [
-                (
-                    "4:9  'pods' is not available in this version | "
-                    "available: watch: {process: NAME} and {pid: N}"
-                )
-            ],
-        ),
-        (
             "rate_limit: {limit: 100, by: key}",
             ["4:21  limit: 100 has no unit; write 100/s, 100/min or 100/h"],
         ),
