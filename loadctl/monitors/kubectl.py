@@ -126,14 +126,13 @@ class Kubectl:
             raise Lost(f"kubectl proxy does not answer: {words}") from None
 
     def _refusal(self, status: int, body: bytes) -> Exception:
-        """502 is the proxy's own: it could not reach the server, and told so where it complains."""
+        """An API server answers in JSON; other words are the proxy's own, which could not reach it."""
         try:
-            said = str(json.loads(body)["message"])
+            said = " ".join(str(json.loads(body)["message"]).split())[:_WORDS_MAX]
         except (ValueError, RecursionError, KeyError, TypeError):
-            said = body[:_WORDS_MAX].decode("utf-8", "replace")
-        said = " ".join(said.split())[:_WORDS_MAX]
-        if status == 502:
-            return Lost(f"the cluster cannot be reached: {self._complaint() or said}")
+            said = " ".join(body[:_WORDS_MAX].decode("utf-8", "replace").split())
+            if status >= 500:
+                return Lost(f"the cluster cannot be reached: {said or self._complaint() or status}")
         return Refused(status, said or f"the API server answered {status}")
 
     def _connected(self) -> httpx.Client:
