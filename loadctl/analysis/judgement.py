@@ -17,6 +17,7 @@ from loadctl.analysis.latency_shape import latency_shape_findings
 from loadctl.analysis.load import load_findings
 from loadctl.analysis.logs import log_findings
 from loadctl.analysis.monitors import monitor_findings
+from loadctl.analysis.profile import profile_findings
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.spike import spike_findings
 from loadctl.analysis.story import story
@@ -45,6 +46,7 @@ SYSTEM: Sequence[Question] = (
     warmup_findings,
     log_findings,
     monitor_findings,
+    profile_findings,
     closed_model_findings,
 )
 _GRAVITY = ("invalid", "critical", "warning", "info", "good")
@@ -69,9 +71,7 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
         scenario = replace(scenario, load=_load_seen(recording, scenario.load.model))
     measured = measure(scenario, recording)
     scores = tuple(score(target, measured) for target in scenario.targets)
-    doubts = [
-        finding for ask in MEASUREMENT for finding in ask(Case(scenario, recording, measured, (), planned))
-    ]
+    doubts = [one for ask in MEASUREMENT for one in ask(Case(scenario, recording, measured, (), planned))]
     scores = void_scores(scores, doubts)
     case = Case(scenario, recording, measured, scores, planned)
     findings = _gravest_first([*doubts, *(finding for ask in SYSTEM for finding in ask(case))])
@@ -108,6 +108,7 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
         companions=measured.companions,
         series=measured.series,
         logs=measured.logs,
+        profile=measured.profile,
         timeline=folded.timeline,
         examples=tuple(recording.examples),
         events=tuple(recording.events),

@@ -30,6 +30,7 @@ from loadctl.cli import (
     wait,
     watch,
 )
+from loadctl.cli.arguments import profile_alone
 from loadctl.cli.explaining import explain
 from loadctl.cli.output import complain, hush, open_standard_streams
 from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
@@ -111,7 +112,7 @@ def main() -> None:
 def funnel(argv: list[str]) -> int:
     """Run one command line and return its exit code; the only place where an exception becomes one."""
     try:
-        code = int(app(argv, prog_name="loadctl", standalone_mode=False) or ExitCode.OK)
+        code = int(app(profile_alone(argv), prog_name="loadctl", standalone_mode=False) or ExitCode.OK)
         sys.stdout.flush()
     except typer.Exit as end:
         code = end.exit_code

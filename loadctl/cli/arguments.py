@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loadctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from loadctl.results.profile import ProfileMode
 
 
 def complete_scenario(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -36,6 +40,24 @@ def fails_on_warn(fail_on: str) -> bool:
     if fail_on not in {"fail", "warn"}:
         raise UsageError(f"--fail-on takes fail or warn, not '{fail_on}'")
     return fail_on == "warn"
+
+
+def profile_mode(text: str) -> ProfileMode:
+    """`--profile`. Raises: UsageError."""
+    match text:
+        case "sample" | "continuous":
+            return text
+    raise UsageError(f"--profile takes sample or continuous, not '{text[:60]}'", hint="alone it means sample")
+
+
+def profile_alone(argv: Sequence[str]) -> list[str]:
+    """`--profile` without a mode means sample; the parser of options knows no value that may be left out."""
+    after = [*argv[1:], ""]
+    modes = {"sample", "continuous"}
+    return [
+        f"{word}=sample" if word == "--profile" and follows not in modes else word
+        for word, follows in zip(argv, after, strict=False)
+    ]
 
 
 def workers_of(text: str, host: str) -> int:
@@ -96,6 +118,14 @@ TargetOption = Annotated[
 Demo = Annotated[bool, typer.Option("--demo", help="Start the embedded demo system and use that.")]
 Fault = Annotated[
     list[str] | None, typer.Option("--fault", metavar="SPEC", help="A fault of the demo system.")
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="[sample|continuous]",
+        help="Profile the system's Python processes: two short samples, or all along.",
+    ),
 ]
 AllowHost = Annotated[
     list[str] | None, typer.Option("--allow-host", metavar="NAME", help="This public host may be loaded.")

@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loadctl.cli.arguments import fails_on_warn, workers_of
+from loadctl.cli.arguments import fails_on_warn, profile_mode, workers_of
 from loadctl.cli.conversation import Conversation
 from loadctl.cli.options import Output, RunOptions
 from loadctl.cli.planning import in_units, planned
@@ -26,6 +26,7 @@ from loadctl.scenario.watch import Watch
 
 if TYPE_CHECKING:
     from loadctl.results.result import Result
+    from loadctl.run.ledger import Observer
 
 
 def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
@@ -33,6 +34,7 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
 
     Raises: LoadctlError; what was measured by then is in the run directory.
     """
+    from loadctl.run.profiling import Profiling
     from loadctl.run.runner import RunRequest, run
 
     fail_on_warn = fails_on_warn(options.fail_on)
@@ -51,8 +53,12 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
         )
         if options.demo and (scenario.before or scenario.after):
             conversation.say(["before: and after: are left out: the demo system comes and goes by itself"])
+        observer: Observer = conversation
+        if options.profile is not None:
+            profiling = Profiling(profile_mode(options.profile), conversation)
+            request, observer = replace(request, watch=profiling.watch), profiling
         try:
-            directory = run(request, conversation)
+            directory = run(request, observer)
         except (RunError, Interrupted):
             if conversation.run is not None:
                 _kept(conversation.run, output, fail_on_warn=fail_on_warn)
@@ -81,6 +87,11 @@ def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Result:
     from loadctl.cli.judging import judged
     from loadctl.results.document import dumps
 
+    if (directory.path / "profile").is_dir():
+        from loadctl.cli.profiles import write_profiles
+        from loadctl.run.store import read_recording
+
+        write_profiles(directory, read_recording(directory)[1].profiles)
     result = judged(directory, fail_on_warn=fail_on_warn)
     directory.replace("result.json", dumps(result))
     return result

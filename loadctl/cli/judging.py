@@ -18,11 +18,18 @@ def _shown(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
+def _files(run: RunDirectory) -> tuple[str, ...]:
+    from loadctl.cli.profiles import FILES
+
+    return tuple(file for file in FILES if (run.path / file).is_file())
+
+
 def judged(
     run: RunDirectory, *, targets: Sequence[Target] | None = None, fail_on_warn: bool = False
 ) -> Result:
     """Judge what the directory holds, by the run's own targets unless others are given."""
     manifest, recording = read_recording(run)
+    recording = replace(recording, profile_files=_files(run))
     scenario = manifest.scenario
     if targets is not None:
         scenario = replace(scenario, targets=tuple(targets))

@@ -30,6 +30,7 @@ class RunOptions:
     workers: str
     seed: int | None
     watch: WatchOptions
+    profile: str | None = None
     allow_hosts: Sequence[str]
     demo: bool
     ready_timeout: str

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TypeVar
 
 from loadctl.monitors.background import Background, Lost
@@ -117,6 +118,14 @@ class ContainerSource:
         last = [*self._pending, *self._happened(t)]
         with self._lock:
             return [*last, *self._shifted(self._life.end() if self._life is not None else [], t)]
+
+    def local_pid(self) -> int | None:
+        """Of its first process, as this machine counts; None where the engine is another machine's (or in a VM)."""
+        with contextlib.suppress(NoContainer, Lost, OSError):
+            state = self._engine.inspect(self._first)
+            groups = Path(f"/proc/{state.pid}/cgroup").read_text(encoding="utf-8", errors="replace")
+            return state.pid if state.pid and state.id in groups else None
+        return None
 
     def why_dead(self) -> str | None:
         """One sentence with its last log lines when it has ended for good; None while it may come up."""

@@ -55,6 +55,8 @@ class State:
     restarts: int = 0
     started_ns: int = 0
     finished_ns: int = 0
+    pid: int = 0
+    """Of its first process, as the kernel counts on the engine's machine; 0: it does not run."""
     error: str = ""
     """Why it could not be started."""
     health: str | None = None
@@ -146,6 +148,7 @@ def state(answer: object) -> State:
         restarts=integer(answer, "RestartCount") or integer(now, "RestartCount"),
         started_ns=nanoseconds(text(now, "StartedAt")),
         finished_ns=nanoseconds(text(now, "FinishedAt")),
+        pid=integer(now, "Pid"),
         error=text(now, "Error"),
         health=None if health in {"", "none"} else health,
         cores=cores,

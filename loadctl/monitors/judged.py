@@ -35,8 +35,14 @@ class Judged:
     sources: Sequence[Source] = ()
     notes: Sequence[str] = ()
     pid: int | None = None
+    container_pid: int | None = None
+    """Of its first process, seen from this machine."""
     feeds: Feeds = tuple
     """A way to follow the logs of its containers or pods; nothing is opened before it is asked for."""
+
+    @property
+    def local_pid(self) -> int | None:
+        return self.pid if self.pid is not None else self.container_pid
 
 
 def judged(scenario: Scenario) -> Judged:
@@ -97,7 +103,8 @@ def _containers(engine: DockerEngine, names: Sequence[str], note: str | None = N
     beside = ", ".join(names[1:])
     watched = f"watching {sources[0].name}" + (f", and beside it {beside}" if beside else "")
     notes = (note,) if note else ()
-    return Judged(watched, tuple(sources), notes, feeds=partial(_container_feeds, engine, names))
+    feeds = partial(_container_feeds, engine, names)
+    return Judged(watched, tuple(sources), notes, container_pid=sources[0].local_pid(), feeds=feeds)
 
 
 def _container_feeds(engine: DockerEngine, names: Sequence[str]) -> Sequence[Feed]:

@@ -32,6 +32,8 @@ class WatchPlan:
     generator: GeneratorSource
     watched: str
     found: bool
+    pid: int | None = None
+    """Of the system, or the first process of its container, on this machine; None: not known."""
     notes: tuple[str, ...] = ()
 
 
@@ -44,7 +46,9 @@ def sources_for(scenario: Scenario) -> WatchPlan:
     generator = GeneratorSource()
     host = [HostSource()] if is_local(scenario.host) or system.pid is not None else []
     sources = (*system.sources, *_pages(scenario), *_logs(scenario, system), *host, generator)
-    return WatchPlan(sources, generator, system.watched, bool(system.sources), tuple(system.notes))
+    return WatchPlan(
+        sources, generator, system.watched, bool(system.sources), system.local_pid, tuple(system.notes)
+    )
 
 
 def _pages(scenario: Scenario) -> Iterator[Source]:

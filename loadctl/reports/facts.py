@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from loadctl.reports.printable import hanging, printable
 from loadctl.results.finding import Finding
 from loadctl.results.log_use import LogUse
+from loadctl.results.profile import ProfileUse
 from loadctl.results.result import ResourceUse, Result
 from loadctl.results.summary import Summary
 from loadctl.scenario.units import format_bytes, format_clock, format_count, format_ms, format_percent
@@ -25,6 +26,7 @@ def facts(result: Result, width: int) -> Iterator[str]:
     yield from _section("LOAD", _load(result), width)
     yield from _section("SYSTEM", [_system(use) for use in (result.system, *result.companions)], width)
     yield from _section("LOGS", _logs(result.logs), width)
+    yield from _section("PROFILE", _profile(result.profile), width)
     yield from _section("GENERATOR", [_generator(result)], width)
     yield from _section("NOTICED", _noticed(result.findings), width)
 
@@ -99,7 +101,11 @@ def _parts(result: Result) -> Iterator[str]:
     if cut := _cut_off(result):
         yield f"{format_count(cut)} cut off"
     if left > warmup + ramp_down + cut:
-        yield f"{format_count(left - warmup - ramp_down - cut)} others"
+        yield f"{format_count(left - warmup - ramp_down - cut)} {_others(result)}"
+
+
+def _others(result: Result) -> str:
+    return "others" if result.profile is None or result.profile.profiled else "while profiled"
 
 
 def _cut_off(result: Result) -> int:
@@ -132,6 +138,19 @@ def _logs(logs: LogUse | None) -> list[str]:
     lines = [f"{printable(logs.followed, 120)}: {found}"]
     lines += [f"{format_count(one.count)} × {printable(one.message, 120)}" for one in logs.frequent[:3]]
     return [*lines, *([printable(logs.unread, 200)] if logs.unread else [])]
+
+
+def _profile(use: ProfileUse | None) -> list[str]:
+    """What ran most when it was worst, and where to look."""
+    if use is None:
+        return []
+    lines = []
+    for one in use.top[:3]:
+        calm = "" if one.calm_pct is None else f" ({format_percent(one.calm_pct, 0)} when calm)"
+        lines.append(f"{format_percent(one.self_pct, 0)} in {printable(one.name, 100)}{calm}")
+    seconds = sum(one.end_s - one.start_s for one in use.samples)
+    scored = "the whole run, scored with it" if use.profiled else f"{seconds:.0f} s that are not scored"
+    return [*lines, f"{scored}: {', '.join(use.files)}"]
 
 
 def _generator(result: Result) -> str:

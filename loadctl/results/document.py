@@ -7,6 +7,7 @@ import json
 from loadctl.results import schema as form
 from loadctl.results.finding import Finding
 from loadctl.results.log_use import LogUse
+from loadctl.results.profile import ProfileUse
 from loadctl.results.recording import Event, Example
 from loadctl.results.result import SCHEMA, Point, ResourceUse, Result
 from loadctl.results.score import Score
@@ -20,7 +21,7 @@ def dumps(result: Result) -> str:
 
 
 def to_document(result: Result) -> form.ResultDocument:
-    return {
+    document: form.ResultDocument = {
         "schema": SCHEMA,
         "verdict": result.verdict,
         "exit_code": int(result.exit_code),
@@ -47,6 +48,37 @@ def to_document(result: Result) -> form.ResultDocument:
         "examples": [_example(example) for example in result.examples],
         "events": [_event(event) for event in result.events],
         "run_dir": result.run_dir,
+    }
+    if result.profile is not None:
+        document["profiled"] = result.profile.profiled
+        document["profile"] = _profile(result.profile)
+    return document
+
+
+def _profile(use: ProfileUse) -> form.ProfileDocument:
+    return {
+        "mode": use.mode,
+        "samples": [
+            {
+                "label": one.label,
+                "start_s": round(one.start_s, 3),
+                "end_s": one.end_s,
+                "samples": one.samples,
+                "file": one.file,
+                "why": one.why,
+            }
+            for one in use.samples
+        ],
+        "top": [
+            {
+                "name": one.name,
+                "self_pct": one.self_pct,
+                "total_pct": one.total_pct,
+                "calm_pct": one.calm_pct,
+            }
+            for one in use.top
+        ],
+        "files": list(use.files),
     }
 
 

@@ -58,15 +58,23 @@ class _StagePart:
     why_unscored: str | None
 
 
-def fold(load: Load, recording: Recording, *, pace_s: float | None = None) -> Folded:
-    """`pace_s`: seconds between turns, where all users of a closed load keep the same pace."""
+def fold(
+    load: Load, recording: Recording, *, pace_s: float | None = None, marked: frozenset[int] = frozenset()
+) -> Folded:
+    """`pace_s`: seconds between turns, where all users of a closed load keep the same pace.
+
+    `marked`: seconds that are never scored, because they were profiled; their time counts for nothing either.
+    """
     ended = _ended_s(load, recording)
     parts = _stage_parts(load, ended)
     last = max((i for i, part in enumerate(parts) if part.portion.start_s < ended), default=0)
     for second in recording.seconds:
         in_drain = second.t >= ended
         part = parts[last] if in_drain else parts[_stage_at(parts, second.t)]
+        if second.t in marked:
+            continue
         part.portion.add(second.cells, users=second.users, in_drain=in_drain)
+    _leave_out(parts, marked, ended)
     unfinished = _place_unfinished(recording.shards, parts, last)
     scored = [part for part in parts if part.why_unscored is None]
     window = _together(scored, load.window, ended)
@@ -86,6 +94,14 @@ def fold(load: Load, recording: Recording, *, pace_s: float | None = None) -> Fo
         top=_top(scored),
         best=_best(holds),
     )
+
+
+def _leave_out(parts: Sequence[_StagePart], marked: frozenset[int], ended: float) -> None:
+    """A second may lie across the edge of a stage: each loses its share of it."""
+    for t in marked:
+        for part in parts:
+            shared = min(t + 1, part.portion.end_s, ended) - max(t, part.portion.start_s)
+            part.portion.seconds = max(0.0, part.portion.seconds - max(0.0, shared))
 
 
 def _ended_s(load: Load, recording: Recording) -> float:

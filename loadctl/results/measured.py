@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from loadctl.results.fold import Folded, Plateau, fold
 from loadctl.results.level import Level, levels
 from loadctl.results.log_use import LogUse, log_use
 from loadctl.results.portion import completed_of
+from loadctl.results.profile import ProfileUse, marked_seconds, profile_use
 from loadctl.results.recording import Recording
 from loadctl.results.recovery import Recovery, recovery
 from loadctl.results.result import ResourceUse
@@ -33,6 +35,7 @@ class Measured:
     companions: Sequence[ResourceUse] = ()
     series: Sequence[Series] = ()
     logs: LogUse | None = None
+    profile: ProfileUse | None = None
     levels: Sequence[Level] = ()
     """Of a load that rises in steps."""
     recovery: Recovery | str = ""
@@ -48,25 +51,28 @@ class Measured:
 
 
 def measure(scenario: Scenario, recording: Recording) -> Measured:
-    folded = fold(scenario.load, recording, pace_s=scenario.common_pace_s)
+    marked = marked_seconds(recording.events)
+    folded = fold(scenario.load, recording, pace_s=scenario.common_pace_s, marked=marked)
+    scored = [second for second in recording.seconds if second.t not in marked]
+    readings = [reading for reading in recording.readings if math.ceil(reading.t) - 1 not in marked]
     start, end = folded.summary.start_s, folded.summary.end_s
     spans = {name: (summary.start_s, summary.end_s) for name, summary in folded.named.items()}
     found = any(reading.subject == "system" and reading.values for reading in recording.readings)
-    steps = levels(scenario.load, recording.seconds, folded.ended_s)
+    steps = levels(scenario.load, scored, folded.ended_s)
     return Measured(
         model=scenario.load.model,
         folded=folded,
-        system=system_use(recording.readings, start, end, unwatched=recording.unwatched),
+        system=system_use(readings, start, end, unwatched=recording.unwatched),
         generator=generator_use(recording.readings, recording.seconds, start, end),
         stage_system={
-            name: system_use(recording.readings, *span, unwatched=recording.unwatched)
-            for name, span in spans.items()
+            name: system_use(readings, *span, unwatched=recording.unwatched) for name, span in spans.items()
         },
         companions=companion_uses(recording.readings, start, end),
         series=monitored(recording.readings, start, end),
         levels=steps,
         recovery=recovery(scenario.load, recording.seconds, folded.ended_s),
         breaking_point=breaking_point(steps, limits_of(scenario.targets)) if steps else None,
+        profile=profile_use(recording.profiles, recording.profile_files),
         logs=log_use(recording.readings, recording.events, start, end),
         requests_per_turn=_requests_per_turn(scenario, recording),
         p50_limit_ms=_p50_limit_ms(scenario.targets),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from loadctl.results.interval import Second
+
+if TYPE_CHECKING:
+    from loadctl.results.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Event:
 
     Kinds: stage, signal, stop, shard_exit, shard_killed, service_restarted, service_crashed, service_down, service_up,
     worker_restarted, clock_step, monitor_lost, monitor_back; health_changed, replicas_changed, oom_kill;
+    profile_started, profile_stopped, profile_failed; several_workers, query_failed; before, after;
     log_error (one of the first of its kind), log_messages (at the end: a frequent one), log_rotated.
     """
 
@@ -93,5 +98,8 @@ class Recording:
     """Why the run could not be carried out (the ERROR verdict), in one sentence."""
     stopped_early: str | None = None
     """The stop rule that ended the load before its plan, in one sentence."""
+    profiles: Sequence[Profile] = ()
+    profile_files: Sequence[str] = ()
+    """Made of them for people; paths in the run's directory."""
     unwatched: str | None = None
     """Why nothing was watched as the system, and the option that helps; None: something was."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from loadctl.results.finding import Finding
 from loadctl.results.log_use import LogUse
+from loadctl.results.profile import ProfileUse
 from loadctl.results.recording import Event, Example
 from loadctl.results.score import Score
 from loadctl.results.series import Series
@@ -88,6 +89,8 @@ class Result:
     series: Sequence[Series] = ()
     logs: LogUse | None = None
     """None: no log was followed."""
+    profile: ProfileUse | None = None
+    """None: no profile was asked for, or there is none."""
     timeline: Sequence[Point] = ()
     examples: Sequence[Example] = ()
     events: Sequence[Event] = ()

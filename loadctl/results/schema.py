@@ -7,6 +7,7 @@ from typing import NotRequired, TypeAlias, cast
 from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
 from loadctl.results.finding import Severity, Voids
+from loadctl.results.profile import ProfileMode
 from loadctl.results.score import Status
 from loadctl.results.verdict import Verdict
 from loadctl.scenario.load import Model
@@ -230,6 +231,36 @@ class EventDocument(TypedDict):
     detail: dict[str, str | float | int | None]
 
 
+class ProfileSampleDocument(TypedDict):
+    """`file`: stacks and their counts, below the run's directory. `samples`: how often anything was seen running."""
+
+    label: str
+    start_s: float
+    end_s: float
+    samples: int
+    file: str
+    why: str
+
+
+class FunctionDocument(TypedDict):
+    """Percent of the samples; `calm_pct`: of those taken when it was calm, null where there are too few."""
+
+    name: str
+    self_pct: float
+    total_pct: float
+    calm_pct: float | None
+
+
+class ProfileDocument(TypedDict):
+    """`files` were made for people: flame graphs, and one for speedscope. In mode "sample" the profiled seconds are
+    not scored; in mode "continuous" they are, and `profiled` is true beside this object."""
+
+    mode: ProfileMode
+    samples: list[ProfileSampleDocument]
+    top: list[FunctionDocument]
+    files: list[str]
+
+
 class ResultDocument(TypedDict):
     """A null has its reason in the `absent` or `reason` beside it, or in the description of its object. `why` is null
     where `reasons` say all; `engine.version` where the engine was not found. `peak`: users, or arrivals per second."""
@@ -259,6 +290,8 @@ class ResultDocument(TypedDict):
     timeline: list[PointDocument]
     examples: list[ExampleDocument]
     events: list[EventDocument]
+    profiled: NotRequired[bool]
+    profile: NotRequired[ProfileDocument]
     run_dir: str
 
 

@@ -9,6 +9,7 @@ from loadctl.errors import UsageError
 from loadctl.results import schema as form
 from loadctl.results.finding import Finding
 from loadctl.results.log_use import FrequentMessage, LogUse
+from loadctl.results.profile import FunctionShare, Profile, ProfileUse
 from loadctl.results.recording import Event, Example
 from loadctl.results.result import SCHEMA, Point, ResourceUse, Result
 from loadctl.results.score import Score
@@ -67,6 +68,7 @@ def from_document(raw: object) -> Result:
         timeline=tuple(_point(point) for point in document["timeline"]),
         examples=tuple(_example(example) for example in document["examples"]),
         events=tuple(Event(e["t_s"], e["kind"], e["message"], e["detail"]) for e in document["events"]),
+        profile=_profile(document["profile"]) if "profile" in document else None,
         run_dir=document["run_dir"],
     )
 
@@ -90,6 +92,24 @@ def _logs(logs: form.LogsDocument) -> LogUse:
         unread=logs["unread"],
         frequent=tuple(FrequentMessage(**one) for one in logs["frequent"]),
     )
+
+
+def _profile(profile: form.ProfileDocument) -> ProfileUse:
+    """Of the stacks themselves only how many there are: they stay in their files."""
+    samples = [
+        Profile(
+            one["label"],
+            profile["mode"],
+            one["start_s"],
+            one["end_s"],
+            one["file"],
+            one["why"],
+            {(): one["samples"]} if one["samples"] else {},
+        )
+        for one in profile["samples"]
+    ]
+    top = tuple(FunctionShare(**one) for one in profile["top"])
+    return ProfileUse(profile["mode"], tuple(samples), top, tuple(profile["files"]))
 
 
 def _use(use: form.UseDocument) -> ResourceUse:

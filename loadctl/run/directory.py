@@ -112,7 +112,7 @@ class RunDirectory:
         Raises: UnwritableError.
         """
         path = self.path / name
-        partial = path.with_name(f".{name}.partial")
+        partial = path.with_name(f".{path.name}.partial")
         try:
             fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "w", encoding="utf-8") as file:

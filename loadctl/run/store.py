@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from loadctl.errors import UsageError
 from loadctl.results.frame import from_line
 from loadctl.results.interval import Second
+from loadctl.results.profile import profiles_of
 from loadctl.results.recording import Recording
 from loadctl.run.directory import RunDirectory
 from loadctl.run.journal import read_event, read_lines, read_reading
@@ -19,6 +21,7 @@ from loadctl.run.merge import ShardLog, first_examples, fold
 END = "end"
 """Kind of the event that ends a run (only `after` comes later); without it, loadctl itself was killed."""
 _LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
+_PROFILE_MAX = 20_000_000
 _FRAME_START = b'{"kind":"frame"'
 
 
@@ -83,11 +86,21 @@ def read_recording(run: RunDirectory) -> tuple[Manifest, Recording]:
         readings=[reading for line in read_lines(run.readings) if (reading := read_reading(line))],
         events=sorted((event for event in events if event.kind != END), key=lambda event: event.t),
         examples=first_examples(logs),
+        profiles=profiles_of(events, _raw_profiles(run)),
         interrupted_by=int(interrupted_by) if isinstance(interrupted_by, int | float) else None,
         failure=_text(detail, "failure"),
         unwatched=_unwatched(manifest.watched),
         stopped_early=_text(detail, "stopped_early"),
     )
+
+
+def _raw_profiles(run: RunDirectory) -> dict[str, str]:
+    """By path in the run's directory; what cannot be read is left out."""
+    found = {}
+    for path in sorted((run.path / "profile").glob("*.raw")):
+        with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+            found[f"profile/{path.name}"] = file.read(_PROFILE_MAX)
+    return found
 
 
 def _unwatched(watched: str | None) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from loadctl.results.recording import Event, Reading
 from loadctl.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from loadctl.monitors.profile import Order
 
 
 class Sampler(Protocol):
@@ -32,11 +35,24 @@ class Watching:
     notes: Sequence[str] = ()
 
 
-def watching(scenario: Scenario, shard_pids: Mapping[int, int]) -> Watching:
-    """The scenario's own monitors. Called when the system is up, with the engine's processes by shard."""
+def watching(
+    scenario: Scenario,
+    shard_pids: Mapping[int, int],
+    *,
+    profile: Callable[[int | None], Order] | None = None,
+) -> Watching:
+    """The scenario's own monitors. Called when the system is up, with the engine's processes by shard.
+
+    `profile`: asked with the pid of what is watched, where that is known.
+    """
     from loadctl.monitors.plan import sources_for
     from loadctl.monitors.sampler import Sampler as Monitors
 
     plan = sources_for(scenario)
     plan.generator.watch(shard_pids)
-    return Watching(Monitors(plan.sources, secrets=scenario.secrets), plan.watched, plan.notes)
+    sources = plan.sources
+    if profile is not None:
+        from loadctl.monitors.profile import ProfileSource
+
+        sources = (*sources, ProfileSource(profile(plan.pid)))
+    return Watching(Monitors(sources, secrets=scenario.secrets), plan.watched, plan.notes)

@@ -66,7 +66,7 @@ def test_pods_are_judged_and_stand_in_the_result(tmp_path: Path, cluster: Cluste
     assert system["cpu_pct"] == pytest.approx(18.75)
     assert system["memory_bytes"] == 300 * 2**20
     assert {one["watched"] for one in ended_run.result["resources"]["companions"]} == {"api-1", "api-2"}
-    assert ended_run.score("cpu")["score"] == "PASS"
+    assert ended_run.score("cpu")["status"] == "PASS"
     assert "watching pods ml-platform/app=api (2 pods)" in ended_run.err
     assert "cpu and memory of pods are averages over 15 s" in ended_run.err
     for file in tmp_path.rglob("runs/**/*"):
