@@ -89,9 +89,13 @@ def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Result:
 
     if (directory.path / "profile").is_dir():
         from loadctl.cli.profiles import write_profiles
+        from loadctl.run.journal import UnwritableError
         from loadctl.run.store import read_recording
 
-        write_profiles(directory, read_recording(directory)[1].profiles)
+        with contextlib.suppress(
+            UnwritableError
+        ):  # the raw stacks stay, and the result lists only what there is
+            write_profiles(directory, read_recording(directory)[1].profiles)
     result = judged(directory, fail_on_warn=fail_on_warn)
     directory.replace("result.json", dumps(result))
     return result

@@ -150,7 +150,8 @@ def _profile(use: ProfileUse | None) -> list[str]:
         lines.append(f"{format_percent(one.self_pct, 0)} in {printable(one.name, 100)}{calm}")
     seconds = sum(one.end_s - one.start_s for one in use.samples)
     scored = "the whole run, scored with it" if use.profiled else f"{seconds:.0f} s that are not scored"
-    return [*lines, f"{scored}: {', '.join(use.files)}"]
+    files = ", ".join(use.files) or "its flame graphs could not be written, the raw stacks are in profile/"
+    return [*lines, f"{scored}: {files}"]
 
 
 def _generator(result: Result) -> str:

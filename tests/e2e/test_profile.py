@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from loadctl.cli.execution import _stored
+from loadctl.cli.profiles import FILES
+from loadctl.reports.text import render
+from loadctl.run.directory import RunDirectory
 from tests.e2e.shell import Shell
 
 pytestmark = pytest.mark.e2e
@@ -36,6 +40,20 @@ def test_the_function_that_burns_the_cpu_is_named_first(tmp_path: Path) -> None:
     assert "PROFILE" in text
     assert "while profiled" in " ".join(text.split())
     assert "burn_cpu (loadctl/demo/app.py)" in text
+    flame_graphs_that_cannot_be_written_cost_no_result(run)
+
+
+def flame_graphs_that_cannot_be_written_cost_no_result(run: Path) -> None:
+    for file in FILES:
+        (run / file).unlink()
+        (run / file).mkdir()  # not even root writes a file over a folder
+    (run / "result.json").unlink()
+    result = _stored(RunDirectory(run), fail_on_warn=False)
+    assert (run / "result.json").is_file()
+    assert result.profile is not None
+    assert result.profile.top[0].name == "burn_cpu (loadctl/demo/app.py)"
+    assert not result.profile.files
+    assert "could not be written" in " ".join(render(result).split())
 
 
 def test_a_continuous_profile_is_scored_and_says_so(tmp_path: Path) -> None:
