@@ -20,6 +20,19 @@ Stack: TypeAlias = tuple[str, ...]
 CALM = "calm"
 TOP = 10
 _FRAME = re.compile(r"(.*) \((.*?)(?::\d+)?\)")
+_WAITS = {
+    ("select", "selectors.py"),
+    ("poll", "selectors.py"),
+    ("wait", "threading.py"),
+    ("accept", "socket.py"),
+    ("readinto", "socket.py"),
+    ("run", "hub.py"),
+    ("get", "queue.py"),
+    ("_recv", "connection.py"),
+    ("_try_wait", "subprocess.py"),
+}
+"""Functions that wait in the kernel. The profiler leaves idle threads out by itself, but cannot tell in a container,
+where threads have other numbers; its own list does not know the qualified names of Python 3.11."""
 _NEEDS = 20
 """Samples below which a share says nothing: one of 20 is 5 %."""
 
@@ -70,13 +83,20 @@ class ProfileUse:
 
 
 def stacks_of(text: str) -> dict[Stack, int]:
-    """`frame;frame;frame 12` a line, outermost first; a line that is none is left out."""
+    """`frame;frame;frame 12` a line, outermost first; a line that is none, and a thread that waits, are left out."""
     found: Counter[Stack] = Counter()
     for line in text.splitlines():
         frames, _, count = line.rpartition(" ")
         if frames and count.isascii() and count.isdigit():
-            found[tuple(frames.split(";"))] += int(count)
+            stack = tuple(frames.split(";"))
+            if not _waits(stack[-1]):
+                found[stack] += int(count)
     return dict(found)
+
+
+def _waits(frame: str) -> bool:
+    found = _FRAME.fullmatch(frame)
+    return found is not None and (found[1].rpartition(".")[2], found[2].rpartition("/")[2]) in _WAITS
 
 
 def profiles_of(events: Iterable[Event], texts: Mapping[str, str]) -> tuple[Profile, ...]:

@@ -139,3 +139,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_a_container_is_profiled_from_this_machine(loadctl: Shell, docker: Docker) -> None:
+    name, port = start(docker, first="sys.argv += ['--fault', 'cpu=5ms']")
+    loadctl.write("scenarios/inside.yaml", LOAD % "20s")
+    options = ("--container", name, "--profile", "--json")
+    ended = loadctl("run", "inside", "-H", f"http://127.0.0.1:{port}", *options, env=docker.variables)
+    top = ended.result["profile"]["top"]
+    assert top[0]["name"].startswith("burn_cpu (")

@@ -49,6 +49,14 @@ def test_calm_stands_beside_the_worst() -> None:
     ]
 
 
+def test_threads_that_wait_are_not_counted() -> None:
+    waiting = "run (a.py:1);EpollSelector.select (selectors.py:468) 900\n"
+    waiting += "run (a.py:1);Condition.wait (threading.py:3) 9\n"
+    assert stacks_of(waiting + "run (a.py:1);select (query.py:3) 4") == {
+        ("run (a.py:1)", "select (query.py:3)"): 4
+    }
+
+
 def test_a_function_that_calls_itself_is_counted_once_a_stack() -> None:
     use = profile_use([profile("late", "walk (a.py:1);walk (a.py:1);walk (a.py:1) 30")], ())
     assert use is not None
