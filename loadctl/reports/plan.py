@@ -64,7 +64,8 @@ def preamble(
     lines += hanging(
         "", f"{load}, {_expected(scenario, expectation)}. Ctrl-C stops and still reports.", width
     )
-    for line in [*unjudgeable_lines(expectation), *_not_exercised(expectation), *_not_judged(scenario)]:
+    doubts = [*unjudgeable_lines(expectation), *_not_exercised(expectation), *_not_judged(scenario)]
+    for line in [*doubts, *(f"stops early: {rule}" for rule in scenario.own_stop_rules)]:
         lines += hanging("  ", line, width)
     return lines
 

@@ -76,10 +76,12 @@ class Ledger:
         self._events.append([event_line(event)])
         self._observer.event(event)
 
-    def end(self, t: float, *, interrupted_by: int | None, failure: str | None) -> None:
+    def end(
+        self, t: float, *, interrupted_by: int | None, failure: str | None, stopped_early: str | None = None
+    ) -> None:
         """How the run ended, in the room kept for it where there is no other. Without it, loadctl was killed."""
         self._run.free_reserve()
-        detail = {"interrupted_by": interrupted_by, "failure": failure, "stopped_early": None}
+        detail = {"interrupted_by": interrupted_by, "failure": failure, "stopped_early": stopped_early}
         event = Event(t, END, failure or "the run ended", detail)
         with contextlib.suppress(RunError):
             self._events.append([event_line(event)])

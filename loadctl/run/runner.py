@@ -19,6 +19,7 @@ from loadctl.engines.base import Engine
 from loadctl.errors import Interrupted, LoadctlError, RunError
 from loadctl.monitors.life import life_signs
 from loadctl.results.recording import Event
+from loadctl.results.stopping import StopWatch
 from loadctl.run.directory import RunDirectory
 from loadctl.run.interruption import Interruption
 from loadctl.run.journal import UnwritableError
@@ -105,6 +106,8 @@ class _Run:
         )
         self._started_at = time.monotonic()
         self._t0: float | None = None
+        self._stop_rules = StopWatch(request.scenario.stop_when)
+        self._stopped_early: str | None = None
 
     def carry_out(self) -> None:
         """The engine comes up while the rest is prepared; it sends nothing before it is told to."""
@@ -241,7 +244,7 @@ class _Run:
             last = now
             while stages and stages[0].t <= self._now():
                 self._ledger.event(stages.pop(0))
-            self._write_down(now)
+            broken = self._write_down(now)
             for event in [*clock.step(self._now()), *self._shards.poll(now, self._now())]:
                 self._ledger.event(event)
             if self._interruption.at_once:
@@ -249,6 +252,9 @@ class _Run:
             elif self._interruption.number is not None and not stopping:
                 stopping = True
                 self._drain(self._interruption.number)
+            elif broken is not None and not stopping:
+                stopping = True
+                self._stop_early(broken)
             elif self._now() > overtime and not stopping:
                 stopping = True
                 self._ledger.event(Event(self._now(), "stop", "engine processes did not end with the plan"))
@@ -262,10 +268,18 @@ class _Run:
         self._ledger.event(Event(self._now(), "signal", message, {"signal": number}))
         self._shards.stop(Ladder.draining(self._request.scenario.drain_s))
 
-    def _write_down(self, now: float) -> None:
-        self._ledger.seconds(self._merger.poll(now))
+    def _stop_early(self, sentence: str) -> None:
+        self._stopped_early = sentence
+        self._ledger.event(Event(self._now(), "stop", sentence))
+        self._shards.stop(Ladder.draining(self._request.scenario.drain_s))
+
+    def _write_down(self, now: float) -> str | None:
+        """The sentence of a stop rule that is broken now, or None."""
+        seconds = self._merger.poll(now)
+        self._ledger.seconds(seconds)
         if self._watching is not None:
             self._ledger.observations(self._watching.sampler.drain())
+        return self._stop_rules.heed(seconds)
 
     def _close(self) -> None:
         if self._watching is not None:
@@ -276,7 +290,9 @@ class _Run:
         failure = self._shards.failure if number is None else None
         if failure:
             self._directory.probe()
-        self._ledger.end(self._now(), interrupted_by=number, failure=failure)
+        self._ledger.end(
+            self._now(), interrupted_by=number, failure=failure, stopped_early=self._stopped_early
+        )
 
     def _now(self) -> float:
         """Seconds since the start of the load; 0 before it."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from loadctl.scenario.commands import LocalCommand
 from loadctl.scenario.load import Load
+from loadctl.scenario.stop_rule import DEFAULT, StopRule
 from loadctl.scenario.target import Target
 from loadctl.scenario.user_type import Request, UserType
 from loadctl.scenario.watch import Watch
@@ -72,6 +73,8 @@ class Scenario:
     allow_hosts: Sequence[str] = ()
     health: str | None = None
     """Path that must answer 2xx before the run; None: any answer below 500 on /; "none": no readiness check."""
+    stop_when: Sequence[StopRule] = DEFAULT
+    """What ends a run before its plan; empty: nothing does."""
     before: Sequence[LocalCommand] = ()
     """Commands that bring the system up, run before anything else."""
     after: Sequence[LocalCommand] = ()
@@ -81,6 +84,11 @@ class Scenario:
     """What the command line made of the load, in words: "30 s instead of 10 min"."""
     secrets: Sequence[str] = ()
     """Values to redact everywhere; never written to disk."""
+
+    @property
+    def own_stop_rules(self) -> Sequence[StopRule]:
+        """Those that somebody wrote."""
+        return [rule for rule in self.stop_when if rule not in DEFAULT]
 
     @property
     def address(self) -> str:

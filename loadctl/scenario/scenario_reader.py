@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
@@ -27,9 +27,11 @@ from loadctl.scenario.shape import (
     Whole,
     Words,
     read_shape,
+    texts,
     whole,
 )
 from loadctl.scenario.stages import read_load
+from loadctl.scenario.stop_rule import DEFAULT, EXAMPLE, StopRule, parse_stop_rule
 from loadctl.scenario.targets import Applicable
 from loadctl.scenario.units import parse_rate
 from loadctl.scenario.watch import Watch
@@ -37,8 +39,6 @@ from loadctl.scenario.watch_reader import WatchReader
 from loadctl.scenario.words import is_meant, unknown
 
 _ENGINES = ("locust", "artillery")
-_LATER = ("stop_when",)
-_NOT_YET = "is not available in this version"
 _COUNTED_PER = ("key", "user", "ip", "all")
 
 
@@ -105,9 +105,6 @@ class ScenarioReader:
         if shape is None:
             return None
         self.targets = shape.targets
-        for key in _LATER:
-            if node.get(key) is not None:
-                self.mistakes.add(node.key_where(key), f"'{key}' {_NOT_YET}")
         load = self._load(node, shape)
         script = self._script(node, shape)
         types = () if _names_a_script(shape) else self._population(shape, load).read(name, node, shape.users)
@@ -129,6 +126,7 @@ class ScenarioReader:
             tls=Tls(shape.verify, self._file(node, "ca", shape.ca), self._file(node, "cert", shape.cert)),
             allow_hosts=tuple(shape.allow_hosts),
             health=self._health(node, shape),
+            stop_when=self._stop_when(node.get("stop_when")),
             before=commands.read(unfilled, "before"),
             after=commands.read(unfilled, "after"),
             seed=shape.seed,
@@ -246,6 +244,27 @@ class ScenarioReader:
 
     def _watch(self, node: Node | None) -> Watch:
         return WatchReader(self.mistakes, self.environment).read(node)
+
+    def _stop_when(self, node: Node | None) -> Sequence[StopRule]:
+        """`never`, a rule or a list of rules; nothing: the default."""
+        if node is None:
+            return DEFAULT
+        try:
+            lines = texts(node)
+        except ValueError:
+            self.mistakes.add(
+                node.where, f"stop_when: is a rule or a list of rules, as in  {EXAMPLE}; or never"
+            )
+            return DEFAULT
+        if list(lines) == ["never"]:
+            return ()
+        rules = []
+        for line, where in zip(lines, [item.where for item in node.items or (node,)], strict=True):
+            try:
+                rules.append(parse_stop_rule(line))
+            except ValueError as error:
+                self.mistakes.add(where, f"stop_when: {error}")
+        return tuple(rules)
 
     def _rate_limit(self, node: Node | None) -> RateLimit | None:
         shape = read_shape(_RateLimitShape, node, self.mistakes) if node else None

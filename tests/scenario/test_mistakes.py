@@ -278,7 +278,40 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
         ("health: health", ["4:9  health: takes a path such as /health, or none; not 'health'"]),
         ("engine: k6", ["4:9  unknown engine 'k6' in this version; there are locust, artillery"]),
         ("environment: staging", ["4:1  environment: belongs to artillery:"]),
-        ("stop_when: {error_rate: 5%}", ["4:1  'stop_when' is not available in this version"]),
+        (
+            "stop_when: {error_rate: 5%}",
+            ["4:12  stop_when: is a rule or a list of rules, as in  error_rate > 50% for 10s; or never"],
+        ),
+        (
+            "stop_when: error_rate over 5%",
+            [
+                (
+                    "4:12  stop_when: 'error_rate over 5%' is no rule; "
+                    "write METRIC > LIMIT for TIME, as in  error_rate > 50% for 10s"
+                )
+            ],
+        ),
+        (
+            "stop_when: [error_rat > 5% for 10s]",
+            ["4:13  stop_when: unknown metric 'error_rat' in stop_when; did you mean 'error_rate'?"],
+        ),
+        (
+            "stop_when: error_rate < 5% for 10s",
+            [
+                (
+                    "4:12  stop_when: error_rate is bad above (>) its limit, "
+                    "so '<' would stop a run that goes well"
+                )
+            ],
+        ),
+        (
+            "stop_when: latency_p95 > 200 for 10s",
+            ["4:12  stop_when: 200 has no unit; write 200ms or 200s"],
+        ),
+        (
+            "stop_when: error_rate > 5% for 1s",
+            ["4:12  stop_when: for 1s: from 2s to 1h; shorter than that is noise"],
+        ),
         (
             "before: make up && sleep 1",
             [
