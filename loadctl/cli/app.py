@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from loadctl.cli import (
+    capacity,
     demo,
     doctor,
     engines,
@@ -49,6 +50,7 @@ COMMANDS: Mapping[str, Callable[..., object]] = {
     "init": init.init,
     "try": try_.try_,
     "run": run.run,
+    "capacity": capacity.capacity,
     "list": list_.list_,
     "show": show.show,
     "validate": validate.validate,

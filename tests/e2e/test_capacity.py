@@ -1,0 +1,56 @@
+"""`loadctl capacity` against a system whose capacity is known."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.shell import Shell, wait_for
+
+pytestmark = pytest.mark.e2e
+SCENARIO = """
+tasks: [{get: /models}]
+load: [{users: 5, for: 60s}]
+targets: {latency_p95: 100ms, error_rate: 1%}
+"""
+
+
+def test_the_band_holds_the_truth(loadctl: Shell) -> None:
+    loadctl.write("scenarios/known.yaml", SCENARIO)
+    options = ("--from", "40/s", "--probe", "5s", "--json")
+    ended = loadctl("capacity", "known", "--demo", "--fault", "capacity=80/s", *options, timeout_s=240)
+    found = json.loads(ended.out)
+    low, high = found["band"]
+    each = found["requests_per_arrival"]
+    assert ended.code == 0
+    assert low * each <= 80 <= high * each, found
+    assert "latency p95" in found["fails_next"]
+    folder = next(loadctl.folder.glob("runs/capacity-*"))
+    assert len(list(folder.glob("*/result.json"))) == len(found["probes"])
+    assert json.loads((folder / "capacity.json").read_text()) == found
+
+
+def test_ctrl_c_ends_it_and_keeps_what_was_found(loadctl: Shell) -> None:
+    loadctl.write("scenarios/known.yaml", SCENARIO)
+    going = loadctl.start("capacity", "known", "--demo", "--probe", "60s")
+    wait_for(lambda: next(loadctl.folder.glob("runs/*/*/frames/0.ndjson"), None), 40)
+    going.popen.send_signal(signal.SIGINT)
+    assert going.wait().code == 130
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--probe", "1s"), "--probe 1s: shorter than 5s tells nothing"),
+        (("--max", "5/s"), "--max 5/s is below the first level, 10"),
+        (("--from", "x"), "--from: 'x' is not a rate"),
+    ],
+)
+def test_what_cannot_be_meant(loadctl: Shell, options: tuple[str, ...], message: str) -> None:
+    loadctl.write("scenarios/known.yaml", SCENARIO)
+    ended = loadctl("capacity", "known", "-H", "http://127.0.0.1:9", *options)
+    assert (ended.code, message in ended.err) == (2, True), ended.err
+    assert not list(Path(loadctl.folder).glob("runs/*"))
