@@ -60,7 +60,9 @@ class DemoApp:
             self._truth.connections += 1
         counted = self._truth.received(f"{exchange.method} {_handler_name(exchange)}")
         refused, limits = self._limit(exchange)
-        treatment = UNTOUCHED if refused else self._treatments.of_request(self._age_s())
+        treatment = (
+            UNTOUCHED if refused else self._treatments.of_request(self._age_s(), self._exposition.in_progress)
+        )
         if treatment.fate in ("reset", "hang"):
             await self._leave_unanswered(exchange, treatment)
             return
@@ -95,7 +97,7 @@ class DemoApp:
             return refusal(401, "this API key is not known"), ()
         if allowance is None:
             return None, ()
-        used_up = allowance.retry_after_s is not None
+        used_up = allowance.retry_after_s is not None and self._treatments.keeps_limits(self._age_s())
         why = f"more than {allowance.limit} requests a second for this API key"
         return refusal(429, why) if used_up else None, _limit_headers(allowance)
 

@@ -8,6 +8,11 @@
     cpu=5ms             5 ms of CPU burnt for every request
     reset=2%            2 % of the connections are reset instead of an answer
     hang=1%             1 % are never answered; hang=100% hangs readiness probes too
+    leak=20MB/m         memory that is never given back, growing evenly
+    sawtooth=50MB/20s   memory that grows to 50 MB and falls back to nothing, every 20 s: no leak
+    linear=1ms          every request takes 1 ms longer for each that is under way: latency in proportion to users
+    warmup=10s          for the first 10 s every request takes 50 ms longer
+    ratelimit=off       the rate limit of API keys is told in headers, and not kept
     crash@20s           the process is gone after 20 s, exit code 1
     restart@20s+3s      the process is gone after 20 s, and a new one listens 3 s later
 
@@ -16,12 +21,10 @@ Every one may end in a start time: `errors=5%@30s` begins 30 s after the demo sy
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
 
-from loadctl.errors import UsageError
+from loadctl.demo.fault_spec import RATE, SECONDS, Spec, cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,36 @@ class Hang:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leak:
+    bytes_per_s: float
+    start_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sawtooth:
+    peak_bytes: float
+    every_s: float
+    start_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    extra_s: float
+    """For every request under way, itself included."""
+    start_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUp:
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoLimit:
+    start_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crash:
     start_s: float
 
@@ -89,104 +122,36 @@ class Restart:
     down_s: float
 
 
-Fault = Latency | Stall | Errors | Capacity | SlowBody | Cpu | Reset | Hang | Crash | Restart
-
-EXAMPLES: Mapping[str, str] = {
-    "latency": "latency=200ms@5%",
-    "stall": "stall=2s/10s",
-    "errors": "errors=5%",
-    "capacity": "capacity=300/s",
-    "slow-body": "slow-body=500ms",
-    "cpu": "cpu=5ms",
-    "reset": "reset=2%",
-    "hang": "hang=1%",
-    "crash": "crash@20s",
-    "restart": "restart@20s+3s",
-}
-KNOWN = "known faults: " + ", ".join(EXAMPLES.values()) + "; each may end in a start time such as @20s"
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
-_RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)")
-
-
-@dataclass(frozen=True, slots=True)
-class _Spec:
-    """One `--fault`, cut at its `=` and `@`, not yet understood."""
-
-    text: str
-    name: str
-    value: str | None
-    share: str | None
-    start: str | None
-
-    def refuse(self, why: str) -> NoReturn:
-        raise UsageError(f"--fault {self.text}: {why}", hint=f"write it like {EXAMPLES[self.name]}; {KNOWN}")
-
-    def start_s(self, default: float = 0.0) -> float:
-        return default if self.start is None else self.duration(self.start, "the start time")
-
-    def share_of_all(self) -> float:
-        return 1.0 if self.share is None else self.fraction(self.share)
-
-    def duration(self, text: str | None, what: str) -> float:
-        seconds = duration_s(text or "")
-        if seconds is None:
-            self.refuse(f"{what} {text!r} is not a duration such as 200ms" if text else f"{what} is missing")
-        return seconds
-
-    def fraction(self, text: str | None) -> float:
-        share = share_of(text or "")
-        if share is None:
-            self.refuse(
-                f"{text!r} is not a share from above 0% to 100%" if text else "its share in % is missing"
-            )
-        return share
-
-    def only(self, *parts: str) -> None:
-        """Refuse whichever of value, share and start this kind of fault has no use for."""
-        for part in ("value", "share"):
-            if part not in parts and (given := getattr(self, part)) is not None:
-                self.refuse(f"it takes no {part} ({given})")
-
-
-def duration_s(text: str) -> float | None:
-    """Seconds in a duration with its unit (`20ms`, `1.5s`); None if it is not one, or is zero."""
-    match = _DURATION.fullmatch(text)
-    return (float(match[1]) * _SECONDS[match[2]] or None) if match else None
-
-
-def share_of(text: str) -> float | None:
-    """`5%` → 0.05; None if it is not a percentage above 0 and up to 100."""
-    match = _SHARE.fullmatch(text)
-    return float(match[1]) / 100 if match and 0 < float(match[1]) <= 100 else None
+Fault = (
+    Latency
+    | Stall
+    | Errors
+    | Capacity
+    | SlowBody
+    | Cpu
+    | Reset
+    | Hang
+    | Leak
+    | Sawtooth
+    | Linear
+    | WarmUp
+    | NoLimit
+    | Crash
+    | Restart
+)
 
 
 def parse_fault(text: str) -> Fault:
     """The fault that one `--fault` names. UsageError, naming the known ones, if it cannot be read."""
-    return _KINDS[(spec := _cut(text)).name](spec)
+    return _KINDS[(spec := cut(text)).name](spec)
 
 
-def _cut(text: str) -> _Spec:
-    head, *suffixes = text.strip().split("@")
-    name, equals, value = head.partition("=")
-    if name not in EXAMPLES:
-        raise UsageError(f"--fault {text}: there is no fault named {name!r}", hint=KNOWN)
-    share = suffixes.pop(0) if suffixes and suffixes[0].endswith("%") else None
-    start = suffixes.pop(0) if suffixes else None
-    spec = _Spec(text, name, value if equals else None, share, start)
-    if suffixes:
-        spec.refuse(f"too many @ parts ({', '.join(suffixes)}): first the share in %, then the start time")
-    return spec
-
-
-def _latency(spec: _Spec) -> Latency:
+def _latency(spec: Spec) -> Latency:
     extra_s = spec.duration(spec.value, "the extra latency")
     return Latency(extra_s=extra_s, share=spec.share_of_all(), start_s=spec.start_s())
 
 
-def _stall(spec: _Spec) -> Stall:
+def _stall(spec: Spec) -> Stall:
     spec.only("value")
     freeze, _, every = (spec.value or "").partition("/")
     freeze_s, every_s = spec.duration(freeze, "the freeze"), spec.duration(every, "the period")
@@ -195,52 +160,89 @@ def _stall(spec: _Spec) -> Stall:
     return Stall(freeze_s=freeze_s, every_s=every_s, start_s=spec.start_s(default=every_s))
 
 
-def _errors(spec: _Spec) -> Errors:
+def _errors(spec: Spec) -> Errors:
     spec.only("value")
     return Errors(share=spec.fraction(spec.value), start_s=spec.start_s())
 
 
-def _capacity(spec: _Spec) -> Capacity:
+def _capacity(spec: Spec) -> Capacity:
     spec.only("value")
-    match = _RATE.fullmatch(spec.value or "")
+    match = RATE.fullmatch(spec.value or "")
     if match is None or not float(match[1]):
         spec.refuse(f"{spec.value!r} is not a rate such as 300/s" if spec.value else "its rate is missing")
-    return Capacity(rate_per_s=float(match[1]) / _SECONDS[match[2]], start_s=spec.start_s())
+    return Capacity(rate_per_s=float(match[1]) / SECONDS[match[2]], start_s=spec.start_s())
 
 
-def _slow_body(spec: _Spec) -> SlowBody:
+def _slow_body(spec: Spec) -> SlowBody:
     delay_s = spec.duration(spec.value, "the delay of the body")
     return SlowBody(delay_s=delay_s, share=spec.share_of_all(), start_s=spec.start_s())
 
 
-def _cpu(spec: _Spec) -> Cpu:
+def _cpu(spec: Spec) -> Cpu:
     burn_s = spec.duration(spec.value, "the CPU time")
     return Cpu(burn_s=burn_s, share=spec.share_of_all(), start_s=spec.start_s())
 
 
-def _reset(spec: _Spec) -> Reset:
+def _reset(spec: Spec) -> Reset:
     spec.only("value")
     return Reset(share=spec.fraction(spec.value), start_s=spec.start_s())
 
 
-def _hang(spec: _Spec) -> Hang:
+def _hang(spec: Spec) -> Hang:
     spec.only("value")
     return Hang(share=spec.fraction(spec.value), start_s=spec.start_s())
 
 
-def _crash(spec: _Spec) -> Crash:
+def _leak(spec: Spec) -> Leak:
+    spec.only("value")
+    size, _, per = (spec.value or "").partition("/")
+    per = {"min": "m"}.get(per, per)
+    if per not in {"s", "m", "h"}:
+        spec.refuse(
+            f"{spec.value!r} is not a growth such as 20MB/m" if spec.value else "its growth is missing"
+        )
+    return Leak(bytes_per_s=spec.megabytes(size, "the growth") / SECONDS[per], start_s=spec.start_s())
+
+
+def _sawtooth(spec: Spec) -> Sawtooth:
+    spec.only("value")
+    size, _, every = (spec.value or "").partition("/")
+    peak, every_s = spec.megabytes(size, "the peak"), spec.duration(every, "the period")
+    return Sawtooth(peak_bytes=peak, every_s=every_s, start_s=spec.start_s())
+
+
+def _linear(spec: Spec) -> Linear:
+    spec.only("value")
+    return Linear(extra_s=spec.duration(spec.value, "the latency a request"), start_s=spec.start_s())
+
+
+def _warmup(spec: Spec) -> WarmUp:
+    spec.only("value")
+    if spec.start is not None:
+        spec.refuse(f"it begins at once, so it takes no start time ({spec.start})")
+    return WarmUp(for_s=spec.duration(spec.value, "the length of the warm-up"))
+
+
+def _ratelimit(spec: Spec) -> NoLimit:
+    spec.only("value")
+    if spec.value != "off":
+        spec.refuse(f"it can be off, not {spec.value!r}")
+    return NoLimit(start_s=spec.start_s())
+
+
+def _crash(spec: Spec) -> Crash:
     spec.only()
     return Crash(start_s=spec.duration(spec.start, "the time of the crash"))
 
 
-def _restart(spec: _Spec) -> Restart:
+def _restart(spec: Spec) -> Restart:
     spec.only()
     start, _, down = (spec.start or "").partition("+")
     start_s, down_s = spec.duration(start, "the time of the restart"), spec.duration(down, "the time down")
     return Restart(start_s=start_s, down_s=down_s)
 
 
-_KINDS: Mapping[str, Callable[[_Spec], Fault]] = {
+_KINDS: Mapping[str, Callable[[Spec], Fault]] = {
     "latency": _latency,
     "stall": _stall,
     "errors": _errors,
@@ -249,6 +251,11 @@ _KINDS: Mapping[str, Callable[[_Spec], Fault]] = {
     "cpu": _cpu,
     "reset": _reset,
     "hang": _hang,
+    "leak": _leak,
+    "sawtooth": _sawtooth,
+    "linear": _linear,
+    "warmup": _warmup,
+    "ratelimit": _ratelimit,
     "crash": _crash,
     "restart": _restart,
 }

@@ -24,6 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from loadctl.demo.app import DemoApp
 from loadctl.demo.exchange import CONNECTION, READ_AT, Connection
 from loadctl.demo.fault import Crash, Fault, Restart
+from loadctl.demo.memory import hold_memory
 from loadctl.demo.service import ServiceTime
 from loadctl.demo.treatment import Treatments
 from loadctl.demo.truth import Truth
@@ -124,6 +125,7 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn's types are not 
             port = self.servers[0].sockets[0].getsockname()[1]
             sys.stdout.write(f"loadctl demo on http://127.0.0.1:{port}\n")
             sys.stdout.flush()
+        hold_memory(self._life.faults, self._age_s)
         loop = asyncio.get_running_loop()
         for fault in self._life.faults:
             if isinstance(fault, Crash):

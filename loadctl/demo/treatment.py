@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from loadctl.demo.fault import Capacity, Cpu, Errors, Fault, Hang, Latency, Reset, SlowBody, Stall
+from loadctl.demo.fault import (
+    Capacity,
+    Cpu,
+    Errors,
+    Fault,
+    Hang,
+    Latency,
+    Linear,
+    NoLimit,
+    Reset,
+    SlowBody,
+    Stall,
+    WarmUp,
+)
 from loadctl.demo.service import ServiceTime
 
 Fate = Literal["answer", "error", "reset", "hang"]
@@ -24,6 +37,8 @@ class Treatment:
 
 
 UNTOUCHED = Treatment()
+COLD_S = 0.05
+"""What a cold system adds to every request."""
 _Chance = Errors | Reset | Hang | Latency | SlowBody | Cpu
 
 
@@ -39,6 +54,9 @@ class Treatments:
         self._burns = [fault for fault in faults if isinstance(fault, Cpu)]
         self._resets = [fault for fault in faults if isinstance(fault, Reset)]
         self._hangs = [fault for fault in faults if isinstance(fault, Hang)]
+        self._linears = [fault for fault in faults if isinstance(fault, Linear)]
+        self._warmups = [fault for fault in faults if isinstance(fault, WarmUp)]
+        self._no_limits = [fault for fault in faults if isinstance(fault, NoLimit)]
         self._service = service
         self._random = Random(seed)
         self._idle = not faults and service is None
@@ -47,15 +65,21 @@ class Treatments:
         """Whether even probes and scrapes get no answer."""
         return any(fault.share == 1 and now_s >= fault.start_s for fault in self._hangs)
 
-    def of_request(self, now_s: float) -> Treatment:
-        """The treatment of a request read `now_s` after the start. Call once for each, in their order."""
+    def keeps_limits(self, now_s: float) -> bool:
+        return not any(now_s >= fault.start_s for fault in self._no_limits)
+
+    def of_request(self, now_s: float, under_way: int = 1) -> Treatment:
+        """The treatment of a request read `now_s` after the start. Call once for each, in their order.
+
+        `under_way`: requests that have no answer yet, this one included.
+        """
         if self._idle:
             return UNTOUCHED
         if any(self._hits(fault, now_s) for fault in self._resets):
             return Treatment("reset")
         if any(self._hits(fault, now_s) for fault in self._hangs):
             return Treatment("hang")
-        answer_s = self._answer_s(now_s)
+        answer_s = self._answer_s(now_s, under_way)
         body_delay_s = sum(fault.delay_s for fault in self._slow_bodies if self._hits(fault, now_s))
         return Treatment(
             "error" if any(self._hits(fault, now_s) for fault in self._errors) else "answer",
@@ -64,7 +88,7 @@ class Treatments:
             body_delay_s=self._thawed_s(answer_s + body_delay_s) - answer_s if body_delay_s else 0.0,
         )
 
-    def _answer_s(self, now_s: float) -> float:
+    def _answer_s(self, now_s: float, under_way: int) -> float:
         """When the answer is ready: frozen, queued, worked on, and frozen again."""
         at_s = self._thawed_s(now_s)
         for fault, queue in self._queues:
@@ -73,6 +97,8 @@ class Treatments:
         if self._service is not None:
             at_s += self._service.draw_s(self._random)
         at_s += sum(fault.extra_s for fault in self._latencies if self._hits(fault, now_s))
+        at_s += sum(fault.extra_s * under_way for fault in self._linears if now_s >= fault.start_s)
+        at_s += sum(COLD_S for fault in self._warmups if now_s < fault.for_s)
         return self._thawed_s(at_s)
 
     def _hits(self, fault: _Chance, now_s: float) -> bool:

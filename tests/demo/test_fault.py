@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from loadctl.demo.fault import (
-    EXAMPLES,
     Capacity,
     Cpu,
     Crash,
@@ -13,12 +12,18 @@ from loadctl.demo.fault import (
     Fault,
     Hang,
     Latency,
+    Leak,
+    Linear,
+    NoLimit,
     Reset,
     Restart,
+    Sawtooth,
     SlowBody,
     Stall,
+    WarmUp,
     parse_fault,
 )
+from loadctl.demo.fault_spec import EXAMPLES
 from loadctl.errors import UsageError
 
 
@@ -41,6 +46,12 @@ from loadctl.errors import UsageError
         ("cpu=500us@2s", Cpu(burn_s=0.0005, share=1, start_s=2)),
         ("reset=2%", Reset(share=0.02, start_s=0)),
         ("hang=100%@10s", Hang(share=1, start_s=10)),
+        ("leak=60MB/m", Leak(bytes_per_s=1e6, start_s=0)),
+        ("leak=60MB/min@5s", Leak(bytes_per_s=1e6, start_s=5)),
+        ("sawtooth=50MB/20s", Sawtooth(peak_bytes=50e6, every_s=20, start_s=0)),
+        ("linear=1ms@3s", Linear(extra_s=0.001, start_s=3)),
+        ("warmup=10s", WarmUp(for_s=10)),
+        ("ratelimit=off@4s", NoLimit(start_s=4)),
         ("crash@20s", Crash(start_s=20)),
         ("restart@20s+3s", Restart(start_s=20, down_s=3)),
     ],
@@ -58,6 +69,12 @@ def test_every_example_in_the_hint_can_be_read(example: str) -> None:
     ("text", "message"),
     [
         ("", "there is no fault named ''"),
+        ("leak=20MB", "'20MB' is not a growth such as 20MB/m"),
+        ("leak=20/m", "the growth '20' is not a size such as 20MB"),
+        ("leak=20MB/m@5%", "it takes no share (5%)"),
+        ("sawtooth=50MB", "the period is missing"),
+        ("warmup=10s@3s", "it begins at once, so it takes no start time (3s)"),
+        ("ratelimit=on", "it can be off, not 'on'"),
         ("latncy=200ms", "there is no fault named 'latncy'"),
         ("latency", "the extra latency is missing"),
         ("latency=200", "the extra latency '200' is not a duration such as 200ms"),

@@ -71,3 +71,25 @@ def test_a_share_of_the_requests_is_hit_and_always_the_same_ones(fault: str, fat
 )
 def test_only_a_hang_of_all_reaches_probes(fault: str, now_s: float, everything: bool) -> None:
     assert treatments(fault).hangs_everything(now_s) is everything
+
+
+def test_latency_in_proportion_to_what_is_under_way() -> None:
+    treated = treatments("linear=2ms@1s")
+    assert [treated.of_request(now_s, under_way).wait_s for now_s, under_way in [(0, 9), (2, 1), (2, 9)]] == [
+        pytest.approx(0),
+        pytest.approx(0.002),
+        pytest.approx(0.018),
+    ]
+
+
+def test_a_cold_system_is_slow_at_first() -> None:
+    assert waits_s(treatments("warmup=10s"), 0, 9.9, 10, 99) == [0.05, 0.05, 0, 0]
+
+
+def test_a_limit_that_is_not_kept() -> None:
+    treated = treatments("ratelimit=off@5s")
+    assert (treated.keeps_limits(4), treated.keeps_limits(5), treatments().keeps_limits(9)) == (
+        True,
+        False,
+        True,
+    )
