@@ -1,4 +1,4 @@
-"""The form of a `--fault`: name=value@share%@start, cut into its parts, with what is said about those that are wrong."""
+"""The form of a `--fault`: name=value@share%@start, cut into its parts, and what is said about wrong ones."""
 
 from __future__ import annotations
 
