@@ -18,6 +18,7 @@ from loadctl.analysis.load import load_findings
 from loadctl.analysis.logs import log_findings
 from loadctl.analysis.monitors import monitor_findings
 from loadctl.analysis.profile import profile_findings
+from loadctl.analysis.rate_limit import rate_limit_findings
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.spike import spike_findings
 from loadctl.analysis.story import story
@@ -37,6 +38,7 @@ MEASUREMENT: Sequence[Question] = (generator_findings, load_findings, completene
 """About the run itself; they may void scores, so they come before the others."""
 SYSTEM: Sequence[Question] = (
     error_findings,
+    rate_limit_findings,
     service_findings,
     cpu_findings,
     breaking_findings,

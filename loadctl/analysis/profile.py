@@ -40,7 +40,7 @@ def _top(use: ProfileUse) -> Finding:
     graph = next((file for file in use.files if file.endswith("worst.svg")), None) or next(
         iter(use.files), ""
     )
-    advice = (f"open {graph} in the run's folder: what stands below this function calls it",)
+    advice = (f"open {graph} in the run's folder: what stands above this function calls it",)
     return Finding("profile-top", "info", message, evidence, advice)
 
 

@@ -1,6 +1,6 @@
 """Stacks as a flame graph: one SVG that needs nothing else, light or dark as the reader's screen. Record → str.
 
-The wider a box, the more samples; what stands on it was called by it. Boxes narrower than half a pixel are left out.
+The wider a box, the more samples; what hangs below it was called by it. Boxes narrower than half a pixel are left out.
 """
 
 from __future__ import annotations
