@@ -19,6 +19,7 @@ from loadctl.analysis.logs import log_findings
 from loadctl.analysis.monitors import monitor_findings
 from loadctl.analysis.profile import profile_findings
 from loadctl.analysis.rate_limit import rate_limit_findings
+from loadctl.analysis.resources import resource_findings
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.spike import spike_findings
 from loadctl.analysis.story import story
@@ -41,6 +42,7 @@ SYSTEM: Sequence[Question] = (
     rate_limit_findings,
     service_findings,
     cpu_findings,
+    resource_findings,
     breaking_findings,
     spike_findings,
     latency_shape_findings,
