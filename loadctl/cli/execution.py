@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.cli.arguments import fails_on_warn, profile_mode, workers_of
 from loadctl.cli.conversation import Conversation
+from loadctl.cli.formats import Files
 from loadctl.cli.options import Output, RunOptions
 from loadctl.cli.planning import in_units, planned
 from loadctl.cli.system import ask_for_consent
@@ -38,6 +39,7 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
     from loadctl.run.runner import RunRequest, run
 
     fail_on_warn = fails_on_warn(options.fail_on)
+    options.files.check()
     scenario = _prepared(options, host)
     engine = _usable(scenario, options)
     _ask_for_consent(scenario, options)
@@ -61,23 +63,25 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
             directory = run(request, observer)
         except (RunError, Interrupted):
             if conversation.run is not None:
-                _kept(conversation.run, output, fail_on_warn=fail_on_warn)
+                _kept(conversation.run, output, options.files, fail_on_warn=fail_on_warn)
             raise
         conversation.say([""])
     from loadctl.cli.telling import tell
 
     result = _stored(directory, fail_on_warn=fail_on_warn)
     tell(result, quiet=output.quiet, as_json=output.as_json)
+    options.files.write(result)
     return result.exit_code
 
 
-def _kept(directory: RunDirectory, output: Output, *, fail_on_warn: bool) -> None:
+def _kept(directory: RunDirectory, output: Output, files: Files, *, fail_on_warn: bool) -> None:
     """The result of a run that could not be carried out, where it can still be written; the error itself is
     told by who caught it."""
     from loadctl.cli.telling import tell
 
     with contextlib.suppress(LoadctlError):
         result = _stored(directory, fail_on_warn=fail_on_warn)
+        files.write(result)
         if output.as_json:
             tell(result, quiet=output.quiet, as_json=True)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from loadctl.cli.formats import Files
 from loadctl.cli.watched import WatchOptions
 
 
@@ -31,6 +32,7 @@ class RunOptions:
     seed: int | None
     watch: WatchOptions
     profile: str | None = None
+    files: Files = field(default_factory=Files)
     allow_hosts: Sequence[str]
     demo: bool
     ready_timeout: str

@@ -26,6 +26,7 @@ from loadctl.cli.arguments import (
     Users,
     Workers,
 )
+from loadctl.cli.formats import Files, JunitFile, MarkdownFile
 from loadctl.cli.options import Output, Overrides, RunOptions
 from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
 
@@ -63,6 +64,8 @@ def run(
     python: Annotated[
         str | None, typer.Option("--python", metavar="PATH", help="Python that runs your locustfile.")
     ] = None,
+    markdown: MarkdownFile = None,
+    junit: JunitFile = None,
     out: RunsFolder = Path("runs"),
     fail_on: FailOn = "fail",
     plain: Annotated[bool, typer.Option("--plain", help="No redrawn lines, even in a terminal.")] = False,
@@ -79,6 +82,7 @@ def run(
         seed=seed,
         watch=WatchOptions(pid, process, tuple(container or ()), tuple(logs or ()), metrics, pods),
         profile=profile,
+        files=Files(markdown, junit),
         allow_hosts=tuple(allow_host or ()),
         demo=demo,
         ready_timeout=ready_timeout,

@@ -1,0 +1,78 @@
+"""The forms in which a result can be written, each a pure function of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loadctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from loadctl.results.result import Result
+
+NAMES = ("text", "json", "markdown", "junit", "csv")
+
+MarkdownFile = Annotated[
+    Path | None, typer.Option("--markdown", metavar="FILE", help="Write a summary for a pull request.")
+]
+JunitFile = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML for CI.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What is written beside the run directory."""
+
+    markdown: Path | None = None
+    junit: Path | None = None
+
+    def check(self) -> None:
+        """Raises: UsageError where one cannot be written: nobody shall find that out after the load."""
+        for path in (self.markdown, self.junit):
+            if path is not None and not (path.absolute().parent.is_dir() and not path.is_dir()):
+                raise UsageError(
+                    f"{path} cannot be written: its folder does not exist", hint="create it first"
+                )
+
+    def write(self, result: Result) -> None:
+        """Raises: UsageError."""
+        for name, path in (("markdown", self.markdown), ("junit", self.junit)):
+            if path is not None:
+                write_file(path, formatted(result, name))
+
+
+def formatted(result: Result, name: str) -> str:
+    """Raises: UsageError for a form that does not exist."""
+    if name not in NAMES:
+        raise UsageError(f"there is no form '{name[:40]}'; there are {', '.join(NAMES)}")
+    return _forms()[name](result)
+
+
+def _forms() -> Mapping[str, Callable[[Result], str]]:
+    from loadctl.reports.junit import junit
+    from loadctl.reports.markdown import markdown
+    from loadctl.reports.table import table
+    from loadctl.reports.text import render
+    from loadctl.results.document import dumps
+
+    return {"text": render, "json": dumps, "markdown": markdown, "junit": junit, "csv": table}
+
+
+def write_file(path: Path, text: str) -> None:
+    """A job summary of GitHub is added to, as others write there too; any other file is replaced.
+
+    Raises: UsageError.
+    """
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    try:
+        if summary and path.absolute() == Path(summary).absolute():
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        else:
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
