@@ -13,6 +13,8 @@ from loadctl.scenario.load import STAIRCASE_LEVELS, Load
 
 SETTLE_SHARE = 1 / 3
 """The first third of a level still shows the step that led to it."""
+KNOWN_SHARE = 2 / 3
+"""Of a level's seconds; one of which less is known (the rest went to a profiler) was not tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,17 @@ class Level:
 
 
 def levels(load: Load, seconds: Sequence[Second], ended_s: float) -> tuple[Level, ...]:
-    """The steps of the staircase (Load.steps) that were carried out to their end; of too few of them, none."""
-    steps = [(start, end, stage) for start, end, stage in load.steps() if end <= ended_s]
-    if len({stage.end for _, _, stage in steps}) < STAIRCASE_LEVELS:
-        return ()
-    return tuple(
+    """The steps of the staircase (Load.steps) that were carried out to their end; of too few of them, none.
+
+    `seconds`: those that may be scored. A level of which most is missing there is left out: nothing is known of it.
+    """
+    steps = [
         Level(stage.end, stage.name, start, end, [second for second in seconds if start <= second.t < end])
-        for start, end, stage in steps
-    )
+        for start, end, stage in load.steps()
+        if end <= ended_s
+    ]
+    known = tuple(step for step in steps if len(step.seconds) >= KNOWN_SHARE * (step.end_s - step.start_s))
+    return known if len({step.level for step in known}) >= STAIRCASE_LEVELS else ()
 
 
 @dataclass(slots=True)

@@ -98,11 +98,16 @@ def test_levels_of_a_run_that_ended_early_do_not_count() -> None:
 
 def test_the_step_back_is_no_step_of_the_staircase() -> None:
     load = staircase(3)
-    assert [level.name for level in levels(load, [], load.duration_s)] == [
-        "100 users",
-        "200 users",
-        "300 users",
-    ]
+    found = levels(load, run(load, [40.0] * 3), load.duration_s)
+    assert [level.name for level in found] == ["100 users", "200 users", "300 users"]
+
+
+def test_a_level_that_went_to_the_profiler_is_not_called_broken() -> None:
+    load = staircase(4)
+    seconds = [s for s in run(load, [40.0] * 4) if not 2 * HOLD_S <= s.t < 3 * HOLD_S - 2]
+    assert [level.level for level in levels(load, seconds, load.duration_s)] == [100, 200, 400]
+    found = judged(load, seconds)
+    assert (found.held, found.broke) == (400, None)
 
 
 @pytest.mark.parametrize(("breaks", "status"), [(10, Status.PASS), (7, Status.WARN), (4, Status.FAIL)])
