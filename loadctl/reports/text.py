@@ -6,18 +6,20 @@ from collections.abc import Iterator
 
 from loadctl.reports.facts import facts
 from loadctl.reports.printable import cut_in_the_middle, hanging, printable, shortened
-from loadctl.results.result import Result
-from loadctl.results.score import Score, Status
-from loadctl.results.summary import EndpointSummary
-from loadctl.scenario.units import (
-    format_count,
-    format_duration,
-    format_limit,
-    format_ms,
-    format_percent,
-    format_rate,
-    format_value,
+from loadctl.reports.scores import (
+    UNKNOWN,
+    critical,
+    doubt,
+    is_unsure,
+    measured,
+    remark,
+    status_word,
+    wanted,
 )
+from loadctl.results.result import Result
+from loadctl.results.score import Score
+from loadctl.results.summary import EndpointSummary
+from loadctl.scenario.units import format_count, format_duration, format_ms, format_rate
 
 _COLOURS = {
     "PASS": "32",
@@ -27,7 +29,6 @@ _COLOURS = {
     "ERROR": "31",
     "INTERRUPTED": "35",
 }
-_UNKNOWN = "–"
 _MIN_WIDTH = 60
 _REMARK_INDENT = 19
 _MOST_ROWS = 20
@@ -82,10 +83,8 @@ def _targets(result: Result, width: int, colour: bool) -> Iterator[str]:
             yield f"  {printable(head, width - 4)}"
         for score in scores:
             yield from _target_line(score, width, colour)
-    if any(map(_bracketed, result.scores)):
-        saturated = any(finding.voids in {"all", "excess"} for finding in result.findings)
-        cause = "holds the generator's own delay" if saturated else "not measured under the whole load"
-        yield f"  ( ) = {cause}: says nothing about the system"
+    if note := doubt(result):
+        yield f"  {note}"
 
 
 def _group(score: Score) -> str:
@@ -94,60 +93,16 @@ def _group(score: Score) -> str:
     return {"endpoint": scope.name, "stage": f"stage {scope.name}"}.get(scope.kind, "")
 
 
-def _bracketed(score: Score) -> bool:
-    return bool(score.void) and score.target.unit == "ms" and score.value is not None
-
-
-def _unsure(result: Result) -> bool:
-    """Latencies of this run hold the generator's own delay, or prove nothing for another reason."""
-    return any(map(_bracketed, result.scores)) or any(finding.voids == "all" for finding in result.findings)
-
-
 def _target_line(score: Score, width: int, colour: bool) -> Iterator[str]:
-    target = score.target
-    value = _UNKNOWN if score.value is None else _measured(score.value, target.unit)
-    if _bracketed(score):
-        value = f"({value})"
-    limit = _UNKNOWN if target.target is None else format_limit(target.target, target.unit)
-    word = f"{_status_word(score):<4}"
-    label = shortened(printable(target.metric.replace("_", " ")), 15)
-    start = f"  {label:<15}{value:>10}{limit:>11}{format_limit(target.critical, target.unit):>11}  "
-    first, *others = hanging(" " * (len(start) + 6), " " * (len(word) - 4) + _remark(score), width)
+    word = f"{status_word(score):<4}"
+    label = shortened(printable(score.target.metric.replace("_", " ")), 15)
+    start = f"  {label:<15}{measured(score):>10}{wanted(score):>11}{critical(score):>11}  "
+    first, *others = hanging(" " * (len(start) + 6), " " * (len(word) - 4) + remark(score), width)
     first = first[len(start) + 6 :].lstrip()
     if len(others) > 1:  # a narrow column of words: below it has more room
-        first, others = "", hanging(" " * _REMARK_INDENT, _remark(score), width)
+        first, others = "", hanging(" " * _REMARK_INDENT, remark(score), width)
     yield f"{start}{_paint(word.rstrip(), colour)}{' ' * (len(word) - len(word.rstrip()))}  {first}".rstrip()
     yield from others
-
-
-def _measured(value: float, unit: str) -> str:
-    """Two decimals help an error rate; beside 70 % they only look exact."""
-    return format_percent(value, 0) if unit == "%" and value >= 10 else format_value(value, unit)
-
-
-def _status_word(score: Score) -> str:
-    if score.void or not score.judged:
-        return "not judged"
-    return {Status.NO_DATA: "no data", Status.NOT_EXERCISED: _UNKNOWN}.get(score.status, score.status.value)
-
-
-def _remark(score: Score) -> str:
-    if score.void:
-        return printable(score.void)
-    if score.reason:
-        return printable(("not exercised: " if score.status is Status.NOT_EXERCISED else "") + score.reason)
-    if score.detail:
-        return printable(score.detail)
-    if score.distance is None:
-        return ""
-    share = f"{abs(score.distance) * 100:.0f} %"
-    if share == "100 %" and 0.995 <= abs(score.distance) < 1:
-        share = ">99 %"
-    if score.status is Status.FAIL:
-        return f"{share} over" if not score.target.higher_is_better else f"{share} short"
-    if score.status is Status.WARN:
-        return f"{share} {'above' if score.target.higher_is_better else 'below'} critical"
-    return f"{share} {'above' if score.target.higher_is_better else 'below'}"
 
 
 def _endpoints(result: Result, width: int) -> Iterator[str]:
@@ -155,7 +110,7 @@ def _endpoints(result: Result, width: int) -> Iterator[str]:
     if not result.summary.total.completed and not result.summary.total.unfinished:
         return
     names = [printable(row.endpoint, 200) for row in rows]
-    void = _unsure(result)
+    void = is_unsure(result)
     column = 10 if void else 9
     room = max(17, min(width - 26 - 3 * column, max(map(len, names)) + 4))
     heads = "".join(f"{head:>{column}}" for head in ("p50", "p95", "p99"))
@@ -177,10 +132,10 @@ def _percentiles(row: EndpointSummary) -> tuple[float | None, float | None, floa
 
 def _endpoint_line(row: EndpointSummary, room: int, void: bool) -> str:
     def show(value: float | None) -> str:
-        text = _UNKNOWN if value is None else format_ms(value)
+        text = UNKNOWN if value is None else format_ms(value)
         return f"({text})" if void and value is not None else text
 
-    rate = _UNKNOWN if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
+    rate = UNKNOWN if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
     name = cut_in_the_middle(printable(row.endpoint, 4096), room - 3)
     figures = "".join(f"{show(value):>{10 if void else 9}}" for value in _percentiles(row))
     requests = format_count(row.completed + row.unfinished)

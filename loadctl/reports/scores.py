@@ -1,0 +1,88 @@
+"""One score in words, the same in every report: the value, the status, and what people want beside it."""
+
+from __future__ import annotations
+
+from loadctl.reports.printable import printable
+from loadctl.results.result import Result
+from loadctl.results.score import Score, Status
+from loadctl.scenario.units import format_limit, format_percent, format_value
+
+UNKNOWN = "–"
+
+
+def is_doubtful(score: Score) -> bool:
+    """A latency that was measured, but says nothing about the system: shown in brackets."""
+    return bool(score.void) and score.target.unit == "ms" and score.value is not None
+
+
+def doubt(result: Result) -> str | None:
+    """What brackets around a figure of this result mean; None where there are none."""
+    if not any(map(is_doubtful, result.scores)):
+        return None
+    saturated = any(finding.voids in {"all", "excess"} for finding in result.findings)
+    cause = "holds the generator's own delay" if saturated else "not measured under the whole load"
+    return f"( ) = {cause}: says nothing about the system"
+
+
+def is_unsure(result: Result) -> bool:
+    """Latencies of this run hold the generator's own delay, or prove nothing for another reason."""
+    return any(map(is_doubtful, result.scores)) or any(finding.voids == "all" for finding in result.findings)
+
+
+def is_judged(score: Score) -> bool:
+    """It says something about the system, good or bad."""
+    return score.judged and not score.void and score.status not in {Status.NO_DATA, Status.NOT_EXERCISED}
+
+
+def measured(score: Score) -> str:
+    """The value; two decimals help an error rate, beside 70 % they only look exact."""
+    if score.value is None:
+        return UNKNOWN
+    unit = score.target.unit
+    value = (
+        format_percent(score.value, 0)
+        if unit == "%" and score.value >= 10
+        else format_value(score.value, unit)
+    )
+    return f"({value})" if is_doubtful(score) else value
+
+
+def wanted(score: Score) -> str:
+    """The limit that warns, where there are two."""
+    target = score.target
+    return UNKNOWN if target.target is None else format_limit(target.target, target.unit)
+
+
+def critical(score: Score) -> str:
+    return format_limit(score.target.critical, score.target.unit)
+
+
+def status_word(score: Score) -> str:
+    if score.void or not score.judged:
+        return "not judged"
+    return {Status.NO_DATA: "no data", Status.NOT_EXERCISED: UNKNOWN}.get(score.status, score.status.value)
+
+
+def remark(score: Score) -> str:
+    """Why it is not judged, what the value consists of, or how far it is from the limit; perhaps nothing."""
+    if score.void:
+        return printable(score.void)
+    if score.reason:
+        return printable(("not exercised: " if score.status is Status.NOT_EXERCISED else "") + score.reason)
+    if score.detail:
+        return printable(score.detail)
+    return _distance(score)
+
+
+def _distance(score: Score) -> str:
+    if score.distance is None:
+        return ""
+    share = f"{abs(score.distance) * 100:.0f} %"
+    if share == "100 %" and 0.995 <= abs(score.distance) < 1:
+        share = ">99 %"
+    higher = score.target.higher_is_better
+    if score.status is Status.FAIL:
+        return f"{share} {'short' if higher else 'over'}"
+    if score.status is Status.WARN:
+        return f"{share} {'above' if higher else 'below'} critical"
+    return f"{share} {'above' if higher else 'below'}"
