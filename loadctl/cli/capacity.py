@@ -229,7 +229,7 @@ def _probed(plan: _Plan, level: float) -> Probe:
     directory = run(
         RunRequest(scenario=scenario, engine=engine, out=plan.folder, shards=plan.workers, argv=sys.argv[1:])
     )
-    result = judged(directory)
+    result = judged(directory).result
     directory.replace("result.json", dumps(result))
     if result.verdict is Verdict.INTERRUPTED:
         raise Interrupted(2 if int(result.exit_code) == 130 else 15)

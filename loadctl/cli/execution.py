@@ -26,7 +26,7 @@ from loadctl.scenario.units import parse_duration
 from loadctl.scenario.watch import Watch
 
 if TYPE_CHECKING:
-    from loadctl.results.result import Result
+    from loadctl.cli.judging import Judgement
     from loadctl.run.ledger import Observer
 
 
@@ -68,10 +68,10 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
         conversation.say([""])
     from loadctl.cli.telling import tell
 
-    result = _stored(directory, fail_on_warn=fail_on_warn)
-    tell(result, quiet=output.quiet, as_json=output.as_json)
-    options.files.write(result)
-    return result.exit_code
+    judgement = _stored(directory, fail_on_warn=fail_on_warn)
+    tell(judgement.result, quiet=output.quiet, as_json=output.as_json)
+    options.files.write(judgement)
+    return judgement.result.exit_code
 
 
 def _kept(directory: RunDirectory, output: Output, files: Files, *, fail_on_warn: bool) -> None:
@@ -80,13 +80,13 @@ def _kept(directory: RunDirectory, output: Output, files: Files, *, fail_on_warn
     from loadctl.cli.telling import tell
 
     with contextlib.suppress(LoadctlError):
-        result = _stored(directory, fail_on_warn=fail_on_warn)
-        files.write(result)
+        judgement = _stored(directory, fail_on_warn=fail_on_warn)
+        files.write(judgement)
         if output.as_json:
-            tell(result, quiet=output.quiet, as_json=True)
+            tell(judgement.result, quiet=output.quiet, as_json=True)
 
 
-def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Result:
+def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
     """Judge what the directory holds, and keep the result in it."""
     from loadctl.cli.judging import judged
     from loadctl.results.document import dumps
@@ -100,9 +100,9 @@ def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Result:
             UnwritableError
         ):  # the raw stacks stay, and the result lists only what there is
             write_profiles(directory, read_recording(directory)[1].profiles)
-    result = judged(directory, fail_on_warn=fail_on_warn)
-    directory.replace("result.json", dumps(result))
-    return result
+    judgement = judged(directory, fail_on_warn=fail_on_warn)
+    directory.replace("result.json", dumps(judgement.result))
+    return judgement
 
 
 def _prepared(options: RunOptions, host: str | None) -> Scenario:

@@ -13,9 +13,12 @@ import typer
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from loadctl.cli.judging import Judgement
+    from loadctl.results.recording import Recording
     from loadctl.results.result import Result
+    from loadctl.scenario.load import Load
 
-NAMES = ("text", "json", "markdown", "junit", "csv")
+NAMES = ("text", "json", "markdown", "junit", "csv", "csv-readings")
 
 MarkdownFile = Annotated[
     Path | None, typer.Option("--markdown", metavar="FILE", help="Write a summary for a pull request.")
@@ -38,28 +41,35 @@ class Files:
                     f"{path} cannot be written: its folder does not exist", hint="create it first"
                 )
 
-    def write(self, result: Result) -> None:
+    def write(self, judgement: Judgement) -> None:
         """Raises: UsageError."""
         for name, path in (("markdown", self.markdown), ("junit", self.junit)):
             if path is not None:
-                write_file(path, formatted(result, name))
+                write_file(path, formatted(judgement, name))
 
 
-def formatted(result: Result, name: str) -> str:
+def formatted(judgement: Judgement, name: str) -> str:
     """Raises: UsageError for a form that does not exist."""
     if name not in NAMES:
         raise UsageError(f"there is no form '{name[:40]}'; there are {', '.join(NAMES)}")
-    return _forms()[name](result)
+    if table := _tables().get(name):
+        return table(judgement.recording, judgement.manifest.scenario.load)
+    return _forms()[name](judgement.result)
 
 
 def _forms() -> Mapping[str, Callable[[Result], str]]:
     from loadctl.reports.junit import junit
     from loadctl.reports.markdown import markdown
-    from loadctl.reports.table import table
     from loadctl.reports.text import render
     from loadctl.results.document import dumps
 
-    return {"text": render, "json": dumps, "markdown": markdown, "junit": junit, "csv": table}
+    return {"text": render, "json": dumps, "markdown": markdown, "junit": junit}
+
+
+def _tables() -> Mapping[str, Callable[[Recording, Load], str]]:
+    from loadctl.reports.table import intervals, readings
+
+    return {"csv": intervals, "csv-readings": readings}
 
 
 def write_file(path: Path, text: str) -> None:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadctl.analysis.judgement import RunFacts, judge
+from loadctl.results.recording import Recording
 from loadctl.results.result import Result
 from loadctl.run.directory import RunDirectory
+from loadctl.run.manifest import Manifest
 from loadctl.run.store import read_recording
 from loadctl.scenario.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A result, and what it was made of: some forms of it are drawn from the seconds themselves."""
+
+    result: Result
+    manifest: Manifest
+    recording: Recording
 
 
 def _shown(path: Path) -> str:
@@ -26,7 +37,7 @@ def _files(run: RunDirectory) -> tuple[str, ...]:
 
 def judged(
     run: RunDirectory, *, targets: Sequence[Target] | None = None, fail_on_warn: bool = False
-) -> Result:
+) -> Judgement:
     """Judge what the directory holds, by the run's own targets unless others are given."""
     manifest, recording = read_recording(run)
     recording = replace(recording, profile_files=_files(run))
@@ -41,4 +52,4 @@ def judged(
         run_dir=_shown(run.path),
         fail_on_warn=fail_on_warn,
     )
-    return judge(scenario, recording, facts)
+    return Judgement(judge(scenario, recording, facts), manifest, recording)

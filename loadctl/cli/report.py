@@ -14,7 +14,8 @@ def report(
     run: RunArg = "latest",
     *,
     form: Annotated[
-        str, typer.Option("--format", metavar="FORM", help="text, json, markdown, junit or csv.")
+        str,
+        typer.Option("--format", metavar="FORM", help="text, json, markdown, junit, csv or csv-readings."),
     ] = "text",
     output: Annotated[
         Path | None,
@@ -31,10 +32,10 @@ def report(
     from loadctl.cli.project import run_directory
     from loadctl.cli.telling import tell
 
-    result = judged(run_directory(run, out))
+    judgement = judged(run_directory(run, out))
     if output is not None:
-        write_file(output, formatted(result, form))
+        write_file(output, formatted(judgement, form))
     elif form != "text":
-        write(formatted(result, form))
+        write(formatted(judgement, form))
     else:
-        tell(result, quiet=quiet, as_json=as_json)
+        tell(judgement.result, quiet=quiet, as_json=as_json)

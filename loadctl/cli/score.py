@@ -48,6 +48,6 @@ def score(
         replaced = read_targets(None, scenario, targets=tuple(target))
         keys = {own.key for own in replaced}
         chosen = (*(own for own in scenario.targets if own.key not in keys), *replaced)
-    result = judged(directory, targets=chosen, fail_on_warn=fails_on_warn(fail_on))
+    result = judged(directory, targets=chosen, fail_on_warn=fails_on_warn(fail_on)).result
     tell(result, quiet=quiet, as_json=as_json)
     return result.exit_code

@@ -1,36 +1,39 @@
-"""A result as JUnit XML: a case for each target and each critical finding, and one for the verdict. Record → str.
+"""A result as JUnit XML: a case for the verdict, each target and each grave finding. Record → str.
 
-Source of the form: the schema of the Jenkins xUnit plugin (junit-10.xsd), which GitLab and most others read too.
-What was not judged is skipped with its reason; a verdict that proves nothing is an error, so that it is never green.
+A case is red only where the exit code is: what was not judged is skipped with its reason, and a verdict that proves
+nothing is an error, so that it is never green. Source of the form: the schema of the Jenkins xUnit plugin
+(junit-10.xsd), which GitLab and most others read too; tests/reports/junit.xsd is what we keep to, and narrower.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from loadctl.reports.printable import printable
+from loadctl.reports.scores import critical, is_judged, measured, remark, wanted
 from loadctl.results.decision import label
+from loadctl.results.finding import Finding
 from loadctl.results.result import Result
 from loadctl.results.score import Score, Status
-from loadctl.results.verdict import Verdict
-from loadctl.scenario.units import format_limit, format_value
+from loadctl.results.verdict import ExitCode
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_GOOD = (Verdict.PASS, Verdict.WARN)
+_COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def junit(result: Result) -> str:
-    """The text of an XML file."""
+    """The text of an XML file, UTF-8."""
     cases = [_verdict(result), *map(_target, result.scores), *_findings(result)]
+    _tell_apart(cases)
     suite = ET.Element("testsuite", {"name": _text(f"loadctl {result.scenario}"), "tests": str(len(cases))})
-    for kind in ("failure", "error", "skipped"):
-        plural = {"failure": "failures", "error": "errors"}.get(kind, kind)
+    for plural, kind in _COUNTED.items():
         suite.set(plural, str(sum(case.find(kind) is not None for case in cases)))
     suite.set("time", f"{result.planned_s:.3f}")
     suite.set("timestamp", _text(result.started_at.removesuffix("Z").partition(".")[0]))
     suite.set("hostname", _text(result.host))
+    suite.append(_properties(result))
     suite.extend(cases)
     root = ET.Element("testsuites")
     root.append(suite)
@@ -42,47 +45,75 @@ def _text(text: str, limit: int = 1000) -> str:
     return _ILLEGAL.sub("", printable(text, limit))
 
 
-def _case(result_class: str, name: str) -> ET.Element:
-    return ET.Element("testcase", {"classname": _text(result_class), "name": _text(name), "time": "0"})
+def _properties(result: Result) -> ET.Element:
+    """Facts that are no cases."""
+    found = ET.Element("properties")
+    facts = {
+        "verdict": result.verdict,
+        "exit_code": str(int(result.exit_code)),
+        "engine": f"{result.engine} {result.engine_version or ''}".strip(),
+        "run": result.run_dir,
+    }
+    for name, value in facts.items():
+        ET.SubElement(found, "property", {"name": name, "value": _text(value)})
+    return found
 
 
-def _say(case: ET.Element, kind: str, message: str, type_: str = "") -> ET.Element:
-    said = ET.SubElement(case, kind, {"message": _text(message)})
-    if type_:
-        said.set("type", type_)
-    said.text = _text(message)
+def _case(part: str, name: str, kind: str, message: str, type_: str) -> ET.Element:
+    """`kind`: failure, error, skipped, or system-out where all is well."""
+    case = ET.Element("testcase", {"classname": f"loadctl.{part}", "name": _text(name) or "–", "time": "0"})
+    said = ET.SubElement(case, kind)
+    if kind == "system-out":
+        said.text = _text(f"{type_}: {message}")
+        return case
+    said.set("type", type_)
+    said.set("message", _text(message))
+    said.text = said.get("message")
     return case
+
+
+def _tell_apart(cases: Sequence[ET.Element]) -> None:
+    """Readers take cases of one name for one case, and would show one of them only."""
+    seen: set[tuple[str, str]] = set()
+    for case in cases:
+        part, name, n = case.attrib["classname"], case.attrib["name"], 1
+        while (part, case.attrib["name"]) in seen:
+            n += 1
+            case.set("name", f"{name} ({n})")
+        seen.add((part, case.attrib["name"]))
 
 
 def _verdict(result: Result) -> ET.Element:
-    case = _case("loadctl.verdict", f"verdict of {result.scenario}")
+    kind = {ExitCode.OK: "system-out", ExitCode.FAIL: "failure"}.get(result.exit_code, "error")
     why = " ".join([*result.reasons, *([result.why] if result.why else [])])
-    if result.verdict in _GOOD:
-        ET.SubElement(case, "system-out").text = _text(f"{result.verdict}: {why}")
-        return case
-    return _say(case, "failure" if result.verdict is Verdict.FAIL else "error", why, str(result.verdict))
+    return _case("verdict", f"verdict of {result.scenario}", kind, why, result.verdict)
 
 
 def _target(score: Score) -> ET.Element:
-    target = score.target
-    case = _case("loadctl.targets", label(target))
-    value = "nothing" if score.value is None else format_value(score.value, target.unit)
-    side = "at least" if target.higher_is_better else "at most"
-    wanted = "" if target.target is None else f", wanted {side} {format_limit(target.target, target.unit)}"
-    said = f"measured {value}{wanted}, critical {format_limit(target.critical, target.unit)}"
-    if score.void or not score.judged or score.status in {Status.NO_DATA, Status.NOT_EXERCISED}:
-        why = score.void or score.reason or target.why_not_judged or "not judged"
-        skipped = ET.SubElement(case, "skipped", {"message": _text(f"not judged: {why}; {said}")})
-        skipped.text = skipped.get("message")
-        return case
-    if score.status is Status.FAIL:
-        return _say(case, "failure", said, "FAIL")
-    ET.SubElement(case, "system-out").text = _text(f"{score.status.value}: {said}")
-    return case
+    said = _figures(score)
+    if not is_judged(score):
+        why = remark(score) or score.target.why_not_judged or "it does not count for the verdict"
+        return _case("targets", label(score.target), "skipped", f"not judged: {why}; {said}", "not judged")
+    beside = f" ({found})" if (found := remark(score)) else ""
+    kind = "failure" if score.status is Status.FAIL else "system-out"
+    return _case("targets", label(score.target), kind, said + beside, score.status.value)
+
+
+def _figures(score: Score) -> str:
+    side = "at least" if score.target.higher_is_better else "at most"
+    goal = "" if score.target.target is None else f", wanted {side} {wanted(score)}"
+    limit = f"critical {critical(score)}" if goal else f"critical {side} {critical(score)}"
+    return f"measured {'nothing' if score.value is None else measured(score)}{goal}, {limit}"
 
 
 def _findings(result: Result) -> Iterator[ET.Element]:
     for finding in result.findings:
-        if finding.severity in {"critical", "invalid"}:
-            kind = "failure" if finding.severity == "critical" else "error"
-            yield _say(_case("loadctl.findings", finding.id), kind, finding.message, finding.severity)
+        if finding.severity == "critical":
+            yield _finding(finding, "failure")
+        elif finding.severity == "invalid":
+            yield _finding(finding, "error" if result.exit_code else "skipped")
+
+
+def _finding(finding: Finding, kind: str) -> ET.Element:
+    message = " ".join([finding.message, *finding.advice])
+    return _case("findings", finding.id, kind, message, finding.severity)

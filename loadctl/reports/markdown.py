@@ -1,7 +1,7 @@
 """A result for a pull request or a job summary: short, the details folded. Record → str.
 
 Names from outside stand in code spans, where neither markup nor @mentions nor #references work; in sentences they are
-escaped.
+escaped. Sources: the CommonMark and GitHub Flavored Markdown specifications.
 """
 
 from __future__ import annotations
@@ -10,115 +10,154 @@ import re
 from collections.abc import Iterator, Sequence
 
 from loadctl.reports.printable import printable
-from loadctl.results.decision import label
-from loadctl.results.result import Result
-from loadctl.results.score import Score, Status
-from loadctl.results.summary import EndpointSummary
-from loadctl.scenario.units import (
-    format_count,
-    format_duration,
-    format_limit,
-    format_ms,
-    format_rate,
-    format_value,
+from loadctl.reports.scores import (
+    UNKNOWN,
+    critical,
+    doubt,
+    is_judged,
+    is_unsure,
+    measured,
+    remark,
+    status_word,
+    wanted,
 )
+from loadctl.results.decision import label
+from loadctl.results.finding import Finding
+from loadctl.results.result import Result
+from loadctl.results.score import Score
+from loadctl.results.summary import EndpointSummary
+from loadctl.scenario.units import format_count, format_duration, format_ms, format_rate
 
 _SIGNS = {"PASS": "✅", "WARN": "⚠️", "FAIL": "❌", "INCONCLUSIVE": "❔", "ERROR": "💥", "INTERRUPTED": "⏹️"}
-_UNKNOWN = "–"
-_SPECIAL = re.compile(r"([\\`*_\[\]>|~!])")
-_CALLS = re.compile("([@#])")
+_SPECIAL = re.compile(r"([\\`*_\[\]>|~!$])")
+_REFERENCE = re.compile("([@#])")
+"""Signs that call people and name issues; an invisible space behind them takes that away."""
+_BLOCK = re.compile(r"^(?:\d+(?=[.)])|(?=[-+=]))")
+"""At the start of a line they begin a list, a heading or a rule."""
+_LISTED = 8
 _ROWS = 50
 
 
 def markdown(result: Result) -> str:
-    """GitHub's and GitLab's dialect."""
-    blocks = [_head(result), _targets(result.scores), _findings(result), _endpoints(result), _how(result)]
+    """The verdict, its reasons, what to do, the targets; findings and endpoints are folded."""
+    blocks = [_head(result), _targets(result), _findings(result), _endpoints(result), _how(result)]
     return "\n\n".join("\n".join(block) for block in map(list, blocks) if block) + "\n"
 
 
 def code(text: str, limit: int = 300) -> str:
-    """Text from outside, harmless also inside a table."""
-    safe = printable(text, limit).replace("`", "'").replace("\\", "＼").replace("|", "\\|")
-    return f"`{safe}`" if safe else _UNKNOWN
+    """Text from outside as it is, to be copied. Not inside a table: see `cell`."""
+    safe = printable(text, limit)
+    if not safe:
+        return UNKNOWN
+    fence = "`" * (max(map(len, re.findall("`+", safe)), default=0) + 1)
+    pad = " " if safe.startswith("`") or safe.endswith("`") else ""
+    return f"{fence}{pad}{safe}{pad}{fence}"
 
 
-def prose(text: str, limit: int = 500) -> str:
+def cell(text: str, limit: int = 120) -> str:
+    """The same inside a table, where a | must be escaped, and parsers disagree about a backslash before it."""
+    return code(text, limit).replace("\\|", "＼|").replace("|", "\\|")
+
+
+def prose(text: str, limit: int = 300) -> str:
     """A sentence that may quote text from outside: what could be markup or call somebody is only text."""
-    safe = _SPECIAL.sub(r"\\\1", printable(text, limit).replace("&", "&amp;").replace("<", "&lt;"))
-    return _CALLS.sub("\\1\u200b", safe)
+    safe = printable(text, limit).replace("&", "&amp;").replace("<", "&lt;")
+    safe = _BLOCK.sub(lambda start: f"{start[0]}\\", _SPECIAL.sub(r"\\\1", safe))
+    return _REFERENCE.sub("\\1\u200b", safe) or UNKNOWN
 
 
 def _head(result: Result) -> Iterator[str]:
     yield f"### {_SIGNS.get(result.verdict, '')} {result.verdict}: {code(result.scenario, 60)}"
     yield ""
-    for reason in result.reasons:
-        yield f"- {prose(reason)}"
+    yield from _list(result.reasons)
     if result.why:
-        yield f"- Why: {prose(result.why)}"
-    for advice in result.advice:
-        yield f"- Do: {code(advice, 300)}"
+        yield f"- Why: {prose(result.why, 500)}"
+    for advice in result.advice[:_LISTED]:
+        yield f"- Do: {code(advice, 500)}"
 
 
-def _targets(scores: Sequence[Score]) -> Iterator[str]:
-    if not scores:
+def _list(texts: Sequence[str], indent: str = "") -> Iterator[str]:
+    for text in texts[:_LISTED]:
+        yield f"{indent}- {prose(text)}"
+    if len(texts) > _LISTED:
+        yield f"{indent}- … and {len(texts) - _LISTED} more"
+
+
+def _targets(result: Result) -> Iterator[str]:
+    if not result.scores:
         return
-    yield "| target | measured | target | critical | |"
-    yield "|---|---:|---:|---:|---|"
-    for score in scores:
-        unit = score.target.unit
-        value = _UNKNOWN if score.value is None else format_value(score.value, unit)
-        wanted = _UNKNOWN if score.target.target is None else format_limit(score.target.target, unit)
-        name = code(label(score.target), 120)
-        yield f"| {name} | {value} | {wanted} | {format_limit(score.target.critical, unit)} | {_status(score)} |"
+    yield "| metric | measured | target | critical | | |"
+    yield "|---|---:|---:|---:|---|---|"
+    for score in result.scores[:_ROWS]:
+        figures = f"{measured(score)} | {wanted(score)} | {critical(score)}"
+        beside = prose(said, 200) if (said := remark(score)) else ""
+        yield f"| {cell(label(score.target))} | {figures} | {_status(score)} | {beside} |"
+    yield from _more(result.scores)
+    if note := doubt(result):
+        yield ""
+        yield note
 
 
 def _status(score: Score) -> str:
-    why = score.void or score.reason or score.target.why_not_judged
-    if score.void or not score.judged or score.status in {Status.NO_DATA, Status.NOT_EXERCISED}:
-        return f"not judged: {prose(why)}" if why else "not judged"
-    return f"{_SIGNS.get(score.status.value, '')} {score.status.value}"
+    sign = _SIGNS[score.status.value] if is_judged(score) else ""
+    return f"{sign} {status_word(score)}".strip()
+
+
+def _more(rows: Sequence[object]) -> Iterator[str]:
+    if len(rows) > _ROWS:
+        yield ""
+        yield f"… and {len(rows) - _ROWS} more"
 
 
 def _findings(result: Result) -> Iterator[str]:
     found = [finding for finding in result.findings if finding.severity != "good"]
     if not found:
         return
-    yield f"<details><summary>{format_count(len(found))} findings</summary>"
+    yield f"<details><summary>{len(found)} finding{'' if len(found) == 1 else 's'}</summary>"
     yield ""
-    for finding in found:
-        yield f"- **{finding.severity}** {code(finding.id, 60)} {prose(finding.message)}"
-        yield from (f"  - {prose(advice)}" for advice in finding.advice)
+    for finding in found[:_ROWS]:
+        yield from _finding(finding)
+    yield from _more(found)
     yield ""
     yield "</details>"
 
 
+def _finding(finding: Finding) -> Iterator[str]:
+    yield f"- **{finding.severity}** {code(finding.id, 60)} {prose(finding.message)}"
+    yield from _list(finding.advice, "  ")
+
+
 def _endpoints(result: Result) -> Iterator[str]:
-    rows = [*result.summary.endpoints[:_ROWS], result.summary.total]
+    total = result.summary.total
+    if not total.completed and not total.unfinished:
+        return
     yield "<details><summary>Endpoints</summary>"
     yield ""
     yield "| endpoint | requests | /s | p50 | p95 | p99 | failed |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
-    yield from map(_row, rows)
-    if len(result.summary.endpoints) > _ROWS:
-        yield ""
-        yield f"… and {len(result.summary.endpoints) - _ROWS} more"
+    doubtful = is_unsure(result)
+    for row in result.summary.endpoints[:_ROWS]:
+        yield _row(cell(row.endpoint), row, doubtful=doubtful)
+    yield _row("total", total, doubtful=doubtful)
+    yield from _more(result.summary.endpoints)
     yield ""
     yield "</details>"
 
 
-def _row(row: EndpointSummary) -> str:
-    rate = _UNKNOWN if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
-    latency = row.latency
-    figures = [_UNKNOWN if ms is None else format_ms(ms) for ms in (latency.p50, latency.p95, latency.p99)]
-    requests, failed = (
-        format_count(n) for n in (row.completed + row.unfinished, row.failed + row.unfinished)
-    )
-    return f"| {code(row.endpoint, 120)} | {requests} | {rate} | {' | '.join(figures)} | {failed} |"
+def _row(name: str, row: EndpointSummary, *, doubtful: bool) -> str:
+    def figure(ms: float | None) -> str:
+        if ms is None:
+            return UNKNOWN
+        return f"({format_ms(ms)})" if doubtful else format_ms(ms)
+
+    rate = UNKNOWN if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
+    latency = " | ".join(map(figure, (row.latency.p50, row.latency.p95, row.latency.p99)))
+    requests, failed = row.completed + row.unfinished, row.failed + row.unfinished
+    return f"| {name} | {format_count(requests)} | {rate} | {latency} | {format_count(failed)} |"
 
 
 def _how(result: Result) -> Iterator[str]:
     unit = " users" if result.model == "closed" else "/s"
-    yield (
-        f"{result.peak:g}{unit}, {format_duration(result.planned_s)}, {result.engine} "
-        f"{code(result.engine_version or '', 30)}, {code(result.host, 120)}, {code(result.run_dir, 200)}"
-    )
+    engine = f"{result.engine} {result.engine_version or ''}".strip()
+    facts = [f"{result.peak:g}{unit}", format_duration(result.planned_s), code(engine, 60)]
+    yield ", ".join([*facts, code(result.host, 200), code(result.run_dir, 500)])

@@ -1,25 +1,107 @@
-"""The seconds of a run as CSV (RFC 4180), for a spreadsheet or a notebook. Record → str.
+"""What was recorded as CSV (RFC 4180), for a spreadsheet or a notebook. Record → str.
 
-Columns: t_s (second of the run), planned (users, or arrivals a second), users (active at its end), completed and failed
-(requests that ended in it), p50_ms and p95_ms (of its successes; empty where there are too few for an honest figure).
+Cells that a spreadsheet would take for a formula get an apostrophe before them, as names may come from outside.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from loadctl.results.result import Result
+from loadctl.reports.printable import printable
+from loadctl.results.interval import Interval, Second
+from loadctl.results.portion import completed_of, failed_of
+from loadctl.results.recording import Reading, Recording
+from loadctl.scenario.load import Load
 
-COLUMNS = ("t_s", "planned", "users", "completed", "failed", "p50_ms", "p95_ms")
+ALL = "(all)"
+"""In the place of an endpoint: all of them together."""
+
+INTERVALS: Mapping[str, str] = {
+    "t_s": "second of the run, from its start: [t_s, t_s + 1)",
+    "endpoint": f"what the requests are grouped under; {ALL}: every endpoint together",
+    "planned": f"users, or arrivals a second, that the load wants at t_s; {ALL} only",
+    "users": f"users active at the end of the second (arrivals: turns under way); {ALL} only",
+    "completed": "requests that ended in this second, with any outcome",
+    "failed": "those of them that failed",
+    "rate_limited": "those answered 429 within a declared rate limit: neither failed nor in the latencies",
+    "in_flight": "requests under way at the end of the second",
+    "mean_ms": "mean latency of the successes; empty: there are none",
+    "p50_ms": "median latency; empty below 20 successes",
+    "p95_ms": "95th percentile; empty below 200 successes",
+    "p99_ms": "99th percentile; empty below 1000 successes",
+    "max_ms": "highest latency of the successes; empty: there are none",
+    "bytes": "bytes of the bodies",
+    "errors": "failures by class, as in  status_503=1 timeout=3; generator: faults of our own, counted nowhere else",
+}
+"""Column → what stands in it: a row for each second and endpoint."""
+
+READINGS: Mapping[str, str] = {
+    "t_s": "time on the run's clock, seconds from its start",
+    "subject": "system, companion (recorded beside it), generator or host",
+    "source": "kind of monitor: process, container, pods, metrics, prometheus, logs, …",
+    "entity": "what was read, as in  uvicorn pid 4312",
+    "name": "name of the value with its unit, as in cpu_pct; gap: nothing could be read",
+    "value": "the number; empty where it is no number",
+    "text": "what is no number: the reason of a gap, or a fact such as the kind of memory",
+}
+"""Column → what stands in it: a row for each value of each reading."""
+
+_FORMULA = ("=", "+", "-", "@")
 
 
-def table(result: Result) -> str:
-    """A line for each second, after one with the names."""
+def intervals(recording: Recording, load: Load) -> str:
+    """A row for each second and endpoint, and for all endpoints together."""
+    return _csv(INTERVALS, (row for second in recording.seconds for row in _second(second, load)))
+
+
+def readings(recording: Recording, _load: Load) -> str:
+    """A row for each value that a monitor has read."""
+    return _csv(READINGS, (row for reading in recording.readings for row in _reading(reading)))
+
+
+def _csv(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
     sink = io.StringIO()
     lines = csv.writer(sink, lineterminator="\n")
-    lines.writerow(COLUMNS)
-    for point in result.timeline:
-        figures = ["" if ms is None else f"{ms:.3f}" for ms in (point.p50_ms, point.p95_ms)]
-        lines.writerow([point.t, f"{point.planned:g}", point.users, point.completed, point.failed, *figures])
+    lines.writerow(columns)
+    lines.writerows(rows)
     return sink.getvalue()
+
+
+def _second(second: Second, load: Load) -> Iterator[Sequence[str]]:
+    level = f"{load.level_at(second.t):.6g}"
+    yield [str(second.t), ALL, level, str(second.users), *_figures(second.together())]
+    for endpoint, interval in second.cells.items():
+        yield [str(second.t), _text(endpoint), "", "", *_figures(interval)]
+
+
+def _figures(interval: Interval) -> Iterator[str]:
+    yield from map(
+        str, (completed_of(interval), failed_of(interval), interval.rate_limited, interval.in_flight)
+    )
+    latency = interval.ok
+    yield _ms(latency.mean_us)
+    yield from (_ms(latency.quantile_us(q)) for q in (0.5, 0.95, 0.99))
+    yield _ms(latency.max_us)
+    yield str(interval.bytes)
+    yield _text(" ".join(f"{name}={count}" for name, count in sorted(interval.errors.items())))
+
+
+def _reading(reading: Reading) -> Iterator[Sequence[str]]:
+    head = [f"{reading.t:.3f}", *map(_text, (reading.subject, reading.source, reading.entity))]
+    for name, value in reading.values.items():
+        yield [*head, _text(name), repr(value), ""]
+    for name, note in reading.notes.items():
+        yield [*head, _text(name), "", _text(note)]
+    if reading.gap is not None:
+        yield [*head, "gap", "", _text(reading.gap)]
+
+
+def _ms(us: float | None) -> str:
+    return "" if us is None else f"{us / 1000:.3f}"
+
+
+def _text(text: str) -> str:
+    safe = printable(text, 1000)
+    return f"'{safe}" if safe.startswith(_FORMULA) else safe

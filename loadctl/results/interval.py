@@ -64,6 +64,13 @@ class Second:
     faults: int = 0
     """Turns ended, and how many of them ended by the generator's own fault (EMFILE, an exception in a script)."""
 
+    def together(self) -> Interval:
+        """All endpoints of this second."""
+        whole = Interval()
+        for interval in self.cells.values():
+            whole.merge(interval)
+        return whole
+
     def merge(self, other: Second) -> None:
         """Add another shard's frame for the same second."""
         for endpoint, interval in other.cells.items():

@@ -27,7 +27,7 @@ def test_a_ci_job(loadctl: Shell) -> None:
     assert summary.read_text().startswith("what another step wrote\n### ✅ PASS: `ci`\n")
     suite = ET.fromstring((loadctl.folder / "junit.xml").read_text())  # noqa: S314
     assert suite.find("testsuite/testcase[@name='latency p50']") is not None
-    for form in ("markdown", "junit", "csv", "json"):
+    for form in ("markdown", "junit", "csv", "csv-readings", "json"):
         told = loadctl("report", "--format", form)
         assert told.code == 0
         assert loadctl("report", "--format", form, "-o", f"told.{form}").out == ""

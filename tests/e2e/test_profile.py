@@ -48,7 +48,7 @@ def flame_graphs_that_cannot_be_written_cost_no_result(run: Path) -> None:
         (run / file).unlink()
         (run / file).mkdir()  # not even root writes a file over a folder
     (run / "result.json").unlink()
-    result = _stored(RunDirectory(run), fail_on_warn=False)
+    result = _stored(RunDirectory(run), fail_on_warn=False).result
     assert (run / "result.json").is_file()
     assert result.profile is not None
     assert result.profile.top[0].name == "burn_cpu (loadctl/demo/app.py)"
