@@ -11,7 +11,7 @@ export XDG_DATA_HOME ?= $(CURDIR)/$(VENV)/share
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml hatch_build.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[artillery]' --group dev
@@ -42,4 +42,4 @@ bench: dev ## side-by-side measurements (minutes)
 	$(BIN)/python -m pytest -rs -m bench -s tests/bench
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis loadctl/reports/html/uplot
