@@ -101,6 +101,7 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
         peak=scenario.load.peak,
         started_at=facts.started_at,
         planned_s=scenario.load.duration_s,
+        ended_s=folded.ended_s,
         window=case.window,
         stages=folded.stages,
         counters=folded.counters,

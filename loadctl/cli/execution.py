@@ -70,6 +70,7 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
 
     judgement = _stored(directory, fail_on_warn=fail_on_warn)
     tell(judgement.result, quiet=output.quiet, as_json=output.as_json)
+    _write_report(directory, judgement)
     options.files.write(judgement)
     return judgement.result.exit_code
 
@@ -81,6 +82,7 @@ def _kept(directory: RunDirectory, output: Output, files: Files, *, fail_on_warn
 
     with contextlib.suppress(LoadctlError):
         judgement = _stored(directory, fail_on_warn=fail_on_warn)
+        _write_report(directory, judgement)
         files.write(judgement)
         if output.as_json:
             tell(judgement.result, quiet=output.quiet, as_json=True)
@@ -103,6 +105,15 @@ def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
     judgement = judged(directory, fail_on_warn=fail_on_warn)
     directory.replace("result.json", dumps(judgement.result))
     return judgement
+
+
+def _write_report(directory: RunDirectory, judgement: Judgement) -> None:
+    """The page with charts. That it cannot be written costs no verdict; `loadctl report --format html` says why."""
+    from loadctl.cli.formats import html
+    from loadctl.run.journal import UnwritableError
+
+    with contextlib.suppress(UsageError, UnwritableError):
+        directory.replace("report.html", html(judgement))
 
 
 def _prepared(options: RunOptions, host: str | None) -> Scenario:

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from loadctl.results.result import Result
     from loadctl.scenario.load import Load
 
-NAMES = ("text", "json", "markdown", "junit", "csv", "csv-readings")
+NAMES = ("text", "html", "json", "markdown", "junit", "csv", "csv-readings")
 
+HtmlFile = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write the report with charts, one file.")
+]
 MarkdownFile = Annotated[
     Path | None, typer.Option("--markdown", metavar="FILE", help="Write a summary for a pull request.")
 ]
@@ -30,12 +33,13 @@ JunitFile = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help=
 class Files:
     """What is written beside the run directory."""
 
+    html: Path | None = None
     markdown: Path | None = None
     junit: Path | None = None
 
     def check(self) -> None:
         """Raises: UsageError where one cannot be written: nobody shall find that out after the load."""
-        for path in (self.markdown, self.junit):
+        for path in (self.html, self.markdown, self.junit):
             if path is not None and not (path.absolute().parent.is_dir() and not path.is_dir()):
                 raise UsageError(
                     f"{path} cannot be written: its folder does not exist", hint="create it first"
@@ -43,7 +47,7 @@ class Files:
 
     def write(self, judgement: Judgement) -> None:
         """Raises: UsageError."""
-        for name, path in (("markdown", self.markdown), ("junit", self.junit)):
+        for name, path in (("html", self.html), ("markdown", self.markdown), ("junit", self.junit)):
             if path is not None:
                 write_file(path, formatted(judgement, name))
 
@@ -54,7 +58,23 @@ def formatted(judgement: Judgement, name: str) -> str:
         raise UsageError(f"there is no form '{name[:40]}'; there are {', '.join(NAMES)}")
     if table := _tables().get(name):
         return table(judgement.recording, judgement.manifest.scenario.load)
+    if name == "html":
+        return html(judgement)
     return _forms()[name](judgement.result)
+
+
+def html(judgement: Judgement) -> str:
+    """The page with charts: it is drawn from the seconds of the run too.
+
+    Raises: UsageError where loadctl was installed without the library that draws them.
+    """
+    from loadctl.cli.provenance import provenance_of
+    from loadctl.reports.html.page import page
+    from loadctl.results.charts import charts
+
+    result, recording = judgement.result, judgement.recording
+    drawn = charts(judgement.manifest.scenario.load, recording, result.window, result.ended_s)
+    return page(result, drawn, provenance_of(judgement.manifest))
 
 
 def _forms() -> Mapping[str, Callable[[Result], str]]:

@@ -26,7 +26,7 @@ from loadctl.cli.arguments import (
     Users,
     Workers,
 )
-from loadctl.cli.formats import Files, JunitFile, MarkdownFile
+from loadctl.cli.formats import Files, HtmlFile, JunitFile, MarkdownFile
 from loadctl.cli.options import Output, Overrides, RunOptions
 from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
 
@@ -64,6 +64,7 @@ def run(
     python: Annotated[
         str | None, typer.Option("--python", metavar="PATH", help="Python that runs your locustfile.")
     ] = None,
+    html: HtmlFile = None,
     markdown: MarkdownFile = None,
     junit: JunitFile = None,
     out: RunsFolder = Path("runs"),
@@ -82,7 +83,7 @@ def run(
         seed=seed,
         watch=WatchOptions(pid, process, tuple(container or ()), tuple(logs or ()), metrics, pods),
         profile=profile,
-        files=Files(markdown, junit),
+        files=Files(html, markdown, junit),
         allow_hosts=tuple(allow_host or ()),
         demo=demo,
         ready_timeout=ready_timeout,

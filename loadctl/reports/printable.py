@@ -10,13 +10,21 @@ _BIDI = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A)), "\u
 
 def printable(text: str, limit: int = 500) -> str:
     """One line without control characters, escape sequences and direction marks, cut to `limit` characters."""
-    kept = "".join(
+    return shortened(" ".join(_visible(text[: limit * 4]).split()), limit)
+
+
+def printable_lines(text: str, limit: int = 20_000) -> str:
+    """The same for text of several lines: they and their indents stay."""
+    return shortened("\n".join(_visible(line) for line in text[: limit * 4].splitlines()), limit)
+
+
+def _visible(text: str) -> str:
+    return "".join(
         " " if char in "\t\r\n\v\f" else char
-        for char in text[: limit * 4]
+        for char in text
         if char in "\t\r\n\v\f"
         or (unicodedata.category(char) not in {"Cc", "Cs", "Cf"} and char not in _BIDI)
     )
-    return shortened(" ".join(kept.split()), limit)
 
 
 def shortened(text: str, width: int) -> str:

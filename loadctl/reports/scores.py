@@ -71,10 +71,11 @@ def remark(score: Score) -> str:
         return printable(("not exercised: " if score.status is Status.NOT_EXERCISED else "") + score.reason)
     if score.detail:
         return printable(score.detail)
-    return _distance(score)
+    return distance(score)
 
 
-def _distance(score: Score) -> str:
+def distance(score: Score) -> str:
+    """From the limit that matters most here (see Score.distance)."""
     if score.distance is None:
         return ""
     share = f"{abs(score.distance) * 100:.0f} %"

@@ -37,6 +37,7 @@ def to_document(result: Result) -> form.ResultDocument:
         "peak": result.peak,
         "started_at": result.started_at,
         "planned_s": result.planned_s,
+        "ended_s": result.ended_s,
         "window": {"start_s": result.window[0], "end_s": result.window[1]},
         "stages": [_stage(stage) for stage in result.stages],
         "counters": _counters(result.counters),

@@ -76,6 +76,8 @@ class Result:
     started_at: str
     """UTC, ISO 8601."""
     planned_s: float
+    ended_s: float
+    """Until when load was made: the plan's end, or an earlier stop."""
     window: tuple[float, float]
     stages: Sequence[StageSummary]
     counters: Counters

@@ -263,7 +263,8 @@ class ProfileDocument(TypedDict):
 
 class ResultDocument(TypedDict):
     """A null has its reason in the `absent` or `reason` beside it, or in the description of its object. `why` is null
-    where `reasons` say all; `engine.version` where the engine was not found. `peak`: users, or arrivals per second."""
+    where `reasons` say all; `engine.version` where the engine was not found. `peak`: users, or arrivals per second.
+    `ended_s`: until when load was made."""
 
     schema: str
     verdict: Verdict
@@ -280,6 +281,7 @@ class ResultDocument(TypedDict):
     peak: float
     started_at: str
     planned_s: float
+    ended_s: float
     window: WindowDocument
     stages: list[StageDocument]
     counters: CountersDocument

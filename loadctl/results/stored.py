@@ -54,6 +54,7 @@ def from_document(raw: object) -> Result:
         peak=document["peak"],
         started_at=document["started_at"],
         planned_s=document["planned_s"],
+        ended_s=document["ended_s"],
         window=(window["start_s"], window["end_s"]),
         stages=tuple(_stage(stage) for stage in document["stages"]),
         counters=Counters(**document["counters"]),

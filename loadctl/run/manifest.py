@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,8 +87,12 @@ def scenario_hash(scenario: Scenario) -> str:
     return digest.hexdigest()[:16]
 
 
+@cache
 def _adapter() -> TypeAdapter[Manifest]:
-    """pydantic cannot resolve scenario/user_type.py's recursive alias Json; it looks for names here first."""
+    """Made once: that takes longer than reading a manifest.
+
+    pydantic cannot resolve scenario/user_type.py's recursive alias Json; it looks for names here first.
+    """
     from pydantic import TypeAdapter
 
     Json = object  # noqa: F841, N806

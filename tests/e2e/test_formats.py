@@ -20,14 +20,17 @@ targets: {latency_p50: 1s, error_rate: 50%}
 def test_a_ci_job(loadctl: Shell) -> None:
     loadctl.write("scenarios/ci.yaml", SCENARIO)
     summary = loadctl.write("summary.md", "what another step wrote\n")
-    files = ("--junit", "junit.xml", "--markdown", "summary.md")
+    files = ("--junit", "junit.xml", "--markdown", "summary.md", "--html", "run.html")
     env = {"GITHUB_STEP_SUMMARY": str(summary)}
     ended = loadctl("run", "ci", "--demo", *files, env=env)
     assert ended.code == 0
     assert summary.read_text().startswith("what another step wrote\n### ✅ PASS: `ci`\n")
     suite = ET.fromstring((loadctl.folder / "junit.xml").read_text())  # noqa: S314
     assert suite.find("testsuite/testcase[@name='latency p50']") is not None
-    for form in ("markdown", "junit", "csv", "csv-readings", "json"):
+    (kept,) = loadctl.folder.glob("runs/*/report.html")
+    assert kept.read_text() == (loadctl.folder / "run.html").read_text()
+    assert kept.read_text().startswith("<!doctype html>")
+    for form in ("html", "markdown", "junit", "csv", "csv-readings", "json"):
         told = loadctl("report", "--format", form)
         assert told.code == 0
         assert loadctl("report", "--format", form, "-o", f"told.{form}").out == ""
@@ -38,7 +41,12 @@ def test_a_ci_job(loadctl: Shell) -> None:
     ("args", "message"),
     [
         (("run", "ci", "--demo", "--junit", "nowhere/j.xml"), "nowhere/j.xml cannot be written"),
-        (("report", "--format", "pdf"), "there is no form 'pdf'; there are text, json, markdown, junit, csv"),
+        (("run", "ci", "--demo", "--html", "nowhere/r.html"), "nowhere/r.html cannot be written"),
+        (("report", "--format", "csv", "--open"), "--open shows the HTML report, not csv"),
+        (
+            ("report", "--format", "pdf"),
+            "there is no form 'pdf'; there are text, html, json, markdown, junit, csv",
+        ),
     ],
 )
 def test_what_cannot_be_written(loadctl: Shell, args: tuple[str, ...], message: str) -> None:

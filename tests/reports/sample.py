@@ -65,6 +65,7 @@ FAILED = Result(
     peak=50,
     started_at="2026-11-23T08:20:00.000Z",
     planned_s=600,
+    ended_s=600,
     window=(120, 600),
     stages=[
         StageSummary(

@@ -1,0 +1,154 @@
+"""The HTML report: one file that needs nothing else. Record → str.
+
+Text from outside goes through `printable` and is then escaped, both by the template engine and not by whoever writes a
+template: markup is only what was made as markup (`Markup`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from loadctl.reports import scores
+from loadctl.reports.html import words
+from loadctl.reports.html.assets import Assets, assets, template
+from loadctl.reports.html.bullet import bullet, tone
+from loadctl.reports.html.data import chart_data
+from loadctl.reports.html.heatmap import heatmap
+from loadctl.reports.html.overview import tiles
+from loadctl.reports.html.panels import Panel, more_panels, panels
+from loadctl.reports.html.shape import curve, distribution, range_ms, spark
+from loadctl.reports.html.spans import Span, marks, spans
+from loadctl.reports.html.still import still
+from loadctl.reports.html.tables import endpoint_rows, error_rows, findings_by_severity, resource_rows
+from loadctl.reports.printable import printable, printable_lines
+from loadctl.results.charts import Charts
+from loadctl.results.decision import label
+from loadctl.results.histogram import Histogram
+from loadctl.results.provenance import Provenance
+from loadctl.results.result import Result
+from loadctl.scenario import units
+
+_SHAPES_MAX = 30
+"""Endpoints whose latency is drawn; the table has all."""
+_TEXT_MAX = 2000
+
+
+def page(result: Result, charts: Charts, provenance: Provenance) -> str:
+    """Raises: UsageError where the library that draws the charts is not there."""
+    carried = assets()
+    over_time = spans(result)
+    happened = marks(result)
+    shown, more = panels(result, charts), more_panels(charts)
+    length = len(charts.planned)
+    whole = _environment().get_template("page.html")
+    filled = whole.render(
+        result=result,
+        provenance=provenance,
+        assets=_marked(carried),
+        policy=carried.policy,
+        data=Markup(chart_data(charts, [*shown, *more], over_time, happened, length)),  # noqa: S704  escaped there
+        bin_s=charts.bin_s,
+        doubt=scores.doubt(result),
+        tiles=tiles(result),
+        panels=_drawn(shown, charts, over_time),
+        more=_drawn(more, charts, over_time),
+        spans=over_time,
+        marks=happened,
+        heat=heatmap(charts.heat, length * charts.bin_s),
+        shapes=_shapes(result, charts),
+        endpoints=endpoint_rows(result),
+        sparks=_sparks(charts),
+        errors=error_rows(result),
+        findings=findings_by_severity(result),
+        resources=resource_rows(result),
+    )
+    return f"{filled}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    panel: Panel
+    picture: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    name: str
+    count: int
+    distribution: Markup
+    curve: Markup
+
+
+def _marked(carried: Assets) -> dict[str, Markup]:
+    """Our own files, which are markup by what they are."""
+    names = ("style", "script", "library", "library_style")
+    return {name: Markup(getattr(carried, name)) for name in names} | {  # noqa: S704
+        "licence": escape(carried.licence)
+    }
+
+
+def _drawn(shown: Sequence[Panel], charts: Charts, over_time: Sequence[Span]) -> list[_Drawn]:
+    return [_Drawn(panel, still(panel, charts.bin_s, over_time)) for panel in shown]
+
+
+def _shapes(result: Result, charts: Charts) -> list[_Shape]:
+    names = [row.endpoint for row in result.summary.endpoints if row.endpoint in charts.distributions]
+    return [_shape(printable(name, _TEXT_MAX), charts.distributions[name]) for name in names[:_SHAPES_MAX]]
+
+
+def _shape(name: str, histogram: Histogram) -> _Shape:
+    return _Shape(name, histogram.count, distribution(histogram, name), curve(histogram, name))
+
+
+def _sparks(charts: Charts) -> dict[str, Markup]:
+    low, high = range_ms(list(charts.distributions.values()))
+    return {name: spark(histogram, low, high) for name, histogram in charts.distributions.items()}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_printable,
+    )
+    environment.filters |= {
+        "ms": _or_unknown(units.format_ms),
+        "count": units.format_count,
+        "rate": _or_unknown(units.format_rate),
+        "ratio": _or_unknown(lambda ratio: units.format_percent(100 * ratio)),
+        "percent": _or_unknown(lambda percent: units.format_percent(percent, 0)),
+        "bytes": _or_unknown(units.format_bytes),
+        "clock": units.format_clock,
+        "duration": lambda seconds: units.format_duration(seconds) or "0 s",
+        "measured": scores.measured,
+        "wanted": scores.wanted,
+        "critical": scores.critical,
+        "status": scores.status_word,
+        "remark": scores.remark,
+        "distance": scores.distance,
+        "evidence": words.evidence,
+        "label": label,
+        "bullet": bullet,
+        "tone": tone,
+        "block": lambda text: escape(printable_lines(text)),
+        "plain": lambda text: text.replace("_", " "),
+    }
+    return environment
+
+
+def _printable(value: object) -> object:
+    """What every expression of a template goes through, before it is escaped."""
+    return printable(value, _TEXT_MAX) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _or_unknown(form: Callable[[float], str]) -> Callable[[float | None], str]:
+    return lambda value: scores.UNKNOWN if value is None else form(value)

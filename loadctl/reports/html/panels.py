@@ -1,0 +1,224 @@
+"""The charts over time, each described once: drawn by the page's script where it may run, else as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from loadctl.reports.printable import printable
+from loadctl.results.charts import Charts
+from loadctl.results.courses import Course
+from loadctl.results.result import Result
+from loadctl.results.series import rank
+
+Tone = Literal["plan", "main", "low", "mid", "high", "bad", "more"]
+"""What a colour means: the plan, what was measured, the percentiles in order, failures, everything else."""
+Values = Sequence[float | None]
+_MORE_MAX = 24
+_OTHER = frozenset(
+    {"cpu_pct", "cpu_cores", "memory_bytes", "busiest_pct_of_one_core", "log_errors", "log_lines"}
+)
+_UNITS = {"bytes": "bytes", "pct": "%", "s": "s", "ms": "ms", "per_s": "/s"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    label: str
+    values: Values
+    tone: Tone
+    dashed: bool = False
+    filled: bool = False
+    bars: bool = False
+    bridge: int = 0
+    """Empty bins that a line may cross."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A line of a target: `critical` fails, otherwise it only warns."""
+
+    label: str
+    value: float
+    critical: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """`unit`: ms, /s, %, bytes, users, s or "" · `log`: equal factors take equal room · `at_least`: what the axis
+    reaches in any case."""
+
+    key: str
+    title: str
+    unit: str
+    lines: Sequence[Line]
+    limits: Sequence[Limit] = ()
+    log: bool = False
+    at_least: float = 0.0
+    note: str = ""
+    heat: bool = field(default=False)
+
+    @property
+    def has_values(self) -> bool:
+        return any(value is not None for line in self.lines for value in line.values)
+
+
+def panels(result: Result, charts: Charts) -> list[Panel]:
+    """Those that there is something to show of, in the order of the story: load, answers, system, generator."""
+    found = [
+        _load(result, charts),
+        _throughput(result, charts),
+        _latency(result, charts),
+        *_system(result, charts.courses),
+        *_generator(result, charts),
+        *_logs(charts.courses),
+    ]
+    return [panel for panel in found if panel.has_values]
+
+
+def more_panels(charts: Charts) -> list[Panel]:
+    """Whatever else was watched: companions, the machine, the system's own metrics."""
+    spoken = {id(course) for course in _spokesman(charts.courses)}
+    rest = [
+        course
+        for course in charts.courses
+        if course.subject in {"system", "companion", "host"}
+        and id(course) not in spoken
+        and any(value is not None for value in course.values)
+        and not (course.subject == "system" and course.name in _OTHER)
+    ]
+    return [_of_course(course, index) for index, course in enumerate(rest[:_MORE_MAX])]
+
+
+def _load(result: Result, charts: Charts) -> Panel:
+    is_open = result.model == "open"
+    actual: Values = charts.begun_per_s if is_open else charts.users
+    lines = [
+        Line(label="planned", values=charts.planned, tone="plan", dashed=True),
+        Line(label="begun" if is_open else "users", values=actual, tone="main"),
+    ]
+    if is_open and any(charts.dropped_per_s):
+        lines.append(Line(label="dropped", values=charts.dropped_per_s, tone="bad"))
+    title = "Load: arrivals a second" if is_open else "Load: users"
+    return Panel(key="load", title=title, unit="/s" if is_open else "users", lines=lines)
+
+
+def _throughput(result: Result, charts: Charts) -> Panel:
+    lines = [
+        Line(label="succeeded", values=charts.ok_per_s, tone="main", filled=True),
+        Line(label="failed", values=charts.failed_per_s, tone="bad", filled=True),
+    ]
+    limits = _limits(result, {"throughput": "throughput"})
+    return Panel(key="throughput", title="Throughput and errors", unit="/s", lines=lines, limits=limits)
+
+
+def _latency(result: Result, charts: Charts) -> Panel:
+    tones: Mapping[str, Tone] = {"p50": "low", "p95": "mid", "p99": "high"}
+    lines = [
+        Line(label=name, values=charts.latency_ms[name], tone=tone)
+        for name, tone in tones.items()
+        if name in charts.latency_ms
+    ]
+    limits = _limits(result, {f"latency_{name}": name for name in tones})
+    return Panel(
+        key="latency",
+        title="Latency of successes",
+        unit="ms",
+        lines=lines,
+        limits=limits,
+        log=True,
+        note="logarithmic; a step is as long as it takes to have enough requests for it",
+    )
+
+
+def _limits(result: Result, labels: Mapping[str, str]) -> list[Limit]:
+    """Of the targets of the whole run."""
+    found = []
+    for score in result.scores:
+        label = labels.get(score.target.metric)
+        if label is not None and score.target.scope.kind == "run":
+            found.append(Limit(f"{label} critical", score.target.critical, critical=True))
+            if score.target.target is not None:
+                found.append(Limit(f"{label} target", score.target.target, critical=False))
+    return found
+
+
+def _spokesman(courses: Sequence[Course]) -> list[Course]:
+    """The courses of the one source that speaks for the system (results/usage.py)."""
+    told = [
+        c for c in courses if c.subject == "system" and c.name in {"cpu_pct", "cpu_cores", "memory_bytes"}
+    ]
+    best = min((course.source for course in told), key=rank, default=None)
+    return [course for course in courses if course.subject == "system" and course.source == best]
+
+
+def _system(result: Result, courses: Sequence[Course]) -> Iterator[Panel]:
+    own = _spokesman(courses)
+    by_name = {name: [course for course in own if course.name == name] for name in {c.name for c in own}}
+    if "cpu_pct" in by_name:
+        lines = [_line(course, "of all cores", "main", filled=True) for course in by_name["cpu_pct"]]
+        lines += [
+            _line(course, "busiest, of one core", "mid")
+            for course in by_name.get("busiest_pct_of_one_core", ())
+        ]
+        limits = _limits(result, {"cpu": "cpu"})
+        yield Panel(key="cpu", title="CPU of the system", unit="%", lines=lines, limits=limits, at_least=100)
+    elif "cpu_cores" in by_name:
+        lines = [_line(course, "cores", "main", filled=True) for course in by_name["cpu_cores"]]
+        yield Panel(key="cpu", title="CPU of the system, in cores", unit="", lines=lines)
+    if "memory_bytes" in by_name:
+        kind = f" ({printable(result.system.memory_kind, 40)})" if result.system.memory_kind else ""
+        lines = [_line(course, "memory", "main", filled=True) for course in by_name["memory_bytes"]]
+        lines += [
+            _line(course, "limit", "plan", dashed=True) for course in by_name.get("memory_limit_bytes", ())
+        ]
+        limits = _limits(result, {"memory": "memory"})
+        title = f"Memory of the system{kind}"
+        yield Panel(key="memory", title=title, unit="bytes", lines=lines, limits=limits)
+
+
+def _generator(result: Result, charts: Charts) -> Iterator[Panel]:
+    shards = [c for c in charts.courses if c.subject == "generator" and c.name == "cpu_pct_of_one_core"]
+    shards = [course for course in shards if course.entity.startswith("shard ")]
+    busiest = [
+        max((value for value in values if value is not None), default=None)
+        for values in zip(*(course.values for course in shards), strict=True)
+    ]
+    bridge = max((course.bridge for course in shards), default=0)
+    label = "busiest engine process" if result.shards > 1 else "engine process"
+    yield Panel(
+        key="generator",
+        title="Load generator: CPU of one core",
+        unit="%",
+        lines=[Line(label=label, values=busiest, tone="main", filled=True, bridge=bridge)],
+        limits=[Limit("saturated", 90.0, critical=True)] if busiest else [],
+        at_least=100,
+    )
+    lines = [Line(label="timer overshoot", values=charts.lag_ms, tone="main")]
+    if result.model == "open":
+        lines.append(Line(label="late arrival", values=charts.late_ms, tone="mid"))
+    title = "Load generator: how late it was"
+    yield Panel(key="lag", title=title, unit="ms", lines=lines, note="the latest of each bin")
+
+
+def _logs(courses: Sequence[Course]) -> Iterator[Panel]:
+    found = [course for course in courses if course.subject == "system" and course.name == "log_errors"]
+    lines = [
+        Line(label=printable(course.entity, 60), values=course.values, tone="bad", bars=True)
+        for course in found
+    ]
+    yield Panel(key="logs", title="Errors in logs", unit="", lines=lines)
+
+
+def _of_course(course: Course, index: int) -> Panel:
+    subject = {"host": "machine", "system": course.source}.get(course.subject, course.entity)
+    title = f"{printable(course.name.replace('_', ' '), 60)} ({printable(subject, 60)})"
+    unit = next((unit for end, unit in _UNITS.items() if course.name.endswith(f"_{end}")), "")
+    line = _line(course, printable(course.name, 40), "more")
+    return Panel(key=f"more-{index}", title=title, unit=unit, lines=[line])
+
+
+def _line(course: Course, label: str, tone: Tone, *, filled: bool = False, dashed: bool = False) -> Line:
+    return Line(
+        label=label, values=course.values, tone=tone, filled=filled, dashed=dashed, bridge=course.bridge
+    )

@@ -1,0 +1,121 @@
+"""The latency of one endpoint as pictures: its distribution, and its percentile curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from markupsafe import Markup
+
+from loadctl.reports.html.scale import Scale, by_factors, ticks
+from loadctl.reports.html.words import figure
+from loadctl.results.distribution import bars, percentile_curve
+from loadctl.results.histogram import Histogram
+from loadctl.scenario.units import format_count, format_ms
+
+_WIDTH, _HEIGHT = 510, 210
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 12, 26
+_NINES = ((0.0, "0"), (0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %"))
+_SPARK_WIDTH, _SPARK_HEIGHT = 96, 22
+
+
+def distribution(histogram: Histogram, name: str) -> Markup:
+    found = bars(histogram)
+    if not found:
+        return Markup("")
+    x = by_factors([found[0][0], found[-1][1]], _LEFT, _WIDTH - _RIGHT)
+    most = max(count for _, _, count in found)
+    y = Scale(0.0, 100 * most / histogram.count * 1.06, _HEIGHT - _BOTTOM, _TOP)
+    parts = [*_left(y, "%"), *_below_ms(x)]
+    for low, high, count in found:
+        left, top = x(low), y(100 * count / histogram.count)
+        said = f"{format_count(count)} took {format_ms(low)} to {format_ms(high)}"
+        parts.append(
+            Markup(
+                '<rect class="bar main" fill="#57a" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
+            ).format(left, top, max(1.0, round(x(high) - left - 0.6, 1)), round(y(0) - top, 1), said)
+        )
+    return _framed(parts, f"Distribution of the latency of {name}")
+
+
+def curve(histogram: Histogram, name: str) -> Markup:
+    """As far as there are enough requests for an honest figure; what is beyond is not drawn."""
+    points = percentile_curve(histogram)
+    if not points:
+        return Markup("")
+    x = Scale(0.0, max(_nines(points[-1][0]), 1.0), _LEFT, _WIDTH - _RIGHT)
+    y = by_factors([ms for _, ms in points], _HEIGHT - _BOTTOM, _TOP)
+    parts = [*_left(y, "ms")]
+    for q, label in _NINES:
+        if _nines(q) <= x.high:
+            place = x(_nines(q))
+            parts.append(
+                Markup('<path class="grid" stroke="#8884" d="M{} {}V{}"/>').format(
+                    place, _TOP, _HEIGHT - _BOTTOM
+                )
+            )
+            parts.append(_below(place, label))
+    path = "M" + "L".join(f"{x(_nines(q))} {y(ms)}" for q, ms in points)
+    parts.append(
+        Markup('<path class="line main" fill="none" stroke="#57a" stroke-width="2" d="{}"/>').format(path)
+    )
+    return _framed(parts, f"Percentiles of the latency of {name}")
+
+
+def spark(histogram: Histogram, low_ms: float, high_ms: float) -> Markup:
+    """The distribution small, on an axis that all rows of a table share."""
+    found = bars(histogram)
+    if not found:
+        return Markup("")
+    x = Scale(low_ms, high_ms, 0, _SPARK_WIDTH, log=True)
+    most = max(count for _, _, count in found)
+    y = Scale(0.0, most, _SPARK_HEIGHT - 1, 2)
+    floor = _SPARK_HEIGHT - 1
+    path = "".join(
+        f"M{x(low)} {floor}V{min(y(count), floor - 1)}H{max(x(high), x(low) + 1)}V{floor}Z"
+        for low, high, count in found
+    )
+    return Markup(
+        '<svg class="spark" viewBox="0 0 {} {}" width="{}" height="{}" aria-hidden="true">'
+        '<path class="bar main" fill="#57a" d="{}"/></svg>'
+    ).format(_SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_WIDTH, _SPARK_HEIGHT, path)
+
+
+def range_ms(histograms: Sequence[Histogram]) -> tuple[float, float]:
+    """The axis of the small pictures."""
+    edges = [edge for histogram in histograms for bar in bars(histogram) for edge in bar[:2] if edge > 0]
+    return (min(edges), max(edges)) if edges else (0.1, 1.0)
+
+
+def _nines(q: float) -> float:
+    return -math.log10(1 - q) if q < 1 else 6.0
+
+
+def _left(y: Scale, unit: str) -> Iterator[Markup]:
+    for value in ticks(y, 5):
+        yield Markup('<path class="grid" stroke="#8884" d="M{} {}H{}"/>').format(
+            _LEFT, y(value), _WIDTH - _RIGHT
+        )
+        yield Markup('<text class="tick" font-size="11" text-anchor="end" x="{}" y="{}">{}</text>').format(
+            _LEFT - 6, y(value) + 4, figure(value, unit)
+        )
+
+
+def _below_ms(x: Scale) -> Iterator[Markup]:
+    last = -100.0
+    for value in ticks(x, 6):
+        if x(value) - last > 52:
+            last = x(value)
+            yield _below(last, figure(value, "ms"))
+
+
+def _below(place: float, label: str) -> Markup:
+    return Markup('<text class="tick" font-size="11" text-anchor="middle" x="{}" y="{}">{}</text>').format(
+        place, _HEIGHT - 8, label
+    )
+
+
+def _framed(parts: Sequence[Markup], label: str) -> Markup:
+    return Markup('<svg class="fig half" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        _WIDTH, _HEIGHT, label, Markup("").join(parts)
+    )

@@ -1,0 +1,127 @@
+"""A panel as a picture: for paper, and for where no script may run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from markupsafe import Markup, escape
+
+from loadctl.reports.html.panels import Line, Panel
+from loadctl.reports.html.scale import Scale, by_factors, from_zero, ticks, times
+from loadctl.reports.html.spans import Span
+from loadctl.reports.html.words import figure
+from loadctl.scenario.units import format_clock
+
+WIDTH, HEIGHT = 1040, 170
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 10, 22
+_GROUPS = 320
+"""Columns of a curve: in each, its lowest and its highest value are drawn."""
+_FAR = 4.0
+"""A limit further above all values than this factor is told in words, or it would flatten the curves."""
+
+
+def still(panel: Panel, bin_s: int, spans: Sequence[Span]) -> Markup:
+    length = max((len(line.values) for line in panel.lines), default=0)
+    x = Scale(0.0, float(max(1, length * bin_s)), LEFT, WIDTH - RIGHT)
+    y = _vertical(panel)
+    parts = [
+        *_grounds(spans, x),
+        *_grid(panel, x, y, length * bin_s),
+        *(part for line in panel.lines for part in _line(line, x, y, bin_s)),
+        *_limits(panel, y),
+    ]
+    title = f"{panel.title}: {', '.join(line.label for line in panel.lines)}"
+    return Markup('<svg class="fig" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        WIDTH, HEIGHT, title, Markup("").join(parts)
+    )
+
+
+def _vertical(panel: Panel) -> Scale:
+    values = [value for line in panel.lines for value in line.values if value is not None]
+    top = max([panel.at_least, *values], default=0.0)
+    near = [limit.value for limit in panel.limits if panel.log or limit.value <= top * _FAR]
+    start, end = HEIGHT - BOTTOM, TOP
+    if panel.log:
+        return by_factors([*values, *near], start, end)
+    return from_zero([*values, *near], start, end, at_least=panel.at_least)
+
+
+def _grounds(spans: Sequence[Span], x: Scale) -> Iterator[Markup]:
+    for span in spans:
+        if not span.scored and span.start_s < x.high:
+            yield Markup('<rect class="unscored" fill="#8882" x="{}" y="{}" width="{}" height="{}"/>').format(
+                x(span.start_s), TOP, round(x(span.end_s) - x(span.start_s), 1), HEIGHT - TOP - BOTTOM
+            )
+
+
+def _grid(panel: Panel, x: Scale, y: Scale, length_s: float) -> Iterator[Markup]:
+    for value in ticks(y, 4):
+        place = y(value)
+        yield Markup('<path class="grid" stroke="#8884" d="M{} {}H{}"/>').format(LEFT, place, WIDTH - RIGHT)
+        yield Markup('<text class="tick" font-size="11" text-anchor="end" x="{}" y="{}">{}</text>').format(
+            LEFT - 6, place + 4, figure(value, panel.unit)
+        )
+    for t in times(length_s):
+        yield Markup('<text class="tick" font-size="11" text-anchor="middle" x="{}" y="{}">{}</text>').format(
+            x(t), HEIGHT - 6, format_clock(t)
+        )
+
+
+def _line(line: Line, x: Scale, y: Scale, bin_s: int) -> Iterator[Markup]:
+    for run in _runs(line):
+        points = [(x((index + 0.5) * bin_s), y(value)) for index, value in _thinned(run, len(line.values))]
+        if line.bars:
+            path = "".join(f"M{px} {y(y.low)}V{py}" for px, py in points if py != y(y.low))
+        elif len(points) == 1:
+            path = f"M{points[0][0] - 1} {points[0][1]}h2"
+        else:
+            path = "M" + "L".join(f"{px} {py}" for px, py in points)
+        if line.filled and len(points) > 1:
+            yield Markup('<path class="area {}" fill-opacity=".12" d="{}"/>').format(
+                line.tone, f"{path}V{y(y.low)}H{points[0][0]}Z"
+            )
+        dash = Markup(' stroke-dasharray="5 4"') if line.dashed else Markup("")
+        yield Markup('<path class="line {}" fill="none" stroke="#57a" stroke-width="1.5"{} d="{}"/>').format(
+            line.tone, dash, path
+        )
+
+
+def _runs(line: Line) -> Iterator[list[tuple[int, float]]]:
+    """Parts of a line without a gap in them."""
+    run: list[tuple[int, float]] = []
+    for index, value in enumerate(line.values):
+        if value is None:
+            continue
+        if run and index - run[-1][0] > line.bridge + 1:
+            yield run
+            run = []
+        run.append((index, value))
+    if run:
+        yield run
+
+
+def _thinned(run: Sequence[tuple[int, float]], length: int) -> list[tuple[int, float]]:
+    """In order of time: the lowest and the highest point of each column."""
+    size = -(-length // _GROUPS)
+    if size <= 2:
+        return list(run)
+    columns: dict[int, list[tuple[int, float]]] = {}
+    for point in run:
+        columns.setdefault(point[0] // size, []).append(point)
+    kept = []
+    for points in columns.values():
+        low, high = min(points, key=lambda p: p[1]), max(points, key=lambda p: p[1])
+        kept += sorted({low, high})
+    return kept
+
+
+def _limits(panel: Panel, y: Scale) -> Iterator[Markup]:
+    for limit in panel.limits:
+        if y.low <= limit.value <= y.high:
+            kind = "critical" if limit.critical else "target"
+            yield Markup(
+                '<path class="limit {}" stroke="#c33" stroke-dasharray="2 3" d="M{} {}H{}"/>'
+            ).format(kind, LEFT, y(limit.value), WIDTH - RIGHT)
+            yield Markup(
+                '<text class="tick {}" font-size="10" text-anchor="end" x="{}" y="{}">{}</text>'
+            ).format(kind, WIDTH - RIGHT - 2, y(limit.value) - 3, escape(limit.label))

@@ -1,0 +1,96 @@
+"""The rows of the page's tables, in the order in which they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from loadctl.results.finding import Finding
+from loadctl.results.recording import Example
+from loadctl.results.result import ResourceUse, Result
+from loadctl.results.summary import EndpointSummary
+from loadctl.scenario.units import format_bytes, format_count, format_ms, format_percent
+
+_ENDPOINTS_MAX = 500
+_GRAVITY = ("invalid", "critical", "warning", "info", "good")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """`unfinished`: without an answer when the run ended."""
+
+    error_class: str
+    endpoint: str
+    count: int
+    share: float
+    """Of the endpoint's requests."""
+    examples: Sequence[Example]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRow:
+    who: str
+    watched: str
+    facts: Sequence[tuple[str, str]]
+    absent: Sequence[tuple[str, str]]
+
+
+def endpoint_rows(result: Result) -> Sequence[EndpointSummary]:
+    return result.summary.endpoints[:_ENDPOINTS_MAX]
+
+
+def error_rows(result: Result) -> list[ErrorRow]:
+    """The most frequent first."""
+    rows = []
+    for row in result.summary.endpoints:
+        kinds = {**row.errors, **({"unfinished": row.unfinished} if row.unfinished else {})}
+        requests = row.completed + row.unfinished
+        for error_class, count in kinds.items():
+            examples = [
+                e for e in result.examples if (e.endpoint, e.error_class) == (row.endpoint, error_class)
+            ]
+            share = count / requests if requests else 0.0
+            rows.append(ErrorRow(error_class, row.endpoint, count, share, examples))
+    return sorted(rows, key=lambda row: -row.count)
+
+
+def findings_by_severity(result: Result) -> list[tuple[str, Sequence[Finding]]]:
+    """The gravest first; severities without a finding are left out."""
+    groups = [(severity, [f for f in result.findings if f.severity == severity]) for severity in _GRAVITY]
+    return [(severity, found) for severity, found in groups if found]
+
+
+def resource_rows(result: Result) -> list[ResourceRow]:
+    rows = [_row("system", result.system)]
+    rows += [_row("beside it", use) for use in result.companions]
+    return [*rows, _row("load generator", result.generator)]
+
+
+def _row(who: str, use: ResourceUse) -> ResourceRow:
+    return ResourceRow(who, use.watched or "nothing watched it", list(_facts(use)), list(use.absent.items()))
+
+
+def _facts(use: ResourceUse) -> Iterator[tuple[str, str]]:
+    if use.cpu_pct is not None:
+        cores = f" of {use.cores_available:g} cores" if use.cores_available is not None else ""
+        yield "CPU, highest 30 s", f"{format_percent(use.cpu_pct, 0)}{cores}"
+    if use.cpu_cores is not None:
+        yield "CPU in cores", f"{use.cpu_cores:.2f}"
+    if use.memory_bytes is not None:
+        yield (
+            f"memory, highest{f' ({use.memory_kind})' if use.memory_kind else ''}",
+            format_bytes(use.memory_bytes),
+        )
+    if use.memory_first_bytes is not None:
+        yield "memory at first", format_bytes(use.memory_first_bytes)
+    for name, value in use.extra.items():
+        yield name.replace("_", " "), _extra(name, value)
+    yield "readings", format_count(use.readings)
+
+
+def _extra(name: str, value: float) -> str:
+    if name.endswith("_ms"):
+        return format_ms(value)
+    if "_pct" in name or name.startswith("pct"):
+        return format_percent(value, 0)
+    return f"{value:,.4g}"

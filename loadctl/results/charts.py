@@ -1,0 +1,233 @@
+"""What a run's charts are drawn from: its seconds in bins, filled in one pass.
+
+A bin is so many whole seconds that no run has more than `BINS_MAX` of them. Counts are added and histograms merged;
+of gauges the highest value stands for the bin. A percentile is told over as many bins as its honest minimum of
+requests takes (results/histogram.py), and stands in each of them: percentiles are never averaged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from loadctl.results.courses import Course, courses
+from loadctl.results.histogram import Histogram, enough_samples
+from loadctl.results.interval import Second
+from loadctl.results.portion import completed_of, failed_of
+from loadctl.results.profile import marked_seconds
+from loadctl.results.recording import Recording
+from loadctl.scenario.load import Load
+
+BINS_MAX = 2000
+HEAT_COLUMNS_MAX = 240
+_QUIET_S = 10
+"""Without a success for so long, a percentile that was waiting for more of them is given up."""
+_SHOWN = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heat:
+    """How many successes took how long, over time. `cells`: (column, row, count), only where there are any.
+
+    A column is `column_s` seconds wide; row r holds latencies of [edge_us(r), edge_us(r + 1)).
+    """
+
+    column_s: int
+    cells: Sequence[tuple[int, int, int]] = ()
+
+    @staticmethod
+    def row_of(us: int) -> int:
+        """Four rows an octave, each a whole number of histogram buckets."""
+        if us < 4:
+            return us
+        octave = us.bit_length() - 1
+        return 4 * (octave - 1) + ((us >> (octave - 2)) & 3)
+
+    @staticmethod
+    def edge_us(row: int) -> int:
+        """The lowest value in `row`."""
+        if row < 4:
+            return row
+        octave, quarter = row // 4 + 1, row % 4
+        return (4 + quarter) << (octave - 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charts:
+    """Every sequence has an entry for each bin from second 0 on; None: nothing was recorded in it.
+
+    Rates are per second, of requests that ended in the bin. `lag_ms` is the engines' highest timer overshoot,
+    `late_ms` the latest begin of an arrival (open model). `dropped_per_s`: arrivals that were due and not begun.
+    `distributions`: successes of the scored seconds by endpoint.
+    """
+
+    bin_s: int
+    planned: Sequence[float | None] = ()
+    users: Sequence[int | None] = ()
+    ok_per_s: Sequence[float | None] = ()
+    failed_per_s: Sequence[float | None] = ()
+    begun_per_s: Sequence[float | None] = ()
+    dropped_per_s: Sequence[float | None] = ()
+    latency_ms: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    """By name of the percentile: p50, p95, p99."""
+    lag_ms: Sequence[float | None] = ()
+    late_ms: Sequence[float | None] = ()
+    heat: Heat = field(default_factory=lambda: Heat(column_s=1))
+    distributions: Mapping[str, Histogram] = field(default_factory=dict)
+    courses: Sequence[Course] = ()
+
+
+def charts(load: Load, recording: Recording, window: tuple[float, float], ended_s: float) -> Charts:
+    """`window`: what was scored, as far as the run got; `ended_s`: when the load ended (see results/fold.py)."""
+    length = max((second.t + 1 for second in recording.seconds), default=0)
+    charting = Charting(load, length, window, ended_s, marked_seconds(recording.events))
+    for second in recording.seconds:
+        charting.add(second)
+    return charting.charts(recording)
+
+
+@dataclass(slots=True)
+class _Bin:
+    users: int = 0
+    ok: int = 0
+    failed: int = 0
+    begun: int = 0
+    dropped: int = 0
+    lag_ms: float = 0.0
+    late_us: int = 0
+    seconds: int = 0
+
+
+class Charting:
+    """Fed with the seconds of a run in order of time; its memory grows with bins, not with requests."""
+
+    def __init__(
+        self,
+        load: Load,
+        length_s: float,
+        window: tuple[float, float],
+        ended_s: float,
+        marked: frozenset[int] = frozenset(),
+    ) -> None:
+        self._load = load
+        self._window = window
+        self._last_s = max(0.0, math.ceil(ended_s) - 1)
+        self._marked = marked
+        self.bin_s = max(1, math.ceil(length_s / BINS_MAX))
+        self._column_bins = max(1, math.ceil(length_s / self.bin_s / HEAT_COLUMNS_MAX))
+        self._bins: dict[int, _Bin] = {}
+        self._open: int | None = None
+        self._latencies = Histogram()
+        self._percentiles = {name: _Percentile(q, self.bin_s) for name, q in _SHOWN.items()}
+        self._heat: Counter[tuple[int, int]] = Counter()
+        self._distributions: dict[str, Histogram] = {}
+
+    def add(self, second: Second) -> None:
+        index = second.t // self.bin_s
+        if index != self._open:
+            self._close()
+            self._open = index
+        found = self._bins.setdefault(index, _Bin())
+        found.seconds += 1
+        found.users = max(found.users, second.users)
+        found.begun += second.begun
+        found.dropped += second.dropped
+        found.lag_ms = max(found.lag_ms, *second.lag_ms, 0.0)
+        found.late_us = max(found.late_us, second.late.max_us or 0)
+        scored = self._is_scored(second.t)
+        for endpoint, cell in second.cells.items():
+            failed = failed_of(cell)
+            found.failed += failed
+            found.ok += completed_of(cell) - failed - cell.rate_limited
+            self._latencies.merge(cell.ok)
+            if scored and cell.ok.count:
+                self._distributions.setdefault(endpoint, Histogram()).merge(cell.ok)
+
+    def charts(self, recording: Recording) -> Charts:
+        """All that was added; `recording`: for its readings."""
+        self._close()
+        self._open = None
+        length = 1 + max(self._bins, default=-1)
+        bins = [self._bins.get(index) for index in range(length)]
+        is_open = self._load.model == "open"
+
+        def rate(count: Iterable[int | None]) -> list[float | None]:
+            return [
+                None if n is None or found is None else round(n / found.seconds, 3)
+                for n, found in zip(count, bins, strict=True)
+            ]
+
+        return Charts(
+            bin_s=self.bin_s,
+            planned=[self._planned(index * self.bin_s) for index in range(length)],
+            users=[found.users if found else None for found in bins],
+            ok_per_s=rate(found.ok if found else None for found in bins),
+            failed_per_s=rate(found.failed if found else None for found in bins),
+            begun_per_s=rate(found.begun if found and is_open else None for found in bins),
+            dropped_per_s=rate(found.dropped if found and is_open else None for found in bins),
+            latency_ms={name: course.values(length) for name, course in self._percentiles.items()},
+            lag_ms=[found.lag_ms if found else None for found in bins],
+            late_ms=[found.late_us / 1000 if found and is_open else None for found in bins],
+            heat=Heat(
+                column_s=self.bin_s * self._column_bins,
+                cells=[(column, row, count) for (column, row), count in sorted(self._heat.items())],
+            ),
+            distributions=self._distributions,
+            courses=courses(recording.readings, self.bin_s, length),
+        )
+
+    def _planned(self, t: int) -> float | None:
+        """A script with a load of its own has no plan."""
+        return round(self._load.level_at(t), 3) if self._load.stages else None
+
+    def _is_scored(self, t: int) -> bool:
+        """What ends in the drain counts where the load ended."""
+        start, end = self._window
+        return t not in self._marked and start <= min(t, self._last_s) < end
+
+    def _close(self) -> None:
+        """Reduce the latencies of the bin that is full."""
+        if self._open is None:
+            return
+        for course in self._percentiles.values():
+            course.add(self._open, self._latencies)
+        column = self._open // self._column_bins
+        for bucket, count in self._latencies.buckets.items():
+            self._heat[column, _row_of_bucket(bucket)] += count
+        self._latencies = Histogram()
+
+
+def _row_of_bucket(bucket: int) -> int:
+    """Of the lowest value in a bucket of the histogram: 128 of them are an octave above 256 µs."""
+    shift, mantissa = divmod(bucket, 256)
+    return Heat.row_of(mantissa << shift)
+
+
+class _Percentile:
+    """One percentile over time, each value over as many bins in a row as it needs."""
+
+    def __init__(self, q: float, bin_s: int) -> None:
+        self._q = q
+        self._enough = enough_samples(q)
+        self._quiet_bins = math.ceil(_QUIET_S / bin_s)
+        self._waiting = Histogram()
+        self._first = self._last = -1
+        self._found: dict[int, float] = {}
+
+    def add(self, index: int, latencies: Histogram) -> None:
+        if not latencies.count:
+            return
+        if not self._waiting.count or index - self._last > self._quiet_bins:
+            self._waiting = Histogram()
+            self._first = index
+        self._last = index
+        self._waiting.merge(latencies)
+        us = self._waiting.quantile_us(self._q)
+        if us is not None:
+            self._found |= dict.fromkeys(range(self._first, index + 1), us / 1000)
+            self._waiting = Histogram()
+
+    def values(self, length: int) -> list[float | None]:
+        return [self._found.get(index) for index in range(length)]

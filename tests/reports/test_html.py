@@ -1,0 +1,253 @@
+"""The HTML report as text: whole, self-contained, and harmless whatever the names in it hold."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadctl.errors import UsageError
+from loadctl.reports.html.assets import assets
+from loadctl.reports.html.page import page
+from loadctl.results.charts import Charts
+from loadctl.results.finding import Finding
+from loadctl.results.histogram import Histogram
+from loadctl.results.log_use import FrequentMessage, LogUse
+from loadctl.results.recording import Event, Example, Reading
+from loadctl.results.result import ResourceUse
+from loadctl.results.series import Series
+from loadctl.results.summary import StageSummary
+from tests.reports.drawn import EVENTS, PROVENANCE, drawn, recorded
+from tests.reports.sample import FAILED, INCONCLUSIVE
+from tests.results.recorded import recording
+
+VOID = frozenset({"meta", "br", "hr", "img", "input", "link"})
+HOSTILE = (
+    "</script></style></title><script>alert(1)</script><img src=x onerror=alert(2)>\"' onload='alert(3)' {{ 7*7 }}"
+    " {% x %} \x1b[31mred\x1b[0m \x00\x07 \u202eright-to-left\u2066 שלום <!-- ]]> &lt; \ud800"
+)
+
+
+@pytest.fixture(autouse=True)
+def _uplot() -> None:
+    try:
+        assets()
+    except UsageError as error:
+        pytest.skip(f"{error}: {error.hint}")
+
+
+class Tree(HTMLParser):
+    """Tags in order, text outside of scripts and styles, and whether all that was opened was closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.raw: dict[str, list[str]] = {"script": [], "style": []}
+        self.stack: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack, f"</{tag}> closes nothing"
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.stack and self.stack[-1] in self.raw:
+            self.raw[self.stack[-1]].append(data)
+        else:
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.tags)
+
+
+@pytest.fixture(scope="module")
+def charts() -> Charts:
+    return drawn()
+
+
+def shape(html: str) -> list[tuple[str, tuple[str, ...]]]:
+    return [(tag, tuple(attributes)) for tag, attributes in Tree(html).tags]
+
+
+def data_of(html: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Tree(html).raw["script"][0])
+    return found
+
+
+def test_the_verdict_and_why_come_first(charts: Charts) -> None:
+    words = Tree(page(FAILED, charts, PROVENANCE)).words
+    order = [
+        "FAIL",
+        "2 of 6 targets are beyond their critical limit",
+        "The one Python worker",
+        "More workers",
+        "Distance to the limits",
+    ]
+    places = [words.index(text, words.index("To the verdict")) for text in order]
+    assert places == sorted(places)
+
+
+def test_every_target_stands_with_its_distance_to_the_limits(charts: Charts) -> None:
+    words = Tree(page(FAILED, charts, PROVENANCE)).words
+    assert "latency p50 61.2 ms 22 % over 10 ms 50 ms FAIL" in words
+    assert "latency p99 480 ms 4 % below critical 100 ms 500 ms WARN" in words
+    assert "error rate 0.03 % 70 % below 0.1 % 1 % PASS 11 of 34,512" in words
+    assert "not exercised: 50 users thinking 0.6 s offer 83/s" in words
+
+
+def test_what_is_void_is_never_green(charts: Charts) -> None:
+    html = page(INCONCLUSIVE, charts, PROVENANCE)
+    assert not re.search(r'<tr class="(pass|warn|fail)"|<li class="(pass|warn|fail)"', html)
+    assert "the generator was saturated" in html
+
+
+def test_it_is_whole_and_needs_nothing_else(charts: Charts) -> None:
+    html = page(FAILED, charts, PROVENANCE)
+    tree = Tree(html)
+    assert tree.stack == []
+    assert not [tag for tag, _ in tree.tags if tag in {"link", "img", "iframe", "object", "base", "form"}]
+    assert not [
+        a for _, a in tree.tags for name in a if name in {"src", "srcset", "style"} or name.startswith("on")
+    ]
+    assert {(a.get("href") or "#")[0] for tag, a in tree.tags if tag == "a"} == {"#"}
+    ids = [attributes["id"] for _, attributes in tree.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {str(a["href"])[1:] for tag, a in tree.tags if tag == "a"} <= set(ids)
+
+
+def test_its_policy_allows_only_its_own_scripts_and_styles(charts: Charts) -> None:
+    tree = Tree(page(FAILED, charts, PROVENANCE))
+    policy = next(a["content"] for tag, a in tree.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    allowed = set(re.findall(r"'sha256-([^']+)'", policy))
+    code = [*tree.raw["script"][1:], *tree.raw["style"]]  # the first script is data
+    assert {base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in code} == allowed
+
+
+def test_the_licence_of_the_chart_library_goes_with_it(charts: Charts) -> None:
+    html = page(FAILED, charts, PROVENANCE)
+    assert "uPlot (v1.6.32)" in html
+    assert "Permission is hereby granted, free of charge" in html
+
+
+def test_the_charts_have_one_axis_and_hold_what_was_recorded(charts: Charts) -> None:
+    data = data_of(page(replace(FAILED, events=EVENTS), charts, PROVENANCE))
+    assert (data["bin_s"], data["bins"]) == (1, 600)
+    panels = {panel["key"]: panel for panel in data["panels"]}
+    assert set(panels) == {
+        *("load", "throughput", "latency", "cpu", "memory", "generator", "lag", "logs"),
+        "more-0",
+    }
+    assert all(len(line["values"]) == 600 for panel in panels.values() for line in panel["lines"])
+    assert panels["throughput"]["lines"][0]["values"][:2] == [50, 50]
+    assert [limit[:2] for limit in panels["latency"]["limits"]][:2] == [
+        ["p50 critical", 50],
+        ["p50 target", 10],
+    ]
+    assert panels["cpu"]["lines"][0]["values"][210] is None  # it was not watched then
+    assert [span[3] for span in data["spans"]] == [False, True, False]
+    assert data["marks"] == [[1, 260, "service restarted: uvicorn was started again"]]
+
+
+def test_every_chart_is_a_picture_too(charts: Charts) -> None:
+    """For paper, and for where no script may run."""
+    html = page(FAILED, charts, PROVENANCE)
+    for key in ("load", "throughput", "latency", "cpu", "memory", "generator", "lag", "logs", "heat"):
+        panel = re.search(rf'id="panel-{key}".*?</figure>', html, re.DOTALL)
+        assert panel is not None
+        assert "<svg" in panel[0]
+        assert ' d="M' in panel[0]
+
+
+def test_a_run_of_which_nothing_was_recorded_says_so() -> None:
+    nothing = drawn(recording([]), (0.0, 0.0))
+    bare = replace(FAILED, timeline=(), scores=(), findings=(), examples=(), stages=())
+    words = Tree(page(bare, nothing, replace(PROVENANCE, command=(), scenario=""))).words
+    assert "Nothing was recorded." in words
+    assert "No request succeeded." in words
+
+
+def hostile(text: str) -> str:
+    """A page with `text` in every place that holds text from outside."""
+    row = replace(FAILED.summary.endpoints[0], endpoint=text, errors={text: 3, "timeout": 1})
+    use = ResourceUse(watched=text, cpu_pct=5.0, memory_kind=text, absent={text: text}, extra={text: 1.0})
+    score = FAILED.scores[0]
+    target = replace(score.target, scope=replace(score.target.scope, kind="endpoint", name=text))
+    result = replace(
+        FAILED,
+        scenario=text,
+        goal=text,
+        source=text,
+        host=text,
+        engine_version=text,
+        reasons=(text,),
+        why=text,
+        advice=(text,),
+        run_dir=text,
+        stages=(StageSummary(text, 0, 120, False, 5, FAILED.summary),),
+        summary=replace(FAILED.summary, endpoints=(row,)),
+        scores=(replace(score, target=target, detail=text), replace(score, void=text)),
+        findings=(Finding(text, "critical", text, {text: text}, (text,)),),
+        examples=(Example(1.0, text, "timeout", 500, text, text),),
+        events=(Event(5.0, text, text, {}),),
+        system=use,
+        companions=(use,),
+        series=(Series(subject=text, source=text, name=text, n=1, lowest=1, highest=1, mean=1, last=1),),
+        logs=LogUse(
+            followed=text,
+            lines=1,
+            errors=1,
+            unread=text,
+            frequent=(FrequentMessage(message=text, count=1, first_s=0, last_s=1, level=text, log=text),),
+        ),
+    )
+    made = recorded(30, (text,))
+    watched = [
+        Reading(2.0, "companion", text, text, {text: 1.0}),
+        Reading(2.0, "system", "logs", text, {"log_errors": 1.0}),
+    ]
+    charts = drawn(replace(made, readings=[*made.readings, *watched]), (0.0, 30.0))
+    charts = replace(charts, distributions={text: Histogram.of([1000] * 30)})
+    facts = ((text, text),)
+    provenance = replace(PROVENANCE, run_id=text, command=(text,), scenario=f"{text}\n  {text}", facts=facts)
+    return page(result, charts, provenance)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.text(min_size=1, max_size=200) | st.just(HOSTILE) | st.just("x" * 10_000))
+def test_hostile_text_stays_text(text: str) -> None:
+    """The page has the same tags and attributes as with a plain word, and its data is still JSON."""
+    html = hostile(text)
+    html.encode()
+    assert shape(html) == shape(hostile("word"))
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]", html)
+    assert Tree(html).stack == []
+    assert data_of(html)["panels"]
+
+
+def test_long_texts_are_cut() -> None:
+    assert len(hostile("x" * 10_000)) < len(hostile("word")) + 200_000
