@@ -58,7 +58,10 @@ class Stream:
 
     def weighted_index(self, weights: Sequence[int]) -> int:
         """An index of `weights` (whole numbers, not all 0), by weight: draw modulo their sum. One draw."""
-        left = self.next() % sum(weights)
+        draw = self.next()
+        if len(weights) == 1:
+            return 0
+        left = draw % sum(weights)
         for index, weight in enumerate(weights):
             left -= weight
             if left < 0:
@@ -207,7 +210,9 @@ def _number(value: object) -> TypeGuard[int | float]:
 
 
 def _whole(value: object) -> TypeGuard[int | float]:
-    return _number(value) and abs(value) <= _LARGEST and value == math.floor(value)
+    if type(value) is int:
+        return -_LARGEST <= value <= _LARGEST
+    return isinstance(value, float) and abs(value) <= _LARGEST and value == math.floor(value)
 
 
 def _count(name: str, value: object) -> int:

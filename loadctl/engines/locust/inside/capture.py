@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from .draw import one_kind
@@ -41,7 +41,7 @@ class Reply:
         if self._document is NOTHING:
             try:
                 text = self.response.body.decode()
-                document = _decode(text)
+                document = _read(text)
                 self._document = _mended(document) if "\\ud" in text or "\\uD" in text else document
             except (ValueError, RecursionError):
                 kind = next(self.response.values(b"content-type"), b"no content type").decode("latin-1")
@@ -105,8 +105,8 @@ def lookup(document: object, steps: tuple[str | int | None, ...]) -> object:
             if None in steps[at + 1 :]:
                 found = [inner for outer in found if isinstance(outer, list) for inner in outer]
             return [item for item in found if item is not NOTHING]
-        if isinstance(document, Mapping):
-            document = document.get(str(step))
+        if isinstance(document, dict):
+            document = document.get(step if type(step) is str else str(step))
         elif isinstance(document, list) and (isinstance(step, int) or step.isdigit()):
             index = int(step)
             document = document[index] if -len(document) <= index < len(document) else None
@@ -143,7 +143,16 @@ def _refuse(word: str) -> object:
     raise ValueError(f"{word} is no JSON")
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse).decode
+_decoder = json.JSONDecoder(parse_constant=_refuse)
+
+
+def _read(text: str) -> object:
+    """JSON with blanks around it, or, which is quicker to find out, without."""
+    try:
+        document, end = _decoder.raw_decode(text)
+    except ValueError:
+        end = -1
+    return document if end == len(text) else _decoder.decode(text)
 
 
 def _or_nothing(value: bytes | None) -> object:

@@ -90,7 +90,7 @@ def _same(found: object, wanted: object) -> bool:
         return wanted is None
     if isinstance(found, list) and isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(_same, found, wanted))
-    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+    if isinstance(found, dict) and isinstance(wanted, dict):
         return found.keys() == wanted.keys() and all(_same(found[key], wanted[key]) for key in found)
     if isinstance(found, bool) or isinstance(wanted, bool):
         return found is wanted

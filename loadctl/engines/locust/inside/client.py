@@ -28,18 +28,21 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 class Outgoing:
-    """A request ready to be sent, all but its cookies. `head` ends with a line end; the blank line is not in it."""
+    """A request ready to be sent, all but its cookies. `head`: start line and fields, without the blank line."""
 
-    __slots__ = ("body", "head", "is_head", "method", "origin", "target", "whole")
+    __slots__ = ("body", "head", "is_head", "method", "origin", "target")
 
-    def __init__(self, method: bytes, origin: Origin, target: bytes, fields: bytes, body: bytes) -> None:
+    def __init__(self, method: bytes, origin: Origin, target: bytes, head: bytes, body: bytes) -> None:
         self.method = method
         self.origin = origin
         self.target = target
+        self.head = head
         self.body = body
         self.is_head = method == b"HEAD"
-        self.head = b"%b %b HTTP/1.1\r\n%b" % (method, target, fields)
-        self.whole = self.head + b"\r\n" + body
+
+
+def start_line(method: bytes, target: bytes) -> bytes:
+    return b"%b %b HTTP/1.1\r\n" % (method, target)
 
 
 def encode_fields(method: str, origin: Origin, headers: Headers, length: int | None) -> bytes:
@@ -97,29 +100,23 @@ class Client:
         headers = list(headers)
         if credentials and not any(name.lower() == b"authorization" for name, _ in headers):
             headers.append((b"Authorization", credentials))
-        fields = encode_fields(method, origin, headers, len(body))
-        return self.send(Outgoing(method.encode(), origin, target, fields, body), timeout_s, KEEP_TO_READ)
+        verb = method.encode()
+        head = start_line(verb, target) + encode_fields(method, origin, headers, len(body))
+        return self.send(Outgoing(verb, origin, target, head, body), timeout_s, KEEP_TO_READ)
 
     def send(self, outgoing: Outgoing, timeout_s: float, keep: int = KEEP_FOR_EXAMPLES) -> Response:
         """The final response to `outgoing`, with at least the first `keep` bytes of its body; raises Failed."""
-        started_at = monotonic()
-        deadline = started_at + timeout_s
+        deadline = monotonic() + timeout_s
         response = self._exchange(outgoing, deadline, keep)
-        if response.notable:
-            response = self._follow(outgoing, response, deadline, keep)
-        response.started_at = started_at
-        return response
+        return self._follow(outgoing, response, deadline, keep) if response.notable else response
 
     def _exchange(self, outgoing: Outgoing, deadline: float, keep: int) -> Response:
         origin = outgoing.origin
         connection = self._connections.get(origin)
         if connection is None:
             connection = self._connect(origin)
-        data = outgoing.whole
-        if self.jar:
-            cookies = self.jar.header(host=origin.host, target=outgoing.target, secure=origin.tls)
-            if cookies:
-                data = b"%b%b\r\n%b" % (outgoing.head, cookies, outgoing.body)
+        cookies = self.jar.header(origin.host, outgoing.target, secure=origin.tls) if self.jar else b""
+        data = b"".join((outgoing.head, cookies, b"\r\n", outgoing.body))
         return connection.exchange(data, is_head=outgoing.is_head, deadline=deadline, keep=keep)
 
     def _connect(self, origin: Origin) -> Connection:
@@ -177,4 +174,5 @@ def redirected(outgoing: Outgoing, status: int, location: bytes) -> Outgoing:
     kept.insert(0, b"Host: " + origin.authority.encode())
     if credentials:
         kept.append(b"Authorization: " + credentials)
-    return Outgoing(method, origin, target, b"".join(line + b"\r\n" for line in kept), body)
+    head = start_line(method, target) + b"".join(line + b"\r\n" for line in kept)
+    return Outgoing(method, origin, target, head, body)

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import httptools
-from gevent import get_hub
+from gevent import get_hub, getcurrent
 
 from .failure import Failed, failed_talking
 from .network import READ, WRITE, Network, Origin, Tls
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import ssl
 
     from gevent.core import io
+    from greenlet import greenlet
 
     from .watchdog import Watchdog
 
@@ -26,11 +27,17 @@ QUIET_MAX = 65536
 """Bytes that may come without one of the body among them: the limit of heads, trailers and floods of 1xx."""
 LOOK_AFTER_S = 0.001
 """A connection idle for longer may have been closed by the server: look before sending."""
-_CHUNK = 65536
+_ARRIVED = memoryview(bytearray(65536))
+"""Where all connections read to, one after the other: nobody keeps what stands here, and a new buffer for every read
+costs more than the system call."""
 
 
 class Connection:
-    """`deadline`: when the request in flight is overdue, on the monotonic clock; infinity between requests."""
+    """`deadline`: when the request in flight is overdue, on the monotonic clock; infinity between requests.
+
+    What comes is read where the hub finds it, by `_readable`, which never waits and never raises: the user sleeps until
+    its response is complete or lost, and the end of an idle connection is noticed at once.
+    """
 
     _raw: _socket.socket
     _tls: Tls | None
@@ -45,6 +52,8 @@ class Connection:
         self._watchdog = watchdog
         self._hub = get_hub()
         self._session: ssl.SSLSession | None = None
+        self._user: greenlet | None = None
+        """Who waits for a response, if anybody."""
         self._is_open = self._overdue = False
         self._idle_since = 0.0
 
@@ -59,19 +68,23 @@ class Connection:
         self.deadline = deadline
         if deadline < self._watchdog.look_at:
             self._watchdog.look_before(deadline)
+        self._user = getcurrent()
         try:
             self._send(data)
-            self._receive()
+            while not self._done:
+                self._hub.switch()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self._done:
-                told = "it switches protocols" if isinstance(error, httptools.HttpParserUpgrade) else error
-                raise self._failed(Failed("protocol", f"not a valid HTTP/1.1 response: {told}")) from error
-            self._keep_alive = False  # complete, but followed by something that is no response
+            told = "it switches protocols" if isinstance(error, httptools.HttpParserUpgrade) else error
+            raise self._failed(Failed("protocol", f"not a valid HTTP/1.1 response: {told}")) from error
+        except Failed as failure:
+            raise self._failed(failure) from None
         except OSError as error:
             raise self._failed(failed_talking(error)) from error
         except BaseException:
             self.close()
             raise
+        finally:
+            self._user = None
         self.deadline = inf
         response = self._response
         if not self._keep_alive or self._begun or self._overdue:  # begun: a second response to one request
@@ -93,6 +106,7 @@ class Connection:
         self._headers: list[tuple[bytes, bytes]] = []
         self._notable = self._begun = False
         self._watchdog.connections.add(self)
+        self._io.start(self._readable)
 
     def _still_open(self) -> bool:
         """A look, not a retry: the end of the stream, or bytes that nobody asked for, mean that it cannot be used."""
@@ -101,7 +115,7 @@ class Connection:
             if tls is None:
                 raw.recv(1, _socket.MSG_PEEK)
                 return False
-            received = raw.recv(_CHUNK)
+            received = _ARRIVED[: raw.recv_into(_ARRIVED)]
             return bool(received) and tls.decrypt(received) == b""  # session tickets come unasked
         except BlockingIOError:
             return True
@@ -126,6 +140,7 @@ class Connection:
 
     def _send_rest(self, raw: _socket.socket, rest: memoryview) -> None:
         writable = self._hub.loop.io(raw.fileno(), WRITE)
+        self._io.stop()
         try:
             while rest:
                 self._hub.wait(writable)
@@ -135,33 +150,47 @@ class Connection:
                     continue
         finally:
             writable.close()
+            self._io.start(self._readable)
 
-    def _receive(self) -> None:
-        raw, tls, io = self._raw, self._tls, self._io
-        wait, receive, feed = self._hub.wait, raw.recv, self._parser.feed_data
-        while not self._done:
-            wait(io)
-            try:
-                data: bytes | None = receive(_CHUNK)
-            except BlockingIOError:
-                continue
-            if tls is not None and data:
-                data = tls.decrypt(data)
-                if data == b"":
-                    continue
-            if not data:
-                self._end_of_stream()
+    def _readable(self) -> None:
+        """Runs in the hub, whenever something came: read it, and wake the user when that decides its request."""
+        user = self._user
+        if user is None:
+            if not self._still_open():
+                self.close()
+            return
+        try:
+            self._read()
+        except BlockingIOError:
+            return
+        except Exception as error:  # noqa: BLE001 - raised again where the user waits
+            self._keep_alive = False  # the response may be complete, but followed by something that is none
+            if not self._done:
+                user.throw(error)
                 return
-            self._quiet += len(data)
-            feed(data)
-            if not self._done and (self._overdue or self._quiet > QUIET_MAX):
-                raise self._failed(Failed("protocol", f"more than {QUIET_MAX} bytes of headers"))
+        if self._done:
+            user.switch()
+
+    def _read(self) -> None:
+        received = _ARRIVED[: self._raw.recv_into(_ARRIVED)]
+        data: memoryview | bytes | None = received
+        if self._tls is not None and received:
+            data = self._tls.decrypt(received)
+            if data == b"":
+                return
+        if not data:
+            self._end_of_stream()
+            return
+        self._quiet += len(data)
+        self._parser.feed_data(data)
+        if not self._done and (self._overdue or self._quiet > QUIET_MAX):
+            raise Failed("protocol", f"more than {QUIET_MAX} bytes of headers")
 
     def _end_of_stream(self) -> None:
         """Only a response whose length nothing announced ends with the connection."""
         lengths = {b"content-length", b"transfer-encoding"}
         if self._overdue or not self._answered or any(n in lengths for n, _ in self._response.headers):
-            raise self._failed(Failed("reset", "the connection was closed before the response was complete"))
+            raise Failed("reset", "the connection was closed before the response was complete")
         self._complete(keep_alive=False)
 
     def expire(self) -> None:

@@ -24,16 +24,19 @@ class _Cookie(NamedTuple):
 
 
 class Jar:
-    __slots__ = ("_cookies",)
+    __slots__ = ("_cookies", "_lines")
 
     def __init__(self) -> None:
         self._cookies: dict[_Key, _Cookie] = {}
+        self._lines: dict[tuple[str, bool], bytes] | None = {}
+        """Header lines by host and scheme, made once; None: they also depend on the path or the time of day."""
 
     def __len__(self) -> int:
         return len(self._cookies)
 
     def clear(self) -> None:
         self._cookies.clear()
+        self._lines = {}
 
     def value(self, name: bytes) -> bytes | None:
         """The value of the cookie stored last under `name`, whatever its domain and path."""
@@ -58,9 +61,19 @@ class Jar:
             self._cookies.pop(key, None)
         elif key in self._cookies or len(self._cookies) < COOKIES_MAX:
             self._cookies[key] = _Cookie(value, not domain, b"secure" in given, expires)
+        lasting = all(key.path == "/" and cookie.expires == inf for key, cookie in self._cookies.items())
+        self._lines = {} if lasting else None
 
-    def header(self, *, host: str, target: bytes, secure: bool) -> bytes:
+    def header(self, host: str, target: bytes, *, secure: bool) -> bytes:
         """The Cookie header line for a request, with its line end; empty where no cookie applies."""
+        if self._lines is None:
+            return self._line(host, target, secure=secure)
+        line = self._lines.get((host, secure))
+        if line is None:
+            line = self._lines[host, secure] = self._line(host, target, secure=secure)
+        return line
+
+    def _line(self, host: str, target: bytes, *, secure: bool) -> bytes:
         now = time()
         path = target.partition(b"?")[0].decode("latin-1")
         found = [

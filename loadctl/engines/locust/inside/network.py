@@ -98,7 +98,7 @@ class Tls:
             view = view[self._tls.write(view) :]
         return self._outgoing.read()
 
-    def decrypt(self, data: bytes) -> bytes | None:
+    def decrypt(self, data: memoryview) -> bytes | None:
         """What `data` adds to the plain text, perhaps nothing; None when the peer said goodbye."""
         self._incoming.write(data)
         plain = []

@@ -9,7 +9,13 @@ from urllib.parse import quote, quote_plus
 
 from .draw import FREE_HELPERS, Stream, one_kind, text
 
-encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def encode_json(value: object) -> str:
+    return (
+        str(value) if type(value) is int else _encode(value)
+    )  # json takes twenty times as long for a number
 
 
 class Missing(ValueError):

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from .capture import NOTHING, Reply, compile_source
 from .check import compile_check, compile_status
-from .client import KEEP_FOR_EXAMPLES, KEEP_TO_READ, Client, Outgoing, encode_fields, encode_target, split_url
+from .client import (
+    KEEP_FOR_EXAMPLES,
+    KEEP_TO_READ,
+    Client,
+    Outgoing,
+    encode_fields,
+    encode_target,
+    split_url,
+    start_line,
+)
 from .failure import Failed
 from .render import Missing, Scope, Text, compile_form, compile_json, compile_text, compile_url, encode_json
 
@@ -49,9 +58,11 @@ class Recorder(Protocol):
 class Sender(Scope):
     """A scope that can send: what a request needs of its user."""
 
-    __slots__ = ("client", "due")
+    __slots__ = ("client", "due", "has_waited")
 
     client: Client
+    has_waited: bool
+    """For a response, so that others had their turn meanwhile."""
     due: float | None
     """From when the latency of the next request counts, in monotonic seconds; None: from its start."""
 
@@ -67,6 +78,7 @@ class Request:
         """`optional`: variables that may find nothing, because a `while` ends there; they become null."""
         self.endpoint = str(plan["endpoint"])
         self._method = str(plan["method"])
+        self._verb = self._method.encode()
         self._timeout_s = float(cast("float", plan["timeout_s"]))
         self._expects_429 = rate_limited
         self._url = _Url(plan, host)
@@ -90,6 +102,7 @@ class Request:
         self._reads_body = bool(self._complaints or self._captures)
         self._keep = KEEP_TO_READ if self._reads_body else KEEP_FOR_EXAMPLES
         self._fields: dict[Origin, bytes] = {}
+        self._fixed_head = self._head(*self._url.fixed) if self._url.fixed else b""
         self._fixed = self._prebuilt()
 
     def perform(self, sender: Sender, recorder: Recorder) -> bool:
@@ -107,6 +120,7 @@ class Request:
             us = int((monotonic() - counted_from) * 1e6)
             recorder.end(token, us=us, error=failed.error_class, message=failed.message)
             return not self._captures
+        sender.has_waited = True
         us = int((response.finished_at - counted_from) * 1e6)
         error, message = self._judged(response, sender, us)
         limited = error == "status_429" and self._expects_429
@@ -128,16 +142,13 @@ class Request:
     def _prebuilt(self) -> Outgoing | None:
         if self._url.fixed is None or callable(self._body) or self._rendered_headers:
             return None
-        origin, target = self._url.fixed
-        return Outgoing(
-            self._method.encode(), origin, target, self._head(origin, len(self._body)), self._body
-        )
+        return Outgoing(self._verb, *self._url.fixed, self._fixed_head, self._body)
 
     def _rendered(self, scope: Scope) -> Outgoing:
         """In the order that scenario/prng.py promises: url and query, headers, body."""
         try:
             origin, target = self._url.fixed or self._url.render(scope)
-            lines = [self._head(origin, None if callable(self._body) else len(self._body))]
+            lines = [self._fixed_head or self._head(origin, target)]
             for name, value in self._rendered_headers:
                 try:
                     line = value(scope)
@@ -150,14 +161,16 @@ class Request:
                 lines.append(b"Content-Length: %d\r\n" % len(body))
         except ValueError as error:
             raise Fault(str(error)) from error
-        return Outgoing(self._method.encode(), origin, target, b"".join(lines), body)
+        return Outgoing(self._verb, origin, target, b"".join(lines), body)
 
-    def _head(self, origin: Origin, length: int | None) -> bytes:
+    def _head(self, origin: Origin, target: bytes) -> bytes:
+        """The lines that no template makes."""
         fields = self._fields.get(origin)
         if fields is None:
             headers = [(name.encode(), value.encode()) for name, value in self._static_headers]
+            length = None if callable(self._body) else len(self._body)
             fields = self._fields[origin] = encode_fields(self._method, origin, headers, length)
-        return fields
+        return start_line(self._verb, target) + fields
 
     # -- judging it ------------------------------------------------------------------------------------------
 

@@ -14,8 +14,14 @@ class Response:
     """`headers`: names in lower case, in the order they came. Instants in monotonic seconds.
 
     `body` holds the first bytes only (`clipped`) where there were more than were asked for. `size` counts the body's
-    bytes on the wire.
+    bytes on the wire. `first_byte_at`: of the body, or of the end of the head where there is none.
     """
+
+    body: bytes
+    size: int
+    clipped: bool
+    first_byte_at: float
+    finished_at: float
 
     __slots__ = (
         "body",
@@ -25,7 +31,6 @@ class Response:
         "headers",
         "notable",
         "size",
-        "started_at",
         "status",
     )
 
@@ -34,13 +39,6 @@ class Response:
         self.headers = headers
         self.notable = notable
         """A header of NOTABLE is there."""
-        self.body = b""
-        self.size = 0
-        self.clipped = False
-        self.started_at = 0.0
-        self.first_byte_at = 0.0
-        """Of the body; of the end of the head where there is no body."""
-        self.finished_at = 0.0
 
     def values(self, name: bytes) -> Iterator[bytes]:
         """All values of a header; `name` in lower case."""
