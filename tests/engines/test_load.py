@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadctl.scenario.user_type import Request, Task, Think, UserType
+from loadctl.scenario.user_type import Repeat, Request, Task, Think, UserType
 
 if TYPE_CHECKING:
     from tests.engines.conftest import KnownServer, Said, Shards
@@ -186,3 +186,13 @@ def test_failing_at_once_neither_stops_the_load_nor_the_clock(
     assert said.totals["failed"] == said.totals["completed"] == server.count[f"GET {url}"] > 20
     assert len(said.frames[0]["lag_ms"]) >= 8
     assert len(said.of("example")) == 3
+
+
+def test_users_that_never_wait_leave_others_their_turn(shards: Shards, server: KnownServer) -> None:
+    """A turn whose only loop ends before its first request: nothing in it lets anybody else run."""
+    endless = UserType(name="Idle", weight=1, tasks=[Task("t", 1, [Repeat(3, [get("/never")], "nothing")])])
+    said = shards.run(user_types=[endless, user("/sleep/1")], load=shards.closed((2, 2, 1)))
+    assert said.ok("GET /sleep/1") == server.count["GET /sleep/1"] > 20
+    assert "GET /never" not in server.count
+    assert said.totals["turns"] > 100
+    assert len(said.frames[0]["lag_ms"]) >= 8

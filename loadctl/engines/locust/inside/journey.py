@@ -128,6 +128,7 @@ class User(Sender):
         self.kind = kind
         self.client = client
         self.due = None
+        self.has_waited = False
         self.think = (kind.think[0], kind.think[1]) if kind.think else None
         self.pace_s = kind.pace_s
         self._recorder = recorder
@@ -157,6 +158,7 @@ class User(Sender):
 
         The latency of the first request of all these counts from `due` (monotonic seconds).
         """
+        self.has_waited = False
         if self._started:
             self.due = due
             self._any_task()

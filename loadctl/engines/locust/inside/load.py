@@ -42,6 +42,8 @@ class User(Protocol):
 
     think: tuple[float, float] | None
     pace_s: float | None
+    has_waited: bool
+    """In its last turn, so that others had theirs."""
 
     def random(self) -> float:
         """From this user's own stream: 0 ≤ x < 1."""
@@ -204,8 +206,10 @@ class Closed:
             elif user.think:
                 low, high = user.think
                 member.pause(low + (high - low) * user.random())
-            else:
-                member.pause(0.0 if well else _RETRY_S)
+            elif not well:
+                member.pause(_RETRY_S)
+            elif not user.has_waited:
+                member.pause(0.0)
 
 
 class Open:
