@@ -39,9 +39,9 @@ def test_a_request_costs_less_than_four_microseconds() -> None:
     recorder.start(time.monotonic())
 
     def round_us() -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         for us in range(5000):
             recorder.end(recorder.begin("GET /"), us=us, ttfb_us=us, size=100)
-        return (time.perf_counter() - began) / 5000 * 1e6
+        return (time.process_time() - began) / 5000 * 1e6
 
     assert min(round_us() for _ in range(10)) < 4
