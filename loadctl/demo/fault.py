@@ -15,12 +15,16 @@
     ratelimit=off       the rate limit of API keys is told in headers, and not kept
     crash@20s           the process is gone after 20 s, exit code 1
     restart@20s+3s      the process is gone after 20 s, and a new one listens 3 s later
+    worker-crash@20s    three worker processes share the port, and one of them is gone after 20 s; @20s+3s: another
+                        takes its place 3 s later. Every other fault is then each worker's own
 
-Every one may end in a start time: `errors=5%@30s` begins 30 s after the demo system began to listen.
+Every one may end in a start time: `errors=5%@30s` begins 30 s after the demo system began to listen. Those without a
+crash may end too: `latency=200ms@30s+20s` is over 20 s later, and a leak then stays as it is.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -28,77 +32,77 @@ from loadctl.demo.fault_spec import RATE, SECONDS, Spec, cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    extra_s: float
-    share: float
+class Timed:
+    """Seconds since the demo system began to listen."""
+
     start_s: float
+    end_s: float = math.inf
+
+    def holds_at(self, now_s: float) -> bool:
+        return self.start_s <= now_s < self.end_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stall:
+class Latency(Timed):
+    extra_s: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stall(Timed):
     """Frozen in [start + k × every, start + k × every + freeze) for k = 0, 1, …"""
 
     freeze_s: float
     every_s: float
-    start_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errors:
+class Errors(Timed):
     share: float
-    start_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Capacity:
+class Capacity(Timed):
     rate_per_s: float
-    start_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlowBody:
+class SlowBody(Timed):
     delay_s: float
     share: float
-    start_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cpu:
+class Cpu(Timed):
     burn_s: float
     share: float
-    start_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reset:
+class Reset(Timed):
     share: float
-    start_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hang:
+class Hang(Timed):
     share: float
-    start_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leak:
+class Leak(Timed):
     bytes_per_s: float
-    start_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sawtooth:
+class Sawtooth(Timed):
     peak_bytes: float
     every_s: float
-    start_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Linear:
+class Linear(Timed):
     extra_s: float
     """For every request under way, itself included."""
-    start_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +111,8 @@ class WarmUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoLimit:
-    start_s: float
+class NoLimit(Timed):
+    """The rate limit of API keys is not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,13 @@ class Crash:
 class Restart:
     start_s: float
     down_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerCrash:
+    start_s: float
+    back_s: float | None
+    """How long after it another worker takes its place; None: none does."""
 
 
 Fault = (
@@ -138,6 +149,7 @@ Fault = (
     | NoLimit
     | Crash
     | Restart
+    | WorkerCrash
 )
 
 
@@ -148,7 +160,7 @@ def parse_fault(text: str) -> Fault:
 
 def _latency(spec: Spec) -> Latency:
     extra_s = spec.duration(spec.value, "the extra latency")
-    return Latency(extra_s=extra_s, share=spec.share_of_all(), start_s=spec.start_s())
+    return Latency(extra_s=extra_s, share=spec.share_of_all(), **spec.span())
 
 
 def _stall(spec: Spec) -> Stall:
@@ -157,12 +169,12 @@ def _stall(spec: Spec) -> Stall:
     freeze_s, every_s = spec.duration(freeze, "the freeze"), spec.duration(every, "the period")
     if freeze_s >= every_s:
         spec.refuse(f"a freeze of {freeze} every {every} would never thaw")
-    return Stall(freeze_s=freeze_s, every_s=every_s, start_s=spec.start_s(default=every_s))
+    return Stall(freeze_s=freeze_s, every_s=every_s, **spec.span(begins=every_s))
 
 
 def _errors(spec: Spec) -> Errors:
     spec.only("value")
-    return Errors(share=spec.fraction(spec.value), start_s=spec.start_s())
+    return Errors(share=spec.fraction(spec.value), **spec.span())
 
 
 def _capacity(spec: Spec) -> Capacity:
@@ -170,27 +182,27 @@ def _capacity(spec: Spec) -> Capacity:
     match = RATE.fullmatch(spec.value or "")
     if match is None or not float(match[1]):
         spec.refuse(f"{spec.value!r} is not a rate such as 300/s" if spec.value else "its rate is missing")
-    return Capacity(rate_per_s=float(match[1]) / SECONDS[match[2]], start_s=spec.start_s())
+    return Capacity(rate_per_s=float(match[1]) / SECONDS[match[2]], **spec.span())
 
 
 def _slow_body(spec: Spec) -> SlowBody:
     delay_s = spec.duration(spec.value, "the delay of the body")
-    return SlowBody(delay_s=delay_s, share=spec.share_of_all(), start_s=spec.start_s())
+    return SlowBody(delay_s=delay_s, share=spec.share_of_all(), **spec.span())
 
 
 def _cpu(spec: Spec) -> Cpu:
     burn_s = spec.duration(spec.value, "the CPU time")
-    return Cpu(burn_s=burn_s, share=spec.share_of_all(), start_s=spec.start_s())
+    return Cpu(burn_s=burn_s, share=spec.share_of_all(), **spec.span())
 
 
 def _reset(spec: Spec) -> Reset:
     spec.only("value")
-    return Reset(share=spec.fraction(spec.value), start_s=spec.start_s())
+    return Reset(share=spec.fraction(spec.value), **spec.span())
 
 
 def _hang(spec: Spec) -> Hang:
     spec.only("value")
-    return Hang(share=spec.fraction(spec.value), start_s=spec.start_s())
+    return Hang(share=spec.fraction(spec.value), **spec.span())
 
 
 def _leak(spec: Spec) -> Leak:
@@ -201,19 +213,19 @@ def _leak(spec: Spec) -> Leak:
         spec.refuse(
             f"{spec.value!r} is not a growth such as 20MB/m" if spec.value else "its growth is missing"
         )
-    return Leak(bytes_per_s=spec.megabytes(size, "the growth") / SECONDS[per], start_s=spec.start_s())
+    return Leak(bytes_per_s=spec.megabytes(size, "the growth") / SECONDS[per], **spec.span())
 
 
 def _sawtooth(spec: Spec) -> Sawtooth:
     spec.only("value")
     size, _, every = (spec.value or "").partition("/")
     peak, every_s = spec.megabytes(size, "the peak"), spec.duration(every, "the period")
-    return Sawtooth(peak_bytes=peak, every_s=every_s, start_s=spec.start_s())
+    return Sawtooth(peak_bytes=peak, every_s=every_s, **spec.span())
 
 
 def _linear(spec: Spec) -> Linear:
     spec.only("value")
-    return Linear(extra_s=spec.duration(spec.value, "the latency a request"), start_s=spec.start_s())
+    return Linear(extra_s=spec.duration(spec.value, "the latency a request"), **spec.span())
 
 
 def _warmup(spec: Spec) -> WarmUp:
@@ -227,7 +239,7 @@ def _ratelimit(spec: Spec) -> NoLimit:
     spec.only("value")
     if spec.value != "off":
         spec.refuse(f"it can be off, not {spec.value!r}")
-    return NoLimit(start_s=spec.start_s())
+    return NoLimit(**spec.span())
 
 
 def _crash(spec: Spec) -> Crash:
@@ -240,6 +252,16 @@ def _restart(spec: Spec) -> Restart:
     start, _, down = (spec.start or "").partition("+")
     start_s, down_s = spec.duration(start, "the time of the restart"), spec.duration(down, "the time down")
     return Restart(start_s=start_s, down_s=down_s)
+
+
+def _worker_crash(spec: Spec) -> WorkerCrash:
+    spec.only()
+    start, plus, back = (spec.start or "").partition("+")
+    start_s = spec.duration(start, "the time of the crash")
+    return WorkerCrash(
+        start_s=start_s,
+        back_s=spec.duration(back, "the time until another takes its place") if plus else None,
+    )
 
 
 _KINDS: Mapping[str, Callable[[Spec], Fault]] = {
@@ -258,4 +280,5 @@ _KINDS: Mapping[str, Callable[[Spec], Fault]] = {
     "ratelimit": _ratelimit,
     "crash": _crash,
     "restart": _restart,
+    "worker-crash": _worker_crash,
 }

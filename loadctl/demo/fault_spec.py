@@ -25,8 +25,13 @@ EXAMPLES: Mapping[str, str] = {
     "ratelimit": "ratelimit=off",
     "crash": "crash@20s",
     "restart": "restart@20s+3s",
+    "worker-crash": "worker-crash@20s",
 }
-KNOWN = "known faults: " + ", ".join(EXAMPLES.values()) + "; each may end in a start time such as @20s"
+KNOWN = (
+    "known faults: "
+    + ", ".join(EXAMPLES.values())
+    + "; each may end in a start time such as @20s, most in a length too: @20s+10s"
+)
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -48,8 +53,15 @@ class Spec:
     def refuse(self, why: str) -> NoReturn:
         raise UsageError(f"--fault {self.text}: {why}", hint=f"write it like {EXAMPLES[self.name]}; {KNOWN}")
 
-    def start_s(self, default: float = 0.0) -> float:
-        return default if self.start is None else self.duration(self.start, "the start time")
+    def span(self, begins: float = 0.0) -> dict[str, float]:
+        """`start_s`, and `end_s` where a length follows it: `@30s+20s`. `begins`: without a start time."""
+        if self.start is None:
+            return {"start_s": begins}
+        start, plus, length = self.start.partition("+")
+        start_s = self.duration(start, "the start time")
+        return {"start_s": start_s} | (
+            {"end_s": start_s + self.duration(length, "the length")} if plus else {}
+        )
 
     def share_of_all(self) -> float:
         return 1.0 if self.share is None else self.fraction(self.share)

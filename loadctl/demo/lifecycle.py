@@ -1,4 +1,4 @@
-"""The life of a demo system: one process, or under a restart fault several in turn on the same port."""
+"""The life of a demo system: one process, under a restart fault several in turn, or several workers at once."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ import multiprocessing
 import os
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, NoReturn
 
-from loadctl.demo.fault import Restart, parse_fault
-from loadctl.demo.server import CRASHED, STOPPED, Life, listener, serve_once, stopping_on_signals, write_truth
+from loadctl.demo.fault import Restart, WorkerCrash, parse_fault
+from loadctl.demo.server import (
+    CRASHED,
+    STOPPED,
+    Life,
+    announce,
+    listener,
+    serve_once,
+    stopping_on_signals,
+    write_truth,
+)
 from loadctl.demo.service import parse_service
 from loadctl.demo.truth import Truth
+from loadctl.demo.workers import Pool
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,21 +45,29 @@ def live(options: DemoOptions) -> int:
         service=None if options.service is None else parse_service(options.service),
         seed=options.seed,
         truth=Truth(timed=options.truth is not None),
-        truth_file=options.truth,
+        account=partial(write_truth, file=options.truth),
         parent_ended=_end_of_input if options.exit_with_parent else None,
+        listening=announce,
     )
     if options.truth is not None and not options.truth.absolute().parent.is_dir():
         raise UsageError(f"--truth {options.truth}: its folder does not exist", hint="create it first")
     succession = any(isinstance(fault, Restart) for fault in life.faults)
-    if succession and not hasattr(os, "fork"):
-        raise UsageError("the restart fault needs a system that can fork", hint="leave it out on Windows")
-    with _bound(options.port) as bound:
+    crashes = [fault for fault in life.faults if isinstance(fault, WorkerCrash)]
+    if (succession or crashes) and not hasattr(os, "fork"):
+        raise UsageError(
+            "restart and worker-crash need a system that can fork", hint="leave them out on Windows"
+        )
+    if len(crashes) > 1 or (succession and crashes):
+        raise UsageError("of restart and worker-crash there can be one", hint="leave out the other")
+    with _bound(options.port, shared=bool(crashes)) as bound:
+        if crashes:
+            return Pool(crashes[0], bound).run(life)
         return _Succession(bound).run(life) if succession else serve_once(life, bound)
 
 
-def _bound(port: int) -> socket.socket:
+def _bound(port: int, *, shared: bool) -> socket.socket:
     try:
-        return listener(port)
+        return listener(port, shared=shared)
     except (OSError, OverflowError) as error:
         raise UsageError(
             f"the demo system cannot listen on 127.0.0.1:{port}: {error}",
@@ -86,10 +105,12 @@ class _Succession:
                     return ended
                 due = min((f for f in life.faults if isinstance(f, Restart)), key=lambda fault: fault.start_s)
                 faults = tuple(fault for fault in life.faults if fault is not due)
-                life = replace(life, faults=faults, truth=ended.truth, began_at_s=ended.began_at_s)
+                life = replace(
+                    life, faults=faults, truth=ended.truth, began_at_s=ended.began_at_s, listening=None
+                )
                 self._stay_down(due.down_s, watch_input=life.parent_ended is not None)
                 if self.should_exit:
-                    write_truth(life.truth, life.truth_file)
+                    life.account(life.truth)
                     return STOPPED
 
     def _generation(self, life: Life) -> _Legacy | int:

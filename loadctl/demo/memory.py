@@ -17,8 +17,8 @@ def held_bytes(faults: Sequence[Fault], now_s: float) -> int:
     held = 0.0
     for fault in faults:
         if isinstance(fault, Leak):
-            held += fault.bytes_per_s * max(0.0, now_s - fault.start_s)
-        elif isinstance(fault, Sawtooth) and now_s >= fault.start_s:
+            held += fault.bytes_per_s * max(0.0, min(now_s, fault.end_s) - fault.start_s)
+        elif isinstance(fault, Sawtooth) and fault.holds_at(now_s):
             held += fault.peak_bytes * (((now_s - fault.start_s) % fault.every_s) / fault.every_s)
     return int(held)
 

@@ -39,29 +39,35 @@ STOPPED, CRASHED = 0, 1
 class Life:
     """What one process of the demo system lives with.
 
-    `parent_ended` blocks until whoever it serves for is gone; `restart`, given `began_at_s`, takes over when
-    a restart fault is due; `began_at_s` (time.monotonic) is set for a process that follows another, which is
-    then silent.
+    `account` takes the truth at the end, whatever that is; `parent_ended` blocks until whoever it serves for is
+    gone; `restart`, given `began_at_s`, takes over when a restart fault is due; `began_at_s` (time.monotonic) is set
+    for a process that is not the first or not the only one; `listening` is told the port as soon as it is.
     """
 
     faults: Sequence[Fault]
     service: ServiceTime | None
     seed: int
     truth: Truth
-    truth_file: Path | None
+    account: Callable[[Truth], object]
     parent_ended: Callable[[], object] | None
     restart: Callable[[float], object] | None = None
     began_at_s: float | None = None
+    listening: Callable[[int], object] | None = None
 
 
 class Stoppable(Protocol):
     should_exit: bool
 
 
-def listener(port: int) -> socket.socket:
-    """A socket bound to loopback. Its protocol is named because asyncio sets TCP_NODELAY only where it is."""
+def listener(port: int, *, shared: bool = False) -> socket.socket:
+    """A socket bound to loopback. Its protocol is named because asyncio sets TCP_NODELAY only where it is.
+
+    `shared`: among several processes, over which Linux then spreads connections evenly.
+    """
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         bound.bind(("127.0.0.1", port))
     except (OSError, OverflowError):
@@ -78,8 +84,14 @@ def serve_once(life: Life, bound: socket.socket) -> int:
             # A daemon: it blocks in a read that nothing but the parent's end can finish.
             threading.Thread(target=_stop_after, args=(life.parent_ended, server), daemon=True).start()
         server.run(sockets=[bound])
-        write_truth(life.truth, life.truth_file)
+        life.account(life.truth)
     return STOPPED
+
+
+def announce(port: int) -> None:
+    """The one line that a demo system prints: it listens."""
+    sys.stdout.write(f"loadctl demo on http://127.0.0.1:{port}\n")
+    sys.stdout.flush()
 
 
 def write_truth(truth: Truth, file: Path | None) -> None:
@@ -122,9 +134,8 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn's types are not 
         gc.freeze()  # what start-up made is never garbage: shorter pauses
         if self._life.began_at_s is None:
             self._began_at_s = time.monotonic()
-            port = self.servers[0].sockets[0].getsockname()[1]
-            sys.stdout.write(f"loadctl demo on http://127.0.0.1:{port}\n")
-            sys.stdout.flush()
+        if self._life.listening is not None:
+            self._life.listening(self.servers[0].sockets[0].getsockname()[1])
         hold_memory(self._life.faults, self._age_s)
         loop = asyncio.get_running_loop()
         for fault in self._life.faults:
@@ -134,7 +145,7 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn's types are not 
                 loop.call_later(fault.start_s - self._age_s(), self._life.restart, self._began_at_s)
 
     def _crash(self) -> None:
-        write_truth(self._life.truth, self._life.truth_file)
+        self._life.account(self._life.truth)
         os._exit(CRASHED)
 
     @contextlib.contextmanager

@@ -63,10 +63,10 @@ class Treatments:
 
     def hangs_everything(self, now_s: float) -> bool:
         """Whether even probes and scrapes get no answer."""
-        return any(fault.share == 1 and now_s >= fault.start_s for fault in self._hangs)
+        return any(fault.share == 1 and fault.holds_at(now_s) for fault in self._hangs)
 
     def keeps_limits(self, now_s: float) -> bool:
-        return not any(now_s >= fault.start_s for fault in self._no_limits)
+        return not any(fault.holds_at(now_s) for fault in self._no_limits)
 
     def of_request(self, now_s: float, under_way: int = 1) -> Treatment:
         """The treatment of a request read `now_s` after the start. Call once for each, in their order.
@@ -92,23 +92,23 @@ class Treatments:
         """When the answer is ready: frozen, queued, worked on, and frozen again."""
         at_s = self._thawed_s(now_s)
         for fault, queue in self._queues:
-            if now_s >= fault.start_s:
+            if fault.holds_at(now_s):
                 at_s = queue.leaves_s(at_s, 1 / fault.rate_per_s)
         if self._service is not None:
             at_s += self._service.draw_s(self._random)
         at_s += sum(fault.extra_s for fault in self._latencies if self._hits(fault, now_s))
-        at_s += sum(fault.extra_s * under_way for fault in self._linears if now_s >= fault.start_s)
+        at_s += sum(fault.extra_s * under_way for fault in self._linears if fault.holds_at(now_s))
         at_s += sum(COLD_S for fault in self._warmups if now_s < fault.for_s)
         return self._thawed_s(at_s)
 
     def _hits(self, fault: _Chance, now_s: float) -> bool:
-        return now_s >= fault.start_s and (fault.share == 1 or self._random.random() < fault.share)
+        return fault.holds_at(now_s) and (fault.share == 1 or self._random.random() < fault.share)
 
     def _thawed_s(self, at_s: float) -> float:
         """The first moment from `at_s` on that no stall freezes (combined stalls: one after the other)."""
         for stall in self._stalls:
             into_s = (at_s - stall.start_s) % stall.every_s
-            if at_s >= stall.start_s and into_s < stall.freeze_s:
+            if stall.holds_at(at_s) and into_s < stall.freeze_s:
                 at_s += stall.freeze_s - into_s
         return at_s
 

@@ -35,6 +35,12 @@ class ServiceTimes:
         elif (place := self.random.randrange(self.count)) < self.kept:
             self.values_us[place] = us
 
+    def merge(self, other: ServiceTimes) -> None:
+        """Of another worker. Both keep what they have: a sample of each is no uniform sample, so it is not `exact`."""
+        self.count += other.count
+        self.max_us = max(self.max_us, other.max_us)
+        self.values_us.extend(other.values_us)
+
     def document(self) -> dict[str, float | int | bool | None]:
         """Percentiles by nearest rank, in ms; null where nothing was answered."""
         ordered = sorted(self.values_us)
@@ -43,7 +49,7 @@ class ServiceTimes:
             "n": self.count,
             **{name: ordered[rank - 1] / 1000 if ordered else None for name, rank in ranks.items()},
             "max": self.max_us / 1000 if ordered else None,
-            "exact": self.count <= self.kept,
+            "exact": self.count == len(ordered),
         }
 
 
@@ -52,6 +58,11 @@ class EndpointTruth:
     requests: int = 0
     status: Counter[int] = field(default_factory=Counter)
     successes: ServiceTimes = field(default_factory=ServiceTimes)
+
+    def merge(self, other: EndpointTruth) -> None:
+        self.requests += other.requests
+        self.status.update(other.status)
+        self.successes.merge(other.successes)
 
     def document(self) -> dict[str, object]:
         return {
@@ -106,6 +117,20 @@ class Truth:
     def process_lost(self) -> None:
         """Whatever was in flight died with its process."""
         self.in_flight = 0
+
+    def merge(self, other: Truth) -> None:
+        """Of another worker. Peaks add up to an upper limit: they need not have been at the same time."""
+        for name, endpoint in other.endpoints.items():
+            self.endpoints.setdefault(name, EndpointTruth()).merge(endpoint)
+        self.successes.merge(other.successes)
+        self.connections += other.connections
+        self.resets += other.resets
+        self.hangs += other.hangs
+        self.abandoned += other.abandoned
+        self.probes += other.probes
+        self.scrapes += other.scrapes
+        self.in_flight += other.in_flight
+        self.peak_concurrency += other.peak_concurrency
 
     def document(self) -> Mapping[str, object]:
         """The truth file."""

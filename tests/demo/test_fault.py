@@ -21,6 +21,7 @@ from loadctl.demo.fault import (
     SlowBody,
     Stall,
     WarmUp,
+    WorkerCrash,
     parse_fault,
 )
 from loadctl.demo.fault_spec import EXAMPLES
@@ -54,6 +55,11 @@ from loadctl.errors import UsageError
         ("ratelimit=off@4s", NoLimit(start_s=4)),
         ("crash@20s", Crash(start_s=20)),
         ("restart@20s+3s", Restart(start_s=20, down_s=3)),
+        ("worker-crash@20s", WorkerCrash(start_s=20, back_s=None)),
+        ("worker-crash@20s+3s", WorkerCrash(start_s=20, back_s=3)),
+        ("latency=200ms@30s+20s", Latency(extra_s=0.2, share=1, start_s=30, end_s=50)),
+        ("errors=5%@0.1s+1m", Errors(share=0.05, start_s=0.1, end_s=60.1)),
+        ("stall=2s/10s@3s+1m", Stall(freeze_s=2, every_s=10, start_s=3, end_s=63)),
     ],
 )
 def test_a_fault_is_read(text: str, fault: Fault) -> None:
@@ -95,6 +101,11 @@ def test_every_example_in_the_hint_can_be_read(example: str) -> None:
         ("crash=20s", "it takes no value (20s)"),
         ("crash@5%", "it takes no share (5%)"),
         ("restart@20s", "the time down is missing"),
+        ("worker-crash", "the time of the crash is missing"),
+        ("worker-crash@20s+", "the time until another takes its place is missing"),
+        ("latency=200ms@30s+", "the length is missing"),
+        ("latency=200ms@30s+soon", "the length 'soon' is not a duration such as 200ms"),
+        ("crash@20s+3s", "the time of the crash '20s+3s' is not a duration such as 200ms"),
         ("hang=nan%", "'nan%' is not a share from above 0% to 100%"),
     ],
 )

@@ -19,6 +19,7 @@ from loadctl.demo.memory import held_bytes
     [
         ("leak=60MB/m", {0: 0, 10: 10e6, 60: 60e6}),
         ("leak=60MB/m@5s", {4: 0, 10: 5e6}),
+        ("leak=60MB/m@5s+10s", {4: 0, 10: 5e6, 15: 10e6, 60: 10e6}),
         ("sawtooth=50MB/20s", {0: 0, 10: 25e6, 19: 47.5e6, 20: 0, 30: 25e6}),
         ("cpu=5ms", {30: 0}),
     ],

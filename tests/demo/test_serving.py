@@ -277,19 +277,69 @@ def test_a_crash_after_a_restart_is_a_crash(start: Start) -> None:
     assert demo.written()["requests"] == 0
 
 
-def test_killed_under_a_restart_fault_it_leaves_no_process_behind(start: Start) -> None:
-    demo = start("restart@60s+1s")
-    serving = demo.listening()
-    assert serving.pid != demo.process.pid
+@pytest.mark.parametrize("fault", ["restart@60s+1s", "worker-crash@60s"])
+def test_killed_with_processes_of_its_own_it_leaves_none_behind(start: Start, fault: str) -> None:
+    demo = start(fault)
+    serving = psutil.Process(demo.process.pid).children()
+    assert serving
     demo.process.kill()
     demo.process.wait(5)
-    _, alive = psutil.wait_procs([serving], timeout=5)
+    _, alive = psutil.wait_procs(serving, timeout=5)
     for orphan in alive:
         orphan.kill()  # it would hold our pipe open for ever
     assert alive == []
 
 
-@pytest.mark.parametrize("faults", [[], ["restart@60s+1s"], ["restart@1ms+60s"]])
+def test_one_of_three_workers_dies_and_another_takes_its_place(start: Start) -> None:
+    demo = start("worker-crash@700ms+500ms", "latency=1ms")
+    parent = psutil.Process(demo.process.pid)
+    first = set(parent.children())
+    assert len(first) == 3
+    answers = 0
+    until(lambda: len(parent.children()) == 2)
+    for _ in range(5):
+        with demo.client() as client:
+            answers += client.get("/models").status_code == 200
+    until(lambda: len(parent.children()) == 3)
+    second = set(parent.children())
+    assert len(first & second) == 2
+    with demo.client() as client:
+        answers += client.get("/models").status_code == 200
+    truth = demo.truth()
+    assert truth["requests"] == answers == 6
+    assert truth["by_endpoint"]["GET /models"]["status"] == {"200": 6}
+    assert not any(worker.is_running() for worker in first | second)
+
+
+def test_a_dead_worker_takes_its_connections_with_it_and_its_truth_counts(start: Start) -> None:
+    demo = start("worker-crash@1s", "latency=60s")
+    lost = 0
+    connections = [socket.create_connection(("127.0.0.1", demo.port), timeout=5) for _ in range(20)]
+    for connection in connections:
+        connection.sendall(b"GET /models HTTP/1.1\r\nhost: x\r\n\r\n")
+    until(lambda: len(psutil.Process(demo.process.pid).children()) == 2)
+    for connection in connections:
+        with connection:
+            connection.setblocking(False)
+            try:
+                lost += connection.recv(1) == b""
+            except BlockingIOError:
+                pass
+            except ConnectionResetError:
+                lost += 1
+    assert 0 < lost < 20
+    assert demo.truth()["requests"] == 20
+
+
+def test_when_every_worker_is_gone_it_has_crashed(start: Start) -> None:
+    demo = start("worker-crash@200ms", "crash@400ms")
+    assert demo.process.wait(5) == 1
+    assert demo.written()["requests"] == 0
+
+
+@pytest.mark.parametrize(
+    "faults", [[], ["restart@60s+1s"], ["restart@1ms+60s"], ["worker-crash@60s"], ["worker-crash@1ms"]]
+)
 def test_it_leaves_when_its_parent_does(start: Start, faults: list[str]) -> None:
     demo = start(*faults)
     assert demo.process.stdin is not None
@@ -311,6 +361,10 @@ def test_ctrl_c_is_a_clean_end(start: Start) -> None:
         (
             ["--fault=latncy=1s"],
             "error: --fault latncy=1s: there is no fault named 'latncy'\n  known faults: latency=",
+        ),
+        (
+            ["--fault=restart@1s+1s", "--fault=worker-crash@1s"],
+            "error: of restart and worker-crash there can be one\n  leave out the other",
         ),
         (["--service=slow"], "error: --service slow: there is no service time 'slow'"),
         (["--truth=/nowhere/at/all.json"], "error: --truth /nowhere/at/all.json: its folder does not exist"),

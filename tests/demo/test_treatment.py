@@ -26,6 +26,8 @@ def test_without_faults_nothing_is_touched() -> None:
     ("fault", "arrivals_s", "expected_s"),
     [
         ("latency=200ms@10s", [0, 9.9, 10, 99], [0, 0, 0.2, 0.2]),
+        ("latency=200ms@10s+5s", [9.9, 10, 14.9, 15], [0, 0.2, 0.2, 0]),
+        ("stall=2s/10s@1s+10s", [1, 11.5, 21.5], [2, 0, 0]),
         ("capacity=10/s", [0, 0, 0, 0.05, 5], [0.1, 0.2, 0.3, 0.35, 0.1]),  # a queue grows, and empties
         ("capacity=10/s@1s", [0, 0, 1, 1], [0, 0, 0.1, 0.2]),
         ("stall=2s/10s", [0, 1, 9.9, 10, 11.5, 12, 20.5], [0, 0, 0, 2, 0.5, 0, 1.5]),

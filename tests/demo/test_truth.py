@@ -55,3 +55,27 @@ def test_counts_of_every_kind_of_ending() -> None:
     assert list(by_endpoint) == ["GET /models", "POST /predict"]
     assert by_endpoint["POST /predict"]["status"] == {"200": 2, "500": 1}
     assert by_endpoint["POST /predict"]["requests"] == 4
+
+
+def test_truths_of_several_workers_add_up() -> None:
+    whole = Truth(timed=True)
+    for us in (1000, 3000):
+        worker = Truth(timed=True)
+        worker.answered(worker.received("GET /models"), 200, us, abandoned=False)
+        worker.answered(worker.received(f"GET /models/{us}"), 404, us, abandoned=False)
+        worker.connections += 1
+        whole.merge(worker)
+    document = whole.document()
+    assert (document["requests"], document["connections"], document["peak_concurrency"]) == (4, 2, 2)
+    assert document["latency_ms"] == {"n": 2, "p50": 1.0, "p95": 3.0, "p99": 3.0, "max": 3.0, "exact": True}
+    by_endpoint = document["by_endpoint"]
+    assert isinstance(by_endpoint, dict)
+    assert by_endpoint["GET /models"]["status"] == {"200": 2}
+
+
+def test_a_sample_of_each_worker_is_not_exact() -> None:
+    whole, worker = ServiceTimes(kept=10), ServiceTimes(kept=10)
+    for us in range(20):
+        worker.record(us)
+    whole.merge(worker)
+    assert (whole.document()["n"], whole.document()["exact"]) == (20, False)
