@@ -3,20 +3,26 @@
 Proof of a crash is its process (events from the monitors). Without one: two seconds or more in which nothing succeeded
 and at least half of what failed was the connection, worded "unreachable", never "crashed": no false alarm on pauses,
 network blips and bursts of 5xx, but a restart in under a second is not seen (simulated, 100 runs each).
+Workers end on purpose too (gunicorn's max_requests, pools that shrink), so the end of one is critical only where
+connections failed within 5 s of it, and more of them than elsewhere in the run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from loadctl.analysis.case import Case
-from loadctl.results.finding import Finding, Severity
+from loadctl.results.finding import Evidence, Finding, Severity
 from loadctl.results.interval import Second
 from loadctl.results.recording import Event
 from loadctl.scenario.units import format_clock, format_count, format_duration
 
 CONNECTION_ERRORS = frozenset({"connect_refused", "connect_timeout", "reset", "dns"})
+CUT_ERRORS = CONNECTION_ERRORS | {"protocol"}
+"""What a client sees of a process that ends under its requests."""
 UNREACHABLE_S = 2
+WITHIN_S = 5
 
 
 def service_findings(case: Case) -> list[Finding]:
@@ -36,9 +42,53 @@ def _crashes(case: Case) -> Iterator[Finding]:
 
 
 def _workers(case: Case) -> Iterator[Finding]:
-    """Workers are also recycled on purpose, so a new one is a note."""
-    what = "a worker process of the system was replaced"
-    yield from _of_events(case, "worker_restarted", "worker-restarted", "warning", what)
+    """Those replaced, and those that were not."""
+    ends = {e.detail.get("pid"): e for e in case.recording.events if e.kind == "worker_ended"}
+    restarted = []
+    for event in case.recording.events:
+        if event.kind == "worker_restarted":
+            end = ends.pop(event.detail.get("pid"), event)
+            restarted.append(replace(event, t=end.t))
+    lost = list(ends.values())
+    many, one = (
+        "workers of the system ended and were replaced",
+        "a worker of the system ended and was replaced",
+    )
+    yield from _ended(case, restarted, "worker-restarted", "warning", one, many)
+    many, one = (
+        "workers of the system ended and none took their place",
+        "a worker of the system ended for good",
+    )
+    yield from _ended(case, lost, "worker-lost", "info", one, many)
+
+
+def _ended(
+    case: Case, events: list[Event], finding_id: str, severity: Severity, one: str, many: str
+) -> Iterator[Finding]:
+    if not events:
+        return
+    first = events[0]
+    message = f"{one if len(events) == 1 else f'{format_count(len(events))} {many}, first'} at {format_clock(first.t)}"
+    message += f" ({first.message})" if first.message else ""
+    evidence: Evidence = {"times": len(events), "first_at_s": first.t}
+    failed = _failed_with(case, events)
+    if failed:
+        message += f"; {format_count(failed)} requests failed with it"
+        evidence["failed"] = failed
+    advice = (f"read the system's own log at {format_clock(first.t)} of the run: why did it end?",)
+    yield Finding(finding_id, "critical" if failed else severity, message, evidence, advice)
+
+
+def _failed_with(case: Case, events: list[Event]) -> int:
+    """Requests cut off within 5 s of one of these; 0 where that is no more than happens all along."""
+    cut = {
+        second.t: sum(cell.errors[name] for cell in second.cells.values() for name in CUT_ERRORS)
+        for second in case.recording.seconds
+    }
+    near = {t for t in cut if any(abs(t - event.t) <= WITHIN_S for event in events)}
+    there = sum(cut[t] for t in near)
+    usual = (sum(cut.values()) - there) / max(1, len(cut) - len(near)) * len(near)
+    return there if there > usual + 2 * usual**0.5 else 0
 
 
 def _of_events(case: Case, kind: str, finding_id: str, severity: Severity, what: str) -> Iterator[Finding]:

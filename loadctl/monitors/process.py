@@ -9,7 +9,7 @@ from loadctl.monitors.port import Found, Resolved
 from loadctl.monitors.process_stat import Key, ProcessStat, read_stat
 from loadctl.monitors.source import Observation
 from loadctl.monitors.tree_use import TreeUse
-from loadctl.monitors.workers import Workers
+from loadctl.monitors.workers import End, Workers
 from loadctl.results.recording import Event, Reading
 
 _GRACE_S = 10.0
@@ -58,7 +58,7 @@ class ProcessSource:
             stats = self._use.look()
             if stats is not None:
                 self._seen_at, self._members = t, stats
-                return [*self._replacements(stats, t), self._reading(stats, t)]
+                return [*self._changes(stats, t), self._reading(stats, t)]
             self._gone = _Gone(self._seen_at, t, self._use.root, self._members)
         return self._look_again(self._gone, t)
 
@@ -75,13 +75,18 @@ class ProcessSource:
         values, notes = self._use.measure(stats)
         return Reading(t, self.subject, "process", self._entity, values, notes)
 
-    def _replacements(self, stats: Mapping[Key, ProcessStat], t: float) -> list[Event]:
+    def _changes(self, stats: Mapping[Key, ProcessStat], t: float) -> list[Event]:
         events = []
-        for replacement in self._workers.update(stats.values(), t):
+        for change in self._workers.update(stats.values(), t):
+            worker = f"worker {change.ended} of {self._entity} ended"
+            if isinstance(change, End):
+                detail = {"pid": change.ended.pid, "left": change.left}
+                events.append(Event(t, "worker_ended", f"{worker}; it has {change.left} left", detail))
+                continue
             self._replaced += 1
-            ended, successor = replacement.ended, replacement.successor
-            message = f"worker {ended} of {self._entity} ended; {successor} took its place"
-            detail = {"pid": ended.pid, "new_pid": successor.pid, "total": self._replaced}
+            successor = change.successor
+            detail = {"pid": change.ended.pid, "new_pid": successor.pid, "total": self._replaced}
+            message = f"{worker}; {successor} took its place"
             events.append(Event(t, "worker_restarted", message, detail))
         return events
 

@@ -1,4 +1,4 @@
-"""Workers that a master replaced. Pure: it is given what was read."""
+"""Workers of a master that ended, and those that it replaced. Pure: it is given what was read."""
 
 from __future__ import annotations
 
@@ -13,16 +13,24 @@ _REPLACED_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """`left`: how many other children the master has."""
+
+    ended: ProcessStat
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Replacement:
     ended: ProcessStat
     successor: ProcessStat
 
 
 class Workers:
-    """Children of the root that lived a while, ended, and were replaced by one of the same name.
+    """Children of the root that lived a while and ended, and those replaced by one of the same name.
 
-    A planned recycling (gunicorn's max_requests) looks the same from outside, so one proves little: whoever
-    judges these needs a threshold. A pool that merely shrinks replaces nobody.
+    A planned recycling (gunicorn's max_requests) and a pool that shrinks look the same from outside, so an end
+    proves little: whoever judges it must see what failed at the time.
     """
 
     def __init__(self, root: ProcessStat) -> None:
@@ -32,8 +40,8 @@ class Workers:
         self._ended: list[tuple[float, ProcessStat]] = []
         self._fresh: list[tuple[float, ProcessStat]] = []
 
-    def update(self, stats: Iterable[ProcessStat], t: float) -> Sequence[Replacement]:
-        """`stats` are the living members of the tree, `t` seconds on any clock."""
+    def update(self, stats: Iterable[ProcessStat], t: float) -> Sequence[End | Replacement]:
+        """`stats` are the living members of the tree, `t` seconds on any clock. An end comes before its replacement."""
         children = {stat.key: stat for stat in stats if stat.parent == self._root.pid and not stat.zombie}
         if self._since is None:
             self._since = dict.fromkeys(children, t - _SETTLED_S)
@@ -41,11 +49,13 @@ class Workers:
             if key not in self._since:
                 self._since[key] = t
                 self._fresh.append((t, stat))
+        ends = []
         for key in [key for key in self._since if key not in children]:
             if t - self._since.pop(key) >= _SETTLED_S:
                 self._ended.append((t, self._known[key]))
+                ends.append(End(self._known[key], len(children)))
         self._known = children
-        return self._paired(t)
+        return [*ends, *self._paired(t)]
 
     def _paired(self, t: float) -> list[Replacement]:
         """Each ended worker with a newcomer of its name; a planned successor may come before the end."""

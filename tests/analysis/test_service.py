@@ -19,7 +19,7 @@ def found(made: Recording) -> list[Finding]:
 
 
 def event(kind: str, t: float = 9.0) -> Event:
-    return Event(t, kind, "uvicorn pid 812 → 1440")
+    return Event(t, kind, "uvicorn pid 812 → 1440", {"pid": 812})
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,8 @@ def event(kind: str, t: float = 9.0) -> Event:
             [event("worker_restarted")],
             [("worker-restarted", "warning")],
         ),  # workers are recycled on purpose too
+        ([event("worker_ended")], [("worker-lost", "info")]),  # pools shrink
+        ([event("worker_ended"), event("worker_restarted", 12.0)], [("worker-restarted", "warning")]),
         ([event("monitor_lost")], []),
     ],
 )
@@ -49,6 +51,24 @@ def test_what_the_monitors_saw(events: list[Event], expected: list[tuple[str, st
 def test_times_are_counted_and_the_first_is_told() -> None:
     [finding] = found(recording(steady(60), events=[event("service_restarted", t) for t in (22.0, 40.0)]))
     assert finding.message == "the system restarted 2 times, first at 0:22 (uvicorn pid 812 → 1440)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "severity"),
+    [
+        (steady(60), "info"),
+        ([*steady(8), *steady(2, start=8, errors={"reset": 4}), *steady(50, start=10)], "critical"),
+        ([*steady(40), *steady(2, start=40, errors={"reset": 4}), *steady(18, start=42)], "info"),  # not then
+        (steady(60, errors={"reset": 1}), "info"),  # all along
+        ([*steady(8), *steady(2, start=8, errors={"status_500": 4}), *steady(50, start=10)], "info"),
+    ],
+)
+def test_the_end_of_a_worker_is_critical_where_connections_failed_with_it(
+    seconds: list[Second], severity: str
+) -> None:
+    [finding] = found(recording(seconds, events=[event("worker_ended")]))
+    assert (finding.id, finding.severity) == ("worker-lost", severity)
+    assert finding.evidence.get("failed") == (8 if severity == "critical" else None)
 
 
 def broken(length: int, errors: dict[str, int], ok: int = 0) -> list[Second]:

@@ -276,8 +276,9 @@ def test_a_killed_worker_that_is_replaced_is_told(spawn: Spawn, until: Until) ->
     victim, other = sorted(children(master.pid))
     os.kill(victim, signal.SIGKILL)
     until(lambda: len(set(children(master.pid)) - {victim}) == 2)
-    (told,) = events(source, 1)
+    ended, told = events(source, 1)
     (new,) = set(children(master.pid)) - {other}
+    assert (ended.kind, ended.detail) == ("worker_ended", {"pid": victim, "left": 2})
     assert told.kind == "worker_restarted"
     assert told.detail == {"pid": victim, "new_pid": new, "total": 1}
 

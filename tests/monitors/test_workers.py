@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadctl.monitors.process_stat import ProcessStat
-from loadctl.monitors.workers import Workers
+from loadctl.monitors.workers import End, Replacement, Workers
 
 MASTER = ProcessStat(1, 0.0, "server", 0, 0.0, 0.0, 1, 0)
 
@@ -39,5 +39,14 @@ def test_replaced_workers(
     looks: list[tuple[float, list[ProcessStat]]], expected: list[tuple[int, int]]
 ) -> None:
     workers = Workers(MASTER)
-    pairs = [pair for t, stats in looks for pair in workers.update([MASTER, *stats], t)]
+    changes = [change for t, stats in looks for change in workers.update([MASTER, *stats], t)]
+    pairs = [change for change in changes if isinstance(change, Replacement)]
     assert [(pair.ended.pid, pair.successor.pid) for pair in pairs] == expected
+
+
+def test_an_end_is_told_at_once_and_with_those_left_but_not_of_a_passing_helper() -> None:
+    workers = Workers(MASTER)
+    assert workers.update([MASTER, A, B, C], 0) == []
+    assert workers.update([MASTER, A, C, HELPER], 6) == [End(B, left=3)]
+    assert workers.update([MASTER, A, C], 8) == []
+    assert workers.update([MASTER, C], 9) == [End(A, left=1)]
