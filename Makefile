@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Engines are installed for this checkout only, beside its Python.
 export XDG_DATA_HOME ?= $(CURDIR)/$(VENV)/share
 
-.PHONY: help dev run test check lint type bench clean
+.PHONY: help dev run test check lint type bench truth clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -40,6 +40,9 @@ type: dev
 
 bench: dev ## side-by-side measurements (minutes)
 	$(BIN)/python -m pytest -rs -m bench -s tests/bench
+
+truth: dev ## systems whose faults are known, and what is found of them (an hour; RUN="leak crash": these again)
+	$(BIN)/python -m tests.truth $(RUN)
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis loadctl/reports/html/uplot
