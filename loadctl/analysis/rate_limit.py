@@ -2,8 +2,9 @@
 
 Over the scored window, without marked seconds: what was accepted is at most the limit times the time, and one second's
 worth more (a token bucket starts full), with 5 % for clocks; a 429 comes only when the seconds around it offered more
-than nine tenths of the limit. On simulated buckets and windows neither rule was broken by chance (tests). Headers of
-429s (Retry-After, X-RateLimit-*) are not recorded, so they are not checked.
+than nine tenths of the limit. On simulated buckets and windows neither rule was broken by chance (tests). While
+requests are refused, those accepted must not become slower: p95 at most 1.5 times that of the calm seconds, and 5 ms
+more, where there are ten of each. Headers: analysis/limit_headers.py.
 """
 
 from __future__ import annotations
@@ -12,16 +13,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from loadctl.analysis.case import Case
+from loadctl.analysis.limit_headers import header_findings
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.interval import Second
+from loadctl.results.level import total
 from loadctl.results.portion import completed_of
 from loadctl.scenario.scenario import RateLimit
-from loadctl.scenario.units import format_count, format_percent, format_rate
+from loadctl.scenario.units import format_count, format_ms, format_percent, format_rate
 
 _TOLERANCE = 1.05
 _NEAR = 0.9
 _FEW = 5
 _SHARE = 0.01
+_SLOWER = 1.5
+_SLOWER_MS = 5.0
+"""What a busy machine may add."""
+_CALM = 0.8
+_ENOUGH_S = 10
 _KEY_HEADERS = {"x-api-key", "authorization", "api-key", "apikey"}
 _ADVICE = "look at where the limit is counted: each worker or replica for itself, or all together"
 
@@ -41,7 +49,10 @@ class _Flow:
 
 
 def rate_limit_findings(case: Case) -> list[Finding]:
-    """`rate-limit-working`, `-not-working` or `-unknown`, where a limit is declared or 429s were seen."""
+    """`rate-limit-working`, `-not-working` or `-unknown`, where a limit is declared or 429s were seen.
+
+    Beside them `rate-limit-headers` and `rate-limit-slows`.
+    """
     declared = case.scenario.rate_limit
     flows = [_flow(second) for second in case.seconds]
     if declared is None:
@@ -51,7 +62,13 @@ def rate_limit_findings(case: Case) -> list[Finding]:
     buckets = buckets_of(case, declared)
     if buckets is None:
         return [_uncountable(declared, flows)]
-    return [_checked(declared, buckets, flows)]
+    checked = _checked(declared, buckets, flows)
+    served = checked.id == "rate-limit-working"
+    return [
+        checked,
+        *header_findings(declared, case.recording.examples, served=served),
+        *_slowed(case, flows, declared.per_s * buckets),
+    ]
 
 
 def buckets_of(case: Case, declared: RateLimit) -> int | None:
@@ -120,6 +137,25 @@ def _below(flows: list[_Flow], limit: float) -> Iterator[_Flow]:
         around = flows[max(0, index - 1) : index + 2]
         if max(one.offered for one in around) < _NEAR * limit:
             yield flow
+
+
+def _slowed(case: Case, flows: list[_Flow], limit: float) -> Iterator[Finding]:
+    """Accepted requests of the seconds in which others were refused, against those of the calm ones."""
+    pairs = list(zip(case.seconds, flows, strict=True))
+    busy = [second for second, flow in pairs if flow.refused]
+    calm = [s for s, flow in pairs if not flow.refused and flow.accepted > 0 and flow.offered < _CALM * limit]
+    if min(len(busy), len(calm)) < _ENOUGH_S:
+        return
+    slow, usual = (total(part).ok.nearest_rank_us(0.95) for part in (busy, calm))
+    if not slow or not usual or slow <= max(_SLOWER * usual, usual + 1000 * _SLOWER_MS):
+        return
+    message = (
+        f"while requests were refused, those accepted became slower: p95 {format_ms(slow / 1000)} instead of "
+        f"{format_ms(usual / 1000)}"
+    )
+    advice = ("a limit protects only where refusing is cheap: refuse before the work, and before it queues",)
+    evidence: Evidence = {"p95_refusing_ms": slow / 1000, "p95_calm_ms": usual / 1000}
+    yield Finding("rate-limit-slows", "warning", message, evidence, advice)
 
 
 def _limit_in_words(declared: RateLimit, buckets: int) -> str:

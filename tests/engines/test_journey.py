@@ -257,6 +257,13 @@ def test_a_429_is_expected_where_a_rate_limit_is_declared(
     assert (end.get("error"), end.get("rate_limited")) == (error, limited)
 
 
+def test_of_an_expected_429_is_kept_what_its_headers_say_of_the_limit(live: Live) -> None:
+    headers = "Retry-After: 3\r\nX-Other: 1\r\nX-RateLimit-Limit: 10\r\nRateLimit: limit=10, remaining=0\r\n"
+    declared: Mapping[str, Json] = {"per_s": 10, "by": "key"}
+    [end] = live(user_type(get()), lambda _n, _r: ok(status=429, headers=headers), rate_limit=declared).ends
+    assert end["message"] == "retry-after: 3\nx-ratelimit-limit: 10\nratelimit: limit=10, remaining=0"
+
+
 # -- what is sent ------------------------------------------------------------------------------------------------
 
 

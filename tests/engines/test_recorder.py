@@ -194,7 +194,7 @@ def test_outcomes_go_to_their_own_places(started: Start) -> None:
     tape = started()
     tape.request(us=10, size=100)
     tape.request(us=20, error="status_500", size=7, status=500, message="no", body=b"oops")
-    tape.request(us=30, rate_limited=True)
+    tape.request(us=30, rate_limited=True, status=429, message="retry-after: 1")
     tape.request(us=40, error="generator", message="no ports left")
     tape.do("turn")
     tape.do("fault", message="ValueError: x")
@@ -211,6 +211,7 @@ def test_outcomes_go_to_their_own_places(started: Start) -> None:
     examples = [(e["endpoint"], e["class"], e["message"], e["body"]) for e in tape.of("example")]
     assert examples == [
         ("GET /", "status_500", "no", "oops"),
+        ("GET /", "rate_limited", "retry-after: 1", ""),
         ("GET /", "generator", "no ports left", ""),
         ("(script)", "generator", "ValueError: x", ""),
     ]

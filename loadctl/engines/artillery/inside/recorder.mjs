@@ -5,6 +5,7 @@
 
 import { Cell, Endpoint, Flight, Histogram } from './cells.mjs';
 import { monotonic } from './clock.mjs';
+import { RATE_LIMITED } from './limit.mjs';
 
 const ENDPOINTS_MAX = 500;
 const CLASSES_MAX = 100;
@@ -62,8 +63,10 @@ export class Recorder {
     endpoint.flights.delete(token);
     const cell = (endpoint.cell ??= new Cell());
     if (error === null && !rateLimited) cell.ok.add(us);
-    else if (error === null) cell.rateLimited += 1;
-    else if (error === GENERATOR) {
+    else if (error === null) {
+      cell.rateLimited += 1;
+      this._example(endpoint, RATE_LIMITED, now, { status, message, body: NONE });
+    } else if (error === GENERATOR) {
       this.fault(message, endpoint.name, now);
       return;
     } else {

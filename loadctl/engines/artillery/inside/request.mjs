@@ -8,6 +8,7 @@ import { KEEP_FOR_EXAMPLES, KEEP_TO_READ, Outgoing, encodeFields, encodeTarget, 
 import { monotonic } from './clock.mjs';
 import { Failed, ValueError } from './failure.mjs';
 import { beginning, encodeJson, entries, get } from './json.mjs';
+import { limitHeaders } from './limit.mjs';
 import { Missing, compileForm, compileJson, compileText, compileUrl } from './render.mjs';
 
 const BOUNDARY = 'loadctl-b1946ac92492d2347c6235b4d2611184';
@@ -76,7 +77,7 @@ export class Request {
       size: response.size,
       rateLimited,
       status: response.status,
-      message,
+      message: rateLimited ? limitHeaders(response.headers) : message,
       body: error ? response.body : NONE,
     });
     return error === null || !this._captures.length;

@@ -4,6 +4,7 @@
 // runs at the same time. The request is found again by the id that Artillery gives to it.
 
 import { monotonic } from './clock.mjs';
+import { limitHeaders } from './limit.mjs';
 import { classify, isCheck, wordsOf } from './script_failure.mjs';
 
 const HOOK = 'loadctlBegins';
@@ -169,7 +170,7 @@ export class Http {
       size: call.bytes,
       rateLimited,
       status: response?.statusCode ?? null,
-      message,
+      message: rateLimited ? limitHeaders(Object.entries(response.headers)) : message,
     });
   }
 

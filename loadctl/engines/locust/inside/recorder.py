@@ -13,6 +13,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from .cells import Cell, Endpoint, Flight, Histogram
+from .limit import RATE_LIMITED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -119,6 +120,7 @@ class Recorder:
                 ok.max_us = us
         elif error is None:
             cell.rate_limited += 1
+            self._example(endpoint, RATE_LIMITED, now, status=status, message=message, body=b"")
         elif error == GENERATOR:
             self.fault(message, endpoint.name, now)
             return

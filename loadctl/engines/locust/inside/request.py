@@ -21,6 +21,7 @@ from .client import (
     start_line,
 )
 from .failure import Failed
+from .limit import limit_headers
 from .render import Missing, Scope, Text, compile_form, compile_json, compile_text, compile_url, encode_json
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Request:
             size=response.size,
             rate_limited=limited,
             status=response.status,
-            message=message,
+            message=_limit_of(response) if limited else message,
             body=response.body if error else b"",
         )
         return error is None or not self._captures
@@ -211,6 +212,12 @@ class Request:
         for variable, _, value, _ in found:
             variables[variable] = None if value is NOTHING else value
         return ""
+
+
+def _limit_of(response: Response) -> str:
+    return limit_headers(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers
+    )
 
 
 def _one_line(value: str) -> str:

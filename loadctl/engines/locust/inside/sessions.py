@@ -21,6 +21,7 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.exception import StopUser
 
 from .classify import classify
+from .limit import limit_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +138,7 @@ class Sessions:
             size=int(response_length or 0),
             rate_limited=expected_429,
             status=status,
-            message=str(exception) if exception is not None else "",
+            message=_limit_of(response) if expected_429 else "" if exception is None else str(exception),
             body=_body(response) if error else b"",
         )
 
@@ -169,6 +170,10 @@ def _outcome(response: Any, exception: BaseException | None) -> tuple[int | None
 
 def _endpoint(method: str, name: str) -> str:
     return name if name.startswith(f"{method} ") else f"{method} {name}"
+
+
+def _limit_of(response: Any) -> str:
+    return limit_headers((str(name), str(value)) for name, value in response.headers.items())
 
 
 def _body(response: Any) -> bytes:
