@@ -46,7 +46,7 @@ def main(names: Sequence[str]) -> int:
 
 def outcome_of(case: Case) -> Outcome:
     """What was kept of it, judged."""
-    return Outcome(case, judged(RunDirectory(folder_of(case))))
+    return Outcome(case, judged(RunDirectory(folder_of(case))).result)
 
 
 def _carried_out(case: Case) -> None:
