@@ -29,6 +29,7 @@ SHARING = {
     "tests/cli/test_runs.py",
     "tests/contract/test_contract.py",
     "tests/engines/test_locust_script.py",
+    "tests/engines/test_reports.py",
 }
 """Modules whose tests look at a few runs that take long to make."""
 

@@ -44,7 +44,7 @@ def story(case: Case, findings: Sequence[Finding], decision: Decision) -> tuple[
         ),
         key=lambda finding: _CAUSES.index(finding.id),
     )
-    parts = [_worst(case.scores)] if decision.verdict in _BROKEN else []
+    parts = [worst(case.scores)] if decision.verdict in _BROKEN else []
     parts.extend(sentence(finding.message) for finding in causes[:1])
     if not causes:
         parts.extend(_commonest_error(case))
@@ -59,7 +59,7 @@ def _said(part: str, decision: Decision) -> bool:
     return any(part.rstrip(".").lower() in reason.lower() for reason in decision.reasons)
 
 
-def _worst(scores: Sequence[Score]) -> str:
+def worst(scores: Sequence[Score]) -> str:
     """The score furthest beyond its limit, with its numbers."""
     bad = [
         score

@@ -1,20 +1,43 @@
-"""`loadctl score`: a run judged again, perhaps by other targets; exits with the verdict's code."""
+"""`loadctl score`: a run judged again, perhaps by other targets, or what an engine wrote without us; exits with the
+verdict's code."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadctl.cli.arguments import FailOn, JsonFlag, Quiet, RunArg, RunsFolder, TargetOption, fails_on_warn
+from loadctl.cli.arguments import (
+    FailOn,
+    JsonFlag,
+    Quiet,
+    RunsFolder,
+    TargetOption,
+    complete_run,
+    fails_on_warn,
+)
 from loadctl.errors import UsageError
 from loadctl.results.verdict import ExitCode
 
+if TYPE_CHECKING:
+    from loadctl.results.result import Result
+    from loadctl.scenario.document import Text
+
+_REPORT_SUFFIXES = {".html", ".htm", ".json", ".csv"}
+
 
 def score(
-    run: RunArg = "latest",
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN | FILE...]",
+            help="A run (path, id, any part of it, latest); or reports that Locust or Artillery wrote.",
+            autocompletion=complete_run,
+        ),
+    ] = None,
     *,
     targets: Annotated[
         Path | None,
@@ -26,28 +49,85 @@ def score(
     quiet: Quiet = False,
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    """Judge a run again and exit with its verdict's code."""
-    from loadctl.cli.judging import judged
-    from loadctl.cli.project import run_directory
+    """Judge a run again, or an engine's own report, and exit with the verdict's code."""
     from loadctl.cli.telling import tell
-    from loadctl.scenario.document import Text
-    from loadctl.scenario.parse import read_targets
 
-    directory = run_directory(run, out)
-    scenario = directory.manifest().scenario
-    chosen = None
-    if targets is not None:
-        try:
-            table = Text(str(targets), targets.read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            raise UsageError(f"cannot read {targets}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{targets} is not UTF-8 text (byte {error.start})") from error
-        chosen = read_targets(table, scenario, env=os.environ, targets=tuple(target or ()))
-    elif target:
-        replaced = read_targets(None, scenario, targets=tuple(target))
-        keys = {own.key for own in replaced}
-        chosen = (*(own for own in scenario.targets if own.key not in keys), *replaced)
-    result = judged(directory, targets=chosen, fail_on_warn=fails_on_warn(fail_on)).result
+    named = what or ["latest"]
+    fail_on_warn = fails_on_warn(fail_on)
+    files = [name for name in named if _is_report(name)]
+    if files and len(files) < len(named):
+        run = next(name for name in named if name not in files)
+        raise UsageError(f"{files[0]} is a file and {run} is none", hint="score one run at a time")
+    if len(named) > 1 and not files:
+        raise UsageError(
+            f"score takes one run, not {len(named)}", hint="several FILEs of one run go together"
+        )
+    options = tuple(target or ())
+    if files:
+        result = _of_files(files, targets, options, fail_on_warn=fail_on_warn)
+    else:
+        result = _of_run(named[0], out, targets, options, fail_on_warn=fail_on_warn)
     tell(result, quiet=quiet, as_json=as_json)
     return result.exit_code
+
+
+def _is_report(name: str) -> bool:
+    """By what is in it: Locust may call its JSON run.json, as we call a manifest. Any other file of a run is the run.
+
+    Raises: UsageError for a file that is not there.
+    """
+    from loadctl.engines import is_report
+
+    path = Path(name)
+    if path.is_file():
+        return not (path.parent / "run.json").is_file() or is_report(_text(path, damaged="replace").text)
+    if path.suffix.lower() in _REPORT_SUFFIXES and not path.exists():
+        raise UsageError(f"no such file: {name}")
+    return False
+
+
+def _of_run(
+    reference: str, out: Path, table: Path | None, options: Sequence[str], *, fail_on_warn: bool
+) -> Result:
+    from loadctl.cli.judging import judged
+    from loadctl.cli.project import run_directory
+    from loadctl.scenario.parse import applicable_to, read_targets
+
+    directory = run_directory(reference, out)
+    scenario = directory.manifest().scenario
+    chosen = None
+    if table is not None:
+        chosen = read_targets(_text(table), applicable_to(scenario), env=os.environ, targets=options)
+    elif options:
+        replaced = read_targets(None, applicable_to(scenario), targets=options)
+        keys = {own.key for own in replaced}
+        chosen = (*(own for own in scenario.targets if own.key not in keys), *replaced)
+    return judged(directory, targets=chosen, fail_on_warn=fail_on_warn).result
+
+
+def _of_files(
+    names: Sequence[str], table: Path | None, options: Sequence[str], *, fail_on_warn: bool
+) -> Result:
+    """By `--targets`, else by this folder's targets.yaml."""
+    from loadctl.analysis.imported import judge_imported
+    from loadctl.cli.project import Project
+    from loadctl.engines import imported
+    from loadctl.scenario.parse import Applicable, read_targets
+
+    report = imported([_text(Path(name), damaged="replace") for name in names])
+    known = Applicable([row.endpoint for row in report.endpoints], stages=(), model=report.model)
+    text = _text(table) if table is not None else Project().targets(packaged=False)
+    chosen = read_targets(text, known, env=os.environ, targets=options)
+    return judge_imported(report, chosen, fail_on_warn=fail_on_warn)
+
+
+def _text(path: Path, *, damaged: str = "strict") -> Text:
+    """Raises: UsageError."""
+    from loadctl.scenario.document import Text
+
+    try:
+        return Text(str(path), path.read_text(encoding="utf-8-sig", errors=damaged))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error

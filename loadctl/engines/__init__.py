@@ -11,6 +11,10 @@ from loadctl.engines.locust.engine import LocustEngine
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loadctl.results.imported import Imported
+    from loadctl.scenario.document import Text
     from loadctl.scenario.scenario import Scenario
 
 ENGINES: Mapping[str, Engine] = {"locust": LocustEngine(), "artillery": ArtilleryEngine()}
@@ -38,3 +42,27 @@ def rehearsal(scenario: Scenario) -> Command:
         if engine.version() is not None and (command := engine.rehearsal(scenario)) is not None:
             return command
     raise UsageError(f"{engines[0].name} is not installed", hint=engines[0].install_hint)
+
+
+def imported(files: Sequence[Text]) -> Imported:
+    """What reports of one run, written by an engine without us, say. Raises: UsageError."""
+    writers = {file.name: _writer(file) for file in files}
+    engines = list({engine.name: engine for engine in writers.values()}.values())
+    if len(engines) > 1:
+        raise UsageError(
+            f"{' and '.join(writers)} were written by different tools", hint="score one run at a time"
+        )
+    return engines[0].imported(files)
+
+
+def is_report(text: str) -> bool:
+    """One of the engines wrote it by itself."""
+    return any(engine.recognises(text) for engine in ENGINES.values())
+
+
+def _writer(file: Text) -> Engine:
+    for engine in ENGINES.values():
+        if engine.recognises(file.text):
+            return engine
+    accepted = "; ".join(engine.reports for engine in ENGINES.values())
+    raise UsageError(f"{file.name} is no report that can be scored", hint=f"read are {accepted}")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from loadctl.results.imported import Imported
+    from loadctl.scenario.document import Text
     from loadctl.scenario.scenario import Scenario
 
 
@@ -66,6 +68,8 @@ class Engine(Protocol):
     name: str
     install_hint: str
     """The command that installs it."""
+    reports: str
+    """What it writes by itself and `imported` reads, for people."""
 
     def version(self) -> str | None:
         """The engine's version, without importing it; None: not installed."""
@@ -93,6 +97,12 @@ class Engine(Protocol):
 
     def export(self, scenario: Scenario) -> Mapping[str, str]:
         """Files (name → text) that the engine runs by itself. Pure. Raises: UsageError for what is a script already."""
+
+    def recognises(self, text: str) -> bool:
+        """It is (a part of) a report that the engine writes by itself, in a form that `imported` reads."""
+
+    def imported(self, files: Sequence[Text]) -> Imported:
+        """What such files of one run say. Raises: UsageError for files that do not fit or are damaged."""
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         """What an exit code (negative: killed by that signal) and the error output mean."""

@@ -23,6 +23,10 @@ _HEALTH = {
 
 def facts(result: Result, width: int) -> Iterator[str]:
     yield from _section("ERRORS", _errors(result), width)
+    if result.files:
+        yield from _section("FILE", [_file(result)], width)
+        yield from _section("NOTICED", _noticed(result.findings), width)
+        return
     yield from _section("LOAD", _load(result), width)
     yield from _section("SYSTEM", [_system(use) for use in (result.system, *result.companions)], width)
     yield from _section("LOGS", _logs(result.logs), width)
@@ -62,12 +66,20 @@ def _errors(result: Result) -> list[str]:
     return lines
 
 
+def _file(result: Result) -> str:
+    """What was read instead of a recording."""
+    counters, files = result.counters, printable(", ".join(result.files), 200)
+    arrivals = "" if counters.begun is None else f" of {format_count(counters.begun)} virtual users"
+    many = f"{format_count(counters.started)} requests{arrivals}"
+    return f"{result.source} ({files}): {many}, measured by the engine itself"
+
+
 def _load(result: Result) -> list[str]:
     counters = result.counters
     split = f"{format_count(counters.started)} requests = {' + '.join(_parts(result))}"
     if counters.planned_arrivals is None:
         most = max((point.users for point in result.timeline), default=0)
-        lines = [f"{format_count(most)} of {result.peak:g} users; {split}"]
+        lines = [f"{format_count(most)} of {result.peak or 0:g} users; {split}"]
     else:
         begun, dropped = format_count(counters.begun or 0), format_count(counters.dropped or 0)
         planned = format_count(counters.planned_arrivals)

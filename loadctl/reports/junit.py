@@ -25,13 +25,15 @@ _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 def junit(result: Result) -> str:
     """The text of an XML file, UTF-8."""
-    cases = [_verdict(result), *map(_target, result.scores), *_findings(result)]
+    cases = [_verdict(result), *(_target(score, result) for score in result.scores), *_findings(result)]
     _tell_apart(cases)
     suite = ET.Element("testsuite", {"name": _text(f"loadctl {result.scenario}"), "tests": str(len(cases))})
     for plural, kind in _COUNTED.items():
         suite.set(plural, str(sum(case.find(kind) is not None for case in cases)))
-    suite.set("time", f"{result.planned_s:.3f}")
-    suite.set("timestamp", _text(result.started_at.removesuffix("Z").partition(".")[0]))
+    if result.planned_s is not None:
+        suite.set("time", f"{result.planned_s:.3f}")
+    if result.started_at is not None:
+        suite.set("timestamp", _text(result.started_at.removesuffix("Z").partition(".")[0]))
     suite.set("hostname", _text(result.host))
     suite.append(_properties(result))
     suite.extend(cases)
@@ -52,7 +54,7 @@ def _properties(result: Result) -> ET.Element:
         "verdict": result.verdict,
         "exit_code": str(int(result.exit_code)),
         "engine": f"{result.engine} {result.engine_version or ''}".strip(),
-        "run": result.run_dir,
+        "run": result.run_dir or ", ".join(result.files),
     }
     for name, value in facts.items():
         ET.SubElement(found, "property", {"name": name, "value": _text(value)})
@@ -89,8 +91,8 @@ def _verdict(result: Result) -> ET.Element:
     return _case("verdict", f"verdict of {result.scenario}", kind, why, result.verdict)
 
 
-def _target(score: Score) -> ET.Element:
-    said = _figures(score)
+def _target(score: Score, result: Result) -> ET.Element:
+    said = _figures(score, result)
     if not is_judged(score):
         why = remark(score) or score.target.why_not_judged or "it does not count for the verdict"
         return _case("targets", label(score.target), "skipped", f"not judged: {why}; {said}", "not judged")
@@ -99,11 +101,12 @@ def _target(score: Score) -> ET.Element:
     return _case("targets", label(score.target), kind, said + beside, score.status.value)
 
 
-def _figures(score: Score) -> str:
+def _figures(score: Score, result: Result) -> str:
     side = "at least" if score.target.higher_is_better else "at most"
     goal = "" if score.target.target is None else f", wanted {side} {wanted(score)}"
     limit = f"critical {critical(score)}" if goal else f"critical {side} {critical(score)}"
-    return f"measured {'nothing' if score.value is None else measured(score)}{goal}, {limit}"
+    value = "nothing" if score.value is None else measured(score, as_written=bool(result.files))
+    return f"measured {value}{goal}, {limit}"
 
 
 def _findings(result: Result) -> Iterator[ET.Element]:

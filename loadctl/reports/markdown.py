@@ -14,11 +14,15 @@ from loadctl.reports.scores import (
     UNKNOWN,
     critical,
     doubt,
+    is_first_byte,
     is_judged,
     is_unsure,
+    load_in_brief,
     measured,
+    milliseconds,
     remark,
     status_word,
+    times,
     wanted,
 )
 from loadctl.results.decision import label
@@ -26,7 +30,7 @@ from loadctl.results.finding import Finding
 from loadctl.results.result import Result
 from loadctl.results.score import Score
 from loadctl.results.summary import EndpointSummary
-from loadctl.scenario.units import format_count, format_duration, format_ms, format_rate
+from loadctl.scenario.units import format_count, format_rate
 
 _SIGNS = {"PASS": "✅", "WARN": "⚠️", "FAIL": "❌", "INCONCLUSIVE": "❔", "ERROR": "💥", "INTERRUPTED": "⏹️"}
 _SPECIAL = re.compile(r"([\\`*_\[\]>|~!$])")
@@ -89,7 +93,7 @@ def _targets(result: Result) -> Iterator[str]:
     yield "| metric | measured | target | critical | | |"
     yield "|---|---:|---:|---:|---|---|"
     for score in result.scores[:_ROWS]:
-        figures = f"{measured(score)} | {wanted(score)} | {critical(score)}"
+        figures = f"{measured(score, as_written=bool(result.files))} | {wanted(score)} | {critical(score)}"
         beside = prose(said, 200) if (said := remark(score)) else ""
         yield f"| {cell(label(score.target))} | {figures} | {_status(score)} | {beside} |"
     yield from _more(result.scores)
@@ -133,31 +137,35 @@ def _endpoints(result: Result) -> Iterator[str]:
         return
     yield "<details><summary>Endpoints</summary>"
     yield ""
-    yield "| endpoint | requests | /s | p50 | p95 | p99 | failed |"
+    head = "ttfb " if is_first_byte(result) else ""
+    yield f"| endpoint | requests | /s | {head}p50 | {head}p95 | {head}p99 | failed |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
-    doubtful = is_unsure(result)
     for row in result.summary.endpoints[:_ROWS]:
-        yield _row(cell(row.endpoint), row, doubtful=doubtful)
-    yield _row("total", total, doubtful=doubtful)
+        yield _row(cell(row.endpoint), row, result)
+    yield _row("total", total, result)
     yield from _more(result.summary.endpoints)
     yield ""
     yield "</details>"
 
 
-def _row(name: str, row: EndpointSummary, *, doubtful: bool) -> str:
+def _row(name: str, row: EndpointSummary, result: Result) -> str:
     def figure(ms: float | None) -> str:
         if ms is None:
             return UNKNOWN
-        return f"({format_ms(ms)})" if doubtful else format_ms(ms)
+        return (
+            f"({milliseconds(ms, as_written=bool(result.files))})"
+            if is_unsure(result)
+            else milliseconds(ms, as_written=bool(result.files))
+        )
 
     rate = UNKNOWN if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
-    latency = " | ".join(map(figure, (row.latency.p50, row.latency.p95, row.latency.p99)))
+    found = times(row, first_byte=is_first_byte(result))
+    latency = " | ".join(map(figure, (found.p50, found.p95, found.p99)))
     requests, failed = row.completed + row.unfinished, row.failed + row.unfinished
     return f"| {name} | {format_count(requests)} | {rate} | {latency} | {format_count(failed)} |"
 
 
 def _how(result: Result) -> Iterator[str]:
-    unit = " users" if result.model == "closed" else "/s"
     engine = f"{result.engine} {result.engine_version or ''}".strip()
-    facts = [f"{result.peak:g}{unit}", format_duration(result.planned_s), code(engine, 60)]
-    yield ", ".join([*facts, code(result.host, 200), code(result.run_dir, 500)])
+    places = [code(place, 500) for place in (result.host, result.run_dir, *result.files) if place]
+    yield ", ".join([*load_in_brief(result), code(engine, 60), *places])

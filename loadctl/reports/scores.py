@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from loadctl.reports.printable import printable
 from loadctl.results.result import Result
 from loadctl.results.score import Score, Status
-from loadctl.scenario.units import format_limit, format_percent, format_value
+from loadctl.results.summary import EndpointSummary, Latency
+from loadctl.scenario.units import format_duration, format_limit, format_ms, format_percent, format_value
 
 UNKNOWN = "–"
 
@@ -34,17 +37,40 @@ def is_judged(score: Score) -> bool:
     return score.judged and not score.void and score.status not in {Status.NO_DATA, Status.NOT_EXERCISED}
 
 
-def measured(score: Score) -> str:
-    """The value; two decimals help an error rate, beside 70 % they only look exact."""
+def measured(score: Score, *, as_written: bool = False) -> str:
+    """The value; two decimals help an error rate, beside 70 % they only look exact. See `milliseconds`."""
     if score.value is None:
         return UNKNOWN
     unit = score.target.unit
-    value = (
-        format_percent(score.value, 0)
-        if unit == "%" and score.value >= 10
-        else format_value(score.value, unit)
-    )
+    if unit == "ms":
+        value = milliseconds(score.value, as_written=as_written)
+    else:
+        large = unit == "%" and score.value >= 10
+        value = format_percent(score.value, 0) if large else format_value(score.value, unit)
     return f"({value})" if is_doubtful(score) else value
+
+
+def milliseconds(ms: float, *, as_written: bool) -> str:
+    """To within one percent; `as_written`: out of an engine's own file, only the digits that stand there."""
+    return format_limit(round(ms, 2), "ms") if as_written else format_ms(ms)
+
+
+def load_in_brief(result: Result) -> Iterator[str]:
+    """Peak and length, as far as they are known."""
+    if result.peak is not None:
+        yield f"{result.peak:g}{' users' if result.model == 'closed' else '/s'}"
+    if result.planned_s is not None:
+        yield format_duration(result.planned_s)
+
+
+def is_first_byte(result: Result) -> bool:
+    """An engine's own file may know no other time."""
+    total = result.summary.total
+    return total.latency.max is None and total.ttfb is not None and total.ttfb.max is not None
+
+
+def times(row: EndpointSummary, *, first_byte: bool) -> Latency:
+    return row.ttfb if first_byte and row.ttfb is not None else row.latency
 
 
 def wanted(score: Score) -> str:

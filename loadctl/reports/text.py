@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from loadctl.reports.facts import facts
 from loadctl.reports.printable import cut_in_the_middle, hanging, printable, shortened
@@ -10,16 +10,20 @@ from loadctl.reports.scores import (
     UNKNOWN,
     critical,
     doubt,
+    is_first_byte,
     is_unsure,
+    load_in_brief,
     measured,
+    milliseconds,
     remark,
     status_word,
+    times,
     wanted,
 )
 from loadctl.results.result import Result
 from loadctl.results.score import Score
-from loadctl.results.summary import EndpointSummary
-from loadctl.scenario.units import format_count, format_duration, format_ms, format_rate
+from loadctl.results.summary import EndpointSummary, Latency
+from loadctl.scenario.units import format_count, format_rate
 
 _COLOURS = {
     "PASS": "32",
@@ -32,6 +36,7 @@ _COLOURS = {
 _MIN_WIDTH = 60
 _REMARK_INDENT = 19
 _MOST_ROWS = 20
+_PERCENTILES = ("p50", "p95", "p99")
 
 
 def render(result: Result, *, width: int = 80, colour: bool = False) -> str:
@@ -50,9 +55,7 @@ def render(result: Result, *, width: int = 80, colour: bool = False) -> str:
 
 def headline(result: Result, *, colour: bool = False) -> str:
     """Verdict, scenario, load, duration, engine, host: the one line of `-q`."""
-    unit = "users" if result.model == "closed" else "/s"
-    peak = f"{result.peak:g}{'' if unit == '/s' else ' '}{unit}"
-    facts = [peak, format_duration(result.planned_s), result.engine, printable(result.host, 120)]
+    facts = filter(None, [*load_in_brief(result), result.engine, printable(result.host, 120)])
     return f"{_paint(result.verdict, colour)}  {printable(result.scenario, 60)}  {', '.join(facts)}"
 
 
@@ -82,7 +85,7 @@ def _targets(result: Result, width: int, colour: bool) -> Iterator[str]:
         if head:
             yield f"  {printable(head, width - 4)}"
         for score in scores:
-            yield from _target_line(score, width, colour)
+            yield from _target_line(score, result, width, colour)
     if note := doubt(result):
         yield f"  {note}"
 
@@ -93,10 +96,11 @@ def _group(score: Score) -> str:
     return {"endpoint": scope.name, "stage": f"stage {scope.name}"}.get(scope.kind, "")
 
 
-def _target_line(score: Score, width: int, colour: bool) -> Iterator[str]:
+def _target_line(score: Score, result: Result, width: int, colour: bool) -> Iterator[str]:
     word = f"{status_word(score):<4}"
     label = shortened(printable(score.target.metric.replace("_", " ")), 15)
-    start = f"  {label:<15}{measured(score):>10}{wanted(score):>11}{critical(score):>11}  "
+    value = measured(score, as_written=bool(result.files))
+    start = f"  {label:<15}{value:>10}{wanted(score):>11}{critical(score):>11}  "
     first, *others = hanging(" " * (len(start) + 6), " " * (len(word) - 4) + remark(score), width)
     first = first[len(start) + 6 :].lstrip()
     if len(others) > 1:  # a narrow column of words: below it has more room
@@ -110,34 +114,38 @@ def _endpoints(result: Result, width: int) -> Iterator[str]:
     if not result.summary.total.completed and not result.summary.total.unfinished:
         return
     names = [printable(row.endpoint, 200) for row in rows]
-    void = is_unsure(result)
-    column = 10 if void else 9
+    first_byte = is_first_byte(result)
+    column = 10 if is_unsure(result) or first_byte else 9
     room = max(17, min(width - 26 - 3 * column, max(map(len, names)) + 4))
-    heads = "".join(f"{head:>{column}}" for head in ("p50", "p95", "p99"))
+    heads = "".join(f"{'ttfb ' * first_byte + head:>{column}}" for head in _PERCENTILES)
     yield f"{'ENDPOINTS':<{room}}{'requests':>9}{'/s':>8}{heads}{'failed':>8}"
     *endpoints, total = rows
     shown = endpoints if len(endpoints) <= _MOST_ROWS else endpoints[: _MOST_ROWS - 1]
     for row in shown:
-        yield _endpoint_line(row, room, void)
+        yield _endpoint_line(row, result, room, column)
     if len(endpoints) > len(shown):
         yield f"  … and {len(endpoints) - len(shown)} more: loadctl report --json"
-    yield _endpoint_line(total, room, void)
-    if any(value is None for row in [*shown, total] for value in _percentiles(row)):
+    yield _endpoint_line(total, result, room, column)
+    yield from _footnotes([times(row, first_byte=first_byte) for row in [*shown, total]])
+
+
+def _footnotes(shown: Sequence[Latency]) -> Iterator[str]:
+    whys = {one.absent[name] for one in shown for name in _PERCENTILES if name in one.absent}
+    if any(why.startswith("needs") for why in whys):
         yield "  – = too few requests for an honest figure: p95 needs 200, p99 1,000"
+    for why in sorted(why for why in whys if not why.startswith("needs")):
+        yield f"  – = {printable(why, 200)}"
 
 
-def _percentiles(row: EndpointSummary) -> tuple[float | None, float | None, float | None]:
-    return row.latency.p50, row.latency.p95, row.latency.p99
-
-
-def _endpoint_line(row: EndpointSummary, room: int, void: bool) -> str:
-    def show(value: float | None) -> str:
-        text = UNKNOWN if value is None else format_ms(value)
-        return f"({text})" if void and value is not None else text
+def _endpoint_line(row: EndpointSummary, result: Result, room: int, column: int) -> str:
+    def show(ms: float | None) -> str:
+        text = UNKNOWN if ms is None else milliseconds(ms, as_written=bool(result.files))
+        return f"({text})" if is_unsure(result) and ms is not None else text
 
     rate = UNKNOWN if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
     name = cut_in_the_middle(printable(row.endpoint, 4096), room - 3)
-    figures = "".join(f"{show(value):>{10 if void else 9}}" for value in _percentiles(row))
+    found = times(row, first_byte=is_first_byte(result))
+    figures = "".join(f"{show(ms):>{column}}" for ms in (found.p50, found.p95, found.p99))
     requests = format_count(row.completed + row.unfinished)
     return (
         f"  {name:<{room - 2}}{requests:>9}{rate:>8}{figures}{format_count(row.failed + row.unfinished):>8}"

@@ -50,6 +50,8 @@ def to_document(result: Result) -> form.ResultDocument:
         "events": [_event(event) for event in result.events],
         "run_dir": result.run_dir,
     }
+    if result.files:
+        document["files"] = list(result.files)
     if result.profile is not None:
         document["profiled"] = result.profile.profiled
         document["profile"] = _profile(result.profile)

@@ -72,10 +72,11 @@ class Result:
     shards: int
     host: str
     model: Model
-    peak: float
-    started_at: str
+    peak: float | None
+    """Of this and the next two, None: an engine's own file does not say."""
+    started_at: str | None
     """UTC, ISO 8601."""
-    planned_s: float
+    planned_s: float | None
     ended_s: float
     """Until when load was made: the plan's end, or an earlier stop."""
     window: tuple[float, float]
@@ -97,3 +98,5 @@ class Result:
     examples: Sequence[Example] = ()
     events: Sequence[Event] = ()
     run_dir: str = ""
+    files: Sequence[str] = ()
+    """Files of an engine that it was read from, instead of a recording of ours."""

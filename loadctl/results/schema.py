@@ -264,7 +264,8 @@ class ProfileDocument(TypedDict):
 class ResultDocument(TypedDict):
     """A null has its reason in the `absent` or `reason` beside it, or in the description of its object. `why` is null
     where `reasons` say all; `engine.version` where the engine was not found. `peak`: users, or arrivals per second.
-    `ended_s`: until when load was made."""
+    `ended_s`: until when load was made. `files`: what an engine wrote, where that was read instead of a recording; what
+    it does not say of `peak`, `started_at`, `planned_s` and `engine.version` is null."""
 
     schema: str
     verdict: Verdict
@@ -278,9 +279,9 @@ class ResultDocument(TypedDict):
     engine: EngineDocument
     host: str
     model: Model
-    peak: float
-    started_at: str
-    planned_s: float
+    peak: float | None
+    started_at: str | None
+    planned_s: float | None
     ended_s: float
     window: WindowDocument
     stages: list[StageDocument]
@@ -295,6 +296,7 @@ class ResultDocument(TypedDict):
     profiled: NotRequired[bool]
     profile: NotRequired[ProfileDocument]
     run_dir: str
+    files: NotRequired[list[str]]
 
 
 def schema() -> dict[str, Json]:

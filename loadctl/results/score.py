@@ -44,3 +44,26 @@ class Score:
     void: str | None = None
     detail: str | None = None
     """What people want beside the number: "11 of 34,512", "of 4 cores", "PSS of 3 processes"."""
+
+
+def status_of(target: Target, value: float) -> Status:
+    """PASS, WARN or FAIL of a value in the target's unit."""
+    if _meets(target, value, target.critical if target.target is None else target.target):
+        return Status.PASS
+    return (
+        Status.WARN if target.target is not None and _meets(target, value, target.critical) else Status.FAIL
+    )
+
+
+def distance_of(target: Target, status: Status, value: float) -> float | None:
+    """See Score.distance; None where the limit is 0."""
+    met = status is Status.PASS and target.target is not None
+    limit = target.target if met and target.target is not None else target.critical
+    if not limit:
+        return None
+    distance = (value - limit) / limit * (-1 if target.higher_is_better else 1)
+    return distance if math.isfinite(distance) else None
+
+
+def _meets(target: Target, value: float, limit: float) -> bool:
+    return value >= limit if target.higher_is_better else value <= limit

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from loadctl.results.measured import Measured, plateau_for
-from loadctl.results.score import Score, Status, enough_requests
+from loadctl.results.score import Score, Status, distance_of, enough_requests, status_of
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.throughput import offered
 from loadctl.scenario.metric import NO_STAIRCASE
@@ -44,14 +44,14 @@ def score(target: Target, measured: Measured) -> Score:
     elif target.metric == "breaking_point":
         status, reason = _breaking_status(target, found.value, measured)
     else:
-        status, reason = _status(target, found.value), None
+        status, reason = status_of(target, found.value), None
     return Score(
         target=target,
         status=status,
         value=found.value,
         n=found.n,
         judged=judged,
-        distance=_distance(target, status, found.value),
+        distance=distance_of(target, status, found.value),
         reason=why or reason,
         detail=found.detail,
     )
@@ -59,7 +59,7 @@ def score(target: Target, measured: Measured) -> Score:
 
 def _with_enough_requests(target: Target, found: _Found) -> _Found:
     """Too few requests cannot meet an error rate; they can well exceed it."""
-    if target.metric != "error_rate" or found.value is None or _status(target, found.value) is Status.FAIL:
+    if target.metric != "error_rate" or found.value is None or status_of(target, found.value) is Status.FAIL:
         return found
     needed = enough_requests(target.critical)
     if found.n >= needed:
@@ -75,21 +75,9 @@ def _watched(target: Target, measured: Measured) -> bool:
     return target.metric not in RESOURCES or measured.watched or target.own
 
 
-def _status(target: Target, value: float) -> Status:
-    if _meets(target, value, target.critical if target.target is None else target.target):
-        return Status.PASS
-    return (
-        Status.WARN if target.target is not None and _meets(target, value, target.critical) else Status.FAIL
-    )
-
-
-def _meets(target: Target, value: float, limit: float) -> bool:
-    return value >= limit if target.higher_is_better else value <= limit
-
-
 def _throughput_status(target: Target, value: float, measured: Measured) -> tuple[Status, str | None]:
     """A limit that the load never asked for is not failed: NOT_EXERCISED, with what was offered."""
-    status = _status(target, value)
+    status = status_of(target, value)
     plateau = plateau_for(measured, target)
     if target.metric == "max_throughput" and measured.folded.top is not None:
         plateau = measured.folded.top
@@ -102,19 +90,10 @@ def _throughput_status(target: Target, value: float, measured: Measured) -> tupl
 
 def _breaking_status(target: Target, value: float, measured: Measured) -> tuple[Status, str | None]:
     """A system that held all that was tried has not failed a limit beyond it."""
-    status, found = _status(target, value), measured.breaking_point
+    status, found = status_of(target, value), measured.breaking_point
     if status is Status.PASS or found is None or found.broke is not None:
         return status, None
     return Status.NOT_EXERCISED, f"it held {value:g}, the highest level that was tried"
-
-
-def _distance(target: Target, status: Status, value: float) -> float | None:
-    met = status is Status.PASS and target.target is not None
-    limit = target.target if met and target.target is not None else target.critical
-    if not limit:
-        return None
-    distance = (value - limit) / limit * (-1 if target.higher_is_better else 1)
-    return distance if math.isfinite(distance) else None
 
 
 def _in_unit_of(target: Target, found: _Found) -> _Found:
@@ -194,7 +173,7 @@ def _log_errors(target: Target, measured: Measured) -> _Found:
     if logs is None:
         return _absent("no log was followed (watch: logs: FILE)")
     found = _Found(float(logs.errors), "", logs.lines, f"in {logs.lines:,} lines")
-    if logs.unread and _status(target, logs.errors) is not Status.FAIL:
+    if logs.unread and status_of(target, logs.errors) is not Status.FAIL:
         return _absent(logs.unread, logs.lines)
     return found
 

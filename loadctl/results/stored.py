@@ -71,6 +71,7 @@ def from_document(raw: object) -> Result:
         events=tuple(Event(e["t_s"], e["kind"], e["message"], e["detail"]) for e in document["events"]),
         profile=_profile(document["profile"]) if "profile" in document else None,
         run_dir=document["run_dir"],
+        files=tuple(document.get("files", ())),
     )
 
 

@@ -16,7 +16,7 @@ from loadctl.scenario.scenario_reader import ScenarioReader
 from loadctl.scenario.target import Target
 from loadctl.scenario.targets import Applicable, Table, TargetReader, merged
 
-__all__ = ["Sources", "Text", "read_scenario", "read_targets"]
+__all__ = ["Applicable", "Sources", "Text", "applicable_to", "read_scenario", "read_targets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +77,16 @@ def read_scenario(
 
 def read_targets(
     text: Text | None,
-    scenario: Scenario,
+    applicable: Applicable,
     *,
     env: Mapping[str, str] | None = None,
     targets: Sequence[str] = (),
 ) -> tuple[Target, ...]:
-    """A targets table alone, held against a scenario that was read before (`score RUN --targets other.yaml`).
+    """A targets table alone, held against what was read before (`score RUN --targets other.yaml`).
 
-    Limits on endpoints and stages that this scenario does not have are left out. Raises InvalidInput.
+    Limits on endpoints and stages that are not there are left out. Raises InvalidInput.
     """
     mistakes = Mistakes()
-    applicable = Applicable(
-        endpoints=None if scenario.script else scenario.endpoints,
-        stages=[stage.name for stage in scenario.load.stages] or None,
-        model=scenario.load.model,
-    )
     node = mistakes.read(text) if text else None
     environment = Environment(env or {}, mistakes)
     table: Table = TargetReader(mistakes, applicable, own=False).read(
@@ -102,3 +97,12 @@ def read_targets(
         options.option(option)
     mistakes.raise_if_any(environment.secrets)
     return merged(table, options.table)
+
+
+def applicable_to(scenario: Scenario) -> Applicable:
+    """What targets can name in a scenario that was read before."""
+    return Applicable(
+        endpoints=None if scenario.script else scenario.endpoints,
+        stages=[stage.name for stage in scenario.load.stages] or None,
+        model=scenario.load.model,
+    )

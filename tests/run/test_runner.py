@@ -20,6 +20,7 @@ import pytest
 
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.errors import Interrupted, RunError, UsageError
+from loadctl.results.imported import Imported
 from loadctl.results.interval import Second
 from loadctl.results.recording import Event, Reading, Recording
 from loadctl.run.ledger import Silent
@@ -27,6 +28,7 @@ from loadctl.run.manifest import Manifest
 from loadctl.run.runner import RunRequest, run
 from loadctl.run.store import open_run, read_recording
 from loadctl.run.watching import Watching
+from loadctl.scenario.document import Text
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.watch import Watch
@@ -41,6 +43,7 @@ class ScriptedEngine:
     tricks: Mapping[int, Sequence[str]] = field(default_factory=dict)
     name: str = "scripted"
     install_hint: str = "nothing to install"
+    reports: str = "none"
     installed: str | None = "1.0"
 
     def version(self) -> str | None:
@@ -79,6 +82,12 @@ class ScriptedEngine:
 
     def rehearsal(self, scenario: Scenario) -> Command:
         raise AssertionError("a run rehearses nothing")
+
+    def recognises(self, text: str) -> bool:
+        raise AssertionError("a run reads no report")
+
+    def imported(self, files: Sequence[Text]) -> Imported:
+        raise AssertionError("a run reads no report")
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if "ModuleNotFoundError" in stderr:

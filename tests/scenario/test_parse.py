@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loadctl.errors import InvalidInput
-from loadctl.scenario.parse import Sources, Text, read_scenario, read_targets
+from loadctl.scenario.parse import Sources, Text, applicable_to, read_scenario, read_targets
 from loadctl.scenario.scenario import RateLimit, Scenario, Script
 from loadctl.scenario.target import Target
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Think
@@ -314,7 +314,7 @@ def test_an_explicit_null_leaves_errors_unjudged() -> None:
 
 def test_a_table_alone_is_held_against_a_scenario_that_was_read_before() -> None:
     scenario = read(HOST + LOAD + TASKS)
-    targets = read_targets(Text("other.yaml", TABLE), scenario, targets=("latency_p50=1s",))
+    targets = read_targets(Text("other.yaml", TABLE), applicable_to(scenario), targets=("latency_p50=1s",))
     assert limits(targets) == [
         ("latency_p95", "run", 50.0, 200.0, "ms"),
         ("throughput", "run", 1000.0, 500.0, "/s"),
@@ -324,7 +324,7 @@ def test_a_table_alone_is_held_against_a_scenario_that_was_read_before() -> None
         ("error_rate", "run", None, 1.0, "%"),
     ]
     with pytest.raises(InvalidInput):
-        read_targets(Text("other.yaml", "latncy_p95: 3ms"), scenario)
+        read_targets(Text("other.yaml", "latncy_p95: 3ms"), applicable_to(scenario))
 
 
 def test_a_packaged_scenario_says_so() -> None:

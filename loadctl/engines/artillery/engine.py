@@ -12,7 +12,7 @@ import mimetypes
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,8 @@ from loadctl.engines.shard_plan import shard_plan
 from loadctl.errors import InvalidInput, Mistake, RunError, UsageError, Where
 
 if TYPE_CHECKING:
+    from loadctl.results.imported import Imported
+    from loadctl.scenario.document import Text
     from loadctl.scenario.scenario import Scenario, Script
     from loadctl.scenario.user_type import Json, Request
 
@@ -40,12 +42,14 @@ _OWN_USERS_S = 600.0
 _REGEX = "regex "
 _ERROR = re.compile(r"((?:[A-Z]\w*)?Error(?: \[\w+\])?: .+)$")
 _PLACE = re.compile(r"^at .*?(?:\(|at )?(?:file://)?(?<![:\w])(/[^():]+:\d+)(?::\d+)?\)?$")
+_REPORT = re.compile(r'\s*\{\s*"aggregate"\s*:')
 _NOISE = ("Test run id", "at ", "Node.js v", "}", "{", "code:", "url:")
 
 
 class ArtilleryEngine:
     name = "artillery"
     install_hint = INSTALL
+    reports = "Artillery's JSON (--output)"
 
     def version(self) -> str | None:
         found = locate(os.environ)
@@ -90,6 +94,16 @@ class ArtilleryEngine:
         from loadctl.engines.artillery.export import export
 
         return export(scenario)
+
+    def recognises(self, text: str) -> bool:
+        return _REPORT.match(text) is not None
+
+    def imported(self, files: Sequence[Text]) -> Imported:
+        from loadctl.engines.artillery.report import read_report
+
+        if len(files) > 1:
+            raise UsageError("Artillery writes one file a run", hint="score one run at a time")
+        return read_report(files[0])
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if returncode == 0:

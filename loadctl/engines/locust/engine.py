@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.locust.inside import EXIT_SCRIPT, EXIT_STOPPED
 from loadctl.engines.locust.inside.redaction import Redaction
+from loadctl.engines.locust.report_kind import READS, kind_of
 from loadctl.engines.shard_plan import shard_plan
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from loadctl.results.imported import Imported
+    from loadctl.scenario.document import Text
     from loadctl.scenario.scenario import Scenario
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.py"
@@ -34,6 +37,7 @@ class LocustEngine:
 
     name = "locust"
     install_hint = "pip install locust"
+    reports = READS
 
     def __init__(self, python: str | None = None) -> None:
         self._python = python
@@ -86,6 +90,14 @@ class LocustEngine:
         from loadctl.engines.locust.export import export
 
         return export(scenario)
+
+    def recognises(self, text: str) -> bool:
+        return kind_of(text) is not None
+
+    def imported(self, files: Sequence[Text]) -> Imported:
+        from loadctl.engines.locust.report import read_report
+
+        return read_report(files)
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if returncode == 0:

@@ -1,0 +1,110 @@
+"""From an engine's own file to a result: judged by the same targets and rules as a run of ours, as far as it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from loadctl.analysis.load import VOID_SHORT, WARN_SHORT
+from loadctl.analysis.story import worst
+from loadctl.results.decision import Decision, decide, void_scores
+from loadctl.results.finding import Finding
+from loadctl.results.imported import Imported
+from loadctl.results.imported_score import UNTOLD, score_imported
+from loadctl.results.imported_summary import counters_of, summary_of
+from loadctl.results.recording import Recording, Shard
+from loadctl.results.result import ResourceUse, Result
+from loadctl.results.score import Score
+from loadctl.results.verdict import Verdict
+from loadctl.scenario.target import Target
+from loadctl.scenario.units import format_count, format_percent
+
+_UNWATCHED = ResourceUse(
+    watched=None, absent=dict.fromkeys(("cpu", "memory"), "the file says nothing about it")
+)
+_ENDED_BY_ITSELF = Recording(seconds=(), shards=(Shard(0, hello=True, bye=True),))
+"""What a file says of how its run ended: nothing else."""
+
+
+def judge_imported(imported: Imported, targets: Sequence[Target], *, fail_on_warn: bool = False) -> Result:
+    """`targets`: of the whole run and of endpoints; what else they ask for is no data here."""
+    findings = [*imported.findings, *_dropped(imported), *_all_failed(imported), _unwatched()]
+    scores = void_scores([score_imported(target, imported) for target in targets], findings)
+    decision = decide(
+        scores,
+        findings,
+        _ENDED_BY_ITSELF,
+        started=imported.total.requests,
+        fail_on_warn=fail_on_warn,
+    )
+    summary = summary_of(imported)
+    return Result(
+        verdict=decision.verdict,
+        exit_code=decision.exit_code,
+        reasons=decision.reasons,
+        why=worst(scores) if decision.verdict in {Verdict.FAIL, Verdict.WARN} else None,
+        advice=tuple(_advice(imported, scores, decision)),
+        scenario=imported.files[0],
+        goal="",
+        source=imported.kind,
+        engine=imported.engine,
+        engine_version=None,
+        shards=1,
+        host=imported.host,
+        model=imported.model,
+        peak=imported.peak_users,
+        started_at=imported.started_at,
+        planned_s=imported.duration_s,
+        ended_s=summary.end_s,
+        window=(summary.start_s, summary.end_s),
+        stages=(),
+        counters=counters_of(imported),
+        summary=summary,
+        scores=scores,
+        findings=findings,
+        system=_UNWATCHED,
+        generator=_UNWATCHED,
+        examples=tuple(imported.examples),
+        files=tuple(imported.files),
+    )
+
+
+def _dropped(imported: Imported) -> Iterator[Finding]:
+    """As in a run of ours: 1 % of the arrivals missing warns, 5 % voids."""
+    begun, dropped = imported.arrivals or 0, imported.dropped or 0
+    due = begun + dropped
+    if not due or dropped <= max(1, WARN_SHORT * due):
+        return
+    share = dropped / due
+    message = (
+        f"{format_count(begun)} of {format_count(due)} virtual users came, the others were skipped "
+        f"({format_percent(100 * share, 1)})"
+    )
+    evidence = {"due": due, "begun": begun, "dropped": dropped, "share_missing": round(share, 4)}
+    if share > VOID_SHORT:
+        yield Finding("load-not-reached", "invalid", message, evidence, (), "pass")
+    else:
+        yield Finding("load-not-reached", "warning", message, evidence)
+
+
+def _all_failed(imported: Imported) -> Iterator[Finding]:
+    total = imported.total
+    if not total.requests or total.failed.low < total.requests:
+        return
+    kinds = sorted(total.errors.items(), key=lambda item: -item[1])
+    why = f": {kinds[0][0].replace('_', ' ')} most often" if kinds else ""
+    message = f"all {format_count(total.requests)} requests failed{why}"
+    yield Finding("all-requests-failed", "critical", message, {"requests": total.requests})
+
+
+def _unwatched() -> Finding:
+    message = "no such file says whether the load generator kept up, or what the system used"
+    return Finding("file-unwatched", "info", message)
+
+
+def _advice(imported: Imported, scores: Sequence[Score], decision: Decision) -> Iterator[str]:
+    if decision.verdict is Verdict.INCONCLUSIVE and any(
+        score.judged and UNTOLD in (score.reason or "") for score in scores
+    ):
+        yield from imported.advice
+    elif not any(score.target.metric.startswith(("latency_", "ttfb_")) for score in scores):
+        yield f"no latency limit is set: loadctl score {imported.files[0]} --target latency_p95=200ms"

@@ -1,0 +1,272 @@
+"""What Artillery's own JSON (`artillery run --output`) says of a run.
+
+Its `response_time` is the time from the end of the request to the first byte of the answer, in whole milliseconds:
+a part of our latency. With `extendedMetrics` it also has `http.total`, to the last byte. Its percentiles come from a
+DDSketch within 1 % (relativeAccuracy 0.01 in Artillery 2.0's ssms.js).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
+
+from loadctl.errors import UsageError
+from loadctl.results.finding import Finding
+from loadctl.results.imported import Figure, Imported, ImportedEndpoint, Percentiles, Population
+from loadctl.scenario.units import format_count
+
+if TYPE_CHECKING:
+    from loadctl.scenario.document import Text
+
+_SHARES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999, "max": 1.0}
+_ACCURACY = 0.01
+_PRINTED_MS = 0.05
+_CLOCK_MS = 1.0
+"""Times are differences of a clock in whole milliseconds."""
+_BY_ENDPOINT = "plugins.metrics-by-endpoint."
+_NAMED = re.compile(r"(/\S*|/.*?) \((.+)\)")
+_CODE = re.compile(r"(.+)\.codes\.(\d{3})")
+_GENERATOR = "generator"
+_CLASSES: Sequence[tuple[str, str]] = (
+    ("EMFILE|ENFILE|EADDRNOTAVAIL|ENOBUFS|ENOMEM", _GENERATOR),
+    ("ECONNREFUSED", "connect_refused"),
+    ("ECONNRESET|ECONNABORTED|EPIPE|PREMATURE_CLOSE|socket hang up", "reset"),
+    ("ENOTFOUND|EAI_AGAIN", "dns"),
+    ("ETIMEDOUT|ESOCKETTIMEDOUT|ERR_SOCKET_TIMEOUT|[Tt]imeout", "timeout"),
+    ("ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_", "tls"),
+    ("TOO_MANY_REDIRECTS|[Rr]edirected", "redirect_limit"),
+    ("capture or match|[Ff]ailed match|[Ee]xpectation", "check_failed"),
+    ("HPE_|Parse Error", "protocol"),
+)
+_FAULTS_SHARE = 0.01
+_ADVICE = (
+    "loadctl run test.yml   measures every request of the script to its last byte",
+    "--target ttfb_p95=200ms --target latency_p95=null   judges this file by what it has",
+)
+
+
+class _Summary(BaseModel):
+    """null where nothing was measured."""
+
+    count: int
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    p50: float | None = None
+    p75: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    p999: float | None = None
+
+
+class _Aggregate(BaseModel):
+    counters: Mapping[str, int]
+    summaries: Mapping[str, _Summary] = {}
+    firstMetricAt: float | None = None  # noqa: N815 - Artillery's own name
+    lastMetricAt: float | None = None  # noqa: N815
+
+
+class _Report(BaseModel):
+    aggregate: _Aggregate
+
+
+def read_report(file: Text) -> Imported:
+    """Raises: UsageError."""
+    try:
+        found = json.loads(file.text)
+        report = _Report.model_validate(found)
+    except ValidationError as error:
+        if "scenariosCreated" in found.get("aggregate", {}):
+            raise UsageError(
+                f"{file.name} is in the form of Artillery 1, which has no counts of requests by their end",
+                hint="run it without ARTILLERY_USE_LEGACY_REPORT_FORMAT",
+            ) from error
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{file.name} is damaged at {place}: {first['msg']}") from error
+    except ValueError as error:
+        raise UsageError(f"{file.name} is cut off or damaged: {error}") from error
+    return _Reading(file.name, report.aggregate).imported()
+
+
+class _Reading:
+    """One file, and what all its figures have in common."""
+
+    def __init__(self, file: str, aggregate: _Aggregate) -> None:
+        self._file = file
+        self._aggregate = aggregate
+        counters = aggregate.counters
+        self._codes = Counter(
+            {
+                key.removeprefix("http.codes."): n
+                for key, n in counters.items()
+                if key.startswith("http.codes.")
+            }
+        )
+        self._errors = Counter(
+            {key.removeprefix("errors."): n for key, n in counters.items() if key.startswith("errors.")}
+        )
+        self._requests = counters.get("http.requests", 0)
+        self._lost = max(0, self._requests - counters.get("http.responses", 0))
+        self._redirects = sum(n for code, n in self._codes.items() if code.startswith("3"))
+        failed_expectations = counters.get("plugins.expect.failed", 0)
+        self._complaints = max(0, self._errors.total() - self._lost) + failed_expectations
+        """Captures and checks that failed, perhaps of answers that had failed by their status already."""
+
+    def imported(self) -> Imported:
+        aggregate, counters = self._aggregate, self._aggregate.counters
+        began, ended = aggregate.firstMetricAt, aggregate.lastMetricAt
+        took = ended - began if began is not None and ended is not None else 0.0
+        return Imported(
+            engine="artillery",
+            files=[self._file],
+            kind="Artillery's JSON",
+            total=self._total(),
+            endpoints=list(self._endpoints()),
+            model="open",
+            started_at=None
+            if began is None
+            else datetime.fromtimestamp(began / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            duration_s=took / 1000 if took > 0 else None,
+            arrivals=counters.get("vusers.created", 0),
+            dropped=counters.get("vusers.skipped", 0),
+            findings=list(self._findings()),
+            advice=_ADVICE,
+        )
+
+    def _total(self) -> ImportedEndpoint:
+        refused = sum(n for code, n in self._codes.items() if code >= "400")
+        summaries = self._aggregate.summaries
+        good = summaries.get("http.response_time.2xx")
+        first_byte = (
+            self._statistics(good, self._complaints)
+            if good is not None
+            else self._statistics(summaries.get("http.response_time"), refused + self._complaints)
+        )
+        whole = self._statistics(summaries.get("http.total"), refused + self._complaints)
+        errors = Counter({f"status_{code}": n for code, n in self._codes.items() if code >= "400"})
+        for words, n in self._errors.items():
+            errors[class_of(words)] += n
+        return self._row("total", self._requests, self._lost + refused, first_byte, whole or None, errors)
+
+    def _endpoints(self) -> Iterator[ImportedEndpoint]:
+        """From the plugin metrics-by-endpoint, which is on unless a script turns it off."""
+        codes: dict[str, Counter[str]] = {}
+        errors: dict[str, Counter[str]] = {}
+        for key, n in self._aggregate.counters.items():
+            name = key.removeprefix(_BY_ENDPOINT)
+            if name == key:
+                continue
+            if match := _CODE.fullmatch(name):
+                codes.setdefault(match[1], Counter())[match[2]] += n
+            elif ".errors." in name:
+                of, _, words = name.partition(".errors.")
+                errors.setdefault(of, Counter())[words] += n
+        for name in dict.fromkeys([*codes, *errors]):
+            answers, lost = codes.get(name, Counter()), errors.get(name, Counter())
+            refused = Counter({f"status_{code}": n for code, n in answers.items() if code >= "400"})
+            summary = self._aggregate.summaries.get(f"{_BY_ENDPOINT}response_time.{name}")
+            first_byte = self._statistics(summary, refused.total() + self._complaints)
+            failed = refused.total() + lost.total()
+            for words, n in lost.items():
+                refused[class_of(words)] += n
+            requests = answers.total() + lost.total()
+            yield self._row(_endpoint(name), requests, failed, first_byte, None, refused)
+
+    def _row(
+        self,
+        endpoint: str,
+        requests: int,
+        failed: int,
+        first_byte: Mapping[str, Figure],
+        whole: Mapping[str, Figure] | None,
+        errors: Counter[str],
+    ) -> ImportedEndpoint:
+        """`failed`: those that failed in any case; a redirect is no request of its own, so there may be fewer."""
+        ours = min(errors[_GENERATOR], failed)
+        hops = min(self._redirects, requests - failed)
+        most = min(requests, failed + self._complaints)
+        highest = most * requests / (requests - hops) if requests > hops else most
+        latency = whole if whole is not None else {k: figure.unbounded for k, figure in first_byte.items()}
+        return ImportedEndpoint(
+            endpoint=endpoint,
+            requests=requests,
+            failed=Figure(failed, failed - ours, max(failed, min(float(requests), highest))),
+            successes=max(0, requests - most),
+            latency=latency,
+            ttfb=first_byte,
+            errors=dict(errors),
+            part="time to first byte",
+        )
+
+    def _statistics(self, summary: _Summary | None, failed: float) -> Mapping[str, Figure]:
+        """Of those that did not fail; the hops of a redirect are timed each by itself, so a whole one takes longer."""
+        if summary is None or not summary.count:
+            return {}
+        table = [
+            (share, _within(value, 0.0 if name == "max" else _ACCURACY))
+            for name, share in _SHARES.items()
+            if (value := getattr(summary, name)) is not None
+        ]
+        mean, least, most = (
+            None if value is None else _within(value, 0.0)
+            for value in (summary.mean, summary.min, summary.max)
+        )
+        failed = min(failed, summary.count)
+        population = Population(
+            percentiles=Percentiles(summary.count, table), failed=failed, mean=mean, least=least, most=most
+        )
+        found = population.of_successes()
+        return {name: figure.unbounded for name, figure in found.items()} if self._redirects else found
+
+    def _findings(self) -> Iterator[Finding]:
+        if "http.total" in self._aggregate.summaries:
+            message = "Artillery measures in whole milliseconds, and its percentiles are within 1 %"
+            yield Finding("file-rounded", "info", f"{message}: a limit within that cannot be told")
+        else:
+            message = (
+                "Artillery's response time goes from the end of the request to the first byte of the answer, in whole "
+                "milliseconds: it can break a limit on latency, and never meet one"
+            )
+            advice = (
+                "http: {extendedMetrics: true} in the script's config writes the time to the last byte too",
+            )
+            yield Finding("file-first-byte", "warning", message, {}, advice)
+        yield Finding("file-whole-run", "info", "its figures are of all phases, a warm-up too")
+        if self._complaints:
+            message = (
+                f"{format_count(self._complaints)} captures, checks or hooks failed, and Artillery does not say of "
+                "which requests: how many failed is known within bounds"
+            )
+            yield Finding("file-complaints", "info", message, {"complaints": self._complaints})
+        faults = sum(n for words, n in self._errors.items() if class_of(words) == _GENERATOR)
+        if faults:
+            message = f"{format_count(faults)} faults of the load generator itself: no sockets left"
+            evidence = {"faults": faults, "requests": self._requests}
+            if faults > _FAULTS_SHARE * self._requests:
+                yield Finding("generator-faults", "invalid", message, evidence, (), "all")
+            else:
+                yield Finding("generator-faults", "warning", message, evidence)
+
+
+def class_of(words: str) -> str:
+    """A class of DESIGN §5, from the code or the words of an error."""
+    return next((found for pattern, found in _CLASSES if re.search(pattern, words)), "other")
+
+
+def _endpoint(name: str) -> str:
+    """`/models/{{ id }} (GET /models/{id})`: the step's own name, as our recorder takes it; without one the path."""
+    match = _NAMED.fullmatch(name)
+    return match[2] if match else name
+
+
+def _within(ms: float, share: float) -> Figure:
+    slack = _CLOCK_MS + _PRINTED_MS
+    return Figure(ms, max(0.0, ms / (1 + share) - slack), ms / (1 - share) + slack)

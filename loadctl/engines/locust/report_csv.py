@@ -1,0 +1,122 @@
+"""Locust's CSV files (`--csv NAME`): NAME_stats, and beside it NAME_stats_history, NAME_failures, NAME_exceptions."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from loadctl.engines.locust.report_kind import kind_of
+from loadctl.engines.locust.report_row import TOTAL, Failure, Row, Told, endpoint_of
+from loadctl.engines.locust.rounding import meant_by
+from loadctl.errors import UsageError
+from loadctl.results.imported import Figure, Percentiles, Population
+
+if TYPE_CHECKING:
+    from loadctl.scenario.document import Text
+
+_AGGREGATED = "Aggregated"
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)%")
+
+
+def read_csv(file: Text) -> Told:
+    """Raises: UsageError."""
+    readers: Mapping[str, Callable[[str, _Table], Told]] = {
+        "stats": _stats,
+        "history": _history,
+        "failures": _failures,
+        "exceptions": _exceptions,
+    }
+    table = [row for row in csv.DictReader(file.text.splitlines(keepends=True)) if any(row.values())]
+    try:
+        return readers[kind_of(file.text) or "stats"](file.name, table)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{file.name} is cut off or damaged: {error}") from error
+
+
+_Table = Sequence[Mapping[str, str]]
+
+
+def _stats(name: str, table: _Table) -> Told:
+    if not table or table[-1]["Name"] != _AGGREGATED or None in table[-1].values():
+        raise UsageError(
+            f"{name} has no line {_AGGREGATED} at its end: Locust was ended while it wrote the file",
+            hint="what it holds is not the whole run",
+        )
+    *rows, total = table
+    rate, requests = float(total["Requests/s"]), int(total["Request Count"])
+    return Told(
+        file=name,
+        rows=[_row(row, endpoint_of(row["Type"], row["Name"])) for row in rows],
+        total=_row(total, TOTAL),
+        duration_s=requests / rate if rate > 0 else None,
+    )
+
+
+def _row(row: Mapping[str, str], endpoint: str) -> Row:
+    requests = int(row["Request Count"])
+    percents = [(match[1], row[key]) for key in row if (match := _PERCENT.fullmatch(key or ""))]
+    table = [(float(percent) / 100, meant_by(float(ms))) for percent, ms in percents if ms != "N/A"]
+    failed = int(row["Failure Count"])
+    mean, least, most = (
+        Figure.exact(float(row[f"{name} Response Time"])) if requests else None
+        for name in ("Average", "Min", "Max")
+    )
+    return Row(
+        endpoint=endpoint,
+        requests=requests,
+        failed=failed,
+        population=Population(
+            percentiles=Percentiles(requests, sorted(table, key=lambda line: line[0])),
+            failed=failed,
+            mean=mean,
+            least=least,
+            most=most,
+        ),
+        bytes=round(float(row["Average Content Size"]) * requests),
+    )
+
+
+def _history(name: str, table: _Table) -> Told:
+    """A line a second, each with the total so far."""
+    lines = [
+        (float(row["Timestamp"]), int(row["User Count"]), int(row["Total Request Count"]))
+        for row in table
+        if row["Name"] == _AGGREGATED
+    ]
+    there = [(t, requests) for t, users, requests in lines if users > 0]
+    last = next((t for t, _, requests in lines if requests == lines[-1][2]), 0.0)
+    return Told(
+        file=name,
+        started=lines[0][0] if lines else None,
+        peak_users=max((users for _, users, _ in lines), default=None),
+        silent_s=max(0.0, there[-1][0] - last) if there else 0.0,
+        requests=lines[-1][2] if lines else 0,
+    )
+
+
+def _failures(name: str, table: _Table) -> Told:
+    found = [
+        Failure(
+            row["Method"], row["Name"], row["Error"], int(row["Occurrences"]), _epoch(row.get("First Seen"))
+        )
+        for row in table
+    ]
+    return Told(file=name, failures=found)
+
+
+def _exceptions(name: str, table: _Table) -> Told:
+    raised: Counter[str] = Counter()
+    for row in table:
+        raised[row["Message"]] += int(row["Count"])
+    return Told(file=name, exceptions=raised)
+
+
+def _epoch(text: str | None) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp() if text else None
+    except ValueError:
+        return None
