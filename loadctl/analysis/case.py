@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from loadctl.results.fold import Folded
-from loadctl.results.interval import Second
 from loadctl.results.measured import Measured
+from loadctl.results.moment import Moment
 from loadctl.results.recording import Reading, Recording
 from loadctl.results.score import Score
 from loadctl.results.usage import between
@@ -35,7 +35,7 @@ class Case:
         return self.folded.summary.start_s, self.folded.summary.end_s
 
     @property
-    def seconds(self) -> list[Second]:
+    def seconds(self) -> list[Moment]:
         """Of the window, without the drain."""
         start, end = self.window
         return [second for second in self.recording.seconds if start <= second.t < end]

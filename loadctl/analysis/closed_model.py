@@ -11,7 +11,6 @@ from statistics import median
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Finding
-from loadctl.results.portion import completed_of
 from loadctl.scenario.units import format_duration, format_ms
 
 RATIO = 1.25
@@ -53,11 +52,7 @@ def _stalls(case: Case) -> Iterator[Finding]:
     for begin, finish, stage in case.scenario.load.spans():
         if not stage.holds or begin < start or finish > end:
             continue
-        counts = {
-            second.t: sum(map(completed_of, second.cells.values()))
-            for second in case.seconds
-            if begin <= second.t < finish
-        }
+        counts = {second.t: second.completed for second in case.seconds if begin <= second.t < finish}
         usual = median(counts.values()) if counts else 0
         if usual < MIN_RATE:
             continue

@@ -36,8 +36,11 @@ def _totals(case: Case) -> Iterator[Finding]:
     shards = case.recording.shards
     if not shards or not all(shard.complete for shard in shards):
         return
-    cells = [cell for second in case.recording.seconds for cell in second.cells.values()]
-    sums = {"completed": sum(c.completed for c in cells), "failed": sum(c.failed.count for c in cells)}
+    seconds = case.recording.seconds
+    sums = {
+        "completed": sum(second.completed + second.generator_faults for second in seconds),
+        "failed": sum(second.failures for second in seconds),
+    }
     for name, in_frames in sums.items():
         if not all(name in shard.totals for shard in shards):
             continue

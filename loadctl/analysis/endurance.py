@@ -13,7 +13,7 @@ from statistics import median
 from loadctl.analysis.case import Case
 from loadctl.analysis.trend import BINS, ENOUGH_S, Growth, growth, kendall_p, sen_slope
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.histogram import Histogram
+from loadctl.results.packed import Packed, Pool
 from loadctl.results.recording import Reading
 from loadctl.results.usage import of_best_source, series
 from loadctl.scenario.units import format_bytes, format_duration, format_ms, format_percent
@@ -158,10 +158,8 @@ def _drift(case: Case) -> Iterator[Finding]:
 
 def _p95s(case: Case, bins: int) -> list[float] | None:
     start, end = case.window
-    parts = [Histogram() for _ in range(bins)]
+    parts: list[list[Packed]] = [[] for _ in range(bins)]
     for second in case.seconds:
-        part = parts[min(bins - 1, int((second.t - start) / (end - start) * bins))]
-        for cell in second.cells.values():
-            part.merge(cell.ok)
-    found = [part.quantile_us(0.95) for part in parts]
+        parts[min(bins - 1, int((second.t - start) / (end - start) * bins))].append(second.ok)
+    found = [Pool(part).quantile_us(0.95) for part in parts]
     return None if any(us is None or us == 0 for us in found) else [us / 1000 for us in found if us]

@@ -21,7 +21,7 @@ from loadctl.scenario.units import format_count, format_percent
 _UNWATCHED = ResourceUse(
     watched=None, absent=dict.fromkeys(("cpu", "memory"), "the file says nothing about it")
 )
-_ENDED_BY_ITSELF = Recording(seconds=(), shards=(Shard(0, hello=True, bye=True),))
+_ENDED_BY_ITSELF = Recording(seconds=(), spans=(), shards=(Shard(0, hello=True, bye=True),))
 """What a file says of how its run ended: nothing else."""
 
 

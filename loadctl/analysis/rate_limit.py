@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from loadctl.analysis.case import Case
 from loadctl.analysis.limit_headers import header_findings
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.interval import Second
 from loadctl.results.level import total
-from loadctl.results.portion import completed_of
+from loadctl.results.moment import Moment
 from loadctl.scenario.scenario import RateLimit
 from loadctl.scenario.units import format_count, format_ms, format_percent, format_rate
 
@@ -84,13 +83,9 @@ def buckets_of(case: Case, declared: RateLimit) -> int | None:
     return None if any("${" in key for key in keys) else max(1, len(keys))
 
 
-def _flow(second: Second) -> _Flow:
-    cells = second.cells.values()
-    refused = sum(cell.rate_limited for cell in cells)
-    broken = sum(
-        count for cell in cells for name, count in cell.errors.items() if name.startswith("status_5")
-    )
-    return _Flow(sum(map(completed_of, cells)) - refused, refused, broken)
+def _flow(second: Moment) -> _Flow:
+    broken = sum(count for name, count in second.errors.items() if name.startswith("status_5"))
+    return _Flow(second.completed - second.rate_limited, second.rate_limited, broken)
 
 
 def _checked(declared: RateLimit, buckets: int, flows: list[_Flow]) -> Finding:

@@ -14,7 +14,7 @@ from statistics import median
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.histogram import Histogram
+from loadctl.results.packed import Packed, Pool
 from loadctl.results.score import Status
 from loadctl.results.usage import of_best_source
 from loadctl.scenario.units import format_ms, format_percent
@@ -86,14 +86,13 @@ def _likely_limit(case: Case) -> Iterator[Finding]:
 
 
 def _p95_by_window(case: Case) -> dict[int, float]:
-    merged: dict[int, Histogram] = {}
+    parts: dict[int, list[Packed]] = {}
     for second in case.seconds:
-        whole = merged.setdefault(second.t // WINDOW_S, Histogram())
-        for cell in second.cells.values():
-            whole.merge(cell.ok)
+        parts.setdefault(second.t // WINDOW_S, []).append(second.ok)
     found = {}
-    for window, histogram in merged.items():
-        us = histogram.nearest_rank_us(0.95) if histogram.count >= 20 else None
+    for window, part in parts.items():
+        pool = Pool(part)
+        us = pool.nearest_rank_us(0.95) if pool.count >= 20 else None
         if us is not None:
             found[window] = us / 1000
     return found

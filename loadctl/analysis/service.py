@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding, Severity
-from loadctl.results.interval import Second
+from loadctl.results.moment import Moment
 from loadctl.results.recording import Event
 from loadctl.scenario.units import format_clock, format_count, format_duration
 
@@ -82,8 +82,7 @@ def _ended(
 def _failed_with(case: Case, events: list[Event]) -> int:
     """Requests cut off within 5 s of one of these; 0 where that is no more than happens all along."""
     cut = {
-        second.t: sum(cell.errors[name] for cell in second.cells.values() for name in CUT_ERRORS)
-        for second in case.recording.seconds
+        second.t: sum(second.errors.get(name, 0) for name in CUT_ERRORS) for second in case.recording.seconds
     }
     near = {t for t in cut if any(abs(t - event.t) <= WITHIN_S for event in events)}
     there = sum(cut[t] for t in near)
@@ -126,12 +125,11 @@ def _unreachable(case: Case) -> Iterator[Finding]:
         yield Finding("service-unreachable", "critical", message, evidence, advice)
 
 
-def _cut_off(second: Second) -> bool:
-    cells = second.cells.values()
-    if any(cell.ok.count or cell.rate_limited for cell in cells):
+def _cut_off(second: Moment) -> bool:
+    if second.ok.count or second.rate_limited:
         return False
-    failed = sum(cell.errors.total() for cell in cells)
-    cut = sum(cell.errors[name] for cell in cells for name in CONNECTION_ERRORS)
+    failed = sum(second.errors.values())
+    cut = sum(second.errors.get(name, 0) for name in CONNECTION_ERRORS)
     return failed > 0 and 2 * cut >= failed
 
 

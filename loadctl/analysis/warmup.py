@@ -13,7 +13,6 @@ from statistics import mean, median, stdev
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Finding
-from loadctl.results.level import total
 from loadctl.scenario.units import format_duration, format_ms, format_percent
 
 ENOUGH_S = 60
@@ -33,7 +32,7 @@ def warmup_findings(case: Case) -> list[Finding]:
     medians = []
     for t in range(int(start), int(end)):
         second = by_t.get(t)
-        us = total([second]).ok.nearest_rank_us(0.5) if second is not None else None
+        us = second.ok.nearest_rank_us(0.5) if second is not None else None
         if not us:
             return []
         medians.append(us / 1000)

@@ -14,9 +14,7 @@ from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
     from loadctl.cli.judging import Judgement
-    from loadctl.results.recording import Recording
     from loadctl.results.result import Result
-    from loadctl.scenario.load import Load
 
 NAMES = ("text", "html", "json", "markdown", "junit", "csv", "csv-readings")
 
@@ -57,7 +55,7 @@ def formatted(judgement: Judgement, name: str) -> str:
     if name not in NAMES:
         raise UsageError(f"there is no form '{name[:40]}'; there are {', '.join(NAMES)}")
     if table := _tables().get(name):
-        return table(judgement.recording, judgement.manifest.scenario.load)
+        return table(judgement)
     if name == "html":
         return html(judgement)
     return _forms()[name](judgement.result)
@@ -86,10 +84,14 @@ def _forms() -> Mapping[str, Callable[[Result], str]]:
     return {"text": render, "json": dumps, "markdown": markdown, "junit": junit}
 
 
-def _tables() -> Mapping[str, Callable[[Recording, Load], str]]:
+def _tables() -> Mapping[str, Callable[[Judgement], str]]:
     from loadctl.reports.table import intervals, readings
+    from loadctl.run.store import read_seconds
 
-    return {"csv": intervals, "csv-readings": readings}
+    return {
+        "csv": lambda made: intervals(read_seconds(made.run), made.manifest.scenario.load),
+        "csv-readings": lambda made: readings(made.recording.readings),
+    }
 
 
 def write_file(path: Path, text: str) -> None:

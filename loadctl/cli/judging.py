@@ -17,8 +17,9 @@ from loadctl.scenario.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A result, and what it was made of: some forms of it are drawn from the seconds themselves."""
+    """A result, and what it was made of: some forms of it are drawn from that."""
 
+    run: RunDirectory
     result: Result
     manifest: Manifest
     recording: Recording
@@ -52,4 +53,4 @@ def judged(
         run_dir=_shown(run.path),
         fail_on_warn=fail_on_warn,
     )
-    return Judgement(judge(scenario, recording, facts), manifest, recording)
+    return Judgement(run, judge(scenario, recording, facts), manifest, recording)

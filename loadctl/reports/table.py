@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from loadctl.reports.printable import printable
 from loadctl.results.interval import Interval, Second
 from loadctl.results.portion import completed_of, failed_of
-from loadctl.results.recording import Reading, Recording
+from loadctl.results.recording import Reading
 from loadctl.scenario.load import Load
 
 ALL = "(all)"
@@ -51,14 +51,14 @@ READINGS: Mapping[str, str] = {
 _FORMULA = ("=", "+", "-", "@")
 
 
-def intervals(recording: Recording, load: Load) -> str:
+def intervals(seconds: Iterable[Second], load: Load) -> str:
     """A row for each second and endpoint, and for all endpoints together."""
-    return _csv(INTERVALS, (row for second in recording.seconds for row in _second(second, load)))
+    return _csv(INTERVALS, (row for second in seconds for row in _second(second, load)))
 
 
-def readings(recording: Recording, _load: Load) -> str:
+def readings(seen: Iterable[Reading]) -> str:
     """A row for each value that a monitor has read."""
-    return _csv(READINGS, (row for reading in recording.readings for row in _reading(reading)))
+    return _csv(READINGS, (row for reading in seen for row in _reading(reading)))
 
 
 def _csv(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> str:

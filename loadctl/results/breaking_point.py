@@ -12,9 +12,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from loadctl.results.histogram import Histogram, upper_edge_us
-from loadctl.results.interval import Second
 from loadctl.results.level import Level, Total, total
+from loadctl.results.moment import Moment
+from loadctl.results.packed import Pool
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_limit, format_value
 
@@ -92,7 +92,7 @@ def _step(level: Level, limits: Sequence[Limit]) -> Step:
     )
 
 
-def _windows(seconds: Sequence[Second]) -> Iterator[Total]:
+def _windows(seconds: Sequence[Moment]) -> Iterator[Total]:
     """Whole windows only, unless the level is shorter than one."""
     size = len(seconds) // WINDOW_S * WINDOW_S or len(seconds)
     for i in range(0, size, WINDOW_S):
@@ -108,7 +108,7 @@ def _crossed(limit: Limit, whole: Total) -> str | None:
         rate = 100 * whole.failed / whole.completed
         return f"errors {format_value(rate, '%')} (limit {shown})" if rate > limit.critical else None
     q = _quantile(limit.metric)
-    us = None if q is None else _histogram(limit, whole).quantile_us(q)
+    us = None if q is None else _latencies(limit, whole).quantile_us(q)
     if us is not None and us / 1000 > _ms(limit):
         return f"{name} {format_value(us / 1000, 'ms')} (limit {shown})"
     if not whole.ok.count:
@@ -121,20 +121,17 @@ def _window_fails(limit: Limit, window: Total) -> bool:
         return True
     if limit.metric == "error_rate":
         return 100 * window.failed / window.completed > limit.critical
-    q, histogram = _quantile(limit.metric), _histogram(limit, window)
-    if q is None or not histogram.count:
+    q, latencies = _quantile(limit.metric), _latencies(limit, window)
+    if q is None or not latencies.count:
         return not window.ok.count
-    beyond = sum(
-        count for bucket, count in histogram.buckets.items() if upper_edge_us(bucket) / 1000 > _ms(limit)
-    )
-    return beyond > math.floor((1 - q) * histogram.count)
+    return latencies.beyond(_ms(limit)) > math.floor((1 - q) * latencies.count)
 
 
 def _ms(limit: Limit) -> float:
     return limit.critical * 1000 if limit.unit == "s" else limit.critical
 
 
-def _histogram(limit: Limit, part: Total) -> Histogram:
+def _latencies(limit: Limit, part: Total) -> Pool:
     return part.ttfb if limit.metric.startswith("ttfb_") else part.ok
 
 

@@ -8,16 +8,17 @@ requests takes (results/histogram.py), and stands in each of them: percentiles a
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loadctl.results.courses import Course, courses
-from loadctl.results.histogram import Histogram, enough_samples
-from loadctl.results.interval import Second
-from loadctl.results.portion import completed_of, failed_of
+from loadctl.results.histogram import Histogram, bucket_of, enough_samples
+from loadctl.results.moment import Moment
+from loadctl.results.packed import Packed, Pool
 from loadctl.results.profile import marked_seconds
-from loadctl.results.recording import Recording
+from loadctl.results.recording import Recording, Span
 from loadctl.scenario.load import Load
 
 BINS_MAX = 2000
@@ -119,12 +120,11 @@ class Charting:
         self._column_bins = max(1, math.ceil(length_s / self.bin_s / HEAT_COLUMNS_MAX))
         self._bins: dict[int, _Bin] = {}
         self._open: int | None = None
-        self._latencies = Histogram()
+        self._latencies: list[Packed] = []
         self._percentiles = {name: _Percentile(q, self.bin_s) for name, q in _SHOWN.items()}
         self._heat: Counter[tuple[int, int]] = Counter()
-        self._distributions: dict[str, Histogram] = {}
 
-    def add(self, second: Second) -> None:
+    def add(self, second: Moment) -> None:
         index = second.t // self.bin_s
         if index != self._open:
             self._close()
@@ -136,17 +136,12 @@ class Charting:
         found.dropped += second.dropped
         found.lag_ms = max(found.lag_ms, *second.lag_ms, 0.0)
         found.late_us = max(found.late_us, second.late.max_us or 0)
-        scored = self._is_scored(second.t)
-        for endpoint, cell in second.cells.items():
-            failed = failed_of(cell)
-            found.failed += failed
-            found.ok += completed_of(cell) - failed - cell.rate_limited
-            self._latencies.merge(cell.ok)
-            if scored and cell.ok.count:
-                self._distributions.setdefault(endpoint, Histogram()).merge(cell.ok)
+        found.failed += second.failed
+        found.ok += second.ok.count
+        self._latencies.append(second.ok)
 
     def charts(self, recording: Recording) -> Charts:
-        """All that was added; `recording`: for its readings."""
+        """All that was added; `recording`: for its readings, and for what the endpoints did."""
         self._close()
         self._open = None
         length = 1 + max(self._bins, default=-1)
@@ -174,13 +169,21 @@ class Charting:
                 column_s=self.bin_s * self._column_bins,
                 cells=[(column, row, count) for (column, row), count in sorted(self._heat.items())],
             ),
-            distributions=self._distributions,
+            distributions=self._distributions(recording.spans),
             courses=courses(recording.readings, self.bin_s, length),
         )
 
     def _planned(self, t: int) -> float | None:
         """A script with a load of its own has no plan."""
         return round(self._load.level_at(t), 3) if self._load.stages else None
+
+    def _distributions(self, spans: Iterable[Span]) -> dict[str, Histogram]:
+        found: dict[str, Histogram] = {}
+        for span in spans:
+            for endpoint, cell in span.cells.items() if self._is_scored(span.first) else ():
+                if cell.ok.count:
+                    found.setdefault(endpoint, Histogram()).merge(cell.ok)
+        return found
 
     def _is_scored(self, t: int) -> bool:
         """What ends in the drain counts where the load ended."""
@@ -194,15 +197,27 @@ class Charting:
         for course in self._percentiles.values():
             course.add(self._open, self._latencies)
         column = self._open // self._column_bins
-        for bucket, count in self._latencies.buckets.items():
-            self._heat[column, _row_of_bucket(bucket)] += count
-        self._latencies = Histogram()
+        for packed in self._latencies:
+            for row, count in _rows(packed):
+                self._heat[column, row] += count
+        self._latencies = []
 
 
-def _row_of_bucket(bucket: int) -> int:
-    """Of the lowest value in a bucket of the histogram: 128 of them are an octave above 256 µs."""
+def _rows(packed: Packed) -> Iterator[tuple[int, int]]:
+    """Rows and how many values lie in them; a row ends where a bucket does."""
+    place = below = 0
+    while place < len(packed.buckets):
+        row = Heat.row_of(_lower_edge_us(packed.buckets[place]))
+        place = max(place + 1, bisect_left(packed.buckets, bucket_of(Heat.edge_us(row + 1)), place))
+        upto = packed.upto[place - 1]
+        yield row, upto - below
+        below = upto
+
+
+def _lower_edge_us(bucket: int) -> int:
+    """128 buckets are an octave above 256 µs."""
     shift, mantissa = divmod(bucket, 256)
-    return Heat.row_of(mantissa << shift)
+    return mantissa << shift
 
 
 class _Percentile:
@@ -212,22 +227,22 @@ class _Percentile:
         self._q = q
         self._enough = enough_samples(q)
         self._quiet_bins = math.ceil(_QUIET_S / bin_s)
-        self._waiting = Histogram()
+        self._waiting: list[Packed] = []
         self._first = self._last = -1
         self._found: dict[int, float] = {}
 
-    def add(self, index: int, latencies: Histogram) -> None:
-        if not latencies.count:
+    def add(self, index: int, latencies: Sequence[Packed]) -> None:
+        if not any(packed.count for packed in latencies):
             return
-        if not self._waiting.count or index - self._last > self._quiet_bins:
-            self._waiting = Histogram()
+        if not self._waiting or index - self._last > self._quiet_bins:
+            self._waiting = []
             self._first = index
         self._last = index
-        self._waiting.merge(latencies)
-        us = self._waiting.quantile_us(self._q)
+        self._waiting.extend(latencies)
+        us = Pool(self._waiting).quantile_us(self._q)
         if us is not None:
             self._found |= dict.fromkeys(range(self._first, index + 1), us / 1000)
-            self._waiting = Histogram()
+            self._waiting = []
 
     def values(self, length: int) -> list[float | None]:
         return [self._found.get(index) for index in range(length)]

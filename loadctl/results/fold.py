@@ -1,19 +1,21 @@
 """The seconds of a run folded into stages, the scored window, counters and a timeline.
 
 Requests belong to the second in which they ended. Those that end in the drain, and those that never end,
-count in the last stage for latency and errors, never for throughput. Each second is folded into its stage
+count in the last stage for latency and errors, never for throughput. Each span is folded into its stage
 once and the window is made of stages: histograms are merged, percentiles are never averaged.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadctl.results.histogram import Histogram
-from loadctl.results.interval import Interval, Second
-from loadctl.results.portion import Portion, completed_of, failed_of, summarise
-from loadctl.results.recording import Recording, Shard
+from loadctl.results.moment import Moment
+from loadctl.results.packed import NOTHING
+from loadctl.results.portion import Portion, summarise
+from loadctl.results.profile import marked_seconds
+from loadctl.results.recording import Event, Recording, Shard
 from loadctl.results.result import Point
 from loadctl.results.summary import Counters, StageSummary, Summary
 from loadctl.scenario.load import Load, Stage
@@ -58,6 +60,17 @@ class _StagePart:
     why_unscored: str | None
 
 
+def edges(load: Load, events: Sequence[Event]) -> list[int]:
+    """Seconds at which something else begins: a stage, the drain, a part that is never scored. Ascending.
+
+    `fold` puts a span into one place, so that none may reach across these.
+    """
+    found = {math.ceil(end) for _, end, _ in load.spans()} | {math.ceil(t) for t in _stops(events)}
+    for t in marked_seconds(events):
+        found |= {t, t + 1}
+    return sorted(found)
+
+
 def fold(
     load: Load, recording: Recording, *, pace_s: float | None = None, marked: frozenset[int] = frozenset()
 ) -> Folded:
@@ -68,12 +81,14 @@ def fold(
     ended = _ended_s(load, recording)
     parts = _stage_parts(load, ended)
     last = max((i for i, part in enumerate(parts) if part.portion.start_s < ended), default=0)
+    for span in recording.spans:
+        if span.first not in marked:
+            in_drain = span.first >= ended
+            part = parts[last] if in_drain else parts[_stage_at(parts, span.first)]
+            part.portion.add(span.cells, in_drain=in_drain)
     for second in recording.seconds:
-        in_drain = second.t >= ended
-        part = parts[last] if in_drain else parts[_stage_at(parts, second.t)]
-        if second.t in marked:
-            continue
-        part.portion.add(second.cells, users=second.users, in_drain=in_drain)
+        if second.t < ended and second.t not in marked:
+            parts[_stage_at(parts, second.t)].portion.user_s += second.users
     _leave_out(parts, marked, ended)
     unfinished = _place_unfinished(recording.shards, parts, last)
     scored = [part for part in parts if part.why_unscored is None]
@@ -106,10 +121,13 @@ def _leave_out(parts: Sequence[_StagePart], marked: frozenset[int], ended: float
 
 def _ended_s(load: Load, recording: Recording) -> float:
     """A stop is known by its event, a death by the last second (one missing last frame is forgiven)."""
-    stops = [event.t for event in recording.events if event.kind in {"stop", "signal"}]
     seen = max((second.t + 1 for second in recording.seconds), default=0)
     reached = load.duration_s if seen + 1 >= load.duration_s and seen else float(seen)
-    return max(0.0, min([load.duration_s, reached, *stops]))
+    return max(0.0, min([load.duration_s, reached, *_stops(recording.events)]))
+
+
+def _stops(events: Sequence[Event]) -> list[float]:
+    return [event.t for event in events if event.kind in {"stop", "signal"}]
 
 
 def _stage_parts(load: Load, ended: float) -> list[_StagePart]:
@@ -194,40 +212,36 @@ def _best(holds: Sequence[_StagePart]) -> Plateau | None:
     return None if best is None else Plateau(best.stage.end, best.portion)
 
 
-def _counters(load: Load, seconds: Sequence[Second], unfinished: int) -> Counters:
-    cells = [interval for second in seconds for interval in second.cells.values()]
-    completed = sum(map(completed_of, cells))
+def _counters(load: Load, seconds: Sequence[Moment], unfinished: int) -> Counters:
+    completed = sum(second.completed for second in seconds)
     is_open = load.model == "open"
     return Counters(
         started=completed + unfinished,
         completed=completed,
-        failed=sum(map(failed_of, cells)),
+        failed=sum(second.failed for second in seconds),
         unfinished=unfinished,
-        rate_limited=sum(cell.rate_limited for cell in cells),
+        rate_limited=sum(second.rate_limited for second in seconds),
         planned_arrivals=sum(second.planned for second in seconds) if is_open else None,
         begun=sum(second.begun for second in seconds) if is_open else None,
         dropped=sum(second.dropped for second in seconds) if is_open else None,
     )
 
 
-def _timeline(seconds: Sequence[Second], load: Load) -> tuple[Point, ...]:
+def _timeline(seconds: Sequence[Moment], load: Load) -> tuple[Point, ...]:
     """A point a second; percentiles of single seconds are taken for at most an hour's worth of them, evenly spread."""
     step = 1 + len(seconds) // MAX_PERCENTILE_POINTS
     return tuple(_point(second, load, percentiles=i % step == 0) for i, second in enumerate(seconds))
 
 
-def _point(second: Second, load: Load, *, percentiles: bool) -> Point:
-    cells: Sequence[Interval] = tuple(second.cells.values())
-    latency = Histogram()
-    for cell in cells if percentiles else ():
-        latency.merge(cell.ok)
+def _point(second: Moment, load: Load, *, percentiles: bool) -> Point:
+    latency = second.ok if percentiles else NOTHING
     p50, p95 = latency.quantile_us(0.5), latency.quantile_us(0.95)
     return Point(
         t=second.t,
         planned=load.level_at(second.t),
         users=second.users,
-        completed=sum(map(completed_of, cells)),
-        failed=sum(map(failed_of, cells)),
+        completed=second.completed,
+        failed=second.failed,
         p50_ms=None if p50 is None else p50 / 1000,
         p95_ms=None if p95 is None else p95 / 1000,
     )

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
-from loadctl.results.histogram import Histogram, bucket_of
+from loadctl.results.histogram import MOST_US, Histogram, bucket_of
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import Example
 
@@ -25,8 +25,7 @@ FORMAT = 1
 MAX_LINE_BYTES = 32 << 20
 """500 endpoints with full histograms stay below this; what is longer is no frame and is not kept."""
 _MAX_T = 10_000_000
-_MAX_BUCKET = bucket_of(1 << 53)  # beyond it JavaScript has no whole numbers
-_BUCKET_NUMBERS = {str(bucket): bucket for bucket in range(_MAX_BUCKET + 1)}
+_BUCKET_NUMBERS = {str(bucket): bucket for bucket in range(bucket_of(MOST_US) + 1)}
 _MAX_TEXT = 4096
 
 

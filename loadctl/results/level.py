@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from loadctl.results.histogram import Histogram
-from loadctl.results.interval import Second
-from loadctl.results.portion import completed_of, failed_of
+from loadctl.results.moment import Moment
+from loadctl.results.packed import Pool
 from loadctl.scenario.load import STAIRCASE_LEVELS, Load
 
 SETTLE_SHARE = 1 / 3
@@ -25,21 +24,21 @@ class Level:
     name: str
     start_s: float
     end_s: float
-    seconds: Sequence[Second]
+    seconds: Sequence[Moment]
 
     @property
-    def settled(self) -> Sequence[Second]:
+    def settled(self) -> Sequence[Moment]:
         edge = self.start_s + (self.end_s - self.start_s) * SETTLE_SHARE
         return [second for second in self.seconds if second.t >= edge]
 
     @property
     def throughput_per_s(self) -> float:
         """Median successes per second, settled; a second without any is 0."""
-        counts = [sum(cell.ok.count for cell in second.cells.values()) for second in self.settled]
+        counts = [second.ok.count for second in self.settled]
         return float(median(counts)) if counts else 0.0
 
 
-def levels(load: Load, seconds: Sequence[Second], ended_s: float) -> tuple[Level, ...]:
+def levels(load: Load, seconds: Sequence[Moment], ended_s: float) -> tuple[Level, ...]:
     """The steps of the staircase (Load.steps) that were carried out to their end; of too few of them, none.
 
     `seconds`: those that may be scored. A level of which most is missing there is left out: nothing is known of it.
@@ -53,22 +52,20 @@ def levels(load: Load, seconds: Sequence[Second], ended_s: float) -> tuple[Level
     return known if len({step.level for step in known}) >= STAIRCASE_LEVELS else ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Total:
     """All endpoints of some seconds together."""
 
-    ok: Histogram
-    ttfb: Histogram
-    completed: int = 0
-    failed: int = 0
+    ok: Pool
+    ttfb: Pool
+    completed: int
+    failed: int
 
 
-def total(seconds: Sequence[Second]) -> Total:
-    found = Total(Histogram(), Histogram())
-    for second in seconds:
-        for cell in second.cells.values():
-            found.ok.merge(cell.ok)
-            found.ttfb.merge(cell.ttfb)
-            found.completed += completed_of(cell)
-            found.failed += failed_of(cell)
-    return found
+def total(seconds: Sequence[Moment]) -> Total:
+    return Total(
+        ok=Pool(second.ok for second in seconds),
+        ttfb=Pool(second.ttfb for second in seconds),
+        completed=sum(second.completed for second in seconds),
+        failed=sum(second.failed for second in seconds),
+    )

@@ -84,8 +84,8 @@ def _requests_per_turn(scenario: Scenario, recording: Recording) -> dict[str, fl
     if scenario.user_types:
         return planned_requests_per_turn(scenario.user_types)
     ended: Counter[str] = Counter()
-    for second in recording.seconds:
-        ended.update({endpoint: completed_of(cell) for endpoint, cell in second.cells.items()})
+    for span in recording.spans:
+        ended.update({endpoint: completed_of(cell) for endpoint, cell in span.cells.items()})
     turns = sum(second.turns for second in recording.seconds) or ended.total()
     return {endpoint: count / turns for endpoint, count in ended.items()}
 

@@ -41,16 +41,14 @@ class Portion:
     busy_us: int = 0
     """User-seconds, and how much of them was spent in requests, without the drain."""
 
-    def add(self, cells: Mapping[str, Interval], *, users: int, in_drain: bool) -> None:
-        """One second."""
+    def add(self, cells: Mapping[str, Interval], *, in_drain: bool) -> None:
+        """A span; its user-seconds are added apart."""
         for endpoint, interval in cells.items():
             self.cells.setdefault(endpoint, Interval()).merge(interval)
             if not in_drain:
                 self.successes[endpoint] += interval.ok.count
                 self.ended += completed_of(interval)
                 self.busy_us += interval.ok.sum_us + interval.failed.sum_us
-        if not in_drain:
-            self.user_s += users
 
     def merge(self, other: Portion) -> None:
         """Another stage; the span then reaches from the first start to the last end."""

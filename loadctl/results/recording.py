@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from loadctl.results.interval import Second
+from loadctl.results.interval import Interval
+from loadctl.results.moment import Moment
 
 if TYPE_CHECKING:
     from loadctl.results.profile import Profile
@@ -84,11 +85,28 @@ class Shard:
         return self.hello and self.bye
 
 
+@dataclass(slots=True)
+class Span:
+    """What each endpoint did in the seconds `first` to `last`, added up (`in_flight` means nothing then)."""
+
+    first: int
+    last: int
+    cells: dict[str, Interval] = field(default_factory=dict)
+
+    def add(self, first: int, last: int, cells: Mapping[str, Interval]) -> None:
+        self.first, self.last = min(self.first, first), max(self.last, last)
+        for endpoint, interval in cells.items():
+            self.cells.setdefault(endpoint, Interval()).merge(interval)
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """`interrupted_by` is the signal that ended the run, or SIGKILL's number when loadctl itself vanished."""
 
-    seconds: Sequence[Second]
+    seconds: Sequence[Moment]
+    """Each second once, in order of time."""
+    spans: Sequence[Span]
+    """All that ended in those seconds, by endpoint; none reaches across an edge of fold.edges()."""
     shards: Sequence[Shard]
     readings: Sequence[Reading] = ()
     events: Sequence[Event] = ()

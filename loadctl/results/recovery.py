@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from loadctl.results.histogram import Histogram
-from loadctl.results.interval import Second
 from loadctl.results.level import Total, total
+from loadctl.results.moment import Moment
+from loadctl.results.packed import Pool
 from loadctl.scenario.load import Load
 from loadctl.scenario.phases import NO_SPIKE, Phases, phases
 
@@ -42,7 +42,7 @@ class Recovery:
     """Shares of requests."""
 
 
-def recovery(load: Load, seconds: Sequence[Second], ended_s: float) -> Recovery | str:
+def recovery(load: Load, seconds: Sequence[Moment], ended_s: float) -> Recovery | str:
     """How it went, or why that cannot be told."""
     found = phases(load)
     if found is None:
@@ -53,7 +53,7 @@ def recovery(load: Load, seconds: Sequence[Second], ended_s: float) -> Recovery 
     if found.before[1] - found.before[0] < ENOUGH_BEFORE_S:
         return f"it needs a stage of at least {ENOUGH_BEFORE_S} s before the spike"
     by_t = {second.t: second for second in seconds}
-    course = _Course([by_t.get(t) or Second(t) for t in range(int(end))], found)
+    course = _Course([by_t.get(t) or Moment(t=t) for t in range(int(end))], found)
     if course.too_coarse is not None:
         return course.too_coarse
     if not course.normal:
@@ -62,7 +62,7 @@ def recovery(load: Load, seconds: Sequence[Second], ended_s: float) -> Recovery 
 
 
 class _Course:
-    def __init__(self, seconds: Sequence[Second], found: Phases) -> None:
+    def __init__(self, seconds: Sequence[Moment], found: Phases) -> None:
         self._seconds, self._phases = seconds, found
         start, end = (int(edge) for edge in found.before)
         self._before = total(seconds[start:end])
@@ -129,9 +129,9 @@ class _Course:
         return _p95_ms(total(self._seconds[start:end]).ok)
 
 
-def _p95_ms(histogram: Histogram) -> float | None:
+def _p95_ms(pool: Pool) -> float | None:
     """Of however few: windows are compared with each other, not with a limit of the user's."""
-    us = histogram.nearest_rank_us(0.95)
+    us = pool.nearest_rank_us(0.95)
     return None if us is None else us / 1000
 
 

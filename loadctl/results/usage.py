@@ -8,14 +8,15 @@ open_fds_limit; for its machine ephemeral_ports_used and ephemeral_ports. A gap 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
-from loadctl.results.histogram import Histogram
-from loadctl.results.interval import Second
+from loadctl.results.histogram import nearest_rank
+from loadctl.results.moment import Moment
+from loadctl.results.packed import Pool
 from loadctl.results.recording import Reading
 from loadctl.results.result import ResourceUse
 from loadctl.results.series import rank
@@ -156,10 +157,18 @@ def _why_absent(readings: Sequence[Reading], name: str, unwatched: str | None = 
     return f"its monitor does not report {name}" if readings else unwatched or _NOBODY
 
 
-def lag_p95_ms(seconds: Iterable[Second], start_s: float, end_s: float) -> float | None:
+def lag_p95_ms(seconds: Iterable[Moment], start_s: float, end_s: float) -> float | None:
     """p95 (nearest rank) of the overshoots of the engines' timers in [start_s, end_s); None if unknown."""
-    lags = sorted(lag for second in seconds if start_s <= second.t < end_s for lag in second.lag_ms)
-    return lags[max(0, math.ceil(0.95 * len(lags)) - 1)] if lags else None
+    counts: Counter[float] = Counter()
+    for second in seconds:
+        if start_s <= second.t < end_s:
+            counts.update(second.lag_ms)
+    rank = nearest_rank(0.95, counts.total())
+    for lag in sorted(counts):
+        rank -= counts[lag]
+        if rank <= 0:
+            return lag
+    return None
 
 
 def by_shard(readings: Iterable[Reading]) -> dict[str, list[Reading]]:
@@ -172,7 +181,7 @@ def by_shard(readings: Iterable[Reading]) -> dict[str, list[Reading]]:
 
 
 def generator_use(
-    readings: Iterable[Reading], seconds: Sequence[Second], start_s: float, end_s: float
+    readings: Iterable[Reading], seconds: Sequence[Moment], start_s: float, end_s: float
 ) -> ResourceUse:
     """What the engines used. `extra["cpu_pct_of_one_core"]` is the busiest process's highest mean."""
     seen = between(readings, "generator", start_s, end_s)
@@ -198,7 +207,7 @@ def generator_use(
 
 def _generator_extra(
     readings: Sequence[Reading],
-    seconds: Sequence[Second],
+    seconds: Sequence[Moment],
     busiest: float | None,
     start_s: float,
     end_s: float,
@@ -219,10 +228,6 @@ def _generator_extra(
     return extra
 
 
-def _late_p95_ms(seconds: Iterable[Second], start_s: float, end_s: float) -> float | None:
-    late = Histogram()
-    for second in seconds:
-        if start_s <= second.t < end_s:
-            late.merge(second.late)
-    us = late.quantile_us(0.95)
+def _late_p95_ms(seconds: Iterable[Moment], start_s: float, end_s: float) -> float | None:
+    us = Pool(second.late for second in seconds if start_s <= second.t < end_s).quantile_us(0.95)
     return None if us is None else us / 1000

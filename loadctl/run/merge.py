@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 from loadctl.results.frame import MAX_LINE_BYTES, Bye, Hello, Note, parse
@@ -185,15 +187,24 @@ class Merger:
             self._pending[second.t] = second
 
 
-def fold(seconds: Iterable[Second]) -> list[Second]:
-    """One `Second` for each t, in order of time."""
-    folded: dict[int, Second] = {}
-    for second in seconds:
-        if second.t in folded:
-            folded[second.t].merge(second)
-        else:
-            folded[second.t] = second
-    return [folded[t] for t in sorted(folded)]
+def in_step(shards: Sequence[Iterable[Second]]) -> Iterator[Second]:
+    """The seconds of several shards side by side, each added up; few of them are alive at a time.
+
+    One that stands in the wrong place of its shard comes as another `Second` of the same t.
+    """
+    whole: Second | None = None
+    for second in heapq.merge(*shards, key=_t):
+        if whole is not None and second.t == whole.t:
+            whole.merge(second)
+            continue
+        if whole is not None:
+            yield whole
+        whole = second
+    if whole is not None:
+        yield whole
+
+
+_t = attrgetter("t")
 
 
 def first_examples(logs: Iterable[ShardLog]) -> list[Example]:

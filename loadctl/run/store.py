@@ -9,19 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from loadctl.errors import UsageError
+from loadctl.results.fold import edges
 from loadctl.results.frame import from_line
+from loadctl.results.gathering import Gathering
 from loadctl.results.interval import Second
 from loadctl.results.profile import profiles_of
 from loadctl.results.recording import Recording
 from loadctl.run.directory import RunDirectory
 from loadctl.run.journal import read_event, read_lines, read_reading
 from loadctl.run.manifest import Manifest
-from loadctl.run.merge import ShardLog, first_examples, fold
+from loadctl.run.merge import ShardLog, first_examples, in_step
 
 END = "end"
 """Kind of the event that ends a run (only `after` comes later); without it, loadctl itself was killed."""
 _LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
 _PROFILE_MAX = 20_000_000
+_FILES_AT_ONCE = 100
 _FRAME_START = b'{"kind":"frame"'
 
 
@@ -72,16 +75,14 @@ def read_recording(run: RunDirectory) -> tuple[Manifest, Recording]:
     events = [event for line in read_lines(run.events) if (event := read_event(line))]
     end = next((event for event in events if event.kind == END), None)
     logs = [ShardLog(k) for k in range(manifest.shards)]
-    seconds = [second for line in read_lines(run.intervals) if (second := from_line(line))]
-    last_t = max((second.t for second in seconds), default=-1)
     for log in logs:
         _read_log(run, log)
-    if end is None or any(log.last_t > last_t for log in logs):
-        seconds = [second for log in logs for second in _read_frames(run, log.index)] or seconds
+    gathered = _gathered(run, edges(manifest.scenario.load, events), logs, finished=end is not None)
     detail = end.detail if end else {"interrupted_by": signal.SIGKILL}
     interrupted_by = detail.get("interrupted_by")
     return manifest, Recording(
-        seconds=fold(seconds),
+        seconds=gathered.seconds,
+        spans=gathered.spans,
         shards=[log.shard() for log in logs],
         readings=[reading for line in read_lines(run.readings) if (reading := read_reading(line))],
         events=sorted((event for event in events if event.kind != END), key=lambda event: event.t),
@@ -92,6 +93,41 @@ def read_recording(run: RunDirectory) -> tuple[Manifest, Recording]:
         unwatched=_unwatched(manifest.watched),
         stopped_early=_text(detail, "stopped_early"),
     )
+
+
+def read_seconds(run: RunDirectory) -> Iterator[Second]:
+    """Each second with all its endpoints, in order of time; few of them are alive at a time."""
+    shards = range(run.manifest().shards)
+    from_frames = in_step([_read_frames(run, shard) for shard in shards])
+    first = next(from_frames, None)
+    if first is None:
+        yield from _read_intervals(run)
+    else:
+        yield first
+        yield from from_frames
+
+
+def _read_intervals(run: RunDirectory) -> Iterator[Second]:
+    for line in read_lines(run.intervals):
+        if second := from_line(line):
+            yield second
+
+
+def _gathered(
+    run: RunDirectory, cuts: Sequence[int], logs: Sequence[ShardLog], *, finished: bool
+) -> Gathering:
+    """From intervals.ndjson; from the frames where they know more."""
+    gathered = Gathering(cuts)
+    for second in _read_intervals(run):
+        gathered.add(second)
+    if finished and all(log.last_t <= gathered.last_t for log in logs):
+        return gathered
+    from_frames = Gathering(cuts)
+    for some in range(0, len(logs), _FILES_AT_ONCE):
+        shards = [_read_frames(run, log.index) for log in logs[some : some + _FILES_AT_ONCE]]
+        for second in in_step(shards):
+            from_frames.add(second)
+    return from_frames if from_frames.last_t >= 0 else gathered
 
 
 def _raw_profiles(run: RunDirectory) -> dict[str, str]:

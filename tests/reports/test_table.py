@@ -6,7 +6,7 @@ import csv
 import io
 
 from loadctl.reports.table import INTERVALS, READINGS, intervals, readings
-from loadctl.results.recording import Reading, Recording
+from loadctl.results.recording import Reading
 from tests.reports.hostile import given_texts
 from tests.results.recorded import interval, load, second
 
@@ -17,15 +17,11 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 
-def recorded(*seconds_: object, seen: tuple[Reading, ...] = ()) -> Recording:
-    return Recording(seconds=seconds_, shards=[], readings=seen)  # type: ignore[arg-type]
-
-
 def test_a_row_for_each_endpoint_of_a_second_and_one_for_all() -> None:
     busy = interval([2.0] * 200, errors={"timeout": 2, "generator": 1}, rate_limited=3)
     quiet = interval([10.0])
     busy.in_flight, quiet.in_flight, quiet.bytes = 4, 1, 512
-    text = intervals(recorded(second(5, {"GET /a": busy, "GET /b": quiet}, users=7)), LOAD)
+    text = intervals([second(5, {"GET /a": busy, "GET /b": quiet}, users=7)], LOAD)
     whole, first, last = rows(text)
     assert list(whole) == list(INTERVALS)
     assert (whole["t_s"], whole["endpoint"], whole["planned"], whole["users"]) == ("5", "(all)", "5", "7")
@@ -38,14 +34,14 @@ def test_a_row_for_each_endpoint_of_a_second_and_one_for_all() -> None:
 
 
 def test_a_second_without_requests_has_no_latency_and_no_zero_in_its_place() -> None:
-    (row,) = rows(intervals(recorded(second(0, {})), LOAD))
+    (row,) = rows(intervals([second(0, {})], LOAD))
     assert (row["completed"], row["mean_ms"], row["p50_ms"], row["max_ms"]) == ("0", "", "", "")
 
 
 def test_a_row_for_each_value_and_a_gap_with_its_reason() -> None:
     seen = Reading(1.5, "system", "process", "uvicorn pid 4312", {"cpu_pct": 12.5}, {"memory_kind": "PSS"})
     lost = Reading(2.5, "system", "process", "uvicorn pid 4312", gap="the process ended, with code 1")
-    found = rows(readings(recorded(seen=(seen, lost)), LOAD))
+    found = rows(readings([seen, lost]))
     assert list(found[0]) == list(READINGS)
     assert [(row["t_s"], row["name"], row["value"], row["text"]) for row in found] == [
         ("1.500", "cpu_pct", "12.5", ""),
@@ -56,8 +52,8 @@ def test_a_row_for_each_value_and_a_gap_with_its_reason() -> None:
 
 @given_texts
 def test_hostile_names_stay_in_their_cell_and_are_no_formula(text: str) -> None:
-    (_, row) = rows(intervals(recorded(second(0, {text: interval([1.0])})), LOAD))
-    (value,) = rows(readings(recorded(seen=(Reading(0, text, text, text, {text: 1.0}),)), LOAD))
+    (_, row) = rows(intervals([second(0, {text: interval([1.0])})], LOAD))
+    (value,) = rows(readings([Reading(0, text, text, text, {text: 1.0})]))
     for name in (row["endpoint"], value["subject"], value["source"], value["entity"], value["name"]):
         assert not name.startswith(("=", "+", "-", "@"))
         assert not set(name) & set("\x1b\n\r\x00")

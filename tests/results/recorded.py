@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from loadctl.results.gathering import Gathering
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
+from loadctl.results.moment import Moment
 from loadctl.results.recording import Event, Example, Reading, Recording, Shard
 from loadctl.scenario.load import Load, Model, Stage
 from loadctl.scenario.scenario import Scenario
@@ -86,7 +88,30 @@ def recording(
 ) -> Recording:
     last = max((s.t for s in seconds), default=0)
     given = [shard(last_t=last)] if shards is None else shards
-    return Recording(seconds, given, readings, events, examples, interrupted_by, failure, stopped_early)
+    gathered = gathering(seconds)
+    return Recording(
+        gathered.seconds,
+        gathered.spans,
+        given,
+        readings,
+        events,
+        examples,
+        interrupted_by,
+        failure,
+        stopped_early,
+    )
+
+
+def gathering(seconds: Sequence[Second]) -> Gathering:
+    """Each second a span of its own."""
+    made = Gathering(range(1 + max((s.t for s in seconds), default=0)))
+    for one in seconds:
+        made.add(one)
+    return made
+
+
+def moments(seconds: Sequence[Second]) -> list[Moment]:
+    return gathering(seconds).seconds
 
 
 def target(

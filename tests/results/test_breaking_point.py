@@ -13,7 +13,7 @@ from loadctl.results.measured import measure
 from loadctl.results.score import Status
 from loadctl.results.scoring import score
 from loadctl.scenario.load import Load, Stage
-from tests.results.recorded import interval, recording, scenario, second, target
+from tests.results.recorded import interval, moments, recording, scenario, second, target
 
 P95_LIMIT = target("latency_p95", 200.0, 50.0)
 LIMITS = limits_of([P95_LIMIT, target("error_rate", 1.0, 0.1)])
@@ -41,7 +41,7 @@ def run(
 
 
 def judged(load: Load, seconds: list[Second]) -> BreakingPoint:
-    return breaking_point(levels(load, seconds, load.duration_s), LIMITS)
+    return breaking_point(levels(load, moments(seconds), load.duration_s), LIMITS)
 
 
 @pytest.mark.parametrize("breaks", range(1, 10))
@@ -92,20 +92,20 @@ def test_a_system_that_answers_nothing_is_broken() -> None:
 def test_levels_of_a_run_that_ended_early_do_not_count() -> None:
     load = staircase()
     seconds = [s for s in run(load, [40.0] * 10) if s.t < 100]
-    assert [level.level for level in levels(load, seconds, 100)] == [100, 200, 300]
-    assert levels(load, seconds, 70) == ()  # two levels are no staircase
+    assert [level.level for level in levels(load, moments(seconds), 100)] == [100, 200, 300]
+    assert levels(load, moments(seconds), 70) == ()  # two levels are no staircase
 
 
 def test_the_step_back_is_no_step_of_the_staircase() -> None:
     load = staircase(3)
-    found = levels(load, run(load, [40.0] * 3), load.duration_s)
+    found = levels(load, moments(run(load, [40.0] * 3)), load.duration_s)
     assert [level.name for level in found] == ["100 users", "200 users", "300 users"]
 
 
 def test_a_level_that_went_to_the_profiler_is_not_called_broken() -> None:
     load = staircase(4)
     seconds = [s for s in run(load, [40.0] * 4) if not 2 * HOLD_S <= s.t < 3 * HOLD_S - 2]
-    assert [level.level for level in levels(load, seconds, load.duration_s)] == [100, 200, 400]
+    assert [level.level for level in levels(load, moments(seconds), load.duration_s)] == [100, 200, 400]
     found = judged(load, seconds)
     assert (found.held, found.broke) == (400, None)
 

@@ -13,6 +13,7 @@ from loadctl.results.charts import BINS_MAX, HEAT_COLUMNS_MAX, Charting, Charts,
 from loadctl.results.courses import courses
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Second
+from loadctl.results.moment import Moment
 from loadctl.results.recording import Event, Reading, Recording
 from loadctl.scenario.load import Load
 from tests.results.recorded import interval, load, recording, scenario, second, steady
@@ -112,7 +113,7 @@ def test_a_latency_lies_within_its_row_of_the_heat_map(us: int) -> None:
 def test_the_heat_map_holds_every_success(values_us: list[int]) -> None:
     charting = Charting(load("1 1 hold"), 1, (0.0, 1.0), 1.0)
     cell = replace(interval(), ok=Histogram.of(values_us))
-    charting.add(Second(0, {"GET /": cell}))
+    charting.add(Moment.of(Second(0, {"GET /": cell})))
     found = charting.charts(recording([]))
     assert sum(count for _, _, count in found.heat.cells) == len(values_us)
     assert {row for _, row, _ in found.heat.cells} == {Heat.row_of(us) for us in values_us}

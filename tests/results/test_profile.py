@@ -17,8 +17,9 @@ from loadctl.results.profile import (
     profiles_of,
     stacks_of,
 )
-from loadctl.results.recording import Event, Recording
+from loadctl.results.recording import Event
 from loadctl.scenario.load import Load, Stage
+from tests.results.recorded import recording
 
 RAW = """process 7:"python";main (app.py:1);serve (app.py:9);burn (app.py:20) 60
 process 7:"python";main (app.py:1);serve (app.py:10);burn (app.py:21) 20
@@ -131,11 +132,11 @@ def test_marked_seconds_are_never_scored_and_their_time_counts_for_nothing() -> 
         return Second(t, {"GET /": Interval(ok=Histogram.of([900_000 if slow else 10_000] * 100))}, 5)
 
     load = Load("closed", [Stage(5, 5, 10.0, "hold")])
-    recording = Recording([second(t) for t in range(10)], [])
-    total = fold(load, recording, marked=frozenset({4, 5})).summary.total
+    made = recording([second(t) for t in range(10)], shards=[])
+    total = fold(load, made, marked=frozenset({4, 5})).summary.total
     assert total.completed == 800
     assert total.throughput_per_s == pytest.approx(100)
     assert total.latency.max == pytest.approx(10, rel=0.05)
-    everything = fold(load, recording).summary.total
+    everything = fold(load, made).summary.total
     assert everything.completed == 1000
     assert everything.throughput_per_s == pytest.approx(100)

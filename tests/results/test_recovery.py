@@ -15,7 +15,7 @@ from loadctl.results.score import Status
 from loadctl.results.scoring import score
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.phases import phases
-from tests.results.recorded import interval, load, recording, scenario, second, target
+from tests.results.recorded import interval, load, moments, recording, scenario, second, target
 
 SPIKE = Load(
     "closed",
@@ -45,7 +45,7 @@ def back_after(seconds: float) -> Callable[[int], float]:
 
 
 def found(seconds: list[Second]) -> Recovery:
-    told = recovery(SPIKE, seconds, SPIKE.duration_s)
+    told = recovery(SPIKE, moments(seconds), SPIKE.duration_s)
     assert isinstance(told, Recovery)
     return told
 
@@ -106,7 +106,7 @@ def test_errors_keep_it_from_being_well() -> None:
 )
 def test_what_cannot_be_told_has_its_reason(plan: Load, reason: str) -> None:
     seconds = [second(t, {"GET /": interval([10.0] * 20)}) for t in range(int(plan.duration_s))]
-    assert recovery(plan, seconds, plan.duration_s) == reason
+    assert recovery(plan, moments(seconds), plan.duration_s) == reason
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_it_is_a_target(truth: int, limit: float, status: Status) -> None:
 
 
 def test_too_few_requests_cannot_tell_seconds_apart() -> None:
-    told = recovery(SPIKE, run(back_after(20), per_s=1), SPIKE.duration_s)
+    told = recovery(SPIKE, moments(run(back_after(20), per_s=1)), SPIKE.duration_s)
     assert told == (
         "100 requests take 100 s at the load before the spike: the stages before and after it must be at least "
         "100 and 200 s long, or that load higher"

@@ -6,7 +6,7 @@ import pytest
 
 from loadctl.results.recording import Reading
 from loadctl.results.usage import generator_use, highest_mean, lag_p95_ms, system_use
-from tests.results.recorded import readings, steady
+from tests.results.recorded import moments, readings, steady
 
 GAP = Reading(3.0, "system", "process", "docker-proxy pid 9", gap="docker-proxy only forwards: use --process")
 
@@ -78,7 +78,7 @@ def test_the_generator_is_its_busiest_engine_process_and_not_loadctl_itself() ->
         *readings(5, "generator", entity="shard 1 pid 2", cpu_pct_of_one_core=60.0, memory_bytes=7.0),
         *readings(5, "generator", entity="loadctl pid 3", cpu_pct_of_one_core=99.0),
     ]
-    use = generator_use(made, steady(5), 0, 5)
+    use = generator_use(made, moments(steady(5)), 0, 5)
     assert use.extra["cpu_pct_of_one_core"] == 60
     assert use.cpu_cores == 0.8
     assert use.memory_bytes == 12
@@ -89,8 +89,8 @@ def test_the_generator_is_its_busiest_engine_process_and_not_loadctl_itself() ->
 def test_lag_p95_is_over_all_timers_of_the_window() -> None:
     seconds = steady(10)
     seconds[9].lag_ms = [50.0] * 10
-    assert lag_p95_ms(seconds, 0, 10) == 50.0  # 10 % of the timers
-    assert lag_p95_ms(seconds, 0, 9) == 0.1
+    assert lag_p95_ms(moments(seconds), 0, 10) == 50.0  # 10 % of the timers
+    assert lag_p95_ms(moments(seconds), 0, 9) == 0.1
     assert lag_p95_ms([], 0, 10) is None
 
 

@@ -14,7 +14,7 @@ from loadctl.results.frame import to_line
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import Example
-from loadctl.run.merge import SILENT_S, Merger, ShardLog, Tail, first_examples, fold
+from loadctl.run.merge import SILENT_S, Merger, ShardLog, Tail, first_examples, in_step
 
 
 def frame(t: int, *, users: int = 1, us: Sequence[int] = (1000,), in_flight: int = 0) -> bytes:
@@ -113,7 +113,7 @@ def test_nothing_is_lost_however_the_files_grow(steps: list[tuple[int, int, floa
             unwritten[k] = unwritten[k][size:]
             now += pause_s
             got += files.merger.poll(now)
-        folded = fold(got + files.merger.finish())
+        folded = list(in_step([[second] for second in got + files.merger.finish()]))
         assert [(s.t, s.users, s.turns) for s in folded] == [(t, 3, 6) for t in range(4)]
         for second in folded:
             expected = Histogram.of(second.t + k + 1 for k in range(3) for _ in range(k + 1))
