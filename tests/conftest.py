@@ -28,6 +28,7 @@ if _INSTALLED_BY_MAKE.is_dir():
 SHARING = {
     "tests/cli/test_runs.py",
     "tests/contract/test_contract.py",
+    "tests/e2e/test_metrics_port.py",
     "tests/engines/test_locust_script.py",
     "tests/engines/test_reports.py",
 }

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loadctl.cli.arguments import fails_on_warn, profile_mode, workers_of
 from loadctl.cli.conversation import Conversation
 from loadctl.cli.formats import Files
+from loadctl.cli.metrics_port import Serving, serving
 from loadctl.cli.options import Output, RunOptions
 from loadctl.cli.planning import in_units, planned
 from loadctl.cli.system import ask_for_consent
@@ -35,44 +37,66 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
 
     Raises: LoadctlError; what was measured by then is in the run directory.
     """
-    from loadctl.run.profiling import Profiling
-    from loadctl.run.runner import RunRequest, run
-
     fail_on_warn = fails_on_warn(options.fail_on)
     options.files.check()
     scenario = _prepared(options, host)
     engine = _usable(scenario, options)
     _ask_for_consent(scenario, options)
-    redrawn = is_terminal() and not output.plain
-    with Conversation(scenario, redrawn=redrawn, silent=output.quiet) as conversation:
-        request = RunRequest(
-            scenario=replace(scenario, before=(), after=()) if options.demo else scenario,
-            engine=engine,
-            out=options.out,
-            shards=workers_of(options.workers, scenario.host),
-            argv=sys.argv[1:],
-            ready_deadline_s=in_units("--ready-timeout", options.ready_timeout, parse_duration),
-        )
-        if options.demo and (scenario.before or scenario.after):
-            conversation.say(["before: and after: are left out: the demo system comes and goes by itself"])
-        observer: Observer = conversation
-        if options.profile is not None:
-            profiling = Profiling(profile_mode(options.profile), conversation)
-            request, observer = replace(request, watch=profiling.watch), profiling
-        try:
-            directory = run(request, observer)
-        except (RunError, Interrupted):
-            if conversation.run is not None:
-                _kept(conversation.run, output, options.files, fail_on_warn=fail_on_warn)
-            raise
-        conversation.say([""])
-    from loadctl.cli.telling import tell
+    with ExitStack() as stack:
+        redrawn = is_terminal() and not output.plain
+        with Conversation(scenario, redrawn=redrawn, silent=output.quiet) as conversation:
+            served = stack.enter_context(serving(options.metrics, conversation))
+            directory = _carried_out(options, output, scenario, engine, conversation, served)
+        from loadctl.cli.telling import tell
 
-    judgement = _stored(directory, fail_on_warn=fail_on_warn)
-    tell(judgement.result, quiet=output.quiet, as_json=output.as_json)
-    _write_report(directory, judgement)
-    options.files.write(judgement)
+        judgement = _stored(directory, fail_on_warn=fail_on_warn)
+        if served is not None:
+            served.conclude(judgement.result)
+        tell(judgement.result, quiet=output.quiet, as_json=output.as_json)
+        _write_report(directory, judgement)
+        options.files.write(judgement)
+        if served is not None:
+            served.linger()
     return judgement.result.exit_code
+
+
+def _carried_out(
+    options: RunOptions,
+    output: Output,
+    scenario: Scenario,
+    engine: Engine,
+    conversation: Conversation,
+    served: Serving | None,
+) -> RunDirectory:
+    """Raises: RunError or Interrupted, when the result has been kept that there is."""
+    from loadctl.run.profiling import Profiling
+    from loadctl.run.runner import RunRequest, run
+
+    request = RunRequest(
+        scenario=replace(scenario, before=(), after=()) if options.demo else scenario,
+        engine=engine,
+        out=options.out,
+        shards=workers_of(options.workers, scenario.host),
+        argv=sys.argv[1:],
+        ready_deadline_s=in_units("--ready-timeout", options.ready_timeout, parse_duration),
+    )
+    if options.demo and (scenario.before or scenario.after):
+        conversation.say(["before: and after: are left out: the demo system comes and goes by itself"])
+    observer: Observer = conversation
+    if served is not None:
+        conversation.say([f"metrics for Prometheus: {served.url}"])
+        observer = served.observer
+    if options.profile is not None:
+        profiling = Profiling(profile_mode(options.profile), observer)
+        request, observer = replace(request, watch=profiling.watch), profiling
+    try:
+        directory = run(request, observer)
+    except (RunError, Interrupted):
+        if conversation.run is not None:
+            _kept(conversation.run, output, options.files, fail_on_warn=fails_on_warn(options.fail_on))
+        raise
+    conversation.say([""])
+    return directory
 
 
 def _kept(directory: RunDirectory, output: Output, files: Files, *, fail_on_warn: bool) -> None:

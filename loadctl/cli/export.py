@@ -1,7 +1,8 @@
-"""`loadctl export`: a scenario as files of an engine, which run without loadctl."""
+"""`loadctl export`: a scenario as files of an engine, which run without loadctl; or a run's dashboard for Grafana."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -21,25 +22,43 @@ def export(
     rate: Rate = None,
     duration: Duration = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = Path("exported"),
+    grafana: Annotated[
+        bool, typer.Option("--grafana", help="Instead: the dashboard of what --metrics-port serves.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
     """Write plain engine files that run without loadctl."""
+    if grafana:
+        if scenario is not None:
+            raise UsageError("--grafana is the same dashboard for every scenario", hint="leave out its name")
+        _write({"loadctl-dashboard.json": _dashboard()}, out, force=force)
+        return
     from loadctl.cli.options import Overrides
     from loadctl.cli.planning import planned
     from loadctl.engines import engine_named
 
     found = planned(scenario, Overrides(host or None, engine, (), users, rate, duration))
-    files = engine_named(found.engine).export(found)
-    there = [name for name in files if (out / name).exists()]
+    _write(engine_named(found.engine).export(found), out, force=force)
+    complain("what loadctl does and these files do not stands at their head\n")
+
+
+def _dashboard() -> str:
+    from importlib.resources import files
+
+    return (files("loadctl") / "reports" / "dashboard.json").read_text(encoding="utf-8")
+
+
+def _write(texts: Mapping[str, str], out: Path, *, force: bool) -> None:
+    """By name. Raises: UsageError."""
+    there = [name for name in texts if (out / name).exists()]
     if there and not force:
         raise UsageError(
             f"{out / there[0]} is there already", hint="--force replaces it, --out DIR writes elsewhere"
         )
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
+        for name, text in texts.items():
             (out / name).write_text(text, encoding="utf-8")
             write(str(out / name))
     except OSError as error:
         raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
-    complain("what loadctl does and these files do not stands at their head\n")

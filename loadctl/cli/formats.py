@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from loadctl.cli.judging import Judgement
     from loadctl.results.result import Result
 
-NAMES = ("text", "html", "json", "markdown", "junit", "csv", "csv-readings")
+NAMES = ("text", "html", "json", "markdown", "junit", "csv", "csv-readings", "openmetrics")
 
 HtmlFile = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the report with charts, one file.")
@@ -81,7 +81,21 @@ def _forms() -> Mapping[str, Callable[[Result], str]]:
     from loadctl.reports.text import render
     from loadctl.results.document import dumps
 
-    return {"text": render, "json": dumps, "markdown": markdown, "junit": junit}
+    return {
+        "text": render,
+        "json": dumps,
+        "markdown": markdown,
+        "junit": junit,
+        "openmetrics": _openmetrics,
+    }
+
+
+def _openmetrics(result: Result) -> str:
+    from loadctl.reports.openmetrics import (
+        openmetrics,
+    )  # its library takes time that the others need not wait
+
+    return openmetrics(result)
 
 
 def _tables() -> Mapping[str, Callable[[Judgement], str]]:

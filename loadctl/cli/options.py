@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadctl.cli.formats import Files
+from loadctl.cli.metrics_port import MetricsOptions
 from loadctl.cli.watched import WatchOptions
 
 
@@ -33,6 +34,7 @@ class RunOptions:
     watch: WatchOptions
     profile: str | None = None
     files: Files = field(default_factory=Files)
+    metrics: MetricsOptions = field(default_factory=MetricsOptions)
     allow_hosts: Sequence[str]
     demo: bool
     ready_timeout: str

@@ -16,7 +16,9 @@ def report(
     form: Annotated[
         str,
         typer.Option(
-            "--format", metavar="FORM", help="text, html, json, markdown, junit, csv or csv-readings."
+            "--format",
+            metavar="FORM",
+            help="text, html, json, markdown, junit, csv, csv-readings or openmetrics.",
         ),
     ] = "text",
     output: Annotated[

@@ -27,6 +27,7 @@ from loadctl.cli.arguments import (
     Workers,
 )
 from loadctl.cli.formats import Files, HtmlFile, JunitFile, MarkdownFile
+from loadctl.cli.metrics_port import MetricsLinger, MetricsOptions, MetricsPort
 from loadctl.cli.options import Output, Overrides, RunOptions
 from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
 
@@ -67,6 +68,8 @@ def run(
     html: HtmlFile = None,
     markdown: MarkdownFile = None,
     junit: JunitFile = None,
+    metrics_port: MetricsPort = None,
+    metrics_linger: MetricsLinger = None,
     out: RunsFolder = Path("runs"),
     fail_on: FailOn = "fail",
     plain: Annotated[bool, typer.Option("--plain", help="No redrawn lines, even in a terminal.")] = False,
@@ -84,6 +87,7 @@ def run(
         watch=WatchOptions(pid, process, tuple(container or ()), tuple(logs or ()), metrics, pods),
         profile=profile,
         files=Files(html, markdown, junit),
+        metrics=MetricsOptions(metrics_port, metrics_linger),
         allow_hosts=tuple(allow_host or ()),
         demo=demo,
         ready_timeout=ready_timeout,

@@ -1,0 +1,186 @@
+"""`--metrics-port`: the run live for Prometheus, beside whoever else observes it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loadctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from loadctl.reports.families import Families
+    from loadctl.reports.live_metrics import Running
+    from loadctl.results.interval import Second
+    from loadctl.results.recording import Event, Reading
+    from loadctl.results.result import Result
+    from loadctl.run.directory import RunDirectory
+    from loadctl.run.ledger import Observer
+    from loadctl.run.manifest import Manifest
+    from loadctl.run.page_server import PageServer
+
+MetricsPort = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics-port",
+        metavar="[HOST:]PORT",
+        help="Serve the run live to Prometheus; without a host, to this machine only.",
+    ),
+]
+MetricsLinger = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics-linger", metavar="TIME", help="Wait so long for a scrape of the verdict, after the end."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsOptions:
+    """As typed."""
+
+    port: str | None = None
+    linger: str | None = None
+
+
+class LiveMetrics:
+    """An observer before another one, and the page that is made of what it hears.
+
+    The run calls it from one thread and the page is asked for in others: what they share is behind the lock.
+    """
+
+    def __init__(self, following: Observer) -> None:
+        from loadctl.results.tally import Tally
+
+        self._next = following
+        self._lock = threading.Lock()
+        self._tally = Tally()
+        self._running: Running | None = None
+        self._result: Result | None = None
+        self._state = 0
+        self._made: tuple[int, str, bytes] = (-1, "", b"")
+
+    def page(self, accept: str) -> tuple[bytes, str]:
+        """Body and content type. Made once for each state of the run, however often it is asked for."""
+        from prometheus_client.exposition import choose_encoder
+
+        encode, content_type = choose_encoder(accept)
+        with self._lock:
+            state, kind, body = self._made
+            if (state, kind) == (self._state, content_type):
+                return body, content_type
+            state, families = self._state, self._families()
+        body = encode(families)  # takes longest, and needs no lock
+        self._made = (state, content_type, body)
+        return body, content_type
+
+    def _families(self) -> Families:
+        from loadctl.reports.families import Families
+        from loadctl.reports.live_metrics import live_families
+        from loadctl.reports.openmetrics import add_result
+
+        if self._running is None:
+            return Families("")
+        families = live_families(self._running, self._tally)
+        if self._result is not None:
+            add_result(families, self._result)
+        return families
+
+    def conclude(self, result: Result) -> None:
+        """From now on the page holds the verdict too."""
+        with self._lock:
+            self._result = result
+            self._state += 1
+
+    def began(self, run: RunDirectory) -> None:
+        self._next.began(run)
+
+    def started(self, manifest: Manifest) -> None:
+        from loadctl.reports.live_metrics import Running
+
+        with self._lock:
+            self._running = Running(
+                run=manifest.id,
+                scenario=manifest.scenario,
+                engine=manifest.engine,
+                engine_version=manifest.engine_version,
+                started_at=manifest.t0_wall or manifest.created_at,
+            )
+            self._state += 1
+        self._next.started(manifest)
+
+    def second(self, second: Second) -> None:
+        with self._lock:
+            self._tally.add(second)
+            self._state += 1
+        self._next.second(second)
+
+    def reading(self, reading: Reading) -> None:
+        self._see(reading)
+        self._next.reading(reading)
+
+    def event(self, event: Event) -> None:
+        self._see(event)
+        self._next.event(event)
+
+    def _see(self, seen: Reading | Event) -> None:
+        with self._lock:
+            self._tally.see(seen)
+            self._state += 1
+
+
+class Serving:
+    """A run that is served: `observer` hears it, `conclude` and `linger` come when it has been judged."""
+
+    def __init__(self, observer: LiveMetrics, server: PageServer, linger_s: float) -> None:
+        self.observer = observer
+        self.url = server.url
+        self.conclude = observer.conclude
+        self._server = server
+        self._linger_s = linger_s
+
+    def linger(self) -> None:
+        """Until the verdict has been scraped, but no longer than was asked for; Ctrl-C ends it and changes nothing."""
+        if self._linger_s:
+            with contextlib.suppress(KeyboardInterrupt):
+                self._server.wait_for_reader(self._linger_s)
+
+
+@contextmanager
+def serving(options: MetricsOptions, following: Observer) -> Iterator[Serving | None]:
+    """None where nobody asked for it. Raises: UsageError where it cannot listen."""
+    from loadctl.cli.planning import in_units
+    from loadctl.scenario.units import parse_duration
+
+    if options.port is None:
+        if options.linger is not None:
+            raise UsageError("--metrics-linger is about --metrics-port", hint="add  --metrics-port 9464")
+        yield None
+        return
+    linger_s = in_units("--metrics-linger", options.linger or "0s", parse_duration)
+    host, port = parse_address(options.port)
+    from loadctl.run.page_server import PageServer
+
+    observer = LiveMetrics(following)
+    server = PageServer(host, port, observer.page)
+    try:
+        yield Serving(observer, server, linger_s)
+    finally:
+        server.close()
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """`9464`, `0.0.0.0:9464`, `[::]:9464`. Raises: UsageError."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (port.isascii() and port.isdecimal() and int(port) <= 65535) or (colon and not host):
+        raise UsageError(
+            f"--metrics-port takes a port or HOST:PORT, not '{text[:60]}'",
+            hint="for example  --metrics-port 9464",
+        )
+    return host or "127.0.0.1", int(port)
