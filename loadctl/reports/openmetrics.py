@@ -33,7 +33,7 @@ def openmetrics(result: Result) -> str:
         version=result.engine_version,
         host=result.host,
         model=result.model,
-        started_at=result.started_at,
+        started_at=result.started_at or "",
     )
     limits(families, (score.target for score in result.scores))
     add_result(families, result)
