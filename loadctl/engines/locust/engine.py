@@ -113,7 +113,9 @@ class LocustEngine:
 
     def _command(self, scenario: Scenario, out: Path, shard: int, shards: int) -> Command:
         frames = str(out.absolute() / "frames" / f"{shard}.ndjson")
-        plan = {**shard_plan(scenario, shard, shards), "frames": frames}
+        # A script's own Python may have another version, which only that one can tell.
+        version = self.version() if scenario.script is None else None
+        plan = {**shard_plan(scenario, shard, shards), "frames": frames, "version": version}
         text = json.dumps(plan, ensure_ascii=False, allow_nan=False)
         shown = {**plan, "secrets": [], "host": scenario.host}
         redact = Redaction(scenario.secrets)

@@ -67,8 +67,14 @@ def _script_error() -> Any:
 
 
 def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) -> int:
+    """User types need nothing of Locust but what it stands on, gevent; to import the rest takes most of the start."""
     import gevent
-    import locust
+
+    version = plan["version"]
+    if plan["script"] is not None:
+        import locust  # before all else: it makes what waits in the standard library cooperative
+
+        version = locust.__version__
 
     from .load import Closed, Open, drain, tick
 
@@ -80,7 +86,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
         script.init()
     _quieten_collector()
     recorder.hello(
-        version=locust.__version__,
+        version=version,
         pid=os.getpid(),
         shard=plan["shard"],
         clocks={"monotonic_s": time.monotonic(), "wall_s": time.time()},
