@@ -61,17 +61,16 @@ def profile_alone(argv: Sequence[str]) -> list[str]:
 
 
 def workers_of(text: str, host: str) -> int:
-    """`--workers`: a number, or `auto`: the cores of this process, one of them left to the system where it is local.
+    """`--workers`: a number, or `auto`: a shard for each core of this process, half of them where the system is local.
 
+    A request costs most systems more than it costs us: with fewer cores left, the system would be measured as slow.
     Raises: UsageError.
     """
     if text == "auto":
-        from urllib.parse import urlsplit
-
         from loadctl.monitors.cores import usable_cores
-        from loadctl.run.readiness import is_loopback
+        from loadctl.monitors.port import is_local
 
-        return max(1, int(usable_cores()) - is_loopback(urlsplit(host).hostname or ""))
+        return max(1, int(usable_cores()) // (2 if is_local(host) else 1))
     if not text.isdecimal() or not 1 <= int(text) <= _WORKERS_MAX:
         raise UsageError(f"--workers takes a number from 1 to {_WORKERS_MAX}, or auto, not '{text}'")
     return int(text)
@@ -133,7 +132,9 @@ AllowHost = Annotated[
 Workers = Annotated[
     str,
     typer.Option(
-        "--workers", metavar="N|auto", help="Engine processes that share the load; auto: a core each."
+        "--workers",
+        metavar="N|auto",
+        help="Engine processes that share the load; auto: one a core, half of them where the system is local.",
     ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Fixes random values and choices.")]

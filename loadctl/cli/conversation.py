@@ -108,3 +108,4 @@ class Conversation:
         self.say([f"  {note}" for note in manifest.watch_notes])
         import_module("loadctl.cli.judging")  # needed when the load has ended: nobody shall wait for it then
         import_module("loadctl.cli.telling")
+        import_module("loadctl.reports.html.page")
