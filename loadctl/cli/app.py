@@ -31,6 +31,7 @@ from loadctl.cli import (
     wait,
     watch,
 )
+from loadctl.cli.actions import tell_mistakes
 from loadctl.cli.arguments import profile_alone
 from loadctl.cli.explaining import explain
 from loadctl.cli.output import complain, hush, open_standard_streams
@@ -125,14 +126,11 @@ def funnel(argv: list[str]) -> int:
     except typer.Abort:
         code = ExitCode.SIGINT
     except typer.TyperException as error:
-        show = getattr(error, "show", None)  # usage and the nearest word, as Typer writes them
-        if show is None:
-            complain(f"{error}\n")
-        else:
-            show()
+        complain(_as_typer_writes_it(error))
         code = ExitCode.USAGE
     except LoadctlError as error:
         complain(explain(error) + "\n")
+        tell_mistakes(error)
         code = _code_of(error)
     except KeyboardInterrupt:
         code = ExitCode.SIGINT
@@ -140,6 +138,16 @@ def funnel(argv: list[str]) -> int:
         complain(_explain_bug(error) + "\n")
         code = ExitCode.INTERNAL
     return int(code)
+
+
+def _as_typer_writes_it(error: typer.TyperException) -> str:
+    """Usage and the nearest word."""
+    show = getattr(error, "show", None)
+    if show is None:
+        return f"{error}\n"
+    text = io.StringIO()
+    show(file=text)
+    return text.getvalue()
 
 
 def _code_of(error: LoadctlError) -> ExitCode:

@@ -167,7 +167,7 @@ def _probe_s(text: str) -> float:
 
 
 def _find(plan: _Plan, search: Search, *, demo: bool, quiet: bool, as_json: bool) -> int:
-    from loadctl.cli.output import complain
+    from loadctl.cli.output import complain, write
     from loadctl.cli.system import ask_for_consent
     from loadctl.reports import capacity as shown
     from loadctl.run.directory import RunDirectory
@@ -188,9 +188,9 @@ def _find(plan: _Plan, search: Search, *, demo: bool, quiet: bool, as_json: bool
                 "capacity.json", shown.document(plan.scenario, search, plan.unit)
             )
     if as_json:
-        sys.stdout.write(shown.document(plan.scenario, search, plan.unit))
+        write(shown.document(plan.scenario, search, plan.unit), as_json=True)
     else:
-        sys.stdout.write(shown.text(plan.scenario, search, plan.unit, str(plan.folder)))
+        write(shown.text(plan.scenario, search, plan.unit, str(plan.folder)))
     return _exit_code(search)
 
 

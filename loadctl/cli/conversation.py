@@ -9,10 +9,12 @@ from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from loadctl.cli.output import complain, hush
+from loadctl.cli.output import complain, hush, write_commands
+from loadctl.cli.terminal import in_actions
 from loadctl.reports.live import live_lines, plain_every_s, plain_line
 from loadctl.reports.plan import preamble
 from loadctl.reports.printable import printable
+from loadctl.reports.workflow_commands import workflow_command
 from loadctl.results.interval import Second
 from loadctl.results.progress import Progress
 from loadctl.results.recording import Event, Reading
@@ -34,12 +36,15 @@ class Conversation:
         self._targets = scenario.targets
         self._redrawn = redrawn
         self._silent = silent
+        self._group = None if silent or not in_actions() else f"load: {printable(scenario.name, 60)}"
         self._next_line_t = plain_every_s(0)
         self._live: Live | None = None
         self.run: RunDirectory | None = None
         """Where the run is written, once there is a directory."""
 
     def __enter__(self) -> Self:
+        if self._group is not None:
+            write_commands(f"{workflow_command('group', self._group)}\n")
         if self._redrawn and not self._silent:
             from rich.console import Console
             from rich.live import Live
@@ -57,6 +62,8 @@ class Conversation:
             with contextlib.suppress(OSError):
                 self._live.stop()
             self._live = None
+        if self._group is not None:
+            write_commands(f"{workflow_command('endgroup', '')}\n")
 
     def say(self, lines: Sequence[str]) -> None:
         if self._silent:

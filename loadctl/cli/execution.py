@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from loadctl.cli.actions import tell_job
 from loadctl.cli.arguments import fails_on_warn, profile_mode, workers_of
 from loadctl.cli.conversation import Conversation
 from loadctl.cli.formats import Files
@@ -55,6 +56,7 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
         tell(judgement.result, quiet=output.quiet, as_json=output.as_json)
         _write_report(directory, judgement)
         options.files.write(judgement)
+        tell_job(judgement.result, options.files)
         if served is not None:
             served.linger()
     return judgement.result.exit_code
@@ -108,6 +110,7 @@ def _kept(directory: RunDirectory, output: Output, files: Files, *, fail_on_warn
         judgement = _stored(directory, fail_on_warn=fail_on_warn)
         _write_report(directory, judgement)
         files.write(judgement)
+        tell_job(judgement.result, files)
         if output.as_json:
             tell(judgement.result, quiet=output.quiet, as_json=True)
 

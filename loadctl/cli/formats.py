@@ -35,6 +35,11 @@ class Files:
     markdown: Path | None = None
     junit: Path | None = None
 
+    def writes(self, path: Path) -> bool:
+        return any(
+            own is not None and own.absolute() == path.absolute() for own in (self.markdown, self.junit)
+        )
+
     def check(self) -> None:
         """Raises: UsageError where one cannot be written: nobody shall find that out after the load."""
         for path in (self.html, self.markdown, self.junit):

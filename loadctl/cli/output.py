@@ -10,14 +10,16 @@ import shutil
 import sys
 from typing import TextIO
 
+from loadctl.cli.terminal import in_actions
 from loadctl.errors import RunError
 
 
-def write(text: str) -> None:
+def write(text: str, *, as_json: bool = False) -> None:
     """Write to stdout now. A reader that has left (`| head`) is no failure, and changes no exit code.
 
     Raises: RunError where stdout is a file that cannot be written.
     """
+    text = for_the_log(text, as_json=as_json)
     try:
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         sys.stdout.flush()
@@ -29,7 +31,7 @@ def write(text: str) -> None:
 
 
 def write_json(document: object) -> None:
-    write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+    write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False), as_json=True)
 
 
 def columns() -> int:
@@ -39,13 +41,27 @@ def columns() -> int:
 
 def complain(text: str) -> bool:
     """Write to stderr now; False where that cannot be written, which changes no exit code either."""
+    return write_commands(for_the_log(text))
+
+
+def write_commands(lines: str) -> bool:
+    """The same, where the log shall understand a line as a command (see reports/workflow_commands.py)."""
     try:
-        sys.stderr.write(text)
+        sys.stderr.write(lines)
         sys.stderr.flush()
     except OSError:
         hush(sys.stderr)
         return False
     return True
+
+
+def for_the_log(text: str, *, as_json: bool = False) -> str:
+    """`text` for stdout or stderr: in a job of GitHub Actions, what the system under test says commands nobody."""
+    if not in_actions():
+        return text
+    from loadctl.reports.workflow_commands import harmless, harmless_json
+
+    return harmless_json(text) if as_json else harmless(text)
 
 
 def hush(stream: TextIO) -> None:

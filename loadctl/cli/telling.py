@@ -12,7 +12,7 @@ from loadctl.results.result import Result
 def tell(result: Result, *, quiet: bool = False, as_json: bool = False) -> None:
     """On stdout, in the form asked for."""
     if as_json:
-        write(dumps(result))
+        write(dumps(result), as_json=True)
     elif quiet:
         write(headline(result, colour=wants_colour()))
     else:

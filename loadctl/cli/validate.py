@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loadctl.cli.actions import tell_mistakes
 from loadctl.cli.arguments import Host, JsonFlag, Quiet, complete_scenario
 from loadctl.cli.output import write, write_json
 from loadctl.results.verdict import ExitCode
@@ -44,6 +45,9 @@ def validate(
         write(f"{len(found) - wrong} of {len(found)} valid")
     else:
         write("\n".join(line for checked in found for line in checked.lines()))
+    for checked in found:
+        if checked.error is not None:
+            tell_mistakes(checked.error)
     return ExitCode.USAGE if wrong else ExitCode.OK
 
 

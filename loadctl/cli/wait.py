@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from loadctl.cli.arguments import Quiet
+from loadctl.cli.output import complain
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def wait(
         took_s, word = _until_ready(scenario, deadline_s, quiet=quiet), until or "ready"
         system = scenario.name or scenario.host
     if not quiet:
-        sys.stderr.write(f"{system} is {word} after {took_s:.1f} s\n")
+        complain(f"{system} is {word} after {took_s:.1f} s\n")
 
 
 def _described(system: str, until: str | None, pid: int | None, container: str | None) -> Scenario:
@@ -158,7 +158,6 @@ class _Checked:
 @contextmanager
 def _progress(what: str, *, quiet: bool) -> Iterator[_Tell]:
     """One line that is redrawn in a terminal; nothing elsewhere."""
-    from loadctl.cli.output import complain
     from loadctl.cli.terminal import is_terminal
     from loadctl.reports.printable import printable
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadctl.cli.arguments import Demo, Fault, Host, JsonFlag, ScenarioArg
+from loadctl.cli.output import complain, for_the_log
 from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _show(head: str, *, redrawn: bool, as_json: bool) -> Iterator[Seen]:
         with _live(head) as show:
             yield show
     else:
-        sys.stderr.write(f"{head}\n")
+        complain(f"{head}\n")
         yield _Plain()
 
 
@@ -148,7 +149,8 @@ def _json_lines(seen: list[Reading | Event]) -> None:
     from loadctl.run.journal import event_line, reading_line
 
     for one in seen:
-        sys.stdout.write((reading_line(one) if isinstance(one, Reading) else event_line(one)) + "\n")
+        line = reading_line(one) if isinstance(one, Reading) else event_line(one)
+        sys.stdout.write(for_the_log(line, as_json=True) + "\n")
     sys.stdout.flush()
 
 
@@ -171,10 +173,11 @@ class _Plain:
             self._latest.add(one)
             if not isinstance(one, Reading):
                 message = printable(one.message, 400)
-                sys.stdout.write(f"{format_clock(one.t)}  {one.kind.replace('_', ' ')}: {message}\n")
+                line = f"{format_clock(one.t)}  {one.kind.replace('_', ' ')}: {message}\n"
+                sys.stdout.write(for_the_log(line))
         if self._latest.entities and self._latest.t >= self._next:
             self._next = self._latest.t + _PLAIN_EVERY_S
-            sys.stdout.write("".join(f"{line}\n" for line in plain(self._latest)))
+            sys.stdout.write(for_the_log("".join(f"{line}\n" for line in plain(self._latest))))
         sys.stdout.flush()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from loadctl.reports.printable import printable
-from loadctl.reports.scores import critical, is_judged, measured, remark, wanted
+from loadctl.reports.scores import figures, is_judged, remark, told
 from loadctl.results.decision import label
 from loadctl.results.finding import Finding
 from loadctl.results.result import Result
@@ -92,21 +92,15 @@ def _verdict(result: Result) -> ET.Element:
 
 
 def _target(score: Score, result: Result) -> ET.Element:
-    said = _figures(score, result)
+    as_written = bool(result.files)
     if not is_judged(score):
         why = remark(score) or score.target.why_not_judged or "it does not count for the verdict"
-        return _case("targets", label(score.target), "skipped", f"not judged: {why}; {said}", "not judged")
-    beside = f" ({found})" if (found := remark(score)) else ""
+        said = f"not judged: {why}; {figures(score, as_written=as_written)}"
+        return _case("targets", label(score.target), "skipped", said, "not judged")
     kind = "failure" if score.status is Status.FAIL else "system-out"
-    return _case("targets", label(score.target), kind, said + beside, score.status.value)
-
-
-def _figures(score: Score, result: Result) -> str:
-    side = "at least" if score.target.higher_is_better else "at most"
-    goal = "" if score.target.target is None else f", wanted {side} {wanted(score)}"
-    limit = f"critical {critical(score)}" if goal else f"critical {side} {critical(score)}"
-    value = "nothing" if score.value is None else measured(score, as_written=bool(result.files))
-    return f"measured {value}{goal}, {limit}"
+    return _case(
+        "targets", label(score.target), kind, told(score, as_written=as_written), score.status.value
+    )
 
 
 def _findings(result: Result) -> Iterator[ET.Element]:

@@ -113,3 +113,18 @@ def distance(score: Score) -> str:
     if score.status is Status.WARN:
         return f"{share} {'above' if higher else 'below'} critical"
     return f"{share} {'above' if higher else 'below'}"
+
+
+def figures(score: Score, *, as_written: bool = False) -> str:
+    """Value and limits: `measured 61.2 ms, wanted at most 10 ms, critical 50 ms`."""
+    side = "at least" if score.target.higher_is_better else "at most"
+    value = "nothing" if score.value is None else measured(score, as_written=as_written)
+    if score.target.target is None:
+        return f"measured {value}, critical {side} {critical(score)}"
+    return f"measured {value}, wanted {side} {wanted(score)}, critical {critical(score)}"
+
+
+def told(score: Score, *, as_written: bool = False) -> str:
+    """The same, and what people want beside it."""
+    shown = figures(score, as_written=as_written)
+    return f"{shown} ({said})" if (said := remark(score)) else shown

@@ -77,6 +77,30 @@ def test_the_report_is_the_screen_or_the_document(loadctl: Loadctl, run_id: str)
     assert (document["verdict"], document["schema"]) == ("PASS", "loadctl.result/1")
 
 
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "junit", "csv", "csv-readings"])
+def test_the_report_has_other_forms(loadctl: Loadctl, folder: Path, run_id: str, form: str) -> None:
+    told = loadctl("report", "--format", form)
+    assert (told.code, told.err) == (0, "")
+    assert loadctl("report", "--format", form, "-o", "told").out == ""
+    assert (folder / "told").read_text() == told.out
+    assert "GET /models" in told.out or form in {"junit", "csv-readings"}
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("run", "baseline", "--demo", "--junit", "nowhere/j.xml"), "nowhere/j.xml cannot be written"),
+        (("report", "--format", "pdf"), "there is no form 'pdf'; there are text,"),
+        (("report", "-o", "nowhere/x"), "nowhere/x cannot be written: No such file"),
+    ],
+)
+def test_what_cannot_be_written_is_said(
+    loadctl: Loadctl, run_id: str, args: tuple[str, ...], message: str
+) -> None:
+    said = loadctl(*args)
+    assert (said.code, message in said.err) == (2, True), said.err
+
+
 def test_the_score_has_the_code_of_the_verdict(loadctl: Loadctl, folder: Path, run_id: str) -> None:
     assert loadctl("score", "-q").code == 0
     said = loadctl("score", "--target", "latency_p95=0.001ms", "--json")

@@ -113,7 +113,7 @@ def _clean_env() -> dict[str, str]:
     return {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(("LOADCTL_", "LOCUST_")) and key not in {"COLUMNS", "FORCE_COLOR"}
+        if not key.startswith(("LOADCTL_", "LOCUST_", "GITHUB_")) and key not in {"COLUMNS", "FORCE_COLOR"}
     }
 
 

@@ -1,7 +1,8 @@
-"""`--markdown`, `--junit` and `report --format`, as a CI job uses them."""
+"""`--markdown`, `--junit` and what GitHub Actions is told, as a CI job uses them."""
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -30,28 +31,54 @@ def test_a_ci_job(loadctl: Shell) -> None:
     (kept,) = loadctl.folder.glob("runs/*/report.html")
     assert kept.read_text() == (loadctl.folder / "run.html").read_text()
     assert kept.read_text().startswith("<!doctype html>")
-    for form in ("html", "markdown", "junit", "csv", "csv-readings", "json"):
-        told = loadctl("report", "--format", form)
-        assert told.code == 0
-        assert loadctl("report", "--format", form, "-o", f"told.{form}").out == ""
-        assert (loadctl.folder / f"told.{form}").read_text() == told.out
 
 
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (("run", "ci", "--demo", "--junit", "nowhere/j.xml"), "nowhere/j.xml cannot be written"),
-        (("run", "ci", "--demo", "--html", "nowhere/r.html"), "nowhere/r.html cannot be written"),
-        (("report", "--format", "csv", "--open"), "--open shows the HTML report, not csv"),
-        (
-            ("report", "--format", "pdf"),
-            "there is no form 'pdf'; there are text, html, json, markdown, junit, csv",
-        ),
-    ],
-)
-def test_what_cannot_be_written(loadctl: Shell, args: tuple[str, ...], message: str) -> None:
-    loadctl.write("scenarios/ci.yaml", SCENARIO)
-    if args[0] == "report":
-        loadctl("run", "ci", "--demo")
-    ended = loadctl(*args)
-    assert (ended.code, message in ended.err) == (2, True), ended.err
+def test_a_step_of_github_actions(loadctl: Shell) -> None:
+    """Summary, outputs, annotations on the line of the target, a group; and no command but ours in the log."""
+    forged = "##[debug]x"
+    loadctl.write(
+        "perf/scenarios/ci.yaml", SCENARIO.replace("get: /models", f"get: /models, name: '{forged}'")
+    )
+    loadctl.write("perf/targets.yaml", "# limits\nmemory: 1MB\n")
+    summary, outputs = loadctl.write("summary.md", "before\n"), loadctl.write("outputs", "")
+    env = {
+        "GITHUB_ACTIONS": "true",
+        "CI": "true",
+        "GITHUB_STEP_SUMMARY": str(summary),
+        "GITHUB_OUTPUT": str(outputs),
+        "GITHUB_WORKSPACE": str(loadctl.folder),
+    }
+    ended = loadctl("-C", "perf", "run", "ci", "--demo", env=env)
+    assert ended.code == 1, ended.err
+    lines = ended.err.splitlines()
+    assert lines[0] == "::group::load: ci"
+    assert lines.index("::endgroup::") < lines.index(next(line for line in lines if line[:7] == "::error"))
+    place = "file=perf/targets.yaml,line=2,col=9,title=FAIL memory"
+    assert any(line.startswith(f"::error {place}::measured ") for line in lines)
+    assert sum(line.startswith("::") for line in lines) == 4, ended.err
+    assert "## [debug]x" in ended.out
+    assert forged not in ended.out + ended.err
+    assert "\x1b" not in ended.out + ended.err
+    assert summary.read_text().startswith("before\n### ❌ FAIL: `ci`\n")
+    (run,) = (loadctl.folder / "perf" / "runs").iterdir()
+    values = dict(re.findall(r"^(\S+)<<(?:end-\w+)\n(.*)\n", outputs.read_text(), re.MULTILINE))
+    assert values == {
+        "verdict": "FAIL",
+        "exit-code": "1",
+        "run-dir": str(run),
+        "result": str(run / "result.json"),
+    }
+    told = loadctl("-C", "perf", "report", "--json", env=env)
+    assert forged not in told.out
+    assert told.result["summary"]["endpoints"][0]["endpoint"] == forged
+
+
+def test_mistakes_are_annotated_where_they_stand(loadctl: Shell) -> None:
+    loadctl.write("scenarios/ci.yaml", SCENARIO.replace("users: 5", "vus: 5"))
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(loadctl.folder)}
+    place = "::error file=scenarios/ci.yaml,line=4,col=9,title=loadctl::unknown key 'vus'"
+    for command in (("run", "ci", "--demo"), ("validate", "ci")):
+        ended = loadctl(*command, env=env)
+        assert ended.code == 2
+        assert place in ended.err
+    assert "::error title=loadctl::no scenario is named 'cy'" in loadctl("run", "cy", env=env).err

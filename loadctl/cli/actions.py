@@ -1,0 +1,85 @@
+"""The job of GitHub Actions that loadctl runs in: its summary, the outputs of the step, annotations in its log.
+
+Source: "Variables" and "Workflow commands for GitHub Actions" in GitHub's documentation.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadctl.cli.output import complain, write_commands
+from loadctl.cli.terminal import in_actions
+from loadctl.errors import InvalidInput, LoadctlError, UsageError, Where
+
+if TYPE_CHECKING:
+    from loadctl.cli.formats import Files
+    from loadctl.results.result import Result
+
+_SHOWN = 10
+"""Annotations of a level that GitHub shows for a step."""
+
+
+def tell_job(result: Result, files: Files) -> None:
+    """What a job wants to know of a run; nothing elsewhere. What cannot be written changes no verdict."""
+    if not in_actions():
+        return
+    from loadctl.reports.markdown import markdown
+    from loadctl.reports.workflow_commands import run_annotations
+
+    summary = os.environ.get("GITHUB_STEP_SUMMARY", "")
+    if not files.writes(Path(summary)):
+        _append(summary, markdown(result))
+    _append(os.environ.get("GITHUB_OUTPUT", ""), _outputs(result))
+    write_commands("".join(f"{line}\n" for line in run_annotations(result, _located)))
+
+
+def tell_mistakes(error: LoadctlError) -> None:
+    """Annotations on the lines that are wrong, in a job; nothing elsewhere. Runs tell their own verdict."""
+    if not in_actions() or not isinstance(error, UsageError):
+        return
+    from loadctl.reports.printable import printable
+    from loadctl.reports.workflow_commands import mistake_annotation, workflow_command
+
+    if isinstance(error, InvalidInput):
+        lines = [mistake_annotation(mistake, _located) for mistake in error.mistakes[:_SHOWN]]
+    else:
+        lines = [workflow_command("error", printable(error.message), title="loadctl")]
+    write_commands("".join(f"{one}\n" for one in lines))
+
+
+def _located(where: Where) -> Where | None:
+    """The place below the root of the repository, which is the workspace; None: not a line of a file there."""
+    path, root = Path(where.file), os.environ.get("GITHUB_WORKSPACE")
+    if not root or not where.line or not path.is_file():
+        return None
+    try:
+        inside = path.resolve().relative_to(Path(root).resolve())
+    except ValueError:
+        return None
+    return Where(inside.as_posix(), where.line, where.column)
+
+
+def _outputs(result: Result) -> str:
+    """In the form for values of several lines: its end cannot be guessed by what a path may hold."""
+    end = f"end-{secrets.token_hex(8)}"
+    run = Path(result.run_dir).absolute()
+    values = {
+        "verdict": result.verdict.value,
+        "exit-code": str(int(result.exit_code)),
+        "run-dir": str(run),
+        "result": str(run / "result.json"),
+    }
+    return "".join(f"{name}<<{end}\n{value}\n{end}\n" for name, value in values.items())
+
+
+def _append(path: str, text: str) -> None:
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        complain(f"{path} cannot be written: {error.strerror}\n")
