@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from loadctl.cli.actions import tell_job
 from loadctl.cli.arguments import fails_on_warn, profile_mode, workers_of
 from loadctl.cli.conversation import Conversation
+from loadctl.cli.finishing import finish_of
 from loadctl.cli.formats import Files
 from loadctl.cli.metrics_port import Serving, serving
 from loadctl.cli.options import Output, RunOptions
@@ -40,12 +41,14 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
     """
     fail_on_warn = fails_on_warn(options.fail_on)
     options.files.check()
+    finish = finish_of(options.on_finish)
     scenario = _prepared(options, host)
     engine = _usable(scenario, options)
     _ask_for_consent(scenario, options)
     with ExitStack() as stack:
         redrawn = is_terminal() and not output.plain
         with Conversation(scenario, redrawn=redrawn, silent=output.quiet) as conversation:
+            stack.callback(lambda: finish.carry_out(scenario, conversation.run))
             served = stack.enter_context(serving(options.metrics, conversation))
             directory = _carried_out(options, output, scenario, engine, conversation, served)
         from loadctl.cli.telling import tell
@@ -55,8 +58,8 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
             served.conclude(judgement.result)
         tell(judgement.result, quiet=output.quiet, as_json=output.as_json)
         _write_report(directory, judgement)
-        options.files.write(judgement)
         tell_job(judgement.result, options.files)
+        options.files.write(judgement)
         if served is not None:
             served.linger()
     return judgement.result.exit_code
@@ -109,8 +112,8 @@ def _kept(directory: RunDirectory, output: Output, files: Files, *, fail_on_warn
     with contextlib.suppress(LoadctlError):
         judgement = _stored(directory, fail_on_warn=fail_on_warn)
         _write_report(directory, judgement)
-        files.write(judgement)
         tell_job(judgement.result, files)
+        files.write(judgement)
         if output.as_json:
             tell(judgement.result, quiet=output.quiet, as_json=True)
 

@@ -37,7 +37,8 @@ class Files:
 
     def writes(self, path: Path) -> bool:
         return any(
-            own is not None and own.absolute() == path.absolute() for own in (self.markdown, self.junit)
+            own is not None and own.absolute() == path.absolute()
+            for own in (self.html, self.markdown, self.junit)
         )
 
     def check(self) -> None:

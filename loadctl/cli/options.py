@@ -35,6 +35,7 @@ class RunOptions:
     profile: str | None = None
     files: Files = field(default_factory=Files)
     metrics: MetricsOptions = field(default_factory=MetricsOptions)
+    on_finish: str | None = None
     allow_hosts: Sequence[str]
     demo: bool
     ready_timeout: str

@@ -26,6 +26,7 @@ from loadctl.cli.arguments import (
     Users,
     Workers,
 )
+from loadctl.cli.finishing import OnFinish
 from loadctl.cli.formats import Files, HtmlFile, JunitFile, MarkdownFile
 from loadctl.cli.metrics_port import MetricsLinger, MetricsOptions, MetricsPort
 from loadctl.cli.options import Output, Overrides, RunOptions
@@ -70,6 +71,7 @@ def run(
     junit: JunitFile = None,
     metrics_port: MetricsPort = None,
     metrics_linger: MetricsLinger = None,
+    on_finish: OnFinish = None,
     out: RunsFolder = Path("runs"),
     fail_on: FailOn = "fail",
     plain: Annotated[bool, typer.Option("--plain", help="No redrawn lines, even in a terminal.")] = False,
@@ -88,6 +90,7 @@ def run(
         profile=profile,
         files=Files(html, markdown, junit),
         metrics=MetricsOptions(metrics_port, metrics_linger),
+        on_finish=on_finish,
         allow_hosts=tuple(allow_host or ()),
         demo=demo,
         ready_timeout=ready_timeout,

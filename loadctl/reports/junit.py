@@ -98,9 +98,7 @@ def _target(score: Score, result: Result) -> ET.Element:
         said = f"not judged: {why}; {figures(score, as_written=as_written)}"
         return _case("targets", label(score.target), "skipped", said, "not judged")
     kind = "failure" if score.status is Status.FAIL else "system-out"
-    return _case(
-        "targets", label(score.target), kind, told(score, as_written=as_written), score.status.value
-    )
+    return _case("targets", label(score.target), kind, told(score, as_written=as_written), score.status.value)
 
 
 def _findings(result: Result) -> Iterator[ET.Element]:

@@ -1,4 +1,4 @@
-"""The commands of `before:` and `after:`: each run to its end, its output kept, none of them left behind."""
+"""The commands around a run (`before:`, `after:`, `--on-finish`): each to its end, its output kept, none left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Literal
@@ -26,7 +26,7 @@ from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import format_duration
 
-Phase = Literal["before", "after"]
+Phase = Literal["before", "after", "on-finish"]
 
 _LEASH = Path(__file__).with_name("leash.py")
 _TICK_S = 0.02
@@ -86,6 +86,13 @@ class LocalCommands:
             else:
                 self._carry_out("after", index, command)
 
+    def finish(self, command: LocalCommand, result: Path) -> None:
+        """What `--on-finish` says, with the path of result.json as its last word, in the working directory.
+
+        The verdict is out, so nothing is raised; a signal stops it.
+        """
+        self._carry_out("on-finish", 1, replace(command, argv=(*command.argv, str(result))))
+
     def _carry_out(self, phase: Phase, index: int, command: LocalCommand) -> _Ended:
         shown = self._shown(command)
         self._event(phase, f"{phase}: {shown}", index, command, None)
@@ -94,7 +101,7 @@ class LocalCommands:
         took = f"after {ended.took_s:.1f} s"
         message = f"{phase}: ended {took}"
         if ended.trouble is not None:
-            words = self._last_lines(self._log(phase, index)) if phase == "after" else ""
+            words = self._last_lines(self._log(phase, index)) if phase != "before" else ""
             message = f"{phase}: {shown} {ended.trouble} {took}{': ' if words else ''}{words}"
         self._event(phase, message, index, command, ended)
         return ended
@@ -119,7 +126,7 @@ class LocalCommands:
         return _Ended(time.monotonic() - began, code, reason or _trouble(code))
 
     def _reason_to_stop(self, phase: Phase, command: LocalCommand, elapsed_s: float) -> str | None:
-        asked = self._interruption.number is not None and phase == "before"
+        asked = self._interruption.number is not None and phase != "after"
         if asked or self._interruption.at_once:
             return "was stopped by a signal to loadctl"
         if elapsed_s > command.timeout_s:
@@ -134,7 +141,7 @@ class LocalCommands:
             log = Path(os.devnull)
         leash = [sys.executable, "-I", "-S", str(_LEASH)]
         return Child(
-            Command([*leash, *command.argv], cwd=folder_of(self._scenario)),
+            Command([*leash, *command.argv], cwd=self._folder_of(phase)),
             out=self._folder,
             stdout=log,
             stderr=log,
@@ -151,6 +158,10 @@ class LocalCommands:
         if ended is not None:
             detail |= {"exit_code": ended.exit_code, "took_s": round(ended.took_s, 3)}
         self._tell(Event(self._now(), phase, message, detail))
+
+    def _folder_of(self, phase: Phase) -> Path:
+        """A scenario's commands run beside its file, an option's where it was typed."""
+        return Path.cwd() if phase == "on-finish" else folder_of(self._scenario)
 
     def _log(self, phase: Phase, index: int) -> Path:
         return self._folder / f"{phase}-{index}.log"
@@ -221,6 +232,13 @@ def require_programs(scenario: Scenario) -> None:
                     where=command.where,
                     hint=_hint(commands),
                 )
+
+
+def require_program(command: LocalCommand, option: str) -> None:
+    """The same for the command of an option. Raises: UsageError."""
+    problem = _unusable(command.argv[0], Path.cwd())
+    if problem is not None:
+        raise UsageError(f"{option}: {command.argv[0]} {problem}; nothing was sent", hint=_hint([command]))
 
 
 def folder_of(scenario: Scenario) -> Path:

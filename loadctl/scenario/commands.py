@@ -66,6 +66,11 @@ class CommandReader:
         items = node.items if node.items is not None else (node,)
         return tuple(command for item in items if (command := self._command(key, item)) is not None)
 
+    def option(self, name: str, text: str, *, timeout_s: float) -> LocalCommand | None:
+        """The command that an option of the command line says; None where something is wrong with it."""
+        argv = self._words(name, Node(Where(name), text, text))
+        return LocalCommand(argv=argv, timeout_s=timeout_s) if argv else None
+
     def _command(self, key: str, node: Node) -> LocalCommand | None:
         if node.entries is None:
             argv = self._words(key, node)
