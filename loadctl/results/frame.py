@@ -27,6 +27,8 @@ MAX_LINE_BYTES = 32 << 20
 _MAX_T = 10_000_000
 _BUCKET_NUMBERS = {str(bucket): bucket for bucket in range(bucket_of(MOST_US) + 1)}
 _MAX_TEXT = 4096
+_MAX_WHOLE = 1 << 63
+"""What a count or a sum of microseconds can be; beyond some hundred digits no float can hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,15 +260,17 @@ def _sequence(value: object) -> Sequence[object]:
 
 
 def _whole(value: object) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < _MAX_WHOLE:
         raise ValueError("a whole number from 0 is expected")
     return value
 
 
 def _number(value: object) -> float:
-    if (type(value) is not int and type(value) is not float) or not math.isfinite(value):
-        raise ValueError("a number is expected")
-    return float(value)
+    if type(value) is float and math.isfinite(value):
+        return value
+    if type(value) is int and abs(value) < _MAX_WHOLE:
+        return float(value)
+    raise ValueError("a number is expected")
 
 
 def _text(value: object) -> str:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import errno
 import gzip
 import json
+import math
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeGuard
+from typing import IO, TypeGuard
 
 from loadctl.errors import RunError
+from loadctl.results.frame import MAX_LINE_BYTES
 from loadctl.results.recording import Event, Reading
 
+_NUMBER_MAX = 1 << 63
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
 
 
@@ -57,17 +61,27 @@ class Journal:
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of `path` or, where that is missing, of `path`.gz, as far as they can be read."""
+    """The lines of `path` or, where that is missing, of `path`.gz, as far as they can be read.
+
+    Of a line longer than any of ours only the beginning.
+    """
     packed = path.with_name(path.name + ".gz")
     try:
-        if path.exists():
+        if path.is_file():
             with path.open("rb") as file:
-                yield from file
-        elif packed.exists():
-            with gzip.open(packed, "rb") as file:
-                yield from file
-    except (EOFError, OSError):  # a gzip file cut short: what came before it counts
+                yield from _bounded(file)
+        elif packed.is_file():
+            with gzip.open(packed, "rb") as unpacked:
+                yield from _bounded(unpacked)
+    except (EOFError, OSError, zlib.error):  # a gzip file cut short or damaged: what came before it counts
         return
+
+
+def _bounded(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+    while line := file.readline(MAX_LINE_BYTES):
+        yield line
+        while len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE_BYTES)
 
 
 def compress(path: Path) -> None:
@@ -109,12 +123,14 @@ def read_reading(line: bytes) -> Reading | None:
     gap = fields.get("gap")
     return Reading(
         t=float(t),
-        subject=subject,
-        source=source,
-        entity=entity,
+        subject=_whole(subject),
+        source=_whole(source),
+        entity=_whole(entity),
         values={name: float(value) for name, value in _part(fields, "values").items() if _is_number(value)},
-        notes={name: value for name, value in _part(fields, "notes").items() if isinstance(value, str)},
-        gap=gap if isinstance(gap, str) else None,
+        notes={
+            name: _whole(value) for name, value in _part(fields, "notes").items() if isinstance(value, str)
+        },
+        gap=_whole(gap) if isinstance(gap, str) else None,
     )
 
 
@@ -125,11 +141,11 @@ def read_event(line: bytes) -> Event | None:
     if not (_is_number(t) and isinstance(kind, str) and isinstance(message, str)):
         return None
     detail = {
-        name: value
+        name: _whole(value) if isinstance(value, str) else value
         for name, value in _part(fields, "detail").items()
         if value is None or isinstance(value, str) or _is_number(value)
     }
-    return Event(float(t), kind, message, detail)
+    return Event(float(t), _whole(kind), _whole(message), detail)
 
 
 def _json(fields: Mapping[str, object]) -> str:
@@ -146,8 +162,16 @@ def _fields(line: bytes) -> Mapping[str, object]:
 
 def _part(fields: Mapping[str, object], key: str) -> Mapping[str, object]:
     part = fields.get(key)
-    return part if isinstance(part, dict) else {}
+    return {_whole(name): value for name, value in part.items()} if isinstance(part, dict) else {}
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """One that a result can hold: JSON readers also take NaN, and whole numbers that are no float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < _NUMBER_MAX
+
+
+def _whole(text: str) -> str:
+    """Without halves of characters, which JSON can spell and no file can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

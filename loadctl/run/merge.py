@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -83,14 +84,16 @@ class Tail:
 
     def lines(self) -> Iterator[bytes]:
         try:
-            file = self._path.open("rb", buffering=0)
+            # Whatever has come to lie there, such as a pipe without a writer, must not hold the run up.
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
         except OSError:
             return
-        with file:
-            file.seek(self._offset)
-            while block := file.read(_CHUNK):
+        try:
+            while block := _pread(fd, self._offset):
                 self._offset += len(block)
                 yield from self._split(block)
+        finally:
+            os.close(fd)
 
     def rest(self) -> bytes:
         """What has no line end: the torn last line of a shard that is gone."""
@@ -110,6 +113,13 @@ class Tail:
         if len(self._part) > self._max_line_bytes:  # a line without end must not fill the memory
             self._part.clear()
             self._skipping = True
+
+
+def _pread(fd: int, offset: int) -> bytes:
+    try:
+        return os.pread(fd, _CHUNK, offset)
+    except OSError:
+        return b""
 
 
 @dataclass(slots=True)

@@ -40,7 +40,12 @@ seconds = st.builds(
     faults=counts,
 )
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from([10**400, -(10**400), 1 << 63, "\ud800"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
@@ -154,6 +159,12 @@ def test_the_five_kinds_of_line() -> None:
             "a bucket no clock can reach",
         ),
         (frame(cells={"GET /": {"ok": CELL | {"h": {"10": 2.0}}}}), "counts are whole"),
+        (
+            f'{{"kind":"frame","t":1,"lag_ms":[1{"0" * 400}]}}',
+            "no clock is that late, and no float that large",
+        ),
+        (frame(users=1 << 63), "nobody can count so far"),
+        (frame(cells={"GET /": {"ok": CELL | {"sum_us": 10**30}}}), "nor wait so long"),
         ("[" * 100_000, "nested without end"),
         ('{"t":' + "9" * 5000 + "}", "digits without end"),
     ],
