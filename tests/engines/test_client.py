@@ -492,6 +492,25 @@ CASES = [
         TWICE,
     ),
     Case(
+        "cookies with ages that no number can hold",
+        after(
+            OK
+            + b"".join(
+                b"Set-Cookie: %b; Max-Age=%b\r\n" % (cookie, age)
+                for cookie, age in [
+                    (b"a=1", b"9" * 400),
+                    (b"b=1", b"-" + b"9" * 400),
+                    (b"c=1", b"9" * 9000),
+                    (b"d=1", b"-" + b"9" * 9000),
+                ]
+            )
+            + b"Content-Length: 0\r\n\r\n"
+        ),
+        [(200, b""), (200, b"GET / | Cookie: a=1; c=1 | ")],
+        TWICE,
+        httpx=False,
+    ),
+    Case(
         "cookies that are not for here",
         after(
             *redirect(
@@ -622,6 +641,28 @@ def test_damaged_responses_end_in_a_class_and_in_time(runtime: Runtime) -> None:
     assert {answer["error"] for answer in answers if "error" in answer} <= CLASSES
     assert max(answer["took_s"] for answer in answers) < 1.5
     assert 10 < sum("error" in answer for answer in answers) < 140
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+def test_a_few_bytes_that_unpack_to_a_lot_are_refused(runtime: Runtime, encoding: str) -> None:
+    if encoding == "gzip":  # the first member is just as large as may be
+        packer = zlib.compressobj(wbits=31)
+        packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(64)) + packer.flush()
+        packed += gzip.compress(b"x")
+    else:
+        packed = brotli.compress(bytes((64 << 20) + 1), quality=1)
+    with Server(always(with_body(packed, encoding))) as server:
+        [[answer]] = runtime.clients([{"requests": [{"url": server.url}]}])
+    assert (answer["error"], answer["message"]) == ("other", "the unpacked body is larger than 64 MiB")
+
+
+def test_many_packed_nothings_are_unpacked_soon(runtime: Runtime) -> None:
+    nothing = gzip.compress(b"")
+    with Server(always(with_body(nothing * 100_000, "gzip"))) as server:
+        began = time.monotonic()
+        [[answer]] = runtime.clients([{"requests": [{"url": server.url}]}])
+    assert simple(answer) == (200, b"")
+    assert time.monotonic() - began < 4
 
 
 def test_an_answer_that_came_while_the_generator_was_busy_is_no_timeout(runtime: Runtime) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
 from math import inf
 from time import time
 from typing import NamedTuple
 
 COOKIES_MAX = 200
+_AGE = re.compile(rb"[+-]?[0-9]+")
 
 
 class _Key(NamedTuple):
@@ -100,10 +102,11 @@ def _within(path: str, scope: str) -> bool:
 
 def _expires(given: dict[bytes, bytes]) -> float:
     """Seconds since 1970; infinity for a cookie of the session. Max-Age goes before Expires."""
-    try:
-        return time() + int(given[b"max-age"])
-    except (KeyError, ValueError):
-        pass
+    age = given.get(b"max-age", b"")
+    if _AGE.fullmatch(age):
+        return time() + float(
+            age
+        )  # int refuses thousands of digits, and float cannot add the hundreds it takes
     try:
         return parsedate_to_datetime(given[b"expires"].decode("latin-1").replace("-", " ")).timestamp()
     except (KeyError, ValueError, OverflowError):
