@@ -160,9 +160,17 @@ def _explain_bug(error: Exception) -> str:
     import tempfile
     import traceback
 
-    with tempfile.NamedTemporaryFile("w", prefix="loadctl-bug-", suffix=".txt", delete=False) as file:
-        file.writelines(traceback.format_exception(error))
+    trace = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="loadctl-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"
+        ) as file:
+            file.write(trace)
+    except OSError:  # no folder for it, or no room in it
+        where = f"this:\n{trace}"
+    else:
+        where = file.name
     return (
         f"internal error: {type(error).__name__}: {error}\n"
-        f"This is a bug in loadctl, not in your system. Please report it with {file.name}"
+        f"This is a bug in loadctl, not in your system. Please report it with {where}"
     )

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 from loadctl.errors import InvalidInput, LoadctlError, Mistake, RunError
 
+_WIDEST = 200
+_BEFORE = 100
+"""Of a longer line only the part around the mistake is shown."""
+
 
 def explain(error: LoadctlError) -> str:
     """Several lines, without control characters that a file or a URL may have brought."""
@@ -23,8 +27,9 @@ def explain(error: LoadctlError) -> str:
 def _mistake(mistake: Mistake) -> Iterator[str]:
     yield f"{mistake.where}  {mistake.message}"
     if mistake.excerpt is not None:
-        yield f"{mistake.where.line:>5} | {mistake.excerpt}"
+        left = max(0, mistake.where.column - _BEFORE) if len(mistake.excerpt) > _WIDEST else 0
+        yield f"{mistake.where.line:>5} | {mistake.excerpt[left : left + _WIDEST]}"
         if mistake.where.column:
-            yield f"      | {' ' * (mistake.where.column - 1)}^"
+            yield f"      | {' ' * (mistake.where.column - 1 - left)}^"
     if mistake.hint:
         yield f"      {mistake.hint}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from loadctl.cli.input_file import read_text
 from loadctl.cli.output import write
 from loadctl.errors import UsageError
 
@@ -131,15 +133,9 @@ def _fetched(url: str) -> Mapping[str, object] | None:
 
 
 def _of_file(path: Path) -> Mapping[str, object]:
-    if not path.exists() and "/" not in str(path) and (":" in str(path) or str(path) == "localhost"):
+    if not os.path.lexists(path) and "/" not in str(path) and (":" in str(path) or str(path) == "localhost"):
         raise UsageError(f"there is no file {path}", hint=f"a URL begins so:  loadctl init http://{path}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
-    found = _openapi(_parsed(text, path))
+    found = _openapi(_parsed(read_text(path, streams=True), path))
     if found is None:
         raise UsageError(f"{path} is no OpenAPI document: it has no paths:")
     return found

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import urlsplit
 
 import loadctl
+from loadctl.cli.input_file import beginning, is_file, read_text
 from loadctl.cli.options import Overrides
 from loadctl.engines import ENGINES
 from loadctl.errors import UsageError
@@ -64,7 +65,7 @@ class Project:
             return _the_only(own or entries)
         if reference.endswith((".yaml", ".yml")):
             path = Path(reference)
-            if not path.is_file():
+            if not is_file(path):
                 raise UsageError(
                     f"no such file: {reference}", hint="loadctl list  shows the scenarios of this folder"
                 )
@@ -97,7 +98,7 @@ class Project:
 
     def read_entry(self, entry: Entry, overrides: Overrides, env: Mapping[str, str] = os.environ) -> Scenario:
         """Raises: UsageError, InvalidInput."""
-        text = Text(_shown(entry.path, packaged=entry.packaged), _read(entry.path))
+        text = Text(_shown(entry.path, packaged=entry.packaged), read_text(entry.path))
         folder = entry.path.parent
         return self._parse(entry.name, text, folder, overrides, env, packaged=entry.packaged)
 
@@ -107,9 +108,9 @@ class Project:
         for place in places:
             if not packaged or place == self.folder:
                 path = place / TARGETS
-                if path.is_file():
-                    return Text(str(path), _read(path))
-        return Text(f"(packaged) {TARGETS}", _read(_packaged() / TARGETS)) if packaged else None
+                if is_file(path):
+                    return Text(str(path), read_text(path))
+        return Text(f"(packaged) {TARGETS}", read_text(_packaged() / TARGETS)) if packaged else None
 
     def _parse(
         self,
@@ -124,7 +125,7 @@ class Project:
         users = folder / USERS
         sources = Sources(
             scenario=text,
-            users=Text(_shown(users, packaged=packaged), _read(users)) if users.is_file() else None,
+            users=Text(_shown(users, packaged=packaged), read_text(users)) if is_file(users) else None,
             targets=self.targets(packaged=packaged, beside=folder),
             read=_reader(folder),
             resolve=_resolver(folder),
@@ -145,7 +146,7 @@ def run_directory(reference: str, parent: Path) -> RunDirectory:
     from loadctl.run.store import open_run
 
     path = Path(reference)
-    return open_run(str(path.parent) if path.is_file() else reference, parent)
+    return open_run(str(path.parent) if is_file(path) else reference, parent)
 
 
 def _shown(path: Path, *, packaged: bool) -> str:
@@ -177,7 +178,7 @@ def is_script(reference: str | None) -> TypeGuard[str]:
         return False
     path = Path(reference)
     return path.suffix in {".py", ".ts", ".js"} or (
-        path.suffix in {".yml", ".yaml", ".json"} and path.is_file() and _is_engines_own(path)
+        path.suffix in {".yml", ".yaml", ".json"} and _is_engines_own(path)
     )
 
 
@@ -206,13 +207,8 @@ def _is_no_scenario(path: Path) -> bool:
 
 
 def _is_engines_own(path: Path) -> bool:
-    try:
-        head = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return (
-        re.search(r"""^(?:\{\s*)?(?:\s*"config"|config|"?scenarios"?)\s*:""", head, re.MULTILINE) is not None
-    )
+    own = r"""^(?:\{\s*)?(?:\s*"config"|config|"?scenarios"?)\s*:"""
+    return re.search(own, beginning(path), re.MULTILINE) is not None
 
 
 def _the_only(entries: Sequence[Entry]) -> Entry:
@@ -226,19 +222,10 @@ def _the_only(entries: Sequence[Entry]) -> Entry:
     )
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
-
-
 def _reader(folder: Path) -> Callable[[str], str | None]:
     def read(named: str) -> str | None:
         path = folder / named
-        return _read(path) if path.is_file() else None
+        return read_text(path) if is_file(path) else None
 
     return read
 
@@ -246,7 +233,7 @@ def _reader(folder: Path) -> Callable[[str], str | None]:
 def _resolver(folder: Path) -> Callable[[str], str | None]:
     def resolve(named: str) -> str | None:
         path = folder / named
-        return str(path.resolve()) if path.is_file() else None
+        return str(path.resolve()) if is_file(path) else None
 
     return resolve
 
@@ -282,7 +269,7 @@ def _scenario_of_url(url: str, overrides: Overrides) -> str:
 def _scenario_of_script(reference: str, overrides: Overrides) -> str:
     import json
 
-    if not Path(reference).is_file():
+    if not is_file(Path(reference)):
         raise UsageError(f"no such file: {reference}")
     key = "locustfile" if reference.endswith(".py") else "artillery"
     script = f"{key}: {json.dumps(str(Path(reference).resolve()))}\n"

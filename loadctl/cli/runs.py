@@ -6,6 +6,7 @@ from pathlib import Path
 
 from loadctl.cli.arguments import JsonFlag, RunsFolder
 from loadctl.cli.output import write, write_json
+from loadctl.reports.printable import printable
 
 
 def runs(out: RunsFolder = Path("runs"), *, as_json: JsonFlag = False) -> None:
@@ -16,6 +17,10 @@ def runs(out: RunsFolder = Path("runs"), *, as_json: JsonFlag = False) -> None:
     if as_json:
         write_json([{"id": run.id, "verdict": run.verdict(), "path": str(run.path)} for run in found])
     elif found:
-        write("\n".join(f"{run.verdict() or 'no result':<13} {run.id}" for run in found))
+        write(
+            "\n".join(
+                f"{printable(run.verdict() or 'no result', 13):<13} {printable(run.id)}" for run in found
+            )
+        )
     else:
         write(f"no runs in {out.resolve()}")

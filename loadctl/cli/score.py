@@ -78,10 +78,12 @@ def _is_report(name: str) -> bool:
     """
     from loadctl.engines import is_report
 
+    from loadctl.cli.input_file import is_file
+
     path = Path(name)
-    if path.is_file():
+    if is_file(path):
         return not (path.parent / "run.json").is_file() or is_report(_text(path, damaged="replace").text)
-    if path.suffix.lower() in _REPORT_SUFFIXES and not path.exists():
+    if path.suffix.lower() in _REPORT_SUFFIXES and not os.path.lexists(name):
         raise UsageError(f"no such file: {name}")
     return False
 
@@ -123,11 +125,7 @@ def _of_files(
 
 def _text(path: Path, *, damaged: str = "strict") -> Text:
     """Raises: UsageError."""
+    from loadctl.cli.input_file import read_text
     from loadctl.scenario.document import Text
 
-    try:
-        return Text(str(path), path.read_text(encoding="utf-8-sig", errors=damaged))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
+    return Text(str(path), read_text(path, streams=True, damaged=damaged))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +44,7 @@ def open_run(reference: str, parent: Path) -> RunDirectory:
     Raises: UsageError for none, and for several, with their ids.
     """
     path = Path(reference)
-    if (path / "run.json").is_file():
+    if os.path.isfile(path / "run.json"):  # noqa: PTH113  that of pathlib raises OSError for names that are too long
         return RunDirectory(path.absolute())
     runs = list_runs(parent)
     if not runs:

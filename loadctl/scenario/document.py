@@ -16,12 +16,22 @@ from typing import TypeAlias
 import yaml
 
 from loadctl.errors import Mistake, Where
-from loadctl.scenario.syntax import MUST_BE_QUOTED, excerpt, lines_of, quoted_hint, syntax_mistake
+from loadctl.scenario.syntax import (
+    MUST_BE_QUOTED,
+    escape_mistake,
+    excerpt,
+    lines_of,
+    quoted_hint,
+    syntax_mistake,
+)
 
 MAX_CHARACTERS = 400_000
 MAX_DEPTH = 50
 MAX_NODES = 100_000
-"""Nodes after all aliases are expanded."""
+"""Nodes after all aliases are expanded; a long text counts as several."""
+_LONG = 64
+
+HALVES = re.compile("[\ud800-\udfff]")
 
 Scalar: TypeAlias = "bool | int | float | str | None"
 
@@ -93,6 +103,8 @@ def read_document(text: Text) -> tuple[Node | None, list[Mistake]]:
         last = error.mistake
     except yaml.YAMLError as error:
         last = syntax_mistake(text.name, text.text, error)
+    except (ValueError, OverflowError):  # of chr(), where the parser reads an escape
+        last = escape_mistake(text.name, text.text)
     return None, [*(mistake for mistake in composer.mistakes if mistake.where != last.where), last]
 
 
@@ -151,11 +163,24 @@ class _Composer:
         else:
             assert isinstance(event, yaml.ScalarEvent)  # noqa: S101 - the parser's grammar allows nothing else
             plain = event.style is None and event.tag is None
-            value = core_scalar(event.value) if plain else event.value
-            node = Node(self.where(event), value, event.value, plain)
+            text = self.whole(event)
+            value = core_scalar(text) if plain else text
+            node = Node(self.where(event), value, text, plain, size=1 + len(text) // _LONG)
         if anchor is not None:
             self.anchors[anchor] = node
         return node
+
+    def whole(self, event: yaml.ScalarEvent) -> str:
+        """Its text, without halves of characters: an escape can spell them, and nothing can send them."""
+        text = str(event.value)
+        if not HALVES.search(text):
+            return text
+        self.wrong(
+            self.where(event),
+            "an escape stands for half a character (\\uD800 to \\uDFFF)",
+            'write the character itself, or its number in one:  "\\U0001F600"',
+        )
+        return HALVES.sub("\ufffd", text)
 
     def alias(self, event: yaml.AliasEvent) -> Node:
         if event.anchor not in self.anchors:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from loadctl.scenario.document import Node
+from loadctl.scenario.document import HALVES, Node
 from loadctl.scenario.mistakes import Mistakes
 
 _REFERENCE = re.compile(r"\$(?P<escape>\$\{)|\$\{(?P<inside>[^{}]*)\}?")
@@ -50,6 +50,9 @@ class Environment:
             self.mistakes.add(node.where, f"{name} is not set in the environment", hint)
             return match[0]
         text = value if value is not None else str(default)
+        if HALVES.search(text):  # how Python shows bytes that are no UTF-8
+            self.mistakes.add(node.where, f"{name} is not UTF-8 text in the environment")
+            return match[0]
         used.append(text)
         if _SECRET_NAME.search(name):
             self.redact(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 
 import yaml
@@ -50,6 +51,16 @@ def syntax_mistake(file: str, text: str, error: yaml.YAMLError) -> Mistake:
         return Mistake(place, message, f"add the missing {closing}", excerpt(lines, place.line))
     message, hint = _explained(problem, context, character)
     return Mistake(Where(file, line, column), message, hint, source)
+
+
+def escape_mistake(file: str, text: str) -> Mistake:
+    """Of an escape that is no character; the parser does not say which."""
+    for number, line in enumerate(lines_of(text), 1):
+        for escape in re.finditer(r"\\U([0-9A-Fa-f]{8})", line):
+            if int(escape[1], 16) > sys.maxunicode:
+                where = Where(file, number, escape.start() + 1)
+                return Mistake(where, f"{escape[0]} is no character", "the last one is \\U0010FFFF", line)
+    return Mistake(Where(file), "an escape (\\x, \\u or \\U) is no character")
 
 
 def _explained(problem: str, context: str, character: str) -> tuple[str, str | None]:

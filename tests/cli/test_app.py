@@ -120,6 +120,10 @@ def test_what_is_wrong_is_said_with_what_to_do(
         (UsageError("bad", where=Where("a.yaml", 3, 7)), "a.yaml:3:7  bad"),
         (UsageError("a\x1b[31mb\tc"), "a [31mb c"),
         (
+            InvalidInput([Mistake(Where("a.yaml", 1, 1000), "no", excerpt="x" * 999 + "!" + "y" * 9999)]),
+            f"a.yaml:1:1000  no\n    1 | {'x' * 99}!{'y' * 100}\n      | {' ' * 99}^",
+        ),
+        (
             InvalidInput([Mistake(Where("a.yaml", 2, 3), "no", hint="yes", excerpt="  x: 1")]),
             "a.yaml:2:3  no\n    2 |   x: 1\n      |   ^\n      yes",
         ),
@@ -155,6 +159,20 @@ def test_each_kind_of_error_has_its_exit_code(
         report = Path(said.err.split()[-1])
         assert "ZeroDivisionError: oops" in said.err
         assert "Traceback" in report.read_text()
+
+
+def test_a_bug_is_told_where_there_is_no_room_for_its_report(
+    loadctl: Loadctl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    monkeypatch.setattr("loadctl.results.schema.schema", broken)
+    said = loadctl("schema")
+    assert said.code == 70
+    assert "internal error: ZeroDivisionError: oops" in said.err
+    assert 'raise ZeroDivisionError("oops")' in said.err
 
 
 def test_the_folder_is_entered_before_anything_else(loadctl: Loadctl, folder: Path) -> None:

@@ -157,6 +157,25 @@ TEN_TIMES_TEN = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
         ("[a]: b", "f.yaml:1:1", "a key must be one word or text, not a list or a mapping", None),
         ("<<: 3", "f.yaml:1:1", "<< takes a mapping, or a list of mappings", None),
         ("a: \x00", "f.yaml:1:4", "the character U+0000 cannot stand in YAML; is this a text file?", None),
+        (
+            'a: "\\uD83D"',
+            "f.yaml:1:4",
+            "an escape stands for half a character (\\uD800 to \\uDFFF)",
+            'write the character itself, or its number in one:  "\\U0001F600"',
+        ),
+        (
+            'a: 1\nb: "\\U00110000"',
+            "f.yaml:2:5",
+            "\\U00110000 is no character",
+            "the last one is \\U0010FFFF",
+        ),
+        ('"\\UFFFFFFFF": 1', "f.yaml:1:2", "\\UFFFFFFFF is no character", "the last one is \\U0010FFFF"),
+        (
+            f"a: &a '{'x' * 100_000}'\nb: [{'*a, ' * 100}]",
+            "f.yaml:2:257",
+            "the aliases of this file expand to more than 100,000 values",
+            None,
+        ),
         ("[" * 60, "f.yaml:1:51", "nested deeper than 50 levels", None),
         (TEN_TIMES_TEN, "f.yaml:5:29", "the aliases of this file expand to more than 100,000 values", None),
         (
@@ -180,7 +199,7 @@ def test_a_mistake_shows_its_line() -> None:
     "text", ["a: 1\n" * 20_000, "[" * 50_000, "{{" * 50_000, "\t" * 50_000, "? " * 50_000]
 )
 def test_hostile_texts_end_quickly(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     _, mistakes = read_document(Text("f.yaml", text))
     assert 0 < len(mistakes) <= 51
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2

@@ -568,3 +568,10 @@ def test_all_mistakes_of_all_files_are_told_at_once_with_their_lines() -> None:
     ]
     assert found[4].excerpt == "  - {users: 50, over: 30}"
     assert found[-2].excerpt == "latency_p95: 200"
+
+
+def test_a_variable_that_is_no_utf_8_is_a_mistake() -> None:
+    """Python shows its bytes as halves of characters, which nothing can send."""
+    assert lines(mistakes(TOP + "goal: ${X}\n", env={"X": "caf\udce9"})) == [
+        "s.yaml:4:7  X is not UTF-8 text in the environment"
+    ]
