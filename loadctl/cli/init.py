@@ -19,6 +19,7 @@ from loadctl.errors import UsageError
 
 _DEFAULT_HOST = "http://localhost:8080"
 _FETCH_S = 10.0
+_DOCUMENT_MAX = 20_000_000
 _OF_DOCUMENTATION = {"", "/docs", "/redoc", "/swagger"}
 """Pages of a service whose description lies at its root."""
 
@@ -107,11 +108,12 @@ def _fetched(url: str) -> Mapping[str, object] | None:
     """The document behind a URL; None where the service has no such page."""
     import httpx
 
-    from loadctl.run.readiness import is_loopback
+    from loadctl.monitors.patience import within
 
-    own = is_loopback(urlsplit(url).hostname or "")
     try:
-        answer = httpx.get(url, timeout=_FETCH_S, follow_redirects=True, trust_env=not own)
+        status, body = within(_FETCH_S, lambda: _page(url))
+    except TimeoutError as error:
+        raise UsageError(f"{url} cannot be read: no answer within {_FETCH_S:.0f} s") from error
     except httpx.ConnectError as error:
         refused = "refused" in str(error)
         why = "nothing listens there" if refused else str(error)
@@ -124,12 +126,28 @@ def _fetched(url: str) -> Mapping[str, object] | None:
             f"no answer within {_FETCH_S:.0f} s" if isinstance(error, httpx.TimeoutException) else str(error)
         )
         raise UsageError(f"{url} cannot be read: {what}") from error
-    if answer.status_code >= 400:
+    if status >= 400:
         return None
     try:
-        return _openapi(json.loads(answer.text))
-    except ValueError:
+        return _openapi(json.loads(body))
+    except (ValueError, RecursionError):
         return None
+
+
+def _page(url: str) -> tuple[int, bytes]:
+    import httpx
+
+    from loadctl.run.readiness import is_loopback
+
+    own = is_loopback(urlsplit(url).hostname or "")
+    parts, size = [], 0
+    with httpx.stream("GET", url, timeout=_FETCH_S, follow_redirects=True, trust_env=not own) as answer:
+        for part in answer.iter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > _DOCUMENT_MAX:
+                raise UsageError(f"{url} is too large: more than {_DOCUMENT_MAX // 1_000_000} MB")
+        return answer.status_code, b"".join(parts)
 
 
 def _of_file(path: Path) -> Mapping[str, object]:

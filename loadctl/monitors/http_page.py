@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from loadctl.errors import RunError
+from loadctl.monitors.patience import within
 from loadctl.monitors.port import is_local
 from loadctl.scenario.scenario import Tls
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PAGE_MAX = 10_000_000
 _TRY_S = 2.0
+"""For the connection, for each read and for the body; all together have twice as long."""
 _REDIRECTS_MAX = 3
 
 
@@ -57,7 +59,10 @@ class HttpPage:
         import httpx
 
         try:
-            return self._get(parameters)
+            return within(2 * _TRY_S, lambda: self._get(parameters))
+        except TimeoutError:
+            self.close()  # and with it the connection on which the answer still drips
+            raise Unreadable(f"{self.shown} was not complete within {_TRY_S:g} s") from None
         except httpx.TimeoutException as error:
             doing = "accepted no connection" if isinstance(error, httpx.ConnectTimeout) else "did not answer"
             raise Unreadable(f"{self.shown} {doing} within {_TRY_S:g} s") from None

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from loadctl.errors import RunError
 from loadctl.monitors.http_page import verification
+from loadctl.monitors.patience import within
 from loadctl.run.listeners import listeners_hint
 from loadctl.scenario.scenario import Tls
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _TRY_S = 2.0
 _LAST_TRY_S = 0.25
+_SPARE_S = 0.25
+"""For the reason that is more exact than being late."""
 _IN_A_ROW = 2
 _REFUSED = "nothing listens"
 _LOOK_S = 0.25
@@ -134,9 +137,14 @@ def _probe(client: httpx.Client, url: str, try_s: float, *, strict: bool) -> str
     """What is wrong, None when it answered as it should. Only the head of the answer is read."""
     import httpx
 
-    try:
+    def status_of_answer() -> int:
         with client.stream("GET", url, timeout=try_s) as response:
-            status = response.status_code
+            return response.status_code
+
+    try:
+        status = within(try_s + _SPARE_S, status_of_answer)
+    except TimeoutError:
+        return f"it does not answer within {try_s:.2g} s"
     except httpx.TimeoutException as error:
         doing = "accepts no connection" if isinstance(error, httpx.ConnectTimeout) else "does not answer"
         return f"it {doing} within {try_s:.2g} s"

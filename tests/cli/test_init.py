@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from tests.cli.conftest import Loadctl
+from tests.dripping import dripping, soon
 
 Write = Callable[[str, str], Path]
 
@@ -122,6 +124,17 @@ def test_a_page_that_is_no_description_is_refused_when_it_was_named(
     said = loadctl("init", f"{plain_service}/other.json")
     assert said.code == 2
     assert "other.json is no OpenAPI document" in said.err
+
+
+def test_a_description_without_end_is_not_waited_for(
+    loadctl: Loadctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadctl.cli.init._FETCH_S", 0.3)
+    began = time.monotonic()
+    with dripping() as url:
+        said = loadctl("init", url)
+    assert (said.code, "openapi.json cannot be read: no answer within" in said.err) == (2, True)
+    assert soon(began, 0.3)
 
 
 def test_a_folder_that_cannot_be_written_is_said(loadctl: Loadctl, write: Write) -> None:

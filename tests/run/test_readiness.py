@@ -15,6 +15,7 @@ import pytest
 from loadctl.errors import RunError
 from loadctl.run.listeners import Listener, listeners_hint
 from loadctl.run.readiness import backoff, is_loopback, wait_until_ready
+from tests.dripping import dripping, soon
 
 
 class _Scripted(ThreadingHTTPServer):
@@ -203,3 +204,11 @@ def test_the_hint_names_a_listener_and_the_command_that_loads_it() -> None:
             finally:
                 server.kill()
     raise AssertionError("no free port")
+
+
+def test_a_server_that_drips_is_not_waited_for_longer_than_was_said() -> None:
+    """Each read has its timeout, the answer as a whole had none: a wait for three seconds never ended."""
+    began = time.monotonic()
+    with dripping() as url, pytest.raises(RunError, match="was never ready on /: it does not answer within"):
+        wait_until_ready(url, deadline_s=0.3)
+    assert soon(began, 0.3 + 2 * 0.5)
