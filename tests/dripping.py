@@ -35,5 +35,5 @@ def dripping(every_s: float = 0.05) -> Iterator[str]:
 
 
 def soon(began: float, seconds: float) -> bool:
-    """Whether less than `seconds` of time.monotonic() have passed since `began`, with ten to spare on a busy machine."""
+    """Whether less than `seconds` have passed since `began` (monotonic), and ten to spare on a busy machine."""
     return time.monotonic() - began < seconds + 10.0
