@@ -23,6 +23,8 @@ CUT_ERRORS = CONNECTION_ERRORS | {"protocol"}
 """What a client sees of a process that ends under its requests."""
 UNREACHABLE_S = 2
 WITHIN_S = 5
+SAME_INCIDENT_S = 10.0
+"""A page is asked every second or five, and waits for another scrape before it says that a process is new."""
 
 
 def service_findings(case: Case) -> list[Finding]:
@@ -93,7 +95,21 @@ def _failed_with(case: Case, events: list[Event]) -> int:
 def _of_events(case: Case, kind: str, finding_id: str, severity: Severity, what: str) -> Iterator[Finding]:
     events = [event for event in case.recording.events if event.kind == kind]
     if events:
-        yield _finding(events, finding_id, severity, what)
+        yield _finding(_each_once(events), finding_id, severity, what)
+
+
+def _each_once(events: list[Event]) -> list[Event]:
+    """The first event of each incident: what several sources see within a few seconds is one, told by each."""
+    incidents: list[tuple[Event, set[object]]] = []
+    for event in sorted(events, key=lambda event: event.t):
+        source = event.detail.get("source")
+        for first, tellers in incidents:
+            if source is not None and source not in tellers and event.t - first.t <= SAME_INCIDENT_S:
+                tellers.add(source)
+                break
+        else:
+            incidents.append((event, {source, None}))
+    return [first for first, _ in incidents]
 
 
 def _finding(events: list[Event], finding_id: str, severity: Severity, what: str) -> Finding:

@@ -71,6 +71,27 @@ def test_the_end_of_a_worker_is_critical_where_connections_failed_with_it(
     assert finding.evidence.get("failed") == (8 if severity == "critical" else None)
 
 
+def seen_by(source: str, t: float) -> Event:
+    return Event(t, "service_restarted", f"{source} says so", {"source": source})
+
+
+@pytest.mark.parametrize(
+    ("events", "times"),
+    [
+        ([seen_by("process", 9.0), seen_by("metrics", 12.0)], 1),
+        ([seen_by("process", 9.0), seen_by("metrics", 10.0), seen_by("prometheus", 18.0)], 1),
+        ([seen_by("metrics", 12.0), seen_by("process", 9.0)], 1),
+        ([seen_by("process", 9.0), seen_by("process", 12.0)], 2),  # it falls again and again
+        ([seen_by(kind, t) for t in (9.0, 14.0) for kind in ("process", "metrics")], 2),
+        ([seen_by("process", 9.0), seen_by("metrics", 30.0)], 2),
+        ([event("service_restarted", t) for t in (9.0, 9.5)], 2),  # of a recording that does not say who
+    ],
+)
+def test_what_two_sources_see_is_one_incident(events: list[Event], times: int) -> None:
+    [finding] = found(recording(steady(60), events=events))
+    assert (finding.evidence["times"], finding.evidence["first_at_s"]) == (times, 9.0)
+
+
 def broken(length: int, errors: dict[str, int], ok: int = 0) -> list[Second]:
     return [
         *steady(20),
