@@ -264,6 +264,39 @@ def test_endpoint_names_and_error_classes_are_capped_and_said_so_once(started: S
     assert "more than 500 endpoint names" in notes[0] or "more than 500 endpoint names" in notes[1]
 
 
+def test_names_and_notes_without_end_fill_neither_lines_nor_memory(started: Start) -> None:
+    """500 names of 100 kB in a frame were more than a line may be: the reader threw the second away."""
+    tape = started()
+    for n in range(300):
+        tape.request(f"GET /{n}/{'é' * 100_000}")
+        tape.do("note", message=f"note {n} {'x' * 5000}")
+    tape.request("GET /0/" + "é" * 100_000, error="reset", message="m" * 1_000_000, body=b"b" * 1_000_000)
+    tape.do("bye")
+    cells = tape.of("frame")[0]["cells"]
+    assert len(cells) == 300
+    assert {len(name) for name in cells} == {500}
+    assert sum(cell["ok"]["n"] for cell in cells.values()) == 300
+    assert cells["GET /0/" + "é" * 492 + "…"]["errors"] == {"reset": 1}
+    notes = [line["message"] for line in tape.of("note")]
+    assert (len(notes), max(map(len, notes))) == (100, 1024)
+    assert "endpoint names are cut after 500 characters" in notes
+    assert max(map(len, tape.raw)) < 1 << 20
+
+
+def test_a_name_that_means_something_to_the_language_is_a_name(started: Start) -> None:
+    tape = started()
+    for name in ("__proto__", "constructor", "toString"):
+        tape.request(name, error=name)
+    tape.begin("__proto__")
+    tape.do("bye")
+    frame_line, bye = tape.of("frame")[0], tape.of("bye")[0]
+    assert list(frame_line["cells"]) == ["__proto__", "constructor", "toString"]
+    assert [cell["errors"] for cell in frame_line["cells"].values()] == [
+        {name: 1} for name in frame_line["cells"]
+    ]
+    assert list(bye["unfinished"]) == ["__proto__"]
+
+
 def test_three_examples_for_each_endpoint_and_class(started: Start) -> None:
     tape = started()
     for _ in range(5):

@@ -5,10 +5,14 @@
 
 import { Cell, Endpoint, Flight, Histogram } from './cells.mjs';
 import { monotonic } from './clock.mjs';
+import { beginning, shortened } from './json.mjs';
 import { RATE_LIMITED } from './limit.mjs';
 
 const ENDPOINTS_MAX = 500;
 const CLASSES_MAX = 100;
+const NAME_MAX = 500; // characters of an endpoint's name; the reader takes lines of 32 MB, and one line holds 500 endpoints
+const NOTES_MAX = 100;
+const SPELLINGS_MAX = 10_000;
 const EXAMPLES_EACH = 3;
 const BODY_MAX = 1024;
 const OTHER_ENDPOINT = '(other)';
@@ -154,9 +158,9 @@ export class Recorder {
 
   // Something people should know about this shard; each text once.
   note(message) {
-    if (this._notes.has(message)) return;
+    if (this._notes.has(message) || this._notes.size >= NOTES_MAX) return;
     this._notes.add(message);
-    this._line({ kind: 'note', message: this._redact(message) });
+    this._line({ kind: 'note', message: beginning(this._redact(message), BODY_MAX) });
   }
 
   // Write the seconds that are over, and the part of one that is not.
@@ -172,7 +176,7 @@ export class Recorder {
   bye() {
     this.flush();
     const now = this._clock();
-    const unfinished = {};
+    const unfinished = Object.create(null);
     let count = 0;
     for (const endpoint of this._endpoints.filter((each) => each.flights.size)) {
       const ages = [...endpoint.flights].map((flight) => rounded((now - flight.began) * 1000, 1));
@@ -187,17 +191,22 @@ export class Recorder {
   // -- inside -----------------------------------------------------------------------------------------------
 
   _endpoint(name) {
+    const whole = this._redactName(name);
+    const shown = shortened(whole, NAME_MAX);
+    if (shown !== whole) this.note(`endpoint names are cut after ${NAME_MAX} characters`);
+    const endpoint = this._byName.get(shown) ?? this._newEndpoint(shown);
+    if (this._byName.size < SPELLINGS_MAX && endpoint.name !== OTHER_ENDPOINT) this._byName.set(name, endpoint);
+    return endpoint;
+  }
+
+  _newEndpoint(name) {
     if (this._endpoints.length >= ENDPOINTS_MAX && name !== OTHER_ENDPOINT && name !== SCRIPT_ENDPOINT) {
       this.note(`more than ${ENDPOINTS_MAX} endpoint names: the rest is counted as "${OTHER_ENDPOINT}"`);
-      return this._byName.get(OTHER_ENDPOINT) ?? this._endpoint(OTHER_ENDPOINT);
+      return this._byName.get(OTHER_ENDPOINT) ?? this._newEndpoint(OTHER_ENDPOINT);
     }
-    const shown = this._redactName(name);
-    let endpoint = this._byName.get(shown);
-    if (endpoint === undefined) {
-      endpoint = new Endpoint(shown);
-      this._endpoints.push(endpoint);
-    }
-    this._byName.set(shown, endpoint).set(name, endpoint);
+    const endpoint = new Endpoint(name);
+    this._endpoints.push(endpoint);
+    this._byName.set(name, endpoint);
     return endpoint;
   }
 
@@ -221,7 +230,7 @@ export class Recorder {
       endpoint: endpoint.name,
       class: error,
       status,
-      message: [...this._redact(message)].slice(0, BODY_MAX).join(''),
+      message: beginning(this._redact(message), BODY_MAX),
       // Redacted before it is cut: half a secret at the end would still be half a secret.
       body: cut(this._redact(body.subarray(0, 64 * BODY_MAX).toString()), BODY_MAX),
     });
@@ -232,7 +241,7 @@ export class Recorder {
   }
 
   _closeSecond(partial) {
-    const cells = {};
+    const cells = Object.create(null); // an endpoint may be called __proto__
     let any = false;
     for (const endpoint of this._endpoints) {
       let inFlight = 0;

@@ -54,7 +54,10 @@ export class Request {
     try {
       response = await sender.client.send(outgoing, this._timeoutS, this._keep);
     } catch (failed) {
-      if (!(failed instanceof Failed)) throw failed;
+      if (!(failed instanceof Failed)) {
+        recorder.abandon(token); // of ours: no failure of the system, and not unfinished either
+        throw failed;
+      }
       if (failed.errorClass === 'generator') {
         recorder.abandon(token);
         throw new Fault(failed.message);

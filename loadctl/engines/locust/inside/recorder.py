@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 ENDPOINTS_MAX = 500
 CLASSES_MAX = 100
+NAME_MAX = 500
+"""Characters of an endpoint's name; the reader takes lines of 32 MB, and one line holds 500 endpoints."""
+NOTES_MAX = 100
+_SPELLINGS_MAX = 10_000
 EXAMPLES_EACH = 3
 BODY_MAX = 1024
 OTHER_ENDPOINT = "(other)"
@@ -200,9 +204,9 @@ class Recorder:
 
     def note(self, message: str) -> None:
         """Something people should know about this shard; each text once."""
-        if message not in self._notes:
+        if message not in self._notes and len(self._notes) < NOTES_MAX:
             self._notes.add(message)
-            self._line(kind="note", message=self._redact(message))
+            self._line(kind="note", message=self._redact(message)[:BODY_MAX])
 
     def bye(self) -> None:
         """The last lines: the last part of a second; ages of unfinished requests; totals to check by."""
@@ -223,15 +227,21 @@ class Recorder:
     # -- inside ----------------------------------------------------------------------------------------------
 
     def _endpoint(self, name: str) -> Endpoint:
+        shown = self._redact_name(name)
+        if len(shown) > NAME_MAX:
+            self.note(f"endpoint names are cut after {NAME_MAX} characters")
+            shown = f"{shown[: NAME_MAX - 1]}…"
+        endpoint = self._by_name.get(shown) or self._new_endpoint(shown)
+        if len(self._by_name) < _SPELLINGS_MAX and endpoint.name != OTHER_ENDPOINT:
+            self._by_name[name] = endpoint
+        return endpoint
+
+    def _new_endpoint(self, name: str) -> Endpoint:
         if len(self._endpoints) >= ENDPOINTS_MAX and name not in {OTHER_ENDPOINT, SCRIPT_ENDPOINT}:
             self.note(f'more than {ENDPOINTS_MAX} endpoint names: the rest is counted as "{OTHER_ENDPOINT}"')
-            return self._by_name.get(OTHER_ENDPOINT) or self._endpoint(OTHER_ENDPOINT)
-        shown = self._redact_name(name)
-        endpoint = self._by_name.get(shown)
-        if endpoint is None:
-            endpoint = Endpoint(shown)
-            self._endpoints.append(endpoint)
-        self._by_name[shown] = self._by_name[name] = endpoint
+            return self._by_name.get(OTHER_ENDPOINT) or self._new_endpoint(OTHER_ENDPOINT)
+        endpoint = self._by_name[name] = Endpoint(name)
+        self._endpoints.append(endpoint)
         return endpoint
 
     def _capped_class(self, error: str) -> str:

@@ -121,6 +121,9 @@ class Request:
             us = int((monotonic() - counted_from) * 1e6)
             recorder.end(token, us=us, error=failed.error_class, message=failed.message)
             return not self._captures
+        except Exception:  # of ours: no failure of the system, and not unfinished either
+            recorder.abandon(token)
+            raise
         sender.has_waited = True
         us = int((response.finished_at - counted_from) * 1e6)
         error, message = self._judged(response, sender, us)
