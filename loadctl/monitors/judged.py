@@ -39,6 +39,8 @@ class Judged:
     """Of its first process, seen from this machine."""
     feeds: Feeds = tuple
     """A way to follow the logs of its containers or pods; nothing is opened before it is asked for."""
+    close: Callable[[], None] = lambda: None
+    """For what all sources share; when they are closed."""
 
     @property
     def local_pid(self) -> int | None:
@@ -104,7 +106,14 @@ def _containers(engine: DockerEngine, names: Sequence[str], note: str | None = N
     watched = f"watching {sources[0].name}" + (f", and beside it {beside}" if beside else "")
     notes = (note,) if note else ()
     feeds = partial(_container_feeds, engine, names)
-    return Judged(watched, tuple(sources), notes, container_pid=sources[0].local_pid(), feeds=feeds)
+    return Judged(
+        watched,
+        tuple(sources),
+        notes,
+        container_pid=sources[0].local_pid(),
+        feeds=feeds,
+        close=engine.close,
+    )
 
 
 def _container_feeds(engine: DockerEngine, names: Sequence[str]) -> Sequence[Feed]:

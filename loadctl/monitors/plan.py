@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,8 @@ class WatchPlan:
     pid: int | None = None
     """Of the system, or the first process of its container, on this machine; None: not known."""
     notes: tuple[str, ...] = ()
+    close: Callable[[], None] = lambda: None
+    """For what all sources share; when they are closed."""
 
 
 def sources_for(scenario: Scenario) -> WatchPlan:
@@ -47,7 +49,13 @@ def sources_for(scenario: Scenario) -> WatchPlan:
     host = [HostSource()] if is_local(scenario.host) or system.pid is not None else []
     sources = (*system.sources, *_pages(scenario), *_logs(scenario, system), *host, generator)
     return WatchPlan(
-        sources, generator, system.watched, bool(system.sources), system.local_pid, tuple(system.notes)
+        sources,
+        generator,
+        system.watched,
+        bool(system.sources),
+        system.local_pid,
+        tuple(system.notes),
+        system.close,
     )
 
 

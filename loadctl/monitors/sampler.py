@@ -34,8 +34,15 @@ class Sampler:
     How late the sampler itself was is a reading of its own (subject "generator", entity "sampler").
     """
 
-    def __init__(self, sources: Sequence[Source], *, secrets: Sequence[str] = ()) -> None:
-        """`secrets` are redacted in all that sources say."""
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        secrets: Sequence[str] = (),
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`secrets` are redacted in all that sources say; `close` is called when all of them are closed."""
+        self._close = close
         self._redaction = Redaction(secrets)
         self._watched = [_Watched(source) for source in sources]
         self._kept: list[Observation] = []
@@ -70,6 +77,7 @@ class Sampler:
         for watched in self._watched:
             self._keep(self._ask(watched, watched.source.close, t))
         self._keep([self._own_reading(t)])
+        self._close()
 
     def _now(self) -> float:
         return round(time.monotonic() - self._t0, 4)
@@ -126,6 +134,7 @@ class Sampler:
             news: list[Observation] = [gap] if watched.lost else [lost, gap]
             watched.lost = True
             return news
+        observations = [_signed(one, source.name.partition(" ")[0]) for one in observations]
         if watched.lost:
             watched.lost = False
             observations.insert(0, Event(t, "monitor_back", source.name, {"source": source.name}))
@@ -137,6 +146,13 @@ class Sampler:
         self._late_s = self._took_s = 0.0
         self._reported = t
         return Reading(t, "generator", "sampler", "sampler", values)
+
+
+def _signed(seen: Observation, kind: str) -> Observation:
+    """What befell the system, with the kind of source that saw it: two may tell of the same."""
+    if isinstance(seen, Event) and seen.kind.startswith("service_"):
+        return replace(seen, detail={"source": kind, **seen.detail})
+    return seen
 
 
 def _redacted(seen: Observation, redaction: Redaction) -> Observation:

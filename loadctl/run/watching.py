@@ -55,4 +55,5 @@ def watching(
         from loadctl.monitors.profile import ProfileSource
 
         sources = (*sources, ProfileSource(profile(plan.pid)))
-    return Watching(Monitors(sources, secrets=scenario.secrets), plan.watched, plan.notes)
+    sampler = Monitors(sources, secrets=scenario.secrets, close=plan.close)
+    return Watching(sampler, plan.watched, plan.notes)

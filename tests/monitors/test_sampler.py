@@ -170,3 +170,26 @@ def test_no_secret_is_in_anything_that_a_source_says() -> None:
     assert "abcdef" not in repr(seen)
     assert [one.detail["n"] for one in seen if isinstance(one, Event) and one.kind == "log_error"] == [3]
     assert any("cpu_pct" in one.values for one in seen if isinstance(one, Reading))
+
+
+def test_what_befalls_the_system_says_who_saw_it() -> None:
+    down = Event(1.0, "service_down", "it is gone", {"pid": 7})
+    other = Event(1.0, "log_error", "oh", {})
+    source = Scripted(lambda n: [down, other] if n == 2 else [])
+    seen = run(source, until=lambda: len(source.times) > 2)
+    assert {"source": "metrics", "pid": 7} in [one.detail for one in seen if isinstance(one, Event)]
+    assert other in seen
+
+
+def test_what_sources_share_is_closed_when_all_of_them_are() -> None:
+    order: list[str] = []
+
+    class Noting(Scripted):
+        def close(self, t: float) -> Iterable[Observation]:  # noqa: ARG002
+            order.append("source")
+            return []
+
+    sampler = Sampler([Noting(lambda _: []), Noting(lambda _: [])], close=lambda: order.append("engine"))
+    sampler.start(time.monotonic())
+    sampler.stop()
+    assert order == ["source", "source", "engine"]
