@@ -76,9 +76,8 @@ def _is_report(name: str) -> bool:
 
     Raises: UsageError for a file that is not there.
     """
-    from loadctl.engines import is_report
-
     from loadctl.cli.input_file import is_file
+    from loadctl.engines import is_report
 
     path = Path(name)
     if is_file(path):

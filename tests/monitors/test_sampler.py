@@ -185,7 +185,7 @@ def test_what_sources_share_is_closed_when_all_of_them_are() -> None:
     order: list[str] = []
 
     class Noting(Scripted):
-        def close(self, t: float) -> Iterable[Observation]:  # noqa: ARG002
+        def close(self, t: float) -> Iterable[Observation]:
             order.append("source")
             return []
 
