@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 ENDPOINTS_MAX = 500
 CLASSES_MAX = 100
-NAME_MAX = 500
-"""Characters of an endpoint's name; the reader takes lines of 32 MB, and one line holds 500 endpoints."""
+NAME_MAX = 500  # characters; the reader takes lines of 32 MB, and one line holds 500 endpoints
 NOTES_MAX = 100
 _SPELLINGS_MAX = 10_000
 EXAMPLES_EACH = 3
@@ -231,15 +230,15 @@ class Recorder:
         if len(shown) > NAME_MAX:
             self.note(f"endpoint names are cut after {NAME_MAX} characters")
             shown = f"{shown[: NAME_MAX - 1]}…"
-        endpoint = self._by_name.get(shown) or self._new_endpoint(shown)
+        endpoint = self._by_name.get(shown) or self._new(shown)
         if len(self._by_name) < _SPELLINGS_MAX and endpoint.name != OTHER_ENDPOINT:
             self._by_name[name] = endpoint
         return endpoint
 
-    def _new_endpoint(self, name: str) -> Endpoint:
+    def _new(self, name: str) -> Endpoint:
         if len(self._endpoints) >= ENDPOINTS_MAX and name not in {OTHER_ENDPOINT, SCRIPT_ENDPOINT}:
             self.note(f'more than {ENDPOINTS_MAX} endpoint names: the rest is counted as "{OTHER_ENDPOINT}"')
-            return self._by_name.get(OTHER_ENDPOINT) or self._new_endpoint(OTHER_ENDPOINT)
+            return self._by_name.get(OTHER_ENDPOINT) or self._new(OTHER_ENDPOINT)
         endpoint = self._by_name[name] = Endpoint(name)
         self._endpoints.append(endpoint)
         return endpoint
