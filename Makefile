@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Engines are installed for this checkout only, beside its Python.
 export XDG_DATA_HOME ?= $(CURDIR)/$(VENV)/share
 
-.PHONY: help dev run test check lint type bench truth clean
+.PHONY: help dev run test check lint type bench bounds truth clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -38,7 +38,11 @@ lint: dev
 type: dev
 	$(BIN)/mypy
 
-bench: dev ## side-by-side measurements (minutes)
+bench: dev ## side-by-side measurements on a quiet machine (half an hour); SECTION=cost for one of them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	$(BIN)/python -m tests.bench $(SECTION)
+
+bounds: dev ## measurements against a bound (half an hour)
 	$(BIN)/python -m pytest -rs -m bench -s tests/bench
 
 truth: dev ## systems whose faults are known, and what is found of them (an hour; RUN="leak crash": these again)
