@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
 from loadctl.run.machine import Machine
-from loadctl.scenario.redaction import Redaction
+from loadctl.scenario.redaction import REDACTED, Redaction, is_secret
 from loadctl.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -107,11 +107,15 @@ def _essence(value: object) -> object:
     return value
 
 
-def _redacted(value: object, redaction: Redaction) -> object:
+def _redacted(value: object, redaction: Redaction, name: str = "") -> object:
+    """`name`: of the field that holds the value; it may say that a text without a known secret is one."""
     if isinstance(value, str):
-        return redaction.hidden(value)
+        hidden = redaction.hidden(value)
+        return REDACTED if hidden == value and is_secret(name, value) else hidden
     if isinstance(value, dict):
-        return {_redacted(key, redaction): _redacted(part, redaction) for key, part in value.items()}
+        return {
+            _redacted(key, redaction): _redacted(part, redaction, str(key)) for key, part in value.items()
+        }
     if isinstance(value, list):
-        return [_redacted(part, redaction) for part in value]
+        return [_redacted(part, redaction, name) for part in value]
     return value

@@ -6,12 +6,22 @@ import re
 from collections.abc import Sequence
 
 REDACTED = "[redacted]"
+_NAMES = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key)"
+_NAMED = re.compile(rf"({_NAMES}=)(?!\{{\{{)[^\s\"'&,;<>\\]+", re.IGNORECASE)
+_FIELD = re.compile(rf"(?:{_NAMES}|authorization|cookie)$", re.IGNORECASE)
+_NOT_LITERAL = re.compile(r"(?:[A-Za-z]+ )?\{\{|\$")
+"""A template, perhaps after a word such as Bearer; or the place in a response that a capture reads."""
 _SHORT = 3
 """Secrets so short are hidden only where they are the whole text: replacing every "a" would leave nothing to read."""
 
 
+def is_secret(name: str, value: str) -> bool:
+    """Whether the name of a header, a field or a column says that its value, written out, is one."""
+    return _FIELD.search(name) is not None and _NOT_LITERAL.match(value) is None
+
+
 class Redaction:
-    """Of exact values; the longest go first, so that one within another leaves no rest."""
+    """Of exact values, the longest first, so that one within another leaves no rest; and of what `password=…` names."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._whole = frozenset(filter(None, secrets))
@@ -25,4 +35,6 @@ class Redaction:
         """`text` without any of them."""
         if text in self._whole:
             return REDACTED
-        return text if self._within is None else self._within.sub(REDACTED, text)
+        if self._within is not None:
+            text = self._within.sub(REDACTED, text)
+        return _NAMED.sub(rf"\1{REDACTED}", text)

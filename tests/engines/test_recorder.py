@@ -312,10 +312,26 @@ def test_secrets_and_credential_headers_never_reach_the_file(started: Start) -> 
     raw = b"GET / HTTP/1.1\r\nauthorization: Basic Zm9v\r\nSet-Cookie: a=b; c=d\r\n"
     tape.request("GET /hook/p%22ss%20w%C3%B6rd%2F", error="reset", message=f"{secret} refused", body=body)
     tape.request(error="reset", body=raw + b"x" * 1020 + secret.encode())
+    named = {
+        "password": "pa ss",
+        "x-api-key": "kkk",
+        "again": json.dumps({"access_token": "ttt"}),
+        "token": None,
+    }
+    tape.request(
+        "GET /b", error="reset", body=json.dumps(named).encode(), message="/?api_key=qqq&a=1 said no"
+    )
+    tape.request(
+        "GET /c",
+        error="reset",
+        body=b"X-Token: zzz\r\nUnexpected token } in JSON",
+        message="a+p%22ss+w%C3%B6rd%2F",
+    )
     tape.do("note", message=f"it was {secret}")
     tape.do("bye")
     text = "".join(tape.raw)
-    for leak in ("p%22ss", "ss w", "abc.def", "sid=1", "Zm9v", "c=d"):
+    for leak in ("p%22ss", "ss w", "abc.def", "sid=1", "Zm9v", "c=d", "pa ss", "kkk", "ttt", "qqq", "zzz"):
         assert leak not in text
+    assert "Unexpected token } in JSON" in text
     assert tape.of("example")[0]["endpoint"] == "GET /hook/***"
     assert all(len(example["body"].encode()) <= 1024 for example in tape.of("example"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.scenario.redaction import REDACTED, Redaction
+from loadctl.scenario.redaction import REDACTED, Redaction, is_secret
 
 
 def test_the_longest_goes_first_and_leaves_no_rest() -> None:
@@ -26,3 +27,26 @@ def test_no_secret_is_left(text: str, secrets: list[str]) -> None:
 def test_without_secrets_nothing_is_touched() -> None:
     assert not Redaction(["", ""])
     assert Redaction([]).hidden("abc") == "abc"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("Authorization", "Bearer abc", True),
+        ("Authorization", "Bearer {{ token }}", False),
+        ("X-Api-Key", "abc", True),
+        ("db_password", "abc", True),
+        ("token", "$.token", False),
+        ("token_type", "bearer", False),
+        ("user", "abc", False),
+    ],
+)
+def test_a_name_tells_a_secret(name: str, value: str, secret: bool) -> None:
+    assert is_secret(name, value) is secret
+
+
+def test_what_is_named_in_a_text_is_hidden() -> None:
+    said = "GET /a?api_key=abc&user=bob: login failed, password=hunter2; token={{ token }}"
+    assert Redaction([]).hidden(said) == (
+        "GET /a?api_key=[redacted]&user=bob: login failed, password=[redacted]; token={{ token }}"
+    )
