@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from loadctl.engines.artillery.locate import Artillery
 from tests.e2e.shell import Shell
@@ -22,7 +23,7 @@ COMMANDS = [
     if line.startswith("$ ")
 ]
 SCREEN = next(iter(re.findall(r"```text\n(.*?)```", README, re.DOTALL)))
-SCENARIO, WATCH = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+SCENARIO, WATCH, STEP = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
@@ -110,6 +111,13 @@ def test_the_watching_of_the_readme_is_a_valid_scenario(loadctl: Shell) -> None:
     loadctl.write("scenarios/api.yaml", smallest + WATCH)
     ended = loadctl("validate", "api")
     assert ended.code == 0, ended.out + ended.err
+
+
+def test_the_step_of_the_readme_uses_the_action_as_it_is() -> None:
+    (step,) = yaml.safe_load(STEP)
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    assert set(step["with"]) <= set(action["inputs"])
+    assert action["inputs"]["retry-inconclusive"]["default"] == "1"
 
 
 def test_watching_needs_no_load(loadctl: Shell) -> None:

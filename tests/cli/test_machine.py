@@ -45,6 +45,12 @@ def test_engines_are_listed_with_their_versions(loadctl: Loadctl) -> None:
 
 def test_the_schema_is_json(loadctl: Loadctl) -> None:
     assert "properties" in loadctl("schema").document
+    assert loadctl("schema", "scenario").document["title"] == "a scenario of loadctl"
+    wrong = loadctl("schema", "runs")
+    assert (wrong.code, wrong.err) == (
+        2,
+        "there is no schema of 'runs'; there are result, scenario, users, targets\n",
+    )
 
 
 def test_waiting_ends_when_the_system_answers(loadctl: Loadctl, demo_host: str) -> None:

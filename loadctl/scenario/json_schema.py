@@ -1,0 +1,175 @@
+"""The form of scenarios, users.yaml and targets.yaml as JSON Schema, for editors: which keys stand where.
+
+Made from the shapes and tables that the validator itself uses, so that a key or metric cannot be missing here. It is
+looser than the validator: what a value means (units, templates, names) only that can say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from loadctl.scenario.behaviour import UserTypeShape, _FlowTask, _RepeatStep, _ThinkStep
+from loadctl.scenario.commands import _CommandShape
+from loadctl.scenario.metric import METRICS
+from loadctl.scenario.requests import METHODS, RequestShape, _CheckShape
+from loadctl.scenario.scenario_reader import ScenarioShape, _RateLimitShape
+from loadctl.scenario.shape import Shape
+from loadctl.scenario.stages import _Line
+from loadctl.scenario.target import ScopeKind
+from loadctl.scenario.targets import _SECTIONS, _Limits
+from loadctl.scenario.watch_reader import _LogsShape, _PageShape, _PrometheusShape, _WatchShape
+
+Schema = Mapping[str, Any]
+_DIALECT = "http://json-schema.org/draft-07/schema#"  # the newest one that all editors read
+
+_SCALAR: Schema = {"type": ["string", "number", "boolean"]}
+_WORDS: Schema = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]}
+_NAMED: Schema = {"type": "object", "additionalProperties": _SCALAR}
+_FIELDS: Schema = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]},
+}
+_ANY: Schema = {}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def _list(name: str) -> Schema:
+    return {"type": "array", "minItems": 1, "items": _ref(name)}
+
+
+def _shape(shape: type[Shape], parts: Mapping[str, Schema]) -> dict[str, Any]:
+    """`parts`: the form of the keys that hold more than one value."""
+    needed = [field.alias or name for name, field in shape.model_fields.items() if field.is_required()]
+    keys = shape.keys()
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {key: parts.get(key, _SCALAR) for key in keys},
+        "required": needed,
+    }
+
+
+def scenario_schema() -> Schema:
+    """Of scenarios/*.yaml."""
+    parts = {
+        "users": {"type": "object", "additionalProperties": {"anyOf": [_SCALAR, _ref("user_type")]}},
+        "start": _list("step"),
+        "tasks": _list("task"),
+        "headers": _NAMED,
+        "load": _list("stage"),
+        "targets": _ref("targets"),
+        "watch": _ref("watch"),
+        "rate_limit": _shape(_RateLimitShape, {}),
+        "allow_hosts": _WORDS,
+        "stop_when": _WORDS,
+        "before": _ref("commands"),
+        "after": _ref("commands"),
+    }
+    return _document("a scenario of loadctl", _shape(ScenarioShape, parts))
+
+
+def users_schema() -> Schema:
+    """Of users.yaml."""
+    return _document("user types of loadctl", {"type": "object", "additionalProperties": _ref("user_type")})
+
+
+def targets_schema() -> Schema:
+    """Of targets.yaml."""
+    return _document("targets of loadctl", {"anyOf": [{"type": "null"}, _ref("targets")]})
+
+
+SCHEMAS: Mapping[str, Callable[[], Schema]] = {
+    "scenario": scenario_schema,
+    "users": users_schema,
+    "targets": targets_schema,
+}
+
+
+def _document(title: str, root: Schema) -> Schema:
+    return {"$schema": _DIALECT, "title": title, **root, "definitions": _definitions()}
+
+
+def _definitions() -> dict[str, Schema]:
+    user = {"headers": _NAMED, "start": _list("step"), "tasks": _list("task")}
+    return {
+        "stage": _shape(_Line, {}),
+        "user_type": _shape(UserTypeShape, user),
+        "task": _either({"flow": _shape(_FlowTask, {"flow": _list("step")})}),
+        "step": _either(
+            {
+                "think": _shape(_ThinkStep, {}),
+                "repeat": _shape(_RepeatStep, {"flow": _list("step")}),
+            }
+        ),
+        "request": _request(),
+        "check": _shape(
+            _CheckShape,
+            {"status": _WORDS, "has": _WORDS, "lacks": _WORDS, "text": _WORDS, "json": {"type": "object"}},
+        ),
+        "command": {
+            "anyOf": [
+                _SCALAR,
+                {"type": "array", "minItems": 1, "items": _SCALAR},
+                _shape(_CommandShape, {"run": _WORDS}),
+            ]
+        },
+        "commands": {"anyOf": [_ref("command"), _list("command")]},
+        "watch": _watch(),
+        "targets": _targets(),
+    }
+
+
+def _either(others: Mapping[str, Schema]) -> Schema:
+    """A request, unless one of these keys says otherwise: editors complain about the one that is meant."""
+    form = _ref("request")
+    for key, other in others.items():
+        form = {"if": {"required": [key]}, "then": other, "else": form}
+    return {"type": "object", **form}
+
+
+def _request() -> Schema:
+    parts: dict[str, Schema] = {
+        "query": _FIELDS,
+        "headers": _NAMED,
+        "json": _ANY,
+        "form": _FIELDS,
+        "files": _NAMED,
+        "capture": _NAMED,
+        "check": _ref("check"),
+    }
+    one_method = {"oneOf": [{"required": [method]} for method in METHODS]}
+    return {**_shape(RequestShape, parts), **one_method}
+
+
+def _watch() -> Schema:
+    page = _shape(_PageShape, {"series": _WORDS, "headers": _NAMED})
+    parts = {
+        "container": _WORDS,
+        "metrics": {"anyOf": [_SCALAR, page]},
+        "prometheus": _shape(_PrometheusShape, {"queries": _NAMED, "headers": _NAMED}),
+        "logs": {"anyOf": [_WORDS, _shape(_LogsShape, {"of": _WORDS})]},
+    }
+    return _shape(_WatchShape, parts)
+
+
+def _targets() -> Schema:
+    sections = {
+        section: {"type": "object", "additionalProperties": _limit() if kind == "series" else _metrics(kind)}
+        for section, kind in _SECTIONS.items()
+    }
+    run = _metrics("run")
+    return {**run, "properties": {**run["properties"], **sections}}
+
+
+def _metrics(kind: ScopeKind) -> dict[str, Any]:
+    names = [name for name, metric in METRICS.items() if kind in metric.scopes]
+    return {"type": "object", "additionalProperties": False, "properties": {name: _limit() for name in names}}
+
+
+def _limit() -> Schema:
+    both = {**_shape(_Limits, {}), "required": _Limits.keys()}
+    return {"anyOf": [{"type": "null"}, _SCALAR, both]}
