@@ -70,21 +70,21 @@ def test_a_host_that_is_not_there_fails_the_step(job: Job) -> None:
 
 
 def test_an_inconclusive_run_is_made_again_and_stays_red_when_that_proves_nothing_either(job: Job) -> None:
-    """The first writes what the second needs: a log, without which nothing can be said of errors in it."""
+    """What can be judged only with 1,000 requests, until a command after the first run asks for less."""
     scenario = job.workspace / "perf" / "scenarios" / "ci.yaml"
-    scenario.write_text(f"{SCENARIO}watch: {{logs: app.log}}\n".replace("50%}", "50%, log_errors: 0}"))
-    finish = f"--on-finish\ntouch {scenario.with_name('app.log')}"
+    scenario.write_text(SCENARIO.replace("50%}", "50%, latency_p99: 10s}"))
     inputs = {"scenario": "ci", "duration": "2s", "working_directory": "perf"}
     once = job.step(RUN, args="--demo", retry_inconclusive="0", **inputs)
     assert once.returncode == 3, once.stdout
     assert len(list((job.workspace / "perf" / "runs").iterdir())) == 1
-    twice = job.step(RUN, args=f"--demo\n{finish}", **inputs)
-    assert len(list((job.workspace / "perf" / "runs").iterdir())) == 3
-    assert "INCONCLUSIVE: this run proved nothing, so it is made again" in twice.stdout
-    assert (twice.returncode, job.outputs["verdict"]) == (0, "PASS"), twice.stdout
-    (scenario.with_name("app.log")).unlink()
     still = job.step(RUN, args="--demo", **inputs)
     assert (still.returncode, job.outputs["verdict"]) == (3, "INCONCLUSIVE"), still.stdout
+    assert len(list((job.workspace / "perf" / "runs").iterdir())) == 3
+    assert "INCONCLUSIVE: this run proved nothing, so it is made again" in still.stdout
+    less = "--on-finish\nsed -i s/latency_p99/latency_p50/ scenarios/ci.yaml"
+    twice = job.step(RUN, args=f"--demo\n{less}", **inputs)
+    assert "so it is made again" in twice.stdout
+    assert (twice.returncode, job.outputs["verdict"]) == (0, "PASS"), twice.stdout
 
 
 @pytest.mark.parametrize("retry", ["", "-1", "many", "1; true"])
