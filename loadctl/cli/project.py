@@ -141,12 +141,17 @@ class Project:
 def run_directory(reference: str, parent: Path) -> RunDirectory:
     """The run that `reference` names: a directory, a file in it, an id, a part of one, `latest~1`.
 
-    Raises: UsageError.
+    Raises: UsageError; also for a run that has not ended, which would look like one whose loadctl was killed.
     """
     from loadctl.run.store import open_run
 
     path = Path(reference)
-    return open_run(str(path.parent) if is_file(path) else reference, parent)
+    run = open_run(str(path.parent) if is_file(path) else reference, parent)
+    if run.is_going:
+        raise UsageError(
+            f"{run.id} is still going: it is judged when it has ended", hint="an earlier one:  latest~1"
+        )
+    return run
 
 
 def _shown(path: Path, *, packaged: bool) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loadctl.errors import UsageError
-from loadctl.run.journal import Journal, compress, unwritable
+from loadctl.run.journal import Journal, compress, is_written, unwritable
 from loadctl.run.manifest import Manifest, from_text, to_text
 
 _TIME = re.compile(r"\d{8}T\d{6}Z-")
@@ -129,6 +129,11 @@ class RunDirectory:
     def probe(self) -> None:
         """Find out whether there is still room, as engines that died may have had none. Raises: UnwritableError."""
         self.replace("probe", " " * _PROBE_BYTES).unlink()
+
+    @property
+    def is_going(self) -> bool:
+        """Whether the loadctl that made it still writes to it."""
+        return is_written(self.events)
 
     def free_reserve(self) -> None:
         self._reserve.unlink(missing_ok=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import gzip
 import json
 import math
@@ -40,6 +42,8 @@ class Journal:
         self.path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._torn = False
+        with contextlib.suppress(OSError):  # some network file systems know no locks
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def append(self, lines: Iterable[str]) -> None:
         """Append lines. Raises: UnwritableError; lines that were complete by then remain."""
@@ -58,6 +62,23 @@ class Journal:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def is_written(path: Path) -> bool:
+    """Whether somebody has it open as a Journal now; the kernel lets go of it even after a kill -9."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False
 
 
 def read_lines(path: Path) -> Iterator[bytes]:

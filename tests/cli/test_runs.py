@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from loadctl.run.journal import Journal
 from tests.cli.conftest import Loadctl
 from tests.e2e.shell import Shell
 
@@ -59,6 +60,17 @@ def test_a_run_is_found_by_any_part_of_its_name(loadctl: Loadctl, run_id: str, r
     said = loadctl("report", *words, "-q")
     assert (said.code, said.out.split()[:2]) == (0, ["PASS", "small"])
     assert loadctl("score", *words, "-q").out == said.out
+
+
+def test_a_run_that_is_still_going_is_not_judged(loadctl: Loadctl, folder: Path, run_id: str) -> None:
+    """It has no end yet, as one whose loadctl was killed: `report` said that it was."""
+    journal = Journal(folder / "runs" / run_id / "events.ndjson")
+    for command in ("report", "score"):
+        said = loadctl(command)
+        assert (said.code, said.out) == (2, "")
+        assert f"{run_id} is still going: it is judged when it has ended" in said.err
+    journal.close()
+    assert loadctl("score", "-q").code == 0
 
 
 def test_runs_may_lie_elsewhere(loadctl: Loadctl, folder: Path, run_id: str) -> None:
