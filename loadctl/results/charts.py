@@ -144,7 +144,7 @@ class Charting:
         """All that was added; `recording`: for its readings, and for what the endpoints did."""
         self._close()
         self._open = None
-        length = 1 + max(self._bins, default=-1)
+        length = 1 + max((index for index in self._bins if self._is_told(index)), default=-1)
         bins = [self._bins.get(index) for index in range(length)]
         is_open = self._load.model == "open"
 
@@ -172,6 +172,11 @@ class Charting:
             distributions=self._distributions(recording.spans),
             courses=courses(recording.readings, self.bin_s, length),
         )
+
+    def _is_told(self, index: int) -> bool:
+        """Not what comes after the load, unless a request ended in it."""
+        found = self._bins[index]
+        return index * self.bin_s <= self._last_s or found.ok + found.failed > 0
 
     def _planned(self, t: int) -> float | None:
         """A script with a load of its own has no plan."""

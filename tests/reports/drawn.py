@@ -66,3 +66,39 @@ def drawn(made_of: Recording | None = None, window: tuple[float, float] = (120.0
 
 
 EVENTS = (Event(260.0, "service_restarted", "uvicorn was started again", {}),)
+
+
+def endurance(hours: int = 4, endpoints: int = 20, per_s: int = 50) -> Recording:
+    """Hours at `endpoints` × `per_s` requests a second. The seconds share their cells."""
+    names = [f"GET /service/{k}/items/{{id}}" for k in range(endpoints)]
+    cells = [
+        [
+            interval([3 * (1 + k / 4) * (1 + 0.15 * wave) + (i * i % 97) / 12 for i in range(per_s)])
+            for wave in range(20)
+        ]
+        for k in range(endpoints)
+    ]
+    length = hours * 3600
+    seconds = [
+        second(
+            t,
+            {
+                name: cells[k][int(9 + 9 * math.sin(t / 900 + k)) + (t % 601 == 0)]
+                for k, name in enumerate(names)
+            },
+            users=500,
+        )
+        for t in range(length)
+    ]
+    values = {"cpu_pct": 50.0, "busiest_pct_of_one_core": 80.0}
+    system = [
+        Reading(
+            float(t),
+            "system",
+            "process",
+            "uvicorn pid 7",
+            {**values, "cpu_pct": 50 + 12 * math.sin(t / 900), "memory_bytes": 4e8 + 2e4 * t},
+        )
+        for t in range(1, length + 1)
+    ]
+    return recording(seconds, readings=system)

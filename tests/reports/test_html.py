@@ -188,7 +188,7 @@ def test_a_run_of_which_nothing_was_recorded_says_so() -> None:
     bare = replace(FAILED, timeline=(), scores=(), findings=(), examples=(), stages=())
     words = Tree(page(bare, nothing, replace(PROVENANCE, command=(), scenario=""))).words
     assert "Nothing was recorded." in words
-    assert "No request succeeded." in words
+    assert "No request succeeded in the scored part." in words
 
 
 def hostile(text: str) -> str:

@@ -40,11 +40,11 @@ def _tiles(result: Result, scores: dict[str, Score]) -> Iterator[Tile]:
     ]
     p95 = UNKNOWN if latency.p95 is None else format_ms(latency.p95)
     yield Tile("Latency p95", p95, ", ".join(beside) or latency.absent.get("p95", ""), status("latency_p95"))
-    rate = UNKNOWN if total.throughput_per_s is None else format_rate(total.throughput_per_s)
     requests = total.completed + total.unfinished
-    yield Tile("Throughput", rate, f"{format_count(requests)} requests scored", status("throughput"))
+    yield Tile("Throughput", *_throughput(result, scores.get("throughput")), status("throughput"))
     errors = UNKNOWN if total.error_rate is None else format_percent(100 * total.error_rate)
-    failed = f"{format_count(total.failed + total.unfinished)} failed" if requests else "no requests"
+    lost = format_count(total.failed + total.unfinished)
+    failed = f"{lost} of {format_count(requests)} requests" if requests else "no requests"
     yield Tile("Errors", errors, failed, status("error_rate"))
     system = result.system
     cpu = UNKNOWN if system.cpu_pct is None else format_percent(system.cpu_pct, 0)
@@ -54,3 +54,12 @@ def _tiles(result: Result, scores: dict[str, Score]) -> Iterator[Tile]:
     yield Tile(
         "System memory", memory, system.memory_kind or system.absent.get("memory", ""), status("memory")
     )
+
+
+def _throughput(result: Result, score: Score | None) -> tuple[str, str]:
+    """A target speaks of the highest load; without one it is the mean of the scored part."""
+    total = result.summary.total
+    mean = UNKNOWN if total.throughput_per_s is None else format_rate(total.throughput_per_s)
+    if score is None or score.value is None:
+        return mean, "mean of the scored part"
+    return format_rate(score.value), f"at the highest load, mean {mean}"

@@ -27,7 +27,7 @@ from loadctl.reports.html.still import still
 from loadctl.reports.html.tables import endpoint_rows, error_rows, findings_by_severity, resource_rows
 from loadctl.reports.printable import printable, printable_lines
 from loadctl.results.charts import Charts
-from loadctl.results.decision import label
+from loadctl.results.decision import label, sentence
 from loadctl.results.histogram import Histogram
 from loadctl.results.provenance import Provenance
 from loadctl.results.result import Result
@@ -134,9 +134,10 @@ def _environment() -> Environment:
         "critical": scores.critical,
         "status": scores.status_word,
         "remark": scores.remark,
-        "distance": scores.distance,
+        "distance": lambda score: scores.distance(score) if scores.is_judged(score) else "",
         "evidence": words.evidence,
         "label": label,
+        "sentence": sentence,
         "bullet": bullet,
         "tone": tone,
         "block": lambda text: escape(printable_lines(text)),

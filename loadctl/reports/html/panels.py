@@ -158,7 +158,7 @@ def _system(result: Result, courses: Sequence[Course]) -> Iterator[Panel]:
     if "cpu_pct" in by_name:
         lines = [_line(course, "of all cores", "main", filled=True) for course in by_name["cpu_pct"]]
         lines += [
-            _line(course, "busiest, of one core", "mid")
+            _line(course, "busiest, of one core", "low")
             for course in by_name.get("busiest_pct_of_one_core", ())
         ]
         limits = _limits(result, {"cpu": "cpu"})
@@ -196,7 +196,7 @@ def _generator(result: Result, charts: Charts) -> Iterator[Panel]:
     )
     lines = [Line(label="timer overshoot", values=charts.lag_ms, tone="main")]
     if result.model == "open":
-        lines.append(Line(label="late arrival", values=charts.late_ms, tone="mid"))
+        lines.append(Line(label="late arrival", values=charts.late_ms, tone="high"))
     title = "Load generator: how late it was"
     yield Panel(key="lag", title=title, unit="ms", lines=lines, note="the latest of each bin")
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _TIMES_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+_NARROW = 500
+"""High by low of a logarithmic axis up to which there is room for 2 and 5 between the powers of ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def by_factors(values: Sequence[float], start: float, end: float) -> Scale:
 def ticks(scale: Scale, most: int = 5) -> list[float]:
     """Round values within the scale."""
     if scale.log:
-        return _decades(scale, most)
+        return _decades(scale)
     span = scale.high - scale.low
     raw = span / most
     power = 10 ** math.floor(math.log10(raw)) if raw > 0 else 1.0
@@ -57,9 +59,9 @@ def times(length_s: float, most: int = 10) -> list[int]:
     return list(range(0, math.floor(length_s) + 1, step))
 
 
-def _decades(scale: Scale, most: int) -> list[float]:
+def _decades(scale: Scale) -> list[float]:
     first, last = math.floor(math.log10(scale.low) + 1e-9), math.ceil(math.log10(scale.high) - 1e-9)
-    factors = (1, 2, 5) if last - first <= most // 2 else (1,)
+    factors = (1, 2, 5) if scale.high / scale.low <= _NARROW else (1,)
     values = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
     return [round(v, 10) for v in values if scale.low * 0.999 <= v <= scale.high * 1.001]
 

@@ -32,7 +32,7 @@ def distribution(histogram: Histogram, name: str) -> Markup:
         said = f"{format_count(count)} took {format_ms(low)} to {format_ms(high)}"
         parts.append(
             Markup(
-                '<rect class="bar main" fill="#57a" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
+                '<rect class="col main" fill="#57a" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
             ).format(left, top, max(1.0, round(x(high) - left - 0.6, 1)), round(y(0) - top, 1), said)
         )
     return _framed(parts, f"Distribution of the latency of {name}")
@@ -77,7 +77,7 @@ def spark(histogram: Histogram, low_ms: float, high_ms: float) -> Markup:
     )
     return Markup(
         '<svg class="spark" viewBox="0 0 {} {}" width="{}" height="{}" aria-hidden="true">'
-        '<path class="bar main" fill="#57a" d="{}"/></svg>'
+        '<path class="col main" fill="#57a" d="{}"/></svg>'
     ).format(_SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_WIDTH, _SPARK_HEIGHT, path)
 
 

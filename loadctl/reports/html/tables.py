@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from loadctl.reports.html.words import evidence
 from loadctl.results.finding import Finding
 from loadctl.results.recording import Example
 from loadctl.results.result import ResourceUse, Result
@@ -84,13 +85,17 @@ def _facts(use: ResourceUse) -> Iterator[tuple[str, str]]:
     if use.memory_first_bytes is not None:
         yield "memory at first", format_bytes(use.memory_first_bytes)
     for name, value in use.extra.items():
-        yield name.replace("_", " "), _extra(name, value)
+        yield _said(name), _extra(name, value)
     yield "readings", format_count(use.readings)
 
 
 def _extra(name: str, value: float) -> str:
     if name.endswith("_ms"):
         return format_ms(value)
-    if "_pct" in name or name.startswith("pct"):
-        return format_percent(value, 0)
-    return f"{value:,.4g}"
+    return format_percent(value, 0) if "_pct" in name else evidence(value)
+
+
+def _said(name: str) -> str:
+    """The unit stands with the figure."""
+    bare = name.removesuffix("_ms").replace("_pct_of_one_core", ", of one core")
+    return (f"{bare.removesuffix('_max')}, at most" if bare.endswith("_max") else bare).replace("_", " ")

@@ -26,6 +26,4 @@ def evidence(value: float | str | None) -> str:
         return UNKNOWN
     if isinstance(value, str):
         return value
-    if isinstance(value, int):
-        return format_count(value)
-    return f"{value:,.4g}"
+    return format_count(value) if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"

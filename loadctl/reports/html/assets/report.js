@@ -142,10 +142,11 @@
     ctx.save();
     ctx.font = font();
     ctx.fillStyle = colour("dim");
-    ctx.textBaseline = "top";
+    ctx.textAlign = "left";
+    ctx.textBaseline = "bottom";
     for (const [name, start, end] of data.spans) {
       const left = Math.max(vertical(u, start), bbox.left), right = Math.min(vertical(u, end), bbox.left + bbox.width);
-      if (right - left > ctx.measureText(name).width + 8) ctx.fillText(name, left + 4, bbox.top + 2);
+      if (right - left > ctx.measureText(name).width + 6) ctx.fillText(name, left + 1, bbox.top - 4);
     }
     ctx.restore();
   };
@@ -154,6 +155,7 @@
     ctx.save();
     ctx.font = font();
     ctx.strokeStyle = ctx.fillStyle = colour("high");
+    ctx.textAlign = "left";
     ctx.setLineDash([3 * ratio(), 3 * ratio()]);
     ctx.lineWidth = ratio();
     let last = -Infinity;
@@ -176,18 +178,31 @@
     ctx.textAlign = "right";
     ctx.textBaseline = "bottom";
     ctx.lineWidth = ratio();
-    for (const [label, limit, critical] of panel.limits) {
-      if (limit < u.scales.y.min || limit > u.scales.y.max) continue;
-      const y = Math.round(u.valToPos(limit, "y", true));
+    ctx.setLineDash([2 * ratio(), 3 * ratio()]);
+    const labels = [];
+    for (const [value, names, critical] of merged(panel.limits)) {
+      if (value < u.scales.y.min || value > u.scales.y.max) continue;
+      const y = Math.round(u.valToPos(value, "y", true));
       ctx.strokeStyle = ctx.fillStyle = colour(critical ? "fail" : "warn");
-      ctx.setLineDash([2 * ratio(), 3 * ratio()]);
       ctx.beginPath();
       ctx.moveTo(bbox.left, y);
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
-      ctx.fillText(label, bbox.left + bbox.width - 4, y - 1);
+      const text = names.join(", "), wide = ctx.measureText(text).width;
+      let right = bbox.left + bbox.width - 4;  // beside another label where they would lie on each other
+      for (const other of labels) if (Math.abs(other.y - y) < 13 * ratio()) right = Math.min(right, other.left - 12);
+      labels.push({ y, left: right - wide });
+      ctx.fillText(text, right, y - 1);
     }
     ctx.restore();
+  };
+  const merged = (all) => {  // limits of one value share a line
+    const found = new Map();
+    for (const [name, value, critical] of all) {
+      const [, names, worse] = found.get(value) ?? [value, [], false];
+      found.set(value, [value, [...names, name], worse || critical]);
+    }
+    return [...found.values()];
   };
 
   const lonely = (line) => line.values.flatMap((v, i, all) => {
@@ -216,14 +231,16 @@
     return [
       { ...look, grid: { show: false }, values: (u, splits) => splits.map(clock), size: 24, space: 70,
         incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400] },
-      { ...look, values: (u, splits) => splits.map((v) => (v == null ? "" : figure(v, unit))), size: 64, space: 28, gap: 6,
-        ...(log ? { filter: (u, splits) => sparse(u, splits) } : {}) },
+      { ...look, values: (u, splits) => splits.map((v) => figure(v, unit)), size: 64, space: 28, gap: 6,
+        ...(log ? { splits: (u) => steps(u.scales.y.min, u.scales.y.max), filter: (u, splits) => splits } : {}) },
     ];
   };
-  const sparse = (u, splits) => {  // of a logarithmic axis 1, 2 and 5 where there is room, else 1 alone
-    const decades = Math.log10(u.scales.y.max / u.scales.y.min);
-    const kept = decades <= 2 ? [1, 2, 5] : [1];
-    return splits.map((v) => (kept.includes(Math.round(v / 10 ** Math.floor(Math.log10(v) + 1e-9))) ? v : null));
+  const steps = (low, high) => {  // of a logarithmic axis: 1, 2 and 5 where there is room, else 1 alone
+    const found = [];
+    for (let p = 10 ** Math.floor(Math.log10(low)); p <= high; p *= 10) {
+      for (const f of high / low <= 500 ? [1, 2, 5] : [1]) if (f * p >= low * 0.999 && f * p <= high * 1.001) found.push(f * p);
+    }
+    return found;
   };
 
   const zoomed = (u, key) => {  // one chart was zoomed: so are all
@@ -270,9 +287,10 @@
     return { legend, shown };
   };
 
-  const options = (panel, width, height) => ({
+  const HEIGHTS = { load: 140, throughput: 150, latency: 210, lag: 100, logs: 90, generator: 110 };
+  const options = (panel, width, height, above = 8) => ({
     width, height,
-    padding: [8, 12, 0, 0],
+    padding: [above, 12, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -310,7 +328,7 @@
     const say = (i) => panel.lines.map((line) => `${line.label} ${figure(line.values[i], panel.unit)}`).join(", ");
     const small = place.closest(".small") != null;
     const plot = new uPlot({
-      ...options(panel, live.clientWidth, small ? 120 : panel.key === "latency" ? 210 : 160),
+      ...options(panel, live.clientWidth, small ? 110 : HEIGHTS[panel.key] ?? 120, first ? 20 : 8),
       series: [{}, ...panel.lines.map(series)],
       hooks: {
         drawClear: [grounds],
@@ -365,7 +383,7 @@
     place.querySelector("figcaption").append(reading);
     const panel = { unit: "ms", log: true, limits: [], at_least: 0 };
     const plot = new uPlot({
-      ...options(panel, live.clientWidth, 240),
+      ...options(panel, live.clientWidth, 210),
       scales: { ...options(panel, 0, 0).scales, y: { distr: 3, range: () => [low, high] } },
       series: [{}, { label: "", show: false }],
       hooks: {
