@@ -24,7 +24,13 @@ from loadctl.reports.html.panels import Panel, more_panels, panels
 from loadctl.reports.html.shape import curve, distribution, range_ms, spark
 from loadctl.reports.html.spans import Span, marks, spans
 from loadctl.reports.html.still import still
-from loadctl.reports.html.tables import endpoint_rows, error_rows, findings_by_severity, resource_rows
+from loadctl.reports.html.tables import (
+    endpoint_rows,
+    error_rows,
+    findings_by_severity,
+    resource_rows,
+    target_rows,
+)
 from loadctl.reports.printable import printable, printable_lines
 from loadctl.results.charts import Charts
 from loadctl.results.decision import label, sentence
@@ -53,6 +59,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         policy=carried.policy,
         data=Markup(chart_data(charts, [*shown, *more], over_time, happened, length)),  # noqa: S704  escaped there
         bin_s=charts.bin_s,
+        targets=target_rows(result),
         doubt=scores.doubt(result),
         tiles=tiles(result),
         panels=_drawn(shown, charts, over_time),

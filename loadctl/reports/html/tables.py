@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from loadctl.reports.html.words import evidence
+from loadctl.reports.scores import is_judged
 from loadctl.results.finding import Finding
 from loadctl.results.recording import Example
 from loadctl.results.result import ResourceUse, Result
+from loadctl.results.score import Score, Status
 from loadctl.results.summary import EndpointSummary
-from loadctl.scenario.units import format_bytes, format_count, format_ms, format_percent
+from loadctl.scenario.units import format_bytes, format_clock, format_count, format_ms, format_percent
 
 _ENDPOINTS_MAX = 500
+_RANK = {Status.FAIL: 0, Status.WARN: 1, Status.PASS: 2}
 _GRAVITY = ("invalid", "critical", "warning", "info", "good")
 
 
@@ -25,7 +28,15 @@ class ErrorRow:
     count: int
     share: float
     """Of the endpoint's requests."""
-    examples: Sequence[Example]
+    examples: Sequence[AlikeExamples]
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeExamples:
+    """Failures that say the same; `clocks`: when they came."""
+
+    example: Example
+    clocks: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +62,22 @@ def error_rows(result: Result) -> list[ErrorRow]:
                 e for e in result.examples if (e.endpoint, e.error_class) == (row.endpoint, error_class)
             ]
             share = count / requests if requests else 0.0
-            rows.append(ErrorRow(error_class, row.endpoint, count, share, examples))
+            rows.append(ErrorRow(error_class, row.endpoint, count, share, _alike(examples)))
     return sorted(rows, key=lambda row: -row.count)
+
+
+def _alike(examples: Sequence[Example]) -> list[AlikeExamples]:
+    groups: dict[tuple[object, ...], list[Example]] = {}
+    for example in examples:
+        groups.setdefault((example.status, example.message, example.body), []).append(example)
+    return [
+        AlikeExamples(group[0], [format_clock(example.t) for example in group]) for group in groups.values()
+    ]
+
+
+def target_rows(result: Result) -> list[Score]:
+    """What decided first: judged before not judged, the worst before the best."""
+    return sorted(result.scores, key=lambda score: _RANK.get(score.status, 3) if is_judged(score) else 4)
 
 
 def findings_by_severity(result: Result) -> list[tuple[str, Sequence[Finding]]]:
