@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 
 from loadctl.results.charts import Charts, charts
+from loadctl.results.histogram import Histogram
+from loadctl.results.interval import Interval
+from loadctl.results.moment import Moment
 from loadctl.results.provenance import Provenance
-from loadctl.results.recording import Event, Reading, Recording
+from loadctl.results.recording import Event, Reading, Recording, Shard, Span
 from loadctl.scenario.load import Load, Stage
 from tests.results.recorded import interval, recording, second
 
@@ -68,37 +74,47 @@ def drawn(made_of: Recording | None = None, window: tuple[float, float] = (120.0
 EVENTS = (Event(260.0, "service_restarted", "uvicorn was started again", {}),)
 
 
-def endurance(hours: int = 4, endpoints: int = 20, per_s: int = 50) -> Recording:
-    """Hours at `endpoints` × `per_s` requests a second. The seconds share their cells."""
-    names = [f"GET /service/{k}/items/{{id}}" for k in range(endpoints)]
-    cells = [
-        [
-            interval([3 * (1 + k / 4) * (1 + 0.15 * wave) + (i * i % 97) / 12 for i in range(per_s)])
-            for wave in range(20)
-        ]
-        for k in range(endpoints)
+def endurance(*cuts: int, hours: int = 4, endpoints: int = 20, per_s: int = 50) -> Recording:
+    """Hours at `endpoints` × `per_s` requests a second, of twenty kinds of seconds; more would take long to make.
+
+    `cuts`: seconds at which stages begin.
+    """
+    kinds = [
+        {
+            f"GET /service/{k}/items/{{id}}": interval(
+                [3 * (1 + k / 4) * (1 + 0.15 * wave) + (i * i % 97) / 12 for i in range(per_s)]
+            )
+            for k in range(endpoints)
+        }
+        for wave in range(20)
     ]
-    length = hours * 3600
-    seconds = [
-        second(
-            t,
-            {
-                name: cells[k][int(9 + 9 * math.sin(t / 900 + k)) + (t % 601 == 0)]
-                for k, name in enumerate(names)
-            },
-            users=500,
-        )
-        for t in range(length)
-    ]
-    values = {"cpu_pct": 50.0, "busiest_pct_of_one_core": 80.0}
+    moments = [Moment.of(second(0, kind, users=500)) for kind in kinds]
+    waves = [int(9 + 9 * math.sin(t / 900)) + (t % 601 == 0) for t in range(hours * 3600)]
+    spans = []
+    for start, end in pairwise((0, *cuts, len(waves))):
+        spans.append(Span(start, end - 1))
+        for wave, count in Counter(waves[start:end]).items():
+            spans[-1].add(start, start, {name: _times(cell, count) for name, cell in kinds[wave].items()})
     system = [
         Reading(
             float(t),
             "system",
             "process",
             "uvicorn pid 7",
-            {**values, "cpu_pct": 50 + 12 * math.sin(t / 900), "memory_bytes": 4e8 + 2e4 * t},
+            {
+                "cpu_pct": 50 + 12 * math.sin(t / 900),
+                "busiest_pct_of_one_core": 80.0,
+                "memory_bytes": 4e8 + 2e4 * t,
+            },
         )
-        for t in range(1, length + 1)
+        for t in range(1, len(waves) + 1)
     ]
-    return recording(seconds, readings=system)
+    shards = [Shard(0, hello=True, bye=True, last_t=len(waves) - 1)]
+    seconds = [replace(moments[wave], t=t) for t, wave in enumerate(waves)]
+    return Recording(seconds, spans, shards, system)
+
+
+def _times(cell: Interval, count: int) -> Interval:
+    ok = cell.ok
+    buckets = {bucket: n * count for bucket, n in ok.buckets.items()}
+    return Interval(ok=Histogram(buckets, ok.count * count, ok.sum_us * count, ok.min_us, ok.max_us))

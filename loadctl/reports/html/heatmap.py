@@ -19,7 +19,7 @@ _HEIGHT, _TOP, _BOTTOM = 220, 8, 22
 
 
 def heatmap(heat: Heat, length_s: float) -> Markup:
-    """Empty without a success. Levels of colour go by the logarithm of the count: outliers stay visible."""
+    """Empty without a success."""
     if not heat.cells:
         return Markup("")
     rows = [row for _, row, _ in heat.cells]
@@ -33,8 +33,8 @@ def heatmap(heat: Heat, length_s: float) -> Markup:
 
 
 def level_of(count: int, most: int) -> int:
-    """0 to LEVELS − 1."""
-    return min(LEVELS - 1, int(LEVELS * math.log(count + 1) / math.log(most + 1) - 1e-9))
+    """1 to LEVELS, by the root of the count: a single request among thousands stays visible."""
+    return math.ceil(LEVELS * math.sqrt(count / most))
 
 
 def _cells(heat: Heat, x: Scale, y: Scale) -> Iterator[Markup]:
@@ -51,7 +51,7 @@ def _cells(heat: Heat, x: Scale, y: Scale) -> Iterator[Markup]:
             left, right = x(start * heat.column_s), x(end * heat.column_s)
             levels[level].append(f"M{left} {top}H{right}V{bottom}H{left}Z")
     for level, boxes in sorted(levels.items()):
-        opacity = round((level + 1) / LEVELS, 2)
+        opacity = round(level / LEVELS, 3)
         yield Markup('<path class="h{}" fill="#06c" fill-opacity="{}" d="{}"/>').format(
             level, opacity, "".join(boxes)
         )
@@ -59,14 +59,14 @@ def _cells(heat: Heat, x: Scale, y: Scale) -> Iterator[Markup]:
 
 def _runs(columns: dict[int, int]) -> Iterator[tuple[int, int, int]]:
     """(first column, column after the last, level)."""
-    start = last = level = -1
+    start = last = level = 0
     for column, found in sorted(columns.items()):
         if found != level or column != last + 1:
-            if level >= 0:
+            if level:
                 yield start, last + 1, level
             start, level = column, found
         last = column
-    if level >= 0:
+    if level:
         yield start, last + 1, level
 
 

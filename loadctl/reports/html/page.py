@@ -31,7 +31,7 @@ from loadctl.reports.html.tables import (
     resource_rows,
     target_rows,
 )
-from loadctl.reports.printable import printable, printable_lines
+from loadctl.reports.printable import cut_in_the_middle, printable, printable_lines
 from loadctl.results.charts import Charts
 from loadctl.results.decision import label, sentence
 from loadctl.results.histogram import Histogram
@@ -42,6 +42,7 @@ from loadctl.scenario import units
 _SHAPES_MAX = 30
 """Endpoints whose latency is drawn; the table has all."""
 _TEXT_MAX = 2000
+_NAME_MAX = 160
 
 
 def page(result: Result, charts: Charts, provenance: Provenance) -> str:
@@ -105,7 +106,7 @@ def _drawn(shown: Sequence[Panel], charts: Charts, over_time: Sequence[Span]) ->
 
 def _shapes(result: Result, charts: Charts) -> list[_Shape]:
     names = [row.endpoint for row in result.summary.endpoints if row.endpoint in charts.distributions]
-    return [_shape(printable(name, _TEXT_MAX), charts.distributions[name]) for name in names[:_SHAPES_MAX]]
+    return [_shape(_name(name), charts.distributions[name]) for name in names[:_SHAPES_MAX]]
 
 
 def _shape(name: str, histogram: Histogram) -> _Shape:
@@ -145,12 +146,18 @@ def _environment() -> Environment:
         "evidence": words.evidence,
         "label": label,
         "sentence": sentence,
+        "name": _name,
         "bullet": bullet,
         "tone": tone,
         "block": lambda text: escape(printable_lines(text)),
         "plain": lambda text: text.replace("_", " "),
     }
     return environment
+
+
+def _name(text: str) -> str:
+    """Short enough for a table; names that begin alike stay apart by their ends."""
+    return cut_in_the_middle(printable(text, 4096), _NAME_MAX)
 
 
 def _printable(value: object) -> object:

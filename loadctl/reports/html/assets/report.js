@@ -226,12 +226,14 @@
     };
   };
 
-  const axes = (unit, log) => {
+  const COUNTS = [1, 2, 5].flatMap((f) => [1, 10, 100, 1e3, 1e4, 1e5, 1e6].map((p) => f * p)).sort((a, b) => a - b);
+  const axes = ({ unit, log, key }) => {
     const look = { stroke: () => colour("dim"), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     return [
       { ...look, grid: { show: false }, values: (u, splits) => splits.map(clock), size: 24, space: 70,
         incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400] },
       { ...look, values: (u, splits) => splits.map((v) => figure(v, unit)), size: 64, space: 28, gap: 6,
+        ...(unit === "users" || key === "logs" ? { incrs: COUNTS } : {}),
         ...(log ? { splits: (u) => steps(u.scales.y.min, u.scales.y.max), filter: (u, splits) => splits } : {}) },
     ];
   };
@@ -290,7 +292,7 @@
   const HEIGHTS = { load: 140, throughput: 150, latency: 210, lag: 100, logs: 90, generator: 110 };
   const options = (panel, width, height, above = 8) => ({
     width, height,
-    padding: [above, 12, 0, 0],
+    padding: [above, 24, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -302,7 +304,7 @@
       x: { time: false, range: (u, min, max) => (min == null || max - min < data.bin_s || max >= times[times.length - 1] && min <= times[0] ? [0, length] : [min, max]) },
       y: { distr: panel.log ? 3 : 1, range: range(panel) },
     },
-    axes: axes(panel.unit, panel.log),
+    axes: axes(panel),
   });
 
   const describe = (panel) => {
@@ -374,7 +376,7 @@
         const left = vertical(u, column * width), right = vertical(u, (column + 1) * width);
         if (right < bbox.left || left > bbox.left + bbox.width) continue;
         const top = Math.round(u.valToPos(edges[row][1], "y", true)), bottom = Math.round(u.valToPos(edges[row][0], "y", true));
-        ctx.globalAlpha = Math.ceil(8 * Math.log(count + 1) / Math.log(most + 1)) / 8;
+        ctx.globalAlpha = Math.ceil(8 * Math.sqrt(count / most)) / 8;
         ctx.fillRect(left, top, Math.max(1, right - left), Math.max(1, bottom - top));
       }
       ctx.restore();
