@@ -29,10 +29,11 @@ SHARING = {
     "tests/cli/test_runs.py",
     "tests/contract/test_contract.py",
     "tests/e2e/test_metrics_port.py",
+    "tests/e2e/test_report_page.py",
     "tests/engines/test_locust_script.py",
     "tests/engines/test_reports.py",
 }
-"""Modules whose tests look at a few runs that take long to make."""
+"""Modules whose tests share what takes long to make: a few runs, a browser."""
 
 hypothesis.settings.register_profile("busy", deadline=timedelta(seconds=5))  # other tests run beside it
 hypothesis.settings.load_profile("busy")

@@ -56,6 +56,7 @@ class Browser:
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
         self._path: Path | None = None
+        self._cdp("Performance.enable", timeDomain="threadTicks")
 
     def show(self, path: Path, *, width: int = 1280, dark: bool = False, scripts: bool = True) -> None:
         """Load a file as a fresh visitor would, and wait until its charts are drawn."""
@@ -95,7 +96,8 @@ class Browser:
         return self.driver.find_element("css selector", selector)
 
     def all(self, selector: str) -> list[WebElement]:
-        return self.driver.find_elements("css selector", selector)
+        found: list[WebElement] = self.driver.find_elements("css selector", selector)
+        return found
 
     def press(self, *keys: str) -> None:
         ActionChains(self.driver).send_keys(*keys).perform()
@@ -129,6 +131,11 @@ class Browser:
         ]
         return [url for url in asked if self._path is None or url != self._path.as_uri()]
 
+    def busy_s(self) -> float:
+        """CPU time that the page's thread took for all it did."""
+        metrics = self._cdp("Performance.getMetrics")["metrics"]
+        return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
+
     def barriers(self) -> list[str]:
         """What axe, the accessibility checker, finds: the rule, what it asks for, and where."""
         self.driver.execute_script(
@@ -149,7 +156,7 @@ class Browser:
 
     def _log(self, kind: str) -> list[dict[str, Any]]:
         """What was said since it was last asked for."""
-        found: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]
+        found: list[dict[str, Any]] = self.driver.get_log(kind)
         return found
 
     def _cdp(self, command: str, **parameters: object) -> dict[str, Any]:

@@ -143,16 +143,15 @@ def test_endpoints_are_sorted_by_any_column(browser: Browser, pages: dict[str, P
         return [element.text for element in browser.all("#endpoints tbody th")]
 
     browser.show(pages["good"])
-    given = order()
     p95 = browser.find("#endpoints thead th:nth-child(5)")
     p95.find_element("css selector", "button").click()
     assert p95.get_attribute("aria-sort") == "descending"
-    assert order() == list(reversed(given))  # the later an endpoint, the slower it is
+    assert order() == ["GET /health", "GET /models/{id}", "GET /models", "POST /predict"]
     p95.find_element("css selector", "button").click()
     assert p95.get_attribute("aria-sort") == "ascending"
-    assert order() == given
+    assert order() == ["POST /predict", "GET /models", "GET /models/{id}", "GET /health"]
     browser.find("#endpoints thead th:first-child button").click()
-    assert order() == sorted(given)
+    assert order() == sorted(order())
     assert p95.get_attribute("aria-sort") is None
     assert browser.find("#endpoints tfoot th").text == "total"
 
@@ -221,11 +220,10 @@ def test_paper_shows_the_pictures_and_what_was_folded(browser: Browser, pages: d
     assert browser.run("return document.querySelectorAll('details:not([open])').length") > 0
 
 
-@pytest.mark.quiet
 def test_four_hours_of_twenty_endpoints_are_small_made_soon_and_usable_at_once(
     browser: Browser, pages: dict[str, Path]
 ) -> None:
-    """From the recording in memory; judging it is measured elsewhere."""
+    """In CPU time, which a busy machine does not stretch; from the recording in memory."""
     planned, made = endurance_load(), endurance(600, 14_100)
     result = judge(scenario(planned), made, FACTS)
     began = time.process_time()
@@ -233,4 +231,4 @@ def test_four_hours_of_twenty_endpoints_are_small_made_soon_and_usable_at_once(
     assert time.process_time() - began <= 3
     assert len(html.encode()) <= 2_000_000
     browser.show(pages["long"])
-    assert browser.run("return performance.getEntriesByType('navigation')[0].loadEventEnd") <= 1000
+    assert browser.busy_s() <= 1

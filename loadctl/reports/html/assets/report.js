@@ -254,8 +254,9 @@
     showAll.disabled = min <= 0 && max >= length;
   };
   const zoomTo = (min, max) => {
-    const low = Math.max(0, min), high = Math.min(length, max);
-    if (high - low >= 2 * data.bin_s || low <= 0 && high >= length) for (const chart of charts) chart.setScale("x", { min: low, max: high });
+    const span = Math.min(length, Math.max(max - min, 4 * data.bin_s));
+    const low = Math.min(Math.max(0, min), length - span);
+    for (const chart of charts) chart.setScale("x", { min: low, max: low + span });
   };
   showAll?.addEventListener("click", () => zoomTo(0, length));
 
