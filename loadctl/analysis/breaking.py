@@ -52,13 +52,12 @@ def _break(case: Case, found: BreakingPoint | None) -> Iterator[Finding]:
         "bad_windows": step.bad_windows,
         "windows": step.windows,
     }
-    at = f" at {format_rate(_rate_at(found, found.held))}" if found.held else ""
-    holds = f"it holds {found.held:g}{unit}{at} and breaks" if found.held else "it breaks"
-    between = (
-        f"between {found.held:g} and {step.level.level:g}{unit}"
-        if found.held
-        else f"at the first level, {step.level.level:g}{unit}"
-    )
+    if not found.held:
+        message = f"its limits are crossed at the lowest level already, {step.level.level:g}{unit}: {first}"
+        yield Finding("breaking-point", "warning", message, evidence)
+        return
+    holds = f"it holds {found.held:g}{unit} at {format_rate(_rate_at(found, found.held))} and breaks"
+    between = f"between {found.held:g} and {step.level.level:g}{unit}"
     yield Finding("breaking-point", "warning", f"{holds} {between}: {first}", evidence)
 
 

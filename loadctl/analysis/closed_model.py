@@ -11,10 +11,10 @@ from statistics import median
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Finding
+from loadctl.results.level import NOISE_MS
 from loadctl.scenario.units import format_duration, format_ms
 
 RATIO = 1.25
-MIN_DIFFERENCE_MS = 10.0
 MIN_RATE = 20
 STALL_SHARE = 0.25
 _ADVICE = ("an open load (rate: in the scenario) measures the stall itself",)
@@ -32,7 +32,7 @@ def _corrected(case: Case) -> Iterator[Finding]:
     if corrected is None:
         return
     for name, seen, real in (("p95", raw.p95, corrected.p95), ("p99", raw.p99, corrected.p99)):
-        if seen is not None and real is not None and real > RATIO * seen and real - seen > MIN_DIFFERENCE_MS:
+        if seen is not None and real is not None and real > RATIO * seen and real - seen > NOISE_MS:
             message = (
                 f"users waited and skipped turns: {name} is {format_ms(seen)}, corrected {format_ms(real)}"
             )

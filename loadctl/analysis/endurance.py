@@ -13,6 +13,7 @@ from statistics import median
 from loadctl.analysis.case import Case
 from loadctl.analysis.trend import BINS, ENOUGH_S, Growth, growth, kendall_p, sen_slope
 from loadctl.results.finding import Evidence, Finding
+from loadctl.results.level import NOISE_MS
 from loadctl.results.packed import Packed, Pool
 from loadctl.results.recording import Reading
 from loadctl.results.usage import of_best_source, series
@@ -143,7 +144,7 @@ def _drift(case: Case) -> Iterator[Finding]:
         > 0.3 * (math.log(last) - math.log(first))
     )
     stepped = rise > DRIFT_SHARE and min(course[-8:]) > max(course[:8])
-    if not (degrading or stepped):
+    if not (degrading or stepped) or last - first < NOISE_MS:
         return
     flat = all(max(part) / min(part) - 1 < rise / 3 for part in (course[:8], course[-8:]))
     how = "stepped up and stayed there" if stepped and flat else "rose steadily"

@@ -23,6 +23,7 @@ from loadctl.analysis.resources import resource_findings
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.spike import spike_findings
 from loadctl.analysis.story import story
+from loadctl.analysis.suspect import suspect_findings
 from loadctl.analysis.warmup import warmup_findings
 from loadctl.results.decision import decide, void_scores
 from loadctl.results.finding import Finding
@@ -43,6 +44,7 @@ SYSTEM: Sequence[Question] = (
     service_findings,
     cpu_findings,
     resource_findings,
+    suspect_findings,
     breaking_findings,
     spike_findings,
     latency_shape_findings,

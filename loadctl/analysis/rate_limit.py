@@ -3,8 +3,8 @@
 Over the scored window, without marked seconds: what was accepted is at most the limit times the time, and one second's
 worth more (a token bucket starts full), with 5 % for clocks; a 429 comes only when the seconds around it offered more
 than nine tenths of the limit. On simulated buckets and windows neither rule was broken by chance (tests). While
-requests are refused, those accepted must not become slower: p95 at most 1.5 times that of the calm seconds, and 5 ms
-more, where there are ten of each. Headers: analysis/limit_headers.py.
+requests are refused, those accepted must not become slower: p95 at most 1.5 times that of the calm seconds, or NOISE_MS
+above it, where there are ten of each. Headers: analysis/limit_headers.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from loadctl.analysis.case import Case
 from loadctl.analysis.limit_headers import header_findings
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.level import total
+from loadctl.results.level import NOISE_MS, total
 from loadctl.results.moment import Moment
 from loadctl.scenario.scenario import RateLimit
 from loadctl.scenario.units import format_count, format_ms, format_percent, format_rate
@@ -25,8 +25,6 @@ _NEAR = 0.9
 _FEW = 5
 _SHARE = 0.01
 _SLOWER = 1.5
-_SLOWER_MS = 5.0
-"""What a busy machine may add."""
 _CALM = 0.8
 _ENOUGH_S = 10
 _KEY_HEADERS = {"x-api-key", "authorization", "api-key", "apikey"}
@@ -142,7 +140,7 @@ def _slowed(case: Case, flows: list[_Flow], limit: float) -> Iterator[Finding]:
     if min(len(busy), len(calm)) < _ENOUGH_S:
         return
     slow, usual = (total(part).ok.nearest_rank_us(0.95) for part in (busy, calm))
-    if not slow or not usual or slow <= max(_SLOWER * usual, usual + 1000 * _SLOWER_MS):
+    if not slow or not usual or slow <= max(_SLOWER * usual, usual + 1000 * NOISE_MS):
         return
     message = (
         f"while requests were refused, those accepted became slower: p95 {format_ms(slow / 1000)} instead of "

@@ -26,6 +26,8 @@ def spike_findings(case: Case) -> list[Finding]:
     }
     times = found.p95_worst_ms / found.p95_before_ms
     worst = f"p95 rose to {format_ms(found.p95_worst_ms)} ({times:.1f} times normal)"
+    if found.p95_worst_ms <= found.limit_ms:
+        worst = f"p95 stayed normal, up to {format_ms(found.p95_worst_ms)}"
     if found.errors_spike > found.errors_before + 0.001:
         worst += f" with {format_percent(100 * found.errors_spike)} errors"
     if found.took_s is None:

@@ -13,13 +13,14 @@ from statistics import mean, median, stdev
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Finding
+from loadctl.results.level import NOISE_MS
 from loadctl.scenario.units import format_duration, format_ms, format_percent
 
 ENOUGH_S = 60
 BLOCK_S = 5
 STEADY = math.log(1.15)
 WORTH_SHARE = 0.10
-"""A first part that differs by less is no reason to speak."""
+"""A first part whose median differs by less, or by less than half of NOISE_MS, is no reason to speak."""
 
 
 def warmup_findings(case: Case) -> list[Finding]:
@@ -40,7 +41,8 @@ def warmup_findings(case: Case) -> list[Finding]:
     if not cut:
         return []
     first, rest = median(medians[:cut]), median(medians[cut:])
-    if abs(first / rest - 1) < WORTH_SHARE or not _stands_out(medians, cut):
+    clear = abs(first - rest) >= NOISE_MS / 2 and abs(first / rest - 1) >= WORTH_SHARE
+    if not clear or not _stands_out(medians, cut):
         return []
     more = format_percent(100 * abs(first / rest - 1), 0)
     message = (

@@ -12,6 +12,9 @@ from loadctl.scenario.load import STAIRCASE_LEVELS, Load
 
 SETTLE_SHARE = 1 / 3
 """The first third of a level still shows the step that led to it."""
+NOISE_MS = 10.0
+"""What is no change of a p95, however large a share: neighbours on the machine add as much. Over 12 minutes on two
+busy cores the p95 of an idle system (30 s windows) wandered between 1.4 and 18 ms, most of it below 10."""
 KNOWN_SHARE = 2 / 3
 """Of a level's seconds; one of which less is known (the rest went to a profiler) was not tried."""
 
