@@ -24,6 +24,7 @@ FULL_SHARE = 0.95
 FAULTS_SHARE = 0.01
 IDLE_PCT = 20.0
 """Of all cores: with less of them idle, more engine processes only take time from each other."""
+FULL_MACHINE_PCT = 90.0
 _DESCRIPTORS = ("EMFILE", "ENFILE", "Too many open files")
 _PORTS = ("EADDRNOTAVAIL", "Cannot assign requested address")
 
@@ -140,6 +141,16 @@ def _faults(case: Case) -> Iterator[Finding]:
 
 
 def _same_host(case: Case) -> Iterator[Finding]:
-    if case.same_host:
-        message = "the load generator and the system share this machine and its cores"
+    """A note; a warning where they had to fight for the cores."""
+    if not case.same_host:
+        return
+    message = "the load generator and the system share this machine and its cores"
+    busy = [value for _, value in series(case.readings("host"), "cpu_pct")]
+    mean = sum(busy) / len(busy) if busy else 0.0
+    if mean < FULL_MACHINE_PCT:
         yield Finding("generator-same-host", "info", message, {"host": case.scenario.host})
+        return
+    message += f", which were {format_percent(mean, 0)} busy: latencies hold their waiting for each other"
+    evidence: Evidence = {"host": case.scenario.host, "machine_cpu_pct": round(mean, 1)}
+    advice = ("run loadctl on another machine, or with less load, before you trust small latencies",)
+    yield Finding("generator-same-host", "warning", message, evidence, advice)

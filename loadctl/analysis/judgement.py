@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from loadctl.analysis.advice import advised
 from loadctl.analysis.breaking import breaking_findings
 from loadctl.analysis.case import Case
 from loadctl.analysis.closed_model import closed_model_findings
@@ -80,7 +81,8 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     doubts = [one for ask in MEASUREMENT for one in ask(Case(scenario, recording, measured, (), planned))]
     scores = void_scores(scores, doubts)
     case = Case(scenario, recording, measured, scores, planned)
-    findings = _gravest_first([*doubts, *(finding for ask in SYSTEM for finding in ask(case))])
+    seen = [*doubts, *(finding for ask in SYSTEM for finding in ask(case))]
+    findings = _gravest_first(advised(case, seen))
     folded = measured.folded
     decision = decide(
         scores, findings, recording, started=folded.counters.started, fail_on_warn=facts.fail_on_warn

@@ -1,10 +1,10 @@
 """Does latency stay as it is while load rises, grow in proportion, or bend up from some level on?
 
 Per level the logarithm of p95 with a standard error from 10 s blocks. Stable unless it rises by 20 % or more, by two
-standard errors, by NOISE_MS, and with rank correlation 0.4 over the levels; then weighted fits of a constant with a line
-against a constant with a hinge: a knee where that is better by a Bayesian information criterion of more than 6. On
-held-out synthetic series: flat called stable in 97 to 100 %, a knee found in 77 to 100 %, a line in 53 to 100 % (by
-noise).
+standard errors, by NOISE_MS, and with rank correlation 0.4 over the levels; then weighted fits of a constant with a
+line against a constant with a hinge: a knee where that is better by a Bayesian information criterion of more than 6.
+On held-out synthetic series: flat called stable in 97 to 100 %, a knee found in 77 to 100 %, a line in 53 to 100 %
+(by noise).
 Load and time are confounded on the way up: where the load steps back to the lowest level and latency does not come
 back by half, it is called a drift over time.
 """

@@ -1,4 +1,4 @@
-"""Did the system stay within what it may use, and is there Nagle's delay?
+"""Did the system stay within what it may use, is its memory near its limit, and is there Nagle's delay?
 
 `nagle-delay`: a floor at 40 to 44 ms is Linux's delayed acknowledgement (40 ms) meeting Nagle's algorithm (RFC 896,
 RFC 1122 §4.2.3.2); told where nothing is faster, and half of the answers are hardly slower.
@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.score import Status
-from loadctl.scenario.units import format_ms
+from loadctl.results.usage import of_best_source, series
+from loadctl.scenario.units import format_bytes, format_ms
 
+_NEAR_LIMIT = 0.9
 _NAGLE_MS = (39.0, 45.0)
 _NAGLE_REQUESTS = 50
 
 
 def resource_findings(case: Case) -> list[Finding]:
-    return [*_within_limits(case), *_nagle(case)]
+    return [*_within_limits(case), *_memory(case), *_nagle(case)]
 
 
 def _within_limits(case: Case) -> Iterator[Finding]:
@@ -33,6 +35,24 @@ def _within_limits(case: Case) -> Iterator[Finding]:
         "memory_bytes": use.memory_bytes,
     }
     yield Finding("resources-within-limits", "good", "cpu and memory stayed within their targets", evidence)
+
+
+def _memory(case: Case) -> Iterator[Finding]:
+    """`memory-high`: beyond its target, or near the limit at which the kernel ends it."""
+    most = case.measured.system.memory_bytes
+    if most is None:
+        return
+    targets = (t for t in case.scenario.targets if t.metric == "memory" and t.scope.kind == "run")
+    target = next(targets, None)
+    limits = [v for _, v in series(of_best_source(case.readings("system")), "memory_limit_bytes")]
+    evidence: Evidence = {"memory_bytes": most, "limit_bytes": limits[-1] if limits else None}
+    wanted = None if target is None else target.critical if target.target is None else target.target
+    if limits and most > _NEAR_LIMIT * limits[-1]:
+        message = f"memory reached {format_bytes(most)} of the {format_bytes(limits[-1])} that it may use"
+        yield Finding("memory-high", "warning", message, evidence)
+    elif wanted is not None and most > wanted:
+        message = f"memory reached {format_bytes(most)}, above its target of {format_bytes(wanted)}"
+        yield Finding("memory-high", "warning", message, evidence)
 
 
 def _nagle(case: Case) -> Iterator[Finding]:

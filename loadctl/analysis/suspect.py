@@ -70,8 +70,11 @@ _MACHINE = _Resource("machine_cpu", "cpu of the whole machine", _share("cpu_pct"
 
 @dataclass(frozen=True, slots=True)
 class _Suspect:
+    """`whose`: another container or pod; empty: the system's own."""
+
     key: str
     words: str
+    whose: str
     slow_share: float
     slow_pct: float
     calm_pct: float
@@ -103,13 +106,15 @@ def suspect_findings(case: Case) -> list[Finding]:
 
 
 def _named(suspect: _Suspect, evidence: Evidence) -> Finding:
+    whose = f" of {suspect.whose}" if suspect.whose else ""
     message = (
-        f"{suspect.words} is suspected to be the limit: at {format_percent(suspect.slow_pct, 0)} while p95 was "
+        f"{suspect.words}{whose} is suspected to be the limit: at {format_percent(suspect.slow_pct, 0)} while p95 was "
         f"{format_ms(float(evidence['p95_slow_ms'] or 0))}, at {format_percent(suspect.calm_pct, 0)} while it was "
         f"{format_ms(float(evidence['p95_calm_ms'] or 0))}"
     )
     found: Evidence = {
         "resource": suspect.key,
+        "of": suspect.whose,
         "slow_pct": round(suspect.slow_pct, 1),
         "calm_pct": round(suspect.calm_pct, 1),
         "full_in_slow_windows": round(suspect.slow_share, 2),
@@ -119,13 +124,17 @@ def _named(suspect: _Suspect, evidence: Evidence) -> Finding:
 
 
 def _elsewhere(seen: Sequence[_Suspect], evidence: Evidence) -> Finding:
-    shown = ", ".join(f"{one.words} {format_percent(one.slow_pct, 0)}" for one in seen[:3])
+    own = [one for one in seen if not one.whose]
+    shown = ", ".join(f"{one.words} {format_percent(one.slow_pct, 0)}" for one in own[:3])
     message = (
         f"while p95 was {format_ms(float(evidence['p95_slow_ms'] or 0))}, nothing that was watched was at its limit "
         f"({shown}): requests wait for something else"
     )
     return Finding(
-        "limit-elsewhere", "info", message, {**evidence, **{f"{s.key}_pct": s.slow_pct for s in seen}}
+        "limit-elsewhere",
+        "info",
+        message,
+        {**evidence, **{f"{s.key}_pct": round(s.slow_pct, 1) for s in own}},
     )
 
 
@@ -150,7 +159,7 @@ def _seen(case: Case, slow: set[int], calm: set[int]) -> Iterator[tuple[_Suspect
     for reading in between(case.recording.readings, "companion", *case.window):
         companions[reading.entity].append(reading)
     for entity, readings in companions.items():
-        yield from _of_readings(_RESOURCES, readings, f" of {entity}", slow, calm)
+        yield from _of_readings(_RESOURCES, readings, entity, slow, calm)
     if case.same_host:
         yield from _of_readings((_MACHINE,), case.readings("host"), "", slow, calm)
 
@@ -170,7 +179,8 @@ def _of_readings(
             continue
         suspect = _Suspect(
             resource.key,
-            f"{resource.words}{whose}",
+            resource.words,
+            whose,
             _full(in_slow, resource),
             median(in_slow),
             median(in_calm),

@@ -1,0 +1,163 @@
+"""Tips for requests that failed or were refused: by their class and by when it began."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+from loadctl.analysis.clue import Clue
+from loadctl.results.portion import GENERATOR_FAULT
+from loadctl.scenario.units import format_clock, format_count, format_percent, format_rate
+
+_MANY_REFUSED = 0.2
+_LATE_SHARE = 0.2
+
+
+def error_tips(clue: Clue) -> Iterator[str]:
+    """Of the commonest classes, and only those that say something about the cause."""
+    errors = Counter(clue.case.folded.summary.total.errors)
+    errors.pop(GENERATOR_FAULT, None)
+    for name, count in errors.most_common(2):
+        tip = _OF_CLASS.get(name)
+        if tip is not None:
+            yield tip(clue, format_count(count))
+    logs = clue.findings.get("log-errors")
+    if logs is not None and any(name.startswith("status_5") for name in errors):
+        yield f"its log says why: {logs.message}"
+    elif errors:
+        name, count = errors.most_common(1)[0]
+        place = _place(clue, name)
+        if place and name not in _OF_CLASS:
+            yield f"{format_count(count)} × {name.replace('_', ' ')}, {place}: see one with  {clue.case.look_closer}"
+
+
+def _place(clue: Clue, name: str) -> str:
+    """Where it is concentrated."""
+    rows = [(row.errors.get(name, 0), row) for row in clue.case.folded.summary.endpoints]
+    count, row = max(rows, key=lambda pair: pair[0])
+    whole = sum(number for number, _ in rows)
+    if len(rows) > 1 and count >= 0.9 * whole:
+        return f"nearly all on {row.endpoint}"
+    first = _first(clue, name)
+    return "" if first is None else f"first at {format_clock(first)}"
+
+
+def _first(clue: Clue, name: str) -> float | None:
+    return min((e.t for e in clue.case.recording.examples if e.error_class == name), default=None)
+
+
+def _timeout(clue: Clue, count: str) -> str:
+    if clue.waits is not None:
+        return (
+            f"{count} requests had no answer within their timeout while cpu was at "
+            f"{format_percent(clue.waits, 0)}: something "
+            "they wait for is stuck; give every call to another service a timeout below the client's, and see "
+            "which one fires"
+        )
+    return (
+        f"{count} requests had no answer within their timeout: it took on more than it can finish; refuse early "
+        "(503 with "
+        "Retry-After) beyond a bounded queue, and see whether p95 of the others falls"
+    )
+
+
+def _refused(_clue: Clue, count: str) -> str:
+    return (
+        f"{count} connections were refused: nothing listened, or its backlog was full; look whether the process "
+        "restarted, "
+        "then at its backlog and net.core.somaxconn"
+    )
+
+
+def _reset(clue: Clue, count: str) -> str:
+    if {"service-restarted", "service-crashed", "worker-lost", "worker-restarted"} & clue.findings.keys():
+        return f"{count} connections were reset when a process ended: let it finish what is under way before it leaves"
+    return (
+        f"{count} connections were reset, and no process ended: a server or proxy that closes idle connections "
+        "just as they "
+        "are used; make its keep-alive timeout longer than the pauses between requests"
+    )
+
+
+def _unauthorized(clue: Clue, count: str) -> str:
+    first, (start, end) = _first(clue, "status_401"), clue.case.window
+    if first is not None and first - start > _LATE_SHARE * (end - start):
+        return (
+            f"{count} × 401, none before {format_clock(first)}: a token that expires; log in again in the flow, "
+            "or ask for a "
+            "longer life, and run past that time"
+        )
+    return f"{count} × 401: the scenario's credentials; see one request with  {clue.case.look_closer}"
+
+
+def _too_many(_clue: Clue, count: str) -> str:
+    return (
+        f"{count} × 429: a rate limit, which is no failure if it is meant: declare it (rate_limit: "
+        f"{{limit: 100/s, by: key}}), "
+        "or raise it for this key, and it is checked instead"
+    )
+
+
+def _unavailable(_clue: Clue, count: str) -> str:
+    return (
+        f"{count} × 502, 503 or 504: what stands before the system had nobody to give them to; compare its "
+        "limits and health "
+        "checks with the time of the first, and watch the number of healthy instances"
+    )
+
+
+_OF_CLASS: Mapping[str, Callable[[Clue, str], str]] = {
+    "timeout": _timeout,
+    "connect_timeout": _refused,
+    "connect_refused": _refused,
+    "reset": _reset,
+    "protocol": _reset,
+    "status_401": _unauthorized,
+    "status_429": _too_many,
+    "status_502": _unavailable,
+    "status_503": _unavailable,
+    "status_504": _unavailable,
+}
+
+
+def loose_limit_tips(clue: Clue) -> Iterator[str]:
+    """A limit that lets too much through is often counted by each process for itself."""
+    limit = clue.evidence("rate-limit-not-working", "limit_per_s")
+    accepted = clue.evidence("rate-limit-not-working", "accepted_per_s")
+    if not limit or not accepted:
+        return
+    times, processes = accepted / limit, clue.processes
+    if processes > 1 and 1.2 < times <= 1.1 * processes:
+        yield (
+            f"{times:.1f} times the limit was accepted by {processes:.0f} processes: each seems to count for "
+            "itself; count in "
+            "one place (Redis), and offer the same load again"
+        )
+    elif times > 1.05:
+        yield (
+            f"{format_rate(accepted)} were accepted with a limit of {format_rate(limit)}: is it switched on for "
+            "this key and "
+            "path? If replicas count apart, count in one place (Redis); then offer the same load again"
+        )
+
+
+def limit_tips(clue: Clue) -> Iterator[str]:
+    """It works; is it the right one, and does anybody see it?"""
+    total = clue.case.folded.summary.total
+    share = total.rate_limited / total.completed if total.completed else 0.0
+    if share >= _MANY_REFUSED:
+        limit = clue.evidence("rate-limit-working", "limit_per_s") or 0.0
+        yield (
+            f"{format_percent(100 * share, 0)} of requests were refused: if these are customers and not abuse, "
+            f"{format_rate(limit)} "
+            "is too low for their tier; raise it and see whether latency still holds at what is then accepted"
+        )
+    names = {
+        one.name for one in clue.case.measured.series if one.subject == "system" and one.source == "metrics"
+    }
+    if names and not any("429" in name or "limit" in name for name in names):
+        yield (
+            f"none of the {len(names)} series of its metrics page counts refusals: add a counter of 429s by key "
+            "or tier, and "
+            "an alarm on its rate"
+        )
