@@ -1,4 +1,4 @@
-"""Does anything grow while the load stays the same? Memory, descriptors, threads, latency. Method: analysis/trend.py.
+"""Does anything grow while the load stays the same? Memory, descriptors, threads. Method: analysis/trend.py.
 
 Within a run a slow fill and a leak are the same curve: "growing steadily" is said, never "leak", and of less than
 8 settled minutes (a run of 10) nothing at all.
@@ -6,23 +6,18 @@ Within a run a slow fill and a leak are the same curve: "growing steadily" is sa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
 from loadctl.analysis.case import Case
-from loadctl.analysis.trend import BINS, ENOUGH_S, Growth, growth, kendall_p, sen_slope
+from loadctl.analysis.trend import ENOUGH_S, Growth, growth
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.level import NOISE_MS
-from loadctl.results.packed import Packed, Pool
 from loadctl.results.recording import Reading
 from loadctl.results.usage import of_best_source, series
-from loadctl.scenario.units import format_bytes, format_duration, format_ms, format_percent
+from loadctl.scenario.units import format_bytes, format_duration
 
 SETTLE_SHARE = 0.2
 """The first fifth is left out: caches fill, pools grow."""
-DRIFT_SHARE = 0.10
-DRIFT_S = 240.0
 _MB = 1e6
 _NAMES = {
     "open_fds": ("descriptors-growing", "open files", 20.0),
@@ -33,7 +28,7 @@ _NAMES = {
 def endurance_findings(case: Case) -> list[Finding]:
     if not case.constant_load:
         return []
-    return [*_memory(case), *_counts(case), *_drift(case)]
+    return [*_memory(case), *_counts(case)]
 
 
 def _settled(case: Case, name: str) -> tuple[list[float], float]:
@@ -123,44 +118,3 @@ def _counts(case: Case) -> Iterator[Finding]:
             yield Finding(
                 finding_id, "warning", message, evidence, (f"look for {shown} that are never closed",)
             )
-
-
-def _drift(case: Case) -> Iterator[Finding]:
-    """p95 of 24 equal parts: rising by rank, by 10 % from the first four to the last four, and to the end."""
-    start, end = case.window
-    if end - start < DRIFT_S:
-        return
-    course = _p95s(case, BINS)
-    if course is None:
-        return
-    logs = [math.log(value) for value in course]
-    first, last = median(course[:4]), median(course[-4:])
-    rise, slope = last / first - 1, sen_slope(logs)
-    degrading = (
-        rise > DRIFT_SHARE
-        and math.exp(slope * BINS) - 1 > DRIFT_SHARE
-        and kendall_p(logs) < 0.005
-        and median(logs[-4:]) - median(logs[BINS // 2 - 2 : BINS // 2 + 2])
-        > 0.3 * (math.log(last) - math.log(first))
-    )
-    stepped = rise > DRIFT_SHARE and min(course[-8:]) > max(course[:8])
-    if not (degrading or stepped) or last - first < NOISE_MS:
-        return
-    flat = all(max(part) / min(part) - 1 < rise / 3 for part in (course[:8], course[-8:]))
-    how = "stepped up and stayed there" if stepped and flat else "rose steadily"
-    message = (
-        f"at the same load p95 {how}: from {format_ms(first)} at the beginning to {format_ms(last)} at the end "
-        f"({format_percent(100 * rise, 0)} more)"
-    )
-    evidence = {"p95_first_ms": round(first, 1), "p95_last_ms": round(last, 1), "rise_share": round(rise, 3)}
-    advice = ("see what else changed with time: memory, descriptors, sizes of tables and caches, log files",)
-    yield Finding("latency-drift", "warning", message, evidence, advice)
-
-
-def _p95s(case: Case, bins: int) -> list[float] | None:
-    start, end = case.window
-    parts: list[list[Packed]] = [[] for _ in range(bins)]
-    for second in case.seconds:
-        parts[min(bins - 1, int((second.t - start) / (end - start) * bins))].append(second.ok)
-    found = [Pool(part).quantile_us(0.95) for part in parts]
-    return None if any(us is None or us == 0 for us in found) else [us / 1000 for us in found if us]

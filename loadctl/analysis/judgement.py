@@ -11,6 +11,7 @@ from loadctl.analysis.case import Case
 from loadctl.analysis.closed_model import closed_model_findings
 from loadctl.analysis.completeness import completeness_findings
 from loadctl.analysis.cpu import cpu_findings
+from loadctl.analysis.drift import drift_findings
 from loadctl.analysis.endurance import endurance_findings
 from loadctl.analysis.errors import error_findings
 from loadctl.analysis.generator import generator_findings
@@ -50,6 +51,7 @@ SYSTEM: Sequence[Question] = (
     spike_findings,
     latency_shape_findings,
     endurance_findings,
+    drift_findings,
     warmup_findings,
     log_findings,
     monitor_findings,

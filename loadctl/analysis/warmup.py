@@ -20,7 +20,7 @@ ENOUGH_S = 60
 BLOCK_S = 5
 STEADY = math.log(1.15)
 WORTH_SHARE = 0.10
-"""A first part whose median differs by less, or by less than half of NOISE_MS, is no reason to speak."""
+"""A first part whose median differs by less, or by less than a quarter of NOISE_MS, is no reason to speak."""
 
 
 def warmup_findings(case: Case) -> list[Finding]:
@@ -41,7 +41,7 @@ def warmup_findings(case: Case) -> list[Finding]:
     if not cut:
         return []
     first, rest = median(medians[:cut]), median(medians[cut:])
-    clear = abs(first - rest) >= NOISE_MS / 2 and abs(first / rest - 1) >= WORTH_SHARE
+    clear = abs(first - rest) >= NOISE_MS / 4 and abs(first / rest - 1) >= WORTH_SHARE
     if not clear or not _stands_out(medians, cut):
         return []
     more = format_percent(100 * abs(first / rest - 1), 0)

