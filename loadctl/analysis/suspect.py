@@ -3,8 +3,8 @@
 Saturation, as in the USE method (Gregg 2013), not correlation: in a load that rises, everything that grows with users
 goes with latency. On synthetic runs with a cause that nobody watched rank correlation named an innocent resource in all
 of them, and on the demo system it blamed open files (0.91 to 0.98). So: 5 s windows whose p95 is over twice that of the
-calm half, and 10 ms above it; a resource is suspected where it was at its limit in half of them or more, and not in
-half of the calm ones. On synthetic runs that was right in 95 to 100 %. Where another thing is harmlessly full and the
+calm half, and 20 ms above it; a resource is suspected where it was at its limit in half of them or more, and not in
+half of the calm ones; where one was full in both, nothing is said. On synthetic runs that was right in 95 to 100 %. Where another thing is harmlessly full and the
 cause is not watched it can still be wrong (12 % right there), so it is worded as a suspect. It needs 6 slow windows
 and 6 calm ones.
 """
@@ -87,7 +87,7 @@ def suspect_findings(case: Case) -> list[Finding]:
     if not lower:
         return []
     calm_ms = median(lower)
-    slow = {t for t, ms in p95.items() if ms > _SLOW * calm_ms and ms > calm_ms + NOISE_MS}
+    slow = {t for t, ms in p95.items() if ms > _SLOW * calm_ms and ms > calm_ms + 2 * NOISE_MS}
     calm = set(p95) - slow
     if min(len(slow), len(calm)) < _WINDOWS:
         return []
@@ -102,6 +102,8 @@ def suspect_findings(case: Case) -> list[Finding]:
     suspects = [s for s, calm_share in seen if s.slow_share >= _HALF > calm_share]
     if suspects:
         return [_named(max(suspects, key=lambda suspect: suspect.slow_share), evidence)]
+    if any(s.slow_share >= _HALF for s, _ in seen):
+        return []  # something was full all along: it may be the limit, and may not
     return [_elsewhere([s for s, _ in seen], evidence)] if seen else []
 
 

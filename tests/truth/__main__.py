@@ -52,7 +52,8 @@ def outcome_of(case: Case) -> Outcome:
 def _carried_out(case: Case) -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="loadctl-truth-") as folder:
-        Path(folder, f"{case.name}.yaml").write_text(case.scenario)
+        for name, text in {f"{case.name}.yaml": case.scenario, **case.files}.items():
+            Path(folder, name).write_text(text, encoding="utf-8")
         env = {k: v for k, v in os.environ.items() if not k.startswith(("LOADCTL_", "LOCUST_"))}
         argv = [sys.executable, "-m", "loadctl", *case.argv(f"{case.name}.yaml"), "-q"]
         ended = subprocess.run(

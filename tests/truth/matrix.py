@@ -18,7 +18,17 @@ class Outcome:
 
     @property
     def found(self) -> frozenset[str]:
-        return frozenset(finding.id for finding in self.result.findings) - ALWAYS
+        """Without a generator that was late because others had the cores: that is true, and not what is asked."""
+        late = {f.id for f in self.result.findings if f.voids == "excess"} if self._neighbours else set()
+        return frozenset(finding.id for finding in self.result.findings) - ALWAYS - late
+
+    @property
+    def _neighbours(self) -> bool:
+        """Others than the system and the generator used a third of a core or more, on average."""
+        result = self.result
+        host = next((s.mean for s in result.series if (s.subject, s.name) == ("host", "cpu_pct")), 0.0)
+        own = (result.system.cpu_cores or 0.0) + (result.generator.cpu_cores or 0.0)
+        return host / 100 * (result.system.cores_available or 1.0) - own > 1 / 3
 
     @property
     def missing(self) -> frozenset[str]:
