@@ -4,9 +4,9 @@ Saturation, as in the USE method (Gregg 2013), not correlation: in a load that r
 goes with latency. On synthetic runs with a cause that nobody watched rank correlation named an innocent resource in all
 of them, and on the demo system it blamed open files (0.91 to 0.98). So: 5 s windows whose p95 is over twice that of the
 calm half, and 20 ms above it; a resource is suspected where it was at its limit in half of them or more, and not in
-half of the calm ones; where one was full in both, nothing is said. On synthetic runs that was right in 95 to 100 %. Where another thing is harmlessly full and the
-cause is not watched it can still be wrong (12 % right there), so it is worded as a suspect. It needs 6 slow windows
-and 6 calm ones.
+half of the calm ones; where one was full in both, nothing is said. On synthetic runs that was right in 95 to 100 %.
+Where another thing is harmlessly full and the cause is not watched it can still be wrong (12 % right there), so it is
+worded as a suspect. It needs 6 slow windows and 6 calm ones.
 """
 
 from __future__ import annotations
