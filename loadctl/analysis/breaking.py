@@ -45,7 +45,10 @@ def _break(case: Case, found: BreakingPoint | None) -> Iterator[Finding]:
             beyond: Evidence = {"held": most.level.level, "broke": None}
             yield Finding("breaking-point", "info", message, beyond)
         return
-    first = ", then ".join(step.why)
+    first = ", then ".join(
+        gave.said if gave.level == step.level.level else f"{gave.said} at {gave.level:g}{unit}"
+        for gave in found.gave_way
+    )
     evidence: Evidence = {
         "held": found.held,
         "broke": step.level.level,

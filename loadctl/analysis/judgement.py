@@ -21,11 +21,12 @@ from loadctl.analysis.logs import log_findings
 from loadctl.analysis.monitors import monitor_findings
 from loadctl.analysis.profile import profile_findings
 from loadctl.analysis.rate_limit import rate_limit_findings
-from loadctl.analysis.resources import resource_findings
+from loadctl.analysis.resources import nagle_findings, resource_findings
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.spike import spike_findings
 from loadctl.analysis.story import story
 from loadctl.analysis.suspect import suspect_findings
+from loadctl.analysis.undecided import undecided_findings
 from loadctl.analysis.warmup import warmup_findings
 from loadctl.results.decision import decide, void_scores
 from loadctl.results.finding import Finding
@@ -46,18 +47,23 @@ SYSTEM: Sequence[Question] = (
     service_findings,
     cpu_findings,
     resource_findings,
+    endurance_findings,
+    log_findings,
+    monitor_findings,
+    profile_findings,
+)
+TIMING: Sequence[Question] = (
     suspect_findings,
     breaking_findings,
     spike_findings,
     latency_shape_findings,
-    endurance_findings,
     drift_findings,
     warmup_findings,
-    log_findings,
-    monitor_findings,
-    profile_findings,
     closed_model_findings,
+    nagle_findings,
+    undecided_findings,
 )
+"""About when things happened: not asked where a saturated generator decided that (DESIGN §7)."""
 _GRAVITY = ("invalid", "critical", "warning", "info", "good")
 
 
@@ -83,8 +89,7 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     doubts = [one for ask in MEASUREMENT for one in ask(Case(scenario, recording, measured, (), planned))]
     scores = void_scores(scores, doubts)
     case = Case(scenario, recording, measured, scores, planned)
-    seen = [*doubts, *(finding for ask in SYSTEM for finding in ask(case))]
-    findings = _gravest_first(advised(case, seen))
+    findings = _findings(case, doubts)
     folded = measured.folded
     decision = decide(
         scores, findings, recording, started=folded.counters.started, fail_on_warn=facts.fail_on_warn
@@ -127,8 +132,12 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     )
 
 
-def _gravest_first(findings: list[Finding]) -> tuple[Finding, ...]:
-    return tuple(sorted(findings, key=lambda finding: _GRAVITY.index(finding.severity)))
+def _findings(case: Case, doubts: Sequence[Finding]) -> tuple[Finding, ...]:
+    """All of them, the gravest first."""
+    saturated = any(finding.voids == "all" for finding in doubts)
+    questions = SYSTEM if saturated else (*SYSTEM, *TIMING)
+    found = advised(case, [*doubts, *(finding for ask in questions for finding in ask(case))])
+    return tuple(sorted(found, key=lambda finding: _GRAVITY.index(finding.severity)))
 
 
 def _load_seen(recording: Recording, model: Model) -> Load:

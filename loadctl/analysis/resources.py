@@ -20,7 +20,7 @@ _NAGLE_REQUESTS = 50
 
 
 def resource_findings(case: Case) -> list[Finding]:
-    return [*_within_limits(case), *_memory(case), *_nagle(case)]
+    return [*_within_limits(case), *_memory(case)]
 
 
 def _within_limits(case: Case) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def _memory(case: Case) -> Iterator[Finding]:
         yield Finding("memory-high", "warning", message, evidence)
 
 
-def _nagle(case: Case) -> Iterator[Finding]:
+def nagle_findings(case: Case) -> list[Finding]:
     low, high = _NAGLE_MS
     for row in case.folded.summary.endpoints:
         cell = row.latency
@@ -70,5 +70,5 @@ def _nagle(case: Case) -> Iterator[Finding]:
             advice = (
                 "set TCP_NODELAY on the server's sockets (or write head and body in one piece), and run again",
             )
-            yield Finding("nagle-delay", "warning", message, evidence, advice)
-            return
+            return [Finding("nagle-delay", "warning", message, evidence, advice)]
+    return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.recovery import Recovery
+from loadctl.scenario.phases import Phases
 from loadctl.scenario.units import format_duration, format_ms, format_percent
 
 SPIKE = 2.0
@@ -13,7 +14,7 @@ SPIKE = 2.0
 
 def spike_findings(case: Case) -> list[Finding]:
     found = case.measured.recovery
-    if not isinstance(found, Recovery) or not _is_spike(case, found):
+    if not isinstance(found, Recovery) or not is_spike(case, found.phases):
         return []
     evidence: Evidence = {
         "recovery_time_s": found.took_s,
@@ -40,8 +41,8 @@ def spike_findings(case: Case) -> list[Finding]:
     return [Finding("spike-recovered", "good", f"in the spike {worst}; normal again {back}", evidence)]
 
 
-def _is_spike(case: Case, found: Recovery) -> bool:
-    before = case.scenario.load.level_at(found.phases.before[0])
+def is_spike(case: Case, found: Phases) -> bool:
+    before = case.scenario.load.level_at(found.before[0])
     asked = any(target.metric == "recovery_time" for target in case.scenario.targets)
     return asked or case.scenario.load.peak >= SPIKE * before
 

@@ -48,16 +48,26 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class GaveWay:
+    """A limit that was crossed, in words, and the level at which it was."""
+
+    said: str
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
 class BreakingPoint:
     """`held`: the highest level that held, 0 where the first broke.
 
-    `broke`: the first level that failed, None where all held: the system may take more.
+    `broke`: the first level that failed, None where all held: the system may take more. `gave_way`: the limits crossed
+    there and beyond, in the order in which they were.
     """
 
     steps: tuple[Step, ...]
     limits: tuple[Limit, ...]
     held: float
     broke: Step | None = None
+    gave_way: tuple[GaveWay, ...] = ()
 
 
 def limits_of(targets: Sequence[Target]) -> tuple[Limit, ...]:
@@ -77,9 +87,27 @@ def breaking_point(levels: Sequence[Level], limits: Sequence[Limit]) -> Breaking
     held = 0.0
     for i, step in enumerate(steps):
         if step.fails and (i + 1 == len(steps) or steps[i + 1].fails):
-            return BreakingPoint(steps, tuple(limits), held, step)
+            return BreakingPoint(steps, tuple(limits), held, step, _gave_way(steps[i:], limits))
         held = max(held, step.level.level)
     return BreakingPoint(steps, tuple(limits), held)
+
+
+def _gave_way(steps: Sequence[Step], limits: Sequence[Limit]) -> tuple[GaveWay, ...]:
+    """By the first window that was bad for good, in the first of these steps that crossed it."""
+    found: dict[str, tuple[float, GaveWay]] = {}
+    for limit in limits:
+        for step in steps:
+            said = _crossed(limit, total(step.level.seconds))
+            if said is not None:
+                found.setdefault(said, (_first_bad_s(limit, step.level), GaveWay(said, step.level.level)))
+                break
+    return tuple(gave for _, gave in sorted(found.values(), key=lambda pair: pair[0]))
+
+
+def _first_bad_s(limit: Limit, level: Level) -> float:
+    bad = [_window_fails(limit, window) for window in _windows(level.seconds)]
+    first = next((i for i, is_bad in enumerate(bad) if is_bad and all(bad[i : i + 2])), len(bad))
+    return level.start_s + WINDOW_S * first
 
 
 def _step(level: Level, limits: Sequence[Limit]) -> Step:

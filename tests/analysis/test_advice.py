@@ -56,7 +56,8 @@ IDLE = use(cpu_pct=6.0, busiest_pct_of_one_core=12.0)
 
 def test_without_a_reason_a_finding_keeps_what_it_came_with() -> None:
     finding = replace(SLOW, advice=("look first at GET /",))
-    assert given(finding) == "look first at GET /"
+    posted = every_second({"POST /": interval([250.0] * 20)})
+    assert given(finding, posted) == "look first at GET /"
     assert given(Finding("no-errors", "good", "none", advice=("x",)), readings=ONE_CORE) == "x"
 
 
@@ -174,7 +175,7 @@ def test_memory_that_was_there_from_the_start_or_came_with_the_load() -> None:
     assert "it is what it loads (models, caches), not traffic" in given(high, readings=use())
     rising = [replace(r, values={**r.values, "memory_bytes": 1e8 + 1e7 * r.t}) for r in use(processes=4.0)]
     told = given(high, readings=rising)
-    assert "memory went from 110 MB to 700 MB with the load" in told
+    assert "memory went from 110 MB to 0.70 GB with the load" in told
     assert "4 processes may each hold a copy of the same: load models before the fork" in told
     assert "copy" not in given(high, readings=use())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadctl.analysis.case import Case
-from loadctl.analysis.resources import resource_findings
+from loadctl.analysis.resources import nagle_findings, resource_findings
 from loadctl.results.finding import Finding
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
@@ -17,7 +17,8 @@ def found(seconds: list[Second], readings: list[Reading], *targets: Target) -> l
     asked = scenario(load(f"10 {len(seconds)} hold"), targets)
     made = recording(seconds, readings=readings)
     measured = measure(asked, made)
-    return resource_findings(Case(asked, made, measured, tuple(score(t, measured) for t in asked.targets)))
+    case = Case(asked, made, measured, tuple(score(t, measured) for t in asked.targets))
+    return [*resource_findings(case), *nagle_findings(case)]
 
 
 def seconds(ms: list[float]) -> list[Second]:

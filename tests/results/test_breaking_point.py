@@ -60,6 +60,24 @@ def test_what_gave_way_first_and_what_followed() -> None:
     found = judged(load, run(load, [40.0] * 6 + [400.0] * 4, failed_at=6))
     assert found.broke is not None
     assert [why.split()[0] for why in found.broke.why] == ["latency", "errors"]
+    assert [(gave.said.split()[0], gave.level) for gave in found.gave_way] == [
+        ("latency", 700),
+        ("errors", 700),
+    ]
+    later = judged(load, run(load, [40.0] * 6 + [400.0] * 4, failed_at=8))
+    assert [(gave.said.split()[0], gave.level) for gave in later.gave_way] == [
+        ("latency", 700),
+        ("errors", 900),
+    ]
+
+
+def test_what_gave_way_first_is_told_by_time_not_by_the_order_of_targets() -> None:
+    load = staircase()
+    seconds = run(load, [40.0] * 6 + [400.0] * 4, failed_at=6)
+    calm = run(load, [40.0] * 10, failed_at=6)
+    start = 6 * HOLD_S
+    seconds[start : start + 10] = calm[start : start + 10]  # errors at once, slow only after 10 s
+    assert [gave.said.split()[0] for gave in judged(load, seconds).gave_way] == ["errors", "latency"]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -1,0 +1,53 @@
+"""Which questions did this load pose without the time or the requests that an answer needs?
+
+Of those that a run of its kind is made for; nobody asks a smoke test of two minutes whether memory grows. One note for
+all of them, with what would be enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadctl.analysis.case import Case
+from loadctl.analysis.endurance import SETTLE_SHARE
+from loadctl.analysis.latency_shape import ENOUGH_LEVELS, ENOUGH_REQUESTS, ENOUGH_S, mark_of
+from loadctl.analysis.spike import is_spike
+from loadctl.analysis.trend import ENOUGH_S as GROWTH_S
+from loadctl.results.finding import Finding
+from loadctl.results.usage import series
+from loadctl.scenario.phases import phases
+from loadctl.scenario.units import format_duration
+
+_ASKED_S = 120.0
+
+
+def undecided_findings(case: Case) -> list[Finding]:
+    """`undecided`: at most one."""
+    open_questions = [*_shape(case), *_recovery(case), *_growth(case)]
+    if not open_questions:
+        return []
+    message = f"not told, for too little data: {'; '.join(open_questions)}"
+    return [Finding("undecided", "info", message, {"questions": len(open_questions)})]
+
+
+def _shape(case: Case) -> Iterator[str]:
+    levels = case.measured.levels
+    if levels and (len(levels) < ENOUGH_LEVELS or any(mark_of(level) is None for level in levels)):
+        yield (
+            f"how latency goes with load (it needs {ENOUGH_LEVELS} levels of {ENOUGH_S:.0f} s and "
+            f"{ENOUGH_REQUESTS} requests each)"
+        )
+
+
+def _recovery(case: Case) -> Iterator[str]:
+    found = phases(case.scenario.load)
+    if found is not None and isinstance(case.measured.recovery, str) and is_spike(case, found):
+        yield f"how it recovers ({case.measured.recovery})"
+
+
+def _growth(case: Case) -> Iterator[str]:
+    start, end = case.window
+    enough = GROWTH_S / (1 - SETTLE_SHARE)
+    watched = series(case.readings("system"), "memory_bytes")
+    if case.constant_load and watched and _ASKED_S <= end - start < enough:
+        yield f"whether memory grows (it needs {format_duration(enough)} at one load)"
