@@ -49,14 +49,19 @@ def _saturated(case: Case) -> Iterator[Finding]:
 def _advice(case: Case, evidence: Evidence) -> tuple[str, ...]:
     """For what ran out."""
     if "cpu_pct_of_one_core_max" in evidence:
-        idle = [value for _, value in series(case.readings("generator"), "cpu_idle_pct")]
-        if idle and sum(idle) / len(idle) < IDLE_PCT:
-            return ("this machine has no core to spare: less load, or run loadctl on another machine",)
-        more = max(2, 2 * len(case.recording.shards))
-        return f"run it again with --workers {more}", "or with less load for each engine process"
+        return _more_room(case)
     if any("fds" in name or "descriptors" in name for name in evidence):
         return ("raise the limit of open files before the run: ulimit -n 65536",)
     return ("widen net.ipv4.ip_local_port_range, or keep connections open between requests",)
+
+
+def _more_room(case: Case) -> tuple[str, ...]:
+    """More processes, where there are cores for them."""
+    idle = [value for _, value in series(case.readings("generator"), "cpu_idle_pct")]
+    if idle and sum(idle) / len(idle) < IDLE_PCT:
+        return ("this machine has no core to spare: less load, or run loadctl on another machine",)
+    more = max(2, 2 * len(case.recording.shards))
+    return f"run it again with --workers {more}", "or with less load for each engine process"
 
 
 def _busy_shards(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
@@ -114,10 +119,9 @@ def _late(case: Case) -> Iterator[Finding]:
     limit = max(MIN_LAG_MS, LAG_SHARE * (p95 or 0.0))
     if lag is None or lag <= limit:
         return
-    message = f"the load generator ran {format_ms(lag)} late at p95: latencies may be that much too high"
+    message = f"the load generator ran {format_ms(lag)} late at p95, so latencies may be that much too high"
     evidence = {"lag_p95_ms": lag, "limit_ms": limit, "latency_p95_ms": p95}
-    advice = (f"run it again with --workers {max(2, 2 * len(case.recording.shards))}",)
-    yield Finding("generator-saturated", "warning", message, evidence, advice, "excess")
+    yield Finding("generator-saturated", "warning", message, evidence, _more_room(case)[:1], "excess")
 
 
 def _faults(case: Case) -> Iterator[Finding]:

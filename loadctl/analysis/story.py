@@ -26,8 +26,8 @@ _CAUSES = (
     "closed-model-stall",
 )
 """Likeliest cause first, of what may be the cause of a verdict that is not PASS."""
-_NO_CAUSE_OF_FAIL = {"data-incomplete"}
-"""What is missing from the data breaks no limit: the system did that."""
+_NO_CAUSE_OF_FAIL = {"generator-saturated", "generator-faults", "data-incomplete", "load-not-reached"}
+"""A limit that is broken in spite of them was broken by the system: what they spoil is voided."""
 _BROKEN = (Verdict.FAIL, Verdict.WARN)
 
 
@@ -44,10 +44,9 @@ def story(case: Case, findings: Sequence[Finding], decision: Decision) -> tuple[
         ),
         key=lambda finding: _CAUSES.index(finding.id),
     )
-    parts = [worst(case.scores)] if decision.verdict in _BROKEN else []
-    parts.extend(sentence(finding.message) for finding in causes[:1])
+    parts = [sentence(finding.message) for finding in causes[:1]]
     if not causes:
-        parts.extend(_commonest_error(case))
+        parts.extend(_worst(case, findings) if decision.verdict in _BROKEN else _commonest_error(case))
     fresh = [part for part in dict.fromkeys(parts) if part and not _said(part, decision)]
     slow = [finding for finding in findings if finding.id == "slow-responses"]
     advice = next((finding.advice for finding in [*causes, *slow] if finding.advice), None)
@@ -59,8 +58,33 @@ def _said(part: str, decision: Decision) -> bool:
     return any(part.rstrip(".").lower() in reason.lower() for reason in decision.reasons)
 
 
+_TELLS = {"breaking_point": "breaking-point", "recovery_time": "spike-not-recovered"}
+"""Findings that say what a metric's value consists of."""
+
+
+def _worst(case: Case, findings: Sequence[Finding]) -> Iterator[str]:
+    """What the score furthest beyond its limit consists of; else its numbers."""
+    score = _furthest(case.scores)
+    metric = None if score is None else score.target.metric
+    told = [sentence(finding.message) for finding in findings if finding.id == _TELLS.get(metric or "")]
+    if metric in {"error_rate", None}:
+        told = list(_commonest_error(case))
+    yield from told[:1] or [worst(case.scores)]
+
+
 def worst(scores: Sequence[Score]) -> str:
     """The score furthest beyond its limit, with its numbers."""
+    score = _furthest(scores)
+    if score is None:
+        return ""
+    target, failed = score.target, score.status is Status.FAIL
+    limit = target.critical if failed or target.target is None else target.target
+    kind = "critical limit" if failed else "target"
+    shown = format_value(score.value or 0.0, target.unit)
+    return f"{_capital(label(target))} is {shown}; its {kind} is {format_limit(limit, target.unit)}."
+
+
+def _furthest(scores: Sequence[Score]) -> Score | None:
     bad = [
         score
         for score in scores
@@ -69,15 +93,7 @@ def worst(scores: Sequence[Score]) -> str:
         and score.status in {Status.FAIL, Status.WARN}
         and score.value is not None
     ]
-    if not bad:
-        return ""
-    worst = max(bad, key=lambda score: (score.status is Status.FAIL, score.distance or 0.0))
-    target = worst.target
-    failed = worst.status is Status.FAIL
-    limit = target.critical if failed or target.target is None else target.target
-    kind = "critical limit" if failed else "target"
-    shown = format_value(worst.value or 0.0, target.unit)
-    return f"{_capital(label(target))} is {shown}; its {kind} is {format_limit(limit, target.unit)}."
+    return max(bad, key=lambda one: (one.status is Status.FAIL, one.distance or 0.0), default=None)
 
 
 def _capital(name: str) -> str:

@@ -104,10 +104,12 @@ def distance(score: Score) -> str:
     """From the limit that matters most here (see Score.distance)."""
     if score.distance is None:
         return ""
+    higher = score.target.higher_is_better
+    if score.status is Status.FAIL and not higher and score.distance >= 2:
+        return f"{1 + score.distance:,.3g} × the limit"
     share = f"{abs(score.distance) * 100:.0f} %"
     if share == "100 %" and 0.995 <= abs(score.distance) < 1:
         share = ">99 %"
-    higher = score.target.higher_is_better
     if score.status is Status.FAIL:
         return f"{share} {'short' if higher else 'over'}"
     if score.status is Status.WARN:

@@ -31,7 +31,7 @@ _GENERATOR_TOUCHES = (
     "recovery_time",
 )
 """Metrics that a slow generator makes worse; its errors, cpu and memory are the system's own."""
-_RESTATES = {"slow-responses", "errors-over-critical"}
+RESTATES = frozenset({"slow-responses", "errors-over-critical"})
 """Findings that say the same as the targets that failed."""
 
 
@@ -74,9 +74,13 @@ def void_scores(scores: Iterable[Score], findings: Iterable[Finding]) -> tuple[S
     """Mark the scores that the findings about the measurement make worthless; see Finding.voids."""
     doubts = [finding for finding in findings if finding.voids]
     return tuple(
-        replace(score, void=next((f.id.replace("-", " ") for f in doubts if _voids(f, score)), None))
-        for score in scores
+        replace(score, void=next((_doubt(f) for f in doubts if _voids(f, score)), None)) for score in scores
     )
+
+
+def _doubt(finding: Finding) -> str:
+    """In two or three words."""
+    return "generator late" if finding.voids == "excess" else finding.id.replace("-", " ")
 
 
 def _voids(finding: Finding, score: Score) -> bool:
@@ -144,14 +148,15 @@ def _signal_name(number: int) -> str:
 def _broken(scores: Sequence[Score], findings: Sequence[Finding]) -> Iterator[_Claim]:
     judged = [score for score in scores if score.judged]
     failed = [score for score in judged if score.status is Status.FAIL and not score.void]
+    for finding in findings:
+        if finding.severity == "critical" and not (failed and finding.id in RESTATES):
+            yield _Claim(Verdict.FAIL, sentence(finding.message))
     if failed:
         names = ", ".join(label(score.target) for score in failed)
         beyond = "is beyond its critical limit" if len(failed) == 1 else "are beyond their critical limit"
-        of = f"{len(failed)} of {_targets(len(judged))}" if len(judged) > 1 else "The only target"
+        alone = "The only target" if len(scores) == 1 else "The one target that is judged"
+        of = f"{len(failed)} of {len(judged)} targets" if len(judged) > 1 else alone
         yield _Claim(Verdict.FAIL, f"{of} {beyond}: {names}.")
-    for finding in findings:
-        if finding.severity == "critical" and not (failed and finding.id in _RESTATES):
-            yield _Claim(Verdict.FAIL, sentence(finding.message))
 
 
 def _unproven(scores: Sequence[Score], findings: Sequence[Finding]) -> Iterator[_Claim]:
@@ -162,16 +167,23 @@ def _unproven(scores: Sequence[Score], findings: Sequence[Finding]) -> Iterator[
         if finding.voids in {"all", "pass"} or (finding.voids and spoils):
             doubted = True
             yield _Claim(Verdict.INCONCLUSIVE, sentence(finding.message))
-    missing: dict[str, list[str]] = {}
-    for score in judged:
-        if score.status is Status.NO_DATA:
-            missing.setdefault(score.reason or "not measured", []).append(label(score.target))
-    for reason, names in missing.items():
+    if missing := [score for score in judged if score.status is Status.NO_DATA]:
         doubted = True
-        yield _Claim(Verdict.INCONCLUSIVE, f"No data for {', '.join(names)}: {reason}.")
+        yield _Claim(Verdict.INCONCLUSIVE, _no_data(missing))
     usable = {Status.PASS, Status.WARN, Status.FAIL}
     if not doubted and not any(score.status in usable and not score.void for score in judged):
         yield _Claim(Verdict.INCONCLUSIVE, _nothing_judged(scores))
+
+
+def _no_data(missing: Sequence[Score]) -> str:
+    """One sentence; a reason that several have stands once."""
+    reasons: dict[str, list[str]] = {}
+    for score in missing:
+        reasons.setdefault(score.reason or "not measured", []).append(label(score.target))
+    if len(reasons) == 1:
+        return f"No data for {', '.join(map(label, (score.target for score in missing)))}: {next(iter(reasons))}."
+    parts = [f"{', '.join(names)} ({reason})" for reason, names in reasons.items()]
+    return f"No data for {', '.join(parts)}."
 
 
 def _nothing_judged(scores: Sequence[Score]) -> str:
@@ -212,10 +224,6 @@ def _closest(met: Sequence[Score]) -> str:
         return f" Closest: {label(score.target)}, right at its limit."
     side = "above" if score.target.higher_is_better else "below"
     return f" Closest: {label(score.target)}, {abs(distance) * 100:.0f} % {side} its limit."
-
-
-def _targets(count: int) -> str:
-    return f"{count} target{'' if count == 1 else 's'}"
 
 
 def _exit_code(verdict: Verdict, signal_number: int | None, *, fail_on_warn: bool) -> ExitCode:

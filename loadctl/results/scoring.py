@@ -254,7 +254,7 @@ def _throughput(target: Target, measured: Measured) -> _Found:
         count = portion.successes[name]
     else:
         count = portion.successes.total()
-    if not portion.cells and not portion.unfinished:
+    if not any(cell.completed for cell in portion.cells.values()) and not portion.unfinished:
         return _absent("no requests")
     return _Found(count / portion.seconds, "/s", count)
 

@@ -8,7 +8,7 @@ from loadctl.results.fold import Plateau
 from loadctl.results.measured import Measured
 from loadctl.results.portion import completed_of
 from loadctl.scenario.target import Scope
-from loadctl.scenario.units import format_duration, format_ms, format_rate
+from loadctl.scenario.units import format_duration, format_rate
 
 
 def offered(scope: Scope, plateau: Plateau, measured: Measured) -> tuple[float, str]:
@@ -28,8 +28,7 @@ def offered(scope: Scope, plateau: Plateau, measured: Measured) -> tuple[float, 
         1.0 if endpoint is None else _share(plateau, endpoint)
     )
     thinking = f" thinking {format_duration(pause_s)}" if pause_s >= 0.001 else ""
-    answers = f" at {format_ms(measured.p50_limit_ms)} an answer" if measured.p50_limit_ms else ""
-    return rate, f"{plateau.level:g} users{thinking} offer {format_rate(rate)}{answers}"
+    return rate, f"{plateau.level:g} users{thinking} offer {format_rate(rate)}"
 
 
 def thinking_s(plateau: Plateau) -> float:

@@ -242,8 +242,7 @@ def _too_few(target: Target, load: Load, traffic: Traffic) -> CannotJudge | None
     close = expected >= needed
     return CannotJudge(
         target=target,
-        reason=f"about {expected:,.0f} requests expected, {needed:,} needed"
-        + (" and some to spare" if close else ""),
+        reason=f"about {expected:,.0f} requests expected, {'too close to the ' if close else ''}{needed:,} needed",
         expected=round(expected),
         needed=needed,
         shortest_s=_shortest(load, lambda plan: _surely(_samples(target, plan, traffic), needed)),

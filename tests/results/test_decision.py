@@ -178,8 +178,8 @@ def test_all_reasons_are_listed_the_one_that_decided_first() -> None:
     made = replace(RAN, interrupted_by=2)
     assert decided(scores, [NOT_REACHED, CRASHED], made).reasons == (
         "Interrupted by SIGINT after 1 s.",
-        "2 of 4 targets are beyond their critical limit: latency p95, error rate.",
         "Something critical.",
+        "2 of 4 targets are beyond their critical limit: latency p95, error rate.",
         "Something invalid.",
         "No data for latency p99: needs 200 successes, has 5.",
     )

@@ -173,7 +173,7 @@ def test_just_enough_is_not_enough_because_chance_decides() -> None:
     load = Load("open", [Stage(10, 10, 21, "hold")])  # 210 requests, give or take 14
     (found,) = expect(scenario(load, user_type(), targets=(target("latency_p95"),))).cannot_judge
     assert (found.reason, found.shortest_s) == (
-        "about 210 requests expected, 200 needed and some to spare",
+        "about 210 requests expected, too close to the 200 needed",
         25,
     )
 
