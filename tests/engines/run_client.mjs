@@ -35,9 +35,9 @@ function standStill(seconds) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000);
 }
 
-async function run({ tls = {}, requests, no_descriptors }) {
+async function run({ tls = {}, environ = {}, requests, no_descriptors }) {
   if (no_descriptors) useUpDescriptors();
-  const client = new Client(new Network(tls), watchdog);
+  const client = new Client(new Network(tls, environ), watchdog);
   const answers = [];
   for (const request of requests) answers.push(await answer(client, request));
   client.close();

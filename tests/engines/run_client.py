@@ -54,7 +54,7 @@ def main() -> None:
         if case.get("no_descriptors"):
             in_use = len(list(Path("/dev/fd").iterdir()))
             resource.setrlimit(resource.RLIMIT_NOFILE, (in_use - 1, in_use - 1))
-        client = Client(Network(**case.get("tls", {})), watchdog)
+        client = Client(Network(**case.get("tls", {}), environ=case.get("environ", {})), watchdog)
         answers = [answer(client, request) for request in case["requests"]]
         client.close()
         return answers

@@ -37,7 +37,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
         folder,
         f"req -x509 {NEW_KEY} -days 2 -subj /CN=ca -keyout ca.key -out ca.pem",
     )
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
+    (folder / "names").write_text("subjectAltName=DNS:localhost,DNS:system.example,IP:127.0.0.1")
     for name in ("server", "client"):
         _openssl(
             folder,
@@ -72,9 +72,15 @@ Ask = Callable[..., Answers]
 
 @pytest.fixture
 def ask(runtime: Runtime) -> Ask:
-    def asked(url: str, times: int = 1, tls: Mapping[str, Any] | None = None, **request: Any) -> Answers:
+    def asked(
+        url: str,
+        times: int = 1,
+        tls: Mapping[str, Any] | None = None,
+        environ: Mapping[str, str] | None = None,
+        **request: Any,
+    ) -> Answers:
         requests = [{"url": url, "timeout_s": 2.0, **request}] * times
-        return runtime.clients([{"tls": tls or {}, "requests": requests}])[0]
+        return runtime.clients([{"tls": tls or {}, "environ": environ or {}, "requests": requests}])[0]
 
     return asked
 

@@ -114,6 +114,7 @@ export class Client {
   _exchange(outgoing, deadline, keep) {
     const { origin } = outgoing;
     const connection = this._connections.get(origin.key) ?? this._connect(origin);
+    if (connection.proxy !== null) outgoing = forProxy(outgoing, connection.proxy);
     let data = outgoing.whole;
     if (this.jar.size) {
       const cookies = this.jar.header(origin.host, outgoing.target, origin.tls);
@@ -149,6 +150,14 @@ export class Client {
     for (const connection of this._connections.values()) connection.close();
     this._connections.clear();
   }
+}
+
+// The head as a proxy needs it: with the whole URL, and who we are.
+function forProxy({ method, origin, target, head, body }, proxy) {
+  const fields = head.slice(head.indexOf('\r\n') + 2) + proxy.authorization;
+  const asked = new Outgoing(method, origin, `http://${origin.authority}${target}`, fields, body);
+  asked.target = target; // cookies know paths
+  return asked;
 }
 
 // Cookies are latin-1 on the wire, the rest of the head is UTF-8.

@@ -13,6 +13,8 @@ const LOOK_AFTER_S = 0.001;
 export class Connection {
   constructor(origin, network, watchdog) {
     this.origin = origin;
+    // That is spoken to in the place of the system; through TLS it only passes bytes on.
+    this.proxy = origin.tls ? null : network.proxy(origin);
     this.deadline = Infinity;
     this._network = network;
     this._watchdog = watchdog;

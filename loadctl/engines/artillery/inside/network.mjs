@@ -6,8 +6,10 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { monotonic } from './clock.mjs';
 import { CLOSED, Failed, failedConnecting } from './failure.mjs';
+import { proxyFor } from './proxy.mjs';
 
 const NAMES_KEPT_S = 10;
+const PROXY_HEAD_MAX = 65536;
 // What comes is read at once, so one place to put it serves all connections.
 const RECEIVED = Buffer.allocUnsafeSlow(65536);
 const NO_IPV6 = new Set(['EADDRNOTAVAIL', 'ENETUNREACH', 'EAFNOSUPPORT']);
@@ -19,9 +21,11 @@ export function makeOrigin(isTls, host, port) {
   return Object.freeze({ tls: isTls, host, port, authority, key: `${isTls ? 'https' : 'http'}://${authority}` });
 }
 
-// `ca` replaces the system's certificates; `cert` is a client certificate and its key in one file.
+// `ca` replaces the system's certificates; `cert` is a client certificate and its key in one file. `environ` says which
+// proxies there are.
 export class Network {
-  constructor({ verify = true, ca = null, cert = null } = {}) {
+  constructor({ verify = true, ca = null, cert = null } = {}, environ = process.env) {
+    this._environ = environ;
     this._verify = verify;
     this._ca = ca;
     this._cert = cert;
@@ -32,12 +36,17 @@ export class Network {
   // A connected socket, its TLS handshake done; rejects with Failed. What comes goes to `take(socket, chunk)`; the chunk is
   // valid during that call only.
   async open(origin, deadline, session, take) {
-    const where = `${origin.host}:${origin.port}`;
+    const proxy = this.proxy(origin);
+    let where = proxy === null ? `${origin.host}:${origin.port}` : `the proxy ${proxy.host}:${proxy.port}`;
     let socket = null;
     try {
-      socket = await this._connect(origin, deadline, take);
+      socket = await this._connect(origin, proxy ?? origin, deadline, take);
       socket._write = writeWhileRead;
       if (!origin.tls) return socket;
+      if (proxy !== null) {
+        await tunnel(socket, origin, proxy, deadline);
+        where = `${origin.host}:${origin.port}`;
+      }
       const secured = await this._secure(socket, origin, deadline, session);
       secured._write = writeWhileRead;
       return secured.on('data', (chunk) => take(secured, chunk));
@@ -47,15 +56,20 @@ export class Network {
     }
   }
 
-  // The first address that answers. Each but the last gets only its share of the time that is left.
-  async _connect(origin, deadline, take) {
-    const addresses = await this._addresses(origin.host, deadline);
+  // The one between us and `origin`, or null; throws Failed.
+  proxy(origin) {
+    return proxyFor(origin, this._environ);
+  }
+
+  // The first address of `place` that answers. Each but the last gets only its share of the time that is left.
+  async _connect(origin, place, deadline, take) {
+    const addresses = await this._addresses(place.host, deadline);
     let failure = null;
     for (const [index, address] of [...addresses].entries()) {
       const now = monotonic();
       const until = now + (deadline - now) / (addresses.length - index);
       try {
-        const socket = connecting(address, origin, take);
+        const socket = connecting(address, place.port, origin.tls ? null : take);
         await settled(socket, 'connect', until);
         if (index) addresses.sort((a, b) => (b === address) - (a === address)); // the one that answered goes first
         return socket;
@@ -64,7 +78,7 @@ export class Network {
         if (failure === null || !(address.family === 6 && NO_IPV6.has(error.code))) failure = error;
       }
     }
-    throw failure ?? new Failed('dns', `${origin.host} has no address`);
+    throw failure ?? new Failed('dns', `${place.host} has no address`);
   }
 
   async _secure(socket, origin, deadline, session) {
@@ -115,10 +129,29 @@ export class Network {
   }
 }
 
+// Ask the proxy for a connection to `origin`, which is told nothing of it; rejects with Failed.
+async function tunnel(socket, origin, proxy, deadline) {
+  const place = `${origin.host.includes(':') ? `[${origin.host}]` : origin.host}:${origin.port}`;
+  socket.write(`CONNECT ${place} HTTP/1.1\r\nHost: ${place}\r\n${proxy.authorization}\r\n`);
+  let head = '';
+  while (!head.includes('\r\n\r\n')) {
+    await settled(socket, 'readable', deadline);
+    const received = socket.read();
+    head += received?.toString('latin1') ?? '';
+    if ((received === null && socket.readableEnded) || head.length > PROXY_HEAD_MAX) {
+      throw Object.assign(new Error('closed'), { code: 'ECONNRESET' });
+    }
+  }
+  const shown = `${proxy.host}:${proxy.port}`;
+  const [, status] = /^HTTP\/1\.[0-9] ([^ \r]+)/.exec(head) ?? [];
+  if (status === undefined) throw new Failed('protocol', `the proxy ${shown} gave no valid HTTP/1.1 response`);
+  if (!/^2..$/.test(status)) throw new Failed('other', `the proxy ${shown} answered ${status} to CONNECT ${place}`);
+}
+
 // Node's streams are passed by where they can be: they cost a third of a request.
-function connecting(address, origin, take) {
-  const where = { host: address.address, port: origin.port, family: address.family, noDelay: true };
-  if (origin.tls) return net.connect(where);
+function connecting(address, port, take) {
+  const where = { host: address.address, port, family: address.family, noDelay: true };
+  if (take === null) return net.connect(where);
   const callback = (length) => take(socket, RECEIVED.subarray(0, length));
   const socket = net.connect({ ...where, onread: { buffer: RECEIVED, callback } });
   return socket;

@@ -1,11 +1,13 @@
 // One shard of user types, in Artillery's worker thread, from the plan to its bye.
 
 import { writeSync } from 'node:fs';
+import { splitUrl } from './client.mjs';
 import { monotonic } from './clock.mjs';
 import { BYE_NOW, EXIT_STOPPED } from './flags.mjs';
 import { frameFile } from './frame_file.mjs';
 import { makeUsers } from './journey.mjs';
 import { Closed, Context, Open, drain, sleep, tick } from './load.mjs';
+import { between } from './proxy.mjs';
 import { Recorder } from './recorder.mjs';
 import { redaction } from './redaction.mjs';
 import { Schedule } from './schedule.mjs';
@@ -74,6 +76,8 @@ export async function runShard(plan, control) {
   };
   const load = plan.model === 'closed' ? new Closed(site) : new Open(site);
   await warmUsers(plan);
+  const note = between(splitUrl(plan.host).origin, process.env);
+  if (note) recorder.note(note);
   await load.ready;
   hello(plan, recorder);
   const t0 = await waitForStart(control);

@@ -12,6 +12,7 @@ from .content import ACCEPTED, decoded
 from .cookies import Jar
 from .failure import Failed
 from .network import Network, Origin
+from .proxy import Proxy
 from .response import Response
 from .watchdog import Watchdog
 
@@ -116,7 +117,8 @@ class Client:
         if connection is None:
             connection = self._connect(origin)
         cookies = self.jar.header(origin.host, outgoing.target, secure=origin.tls) if self.jar else b""
-        data = b"".join((outgoing.head, cookies, b"\r\n", outgoing.body))
+        head = outgoing.head if connection.proxy is None else _for_proxy(outgoing, connection.proxy)
+        data = b"".join((head, cookies, b"\r\n", outgoing.body))
         return connection.exchange(data, is_head=outgoing.is_head, deadline=deadline, keep=keep)
 
     def _connect(self, origin: Origin) -> Connection:
@@ -147,6 +149,13 @@ class Client:
         for connection in self._connections.values():
             connection.close()
         self._connections.clear()
+
+
+def _for_proxy(outgoing: Outgoing, proxy: Proxy) -> bytes:
+    """The head as a proxy needs it: with the whole URL, and who we are."""
+    _, fields = outgoing.head.split(b"\r\n", 1)
+    whole = b"http://" + outgoing.origin.authority.encode() + outgoing.target
+    return start_line(outgoing.method, whole) + fields + proxy.authorization
 
 
 def redirected(outgoing: Outgoing, status: int, location: bytes) -> Outgoing:

@@ -47,6 +47,8 @@ class Connection:
 
     def __init__(self, origin: Origin, network: Network, watchdog: Watchdog) -> None:
         self.origin = origin
+        self.proxy = None if origin.tls else network.proxy(origin)
+        """That is spoken to in the place of the system; through TLS it only passes bytes on."""
         self.deadline = inf
         self._network = network
         self._watchdog = watchdog

@@ -15,12 +15,14 @@ import gevent.socket
 from gevent import get_hub
 
 from .failure import Failed, failed_connecting
+from .proxy import Proxy, proxy_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 READ, WRITE = 1, 2
 NAMES_KEPT_S = 10.0
+PROXY_HEAD_MAX = 65536
 _NO_IPV6 = frozenset({errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EAFNOSUPPORT})
 
 _Where: TypeAlias = "tuple[str, int] | tuple[str, int, int, int]"
@@ -113,10 +115,21 @@ class Tls:
 
 
 class Network:
-    """`ca` replaces the system's certificates; `cert` is a client certificate and its key in one file."""
+    """`ca` replaces the system's certificates; `cert` is a client certificate and its key in one file.
 
-    def __init__(self, *, verify: bool = True, ca: str | None = None, cert: str | None = None) -> None:
+    `environ` says which proxies there are.
+    """
+
+    def __init__(
+        self,
+        *,
+        verify: bool = True,
+        ca: str | None = None,
+        cert: str | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
         self._verify, self._ca, self._cert = verify, ca, cert
+        self._environ = environ
         self._context: ssl.SSLContext | None = None
         self._names: dict[tuple[str, int], tuple[float, list[_Address]]] = {}
 
@@ -124,13 +137,17 @@ class Network:
         self, origin: Origin, deadline: float, session: ssl.SSLSession | None
     ) -> tuple[_socket.socket, Tls | None]:
         """A connected non-blocking socket, its TLS handshake done; raises Failed."""
-        where = f"{origin.host}:{origin.port}"
+        proxy = self.proxy(origin)
+        where = f"{origin.host}:{origin.port}" if proxy is None else f"the proxy {proxy.shown}"
         raw: _socket.socket | None = None
         try:
-            raw = self._connect(origin, deadline)
+            raw = self._connect(proxy or origin, deadline)
             raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
             if not origin.tls:
                 return raw, None
+            if proxy is not None:
+                _tunnel(raw, origin, proxy, deadline)
+                where = f"{origin.host}:{origin.port}"
             tls = Tls(self._tls_context(), origin.host, session)
             tls.handshake(raw, deadline)
         except OSError as error:
@@ -143,9 +160,13 @@ class Network:
             raise
         return raw, tls
 
-    def _connect(self, origin: Origin, deadline: float) -> _socket.socket:
+    def proxy(self, origin: Origin) -> Proxy | None:
+        """The one between us and `origin`; raises Failed."""
+        return proxy_for(origin, self._environ)
+
+    def _connect(self, place: Origin | Proxy, deadline: float) -> _socket.socket:
         """The first address that answers. Each but the last gets only its share of the time that is left."""
-        addresses = self._addresses(origin, deadline)
+        addresses = self._addresses(place, deadline)
         failure: OSError | None = None
         for index, (family, address) in enumerate(tuple(addresses)):
             now = monotonic()
@@ -160,10 +181,10 @@ class Network:
                 if index:  # next time the one that answered goes first
                     addresses.sort(key=lambda each: each != (family, address))
                 return connected
-        raise failure or OSError(f"{origin.host} has no address")
+        raise failure or OSError(f"{place.host} has no address")
 
-    def _addresses(self, origin: Origin, deadline: float) -> list[_Address]:
-        key = (origin.host, origin.port)
+    def _addresses(self, place: Origin | Proxy, deadline: float) -> list[_Address]:
+        key = (place.host, place.port)
         kept = self._names.get(key)
         if kept is not None and monotonic() < kept[0]:
             return kept[1]
@@ -171,9 +192,9 @@ class Network:
             with gevent.Timeout(max(0.001, deadline - monotonic()), TimeoutError):
                 found = _looked_up(*key)
         except TimeoutError:
-            raise Failed("dns", f"the name {origin.host} was not resolved in time") from None
+            raise Failed("dns", f"the name {place.host} was not resolved in time") from None
         except UnicodeError as error:
-            raise Failed("dns", f"{origin.host}: {error}") from error
+            raise Failed("dns", f"{place.host}: {error}") from error
         addresses = list(dict.fromkeys((int(each[0]), cast("_Where", each[4])) for each in found))
         self._names[key] = (monotonic() + NAMES_KEPT_S, addresses)
         return addresses
@@ -189,6 +210,26 @@ class Network:
             context.set_alpn_protocols(["http/1.1"])
             self._context = context
         return self._context
+
+
+def _tunnel(raw: _socket.socket, origin: Origin, proxy: Proxy, deadline: float) -> None:
+    """Ask the proxy for a connection to `origin`, which is told nothing of it; raises Failed and OSError."""
+    place = f"[{origin.host}]:{origin.port}" if ":" in origin.host else f"{origin.host}:{origin.port}"
+    asked = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n".encode() + proxy.authorization + b"\r\n"
+    raw.send(asked)  # the first bytes of a new connection: there is room for them
+    head = b""
+    while b"\r\n\r\n" not in head:
+        wait(raw.fileno(), READ, deadline)
+        received = raw.recv(4096)
+        head += received
+        if not received or len(head) > PROXY_HEAD_MAX:
+            raise ConnectionResetError(errno.ECONNRESET, "the proxy closed the connection")
+    words = head.split(b"\r\n", 1)[0].split(b" ", 2)
+    if not words[0].startswith(b"HTTP/1.") or len(words) < 2:
+        raise Failed("protocol", f"the proxy {proxy.shown} gave no valid HTTP/1.1 response")
+    if not (len(words[1]) == 3 and words[1].startswith(b"2")):
+        status = words[1].decode("latin-1")
+        raise Failed("other", f"the proxy {proxy.shown} answered {status} to CONNECT {place}")
 
 
 def _looked_up(host: str, port: int) -> Sequence[tuple[int, int, int, str, _Where | tuple[int, bytes]]]:

@@ -159,10 +159,14 @@ def _load_of(plan: Mapping[str, Any], recorder: Recorder, control: Control) -> t
         warm_sessions(script.environment)
         factory, kind_of, group = script.factory, script.kind_of, script.group
     else:
+        from .client import split_url
         from .journey import make_users
+        from .proxy import between
         from .warm import warm_users
 
         warm_users(plan)
+        if note := between(split_url(plan["host"])[0], os.environ):
+            recorder.note(note)
         rotation = plan["rotation"]
         factory = make_users(plan, cast("Any", recorder), context)
         kind_of, group = lambda n: rotation[n % len(rotation)], Group()
