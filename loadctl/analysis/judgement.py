@@ -30,11 +30,11 @@ from loadctl.analysis.undecided import undecided_findings
 from loadctl.analysis.warmup import warmup_findings
 from loadctl.results.decision import decide, void_scores
 from loadctl.results.finding import Finding
+from loadctl.results.load_seen import load_seen
 from loadctl.results.measured import measure
 from loadctl.results.recording import Recording
 from loadctl.results.result import Result
 from loadctl.results.scoring import score
-from loadctl.scenario.load import Load, Model, Stage
 from loadctl.scenario.scenario import Scenario
 
 Question = Callable[[Case], list[Finding]]
@@ -83,7 +83,7 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     """Fold, score, ask every question, void what cannot be trusted, decide."""
     planned = bool(scenario.load.stages)
     if not planned:
-        scenario = replace(scenario, load=_load_seen(recording, scenario.load.model))
+        scenario = replace(scenario, load=load_seen(recording, scenario.load.model))
     measured = measure(scenario, recording)
     scores = tuple(score(target, measured) for target in scenario.targets)
     doubts = [one for ask in MEASUREMENT for one in ask(Case(scenario, recording, measured, (), planned))]
@@ -139,9 +139,3 @@ def _findings(case: Case, doubts: Sequence[Finding]) -> tuple[Finding, ...]:
     found = advised(case, [*doubts, *(finding for ask in questions for finding in ask(case))])
     return tuple(sorted(found, key=lambda finding: _GRAVITY.index(finding.severity)))
 
-
-def _load_seen(recording: Recording, model: Model) -> Load:
-    """For a script that brings its own load: one stage, as long as the recording, at the most users seen."""
-    length = max((second.t + 1 for second in recording.seconds), default=0)
-    most = max((second.users for second in recording.seconds), default=0)
-    return Load(model, [Stage(most, most, length, "the script's own load")])

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from signal import SIGINT
 from typing import Annotated
 
 import typer
@@ -27,15 +26,16 @@ from loadctl.cli import (
     score,
     show,
     try_,
+    ui,
     validate,
     wait,
     watch,
 )
 from loadctl.cli.actions import tell_mistakes
 from loadctl.cli.arguments import profile_alone
-from loadctl.cli.explaining import explain
+from loadctl.cli.explaining import code_of, explain
 from loadctl.cli.output import complain, hush, open_standard_streams
-from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
+from loadctl.errors import LoadctlError, UsageError
 from loadctl.results.verdict import ExitCode
 
 app = typer.Typer(
@@ -61,6 +61,7 @@ COMMANDS: Mapping[str, Callable[..., object]] = {
     "demo": demo.demo,
     "wait": wait.wait,
     "watch": watch.watch,
+    "ui": ui.ui,
     "export": export.export,
     "engines": engines.engines,
     "doctor": doctor.doctor,
@@ -131,7 +132,7 @@ def funnel(argv: list[str]) -> int:
     except LoadctlError as error:
         complain(explain(error) + "\n")
         tell_mistakes(error)
-        code = _code_of(error)
+        code = code_of(error)
     except KeyboardInterrupt:
         code = ExitCode.SIGINT
     except Exception as error:  # noqa: BLE001  (the funnel: a bug is reported as a bug, with its own exit code)
@@ -148,12 +149,6 @@ def _as_typer_writes_it(error: typer.TyperException) -> str:
     text = io.StringIO()
     show(file=text)
     return text.getvalue()
-
-
-def _code_of(error: LoadctlError) -> ExitCode:
-    if isinstance(error, Interrupted):
-        return ExitCode.SIGINT if error.signal_number == SIGINT else ExitCode.SIGTERM
-    return ExitCode.ERROR if isinstance(error, RunError) else ExitCode.USAGE
 
 
 def _explain_bug(error: Exception) -> str:

@@ -42,8 +42,8 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
     fail_on_warn = fails_on_warn(options.fail_on)
     options.files.check()
     finish = finish_of(options.on_finish)
-    scenario = _prepared(options, host)
-    engine = _usable(scenario, options)
+    scenario = prepared(options, host)
+    engine = usable(scenario, options)
     _ask_for_consent(scenario, options)
     with ExitStack() as stack:
         redrawn = is_terminal() and not output.plain
@@ -53,11 +53,11 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
             directory = _carried_out(options, output, scenario, engine, conversation, served)
         from loadctl.cli.telling import tell
 
-        judgement = _stored(directory, fail_on_warn=fail_on_warn)
+        judgement = stored(directory, fail_on_warn=fail_on_warn)
         if served is not None:
             served.conclude(judgement.result)
         tell(judgement.result, quiet=output.quiet, as_json=output.as_json)
-        _write_report(directory, judgement)
+        write_report(directory, judgement)
         tell_job(judgement.result, options.files)
         options.files.write(judgement)
         if served is not None:
@@ -98,27 +98,27 @@ def _carried_out(
         directory = run(request, observer)
     except (RunError, Interrupted):
         if conversation.run is not None:
-            _kept(conversation.run, output, options.files, fail_on_warn=fails_on_warn(options.fail_on))
+            keep(conversation.run, output, options.files, fail_on_warn=fails_on_warn(options.fail_on))
         raise
     conversation.say([""])
     return directory
 
 
-def _kept(directory: RunDirectory, output: Output, files: Files, *, fail_on_warn: bool) -> None:
+def keep(directory: RunDirectory, output: Output, files: Files, *, fail_on_warn: bool) -> None:
     """The result of a run that could not be carried out, where it can still be written; the error itself is
     told by who caught it."""
     from loadctl.cli.telling import tell
 
     with contextlib.suppress(LoadctlError):
-        judgement = _stored(directory, fail_on_warn=fail_on_warn)
-        _write_report(directory, judgement)
+        judgement = stored(directory, fail_on_warn=fail_on_warn)
+        write_report(directory, judgement)
         tell_job(judgement.result, files)
         files.write(judgement)
         if output.as_json:
             tell(judgement.result, quiet=output.quiet, as_json=True)
 
 
-def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
+def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
     """Judge what the directory holds, and keep the result in it."""
     from loadctl.cli.judging import judged
     from loadctl.results.document import dumps
@@ -137,7 +137,7 @@ def _stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
     return judgement
 
 
-def _write_report(directory: RunDirectory, judgement: Judgement) -> None:
+def write_report(directory: RunDirectory, judgement: Judgement) -> None:
     """The page with charts. That it cannot be written costs no verdict; `loadctl report --format html` says why."""
     from loadctl.cli.formats import html
     from loadctl.run.journal import UnwritableError
@@ -146,7 +146,7 @@ def _write_report(directory: RunDirectory, judgement: Judgement) -> None:
         directory.replace("report.html", html(judgement))
 
 
-def _prepared(options: RunOptions, host: str | None) -> Scenario:
+def prepared(options: RunOptions, host: str | None) -> Scenario:
     scenario = planned(options.reference, replace(options.overrides, host=host))
     watch = on_top_of(Watch() if options.demo else scenario.watch, options.watch)
     return replace(
@@ -157,7 +157,7 @@ def _prepared(options: RunOptions, host: str | None) -> Scenario:
     )
 
 
-def _usable(scenario: Scenario, options: RunOptions) -> Engine:
+def usable(scenario: Scenario, options: RunOptions) -> Engine:
     if options.python is not None and scenario.script is None:
         raise UsageError(
             f"--python runs a script (locustfile:), and {scenario.name} has none", hint="leave it out"

@@ -1,10 +1,19 @@
-"""Errors in words: what failed, where, and what to do, as lines for stderr."""
+"""Errors in words: what failed, where, and what to do, as lines for stderr; and as an exit code."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from signal import SIGINT
 
-from loadctl.errors import InvalidInput, LoadctlError, Mistake, RunError
+from loadctl.errors import Interrupted, InvalidInput, LoadctlError, Mistake, RunError
+from loadctl.results.verdict import ExitCode
+
+
+def code_of(error: LoadctlError) -> ExitCode:
+    if isinstance(error, Interrupted):
+        return ExitCode.SIGINT if error.signal_number == SIGINT else ExitCode.SIGTERM
+    return ExitCode.ERROR if isinstance(error, RunError) else ExitCode.USAGE
+
 
 _WIDEST = 200
 _BEFORE = 100

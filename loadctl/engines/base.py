@@ -6,8 +6,9 @@ engine's own process speaks to loadctl in two ways only:
 * it appends frames to `frames/<shard>.ndjson` in the run directory (results/frame.py is their reader),
   `hello` first;
 * it reads its standard input: first what `Command.stdin` holds; then a line `start <t0>` (t0 on
-  CLOCK_MONOTONIC, seconds) begins the load; a line `stop` ends it early (no new requests, drain, bye); end
-  of file means that loadctl is gone: leave within two seconds.
+  CLOCK_MONOTONIC, seconds) begins the load; a line `users <t> <n> <per s>` changes one that has no stages: from
+  t seconds after t0 on n users are wanted, at so many a second; a line `stop` ends it early (no new requests,
+  drain, bye); end of file means that loadctl is gone: leave within two seconds.
   The end of the plan needs no word: the recorder drains, says `bye` and exits by itself.
 """
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from loadctl.results.load_seen import steered_edges
 from loadctl.results.moment import Moment
 from loadctl.results.packed import NOTHING
 from loadctl.results.portion import Portion, summarise
@@ -65,7 +66,8 @@ def edges(load: Load, events: Sequence[Event]) -> list[int]:
 
     `fold` puts a span into one place, so that none may reach across these.
     """
-    found = {math.ceil(end) for _, end, _ in load.spans()} | {math.ceil(t) for t in _stops(events)}
+    ends = [end for _, end, _ in load.spans()] or steered_edges(events)
+    found = {math.ceil(t) for t in (*ends, *_stops(events))}
     for t in marked_seconds(events):
         found |= {t, t + 1}
     return sorted(found)

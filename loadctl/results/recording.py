@@ -37,8 +37,9 @@ class Reading:
 class Event:
     """Something that happened at a time: a stage began, the system restarted, a shard died, a signal came.
 
-    Kinds: stage, signal, stop, shard_exit, shard_killed, service_restarted, service_crashed, service_down, service_up,
-    worker_ended, worker_restarted, clock_step, monitor_lost, monitor_back; health_changed, replicas_changed, oom_kill;
+    Kinds: stage, users (so many are wanted now), signal, stop, shard_exit, shard_killed;
+    service_restarted, service_crashed, service_down, service_up, worker_ended, worker_restarted;
+    clock_step, monitor_lost, monitor_back; health_changed, replicas_changed, oom_kill;
     profile_started, profile_stopped, profile_failed; several_workers, query_failed; before, after;
     log_error (one of the first of its kind), log_messages (at the end: a frequent one), log_rotated.
     """

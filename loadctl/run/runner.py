@@ -5,13 +5,13 @@ What it means is computed afterwards from the directory, so nothing here scores 
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,13 +31,14 @@ from loadctl.run.merge import Merger
 from loadctl.run.process import Ladder
 from loadctl.run.readiness import wait_until_ready
 from loadctl.run.shards import Shards
+from loadctl.run.steering import Steering, Users
+from loadctl.run.wall_clock import WallClock, utc
 from loadctl.run.watching import Watching, watching
 from loadctl.scenario.scenario import Scenario
 
 _TICK_S = 0.1
 _HEAD_START_S = 0.1
 """Between the word "start" and t0, so that all shards have heard it by then."""
-_STEP_S = 1.0
 _SIGNAL_WORDS = {1: "the terminal was closed (SIGHUP)", 2: "Ctrl-C (SIGINT)"}
 
 
@@ -52,6 +53,8 @@ class RunRequest:
     shards: int = 1
     argv: Sequence[str] = ()
     watch: Callable[[Scenario, Mapping[int, int]], Watching] | None = watching
+    steering: Steering | None = None
+    """Who says how many users there are, and when the load ends, where the scenario has no stages."""
     ready_deadline_s: float = 30.0
     hello_deadline_s: float = 20.0
     hung_s: float = 15.0
@@ -170,7 +173,7 @@ class _Run:
             versions={"loadctl": version("loadctl"), "python": platform.python_version()},
             machine=this_machine(),
             git_revision=git_revision(source.parent if source.is_file() else Path.cwd()),
-            created_at=_utc(time.time()),
+            created_at=utc(time.time()),
             pid=os.getpid(),
         )
 
@@ -214,7 +217,7 @@ class _Run:
     def _begin(self, manifest: Manifest) -> None:
         now = time.monotonic()
         self._t0 = t0 = now + _HEAD_START_S
-        wall = _utc(time.time() + _HEAD_START_S)
+        wall = utc(time.time() + _HEAD_START_S)
         manifest = replace(manifest, t0_wall=wall, t0_monotonic_s=t0)
         if self._watching is not None:
             manifest = replace(manifest, watched=self._watching.watched, watch_notes=self._watching.notes)
@@ -234,7 +237,9 @@ class _Run:
         ]
         overtime = load.duration_s + scenario.drain_s + self._request.overtime_s
         overtime += scenario.script.outlasts_s if scenario.script is not None else 0.0
-        clock = _WallClock()
+        if self._request.steering is not None:
+            overtime = math.inf
+        clock = WallClock()
         last = time.monotonic()
         stopping = False
         while not self._shards.gone:
@@ -245,6 +250,7 @@ class _Run:
             while stages and stages[0].t <= self._now():
                 self._ledger.event(stages.pop(0))
             broken = self._write_down(now)
+            stopping = self._steer(stopping=stopping) or stopping
             for event in [*clock.step(self._now()), *self._shards.poll(now, self._now())]:
                 self._ledger.event(event)
             if self._interruption.at_once:
@@ -261,6 +267,21 @@ class _Run:
                 self._shards.stop(Ladder.signals())
             if not self._shards.gone:
                 self._interruption.wait(_TICK_S)
+
+    def _steer(self, *, stopping: bool) -> bool:
+        """Pass orders on to the shards; True when the load was told to end."""
+        steering = self._request.steering
+        for order in steering.orders() if steering is not None else ():
+            t = max(0.0, self._now())
+            if isinstance(order, Users):
+                detail = {"users": order.count, "per_s": order.per_s}
+                self._ledger.event(Event(t, "users", f"to {order.count} users, {order.per_s:g}/s", detail))
+                self._shards.say(f"users {t!r} {order.count} {order.per_s!r}")
+            elif not stopping:
+                self._ledger.event(Event(t, "stop", "stopped by hand"))
+                self._shards.stop(Ladder.draining(self._request.scenario.drain_s))
+                return True
+        return False
 
     def _drain(self, number: int) -> None:
         name = _SIGNAL_WORDS.get(number, "SIGTERM")
@@ -297,24 +318,3 @@ class _Run:
     def _now(self) -> float:
         """Seconds since the start of the load; 0 before it."""
         return 0.0 if self._t0 is None else time.monotonic() - self._t0
-
-
-class _WallClock:
-    """Notices when somebody sets the wall clock: durations are not touched, times of day are."""
-
-    def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
-
-    def step(self, t: float) -> list[Event]:
-        offset = time.time() - time.monotonic()
-        step = offset - self._offset
-        if abs(step) <= _STEP_S:
-            return []
-        self._offset = offset
-        return [
-            Event(t, "clock_step", f"the wall clock was set by {step:+.1f} s", {"step_s": round(step, 3)})
-        ]
-
-
-def _utc(wall_s: float) -> str:
-    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -79,8 +79,11 @@ class Shards:
         )
 
     def begin(self, t0: float) -> None:
+        self.say(f"start {t0!r}")
+
+    def say(self, line: str) -> None:
         for shard in self._shards:
-            shard.child.send(f"start {t0!r}")
+            shard.child.send(line)
 
     def poll(self, now: float, t: float) -> list[Event]:
         """What happened to shards since the last call; `t` is now in seconds since the start of the load."""

@@ -17,6 +17,8 @@ from loadctl.scenario.units import format_limit
 from loadctl.scenario.words import no_such, unknown
 
 OPTION = "--target"
+DEFINES_THE_BREAK = "defines the break"
+"""Why a limit is not judged by itself where breaking_point is."""
 Table = Mapping[tuple[str, Scope], "Target | None"]
 """None: `null` stands there, so nothing is judged."""
 _SECTIONS: Mapping[str, ScopeKind] = {"endpoints": "endpoint", "stages": "stage", "metrics": "series"}
@@ -222,4 +224,4 @@ def _survives(target: Target) -> bool:
 
 
 def _defining(target: Target) -> Target:
-    return replace(target, judged=False, why_not_judged="defines the break")
+    return replace(target, judged=False, why_not_judged=DEFINES_THE_BREAK)

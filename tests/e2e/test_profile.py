@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.cli.execution import _stored
+from loadctl.cli.execution import stored
 from loadctl.cli.profiles import FILES
 from loadctl.reports.text import render
 from loadctl.run.directory import RunDirectory
@@ -48,7 +48,7 @@ def flame_graphs_that_cannot_be_written_cost_no_result(run: Path) -> None:
         (run / file).unlink()
         (run / file).mkdir()  # not even root writes a file over a folder
     (run / "result.json").unlink()
-    result = _stored(RunDirectory(run), fail_on_warn=False).result
+    result = stored(RunDirectory(run), fail_on_warn=False).result
     assert (run / "result.json").is_file()
     assert result.profile is not None
     assert result.profile.top[0].name == "burn_cpu (loadctl/demo/app.py)"

@@ -8,3 +8,5 @@ EXIT_STOPPED = 10
 """The load ended before its plan, because it was told to (a stop, a signal, loadctl gone)."""
 EXIT_SCRIPT = 20
 """The user's script could not be loaded; the last line of stderr says why."""
+EXIT_PORT = 30
+"""The page's port cannot be used; the last line of stderr says why."""

@@ -31,6 +31,8 @@ class Control:
 
     def __init__(self) -> None:
         self.t0: float | None = None
+        self.wishes: list[tuple[float, int, float]] = []
+        """A load without a plan: from when on (s since t0) how many users are wanted, and how many come a second."""
         self.stopping = False
         """No new requests; drain, bye."""
         self.leave_now = False
@@ -76,18 +78,22 @@ class Control:
                     self._first.put(line.decode())
                     first = False
                 else:
-                    self._obey(line.split())
+                    self._obey(line)
         self.gone = self.stopping = self.leave_now = True
         self._first.put("")
         _native_sleep(GRACE_S)
         kill_group()
 
-    def _obey(self, words: list[bytes]) -> None:
-        if words[:1] == [b"start"] and len(words) == 2:
-            with contextlib.suppress(ValueError):  # this thread must live: it sees the end of loadctl
+    def _obey(self, line: bytes) -> None:
+        """`start T0`, `users T N RATE` or `stop`."""
+        words = line.split()
+        with contextlib.suppress(ValueError):  # this thread must live: it sees the end of loadctl
+            if words[:1] == [b"start"] and len(words) == 2:
                 self.t0 = float(words[1])
-        elif words == [b"stop"]:
-            self.stopping = True
+            elif words[:1] == [b"users"] and len(words) == 4:
+                self.wishes.append((float(words[1]), int(words[2]), float(words[3])))
+            elif words == [b"stop"]:
+                self.stopping = True
 
 
 def kill_group() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from math import floor, sqrt
+from math import floor, inf, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -75,6 +75,30 @@ class Schedule:
         # start·t + slope·t²/2 = need, in the form that is exact for a slope of 0 and loses no digits near it
         root = sqrt(max(0.0, stage.start**2 + 2 * slope * need))
         return self._begins[index] + (2 * need / (stage.start + root) if need > 0 else 0.0)
+
+
+class Wishes:
+    """A load without a plan, steered while it goes. `wishes` grows: (seconds since t0, users of all shards, users a
+    second). From each on users come or leave one by one at its rate, the first at once.
+    """
+
+    duration_s = inf
+
+    def __init__(self, wishes: Sequence[tuple[float, int, float]]) -> None:
+        self._wishes = wishes
+
+    def users_at(self, t: float) -> int:
+        level = 0
+        wishes = list(self._wishes)  # another thread appends
+        for (begins, wanted, per_s), until in zip(wishes, [*(w[0] for w in wishes[1:]), inf], strict=False):
+            since = min(t, until) - begins
+            if since < 0:
+                break
+            if until <= begins:
+                continue  # taken back at once
+            step = min(abs(wanted - level), floor(since * per_s) + 1)
+            level += step if wanted > level else -step
+        return level
 
 
 def phase(index: int) -> float:

@@ -16,7 +16,7 @@ from .control import Control, kill_group
 from .frame_file import FrameFile
 from .recorder import Recorder
 from .redaction import Redaction
-from .schedule import Schedule, Stage
+from .schedule import Schedule, Stage, Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ def main() -> NoReturn:
     plan = json.loads(control.first_line() or "null")
     if plan is None:
         kill_group()
-    _prepare_process()
+    prepare_process()
     redact = Redaction(plan["secrets"])
     recorder = Recorder(FrameFile(plan["frames"]), redact=redact, redact_names=plan["script"] is not None)
     code = 1
@@ -51,7 +51,7 @@ def main() -> NoReturn:
     _leave(code, control)
 
 
-def _prepare_process() -> None:
+def prepare_process() -> None:
     for name in [name for name in os.environ if name.startswith(_IMPORT_SWITCHES)]:
         # LOCUST_SKIP_MONKEY_PATCH would break the engine, LOCUST_USERS and the like would be options of scripts.
         del os.environ[name]
@@ -171,7 +171,7 @@ def _load_of(plan: Mapping[str, Any], recorder: Recorder, control: Control) -> t
         factory = make_users(plan, cast("Any", recorder), context)
         kind_of, group = lambda n: rotation[n % len(rotation)], Group()
     site = Site(
-        schedule=Schedule([Stage(**stage) for stage in plan["stages"]]),
+        schedule=cast("Any", _schedule(plan, control)),
         factory=cast("Any", factory),
         kind_of=kind_of,
         recorder=recorder,
@@ -183,6 +183,13 @@ def _load_of(plan: Mapping[str, Any], recorder: Recorder, control: Control) -> t
         max_in_flight=plan["max_in_flight"],
     )
     return site, script
+
+
+def _schedule(plan: Mapping[str, Any], control: Control) -> Schedule | Wishes:
+    """Without stages, users come and go as loadctl says while the load goes."""
+    return (
+        Schedule([Stage(**stage) for stage in plan["stages"]]) if plan["stages"] else Wishes(control.wishes)
+    )
 
 
 def _quieten_collector() -> None:

@@ -1,0 +1,110 @@
+"""Locust's own web page in a process of its own: `python launch.py page`.
+
+It makes no load. What its buttons ask for is written as orders, one JSON object a line, to the file that the settings
+name; what loadctl says of the run comes as JSON lines on standard input. So drawing the page holds up no user.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
+
+from . import EXIT_PORT
+from .control import Control, kill_group
+from .shard import prepare_process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LOOK_S = 0.05
+
+
+class Mail(Control):
+    """Standard input, as lines of JSON; the native thread only keeps them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[bytes] = []
+
+    def _obey(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    def take(self) -> list[Mapping[str, Any]]:
+        taken = len(self.lines)
+        lines, self.lines[:taken] = self.lines[:taken], []
+        return [json.loads(line) for line in lines]
+
+
+def main() -> NoReturn:
+    mail = Mail()
+    mail.listen()
+    settings = json.loads(mail.first_line() or "null")
+    if settings is None:
+        kill_group()
+    prepare_process()
+    sys.argv[1:] = []  # Locust's parser of options reads them
+    import gevent
+    from gevent import pywsgi
+    from locust import log, stats
+    from locust.web import WebUI
+
+    from .page_runner import environment_of
+
+    log.setup_logging("INFO")
+    with open(settings["orders"], "a", buffering=1, encoding="utf-8") as orders:  # noqa: PTH123
+
+        def order(**what: object) -> None:
+            orders.write(json.dumps(what) + "\n")
+
+        environment, runner = environment_of(settings, order)
+        web = WebUI(environment, settings["bind"], settings["port"], delayed_start=True)
+        _guard(web.app, settings)
+        web.server = pywsgi.WSGIServer(
+            (settings["bind"], settings["port"]), web.app, log=None, error_log=None
+        )
+        try:
+            web.server.start()
+        except OSError as error:
+            sys.stderr.write(f"{error.strerror or error}\n")
+            sys.stderr.flush()
+            os._exit(EXIT_PORT)
+        order(order="listening", port=web.server.server_port)
+        gevent.spawn(stats.stats_history, runner)
+        while True:
+            for message in mail.take():
+                runner.hear(message)
+            gevent.sleep(_LOOK_S)
+
+
+def _guard(app: Any, settings: Mapping[str, Any]) -> None:
+    """Locust answers every page that a browser has open, under every name: no other site may press Start, and the
+    host that was agreed to is the only one that is loaded."""
+    from flask import jsonify, make_response, request
+
+    def refuse() -> Any:
+        if _foreign(request, settings["bind"]):
+            return make_response("this page is not for other sites", 403)
+        asked = (request.form.get("host") or "").rstrip("/") if request.path.endswith("/swarm") else ""
+        if asked and asked != settings["host"]:
+            message = f"this page loads {settings['host']} alone; for another:  loadctl ui … --host {asked}"
+            return jsonify({"success": False, "message": message, "host": settings["host"]})
+        return None
+
+    app.before_request(refuse)
+
+
+def _foreign(request: Any, bind: str) -> bool:
+    """Sent by another site's page (Origin), or by one whose name was made to point here (Host)."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        return True
+    name = urlsplit(f"//{request.host}").hostname or ""
+    by_name = not name.replace(".", "").isdigit() and ":" not in name
+    return _is_loopback(bind) and by_name and name != "localhost" and not name.endswith(".localhost")
+
+
+def _is_loopback(bind: str) -> bool:
+    return bind.startswith("127.") or bind in {"localhost", "::1"}
