@@ -138,4 +138,3 @@ def _findings(case: Case, doubts: Sequence[Finding]) -> tuple[Finding, ...]:
     questions = SYSTEM if saturated else (*SYSTEM, *TIMING)
     found = advised(case, [*doubts, *(finding for ask in questions for finding in ask(case))])
     return tuple(sorted(found, key=lambda finding: _GRAVITY.index(finding.severity)))
-

@@ -1,12 +1,10 @@
 """Merging: however the shards' files grow, each second comes out once whole, and nothing is lost or counted twice."""
 
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -153,19 +151,3 @@ def test_the_first_three_examples_of_each_kind_are_kept() -> None:
             log.take(json.dumps(line).encode())
     assert [example.t for example in first_examples(logs)] == [1, 1, 3]
     assert first_examples(logs)[0] == Example(1.0, "GET /", "timeout", None, "slow")
-
-
-@pytest.mark.quiet
-def test_a_thousand_shards_of_twenty_endpoints_fit_into_a_core(tmp_path: Path) -> None:
-    latencies = [int(2000 * 1.02**i) for i in range(200)]
-    cells = {f"GET /{k}": Interval(ok=Histogram.of(latencies)) for k in range(20)}
-    line = b'{"kind":"frame",' + to_line(Second(0, cells, users=1))[1:].encode() + b"\n"
-    shards = 50
-    files = Files(tmp_path, shards)
-    for k in range(shards):
-        files.append(k, line)
-    began = time.process_time()
-    (second,) = files.merger.poll(0.5)
-    took = time.process_time() - began
-    assert second.cells["GET /7"].ok.count == shards * 200
-    assert took * 1000 / shards < 4.0, "seconds of processor time for a second of a thousand shards"
