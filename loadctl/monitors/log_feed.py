@@ -36,7 +36,10 @@ class Feed(Protocol):
         """What came since the last time, without waiting. Raises: Lost while it cannot be read."""
 
     def rest(self) -> Iterable[str]:
-        """What has begun and was never ended; at the end of the watch."""
+        """What has begun and was never ended; at the end of the watch.
+
+        Raises: Lost where there never was such a log.
+        """
 
     @property
     def trouble(self) -> str | None:
@@ -114,6 +117,8 @@ class PatternFeed:
             raise Lost(self._refused or f"no file matches {self._pattern}")
 
     def rest(self) -> Iterator[str]:
+        if not self._tails and not self._ended:
+            raise Lost(f"no file ever matched {self._pattern}")
         for tail in self._tails.values():
             yield from tail.rest()
 

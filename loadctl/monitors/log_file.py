@@ -75,7 +75,12 @@ class FileTail:
             raise Lost(f"{self.path} cannot be read: {error.strerror}") from error
 
     def rest(self) -> Iterator[str]:
-        """Lines that nobody has ended; at the end of the watch they are lines too."""
+        """Lines that nobody has ended; at the end of the watch they are lines too.
+
+        Raises: Lost where there never was such a file.
+        """
+        if self._handle is None and not self.rotations:
+            raise Lost(f"there was no {self.path}")
         for handle in self._handles():
             yield from handle.rest()
 

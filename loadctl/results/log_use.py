@@ -42,6 +42,9 @@ def log_use(
     unread = next((why for reading in seen if (why := _unread(reading)) is not None), None)
     if not seen:
         unread = "nothing was read in the scored part"
+    elif unread is None and not any(reading.values.get("log_lines") for reading in seen):
+        # Nothing said is nothing wrong only in a log that was there: of a short run that is known at its end.
+        unread = next((_unread(reading) for reading in followed if reading.gap), None)
     return LogUse(
         followed=", ".join(dict.fromkeys(reading.entity for reading in followed)),
         lines=round(sum(reading.values.get("log_lines", 0) for reading in seen)),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loadctl.monitors.background import Lost
-from loadctl.monitors.log_feed import FileFeed
+from loadctl.monitors.log_feed import FileFeed, PatternFeed
 from loadctl.monitors.log_source import LogSource
 from loadctl.monitors.log_text import LogReader
 from loadctl.monitors.plan import sources_for
@@ -142,6 +142,18 @@ def test_a_line_without_end_is_a_line_when_the_watch_ends(tmp_path: Path) -> Non
     log.write_text("FATAL out of memory")
     (reading,) = readings(source.close(7.0))
     assert reading.values == {"log_lines": 1, "log_errors": 1, "log_chars": 19}
+
+
+@pytest.mark.parametrize("feed", [FileFeed, lambda path: PatternFeed(f"{path}*")])
+def test_a_log_that_never_was_there_is_a_gap_at_the_end(
+    tmp_path: Path, feed: Callable[[Path], FileFeed | PatternFeed]
+) -> None:
+    (gap,) = readings(LogSource(feed(tmp_path / "api.log"), LogReader()).close(2.0))
+    assert gap.gap is not None
+    assert "api.log" in gap.gap
+    (tmp_path / "api.log").touch()
+    (silent,) = readings(LogSource(feed(tmp_path / "api.log"), LogReader()).close(2.0))
+    assert silent.gap is None
 
 
 def test_a_trouble_is_a_note_beside_the_count() -> None:

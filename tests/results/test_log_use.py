@@ -30,6 +30,16 @@ def test_a_log_that_could_not_be_read_is_no_log_without_errors() -> None:
     assert log_use([], [], 0, 9) is None
 
 
+def test_a_log_that_never_was_there_is_no_log_without_errors() -> None:
+    never = Reading(11, "system", "logs", "api.log", gap="there was no api.log")
+    silent = log_use([said(1, 0, 0), said(2, 0, 0), never], [], 0, 9)
+    assert silent is not None
+    assert silent.unread == "api.log could not be read: there was no api.log"
+    spoken = log_use([said(1, 5, 0), said(2, 0, 0), never], [], 0, 9)
+    assert spoken is not None
+    assert spoken.unread is None
+
+
 def test_frequent_messages_come_from_the_last_words_of_the_monitor() -> None:
     detail: dict[str, str | float | int | None] = {
         "count": 30,
