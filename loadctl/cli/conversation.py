@@ -75,6 +75,11 @@ class Conversation:
         else:
             self._silent = not complain(text)
 
+    @property
+    def _width(self) -> int:
+        """Of the terminal, as it is now; lines are no longer than can be read, and alike in all logs."""
+        return 80 if self._live is None else min(self._live.console.width, 120)
+
     def _draw(self, draw: Callable[[], None]) -> None:
         """A terminal that was closed is no reason to end the run: nothing more is said."""
         try:
@@ -90,8 +95,8 @@ class Conversation:
         if self._live is not None:
             from rich.text import Text
 
-            live, shown = self._live, Text("\n".join(live_lines(self._progress, self._targets)))
-            self._draw(lambda: live.update(shown, refresh=True))
+            live, lines = self._live, live_lines(self._progress, self._targets, self._width)
+            self._draw(lambda: live.update(Text("\n".join(lines)), refresh=True))
         elif self._progress.t + 1 >= self._next_line_t:
             self._next_line_t = self._progress.t + 1 + plain_every_s(self._progress.t)
             self.say([plain_line(self._progress)])
@@ -111,7 +116,7 @@ class Conversation:
         """The first lines: what is loaded and watched, what to expect, what cannot be judged."""
         engine = f"{manifest.engine} {manifest.engine_version or ''}".strip()
         watched = manifest.watched or "nothing watched"
-        self.say(preamble(manifest.scenario, expect(manifest.scenario), watched, engine))
+        self.say(preamble(manifest.scenario, expect(manifest.scenario), watched, engine, self._width))
         self.say([f"  {note}" for note in manifest.watch_notes])
         import_module("loadctl.cli.judging")  # needed when the load has ended: nobody shall wait for it then
         import_module("loadctl.cli.telling")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loadctl.results.progress import Progress
+from loadctl.reports.printable import printable, shortened
+from loadctl.results.progress import HISTORY_S, Progress
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import (
     format_bytes,
@@ -17,39 +18,57 @@ from loadctl.scenario.units import (
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 15
+_LEAST_STAGE = 8
+"""Fewer columns than this say nothing of a stage's name."""
 
 
-def sparkline(values: Iterable[float], width: int = _SPARK_WIDTH, *, at_least: float = 0.0) -> str:
-    """The last `width` values as bars from zero to their maximum, or to `at_least` where that is more."""
+def sparkline(values: Iterable[float | None], width: int = _SPARK_WIDTH, *, at_least: float = 0.0) -> str:
+    """The last `width` values as bars from zero to their maximum, or to `at_least` if that is more; None is a gap."""
     last = list(values)[-width:]
-    top = max(at_least, max(last, default=0.0))
-    if top <= 0:
-        return _BARS[0] * len(last)
-    return "".join(_BARS[min(7, int(value / top * 7.999))] for value in last)
+    top = max([at_least, *(value for value in last if value is not None)])
+    scale = 7.999 / top if top > 0 else 0.0
+    return "".join(" " if value is None else _BARS[min(7, int(value * scale))] for value in last)
 
 
-def live_lines(progress: Progress, targets: Iterable[Target] = ()) -> list[str]:
-    """Load, requests, latency and system, each on a line of at most 79 columns."""
-    total = progress.load.duration_s
-    done = min(total, progress.t + 1)
+def live_lines(progress: Progress, targets: Iterable[Target] = (), width: int = 80) -> list[str]:
+    """Load, requests, latency and system, each on a line that is shorter than `width`."""
+    spark = _SPARK_WIDTH + max(0, min(HISTORY_S - _SPARK_WIDTH, width - 80))
+
+    def line(head: str, value: str, course: Iterable[float | None], words: str) -> str:
+        return shortened(f"  {head:<10}{value:<10}{sparkline(course, spark):<{spark + 2}}{words}", width - 1)
+
     level = "users" if progress.load.model == "closed" else "in flight"
     plan = f"{progress.users} of {progress.planned:.0f}" if level == "users" else f"{progress.users}"
-    left = f"{_seconds(done)} of {_seconds(total)}, {_seconds(total - done)} left"
-    if done >= total:
-        left = f"{_seconds(total)} done, draining"
-    rate = f"{progress.rate_per_s:.1f} /s"
-    p95 = "–" if progress.p95_ms is None else format_ms(progress.p95_ms)
-    limit = next((t for t in targets if t.metric == "latency_p95" and t.scope.kind == "run"), None)
+    time = _time(progress)
+    room = width - 1 - len(line(level, plan, (), f"{time}, "))
+    if progress.stage and room >= min(len(printable(progress.stage)), _LEAST_STAGE):
+        time += f", {shortened(printable(progress.stage), room)}"
     counts = f"{format_count(progress.completed)}, {format_count(progress.failed)} failed"
     if progress.dropped:
         counts += f", {format_count(progress.dropped)} dropped"
-    lines = [
-        f"  {level:<10}{plan:<10}{sparkline(progress.levels):<{_SPARK_WIDTH + 2}}{left}",
-        f"  {'requests':<10}{rate:<10}{sparkline(progress.rates):<{_SPARK_WIDTH + 2}}{counts}",
-        f"  {'p95':<10}{p95:<10}{sparkline(progress.p95s):<{_SPARK_WIDTH + 2}}"
-        + (f"limit {format_limit(limit.critical, limit.unit)}" if limit else "of the last 30 s"),
+    p95 = "–" if progress.p95_ms is None else format_ms(progress.p95_ms)
+    return [
+        line(level, plan, progress.levels, time),
+        line("requests", f"{progress.rate_per_s:.1f} /s", progress.rates, counts),
+        line("p95", p95, progress.p95s, _limit(progress, targets)),
+        shortened(f"  {'system':<10}{_system(progress)}", width - 1),
     ]
-    return [*lines, f"  {'system':<10}{_system(progress)}"]
+
+
+def _time(progress: Progress) -> str:
+    total = progress.load.duration_s
+    done = min(total, progress.t + 1)
+    if done >= total:
+        return f"{_seconds(total)} done, draining"
+    return f"{_seconds(done)} of {_seconds(total)}, {_seconds(total - done)} left"
+
+
+def _limit(progress: Progress, targets: Iterable[Target]) -> str:
+    limit = next((t for t in targets if t.metric == "latency_p95" and t.scope.kind == "run"), None)
+    if limit is None:
+        return "of the last 30 s"
+    over = progress.p95_ms is not None and progress.p95_ms > limit.critical
+    return f"{'over the ' * over}limit {'of ' * over}{format_limit(limit.critical, limit.unit)}"
 
 
 def plain_line(progress: Progress) -> str:
@@ -79,7 +98,7 @@ def _system(progress: Progress) -> str:
     if reading is None:
         return "not watched"
     if reading.gap:
-        return reading.gap
+        return printable(reading.gap)
     cpu, cores, memory = (reading.values.get(key) for key in ("cpu_pct", "cores_available", "memory_bytes"))
     parts = []
     if cpu is not None:

@@ -26,7 +26,7 @@ class Progress:
     dropped: int = 0
     rates: deque[int] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
     levels: deque[int] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
-    p95s: deque[float] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
+    p95s: deque[float | None] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
     system: Reading | None = None
     p95_ms: float | None = None
     """Of the successes of the last half minute; None while there are fewer than 200."""
@@ -45,7 +45,7 @@ class Progress:
             for history, value in ((self.rates, done), (self.levels, second.users)):
                 history.append(value)
             self._recent.append(Histogram())
-            self.p95s.append(0.0)
+            self.p95s.append(None)
             behind = 0
         elif behind < len(self.rates):
             self.rates[-1 - behind] += done
@@ -62,7 +62,7 @@ class Progress:
             merged.merge(histogram)
         found = merged.quantile_us(0.95)
         self.p95_ms = None if found is None else found / 1000
-        self.p95s[-1] = self.p95_ms or 0.0
+        self.p95s[-1] = self.p95_ms
 
     def read(self, reading: Reading) -> None:
         if reading.subject == "system":
@@ -71,6 +71,12 @@ class Progress:
     @property
     def planned(self) -> float:
         return self.load.level_at(self.t + 0.999)
+
+    @property
+    def stage(self) -> str:
+        """Where the load is; "" after its end."""
+        now = self.t + 0.999
+        return next((stage.name for start, end, stage in self.load.spans() if start <= now < end), "")
 
     @property
     def rate_per_s(self) -> float:
