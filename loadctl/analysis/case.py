@@ -25,6 +25,9 @@ class Case:
     planned: bool = True
     """False: a script brought its own load, so what was planned is not known and the load is what was seen."""
 
+    place: str = ""
+    """The options that send a command where the run went: " --demo"; "" for the scenario's own host."""
+
     @property
     def folded(self) -> Folded:
         return self.measured.folded
@@ -61,11 +64,11 @@ class Case:
         """How to see single requests; a script keeps to itself what it sends, but not how that failed."""
         name, script = self.scenario.name, self.scenario.script
         if script is None:
-            return f"loadctl try {name}"
+            return f"loadctl try {name}{self.place}"
         if script.own_load:
             return "loadctl report --json    (examples: the first failures with their answers)"
         least = "--users 1" if self.scenario.load.model == "closed" else "--rate 1/s"
-        return f"loadctl run {name} {least} --duration 10s"
+        return f"loadctl run {name}{self.place} {least} --duration 10s"
 
     @property
     def same_host(self) -> bool:

@@ -19,7 +19,10 @@ def completeness_findings(case: Case) -> list[Finding]:
 def _shards(case: Case) -> Iterator[Finding]:
     shards = case.recording.shards
     lost = [shard for shard in shards if not shard.complete]
+    never_begun = bool(case.recording.failure) and not case.recording.seconds
     if not lost or case.recording.interrupted_by is not None:
+        return
+    if never_begun and all(shard.hello for shard in shards):  # they were ready, and were sent home
         return
     which = ", ".join(str(shard.index) for shard in lost)
     last = min((shard.last_t for shard in lost if shard.last_t is not None), default=None)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from loadctl.analysis.case import Case
+from loadctl.results.answer import said
 from loadctl.results.decision import label
 from loadctl.results.finding import Evidence, Finding, Severity
 from loadctl.results.portion import GENERATOR_FAULT
@@ -105,7 +106,7 @@ def _example(case: Case, error_class: str) -> Example | None:
 
 
 def _said(example: Example | None) -> str:
-    return "" if example is None else f' on {example.endpoint}, "{example.message}"'
+    return "" if example is None else f' on {example.endpoint}, "{said(example)}"'
 
 
 def _words(error_class: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from loadctl.analysis.advice import advised
 from loadctl.analysis.breaking import breaking_findings
 from loadctl.analysis.case import Case
 from loadctl.analysis.closed_model import closed_model_findings
+from loadctl.analysis.command_line import place
 from loadctl.analysis.completeness import completeness_findings
 from loadctl.analysis.cpu import cpu_findings
 from loadctl.analysis.drift import drift_findings
@@ -19,6 +21,7 @@ from loadctl.analysis.latency_shape import latency_shape_findings
 from loadctl.analysis.load import load_findings
 from loadctl.analysis.logs import log_findings
 from loadctl.analysis.monitors import monitor_findings
+from loadctl.analysis.next_steps import next_steps
 from loadctl.analysis.profile import profile_findings
 from loadctl.analysis.rate_limit import rate_limit_findings
 from loadctl.analysis.resources import nagle_findings, resource_findings
@@ -69,26 +72,32 @@ _GRAVITY = ("invalid", "critical", "warning", "info", "good")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What a result says about the run that no recording holds. `started_at` is UTC, ISO 8601."""
+    """What a result says about the run that no recording holds. `started_at` is UTC, ISO 8601; `argv` is what
+    loadctl was started with."""
 
     engine: str
     engine_version: str | None
     shards: int
     started_at: str
+    argv: Sequence[str] = ()
     run_dir: str = ""
     fail_on_warn: bool = False
+
+    @property
+    def place(self) -> str:
+        """See Case."""
+        return "".join(f" {shlex.quote(word)}" for word in place(self.argv))
 
 
 def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     """Fold, score, ask every question, void what cannot be trusted, decide."""
     planned = bool(scenario.load.stages)
-    if not planned:
-        scenario = replace(scenario, load=load_seen(recording, scenario.load.model))
+    scenario = scenario if planned else replace(scenario, load=load_seen(recording, scenario.load.model))
     measured = measure(scenario, recording)
     scores = tuple(score(target, measured) for target in scenario.targets)
     doubts = [one for ask in MEASUREMENT for one in ask(Case(scenario, recording, measured, (), planned))]
     scores = void_scores(scores, doubts)
-    case = Case(scenario, recording, measured, scores, planned)
+    case = Case(scenario, recording, measured, scores, planned, facts.place)
     findings = _findings(case, doubts)
     folded = measured.folded
     decision = decide(
@@ -101,6 +110,7 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
         reasons=decision.reasons,
         why=why,
         advice=advice,
+        next=next_steps(case.scenario, decision.verdict, facts.argv, facts.run_dir),
         scenario=scenario.name,
         goal=scenario.goal,
         source=scenario.source,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from loadctl.analysis.case import Case
 from loadctl.analysis.errors import slowest
+from loadctl.results.answer import said
 from loadctl.results.decision import Decision, label, sentence
 from loadctl.results.finding import Finding
 from loadctl.results.portion import GENERATOR_FAULT
@@ -35,6 +36,8 @@ def story(case: Case, findings: Sequence[Finding], decision: Decision) -> tuple[
     """Why (None where the reasons say all), and what to do, as commands or short sentences."""
     if decision.verdict is Verdict.PASS:
         return None, tuple(_after_pass(case))
+    if decision.verdict is Verdict.INTERRUPTED:
+        return None, ()
     causes = sorted(
         (
             finding
@@ -101,28 +104,26 @@ def _capital(name: str) -> str:
 
 
 def _commonest_error(case: Case) -> Iterator[str]:
-    rows = [
-        (count, error_class, endpoint.endpoint)
-        for endpoint in case.folded.summary.endpoints
-        for error_class, count in endpoint.errors.items()
-        if error_class != GENERATOR_FAULT
-    ]
     total = case.folded.summary.total
-    if total.unfinished > max((row[0] for row in rows), default=0):
+    counts = {name: count for name, count in total.errors.items() if name != GENERATOR_FAULT}
+    if total.unfinished > max(counts.values(), default=0):
         yield (
             f"{format_count(total.unfinished)} of {format_count(total.completed + total.unfinished)} requests "
             "had no answer when the run ended."
         )
         return
-    if not rows:
+    if not counts:
         return
-    count, error_class, endpoint_name = max(rows)
-    first = next(
-        (e for e in case.recording.examples if (e.endpoint, e.error_class) == (endpoint_name, error_class)),
-        None,
-    )
-    said = "" if first is None else f', first at {format_clock(first.t)}: "{first.message}"'
-    yield f"{format_count(count)} × {error_class.replace('_', ' ')} on {endpoint_name}{said}."
+    error_class, count = max(counts.items(), key=lambda item: item[1])
+    alike = [one for one in case.recording.examples if one.error_class == error_class]
+    first = min(alike, key=lambda one: one.t, default=None)
+    words = "" if first is None else f', first at {format_clock(first.t)}: "{said(first)}"'
+    yield f"{format_count(count)} × {error_class.replace('_', ' ')}{_where(case, error_class, count)}{words}."
+
+
+def _where(case: Case, error_class: str, count: int) -> str:
+    most, name = max((one.errors.get(error_class, 0), one.endpoint) for one in case.folded.summary.endpoints)
+    return f" on {name}" if most == count else f", {format_count(most)} of them on {name}"
 
 
 def _next_step(case: Case, verdict: Verdict) -> Iterator[str]:
@@ -130,7 +131,7 @@ def _next_step(case: Case, verdict: Verdict) -> Iterator[str]:
     if verdict is Verdict.INCONCLUSIVE and any("needs" in (score.reason or "") for score in short):
         yield f"loadctl show {case.scenario.name} says how long a run must be for every target"
     elif not case.scores:
-        yield f"loadctl run {case.scenario.name} --target latency_p95=200ms"
+        yield f"loadctl run {case.scenario.name}{case.place} --target latency_p95=200ms"
     elif case.folded.summary.total.failed or case.folded.summary.total.unfinished:
         yield case.look_closer
     elif verdict is Verdict.WARN:
@@ -139,4 +140,4 @@ def _next_step(case: Case, verdict: Verdict) -> Iterator[str]:
 
 def _after_pass(case: Case) -> Iterator[str]:
     if not any(target.metric.startswith("latency_") for target in case.scenario.targets):
-        yield f"no latency limit is set: loadctl run {case.scenario.name} --target latency_p95=200ms"
+        yield f"no latency limit is set: loadctl run {case.scenario.name}{case.place} --target latency_p95=200ms"

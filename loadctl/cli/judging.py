@@ -50,6 +50,7 @@ def judged(
         engine_version=manifest.engine_version,
         shards=manifest.shards,
         started_at=manifest.t0_wall or manifest.created_at,
+        argv=manifest.argv,
         run_dir=_shown(run.path),
         fail_on_warn=fail_on_warn,
     )

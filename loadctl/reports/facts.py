@@ -1,16 +1,17 @@
-"""The lines below the tables: errors, load, system, generator, and what was noticed. Record → str."""
+"""The lines below the tables: errors, load, system, generator, what was noticed, what comes next. Record → str."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from loadctl.reports.failures import failure_lines
+from loadctl.reports.noticed import noticed_lines
 from loadctl.reports.printable import hanging, printable
-from loadctl.results.finding import Finding
 from loadctl.results.log_use import LogUse
 from loadctl.results.profile import ProfileUse
 from loadctl.results.result import ResourceUse, Result
 from loadctl.results.summary import Summary
-from loadctl.scenario.units import format_bytes, format_clock, format_count, format_ms, format_percent
+from loadctl.scenario.units import format_bytes, format_count, format_ms, format_percent
 
 _HEALTH = {
     ("generator-saturated", "invalid"): "saturated",
@@ -22,48 +23,24 @@ _HEALTH = {
 
 
 def facts(result: Result, width: int) -> Iterator[str]:
-    yield from _section("ERRORS", _errors(result), width)
+    yield from _section("ERRORS", failure_lines(result), width)
     if result.files:
         yield from _section("FILE", [_file(result)], width)
-        yield from _section("NOTICED", _noticed(result.findings), width)
+        yield from noticed_lines(result, width)
         return
     yield from _section("LOAD", _load(result), width)
     yield from _section("SYSTEM", [_system(use) for use in (result.system, *result.companions)], width)
     yield from _section("LOGS", _logs(result.logs), width)
     yield from _section("PROFILE", _profile(result.profile), width)
     yield from _section("GENERATOR", [_generator(result)], width)
-    yield from _section("NOTICED", _noticed(result.findings), width)
+    yield from noticed_lines(result, width)
+    yield from _section("NEXT", _next(result), width)
 
 
 def _section(head: str, lines: Sequence[str], width: int) -> Iterator[str]:
     for line in lines:
         yield from hanging(f"{head:<11}", line, width)
         head = ""
-
-
-def _errors(result: Result) -> list[str]:
-    rows = [
-        (count, error_class, row.endpoint)
-        for row in result.summary.endpoints
-        for error_class, count in row.errors.items()
-    ]
-    rows += [
-        (row.unfinished, "unfinished", row.endpoint) for row in result.summary.endpoints if row.unfinished
-    ]
-    lines = []
-    for count, error_class, endpoint in sorted(rows, key=lambda row: -row[0])[:5]:
-        example = next(
-            (e for e in result.examples if e.endpoint == endpoint and e.error_class == error_class), None
-        )
-        first = (
-            f', first at {format_clock(example.t)}: "{printable(example.message, 120)}"' if example else ""
-        )
-        lines.append(
-            f"{format_count(count)} × {error_class.replace('_', ' ')}, {printable(endpoint, 60)}{first}"
-        )
-    if len(rows) > 5:
-        lines.append(f"… and {len(rows) - 5} more kinds: loadctl report --json")
-    return lines
 
 
 def _file(result: Result) -> str:
@@ -76,23 +53,25 @@ def _file(result: Result) -> str:
 
 def _load(result: Result) -> list[str]:
     counters = result.counters
-    split = f"{format_count(counters.started)} requests = {' + '.join(_parts(result))}"
+    split = f"{_many(counters.started)} = {' + '.join(_parts(result))}"
     if counters.planned_arrivals is None:
         most = max((point.users for point in result.timeline), default=0)
-        lines = [f"{format_count(most)} of {result.peak or 0:g} users; {split}"]
+        lines = [f"{format_count(most)} of {format_count(result.peak or 0)} users; {split}"]
     else:
         begun, dropped = format_count(counters.begun or 0), format_count(counters.dropped or 0)
         planned = format_count(counters.planned_arrivals)
         lines = [f"{planned} arrivals planned = {begun} begun + {dropped} dropped", split]
     if no_answer := result.summary.total.unfinished:
-        lines.append(f"{format_count(no_answer)} requests had no answer at the end: they count as failed")
+        lines.append(f"{_many(no_answer)} had no answer at the end and count as failed")
     if cut := _cut_off(result):
-        lines.append(f"{format_count(cut)} requests ended with their engine process: not counted")
+        lines.append(f"{_many(cut)} ended with their engine process and do not count")
     if counters.rate_limited:
-        lines.append(
-            f"{format_count(counters.rate_limited)} requests answered 429 within the declared rate limit"
-        )
+        lines.append(f"{_many(counters.rate_limited)} answered 429 within the declared rate limit")
     return lines
+
+
+def _many(requests: int) -> str:
+    return f"{format_count(requests)} request{'' if requests == 1 else 's'}"
 
 
 def _parts(result: Result) -> Iterator[str]:
@@ -138,7 +117,7 @@ def _system(use: ResourceUse) -> str:
         first, most = (format_bytes(size or 0) for size in (use.memory_first_bytes, use.memory_bytes))
         grown = use.memory_first_bytes is not None and first != most
         kind = f" ({use.memory_kind})" if use.memory_kind else ""
-        parts.append(f"memory {f'up to {most}, at first {first}' if grown else most}{kind}")
+        parts.append(f"memory {f'{first}, up to {most}' if grown else most}{kind}")
     parts.extend(f"{name}: {why}" for name, why in use.absent.items())
     return f"{printable(use.watched or 'not watched', 200)}: {printable(', '.join(parts)) or 'no readings'}"
 
@@ -184,12 +163,7 @@ def _complaints(result: Result) -> set[tuple[str, str]]:
     return {(finding.id, finding.severity) for finding in result.findings}
 
 
-def _noticed(findings: Sequence[Finding]) -> list[str]:
-    lines = [
-        f"{finding.severity:<9}{finding.id}: {printable(finding.message)}"
-        for severity in ("invalid", "critical", "warning", "info")
-        for finding in findings
-        if finding.severity == severity
-    ]
-    good = [finding.id for finding in findings if finding.severity == "good"]
-    return [*lines, *([f"{'good':<9}{', '.join(good)}"] if good else [])]
+def _next(result: Result) -> list[str]:
+    """Commands, and beside them what they are good for."""
+    room = max((len(printable(step.command, 200)) for step in result.next), default=0)
+    return [f"{printable(step.command, 200):<{room}}  {printable(step.purpose)}" for step in result.next]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from loadctl.reports.facts import facts
 from loadctl.reports.printable import cut_in_the_middle, hanging, printable, shortened
@@ -23,6 +24,7 @@ from loadctl.reports.scores import (
 from loadctl.results.result import Result
 from loadctl.results.score import Score
 from loadctl.results.summary import EndpointSummary, Latency
+from loadctl.results.verdict import Verdict
 from loadctl.scenario.units import format_count, format_rate
 
 _COLOURS = {
@@ -42,14 +44,15 @@ _PERCENTILES = ("p50", "p95", "p99")
 def render(result: Result, *, width: int = 80, colour: bool = False) -> str:
     """The whole screen, at least 60 columns wide."""
     width = max(width, _MIN_WIDTH)
-    blocks = [
-        [headline(result, colour=colour)],
-        list(_story(result, width)),
+    told = [
         list(_targets(result, width, colour)),
         list(_endpoints(result, width)),
         list(facts(result, width)),
-        list(_closing(result, width)),
     ]
+    if result.verdict is Verdict.ERROR and not result.counters.started:
+        told = []  # tables of nothing
+    head, story = [headline(result, colour=colour)], list(_story(result, width))
+    blocks = [head, story, *told, list(_closing(result, width))]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -101,12 +104,18 @@ def _target_line(score: Score, result: Result, width: int, colour: bool) -> Iter
     label = shortened(printable(score.target.metric.replace("_", " ")), 15)
     value = measured(score, as_written=bool(result.files))
     start = f"  {label:<15}{value:>10}{wanted(score):>11}{critical(score):>11}  "
-    first, *others = hanging(" " * (len(start) + 6), " " * (len(word) - 4) + remark(score), width)
-    first = first[len(start) + 6 :].lstrip()
-    if len(others) > 1:  # a narrow column of words: below it has more room
-        first, others = "", hanging(" " * _REMARK_INDENT, remark(score), width)
-    yield f"{start}{_paint(word.rstrip(), colour)}{' ' * (len(word) - len(word.rstrip()))}  {first}".rstrip()
-    yield from others
+    beside, below = _beside_or_below(remark(score), len(start), len(word) + 2, width)
+    yield f"{start}{_paint(word.rstrip(), colour)}{' ' * (len(word) - len(word.rstrip()))}  {beside}".rstrip()
+    yield from below
+
+
+def _beside_or_below(text: str, column: int, used: int, width: int) -> tuple[str, list[str]]:
+    """A remark begins after the status, `used` wide, and may go on under it; where that is not room enough, it stands
+    below its target."""
+    first, *others = wrap("x" * used + text, max(width - column, used + 1), break_long_words=False) or [""]
+    if len(others) > 1 or len(first) > width - column:
+        return "", hanging(" " * _REMARK_INDENT, text, width)
+    return first[used:], [f"{'':<{column}}{other}" for other in others]
 
 
 def _endpoints(result: Result, width: int) -> Iterator[str]:

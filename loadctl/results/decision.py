@@ -34,6 +34,8 @@ _GENERATOR_TOUCHES = (
 RESTATES = frozenset({"slow-responses", "errors-over-critical"})
 """Findings that say the same as the targets that failed."""
 
+_REASONS_MAX = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -169,19 +171,21 @@ def _unproven(scores: Sequence[Score], findings: Sequence[Finding]) -> Iterator[
             yield _Claim(Verdict.INCONCLUSIVE, sentence(finding.message))
     if missing := [score for score in judged if score.status is Status.NO_DATA]:
         doubted = True
-        yield _Claim(Verdict.INCONCLUSIVE, _no_data(missing))
+        yield _Claim(Verdict.INCONCLUSIVE, _no_data(missing, len(scores)))
     usable = {Status.PASS, Status.WARN, Status.FAIL}
     if not doubted and not any(score.status in usable and not score.void for score in judged):
         yield _Claim(Verdict.INCONCLUSIVE, _nothing_judged(scores))
 
 
-def _no_data(missing: Sequence[Score]) -> str:
-    """One sentence; a reason that several have stands once."""
+def _no_data(missing: Sequence[Score], targets: int) -> str:
+    """One sentence; a reason that several have stands once, and many reasons stand beside their targets only."""
     reasons: dict[str, list[str]] = {}
     for score in missing:
         reasons.setdefault(score.reason or "not measured", []).append(label(score.target))
     if len(reasons) == 1:
         return f"No data for {', '.join(map(label, (score.target for score in missing)))}: {next(iter(reasons))}."
+    if len(reasons) > _REASONS_MAX:
+        return f"No data for {len(missing)} of {targets} targets."
     parts = [f"{', '.join(names)} ({reason})" for reason, names in reasons.items()]
     return f"No data for {', '.join(parts)}."
 

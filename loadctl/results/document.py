@@ -8,6 +8,7 @@ from loadctl.results import schema as form
 from loadctl.results.finding import Finding
 from loadctl.results.log_use import LogUse
 from loadctl.results.profile import ProfileUse
+from loadctl.results.profile_schema import ProfileDocument
 from loadctl.results.recording import Event, Example
 from loadctl.results.result import SCHEMA, Point, ResourceUse, Result
 from loadctl.results.score import Score
@@ -28,6 +29,7 @@ def to_document(result: Result) -> form.ResultDocument:
         "reasons": list(result.reasons),
         "why": result.why,
         "advice": list(result.advice),
+        "next": [{"command": step.command, "purpose": step.purpose} for step in result.next],
         "scenario": result.scenario,
         "goal": result.goal,
         "source": result.source,
@@ -58,7 +60,7 @@ def to_document(result: Result) -> form.ResultDocument:
     return document
 
 
-def _profile(use: ProfileUse) -> form.ProfileDocument:
+def _profile(use: ProfileUse) -> ProfileDocument:
     return {
         "mode": use.mode,
         "samples": [

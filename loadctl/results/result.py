@@ -54,6 +54,14 @@ class Point:
     p95_ms: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A command to type next, and what it is good for."""
+
+    command: str
+    purpose: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     verdict: Verdict
@@ -64,6 +72,7 @@ class Result:
     """One or two sentences for people: the likeliest cause."""
     advice: Sequence[str] = ()
     """The next thing to do, as commands or short sentences."""
+    next: Sequence[Step] = ()
     scenario: str
     goal: str
     source: str

@@ -7,7 +7,7 @@ from typing import NotRequired, TypeAlias, cast
 from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
 from loadctl.results.finding import Severity, Voids
-from loadctl.results.profile import ProfileMode
+from loadctl.results.profile_schema import ProfileDocument
 from loadctl.results.score import Status
 from loadctl.results.verdict import Verdict
 from loadctl.scenario.load import Model
@@ -231,34 +231,11 @@ class EventDocument(TypedDict):
     detail: dict[str, str | float | int | None]
 
 
-class ProfileSampleDocument(TypedDict):
-    """`file`: stacks and their counts, below the run's directory. `samples`: how often anything was seen running."""
+class StepDocument(TypedDict):
+    """A command to type next, and what it is good for."""
 
-    label: str
-    start_s: float
-    end_s: float
-    samples: int
-    file: str
-    why: str
-
-
-class FunctionDocument(TypedDict):
-    """Percent of the samples; `calm_pct`: of those taken when it was calm, null where there are too few."""
-
-    name: str
-    self_pct: float
-    total_pct: float
-    calm_pct: float | None
-
-
-class ProfileDocument(TypedDict):
-    """`files` were made for people: flame graphs, and one for speedscope. In mode "sample" the profiled seconds are
-    not scored; in mode "continuous" they are, and `profiled` is true beside this object."""
-
-    mode: ProfileMode
-    samples: list[ProfileSampleDocument]
-    top: list[FunctionDocument]
-    files: list[str]
+    command: str
+    purpose: str
 
 
 class ResultDocument(TypedDict):
@@ -273,6 +250,7 @@ class ResultDocument(TypedDict):
     reasons: list[str]
     why: str | None
     advice: list[str]
+    next: list[StepDocument]
     scenario: str
     goal: str
     source: str

@@ -10,8 +10,9 @@ from loadctl.results import schema as form
 from loadctl.results.finding import Finding
 from loadctl.results.log_use import FrequentMessage, LogUse
 from loadctl.results.profile import FunctionShare, Profile, ProfileUse
+from loadctl.results.profile_schema import ProfileDocument
 from loadctl.results.recording import Event, Example
-from loadctl.results.result import SCHEMA, Point, ResourceUse, Result
+from loadctl.results.result import SCHEMA, Point, ResourceUse, Result, Step
 from loadctl.results.score import Score
 from loadctl.results.series import Series
 from loadctl.results.summary import Counters, EndpointSummary, Latency, StageSummary, Summary
@@ -43,6 +44,7 @@ def from_document(raw: object) -> Result:
         reasons=tuple(document["reasons"]),
         why=document["why"],
         advice=tuple(document["advice"]),
+        next=tuple(Step(**step) for step in document["next"]),
         scenario=document["scenario"],
         goal=document["goal"],
         source=document["source"],
@@ -96,7 +98,7 @@ def _logs(logs: form.LogsDocument) -> LogUse:
     )
 
 
-def _profile(profile: form.ProfileDocument) -> ProfileUse:
+def _profile(profile: ProfileDocument) -> ProfileUse:
     """Of the stacks themselves only how many there are: they stay in their files."""
     samples = [
         Profile(

@@ -245,6 +245,19 @@ def test_a_generator_that_was_late_causes_no_errors() -> None:
     assert result.advice == ("loadctl try api",)
 
 
+def test_a_run_that_was_interrupted_is_not_explained() -> None:
+    """Somebody wanted that; what was measured until then may mean little."""
+    result = judged(recording(late(steady(5, [250.0] * 20), 9.0), interrupted_by=2))
+    assert (result.verdict, result.why, result.advice) == ("INTERRUPTED", None, ())
+
+
+def test_engines_that_were_ready_for_a_system_that_never_was_are_not_to_blame() -> None:
+    ready = [Shard(0, hello=True, bye=False)]
+    result = judged(recording([], shards=ready, failure="nothing listens on localhost:8080"))
+    assert result.reasons == ("Nothing listens on localhost:8080.", "No data for 4 of 4 targets.")
+    assert result.advice == ()
+
+
 def test_the_story_of_errors_quotes_the_first_example() -> None:
     example = Example(22.0, "GET /", "status_503", 503, "model busy")
     made = recording(steady(60, errors={"status_503": 1}), examples=[example])

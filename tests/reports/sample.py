@@ -6,17 +6,23 @@ from dataclasses import replace
 
 from loadctl.results.finding import Finding
 from loadctl.results.recording import Example
-from loadctl.results.result import Point, ResourceUse, Result
+from loadctl.results.result import Point, ResourceUse, Result, Step
 from loadctl.results.score import Score, Status
 from loadctl.results.summary import Counters, EndpointSummary, Latency, StageSummary, Summary
 from loadctl.results.verdict import ExitCode, Verdict
-from loadctl.scenario.target import Target
+from loadctl.scenario.target import Scope, Target
 
 TOO_FEW = "needs 1,000 successes, has 120"
 
 
 def endpoint(
-    name: str, completed: int, rate: float, p50: float, p95: float | None, p99: float | None, failed: int
+    name: str,
+    completed: int,
+    rate: float,
+    p50: float | None,
+    p95: float | None,
+    p99: float | None,
+    failed: int,
 ) -> EndpointSummary:
     absent = {} if p99 is not None else {"p99": TOO_FEW}
     return EndpointSummary(
@@ -26,7 +32,7 @@ def endpoint(
         unfinished=0,
         rate_limited=0,
         throughput_per_s=rate,
-        error_rate=failed / completed,
+        error_rate=failed / completed if completed else 1.0,
         latency=Latency(
             n=completed - failed, p50=p50, p95=p95, p99=p99, mean=p50, min=1.0, max=512.0, absent=absent
         ),
@@ -138,4 +144,109 @@ INCONCLUSIVE = replace(
     reasons=["No verdict on the system: the load generator could not keep up."],
     scores=[replace(s, void="the generator was saturated") for s in FAILED.scores],
     findings=[Finding("generator-saturated", "invalid", "Shard 0 was at 98 % of a core.", voids="all")],
+)
+
+PASSED = replace(
+    FAILED,
+    verdict=Verdict.PASS,
+    exit_code=ExitCode.OK,
+    reasons=["All 3 targets that could be judged are met. Closest: latency p95, 22 % below its limit."],
+    why=None,
+    advice=[],
+    next=[
+        Step("loadctl run baseline --demo", "the whole load: 10 min"),
+        Step("loadctl capacity baseline --demo", "how much more it could take"),
+        Step("loadctl report 91c0 --open", "its charts"),
+    ],
+    summary=Summary(
+        120,
+        600,
+        endpoint("total", 34_512, 71.9, 9.8, 39.0, 61.0, 0),
+        [
+            endpoint("POST /predict", 34_102, 71.0, 9.9, 39.1, 61.0, 0),
+            endpoint("GET /models/{id}/versions/{version}", 410, 0.9, 1.2, 4.0, None, 0),
+        ],
+    ),
+    scores=[
+        score("latency_p95", Status.PASS, 39.0, "ms", 50, 200, distance=-0.22),
+        score("error_rate", Status.PASS, 0.0, "%", 0, 1, detail="0 of 34,512"),
+        score("cpu", Status.PASS, 26, "%", 70, 90, detail="of 4 cores", distance=-0.63),
+        FAILED.scores[-1],
+        replace(
+            score(
+                "latency_p99",
+                Status.NO_DATA,
+                None,
+                "ms",
+                None,
+                500,
+                reason="about 1,011 requests expected, too close to the 1,000 needed",
+            ),
+            target=Target(
+                metric="latency_p99", scope=Scope("endpoint", "GET /health"), critical=500, unit="ms"
+            ),
+            judged=False,
+        ),
+    ],
+    findings=[
+        Finding(
+            "generator-same-host",
+            "info",
+            "the load generator and the system share this machine and its cores",
+        ),
+        Finding("latency-stable", "good", "Latency stayed the same."),
+        Finding("no-errors", "good", "No errors."),
+    ],
+    examples=[],
+)
+
+CRASHED = replace(
+    FAILED,
+    reasons=[
+        "The system crashed at 0:06 (uvicorn pid 4312 ended and was not back after 10 s).",
+        "1 of 4 targets is beyond its critical limit: error rate.",
+        "No data for latency p95: needs 200 successes, has 104.",
+    ],
+    why=None,
+    advice=["read the system's own log at 0:06 of the run"],
+    next=[Step("loadctl report 91c0 --open", "its charts")],
+    summary=Summary(
+        120,
+        600,
+        replace(endpoint("total", 965, 5.8, 6.9, None, None, 861), unfinished=3),
+        [
+            replace(
+                endpoint("POST /predict", 502, 3.1, 7.7, None, None, 447),
+                errors={"connect_refused": 445, "reset": 2},
+            ),
+            replace(
+                endpoint("POST /login", 398, 0.6, None, None, None, 388), errors={"connect_refused": 388}
+            ),
+            replace(endpoint("GET /health", 65, 0.5, None, None, None, 26), errors={"connect_refused": 26}),
+            replace(endpoint("GET /slow", 0, 0.0, None, None, None, 0), unfinished=3),
+        ],
+    ),
+    scores=[
+        score("latency_p95", Status.NO_DATA, None, "ms", 50, 200, reason="needs 200 successes, has 104"),
+        score("latency_p50", Status.FAIL, 1770.0, "ms", 10, 50, distance=34.4),
+        score("error_rate", Status.FAIL, 89.2, "%", 0.1, 1, detail="861 of 965", distance=88.2),
+        score("memory", Status.PASS, 41_000_000, "bytes", 1e9, 2e9, detail="RSS", distance=-0.96),
+    ],
+    findings=[
+        Finding(
+            "service-crashed",
+            "critical",
+            "the system crashed at 0:06 (uvicorn pid 4312 ended and was not back after 10 s)",
+        ),
+        Finding("errors-over-critical", "critical", "89.22 % of requests failed, above the limit of 1 %"),
+        Finding(
+            "breaking-point",
+            "warning",
+            "it holds 10 users at 22.0/s and breaks between 10 and 20 users: errors 71.43 % (limit 1 %)",
+        ),
+    ],
+    examples=[
+        Example(5.2, "POST /predict", "connect_refused", None, "127.0.0.1:8080 refused the connection"),
+        Example(5.1, "POST /predict", "reset", None, "the connection was reset"),
+    ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,13 @@ from hypothesis import strategies as st
 from loadctl.reports.text import headline, render
 from loadctl.results.finding import Finding
 from loadctl.results.recording import Example
+from loadctl.results.result import Result
 from loadctl.results.score import Status
 from loadctl.results.summary import Counters, StageSummary, Summary
-from tests.reports.sample import FAILED, INCONCLUSIVE, endpoint
+from loadctl.results.verdict import ExitCode, Verdict
+from tests.reports.sample import CRASHED, FAILED, INCONCLUSIVE, PASSED, endpoint
+
+SCREENS = Path(__file__).parent / "screens"
 
 SCREEN = """\
 FAIL  baseline  50 users, 10 min, locust, http://localhost:8080
@@ -29,8 +34,8 @@ TARGETS            measured     target   critical
   latency p99        480 ms     100 ms     500 ms  WARN  4 % below critical
   error rate         0.03 %      0.1 %        1 %  PASS  11 of 34,512
   cpu                  26 %       70 %       90 %  PASS  of 4 cores
-  throughput         71.9/s     1000/s      500/s  –
-                   not exercised: 50 users thinking 0.6 s offer 83/s
+  throughput         71.9/s     1000/s      500/s  –     not exercised: 50 users
+                                                   thinking 0.6 s offer 83/s
 
 ENDPOINTS         requests      /s      p50      p95      p99  failed
   POST /predict     26,547    55.3  78.4 ms   331 ms   497 ms      11
@@ -42,8 +47,8 @@ ENDPOINTS         requests      /s      p50      p95      p99  failed
 ERRORS     11 × status 503, POST /predict, first at 6:12: "model busy"
 LOAD       50 of 50 users; 37,000 requests = 34,512 scored + 2,000 warm-up + 488
            ramp-down
-SYSTEM     uvicorn (pid 4312): cpu 26 % of 4 cores, memory up to 0.71 GB, at
-           first 0.70 GB (PSS)
+SYSTEM     uvicorn (pid 4312): cpu 26 % of 4 cores, memory 0.70 GB, up to 0.71
+           GB (PSS)
 GENERATOR  healthy: 11 % of a core, on time (0.40 ms at p95)
 NOTICED    warning  cpu-high: Worker pid 31 was at 99 % of one core.
            good     latency-stable, no-errors
@@ -56,9 +61,18 @@ def test_the_screen_of_a_failed_run() -> None:
     assert render(FAILED) == SCREEN
 
 
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize(
+    ("name", "result"), [("passed", PASSED), ("crashed", CRASHED), ("inconclusive", INCONCLUSIVE)]
+)
+def test_the_screens_of_other_runs(name: str, result: Result, width: int) -> None:
+    """Whole, as they are read: tests/reports/screens holds them."""
+    assert render(result, width=width) == (SCREENS / f"{name}-{width}.txt").read_text()
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    for result in (FAILED, INCONCLUSIVE):
+    for result in (FAILED, INCONCLUSIVE, PASSED, CRASHED):
         assert max(map(len, render(result, width=width).splitlines())) <= max(width, 80)
 
 
@@ -121,6 +135,46 @@ def test_a_run_without_requests_has_no_table_of_endpoints() -> None:
     assert "TARGETS" not in screen
 
 
+def test_where_nothing_ran_there_are_no_tables() -> None:
+    none = Counters(started=0, completed=0, failed=0, unfinished=0, rate_limited=0)
+    reason = "Nothing listens on localhost:8080 (tried for 30 s, nothing was sent)."
+    error = replace(
+        FAILED,
+        verdict=Verdict.ERROR,
+        exit_code=ExitCode.ERROR,
+        reasons=[reason],
+        why=None,
+        advice=[],
+        counters=none,
+    )
+    assert render(error) == (
+        "ERROR  baseline  50 users, 10 min, locust, http://localhost:8080\n\n"
+        f"{reason}\n\n"
+        f"{SCREEN.splitlines()[-1].replace('exit code 1', 'exit code 4')}\n"
+    )
+
+
+def test_what_fails_alike_is_one_line_with_the_words_of_the_system() -> None:
+    rows = [
+        replace(endpoint(f"GET /{k}", 100, 1.0, 1.0, None, None, k), errors={"status_503": k, f"kind_{k}": 1})
+        for k in range(1, 8)
+    ]
+    answers = [
+        Example(9, "GET /1", "status_503", 503, "expected status 2xx, got 503", '{"detail": "model busy"}'),
+        Example(7, "GET /2", "status_503", 503, "expected status 2xx, got 503", "<html>"),
+    ]
+    screen = render(
+        replace(FAILED, summary=replace(FAILED.summary, endpoints=rows), examples=answers), width=120
+    )
+    errors = screen[screen.index("ERRORS") : screen.index("LOAD")].splitlines()
+    assert errors[0] == (
+        "ERRORS     28 × status 503, GET /7 7, GET /6 6, GET /5 5 and 4 more, first at 0:07: "
+        '"expected status 2xx, got 503"'
+    )
+    assert errors[1:5] == [f"           1 × kind {k}, GET /{k}" for k in range(1, 5)]
+    assert errors[5] == "           … and 3 more kinds: loadctl report --json"
+
+
 def test_unfinished_requests_are_requests_that_failed() -> None:
     row = replace(endpoint("GET /slow", 12, 1.0, 1.0, None, None, 0), unfinished=13)
     whole = Summary(0, 1, replace(row, endpoint="total"), [row])
@@ -130,8 +184,8 @@ def test_unfinished_requests_are_requests_that_failed() -> None:
     assert "  GET /slow             25     1.0  1.00 ms        –        –      13" in screen
     assert "13 × unfinished, GET /slow" in screen
     assert "30 requests = 25 scored + 5 cut off" in screen
-    assert "13 requests had no answer at the end: they count as failed" in screen
-    assert "5 requests ended with their engine process: not counted" in screen
+    assert "13 requests had no answer at the end and count as failed" in screen
+    assert "5 requests ended with their engine process and do not count" in screen
 
 
 def test_endpoints_that_begin_alike_stay_apart_and_the_total_comes_last() -> None:

@@ -229,6 +229,22 @@ def test_the_first_reason_is_a_sentence_for_people(scores: list[Score], reason: 
     assert decided(scores).reasons[0] == reason
 
 
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        (["a", "a"], "No data for latency p95, latency p99: a."),
+        (["a", "b"], "No data for latency p95 (a), latency p99 (b)."),
+        (["a", "b", "c", "d"], "No data for 4 of 4 targets."),
+    ],
+)
+def test_what_there_is_no_data_for_is_one_sentence(missing: list[str], reason: str) -> None:
+    metrics = (P95, P99, "error_rate", "cpu")
+    scores = [
+        replace(scored("NO_DATA", metric), reason=why) for metric, why in zip(metrics, missing, strict=False)
+    ]
+    assert decided(scores).reasons == (reason,)
+
+
 any_score = st.builds(
     scored,
     st.sampled_from([status.value for status in Status]),
