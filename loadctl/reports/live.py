@@ -35,7 +35,7 @@ def live_lines(progress: Progress, targets: Iterable[Target] = (), width: int = 
     spark = _SPARK_WIDTH + max(0, min(HISTORY_S - _SPARK_WIDTH, width - 80))
 
     def line(head: str, value: str, course: Iterable[float | None], words: str) -> str:
-        return shortened(f"  {head:<10}{value:<10}{sparkline(course, spark):<{spark + 2}}{words}", width - 1)
+        return shortened(f"  {head:<10}{value:<14}{sparkline(course, spark):<{spark + 2}}{words}", width - 1)
 
     level = "users" if progress.load.model == "closed" else "in flight"
     plan = f"{progress.users} of {progress.planned:.0f}" if level == "users" else f"{progress.users}"

@@ -29,15 +29,15 @@ def going(seconds: int, plan: Load = PLAN, ok_ms: float = 37.0, **more: int) -> 
 
 
 AT_80 = """\
-  users     20 of 20  ▃▄▄▅▆▇█████████  17 s of 30 s, 13 s left, hold
-  requests  80.0 /s   ▃▄▄▅▆▇█████████  1,001, 1 failed
-  p95       37.0 ms       ███████████  limit 200 ms
+  users     20 of 20      ▃▄▄▅▆▇█████████  17 s of 30 s, 13 s left, hold
+  requests  80.0 /s       ▃▄▄▅▆▇█████████  1,001, 1 failed
+  p95       37.0 ms           ███████████  limit 200 ms
   system    cpu 41 % of 4 cores, memory 214 MB"""
 
 AT_120 = """\
-  users     20 of 20  ▁▂▃▄▄▅▆▇█████████               17 s of 30 s, 13 s left, hold
-  requests  80.0 /s   ▁▂▃▄▄▅▆▇█████████               1,001, 1 failed
-  p95       37.0 ms         ███████████               limit 200 ms
+  users     20 of 20      ▁▂▃▄▄▅▆▇█████████               17 s of 30 s, 13 s left, hold
+  requests  80.0 /s       ▁▂▃▄▄▅▆▇█████████               1,001, 1 failed
+  p95       37.0 ms             ███████████               limit 200 ms
   system    cpu 41 % of 4 cores, memory 214 MB"""
 
 
