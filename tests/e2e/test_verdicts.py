@@ -86,6 +86,7 @@ def test_a_saturated_generator_is_inconclusive(loadctl: Shell) -> None:
     assert "generator-saturated" in ended.finding_ids()
 
 
+@pytest.mark.quiet
 def test_latency_over_the_limit_fails_and_between_the_limits_warns(loadctl: Shell) -> None:
     loadctl.write(
         "scenarios/slow.yaml",
