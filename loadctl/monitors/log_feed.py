@@ -14,6 +14,7 @@ from typing import Protocol
 from loadctl.monitors.background import Lost
 from loadctl.monitors.log_file import ROTATED, FileTail
 from loadctl.monitors.log_handle import LINE_MAX, Identity
+from loadctl.monitors.stopping import Stopping
 
 _LOOK_EVERY_S = 1.0
 _GONE_S = 5.0
@@ -22,6 +23,8 @@ _READ_MAX = 2000
 _WAITING_MAX = 50_000
 _WAITING_CHARS_MAX = 32 << 20
 _IS_BACK_S = 2.0
+_RETRY_MAX = 4
+"""Times `retry_s`."""
 _PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _BEHIND = "the log grows faster than it can be read: its lines are counted late"
 
@@ -170,18 +173,17 @@ class PatternFeed:
 class StreamFeed:
     """Lines that somebody sends: `follow` yields them in a thread of its own until the event is set.
 
-    When it ends or raises it is called again after `retry_s`.
+    When it ends or raises it is called again after `retry_s`, later and later while it has nothing to say: it is for
+    `follow` to take up where it was.
     """
 
     rotations = 0
 
-    def __init__(
-        self, name: str, follow: Callable[[threading.Event], Iterator[str]], retry_s: float = 1.0
-    ) -> None:
+    def __init__(self, name: str, follow: Callable[[Stopping], Iterator[str]], retry_s: float = 1.0) -> None:
         self.name = name
         self._follow = follow
         self._retry_s = retry_s
-        self._stopping = threading.Event()
+        self._stopping = Stopping()
         self._waiting: deque[str] = deque()
         self._waiting_chars = self._dropped = 0
         self._lock = threading.Lock()
@@ -213,16 +215,17 @@ class StreamFeed:
         self._stopping.set()
 
     def _run(self) -> None:
+        pause = self._retry_s / 2
         while not self._stopping.is_set():
-            self._began = time.monotonic()
+            self._began, pause = time.monotonic(), min(2 * pause, _RETRY_MAX * self._retry_s)
             try:
                 for line in self._follow(self._stopping):
-                    self._lost = None
+                    self._lost, pause = None, self._retry_s
                     self._take(line[:LINE_MAX])
             except Exception as error:  # noqa: BLE001  it becomes a gap with its reason; the run goes on
                 self._lost = str(error) or type(error).__name__
             self._began = None
-            self._stopping.wait(self._retry_s)
+            self._stopping.wait(pause)
 
     def _take(self, line: str) -> None:
         with self._lock:

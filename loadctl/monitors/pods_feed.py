@@ -12,6 +12,7 @@ from loadctl.monitors.docker_stream import Stream
 from loadctl.monitors.kubectl import Kubectl, Refused
 from loadctl.monitors.log_feed import StreamFeed
 from loadctl.monitors.pod_status import pods_in
+from loadctl.monitors.stopping import Stopping
 from loadctl.scenario.watch import Pods
 
 _LOOK_S = 2.0
@@ -101,13 +102,12 @@ class ContainerOfPod:
         self._last_ns = since_ns
         self._again = False
 
-    def __call__(self, stopping: threading.Event) -> Iterator[str]:
+    def __call__(self, stopping: Stopping) -> Iterator[str]:
         try:
             if self._again:
                 yield from self._before()
             self._again = True
-            with self._open(previous=False) as stream:
-                threading.Thread(target=_close_when, args=(stopping, stream), daemon=True).start()
+            with self._open(previous=False) as stream, stopping.ends(stream):
                 yield from self._new(stream)
         except Refused as refused:
             if refused.status != 400:  # it is waiting to start
@@ -137,8 +137,3 @@ class ContainerOfPod:
                 yield text
             elif not at_ns:
                 yield line
-
-
-def _close_when(stopping: threading.Event, stream: Stream[str]) -> None:
-    stopping.wait()
-    stream.close()
