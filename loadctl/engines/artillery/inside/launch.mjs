@@ -40,14 +40,20 @@ function obey(line) {
   else if (line === 'stop') control.raise(STOPPING);
 }
 
+let gone = false; // loadctl is
+
 function loadctlIsGone() {
+  gone = true;
   control.raise(STOPPING);
   control.raise(LEAVE_NOW);
-  const stillBusy = setTimeout(killGroup, GRACE_MS);
-  control.raised(EXIT).then(() => {
-    clearTimeout(stillBusy);
-    killGroup();
-  });
+  setTimeout(killGroup, GRACE_MS);
+}
+
+// With nobody left to kill what hangs: `process.exit` waits for the worker's threads, now and then for ever.
+function leave(code) {
+  if (gone) killGroup();
+  else if (plan.script !== null && code === EXIT_STOPPED) letScriptEnd();
+  else process.exit(code);
 }
 
 // The plan's text; the words that follow are obeyed as they come.
@@ -118,7 +124,7 @@ const text = await listen();
 const plan = JSON.parse(text);
 takeSignals();
 oneWorker();
-control.raised(EXIT).then((code) => (plan.script !== null && code - 1 === EXIT_STOPPED ? letScriptEnd() : process.exit(code - 1)));
+control.raised(EXIT).then((code) => leave(code - 1));
 if (plan.script !== null) tellOwnVerdict();
 process.on('worker', (worker) =>
   worker.once('exit', (code) => {
