@@ -1,4 +1,4 @@
-"""The plainest client there is (one thread, bare sockets, a schedule): what the machine lets anybody measure.
+"""The plainest client there is (bare sockets, a schedule, a thread a process): what the machine lets anybody measure.
 
 A percentile that loadctl reports holds the server's own time, two ways through the kernel, and two processes that wake
 from sleep; on a machine with neighbours the last alone can cost more than a millisecond. Run beside loadctl against the
@@ -18,7 +18,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 WARM = 200
@@ -53,8 +55,19 @@ def opened(rate_per_s: float, seconds: float, connections: int) -> list[Due]:
     return [Due(n / rate_per_s, n % connections, from_due=True) for n in range(int(rate_per_s * seconds))]
 
 
-def off_ms(folder: Path, service: str, schedule: Sequence[Due]) -> Mapping[str, tuple[float, float]]:
-    """By percentile: the service's own figure in ms, and how far this client's was from it."""
+def share(schedule: Sequence[Due], index: int, processes: int) -> list[Due]:
+    """What one of several processes sends: every so many-th connection, numbered anew."""
+    return [
+        replace(due, connection=due.connection // processes)
+        for due in schedule
+        if due.connection % processes == index
+    ]
+
+
+def off_ms(
+    folder: Path, service: str, schedule: Sequence[Due], processes: int
+) -> Mapping[str, tuple[float, float]]:
+    """By percentile: the service's own figure in ms, and how far this client's was from it; in as many processes."""
     truth_file = folder / "plain-truth.json"
     demo = subprocess.Popen(
         [
@@ -68,7 +81,9 @@ def off_ms(folder: Path, service: str, schedule: Sequence[Due]) -> Mapping[str, 
         assert demo.stdout is not None
         try:
             port = int(demo.stdout.readline().rpartition(":")[2])
-            found = sorted(measure(port, schedule))
+            with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+                parts = [share(schedule, i, processes) for i in range(processes)]
+                found = sorted(ms for part in pool.map(measure, [port] * processes, parts) for ms in part)
         finally:
             demo.send_signal(signal.SIGTERM)
     truth = json.loads(truth_file.read_text())["by_endpoint"]["GET /models"]["latency_ms"]
