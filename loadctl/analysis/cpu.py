@@ -1,4 +1,4 @@
-"""Was CPU the limit? 10 s means above 80 % for a fifth of the window, or for 30 s in a row.
+"""Was CPU the limit? 10 s means above 80 %, or above the target of cpu, for a fifth of the window or 30 s in a row.
 
 On simulated load this flagged no burst and every half-run at 90 %, while "maximum above 80 %" flags 10 to 100 % of
 healthy runs. One process or thread that fills one core is told apart: in the share of all cores it disappears.
@@ -43,23 +43,33 @@ def _throttled(case: Case) -> Iterator[Finding]:
 
 def _all_cores(case: Case) -> Iterator[Finding]:
     points = series(case.readings("system"), "cpu_pct")
-    high_s, highest = _high(points)
+    limit = _limit(case)
+    high_s, highest = _high(points, limit)
     if high_s:
         cores = case.measured.system.cores_available
         of = "" if cores is None else f" of its {cores:g} cores"
-        message = f"cpu of the system was above {HIGH_PCT:.0f} %{of} for {format_duration(high_s)}"
+        message = f"cpu of the system was above {format_percent(limit, 0)}{of} for {format_duration(high_s)}"
         evidence: Evidence = {
             "high_s": round(high_s),
             "highest_pct": round(highest, 1),
+            "limit_pct": limit,
             "of": "the cores it may use",
         }
         advice = ("profile it under this load, or give it more cores, and run again",)
         yield Finding("cpu-high", "warning", message, evidence, advice)
 
 
+def _limit(case: Case) -> float:
+    found = (t for t in case.scenario.targets if t.metric == "cpu" and t.scope.kind == "run")
+    target = next(found, None)
+    if target is None:
+        return HIGH_PCT
+    return target.critical if target.target is None else target.target
+
+
 def _one_core(case: Case) -> Iterator[Finding]:
     points = series(case.readings("system"), "busiest_pct_of_one_core")
-    high_s, highest = _high(points)
+    high_s, highest = _high(points, HIGH_PCT)
     cores = case.measured.system.cores_available
     if high_s and not (cores is not None and cores <= 1):
         peak = format_percent(min(highest, 100.0), 0)
@@ -73,10 +83,10 @@ def _one_core(case: Case) -> Iterator[Finding]:
         yield Finding("cpu-high", "warning", message, evidence, advice)
 
 
-def _high(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Seconds that 10 s means spent above the limit (0 where that is not for long), and the highest mean."""
+def _high(points: Sequence[tuple[float, float]], limit: float) -> tuple[float, float]:
+    """Seconds that 10 s means spent above `limit` (0 where that is not for long), and the highest mean."""
     means = _means(points)
-    high = [mean > HIGH_PCT for mean in means]
+    high = [mean > limit for mean in means]
     row = longest = 0
     for is_high in high:
         row = row + 1 if is_high else 0
