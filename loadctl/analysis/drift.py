@@ -2,10 +2,11 @@
 
 24 equal parts of a window of 4 minutes or more. Latency (p95) and throughput drift where they change steadily by
 Kendall's exact test (p < 0.005), by 10 % from the first four parts to the last four, and still in the second half; or
-where the last eight all lie beyond the first eight, a step. p95 must change by NOISE_MS too. On synthetic runs of 4 h
-nothing was said of steady ones, of +20 % in 98 %, of a daily swing of ±30 % wrongly in 12 %: that is a drift to whoever
-sees one day only. Errors: the last third against the first, by two proportions (z > 3) and a tenth of a percentage
-point, rising by rank over twelve parts (p < 0.01), which a single burst does not.
+where the last eight all lie beyond the first eight, a step. p95 must change by NOISE_MS too. On synthetic courses with
+noise of 3, 5, 10 and 15 % of each part (AR 0.5), 200 each, steady ones were called drifting in 0, 2, 3 and 3 %, +20 %
+was found in 88, 66, 35 and 17 %, +50 % in 100, 98, 76 and 55 %. Errors: the last third against the first, by two
+proportions (z > 3) and a tenth of a percentage point, rising by rank over twelve parts (p < 0.01), which a single burst
+does not.
 """
 
 from __future__ import annotations

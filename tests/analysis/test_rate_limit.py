@@ -115,3 +115,15 @@ def test_keys_are_counted_where_they_stand_in_the_scenario() -> None:
     assert buckets_of(case({"X-API-Key": "${row.key}"}), by_key) is None
     assert buckets_of(case({"X-API-Key": "a"}), RateLimit(100, "user")) is None
     assert buckets_of(case({"X-API-Key": "${row.key}"}), RateLimit(100, "all")) == 1
+
+
+def test_accepted_requests_that_become_slower_while_others_are_refused() -> None:
+    def run(slow_ms: float) -> list[Second]:
+        calm = [second(t, {"GET /": interval([10.0] * 60)}) for t in range(30)]
+        busy = [second(t, {"GET /": interval([slow_ms] * 100, rate_limited=50)}) for t in range(30, 60)]
+        return [*calm, *busy]
+
+    working, slows = found(run(90))
+    assert (working.id, slows.id, slows.severity) == ("rate-limit-working", "rate-limit-slows", "warning")
+    assert "p95 90.0 ms instead of 10.0 ms" in slows.message
+    assert len(found(run(14))) == 1  # within NOISE_MS
