@@ -20,10 +20,14 @@ from typing import IO
 
 from loadctl.engines.base import Command
 from loadctl.errors import RunError
+from loadctl.scenario.units import format_bytes
 
 STOP = "stop"
 """The rung of the ladder that is a word on standard input, not a signal."""
 _GAP_S = 1.0
+_OUTPUT_MAX = 64 << 20
+_OUTPUT_KEPT = 16 << 20
+"""Bytes of an output file: one that grows beyond the first is cut to its beginning, and goes on from there."""
 _SCRUBBED = ("LOADCTL_", "PYTHONINSPECT", "PYTHONSTARTUP")
 """Ours, and what would leave a child waiting at a prompt."""
 
@@ -119,6 +123,8 @@ class Child:
         self._pump()
         status = _exit_status(self._popen)
         if status is None:
+            for path in {self.stdout, self.stderr}:
+                _bound(path)
             self._climb()
             return None
         if status or self.stopping or not self._leaves_others:
@@ -231,6 +237,16 @@ def _private(path: str, flags: int) -> int:
 
 def _output(path: Path) -> IO[bytes]:
     return open(path, "ab", opener=_private)
+
+
+def _bound(path: Path) -> None:
+    """A script that prints something at every request must not fill the disk in the night."""
+    with contextlib.suppress(OSError):
+        size = path.stat().st_size
+        if size > _OUTPUT_MAX:
+            os.truncate(path, _OUTPUT_KEPT)  # the child appends, so it goes on at the new end
+            with path.open("ab") as file:
+                file.write(f"\n[loadctl left out {format_bytes(size - _OUTPUT_KEPT)} here]\n".encode())
 
 
 def _exit_status(popen: subprocess.Popen[bytes]) -> int | None:

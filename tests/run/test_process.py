@@ -13,6 +13,7 @@ import pytest
 
 from loadctl.engines.base import Command
 from loadctl.errors import RunError
+from loadctl.run import process
 from loadctl.run.process import STOP, Child, Ladder, environment, output_of, wait_for_all
 
 
@@ -132,6 +133,21 @@ def test_its_last_words_are_the_end_of_stderr(tmp_path: Path) -> None:
         assert c.returncode == 3
         assert c.last_words().endswith("x\nlast words")
         assert len(c.last_words()) < 10_000
+
+
+def test_an_endless_output_is_cut_to_its_beginning_and_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_OUTPUT_MAX", 100_000)
+    monkeypatch.setattr(process, "_OUTPUT_KEPT", 10_000)
+    code = "print('first', flush=True)\nfor i in range(300): print('x' * 9999, flush=True); time.sleep(.01)"
+    with child(tmp_path, f"import time\n{code}\nprint('last')") as c:
+        assert wait_for_all([c], 20)
+    text = (tmp_path / "stdout").read_text()
+    assert len(text) < 1_500_000  # of 3 MB
+    assert text.startswith("first\n")
+    assert text.endswith("last\n")
+    assert "[loadctl left out " in text
 
 
 def test_a_program_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
