@@ -51,9 +51,15 @@ class Files:
 
     def write(self, judgement: Judgement) -> None:
         """Raises: UsageError."""
-        for name, path in (("html", self.html), ("markdown", self.markdown), ("junit", self.junit)):
+        if self.html is not None:
+            write_file(self.html, html(judgement))
+        self.write_without_charts(judgement.result)
+
+    def write_without_charts(self, result: Result) -> None:
+        """Those that need no more than the result. Raises: UsageError."""
+        for name, path in (("markdown", self.markdown), ("junit", self.junit)):
             if path is not None:
-                write_file(path, formatted(judgement, name))
+                write_file(path, _forms()[name](result))
 
 
 def formatted(judgement: Judgement, name: str) -> str:

@@ -19,6 +19,7 @@ from loadctl.cli.arguments import (
     complete_run,
     fails_on_warn,
 )
+from loadctl.cli.formats import Files, JunitFile, MarkdownFile
 from loadctl.errors import UsageError
 from loadctl.results.verdict import ExitCode
 
@@ -46,6 +47,8 @@ def score(
     target: TargetOption = None,
     out: RunsFolder = Path("runs"),
     fail_on: FailOn = "fail",
+    markdown: MarkdownFile = None,
+    junit: JunitFile = None,
     quiet: Quiet = False,
     as_json: JsonFlag = False,
 ) -> ExitCode:
@@ -53,6 +56,8 @@ def score(
     from loadctl.cli.telling import tell
 
     named = what or ["latest"]
+    written = Files(markdown=markdown, junit=junit)
+    written.check()
     fail_on_warn = fails_on_warn(fail_on)
     files = [name for name in named if _is_report(name)]
     if files and len(files) < len(named):
@@ -68,6 +73,7 @@ def score(
     else:
         result = _of_run(named[0], out, targets, options, fail_on_warn=fail_on_warn)
     tell(result, quiet=quiet, as_json=as_json)
+    written.write_without_charts(result)
     return result.exit_code
 
 

@@ -373,8 +373,12 @@ def test_the_command_takes_files_and_the_targets_of_the_folder(
     assert score(str(written / "run.json"), "-q")[1].startswith("WARN"), (
         "no manifest of a run, whatever its name"
     )
+    assert score(page, "-q", "--junit", "judged.xml", "--markdown", "judged.md")[0] == 0
+    assert 'name="latency p50"' in Path("judged.xml").read_text()
+    assert Path("judged.md").read_text().startswith("### ⚠️ WARN: ")
     for argv, message in {
         ("nothing.html",): "no such file: nothing.html",
+        (late, "--junit", "nowhere/judged.xml"): "nowhere/judged.xml cannot be written",
         ("latest", late): "score one run at a time",
         ("latest", "latest~1"): "score takes one run, not 2",
         (late, "--target", "POST /nowhere latency_p95=1s"): "no request is named 'POST /nowhere'",
