@@ -20,6 +20,8 @@ from loadctl.errors import UsageError
 _DEFAULT_HOST = "http://localhost:8080"
 _FETCH_S = 10.0
 _DOCUMENT_MAX = 20_000_000
+_SCHEMA = ".scenario.schema.json"
+"""Beside the scenario: what editors complete and check it by."""
 _OF_DOCUMENTATION = {"", "/docs", "/redoc", "/swagger"}
 """Pages of a service whose description lies at its root."""
 
@@ -35,6 +37,7 @@ def init(
 ) -> None:
     """Write a first scenario, ready to `loadctl try`."""
     from loadctl.cli.project import Project, address
+    from loadctl.scenario.json_schema import SCHEMAS
     from loadctl.scenario.openapi import scenario_text
 
     path = _new_file(name)
@@ -45,7 +48,10 @@ def init(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(draft.text)
+            file.write(f"# yaml-language-server: $schema={_SCHEMA}\n{draft.text}")
+        (path.parent / _SCHEMA).write_text(
+            json.dumps(SCHEMAS["scenario"](), indent=1) + "\n", encoding="utf-8"
+        )
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     found, _, load = draft.summary[0].replace("; ", ", ").rpartition(", ")

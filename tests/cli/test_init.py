@@ -47,12 +47,17 @@ def test_nothing_is_overwritten(loadctl: Loadctl, write: Write, demo_host: str) 
     )
 
 
-def test_nothing_else_is_written(loadctl: Loadctl, folder: Path, demo_host: str) -> None:
+def test_nothing_else_is_written_but_what_editors_check_it_by(
+    loadctl: Loadctl, folder: Path, demo_host: str
+) -> None:
     loadctl("init", demo_host)
-    assert [str(path.relative_to(folder)) for path in folder.rglob("*")] == [
-        "scenarios",
-        "scenarios/api.yaml",
-    ]
+    schema = "scenarios/.scenario.schema.json"
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*")}
+    assert found == {"scenarios", "scenarios/api.yaml", schema}
+    assert json.loads((folder / schema).read_text()) == json.loads(loadctl("schema", "scenario").out)
+    first = (folder / "scenarios/api.yaml").read_text().splitlines()[0]
+    assert first == "# yaml-language-server: $schema=.scenario.schema.json"
+    assert "schema" not in loadctl("list").out
 
 
 def test_without_a_service_there_is_a_scenario_to_edit(loadctl: Loadctl, folder: Path) -> None:
