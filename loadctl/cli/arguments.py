@@ -138,6 +138,12 @@ Workers = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Fixes random values and choices.")]
+ReadyTimeout = Annotated[
+    str, typer.Option("--ready-timeout", metavar="TIME", help="How long to wait for the system.")
+]
+UsersPython = Annotated[
+    str | None, typer.Option("--python", metavar="PATH", help="Python that runs your locustfile.")
+]
 RunsFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where run directories are.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="The first line and the exit code only.")]

@@ -19,11 +19,13 @@ from loadctl.cli.arguments import (
     Profile,
     Quiet,
     Rate,
+    ReadyTimeout,
     RunsFolder,
     ScenarioArg,
     Seed,
     TargetOption,
     Users,
+    UsersPython,
     Workers,
 )
 from loadctl.cli.finishing import OnFinish
@@ -60,12 +62,8 @@ def run(
     truth: Annotated[
         Path | None, typer.Option("--truth", metavar="FILE", help="What the demo system really did.")
     ] = None,
-    ready_timeout: Annotated[
-        str, typer.Option("--ready-timeout", metavar="TIME", help="How long to wait for the system.")
-    ] = "30s",
-    python: Annotated[
-        str | None, typer.Option("--python", metavar="PATH", help="Python that runs your locustfile.")
-    ] = None,
+    ready_timeout: ReadyTimeout = "30s",
+    python: UsersPython = None,
     html: HtmlFile = None,
     markdown: MarkdownFile = None,
     junit: JunitFile = None,

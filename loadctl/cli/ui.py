@@ -14,10 +14,12 @@ from loadctl.cli.arguments import (
     Fault,
     Host,
     Quiet,
+    ReadyTimeout,
     RunsFolder,
     ScenarioArg,
     Seed,
     TargetOption,
+    UsersPython,
     Workers,
 )
 from loadctl.cli.options import Output, Overrides, RunOptions
@@ -46,12 +48,8 @@ def ui(
     allow_host: AllowHost = None,
     demo: Demo = False,
     fault: Fault = None,
-    ready_timeout: Annotated[
-        str, typer.Option("--ready-timeout", metavar="TIME", help="How long to wait for the system.")
-    ] = "30s",
-    python: Annotated[
-        str | None, typer.Option("--python", metavar="PATH", help="Python that runs your locustfile.")
-    ] = None,
+    ready_timeout: ReadyTimeout = "30s",
+    python: UsersPython = None,
     out: RunsFolder = Path("runs"),
     fail_on: FailOn = "fail",
     quiet: Quiet = False,
