@@ -61,6 +61,10 @@ class _StagePart:
     why_unscored: str | None
 
 
+EDGE_KINDS = frozenset({"stop", "signal", "users", "profile_started", "profile_stopped"})
+"""Of the events that `edges` looks at."""
+
+
 def edges(load: Load, events: Sequence[Event]) -> list[int]:
     """Seconds at which something else begins: a stage, the drain, a part that is never scored. Ascending.
 
@@ -68,8 +72,8 @@ def edges(load: Load, events: Sequence[Event]) -> list[int]:
     """
     ends = [end for _, end, _ in load.spans()] or steered_edges(events)
     found = {math.ceil(t) for t in (*ends, *_stops(events))}
-    for t in marked_seconds(events):
-        found |= {t, t + 1}
+    marked = marked_seconds(events)
+    found |= {t for t in marked if t - 1 not in marked} | {t + 1 for t in marked if t + 1 not in marked}
     return sorted(found)
 
 

@@ -1,4 +1,4 @@
-"""Frames: what a shard's recorder says, one JSON object a line; merged seconds have the same form.
+"""Frames: what a shard's recorder says, one JSON object a line.
 
 Lines come from another process that may have been killed in the middle of one and, when a script is the
 user's own, from code that is not ours. So everything is checked here, once: a line is either a whole record
@@ -10,23 +10,24 @@ Format history, newest first:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from loadctl.results.histogram import MOST_US, Histogram, bucket_of
-from loadctl.results.interval import Interval, Second
+import msgspec
+
+from loadctl.results.cell import SecondForm, printed
+from loadctl.results.interval import Second
 from loadctl.results.recording import Example
 
 FORMAT = 1
 MAX_LINE_BYTES = 32 << 20
 """500 endpoints with full histograms stay below this; what is longer is no frame and is not kept."""
-_MAX_T = 10_000_000
-_BUCKET_NUMBERS = {str(bucket): bucket for bucket in range(bucket_of(MOST_US) + 1)}
-_MAX_TEXT = 4096
+_FRAME_START = b'{"kind":"frame"'
+_FRAMES = msgspec.json.Decoder(SecondForm)
 _MAX_WHOLE = 1 << 63
 """What a count or a sum of microseconds can be; beyond some hundred digits no float can hold it."""
 
@@ -65,65 +66,19 @@ Frame: TypeAlias = Hello | Second | Example | Note | Bye
 
 def parse(line: bytes | str) -> Frame | None:
     """One line of a shard's file; None for a torn or foreign line, or a kind this version does not know."""
-    fields = _object(line)
+    if len(line) > MAX_LINE_BYTES:
+        return None
+    raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
+    if raw.startswith(_FRAME_START):
+        with contextlib.suppress(ValueError, RecursionError):
+            return _FRAMES.decode(raw).second()
+    fields = _object(raw)
     if fields is None:
         return None
     try:
         return _KINDS[_text(fields["kind"])](fields)
     except (KeyError, ValueError):
         return None
-
-
-def from_line(line: bytes | str) -> Second | None:
-    """One line of intervals.ndjson; None for a torn one."""
-    fields = _object(line)
-    if fields is None:
-        return None
-    try:
-        return _second(fields)
-    except (KeyError, ValueError):
-        return None
-
-
-def to_line(second: Second) -> str:
-    """One line of intervals.ndjson, without a line end. Empty histograms and counters are left out."""
-    line = {
-        "t": second.t,
-        "users": second.users,
-        "leaving": second.leaving,
-        "lag_ms": second.lag_ms,
-        "late": _cell(second.late),
-        "planned": second.planned,
-        "begun": second.begun,
-        "dropped": second.dropped,
-        "turns": second.turns,
-        "faults": second.faults,
-        "cells": {endpoint: _interval_fields(interval) for endpoint, interval in second.cells.items()},
-    }
-    return json.dumps({key: value for key, value in line.items() if value is not None}, separators=(",", ":"))
-
-
-def _interval_fields(interval: Interval) -> dict[str, object]:
-    cells = {"ok": _cell(interval.ok), "failed": _cell(interval.failed), "ttfb": _cell(interval.ttfb)}
-    counts: dict[str, object] = {
-        "errors": dict(interval.errors),
-        "rate_limited": interval.rate_limited,
-        "in_flight": interval.in_flight,
-        "bytes": interval.bytes,
-    }
-    return {key: value for key, value in (cells | counts).items() if value}
-
-
-def _cell(histogram: Histogram) -> dict[str, object] | None:
-    if not histogram.count:
-        return None
-    return {
-        "n": histogram.count,
-        "sum_us": histogram.sum_us,
-        "min_us": histogram.min_us,
-        "max_us": histogram.max_us,
-        "h": dict(histogram.buckets),
-    }
 
 
 def _refuse(constant: str) -> float:
@@ -133,12 +88,9 @@ def _refuse(constant: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
-def _object(line: bytes | str) -> Mapping[str, object] | None:
-    if len(line) > MAX_LINE_BYTES:
-        return None
+def _object(line: bytes) -> Mapping[str, object] | None:
     try:
-        text = line if isinstance(line, str) else line.decode("utf-8")
-        found: object = _DECODER.decode(text)
+        found: object = _DECODER.decode(line.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
@@ -158,56 +110,8 @@ def _hello(fields: Mapping[str, object]) -> Hello:
 
 
 def _second(fields: Mapping[str, object]) -> Second:
-    t = _whole(fields["t"])
-    if t > _MAX_T:
-        raise ValueError("no run is that long")
-    cells = _mapping(fields.get("cells", {}))
-    return Second(
-        t=t,
-        cells={_text(endpoint): _interval(_mapping(cell)) for endpoint, cell in cells.items()},
-        users=_whole(fields.get("users", 0)),
-        leaving=_whole(fields.get("leaving", 0)),
-        lag_ms=[_number(lag) for lag in _sequence(fields.get("lag_ms", ()))],
-        late=_histogram(fields.get("late")),
-        planned=_whole(fields.get("planned", 0)),
-        begun=_whole(fields.get("begun", 0)),
-        dropped=_whole(fields.get("dropped", 0)),
-        turns=_whole(fields.get("turns", 0)),
-        faults=_whole(fields.get("faults", 0)),
-    )
-
-
-def _interval(cell: Mapping[str, object]) -> Interval:
-    errors = _mapping(cell.get("errors", {}))
-    return Interval(
-        ok=_histogram(cell.get("ok")),
-        failed=_histogram(cell.get("failed")),
-        ttfb=_histogram(cell.get("ttfb")),
-        errors=Counter({_text(name): _whole(count) for name, count in errors.items()}),
-        rate_limited=_whole(cell.get("rate_limited", 0)),
-        in_flight=_whole(cell.get("in_flight", 0)),
-        bytes=_whole(cell.get("bytes", 0)),
-    )
-
-
-def _histogram(cell: object) -> Histogram:
-    """Refused unless its buckets add up to its count and its minimum and maximum are in order."""
-    if cell is None:
-        return Histogram()
-    fields = _mapping(cell)
-    n = _whole(fields["n"])
-    if n == 0:
-        return Histogram()
-    counts = _mapping(fields["h"])
-    # In C all the way, and one number object for all that mean the same bucket: a long run has millions of them.
-    numbers = cast("Mapping[str, int]", counts)
-    if set(map(type, numbers.values())) != {int}:
-        raise ValueError("a bucket holds a whole number")
-    buckets = dict(zip(map(_BUCKET_NUMBERS.__getitem__, numbers), numbers.values(), strict=True))
-    low, high = _whole(fields["min_us"]), _whole(fields["max_us"])
-    if min(buckets.values()) <= 0 or sum(buckets.values()) != n or low > high:
-        raise ValueError("the histogram does not agree with itself")
-    return Histogram(buckets, n, _whole(fields["sum_us"]), low, high)
+    """For lines that the decoder of frames cannot take in one go: strangely ordered, or with half a surrogate pair."""
+    return msgspec.convert(fields, SecondForm, str_keys=True).second()
 
 
 def _example(fields: Mapping[str, object]) -> Example:
@@ -274,8 +178,6 @@ def _number(value: object) -> float:
 
 
 def _text(value: object) -> str:
-    """At most 4096 characters that UTF-8 can hold: a lone surrogate would break a later print."""
     if not isinstance(value, str):
         raise ValueError("a text is expected")  # noqa: TRY004
-    text = value[:_MAX_TEXT]
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return printed(value)

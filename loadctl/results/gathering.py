@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from loadctl.results.interval import Second
+from loadctl.results.interval import Interval, Second
+from loadctl.results.line import Tally, read_line
 from loadctl.results.moment import Moment
 from loadctl.results.recording import Span
 
@@ -16,18 +17,52 @@ class Gathering:
     """`edges`: ascending seconds at which something else begins, so that no span may reach across them."""
 
     edges: Sequence[int]
+    incomplete: bool = False
+    """Seconds were read whose endpoints are not known: their tally is missing, of other seconds, or of both sides of an
+    edge."""
     _moments: dict[int, Moment] = field(default_factory=dict)
     _spans: dict[int, Span] = field(default_factory=dict)
+    _untold: list[Moment] = field(default_factory=list)
+    """Since the last tally."""
 
     def add(self, second: Second) -> None:
         """In any order; a second may come in pieces."""
-        moment = Moment.of(second)
-        known = self._moments.get(second.t)
-        self._moments[second.t] = moment if known is None else known + moment
-        self._span(second.t).add(second.t, second.t, second.cells)
+        self._put(Moment.of(second))
+        self._spread(second.t, second.t, second.cells)
 
-    def _span(self, t: int) -> Span:
-        return self._spans.setdefault(bisect_right(self.edges, t), Span(t, t))
+    def read(self, line: bytes) -> None:
+        """The next line of intervals.ndjson; a torn one is left out."""
+        found = read_line(line)
+        if isinstance(found, Moment):
+            self._put(found)
+            self._untold.append(found)
+        elif isinstance(found, Tally):
+            self._settle(found)
+        elif found is not None:
+            self.add(found)
+
+    def finish(self) -> None:
+        """No more lines come."""
+        self.incomplete |= bool(self._untold)
+
+    def _settle(self, tally: Tally) -> None:
+        told, self._untold = self._untold, []
+        first = min((moment.t for moment in told), default=0)
+        last = max((moment.t for moment in told), default=0)
+        if len(told) == tally.lines and self._place(first) == self._place(last) and _agree(told, tally.cells):
+            self._spread(first, last, tally.cells)
+        else:
+            self.incomplete = True
+
+    def _put(self, moment: Moment) -> None:
+        known = self._moments.get(moment.t)
+        self._moments[moment.t] = moment if known is None else known + moment
+
+    def _place(self, t: int) -> int:
+        return bisect_right(self.edges, t)
+
+    def _spread(self, first: int, last: int, cells: Mapping[str, Interval]) -> None:
+        self._spans.setdefault(self._place(first), Span(first, last)).add(first, last, cells)
 
     @property
     def last_t(self) -> int:
@@ -41,3 +76,14 @@ class Gathering:
     @property
     def spans(self) -> list[Span]:
         return [self._spans[place] for place in sorted(self._spans)]
+
+
+def _agree(moments: Sequence[Moment], cells: Mapping[str, Interval]) -> bool:
+    """Both add up to the same successes, failures, first bytes and expected 429s."""
+    each = cells.values()
+    return (
+        sum(moment.ok.count for moment in moments) == sum(cell.ok.count for cell in each)
+        and sum(moment.failures for moment in moments) == sum(cell.failed.count for cell in each)
+        and sum(moment.ttfb.count for moment in moments) == sum(cell.ttfb.count for cell in each)
+        and sum(moment.rate_limited for moment in moments) == sum(cell.rate_limited for cell in each)
+    )

@@ -6,12 +6,13 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from loadctl.results.interval import Second
 from loadctl.results.packed import Packed
 from loadctl.results.portion import GENERATOR_FAULT
 
-_NO_ERRORS: Mapping[str, int] = {}
+NO_ERRORS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Moment:
     ttfb: Packed = field(default_factory=Packed)
     failures: int = 0
     """With the generator's own faults, as in `errors`."""
-    errors: Mapping[str, int] = field(default_factory=lambda: _NO_ERRORS)
+    errors: Mapping[str, int] = field(default_factory=lambda: NO_ERRORS)
     rate_limited: int = 0
     in_flight: int = 0
     users: int = 0
@@ -44,7 +45,7 @@ class Moment:
             ok=Packed.of(whole.ok),
             ttfb=Packed.of(whole.ttfb),
             failures=whole.failed.count,
-            errors=whole.errors or _NO_ERRORS,
+            errors=whole.errors or NO_ERRORS,
             rate_limited=whole.rate_limited,
             in_flight=whole.in_flight,
             users=second.users,

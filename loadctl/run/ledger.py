@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from loadctl.errors import RunError
-from loadctl.results.frame import to_line
 from loadctl.results.interval import Second
+from loadctl.results.line import Lines
 from loadctl.results.recording import Event, Reading
 from loadctl.run.directory import RunDirectory
 from loadctl.run.journal import event_line, reading_line
 from loadctl.run.manifest import Manifest
 from loadctl.run.store import END
+from loadctl.scenario.load import Load
 
 
 class Observer(Protocol):
@@ -50,16 +51,17 @@ class Silent:
 class Ledger:
     """Appends to the run's journals. All methods but `end` and `close` raise UnwritableError."""
 
-    def __init__(self, run: RunDirectory, observer: Observer) -> None:
+    def __init__(self, run: RunDirectory, observer: Observer, load: Load) -> None:
         self._run = run
         self._observer = observer
+        self._lines = Lines(load)
         self._intervals = run.journal(run.intervals)
         self._readings = run.journal(run.readings)
         self._events = run.journal(run.events)
 
     def seconds(self, seconds: Iterable[Second]) -> None:
         seconds = list(seconds)
-        self._intervals.append(map(to_line, seconds))
+        self._intervals.append(line for second in seconds for line in self._lines.of(second))
         for second in seconds:
             self._observer.second(second)
 
@@ -73,6 +75,7 @@ class Ledger:
                 self.event(seen)
 
     def event(self, event: Event) -> None:
+        self._lines.heed(event)
         self._events.append([event_line(event)])
         self._observer.event(event)
 
@@ -85,6 +88,7 @@ class Ledger:
         event = Event(t, END, failure or "the run ended", detail)
         with contextlib.suppress(RunError):
             self._events.append([event_line(event)])
+            self._intervals.append(self._lines.rest())
 
     def close(self) -> None:
         for journal in (self._intervals, self._readings, self._events):

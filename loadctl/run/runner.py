@@ -72,7 +72,7 @@ def run(request: RunRequest, observer: Observer | None = None) -> RunDirectory:
     require_programs(request.scenario)
     with Interruption() as interruption:
         directory = RunDirectory.create(request.out, request.scenario.name, request.engine.name)
-        with closing(Ledger(directory, observer or Silent())) as ledger:
+        with closing(Ledger(directory, observer or Silent(), request.scenario.load)) as ledger:
             progress = _Run(request, directory, ledger, observer or Silent(), interruption)
             try:
                 progress.carry_out()

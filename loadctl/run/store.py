@@ -11,7 +11,6 @@ from pathlib import Path
 
 from loadctl.errors import UsageError
 from loadctl.results.fold import edges
-from loadctl.results.frame import from_line
 from loadctl.results.gathering import Gathering
 from loadctl.results.interval import Second
 from loadctl.results.profile import profiles_of
@@ -97,21 +96,13 @@ def read_recording(run: RunDirectory) -> tuple[Manifest, Recording]:
 
 
 def read_seconds(run: RunDirectory) -> Iterator[Second]:
-    """Each second with all its endpoints, in order of time; few of them are alive at a time."""
-    shards = range(run.manifest().shards)
-    from_frames = in_step([_read_frames(run, shard) for shard in shards])
-    first = next(from_frames, None)
-    if first is None:
-        yield from _read_intervals(run)
-    else:
-        yield first
-        yield from from_frames
+    """Each second with the histograms of all its endpoints, in order of time; few of them are alive at a time.
 
-
-def _read_intervals(run: RunDirectory) -> Iterator[Second]:
-    for line in read_lines(run.intervals):
-        if second := from_line(line):
-            yield second
+    Raises: UsageError where there are no frames any more, which alone hold all that.
+    """
+    if not any(run.frames.glob("*.ndjson*")):
+        raise UsageError(f"{run.frames} is empty: what each endpoint did in each second stood there")
+    return in_step([_read_frames(run, shard) for shard in range(run.manifest().shards)])
 
 
 def _gathered(
@@ -119,9 +110,10 @@ def _gathered(
 ) -> Gathering:
     """From intervals.ndjson; from the frames where they know more."""
     gathered = Gathering(cuts)
-    for second in _read_intervals(run):
-        gathered.add(second)
-    if finished and all(log.last_t <= gathered.last_t for log in logs):
+    for line in read_lines(run.intervals):
+        gathered.read(line)
+    gathered.finish()
+    if finished and not gathered.incomplete and all(log.last_t <= gathered.last_t for log in logs):
         return gathered
     from_frames = Gathering(cuts)
     for some in range(0, len(logs), _FILES_AT_ONCE):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.results.frame import to_line
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.run.merge import Merger
+from tests.results import written
 
 pytestmark = pytest.mark.bench
 SHARDS, ENDPOINTS = 1000, 20
@@ -19,7 +19,7 @@ SHARDS, ENDPOINTS = 1000, 20
 def test_a_thousand_shards_of_twenty_endpoints_fit_into_a_core(tmp_path: Path) -> None:
     latencies = [int(2000 * 1.02**i) for i in range(200)]
     cells = {f"GET /{k}": Interval(ok=Histogram.of(latencies)) for k in range(ENDPOINTS)}
-    line = b'{"kind":"frame",' + to_line(Second(0, cells, users=1))[1:].encode() + b"\n"
+    line = written.frame(Second(0, cells, users=1))
     files = [tmp_path / f"{k}.ndjson" for k in range(SHARDS)]
     for file in files:
         file.write_bytes(line)

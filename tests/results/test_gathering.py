@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from loadctl.results.fold import edges, fold
 from loadctl.results.gathering import Gathering
 from loadctl.results.interval import Second
+from loadctl.results.line import Lines
 from loadctl.results.profile import marked_seconds
 from loadctl.results.recording import Event, Recording
 from tests.results.recorded import interval, load, recording, second, shard, steady
+from tests.results.written import written
 
 PLAN = load("0..10 7 ramp warmup", "10 13 hold", "20 10 more", "20..0 5 fall")
 PROFILED = (
@@ -34,11 +36,15 @@ pieces = st.lists(st.builds(second, st.integers(0, 44), cells, users=st.integers
 stops = st.none() | st.floats(0.0, 44.0)
 
 
+def from_gathering(made: Gathering, seconds: Sequence[Second], events: Sequence[Event] = ()) -> Recording:
+    return replace(recording(seconds, events=events), seconds=made.seconds, spans=made.spans)
+
+
 def gathered(seconds: Sequence[Second], events: Sequence[Event]) -> Recording:
     made = Gathering(edges(PLAN, events))
     for one in seconds:
         made.add(one)
-    return replace(recording(seconds, events=events), seconds=made.seconds, spans=made.spans)
+    return from_gathering(made, seconds, events)
 
 
 @example(steady(45, [5.0] * 9), 12.5, True)
@@ -60,6 +66,82 @@ def test_the_order_of_pieces_means_nothing(seconds: list[Second], random) -> Non
     random.shuffle(seconds)
     other = gathered(seconds, ())
     assert fold(PLAN, one) == fold(PLAN, other)
+
+
+@example(steady(45, [5.0] * 9), 12.5, True)
+@given(pieces, stops, st.booleans())
+def test_what_is_written_of_a_run_folds_to_what_its_seconds_do(
+    seconds: list[Second], stop: float | None, profiled: bool
+) -> None:
+    """Events are known when they happen, seconds when they are over."""
+    happened = [*(PROFILED if profiled else ()), *([] if stop is None else [Event(stop, "stop", "")])]
+    lines, made_of = Lines(PLAN), list[str]()
+    for one in sorted(seconds, key=lambda each: each.t):
+        for event in [event for event in happened if event.t < one.t + 1]:
+            happened.remove(event)
+            lines.heed(event)
+        made_of += lines.of(one)
+    made_of += lines.rest()
+    events = [*(PROFILED if profiled else ()), *([] if stop is None else [Event(stop, "stop", "")])]
+    made = read(edges(PLAN, events), made_of)
+    assert not made.incomplete
+    fine = recording(seconds, events=events)
+    assert made.seconds == fine.seconds
+    marked = marked_seconds(events)
+    assert fold(PLAN, from_gathering(made, seconds, events), marked=marked) == fold(PLAN, fine, marked=marked)
+
+
+def read(cuts: Sequence[int], lines: Sequence[str]) -> Gathering:
+    made = Gathering(cuts)
+    for line in lines:
+        made.read(line.encode())
+    made.finish()
+    return made
+
+
+def lines_of(seconds: Sequence[Second]) -> list[str]:
+    lines = Lines(PLAN)
+    return [*(line for one in seconds for line in lines.of(one)), *lines.rest()]
+
+
+HOLD = steady(8, [5.0] * 300, start=7, errors={"reset": 1})
+
+
+def test_seconds_without_their_tally_are_incomplete() -> None:
+    whole = lines_of(HOLD)
+    assert [line.startswith('{"tally":8,') for line in whole] == [False] * 8 + [True]
+    assert not read([], whole).incomplete
+    for torn in (whole[:-1], whole[1:], [whole[0][:-9], *whole[1:]], [*whole[:-1], whole[-1][:-9]]):
+        assert read([], torn).incomplete
+
+
+def test_a_tally_that_reaches_across_an_edge_or_is_of_other_seconds_is_not_taken() -> None:
+    whole = lines_of(HOLD)
+    others = lines_of(steady(8, [5.0] * 299, start=7, errors={"reset": 1}))
+    assert read([12], whole).incomplete
+    assert read([], [*whole[:-1], others[-1]]).incomplete
+    assert not read([7, 15], whole).incomplete
+
+
+def test_ten_minutes_are_tallied_at_a_time() -> None:
+    long = load("10 3600 hold")
+    lines = Lines(long)
+    made = [line for one in steady(1300, [5.0]) for line in lines.of(one)]
+    assert [k for k, line in enumerate(made) if line.startswith('{"tally":600,')] == [600, 1201]
+
+
+def test_lines_of_the_older_form_hold_all_themselves() -> None:
+    made = read([], [written(one) for one in HOLD])
+    assert not made.incomplete
+    assert made.seconds == recording(HOLD).seconds
+    assert fold(PLAN, from_gathering(made, HOLD)) == fold(PLAN, recording(HOLD))
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda rest: b'{"tally":' + rest))
+def test_no_line_whatever_raises(line: bytes) -> None:
+    made = Gathering([])
+    made.read(line)
+    made.finish()
 
 
 def test_a_second_in_pieces_is_added_up() -> None:

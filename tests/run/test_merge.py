@@ -8,18 +8,18 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadctl.results.frame import to_line
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import Example
 from loadctl.run.merge import SILENT_S, Merger, ShardLog, Tail, first_examples, in_step
+from tests.results import written
 
 
 def frame(t: int, *, users: int = 1, us: Sequence[int] = (1000,), in_flight: int = 0) -> bytes:
     second = Second(
         t, {"GET /": Interval(ok=Histogram.of(us), in_flight=in_flight)}, users=users, turns=len(us)
     )
-    return b'{"kind":"frame",' + to_line(second)[1:].encode() + b"\n"
+    return written.frame(second)
 
 
 def shown(seconds: Sequence[Second]) -> list[tuple[int, int, int]]:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from loadctl.errors import UsageError
-from loadctl.results.frame import to_line
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import Event, Reading
@@ -34,6 +33,7 @@ from loadctl.scenario.redaction import REDACTED
 from loadctl.scenario.scenario import RateLimit, Scenario, Script
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Task, Think, UserType
+from tests.results.written import written
 
 PASSWORD = "correct horse battery staple"
 
@@ -88,7 +88,7 @@ def frames(ts: Sequence[int]) -> bytes:
 
 def line(t: int, n: int = 1) -> bytes:
     second = Second(t, {"GET /": Interval(ok=Histogram.of([1000] * n), in_flight=2)}, users=1)
-    return to_line(second).encode() + b"\n"
+    return written(second).encode() + b"\n"
 
 
 HELLO = (

@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from loadctl.results.frame import from_line, to_line
 from loadctl.results.histogram import Histogram
 from loadctl.run.directory import RunDirectory
 from loadctl.run.journal import read_lines
 from loadctl.run.manifest import to_text
+from loadctl.run.store import read_seconds
+from tests.results.written import written
 from tests.truth.cases import Case
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -55,12 +56,10 @@ def keep(case: Case, run: RunDirectory) -> Path:
 
 def _seconds(run: RunDirectory) -> Iterator[bytes]:
     """Without the time to first byte, of which nothing here is asked."""
-    for line in read_lines(run.intervals):
-        second = from_line(line)
-        if second is not None:
-            for cell in second.cells.values():
-                cell.ttfb = Histogram()
-            yield f"{to_line(second)}\n".encode()
+    for second in read_seconds(run):
+        for cell in second.cells.values():
+            cell.ttfb = Histogram()
+        yield f"{written(second)}\n".encode()
 
 
 def _said(run: RunDirectory, shard: int) -> Iterator[bytes]:
