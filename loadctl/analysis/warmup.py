@@ -84,16 +84,24 @@ def settles_after(medians: Sequence[float]) -> int | None:
     n = len(blocks)
     if n < 12:
         return None
-    best, cut = math.inf, 0
-    for d in range(n // 2):
-        rest = blocks[d:]
-        middle = mean(rest)
-        error = sum((value - middle) ** 2 for value in rest) / len(rest) ** 2
-        if error < best:
-            best, cut = error, d
+    cut = _truncation(blocks)
     rest = blocks[cut:]
     third = len(rest) // 3
     parts = [median(rest[:third]), median(rest[third : 2 * third]), median(rest[2 * third :])]
     if cut >= n // 2 - 1 or max(parts) - min(parts) > STEADY:
         return None
     return cut * BLOCK_S
+
+
+def _truncation(blocks: Sequence[float]) -> int:
+    """How many blocks of the first half MSER leaves out: those without which the mean's standard error is least."""
+    middle = mean(blocks)
+    best, cut, sum_, squares = math.inf, 0, 0.0, 0.0
+    for d in range(len(blocks) - 1, -1, -1):
+        value, left = blocks[d] - middle, len(blocks) - d
+        sum_ += value
+        squares += value * value
+        error = (squares - sum_ * sum_ / left) / left**2
+        if d < len(blocks) // 2 and error <= best:
+            best, cut = error, d
+    return cut

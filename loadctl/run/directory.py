@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loadctl.errors import UsageError
-from loadctl.run.journal import Journal, compress, is_written, unwritable
+from loadctl.run.journal import Journal, is_written, unwritable
 from loadctl.run.manifest import Manifest, from_text, to_text
 
 _TIME = re.compile(r"\d{8}T\d{6}Z-")
@@ -138,11 +138,9 @@ class RunDirectory:
     def free_reserve(self) -> None:
         self._reserve.unlink(missing_ok=True)
 
-    def compress_frames(self) -> None:
-        """Gzip what the recorders wrote. Where there is no room for it, the frames stay as they are."""
-        for path in self.frames.glob("*.ndjson"):
-            with contextlib.suppress(OSError):
-                compress(path)
+    def said_file(self, shard: int) -> Path:
+        """Of a finished run: the few lines of a shard that are no seconds, which stand among its frames too."""
+        return self.frames / f"{shard}.said"
 
     def verdict(self) -> str | None:
         """The word of result.json; None before there is one."""

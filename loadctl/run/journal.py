@@ -12,13 +12,19 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from sys import intern
 from typing import IO, TypeGuard
+
+import msgspec
 
 from loadctl.errors import RunError
 from loadctl.results.frame import MAX_LINE_BYTES
 from loadctl.results.recording import Event, Reading
 
 _NUMBER_MAX = 1 << 63
+_LEVEL = 4
+"""Of gzip: 13 % smaller than 1 on frames, in twice the time; 6 would be 22 % smaller, in four times."""
+_NO_NOTES: Mapping[str, str] = {}
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
 
 
@@ -110,7 +116,7 @@ def compress(path: Path) -> None:
     packed = path.with_name(path.name + ".gz")
     partial = packed.with_name(packed.name + ".partial")
     fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as raw, gzip.GzipFile("", "wb", 1, raw) as file, path.open("rb") as source:
+    with os.fdopen(fd, "wb") as raw, gzip.GzipFile("", "wb", _LEVEL, raw) as file, path.open("rb") as source:
         while block := source.read(1 << 20):
             file.write(block)
     partial.replace(packed)
@@ -133,8 +139,32 @@ def event_line(event: Event) -> str:
     return _json(fields | ({"detail": dict(event.detail)} if event.detail else {}))
 
 
+class _ReadingForm(msgspec.Struct, gc=False):
+    t: float
+    subject: str
+    source: str
+    entity: str
+    values: dict[str, float] = {}
+    notes: dict[str, str] = {}
+    gap: str | None = None
+
+
+_READINGS = msgspec.json.Decoder(_ReadingForm)
+
+
 def read_reading(line: bytes) -> Reading | None:
     """A reading from its line; None for a torn one."""
+    try:
+        form = _READINGS.decode(line)
+    except (ValueError, RecursionError):
+        return _damaged_reading(line)
+    # The same few names in each of a hundred thousand.
+    subject, source, entity = map(intern, (form.subject, form.source, form.entity))
+    return Reading(form.t, subject, source, entity, form.values, form.notes or _NO_NOTES, form.gap)
+
+
+def _damaged_reading(line: bytes) -> Reading | None:
+    """As much of it as can be understood."""
     fields = _fields(line)
     t, subject, source, entity = (fields.get(key) for key in ("t", "subject", "source", "entity"))
     if not (

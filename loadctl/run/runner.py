@@ -32,6 +32,7 @@ from loadctl.run.process import Ladder
 from loadctl.run.readiness import wait_until_ready
 from loadctl.run.shards import Shards
 from loadctl.run.steering import Steering, Users
+from loadctl.run.store import pack
 from loadctl.run.wall_clock import WallClock, utc
 from loadctl.run.watching import Watching, watching
 from loadctl.scenario.scenario import Scenario
@@ -82,7 +83,7 @@ def run(request: RunRequest, observer: Observer | None = None) -> RunDirectory:
             finally:
                 progress.clean_up()
     if not interruption.at_once:
-        directory.compress_frames()
+        pack(directory)
     return directory
 
 
@@ -123,8 +124,7 @@ class _Run:
         try:
             self._start_shards(engine_version)
         finally:
-            manifest = self._manifest(engine_version)
-            self._directory.write_manifest(manifest)
+            self._directory.write_manifest(manifest := self._manifest(engine_version))
         self._wait_for_system()
         self._wait_for_shards()
         self._begin(manifest)

@@ -16,7 +16,7 @@ from loadctl.results.interval import Second
 from loadctl.results.profile import profiles_of
 from loadctl.results.recording import Recording
 from loadctl.run.directory import RunDirectory
-from loadctl.run.journal import read_event, read_lines, read_reading
+from loadctl.run.journal import compress, read_event, read_lines, read_reading
 from loadctl.run.manifest import Manifest
 from loadctl.run.merge import ShardLog, first_examples, in_step
 
@@ -26,6 +26,7 @@ _LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
 _PROFILE_MAX = 20_000_000
 _FILES_AT_ONCE = 100
 _FRAME_START = b'{"kind":"frame"'
+_LARGE_BYTES = 16 << 20
 
 
 def list_runs(parent: Path) -> Sequence[RunDirectory]:
@@ -138,16 +139,35 @@ def _unwatched(watched: str | None) -> str | None:
     return reason if kind == "nothing" else None
 
 
+def pack(run: RunDirectory) -> None:
+    """When nothing more is written: gzip the frames, and a journal of many hours. Without room all stays as it is."""
+    with contextlib.suppress(OSError):
+        for path in run.frames.glob("*.ndjson"):
+            said = path.with_suffix(".said")
+            said.touch(0o600)
+            said.write_bytes(b"".join(_said(path)))
+            compress(path)
+        for path in (run.intervals, run.readings):
+            if path.stat().st_size > _LARGE_BYTES:
+                compress(path)
+
+
 def _read_log(run: RunDirectory, log: ShardLog) -> None:
     """All that a shard said but its seconds; of those, only the last: they are in intervals.ndjson already."""
+    path, short = run.frame_file(log.index), run.said_file(log.index)
+    lines = read_lines(short) if short.exists() and not path.exists() else _said(path)
+    for line in lines:
+        log.take(line)
+
+
+def _said(frames: Path) -> Iterator[bytes]:
     last = b""
-    for line in read_lines(run.frame_file(log.index)):
+    for line in read_lines(frames):
         if not line.startswith(_FRAME_START):
-            log.take(line)
+            yield line
         elif line.endswith(b"\n"):
             last = line
-    if last:
-        log.take(last)
+    yield last
 
 
 def _read_frames(run: RunDirectory, shard: int) -> Iterator[Second]:

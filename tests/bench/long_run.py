@@ -26,6 +26,7 @@ from loadctl.run.ledger import Ledger, Silent
 from loadctl.run.machine import this_machine
 from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.merge import Merger
+from loadctl.run.store import pack
 from loadctl.scenario.scenario import Scenario
 from tests.results.recorded import load, scenario, target, user_type
 
@@ -262,5 +263,5 @@ def replay(plan: LongRun, parent: Path) -> Replayed:
         ledger.seconds(merger.poll(plan.seconds + 1.0))
         ledger.seconds(merger.finish())
         ledger.end(float(plan.seconds), interrupted_by=None, failure=None)
-    run.compress_frames()
+    pack(run)
     return made

@@ -223,7 +223,8 @@ def test_two_shards_add_up_to_one_recording(tmp_path: Path) -> None:
     assert (manifest.watched, manifest.engine_version, manifest.shards) == ("shop (pid 7)", "1.0", 2)
     assert manifest.t0_wall is not None
     assert [type(seen).__name__ for seen in notebook.seen].count("Second") == 2
-    assert sorted(path.name for path in directory.frames.iterdir()) == ["0.ndjson.gz", "1.ndjson.gz"]
+    names = sorted(path.name for path in directory.frames.iterdir())
+    assert names == ["0.ndjson.gz", "0.said", "1.ndjson.gz", "1.said"]
     assert all(path.stat().st_mode & 0o077 == 0 for path in directory.path.rglob("*"))
     assert (directory.engine / "1.stderr").stat().st_size == 1_000_000
 

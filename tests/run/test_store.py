@@ -14,6 +14,7 @@ from loadctl.errors import UsageError
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import Event, Reading
+from loadctl.run import store
 from loadctl.run.directory import RunDirectory
 from loadctl.run.journal import (
     Journal,
@@ -215,6 +216,32 @@ def test_a_finished_run_is_read_from_its_intervals(tmp_path: Path) -> None:
     assert recording.events == [Event(0.0, "stage", "ramp", {"planned": 3})]
     assert recording.readings == [Reading(0.5, "host", "host", "x", {"a": 1.0})]
     assert (recording.interrupted_by, recording.failure) == (None, None)
+
+
+def test_a_packed_run_is_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_LARGE_BYTES", 0)
+    run = made(tmp_path, shards=2)
+    note, bye = (
+        b'{"kind":"note","message":"capped"}\n',
+        b'{"kind":"bye","t":2.0,"unfinished":{"GET /":[5.5]}}\n',
+    )
+    run.frame_file(0).write_bytes(HELLO + frames([0]) + note + frames([1]) + bye)
+    run.frame_file(1).write_bytes(HELLO + frames([0, 1]) + frames([2])[:-9])
+    run.intervals.write_bytes(line(0, 2) + line(1, 2))
+    run.readings.write_bytes(reading_line(Reading(0.5, "host", "host", "x", {"a": 1})).encode() + b"\n")
+    run.events.write_bytes(ENDED)
+    before = read_recording(run)
+    store.pack(run)
+    assert sorted(path.name for path in run.frames.iterdir()) == [
+        *("0.ndjson.gz", "0.said", "1.ndjson.gz", "1.said")
+    ]
+    assert not run.readings.exists()
+    assert read_recording(run) == before
+    assert before[1].shards[0].notes == ("capped",)
+    assert before[1].shards[1].last_t == 1
+    for damaged in run.frames.glob("*.said"):
+        damaged.unlink()
+    assert read_recording(run) == before, "what stands there stands among the frames too"
 
 
 @pytest.mark.parametrize("packed", [False, True])
