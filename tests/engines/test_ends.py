@@ -43,7 +43,8 @@ def test_stop_and_the_first_signal_drain_and_the_second_signal_leaves_at_once(
     asked = time.monotonic()
     said = impatient.result()
     assert said.ended - asked < 1.0
-    assert sum(map(len, said.bye["unfinished"].values())) == 2
+    under_way = sum(map(len, said.bye["unfinished"].values()))
+    assert under_way == said.totals["started"] - said.totals["completed"] >= 1
     for shard in (told, interrupted):
         said = shard.result()
         assert said.ended - asked < 2.5
