@@ -55,6 +55,7 @@ class DockerEngine:
         self._environment = environment
         self._opened: httpx.Client | None = None
         self._opening = threading.Lock()
+        self._closed = False
 
     @classmethod
     def find(cls, environment: Mapping[str, str]) -> DockerEngine:
@@ -156,8 +157,9 @@ class DockerEngine:
         return Stream(response, plain_lines if terminal else framed_lines, f"the log of {name}")
 
     def close(self) -> None:
+        """For good: a thread that still asks must not open it again, with nobody left to close it."""
         with self._opening:
-            client, self._opened = self._opened, None
+            client, self._opened, self._closed = self._opened, None, True
         if client is not None:
             client.close()
 
@@ -171,6 +173,8 @@ class DockerEngine:
         import httpx
 
         with self._opening:
+            if self._closed:
+                raise Lost(f"{self.said} is not asked any more")
             if self._opened is None:
                 self._opened = httpx.Client(
                     transport=self._transport(),

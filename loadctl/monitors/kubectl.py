@@ -54,6 +54,7 @@ class Kubectl:
         self._folder: Path | None = None
         self._program: HelperProgram | None = None
         self._client: httpx.Client | None = None
+        self._closed = False
         self.ahead_s = 0.0
         """How far the cluster's clock is ahead of this machine's."""
 
@@ -92,7 +93,9 @@ class Kubectl:
         return time.time_ns() + int(self.ahead_s * 1e9)
 
     def close(self) -> None:
+        """For good: a thread that still asks must not start another proxy, with nobody left to end it."""
         with self._lock:
+            self._closed = True
             self._end()
 
     def _get(self, path: str, parameters: Mapping[str, str]) -> Any:
@@ -142,6 +145,8 @@ class Kubectl:
         with self._lock:
             if self._client is not None and self._program is not None and self._program.wait(0) is None:
                 return self._client
+            if self._closed:
+                raise Lost("kubectl is not asked any more")
             self._end()
             self._folder = folder = Path(tempfile.mkdtemp(prefix="loadctl-k8s-"))
             try:

@@ -23,6 +23,7 @@ _READ_MAX = 2000
 _WAITING_MAX = 50_000
 _WAITING_CHARS_MAX = 32 << 20
 _IS_BACK_S = 2.0
+_PATIENCE_S = 1.0
 _RETRY_MAX = 4
 """Times `retry_s`."""
 _PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -211,8 +212,13 @@ class StreamFeed:
             return None
         return f"{self._dropped} lines came faster than they could be read and are not counted"
 
-    def close(self) -> None:
+    def stop(self) -> None:
         self._stopping.set()
+
+    def close(self, patience_s: float = _PATIENCE_S) -> None:
+        """Ended, unless it is asking somebody who does not answer: whoever closes that next does not cut it off."""
+        self.stop()
+        self._thread.join(patience_s)
 
     def _run(self) -> None:
         pause = self._retry_s / 2

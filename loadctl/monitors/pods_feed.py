@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from loadctl.scenario.watch import Pods
 
 _LOOK_S = 2.0
 _PODS_MAX = 100
+_PATIENCE_S = 1.0
 
 
 class PodsFeed:
@@ -59,8 +61,12 @@ class PodsFeed:
     def close(self) -> None:
         self._stopping.set()
         with self._lock:
-            for feed in self._feeds.values():
-                feed.close()
+            feeds = list(self._feeds.values())
+        for feed in feeds:
+            feed.stop()
+        deadline = time.monotonic() + _PATIENCE_S
+        for feed in feeds:
+            feed.close(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         first = True

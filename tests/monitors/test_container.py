@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import json
 import re
@@ -258,6 +259,7 @@ def test_the_engine_goes_away_and_comes_back(tmp_path: Path, docker: Docker) -> 
     assert lost.detail["source"] == f"container {name}"
     assert re.search(r"broke off|no container engine answers", lost.message)
     assert not watched.events()
+    gc.collect()  # here, where they are expected, and not in whatever test comes next
 
 
 def test_why_a_container_will_never_be_ready(docker: Docker) -> None:
