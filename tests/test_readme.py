@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,11 @@ def test_make_run_is_the_first_command_and_make_test_runs_pytest() -> None:
     )
     assert re.search(r"^test:.*\n\t\$\(BIN\)/python -m pytest -rs -n \d$", makefile, re.MULTILINE)
     assert re.search(r"^check: dev lint type test", makefile, re.MULTILINE)
+
+
+def test_what_make_installs_is_declared() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    assert set(re.findall(r"--group (\w+)", (ROOT / "Makefile").read_text())) == set(groups) == {"dev", "bench"}
 
 
 @pytest.mark.quiet
