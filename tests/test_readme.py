@@ -69,7 +69,9 @@ def test_make_run_is_the_first_command_and_make_test_runs_pytest() -> None:
 
 def test_what_make_installs_is_declared() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    assert set(re.findall(r"--group (\w+)", (ROOT / "Makefile").read_text())) == set(groups) == {"dev", "bench"}
+    assert (
+        set(re.findall(r"--group (\w+)", (ROOT / "Makefile").read_text())) == set(groups) == {"dev", "bench"}
+    )
 
 
 @pytest.mark.quiet

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from signal import SIGINT, SIGKILL, Signals
 
 from loadctl.results.finding import Finding
@@ -82,7 +83,7 @@ def void_scores(scores: Iterable[Score], findings: Iterable[Finding]) -> tuple[S
 
 def _doubt(finding: Finding) -> str:
     """In two or three words."""
-    return "generator late" if finding.voids == "excess" else finding.id.replace("-", " ")
+    return "generator late" if finding.voids in {"excess", "near"} else finding.id.replace("-", " ")
 
 
 def _voids(finding: Finding, score: Score) -> bool:
@@ -92,8 +93,19 @@ def _voids(finding: Finding, score: Score) -> bool:
             return True
         case ("excess", Status.WARN) | ("all" | "excess", Status.FAIL):
             return touched
+        case ("near", Status.WARN | Status.FAIL):
+            return touched and _over_ms(score) <= float(finding.evidence["lag_p95_ms"] or 0.0)
         case _:
             return False
+
+
+def _over_ms(score: Score) -> float:
+    """By how much a latency is over the limit that gave it its status; infinite for anything else."""
+    target = score.target
+    limit = target.target if score.status is Status.WARN else target.critical
+    if target.unit != "ms" or score.value is None or limit is None:
+        return inf
+    return score.value - limit
 
 
 def label(target: Target) -> str:

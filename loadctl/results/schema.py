@@ -117,7 +117,8 @@ class ScoreDocument(TypedDict):
 
 
 class FindingDocument(TypedDict):
-    """`voids`: which scores it makes worthless: "all", only "pass" (and WARN), or only "excess" (too high)."""
+    """`voids`: which scores it makes worthless: "all", only "pass" (and WARN), only "excess" (too high), or only "near"
+    (too high by no more than the generator was late)."""
 
     id: str
     severity: Severity

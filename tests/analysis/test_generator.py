@@ -77,7 +77,7 @@ def test_loadctl_itself_is_no_engine_process() -> None:
 @pytest.mark.parametrize(
     ("seconds", "late"),
     [
-        (lagging(4.9), False),  # below 5 ms nothing is late
+        (lagging(4.9), False),
         (lagging(6.0), True),
         (lagging(6.0, share=0.04), False),  # p95 is what counts
         (lagging(30.0, latency_ms=400.0), False),  # below 10 % of the reported p95
@@ -89,6 +89,22 @@ def test_lag_of_the_event_loop_alone_voids_no_pass(seconds: list[Second], late: 
     assert (finding is not None) is late
     if finding is not None:
         assert (finding.severity, finding.voids) == ("warning", "excess")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lag_ms"),
+    [
+        (lagging(1.9), None),
+        (lagging(2.5), 2.5),
+        (lagging(2.5, share=0.04), None),
+        (lagging(10.0, latency_ms=400.0), None),  # below 5 % of the reported p95
+        (lagging(30.0, latency_ms=400.0), 30.0),
+    ],
+)
+def test_a_little_lag_is_told_with_its_size(seconds: list[Second], lag_ms: float | None) -> None:
+    finding = found(recording(seconds)).get("generator-lag")
+    assert (finding and finding.evidence["lag_p95_ms"]) == lag_ms
+    assert finding is None or (finding.severity, finding.voids) == ("info", "near")
 
 
 def test_with_busy_cpu_lag_is_evidence_and_no_second_finding() -> None:

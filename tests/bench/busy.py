@@ -39,6 +39,8 @@ class Row:
     true_ms: dict[str, float]
     off_ms: dict[str, float]
     code: int
+    said_late: bool = False
+    """The result says that latencies may be too high, and by how much."""
 
     @property
     def is_close(self) -> bool:
@@ -48,7 +50,15 @@ class Row:
 
     @property
     def word(self) -> str:
-        return "close" if self.is_close else "called inconclusive" if self.code == 3 else "OFF, NOT CALLED"
+        if self.is_close:
+            return "close"
+        return (
+            "called inconclusive"
+            if self.code == 3
+            else "said to be late"
+            if self.said_late
+            else "OFF, NOT SAID"
+        )
 
 
 def busy(_rounds: int) -> dict[str, object]:
@@ -80,7 +90,9 @@ def _cheap(engine: str) -> Iterator[Row]:
                 result, pct, code = _run(folder, engine, "-H", server.url)
                 found = result["summary"]["total"]["latency_ms"]
                 off = {key: found[key] for key in ("p50", "p95", "p99")}
-                yield Row(engine, "cheap requests", pct, dict.fromkeys(off, 0.0), off, code)
+                yield Row(
+                    engine, "cheap requests", pct, dict.fromkeys(off, 0.0), off, code, _said_late(result)
+                )
 
 
 def _dear(engine: str) -> Iterator[Row]:
@@ -97,10 +109,22 @@ def _dear(engine: str) -> Iterator[Row]:
             true = {key: json.loads((folder / "truth.json").read_text())["latency_ms"][key] for key in _KEYS}
             found = result["summary"]["total"]["latency_ms"]
             off = {key: found[key] - true[key] for key in _KEYS if found[key] is not None}
-            yield Row(engine, "dear requests", pct, true, {**dict.fromkeys(_KEYS, 0.0), **off}, code)
+            yield Row(
+                engine,
+                "dear requests",
+                pct,
+                true,
+                {**dict.fromkeys(_KEYS, 0.0), **off},
+                code,
+                _said_late(result),
+            )
 
 
 _KEYS = ("p50", "p95", "p99")
+
+
+def _said_late(result: dict[str, Any]) -> bool:
+    return any(finding.get("voids") in {"excess", "near"} for finding in result["findings"])
 
 
 def _run(folder: Path, engine: str, *options: str) -> tuple[dict[str, Any], float, int]:

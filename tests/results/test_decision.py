@@ -41,6 +41,7 @@ SATURATED = finding("invalid", "all")
 NOT_REACHED = finding("invalid", "pass")
 LATE = finding("warning", "excess")
 CRASHED = finding("critical")
+A_LITTLE_LATE = Finding("generator-lag", "info", "late", {"lag_p95_ms": 4.0}, voids="near")
 RAN = recording(steady(1))
 
 
@@ -82,6 +83,25 @@ def test_what_is_not_judged_decides_nothing_but_never_makes_a_run_green() -> Non
         aside = scored(status, judged=False)
         assert decided([scored("PASS", P99), aside]).verdict == "PASS"
         assert decided([aside]).verdict == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(
+    ("status", "value", "verdict"),
+    [
+        ("PASS", 49.0, "PASS"),  # lag can only have added to it
+        ("WARN", 54.0, "INCONCLUSIVE"),  # over 50 by what the generator may have added
+        ("WARN", 55.0, "WARN"),
+        ("FAIL", 204.0, "INCONCLUSIVE"),
+        ("FAIL", 205.0, "FAIL"),
+    ],
+)
+def test_a_little_lag_decides_only_where_the_limit_is_as_near(
+    status: str, value: float, verdict: str
+) -> None:
+    score = replace(scored(status), value=value)
+    assert decided([score], [A_LITTLE_LATE]).verdict == verdict
+    errors = replace(score, target=target("error_rate", 200, 50, unit="%"))
+    assert decided([errors], [A_LITTLE_LATE]).verdict == status
 
 
 def test_fail_on_warn_makes_a_warning_exit_1() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from loadctl.results.result import Result
 
-ALWAYS = frozenset({"generator-same-host", "undecided"})
+ALWAYS = frozenset({"generator-same-host", "generator-lag", "undecided"})
 
 
 @dataclass(frozen=True, slots=True)
