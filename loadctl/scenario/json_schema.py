@@ -6,14 +6,15 @@ looser than the validator: what a value means (units, templates, names) only tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from loadctl.scenario.behaviour import UserTypeShape, _FlowTask, _RepeatStep, _ThinkStep
 from loadctl.scenario.commands import _CommandShape
+from loadctl.scenario.meaning import MEANINGS
 from loadctl.scenario.metric import METRICS
 from loadctl.scenario.requests import METHODS, RequestShape, _CheckShape
-from loadctl.scenario.scenario_reader import ScenarioShape, _RateLimitShape
+from loadctl.scenario.scenario_reader import _COUNTED_PER, _ENGINES, ScenarioShape, _RateLimitShape
 from loadctl.scenario.shape import Shape
 from loadctl.scenario.stages import _Line
 from loadctl.scenario.target import ScopeKind
@@ -48,9 +49,20 @@ def _shape(shape: type[Shape], parts: Mapping[str, Schema]) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {key: parts.get(key, _SCALAR) for key in keys},
+        "properties": {key: _told(parts.get(key, _SCALAR), shape.kind, key) for key in keys},
         "required": needed,
     }
+
+
+def _told(schema: Schema, kind: str, key: str) -> Schema:
+    """With what it means; beside a $ref nothing else would count."""
+    meaning = {"description": MEANINGS[kind][key]}
+    return {"allOf": [schema], **meaning} if "$ref" in schema else {**schema, **meaning}
+
+
+def _one_of(words: Iterable[str]) -> Schema:
+    """One of these, or what the environment says."""
+    return {"anyOf": [{"enum": list(words)}, {"type": "string", "pattern": r"\$\{"}]}
 
 
 def scenario_schema() -> Schema:
@@ -63,7 +75,8 @@ def scenario_schema() -> Schema:
         "load": _list("stage"),
         "targets": _ref("targets"),
         "watch": _ref("watch"),
-        "rate_limit": _shape(_RateLimitShape, {}),
+        "engine": _one_of(_ENGINES),
+        "rate_limit": _shape(_RateLimitShape, {"by": _one_of(_COUNTED_PER)}),
         "allow_hosts": _WORDS,
         "stop_when": _WORDS,
         "before": _ref("commands"),
@@ -162,12 +175,14 @@ def _targets() -> Schema:
         for section, kind in _SECTIONS.items()
     }
     run = _metrics("run")
-    return {**run, "properties": {**run["properties"], **sections}}
+    told = {section: _told(form, "targets", section) for section, form in sections.items()}
+    return {**run, "properties": {**run["properties"], **told}}
 
 
 def _metrics(kind: ScopeKind) -> dict[str, Any]:
     names = [name for name, metric in METRICS.items() if kind in metric.scopes]
-    return {"type": "object", "additionalProperties": False, "properties": {name: _limit() for name in names}}
+    limits = {name: _told(_limit(), "targets", name) for name in names}
+    return {"type": "object", "additionalProperties": False, "properties": limits}
 
 
 def _limit() -> Schema:

@@ -69,6 +69,31 @@ def test_they_are_schemas(name: str) -> None:
     jsonschema.Draft7Validator.check_schema(SCHEMAS[name]())
 
 
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_key_says_what_it_means(name: str) -> None:
+    def silent(form: Any, place: str) -> Iterator[str]:
+        if isinstance(form, list):
+            for part in form:
+                yield from silent(part, place)
+        if isinstance(form, dict):
+            for key, part in form.get("properties", {}).items():
+                if "description" not in part:
+                    yield f"{place}.{key}"
+            for key, part in form.items():
+                yield from silent(part, f"{place}.{key}")
+
+    assert list(silent(SCHEMAS[name](), name)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [("engine: locusts", "engine"), ("rate_limit: {limit: 1/s, by: adress}", "by"), ("engine: ${E}", "")],
+)
+def test_a_word_that_is_none_of_the_few_is_underlined(text: str, wrong: str) -> None:
+    found = [error.path[-1] for error in CHECKERS["scenario"].iter_errors(yaml.safe_load(text))]
+    assert [place for place in found if place in {"engine", "by"}] == [wrong] * bool(wrong)
+
+
 @pytest.mark.parametrize("path", [*SHIPPED, *EXAMPLES], ids=lambda path: path.name)
 def test_every_scenario_of_ours_has_the_form(path: Path) -> None:
     assert refused("scenario", document(path)) == []
