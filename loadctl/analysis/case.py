@@ -43,9 +43,9 @@ class Case:
         start, end = self.window
         return [second for second in self.recording.seconds if start <= second.t < end]
 
-    def readings(self, subject: str) -> list[Reading]:
+    def readings(self, subject: str) -> Sequence[Reading]:
         """Of the window, in order of time."""
-        return between(self.recording.readings, subject, *self.window)
+        return between(self.measured.readings.get(subject, ()), *self.window)
 
     @property
     def constant_load(self) -> bool:

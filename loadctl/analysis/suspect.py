@@ -21,7 +21,7 @@ from loadctl.results.finding import Evidence, Finding
 from loadctl.results.level import NOISE_MS
 from loadctl.results.packed import Packed, Pool
 from loadctl.results.recording import Reading
-from loadctl.results.usage import between, of_best_source
+from loadctl.results.usage import of_best_source
 from loadctl.scenario.units import format_ms, format_percent
 
 WINDOW_S = 5
@@ -158,7 +158,7 @@ def _seen(case: Case, slow: set[int], calm: set[int]) -> Iterator[tuple[_Suspect
     system = of_best_source(case.readings("system"))
     yield from _of_readings(_RESOURCES, system, "", slow, calm)
     companions: dict[str, list[Reading]] = defaultdict(list)
-    for reading in between(case.recording.readings, "companion", *case.window):
+    for reading in case.readings("companion"):
         companions[reading.entity].append(reading)
     for entity, readings in companions.items():
         yield from _of_readings(_RESOURCES, readings, entity, slow, calm)

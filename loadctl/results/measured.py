@@ -13,11 +13,11 @@ from loadctl.results.level import Level, levels
 from loadctl.results.log_use import LogUse, log_use
 from loadctl.results.portion import completed_of
 from loadctl.results.profile import ProfileUse, marked_seconds, profile_use
-from loadctl.results.recording import Recording
+from loadctl.results.recording import Reading, Recording
 from loadctl.results.recovery import Recovery, recovery
 from loadctl.results.result import ResourceUse
 from loadctl.results.series import Series, monitored
-from loadctl.results.usage import companion_uses, generator_use, system_use
+from loadctl.results.usage import by_subject, companion_uses, generator_use, system_use
 from loadctl.scenario.load import Model
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
@@ -26,6 +26,8 @@ from loadctl.scenario.user_type import Repeat, Request, Step, UserType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
+    readings: Mapping[str, Sequence[Reading]]
+    """Of the whole run, by subject, in order of time."""
     model: Model
     folded: Folded
     system: ResourceUse
@@ -53,30 +55,34 @@ class Measured:
 def measure(scenario: Scenario, recording: Recording) -> Measured:
     marked = marked_seconds(recording.events)
     folded = fold(scenario.load, recording, pace_s=scenario.common_pace_s, marked=marked)
-    scored = [second for second in recording.seconds if second.t not in marked]
-    readings = [reading for reading in recording.readings if math.ceil(reading.t) - 1 not in marked]
+    scored = (
+        [second for second in recording.seconds if second.t not in marked] if marked else recording.seconds
+    )
+    readings = by_subject(recording.readings)
+    system, generator = readings.get("system", ()), readings.get("generator", ())
+    fair = [one for one in system if math.ceil(one.t) - 1 not in marked] if marked else system
     start, end = folded.summary.start_s, folded.summary.end_s
     spans = {name: (summary.start_s, summary.end_s) for name, summary in folded.named.items()}
-    found = any(reading.subject == "system" and reading.values for reading in recording.readings)
     steps = levels(scenario.load, scored, folded.ended_s)
     return Measured(
+        readings=readings,
         model=scenario.load.model,
         folded=folded,
-        system=system_use(readings, start, end, unwatched=recording.unwatched),
-        generator=generator_use(recording.readings, recording.seconds, start, end),
+        system=system_use(fair, start, end, unwatched=recording.unwatched),
+        generator=generator_use(generator, recording.seconds, start, end),
         stage_system={
-            name: system_use(readings, *span, unwatched=recording.unwatched) for name, span in spans.items()
+            name: system_use(fair, *span, unwatched=recording.unwatched) for name, span in spans.items()
         },
-        companions=companion_uses(recording.readings, start, end),
-        series=monitored(recording.readings, start, end),
+        companions=companion_uses(readings.get("companion", ()), start, end),
+        series=monitored([*system, *readings.get("host", ())], start, end),
         levels=steps,
         recovery=recovery(scenario.load, recording.seconds, folded.ended_s),
         breaking_point=breaking_point(steps, limits_of(scenario.targets)) if steps else None,
         profile=profile_use(recording.profiles, recording.profile_files),
-        logs=log_use(recording.readings, recording.events, start, end),
+        logs=log_use(system, recording.events, start, end),
         requests_per_turn=_requests_per_turn(scenario, recording),
         p50_limit_ms=_p50_limit_ms(scenario.targets),
-        watched=scenario.watch.asked or found,
+        watched=scenario.watch.asked or any(reading.values for reading in system),
     )
 
 

@@ -8,10 +8,11 @@ open_fds_limit; for its machine ephemeral_ports_used and ephemeral_ports. A gap 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import pairwise
+from operator import attrgetter
 from statistics import median
 
 from loadctl.results.histogram import nearest_rank
@@ -25,13 +26,24 @@ CPU_SPAN_S = 30.0
 _MIN_READINGS = 3
 _COMPANIONS_MAX = 50
 _TELLING = {"cpu_pct", "cpu_cores", "memory_bytes"}
+_time = attrgetter("t")
 _NOBODY = "nothing watched it (--pid or --process watch a process of this machine)"
 
 
-def between(readings: Iterable[Reading], subject: str, start_s: float, end_s: float) -> list[Reading]:
-    """In order of time. A reading at t tells of the time before t, so the one at `start_s` is left out."""
-    chosen = (r for r in readings if r.subject == subject and start_s < r.t <= end_s)
-    return sorted(chosen, key=lambda reading: reading.t)
+def by_subject(readings: Iterable[Reading]) -> dict[str, Sequence[Reading]]:
+    """Each subject's readings in order of time."""
+    found: dict[str, list[Reading]] = defaultdict(list)
+    for reading in readings:
+        found[reading.subject].append(reading)
+    for part in found.values():
+        part.sort(key=_time)
+    return dict(found)
+
+
+def between(readings: Sequence[Reading], start_s: float, end_s: float) -> Sequence[Reading]:
+    """Of readings in order of time. One at t tells of the time before t, so that at `start_s` is left out."""
+    first, last = (bisect_right(readings, edge, key=_time) for edge in (start_s, end_s))
+    return readings[first:last]
 
 
 def series(readings: Iterable[Reading], name: str) -> list[tuple[float, float]]:
@@ -64,13 +76,12 @@ def highest_mean(points: Sequence[tuple[float, float]], span_s: float = CPU_SPAN
 
 
 def system_use(
-    readings: Iterable[Reading], start_s: float, end_s: float, *, unwatched: str | None = None
+    readings: Sequence[Reading], start_s: float, end_s: float, *, unwatched: str | None = None
 ) -> ResourceUse:
-    """What the watched system used in (start_s, end_s]; see ResourceUse for the definitions."""
-    readings = [reading for reading in readings if reading.subject == "system"]
+    """What the watched system used in (start_s, end_s], of its readings in order of time; see ResourceUse."""
     if start_s >= end_s and readings:
         return _unscored(readings)
-    seen = of_best_source(between(readings, "system", start_s, end_s))
+    seen = of_best_source(between(readings, start_s, end_s))
     full = [reading for reading in seen if reading.values]
     cpu = highest_mean(series(full, "cpu_pct"))
     cores = highest_mean(series(full, "cpu_cores"))
@@ -134,8 +145,7 @@ def companion_uses(readings: Iterable[Reading], start_s: float, end_s: float) ->
     """What was recorded beside the judged system: the other containers of a list, single pods."""
     entities: dict[tuple[str, str], list[Reading]] = defaultdict(list)
     for reading in readings:
-        if reading.subject == "companion":
-            entities[reading.source, reading.entity].append(replace(reading, subject="system"))
+        entities[reading.source, reading.entity].append(reading)
     return tuple(system_use(part, start_s, end_s) for part in list(entities.values())[:_COMPANIONS_MAX])
 
 
@@ -181,10 +191,10 @@ def by_shard(readings: Iterable[Reading]) -> dict[str, list[Reading]]:
 
 
 def generator_use(
-    readings: Iterable[Reading], seconds: Sequence[Moment], start_s: float, end_s: float
+    readings: Sequence[Reading], seconds: Sequence[Moment], start_s: float, end_s: float
 ) -> ResourceUse:
     """What the engines used. `extra["cpu_pct_of_one_core"]` is the busiest process's highest mean."""
-    seen = between(readings, "generator", start_s, end_s)
+    seen = between(readings, start_s, end_s)
     shards = by_shard(seen)
     means = [highest_mean(series(part, "cpu_pct_of_one_core")) for part in shards.values()]
     busy = [mean for mean in means if mean is not None]

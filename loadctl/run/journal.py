@@ -20,6 +20,7 @@ import msgspec
 from loadctl.errors import RunError
 from loadctl.results.frame import MAX_LINE_BYTES
 from loadctl.results.recording import Event, Reading
+from loadctl.results.values import Values, shared
 
 _NUMBER_MAX = 1 << 63
 _LEVEL = 4
@@ -160,7 +161,8 @@ def read_reading(line: bytes) -> Reading | None:
         return _damaged_reading(line)
     # The same few names in each of a hundred thousand.
     subject, source, entity = map(intern, (form.subject, form.source, form.entity))
-    return Reading(form.t, subject, source, entity, form.values, form.notes or _NO_NOTES, form.gap)
+    notes = shared(tuple(form.notes.items())) if form.notes else _NO_NOTES
+    return Reading(form.t, subject, source, entity, Values(form.values), notes, form.gap)
 
 
 def _damaged_reading(line: bytes) -> Reading | None:

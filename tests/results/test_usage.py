@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadctl.results.recording import Reading
-from loadctl.results.usage import generator_use, highest_mean, lag_p95_ms, system_use
+from loadctl.results.usage import by_subject, generator_use, highest_mean, lag_p95_ms, system_use
 from tests.results.recorded import moments, readings, steady
 
 GAP = Reading(3.0, "system", "process", "docker-proxy pid 9", gap="docker-proxy only forwards: use --process")
@@ -78,7 +78,7 @@ def test_the_generator_is_its_busiest_engine_process_and_not_loadctl_itself() ->
         *readings(5, "generator", entity="shard 1 pid 2", cpu_pct_of_one_core=60.0, memory_bytes=7.0),
         *readings(5, "generator", entity="loadctl pid 3", cpu_pct_of_one_core=99.0),
     ]
-    use = generator_use(made, moments(steady(5)), 0, 5)
+    use = generator_use(by_subject(made)["generator"], moments(steady(5)), 0, 5)
     assert use.extra["cpu_pct_of_one_core"] == 60
     assert use.cpu_cores == 0.8
     assert use.memory_bytes == 12
