@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.usage import series
+from loadctl.results.series import series
 from loadctl.scenario.units import format_duration, format_percent
 
 HIGH_PCT = 80.0

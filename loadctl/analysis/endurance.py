@@ -13,7 +13,8 @@ from loadctl.analysis.case import Case
 from loadctl.analysis.trend import ENOUGH_S, Growth, growth
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.recording import Reading
-from loadctl.results.usage import of_best_source, series
+from loadctl.results.series import series
+from loadctl.results.usage import of_best_source
 from loadctl.scenario.units import format_bytes, format_duration
 
 SETTLE_SHARE = 0.2

@@ -13,7 +13,9 @@ from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.portion import GENERATOR_FAULT
 from loadctl.results.recording import Reading
-from loadctl.results.usage import by_shard, lag_p95_ms, series
+from loadctl.results.series import series
+from loadctl.results.usage import by_shard, lag_p95_ms
+from loadctl.results.values import column
 from loadctl.scenario.units import format_count, format_ms, format_percent
 
 BUSY_PCT = 90.0
@@ -79,11 +81,12 @@ def _busy_shards(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
 
 def _wanted(readings: Sequence[Reading]) -> list[float]:
     """% of one core that a process used or waited for: kept from its core by neighbours, it is as late as at 100 %."""
-    return [
-        reading.values["cpu_pct_of_one_core"] + reading.values.get("cpu_wait_pct_of_one_core", 0.0)
-        for reading in readings
-        if "cpu_pct_of_one_core" in reading.values
-    ]
+    used, waited = _columns(readings, "cpu_pct_of_one_core", "cpu_wait_pct_of_one_core")
+    return [cpu + (wait or 0.0) for cpu, wait in zip(used, waited, strict=True) if cpu is not None]
+
+
+def _columns(readings: Sequence[Reading], *names: str) -> list[list[float | None]]:
+    return [column((reading.values for reading in readings), name) for name in names]
 
 
 def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
@@ -93,12 +96,8 @@ def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
         ("descriptors", "open_fds", "open_fds_limit", _DESCRIPTORS),
         ("ports", "ephemeral_ports_used", "ephemeral_ports", _PORTS),
     ):
-        full = [
-            reading
-            for reading in case.readings("generator")
-            if reading.values.get(limit, 0) > 0
-            and reading.values.get(used, 0) >= FULL_SHARE * reading.values[limit]
-        ]
+        pairs = zip(*_columns(case.readings("generator"), used, limit), strict=True)
+        full = [(use, most) for use, most in pairs if most and use is not None and use >= FULL_SHARE * most]
         refused = [
             example
             for example in case.recording.examples
@@ -107,9 +106,9 @@ def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
             and any(word in example.message for word in words)
         ]
         if full:
-            most = max(full, key=lambda reading: reading.values[used])
-            counts = f"{format_count(most.values[used])} of {format_count(most.values[limit])}"
-            yield f"it ran out of {noun} ({counts})", {used: most.values[used], limit: most.values[limit]}
+            use, most = max(full)
+            counts = f"{format_count(use)} of {format_count(most)}"
+            yield f"it ran out of {noun} ({counts})", {used: use, limit: most}
         elif refused:
             yield f"it ran out of {noun} ({refused[0].message})", {f"{noun}_refused_at_s": refused[0].t}
 

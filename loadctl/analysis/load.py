@@ -47,7 +47,7 @@ def _users(case: Case) -> Iterator[Finding]:
     short = [
         second
         for second in case.seconds
-        if second.users < min(REACHED_SHARE * _least(case, second.t), _least(case, second.t) - 1)
+        if second.users < _enough(case.scenario.load.peak) and second.users < _enough(_least(case, second.t))
     ]
     allowed = min(SHORT_FOR_S, max(1, len(case.seconds) // 5))
     if len(short) <= allowed:
@@ -61,6 +61,10 @@ def _users(case: Case) -> Iterator[Finding]:
     lost = any(not shard.complete for shard in case.recording.shards)
     advice = () if lost else (f"more engine processes: --workers {max(2, 2 * len(case.recording.shards))}",)
     yield Finding("load-not-reached", "invalid", message, evidence, advice, "pass")
+
+
+def _enough(planned: float) -> float:
+    return min(REACHED_SHARE * planned, planned - 1)
 
 
 def _least(case: Case, t: int) -> float:

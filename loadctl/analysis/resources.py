@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.score import Status
-from loadctl.results.usage import of_best_source, series
+from loadctl.results.series import series
+from loadctl.results.usage import of_best_source
 from loadctl.scenario.units import format_bytes, format_ms
 
 _NEAR_LIMIT = 0.9

@@ -14,7 +14,7 @@ from loadctl.analysis.latency_shape import ENOUGH_LEVELS, ENOUGH_REQUESTS, ENOUG
 from loadctl.analysis.spike import is_spike
 from loadctl.analysis.trend import ENOUGH_S as GROWTH_S
 from loadctl.results.finding import Finding
-from loadctl.results.usage import series
+from loadctl.results.series import series
 from loadctl.scenario.phases import phases
 from loadctl.scenario.units import format_duration
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,6 +42,24 @@ def judged(
     run: RunDirectory, *, targets: Sequence[Target] | None = None, fail_on_warn: bool = False
 ) -> Judgement:
     """Judge what the directory holds, by the run's own targets unless others are given."""
+    with _uncollected():
+        return _judged(run, targets, fail_on_warn=fail_on_warn)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Many hours are a million objects without a cycle among them, and the collector would go through all of them
+    again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _judged(run: RunDirectory, targets: Sequence[Target] | None, *, fail_on_warn: bool) -> Judgement:
     manifest, recording = read_recording(run)
     recording = replace(recording, profile_files=_files(run))
     scenario = manifest.scenario

@@ -214,7 +214,7 @@ def _rows(packed: Packed) -> Iterator[tuple[int, int]]:
     while place < len(packed.buckets):
         row = Heat.row_of(_lower_edge_us(packed.buckets[place]))
         place = max(place + 1, bisect_left(packed.buckets, bucket_of(Heat.edge_us(row + 1)), place))
-        upto = packed.upto[place - 1]
+        upto = packed.upto()[place - 1]
         yield row, upto - below
         below = upto
 

@@ -57,7 +57,6 @@ class Packed:
             histogram.max_us,
         )
 
-    @property
     def upto(self) -> array[int]:
         """How many values lie in each bucket or below it."""
         if self._upto is None:
@@ -81,7 +80,7 @@ class Packed:
         """As Histogram.nearest_rank_us."""
         if self.max_us is None:
             return None
-        place = bisect_left(self.upto, nearest_rank(q, self.count))
+        place = bisect_left(self.upto(), nearest_rank(q, self.count))
         return min(upper_edge_us(self.buckets[place]), self.max_us)
 
 
@@ -93,7 +92,8 @@ class Pool:
 
     def __init__(self, parts: Iterable[Packed]) -> None:
         self._parts = [part for part in parts if part.count]
-        self.count = sum(part.count for part in self._parts)
+        self._courses: list[tuple[array[int], array[int]]] = []
+        self.count = sum([part.count for part in self._parts])
 
     def nearest_rank_us(self, q: float) -> int | None:
         """As Histogram.nearest_rank_us: the first bucket up to which at least that many values lie."""
@@ -122,9 +122,10 @@ class Pool:
         return self.count - self._upto(bucket_of(us) - 1)
 
     def _upto(self, bucket: int) -> int:
+        courses = self._courses = self._courses or [(part.buckets, part.upto()) for part in self._parts]
         found = 0
-        for part in self._parts:
-            place = bisect_right(part.buckets, bucket)
+        for buckets, upto in courses:
+            place = bisect_right(buckets, bucket)
             if place:
-                found += part.upto[place - 1]
+                found += upto[place - 1]
         return found

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from loadctl.results.recording import Reading
+from loadctl.results.values import column, names_of
 
 SOURCES = ("process", "container", "pods", "metrics", "prometheus", "logs")
 """Who speaks for the system, first to last: what is outside it sees all of it, a page of its own what it chose."""
@@ -36,18 +37,25 @@ def rank(source: str) -> int:
     return SOURCES.index(source) if source in SOURCES else len(SOURCES)
 
 
+def series(readings: Sequence[Reading], name: str) -> list[tuple[float, float]]:
+    """(t, value) of one metric."""
+    values = column((reading.values for reading in readings), name)
+    return [(reading.t, value) for reading, value in zip(readings, values, strict=True) if value is not None]
+
+
 def monitored(readings: Iterable[Reading], start_s: float, end_s: float) -> tuple[Series, ...]:
     """All series of the system and of its machine in (start_s, end_s], by subject, source and name."""
-    found: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
+    parts: dict[tuple[str, str], list[Reading]] = defaultdict(list)
     for reading in readings:
         if reading.subject in {"system", "host"} and start_s < reading.t <= end_s:
-            for name, value in reading.values.items():
-                found[reading.subject, name][reading.source].append((reading.t, value))
+            parts[reading.subject, reading.source].append(reading)
+    speakers: dict[tuple[str, str], str] = {}
+    for subject, source in sorted(parts, key=lambda part: (rank(part[1]), part[1])):
+        for name in names_of(reading.values for reading in parts[subject, source]):
+            speakers.setdefault((subject, name), source)
     kept = [
-        _reduced(subject, name, *min(sources.items(), key=lambda item: (rank(item[0]), item[0])))
-        for (subject, name), sources in found.items()
+        _reduced(subject, name, source, series(parts[subject, source], name))
+        for (subject, name), source in speakers.items()
     ]
     return tuple(sorted(kept, key=lambda one: (one.subject != "system", rank(one.source), one.name)))
 

@@ -20,7 +20,7 @@ from loadctl.results.moment import Moment
 from loadctl.results.packed import Pool
 from loadctl.results.recording import Reading
 from loadctl.results.result import ResourceUse
-from loadctl.results.series import rank
+from loadctl.results.series import rank, series
 
 CPU_SPAN_S = 30.0
 _MIN_READINGS = 3
@@ -44,11 +44,6 @@ def between(readings: Sequence[Reading], start_s: float, end_s: float) -> Sequen
     """Of readings in order of time. One at t tells of the time before t, so that at `start_s` is left out."""
     first, last = (bisect_right(readings, edge, key=_time) for edge in (start_s, end_s))
     return readings[first:last]
-
-
-def series(readings: Iterable[Reading], name: str) -> list[tuple[float, float]]:
-    """(t, value) of one metric."""
-    return [(reading.t, reading.values[name]) for reading in readings if name in reading.values]
 
 
 def highest_mean(points: Sequence[tuple[float, float]], span_s: float = CPU_SPAN_S) -> float | None:
