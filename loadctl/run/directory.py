@@ -136,7 +136,9 @@ class RunDirectory:
         return is_written(self.events)
 
     def free_reserve(self) -> None:
-        self._reserve.unlink(missing_ok=True)
+        """Where that cannot be done, it is no full disk that is the trouble."""
+        with contextlib.suppress(OSError):
+            self._reserve.unlink()
 
     def said_file(self, shard: int) -> Path:
         """Of a finished run: the few lines of a shard that are no seconds, which stand among its frames too."""

@@ -27,7 +27,10 @@ _NUMBER_MAX = 1 << 63
 _LEVEL = 4
 """Of gzip: 13 % smaller than 1 on frames, in twice the time; 6 would be 22 % smaller, in four times."""
 _NO_NOTES: Mapping[str, str] = {}
-_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
+_HELP = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG), "make room"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make it writable again"),
+}
 
 
 class UnwritableError(RunError):
@@ -35,10 +38,11 @@ class UnwritableError(RunError):
 
 
 def unwritable(path: Path, error: OSError) -> UnwritableError:
+    helps = _HELP.get(error.errno or 0)
     return UnwritableError(
         f"run directory unwritable in mid-run: {path}: {error.strerror or error}",
-        hint=f"make room, then look at what was measured until then:  loadctl report {path.parent}"
-        if error.errno in _UNWRITABLE
+        hint=f"{helps}, then look at what was measured until then:  loadctl report {path.parent}"
+        if helps
         else None,
     )
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -85,12 +85,19 @@ class Shell:
     folder: Path
     started: list[Going] = field(default_factory=list)
 
-    def __call__(self, *args: str, timeout_s: float = 120, env: Mapping[str, str] | None = None) -> Ended:
-        return self.start(*args, env=env).wait(timeout_s)
+    def __call__(
+        self,
+        *args: str,
+        timeout_s: float = 120,
+        env: Mapping[str, str] | None = None,
+        under: Sequence[str] = (),
+    ) -> Ended:
+        return self.start(*args, env=env, under=under).wait(timeout_s)
 
-    def start(self, *args: str, env: Mapping[str, str] | None = None) -> Going:
+    def start(self, *args: str, env: Mapping[str, str] | None = None, under: Sequence[str] = ()) -> Going:
+        """`under`: a command that starts another one (prlimit, unshare, …)."""
         popen = subprocess.Popen(
-            [sys.executable, "-m", "loadctl", *args],
+            [*under, sys.executable, "-m", "loadctl", *args],
             cwd=self.folder,
             env={**_clean_env(), **(env or {})},
             stdin=subprocess.DEVNULL,
