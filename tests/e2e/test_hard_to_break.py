@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,6 +161,41 @@ def test_a_folder_that_takes_no_new_files_any_more(loadctl: Shell, engine: str) 
 
 
 # -- what happens to time ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settable_clock(tmp_path: Path) -> tuple[dict[str, str], Path]:
+    """The environment in which a program's wall clock is ahead by the seconds that are written to a file."""
+    if shutil.which("cc") is None:
+        pytest.skip("a settable clock needs a C compiler")
+    library, ahead = tmp_path / "wall_clock.so", tmp_path / "ahead"
+    source = Path(__file__).with_name("wall_clock.c")
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
+    ahead.write_bytes(struct.pack("d", 0.0))
+    return {"LD_PRELOAD": str(library), "WALL_CLOCK": str(ahead)}, ahead
+
+
+def test_a_clock_that_steps_back_and_forth_changes_no_figure(
+    loadctl: Shell, engine: str, settable_clock: tuple[dict[str, str], Path]
+) -> None:
+    env, ahead = settable_clock
+    loadctl.write("scenarios/small.yaml", SMALL)
+    going = loadctl.start("run", "--demo", "--engine", engine, "--json", "--truth", "truth.json", env=env)
+    for second, step in ((2, -3600.0), (4, 7200.0)):
+        going.wait_for_seconds(second)
+        with ahead.open("r+b") as file:  # in place: it is mapped
+            file.write(struct.pack("d", step))
+    ended = going.wait()
+    assert (ended.code, ended.verdict) == (0, "PASS"), ended.out
+    (finding,) = [one for one in ended.result["findings"] if one["id"] == "clock-step"]
+    assert (finding["severity"], finding["evidence"]["steps"]) == ("info", 2)
+    steps = [event["detail"]["step_s"] for event in ended.result["events"] if event["kind"] == "clock_step"]
+    assert steps == pytest.approx([-3600, 10800], abs=1)
+    truth = json.loads((loadctl.folder / "truth.json").read_text())
+    assert ended.result["counters"]["started"] == truth["requests"]
+    latency = ended.result["summary"]["total"]["latency_ms"]
+    assert 0 < latency["min"] <= latency["max"] < 1500
+    readable(loadctl)
 
 
 def test_loadctl_may_be_stopped_for_a_while(loadctl: Shell, engine: str) -> None:
