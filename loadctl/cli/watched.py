@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -77,7 +78,9 @@ def on_top_of(watch: Watch, options: WatchOptions) -> Watch:
             pods=None if options.pods is None else _pods(options.pods),
         )
     if options.logs:
-        files = tuple(name for name in options.logs if name not in {"container", "pods"})
+        words = {"container", "pods"}
+        # Relative to where it was typed, not to the scenario's file.
+        files = tuple(str(Path(name).absolute()) for name in options.logs if name not in words)
         followed = Logs(files=files, container="container" in options.logs, pods="pods" in options.logs)
         if followed.pods and watch.pods is None:
             raise UsageError("--logs pods follows what --pods names", hint="add  --pods NAMESPACE/SELECTOR")

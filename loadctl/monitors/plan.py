@@ -103,8 +103,9 @@ def _feeds(scenario: Scenario, files: Sequence[str]) -> Iterator[Feed]:
     source = Path(scenario.source)
     folder = source.parent if source.is_file() else Path()
     for text in files:
+        place, here = folder / text, Path.cwd()
+        shown = str(Path(text).relative_to(here)) if Path(text).is_relative_to(here) else text
         try:
-            place = folder / text
-            yield PatternFeed(str(place), text) if any(c in text for c in "*?[") else FileFeed(place, text)
+            yield PatternFeed(str(place), shown) if any(c in text for c in "*?[") else FileFeed(place, shown)
         except Lost as error:
             raise UsageError(f"the log cannot be followed: {error} (nothing was sent)") from error

@@ -56,5 +56,5 @@ def test_options_replace_the_system_and_leave_the_rest() -> None:
     watch = on_top_of(Watch(process="api", metrics=page), WatchOptions(containers=("a", "b")))
     assert (watch.process, watch.containers, watch.metrics) == (None, ("a", "b"), page)
     watch = on_top_of(watch, WatchOptions(logs=("x.log", "container")))
-    assert watch.logs == Logs(files=("x.log",), container=True)
+    assert watch.logs == Logs(files=(str(Path.cwd() / "x.log"),), container=True)  # where it was typed
     assert on_top_of(watch, WatchOptions()) == watch

@@ -9,9 +9,11 @@ import signal
 import stat
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.e2e.awkward import Treatment, answering, endless, garbage, megabyte_errors, never_closing, polite
@@ -71,6 +73,28 @@ def test_a_system_that_answers_nonsense_fails(
     assert max(total["errors"], key=total["errors"].get) == why, total["errors"]
     assert most < MEMORY_MAX
     assert sum(path.stat().st_size for path in going.run_dir().rglob("*")) < 5e6
+    readable(loadctl)
+
+
+def test_a_log_of_random_bytes_is_followed_all_the_same(loadctl: Shell) -> None:
+    """A hundred megabytes of them, with lines in between; the path is relative to where it was typed."""
+    loadctl.write("scenarios/small.yaml", SMALL)
+    log = loadctl.write("logs/app.log", "")
+    going = loadctl.start("run", "--demo", "--json", "--logs", "logs/app.log")
+    going.wait_for_seconds(1)
+    most = 0
+    with log.open("ab") as file:
+        for _ in range(20):
+            file.write(os.urandom(5_000_000) + b"\n2026-11-29 12:00:00 ERROR no room in the pool\n")
+            file.flush()
+            most = max(most, psutil.Process(going.popen.pid).memory_info().rss)
+            time.sleep(0.1)
+    ended = going.wait()
+    assert ended.code == 0, ended.err
+    logs = ended.result["resources"]["logs"]
+    (said,) = [one["count"] for one in logs["frequent"] if "no room in the pool" in one["message"]]
+    assert said == 20 or "grows faster than it can be read" in logs["unread"]
+    assert most < 200e6
     readable(loadctl)
 
 
