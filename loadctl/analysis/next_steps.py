@@ -25,7 +25,7 @@ def _more_load(scenario: Scenario, argv: Sequence[str]) -> Iterator[Step]:
         return
     if scenario.rescaled:
         whole = ", ".join(re.findall(r"instead of ([^,]+)", scenario.rescaled))
-        yield Step(f"loadctl {shlex.join(without(argv, SCALES))}", f"the whole load: {whole}")
+        yield Step(f"loadctl {shlex.join(without(argv, SCALES))}", f"the load as written: {whole}")
     if not any(target.metric == "breaking_point" for target in scenario.targets):
         words = shlex.join(["capacity", scenario.name, *place(argv)])
         yield Step(f"loadctl {words}", "how much more it could take")

@@ -154,7 +154,7 @@ PASSED = replace(
     why=None,
     advice=[],
     next=[
-        Step("loadctl run baseline --demo", "the whole load: 10 min"),
+        Step("loadctl run baseline --demo", "the load as written: 10 min"),
         Step("loadctl capacity baseline --demo", "how much more it could take"),
         Step("loadctl report 91c0 --open", "its charts"),
     ],
