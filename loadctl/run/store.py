@@ -143,7 +143,7 @@ def pack(run: RunDirectory) -> None:
     """When nothing more is written: gzip the frames, and a journal of many hours. Without room all stays as it is."""
     with contextlib.suppress(OSError):
         for path in run.frames.glob("*.ndjson"):
-            said = path.with_suffix(".said")
+            said = run.said_file(int(path.stem))
             said.touch(0o600)
             said.write_bytes(b"".join(_said(path)))
             compress(path)
