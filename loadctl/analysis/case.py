@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from loadctl.results.fold import Folded
 from loadctl.results.measured import Measured
 from loadctl.results.moment import Moment
-from loadctl.results.recording import Reading, Recording
+from loadctl.results.readings import NONE, Readings
+from loadctl.results.recording import Recording
 from loadctl.results.score import Score
-from loadctl.results.usage import between
 from loadctl.scenario.scenario import Scenario
 
 
@@ -43,9 +43,9 @@ class Case:
         start, end = self.window
         return [second for second in self.recording.seconds if start <= second.t < end]
 
-    def readings(self, subject: str) -> Sequence[Reading]:
-        """Of the window, in order of time."""
-        return between(self.measured.readings.get(subject, ()), *self.window)
+    def readings(self, subject: str) -> Readings:
+        """Of the window."""
+        return self.measured.readings.get(subject, NONE).between(*self.window)
 
     @property
     def constant_load(self) -> bool:

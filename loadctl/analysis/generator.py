@@ -7,15 +7,13 @@ missed 35 % (81 simulated runs that the rule had not seen). Lag can only add to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.portion import GENERATOR_FAULT
-from loadctl.results.recording import Reading
-from loadctl.results.series import series
+from loadctl.results.readings import Readings
 from loadctl.results.usage import by_shard, lag_p95_ms
-from loadctl.results.values import column
 from loadctl.scenario.units import format_count, format_ms, format_percent
 
 BUSY_PCT = 90.0
@@ -61,7 +59,7 @@ def _advice(case: Case, evidence: Evidence) -> tuple[str, ...]:
 
 def _more_room(case: Case) -> tuple[str, ...]:
     """More processes, where there are cores for them."""
-    idle = [value for _, value in series(case.readings("generator"), "cpu_idle_pct")]
+    idle = case.readings("generator").values("cpu_idle_pct")
     if idle and sum(idle) / len(idle) < IDLE_PCT:
         return ("this machine has no core to spare: less load, or run loadctl on another machine",)
     more = max(2, 2 * len(case.recording.shards))
@@ -79,14 +77,10 @@ def _busy_shards(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
             yield sign, {"busy_share": round(share, 3), "cpu_pct_of_one_core_max": max(values)}
 
 
-def _wanted(readings: Sequence[Reading]) -> list[float]:
+def _wanted(readings: Readings) -> list[float]:
     """% of one core that a process used or waited for: kept from its core by neighbours, it is as late as at 100 %."""
-    used, waited = _columns(readings, "cpu_pct_of_one_core", "cpu_wait_pct_of_one_core")
-    return [cpu + (wait or 0.0) for cpu, wait in zip(used, waited, strict=True) if cpu is not None]
-
-
-def _columns(readings: Sequence[Reading], *names: str) -> list[list[float | None]]:
-    return [column((reading.values for reading in readings), name) for name in names]
+    pairs = readings.pairs("cpu_pct_of_one_core", "cpu_wait_pct_of_one_core")
+    return [cpu + (wait or 0.0) for cpu, wait in pairs]
 
 
 def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
@@ -96,8 +90,8 @@ def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
         ("descriptors", "open_fds", "open_fds_limit", _DESCRIPTORS),
         ("ports", "ephemeral_ports_used", "ephemeral_ports", _PORTS),
     ):
-        pairs = zip(*_columns(case.readings("generator"), used, limit), strict=True)
-        full = [(use, most) for use, most in pairs if most and use is not None and use >= FULL_SHARE * most]
+        pairs = case.readings("generator").pairs(used, limit)
+        full = [(use, most) for use, most in pairs if most and use >= FULL_SHARE * most]
         refused = [
             example
             for example in case.recording.examples
@@ -153,7 +147,7 @@ def _same_host(case: Case) -> Iterator[Finding]:
     if not case.same_host:
         return
     message = "the load generator and the system share this machine and its cores"
-    busy = [value for _, value in series(case.readings("host"), "cpu_pct")]
+    busy = case.readings("host").values("cpu_pct")
     mean = sum(busy) / len(busy) if busy else 0.0
     if mean < FULL_MACHINE_PCT:
         yield Finding("generator-same-host", "info", message, {"host": case.scenario.host})
