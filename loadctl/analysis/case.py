@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from urllib.parse import urlsplit
 
 from loadctl.results.fold import Folded
@@ -40,8 +42,9 @@ class Case:
     @property
     def seconds(self) -> list[Moment]:
         """Of the window, without the drain."""
-        start, end = self.window
-        return [second for second in self.recording.seconds if start <= second.t < end]
+        seconds = self.recording.seconds
+        first, last = (bisect_left(seconds, edge, key=attrgetter("t")) for edge in self.window)
+        return list(seconds[first:last])
 
     def readings(self, subject: str) -> Readings:
         """Of the window."""

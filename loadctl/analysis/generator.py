@@ -13,7 +13,7 @@ from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.portion import GENERATOR_FAULT
 from loadctl.results.readings import Readings
-from loadctl.results.usage import by_shard, lag_p95_ms
+from loadctl.results.usage import by_shard
 from loadctl.scenario.units import format_count, format_ms, format_percent
 
 BUSY_PCT = 90.0
@@ -44,7 +44,7 @@ def _saturated(case: Case) -> Iterator[Finding]:
     evidence: Evidence = {}
     for _, found in signs:
         evidence |= found
-    evidence["lag_p95_ms"] = lag_p95_ms(case.recording.seconds, *case.window)
+    evidence["lag_p95_ms"] = _lag_ms(case)
     yield Finding("generator-saturated", "invalid", message, evidence, _advice(case, evidence), "all")
 
 
@@ -109,7 +109,7 @@ def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
 
 def _late(case: Case) -> Iterator[Finding]:
     """Lag can only add to a latency: it never voids a PASS. A little of it decides only where a limit is as near."""
-    lag = lag_p95_ms(case.recording.seconds, *case.window)
+    lag = _lag_ms(case)
     p95 = case.folded.summary.total.latency.p95
     if lag is None or lag <= max(NOTED_LAG_MS, NOTED_LAG_SHARE * (p95 or 0.0)):
         return
@@ -120,6 +120,10 @@ def _late(case: Case) -> Iterator[Finding]:
         yield Finding("generator-saturated", "warning", message, evidence, _more_room(case)[:1], "excess")
     else:
         yield Finding("generator-lag", "info", message, evidence, voids="near")
+
+
+def _lag_ms(case: Case) -> float | None:
+    return case.measured.generator.extra.get("lag_p95_ms")
 
 
 def _faults(case: Case) -> Iterator[Finding]:

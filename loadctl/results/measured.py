@@ -66,14 +66,16 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
     start, end = folded.summary.start_s, folded.summary.end_s
     spans = {name: (summary.start_s, summary.end_s) for name, summary in folded.named.items()}
     steps = levels(scenario.load, scored, folded.ended_s)
+    use = system_use(fair, start, end, unwatched=recording.unwatched)
     return Measured(
         readings=readings,
         model=scenario.load.model,
         folded=folded,
-        system=system_use(fair, start, end, unwatched=recording.unwatched),
+        system=use,
         generator=generator_use(generator, recording.seconds, start, end),
         stage_system={
-            name: system_use(fair, *span, unwatched=recording.unwatched) for name, span in spans.items()
+            name: use if span == (start, end) else system_use(fair, *span, unwatched=recording.unwatched)
+            for name, span in spans.items()
         },
         companions=companion_uses(beside, start, end),
         series=monitored(whole, start, end),

@@ -45,6 +45,8 @@ class _Table:
     """Row by row, in the order of `names`."""
     facts: list[_Facts] = field(default_factory=list)
     """Those that are equal are one object."""
+    told: _Facts = ({}, None)
+    """The facts of the last row."""
 
     def sort(self) -> None:
         t, width = self.t, len(self.names)
@@ -145,7 +147,10 @@ class Columns:
         table.t.append(seen.t)
         table.order.append(self._count)
         table.numbers.extend(values.values())
-        table.facts.append(_NO_FACTS if not notes and gap is None else self._shared(notes, gap))
+        told = table.told
+        if told[0] != notes or told[1] != gap:  # they seldom change from one row to the next
+            told = table.told = self._shared(notes, gap)
+        table.facts.append(told)
         self._count += 1
 
     def readings(self) -> Readings:
@@ -160,9 +165,6 @@ class Columns:
         if found is None:
             found = self._facts[key] = (notes, gap)
         return found
-
-
-_NO_FACTS: _Facts = ({}, None)
 
 
 class Readings(Collection[Reading]):

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from operator import attrgetter
+from itertools import chain
+from operator import attrgetter, sub
 from statistics import median
 
 from loadctl.results.histogram import nearest_rank
@@ -35,19 +35,21 @@ def highest_mean(points: Sequence[tuple[float, float]], span_s: float = CPU_SPAN
     """
     if len(points) < _MIN_READINGS:
         return None
-    period = median(b[0] - a[0] for a, b in pairwise(points)) or 1.0
-    if points[-1][0] - points[0][0] + period <= span_s:
+    times = [t for t, _ in points]
+    period = median(map(sub, times[1:], times)) or 1.0
+    if times[-1] - times[0] + period <= span_s:
         return math.fsum(value for _, value in points) / len(points)
+    least = max(_MIN_READINGS, span_s / period / 2)
     best: float | None = None
     first, total = 0, 0.0
     for index, (t, value) in enumerate(points):
         total += value
-        while points[first][0] <= t - span_s:
+        while times[first] <= t - span_s:
             total -= points[first][1]
             first += 1
         count = index - first + 1
-        full = t - points[0][0] + period >= span_s
-        if full and count >= max(_MIN_READINGS, span_s / period / 2):
+        full = t - times[0] + period >= span_s
+        if full and count >= least:
             best = total / count if best is None else max(best, total / count)
     return best
 
@@ -137,9 +139,7 @@ def _why_absent(readings: Readings, name: str, unwatched: str | None = None) -> 
 def lag_p95_ms(seconds: Iterable[Moment], start_s: float, end_s: float) -> float | None:
     """p95 (nearest rank) of the overshoots of the engines' timers in [start_s, end_s); None if unknown."""
     counts: Counter[float] = Counter()
-    for second in seconds:
-        if start_s <= second.t < end_s:
-            counts.update(second.lag_ms)
+    counts.update(chain.from_iterable(second.lag_ms for second in seconds if start_s <= second.t < end_s))
     rank = nearest_rank(0.95, counts.total())
     for lag in sorted(counts):
         rank -= counts[lag]

@@ -155,12 +155,13 @@ _READINGS = msgspec.json.Decoder(_ReadingForm)
 def read_readings(lines: Iterable[bytes]) -> Readings:
     """A reading a line; a torn one is left out."""
     columns = Columns()
+    decode, add = _READINGS.decode, columns.add
     for line in lines:
         try:
-            columns.add(_READINGS.decode(line))
+            add(decode(line))
         except (ValueError, RecursionError):
             if damaged := _damaged_reading(line):
-                columns.add(damaged)
+                add(damaged)
     return columns.readings()
 
 
