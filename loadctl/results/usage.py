@@ -8,7 +8,6 @@ open_fds_limit; for its machine ephemeral_ports_used and ephemeral_ports. A gap 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import attrgetter, sub
@@ -138,14 +137,18 @@ def _why_absent(readings: Readings, name: str, unwatched: str | None = None) -> 
 
 def lag_p95_ms(seconds: Iterable[Moment], start_s: float, end_s: float) -> float | None:
     """p95 (nearest rank) of the overshoots of the engines' timers in [start_s, end_s); None if unknown."""
-    counts: Counter[float] = Counter()
-    counts.update(chain.from_iterable(second.lag_ms for second in seconds if start_s <= second.t < end_s))
-    rank = nearest_rank(0.95, counts.total())
-    for lag in sorted(counts):
-        rank -= counts[lag]
-        if rank <= 0:
-            return lag
-    return None
+    each = [second.lag_ms for second in seconds if start_s <= second.t < end_s]
+    count = sum(map(len, each))
+    if not count:
+        return None
+    from_the_top = count - nearest_rank(0.95, count) + 1
+    # Half a million, of which the highest decide: those from where a tenth of a sample of them begins.
+    sample = sorted(chain.from_iterable(each[::60]))
+    edge = sample[len(sample) * 9 // 10] if sample else -math.inf
+    highest = sorted(lag for lags in each for lag in lags if lag >= edge)
+    if len(highest) < from_the_top:
+        highest = sorted(chain.from_iterable(each))
+    return highest[-from_the_top]
 
 
 def by_shard(readings: Readings) -> dict[str, Readings]:

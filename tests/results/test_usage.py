@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from loadctl.results.histogram import nearest_rank
 from loadctl.results.readings import Readings
 from loadctl.results.recording import Reading
 from loadctl.results.usage import generator_use, highest_mean, lag_p95_ms, system_use
@@ -107,3 +110,13 @@ def test_where_nothing_was_watched_the_reason_is_the_one_that_was_found_then() -
         "cpu": "HOST is remote; watch it from there",
         "memory": "HOST is remote; watch it from there",
     }
+
+
+@given(st.lists(st.lists(st.integers(0, 9).map(float), max_size=5), max_size=150))
+def test_lag_p95_is_the_nearest_rank_of_them_all(lags: list[list[float]]) -> None:
+    seconds = steady(len(lags), [])
+    for second, lag_ms in zip(seconds, lags, strict=True):
+        second.lag_ms = lag_ms
+    every = sorted(lag for lag_ms in lags for lag in lag_ms)
+    expected = every[nearest_rank(0.95, len(every)) - 1] if every else None
+    assert lag_p95_ms(moments(seconds), 0, len(lags)) == expected
