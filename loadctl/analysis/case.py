@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from urllib.parse import urlsplit
 
 from loadctl.results.fold import Folded
 from loadctl.results.measured import Measured
 from loadctl.results.moment import Moment
-from loadctl.results.recording import Reading, Recording
+from loadctl.results.readings import NONE, Readings
+from loadctl.results.recording import Recording
 from loadctl.results.score import Score
-from loadctl.results.usage import between
 from loadctl.scenario.scenario import Scenario
 
 
@@ -40,12 +42,13 @@ class Case:
     @property
     def seconds(self) -> list[Moment]:
         """Of the window, without the drain."""
-        start, end = self.window
-        return [second for second in self.recording.seconds if start <= second.t < end]
+        seconds = self.recording.seconds
+        first, last = (bisect_left(seconds, edge, key=attrgetter("t")) for edge in self.window)
+        return list(seconds[first:last])
 
-    def readings(self, subject: str) -> Sequence[Reading]:
-        """Of the window, in order of time."""
-        return between(self.measured.readings.get(subject, ()), *self.window)
+    def readings(self, subject: str) -> Readings:
+        """Of the window."""
+        return self.measured.readings.get(subject, NONE).between(*self.window)
 
     @property
     def constant_load(self) -> bool:

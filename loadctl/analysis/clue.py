@@ -59,7 +59,7 @@ class Clue:
     @property
     def cpu_ms_a_request(self) -> float | None:
         """Of the whole window: mean cores in use over requests a second."""
-        readings = [r.values["cpu_cores"] for r in self.case.readings("system") if "cpu_cores" in r.values]
+        readings = self.case.readings("system").values("cpu_cores")
         start, end = self.case.window
         requests = self.case.folded.summary.total.completed
         return (

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.series import series
 from loadctl.scenario.units import format_duration, format_percent
 
 HIGH_PCT = 80.0
@@ -27,7 +26,7 @@ def cpu_findings(case: Case) -> list[Finding]:
 
 def _throttled(case: Case) -> Iterator[Finding]:
     """A container at its quota is stopped for the rest of each period, which shows in latency before CPU is full."""
-    shares = [value for _, value in series(case.readings("system"), "throttled_pct")]
+    shares = case.readings("system").values("throttled_pct")
     mean = sum(shares) / len(shares) if shares else 0.0
     if mean < THROTTLED_PCT:
         return
@@ -42,7 +41,7 @@ def _throttled(case: Case) -> Iterator[Finding]:
 
 
 def _all_cores(case: Case) -> Iterator[Finding]:
-    points = series(case.readings("system"), "cpu_pct")
+    points = case.readings("system").series("cpu_pct")
     limit = _limit(case)
     high_s, highest = _high(points, limit)
     if high_s:
@@ -68,7 +67,7 @@ def _limit(case: Case) -> float:
 
 
 def _one_core(case: Case) -> Iterator[Finding]:
-    points = series(case.readings("system"), "busiest_pct_of_one_core")
+    points = case.readings("system").series("busiest_pct_of_one_core")
     high_s, highest = _high(points, HIGH_PCT)
     cores = case.measured.system.cores_available
     if high_s and not (cores is not None and cores <= 1):

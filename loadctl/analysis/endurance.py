@@ -6,14 +6,13 @@ Within a run a slow fill and a leak are the same curve: "growing steadily" is sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from statistics import median
 
 from loadctl.analysis.case import Case
 from loadctl.analysis.trend import ENOUGH_S, Growth, growth
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.recording import Reading
-from loadctl.results.series import series
+from loadctl.results.readings import Readings
 from loadctl.results.usage import of_best_source
 from loadctl.scenario.units import format_bytes, format_duration
 
@@ -36,13 +35,13 @@ def _settled(case: Case, name: str) -> tuple[list[float], float]:
     """Values and their period, from the one source that speaks for the system."""
     start, end = case.window
     edge = start + (end - start) * SETTLE_SHARE
-    points = [(t, v) for t, v in series(_speaker(case), name) if t > edge]
+    points = [(t, v) for t, v in _speaker(case).series(name) if t > edge]
     if len(points) < 2:
         return [], 1.0
     return [value for _, value in points], (points[-1][0] - points[0][0]) / (len(points) - 1)
 
 
-def _speaker(case: Case) -> Sequence[Reading]:
+def _speaker(case: Case) -> Readings:
     return of_best_source(case.readings("system"))
 
 
@@ -86,7 +85,7 @@ def _limit(case: Case) -> tuple[float | None, str]:
     for target in case.scenario.targets:
         if target.metric == "memory" and target.scope.kind == "run":
             return target.critical, "the critical limit"
-    limits = [value for _, value in series(_speaker(case), "memory_limit_bytes")]
+    limits = _speaker(case).values("memory_limit_bytes")
     return (limits[-1], "its memory limit") if limits else (None, "")
 
 

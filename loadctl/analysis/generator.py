@@ -7,15 +7,13 @@ missed 35 % (81 simulated runs that the rule had not seen). Lag can only add to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.portion import GENERATOR_FAULT
-from loadctl.results.recording import Reading
-from loadctl.results.series import series
-from loadctl.results.usage import by_shard, lag_p95_ms
-from loadctl.results.values import column
+from loadctl.results.readings import Readings
+from loadctl.results.usage import by_shard
 from loadctl.scenario.units import format_count, format_ms, format_percent
 
 BUSY_PCT = 90.0
@@ -46,7 +44,7 @@ def _saturated(case: Case) -> Iterator[Finding]:
     evidence: Evidence = {}
     for _, found in signs:
         evidence |= found
-    evidence["lag_p95_ms"] = lag_p95_ms(case.recording.seconds, *case.window)
+    evidence["lag_p95_ms"] = _lag_ms(case)
     yield Finding("generator-saturated", "invalid", message, evidence, _advice(case, evidence), "all")
 
 
@@ -61,7 +59,7 @@ def _advice(case: Case, evidence: Evidence) -> tuple[str, ...]:
 
 def _more_room(case: Case) -> tuple[str, ...]:
     """More processes, where there are cores for them."""
-    idle = [value for _, value in series(case.readings("generator"), "cpu_idle_pct")]
+    idle = case.readings("generator").values("cpu_idle_pct")
     if idle and sum(idle) / len(idle) < IDLE_PCT:
         return ("this machine has no core to spare: less load, or run loadctl on another machine",)
     more = max(2, 2 * len(case.recording.shards))
@@ -79,14 +77,10 @@ def _busy_shards(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
             yield sign, {"busy_share": round(share, 3), "cpu_pct_of_one_core_max": max(values)}
 
 
-def _wanted(readings: Sequence[Reading]) -> list[float]:
+def _wanted(readings: Readings) -> list[float]:
     """% of one core that a process used or waited for: kept from its core by neighbours, it is as late as at 100 %."""
-    used, waited = _columns(readings, "cpu_pct_of_one_core", "cpu_wait_pct_of_one_core")
-    return [cpu + (wait or 0.0) for cpu, wait in zip(used, waited, strict=True) if cpu is not None]
-
-
-def _columns(readings: Sequence[Reading], *names: str) -> list[list[float | None]]:
-    return [column((reading.values for reading in readings), name) for name in names]
+    pairs = readings.pairs("cpu_pct_of_one_core", "cpu_wait_pct_of_one_core")
+    return [cpu + (wait or 0.0) for cpu, wait in pairs]
 
 
 def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
@@ -96,8 +90,8 @@ def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
         ("descriptors", "open_fds", "open_fds_limit", _DESCRIPTORS),
         ("ports", "ephemeral_ports_used", "ephemeral_ports", _PORTS),
     ):
-        pairs = zip(*_columns(case.readings("generator"), used, limit), strict=True)
-        full = [(use, most) for use, most in pairs if most and use is not None and use >= FULL_SHARE * most]
+        pairs = case.readings("generator").pairs(used, limit)
+        full = [(use, most) for use, most in pairs if most and use >= FULL_SHARE * most]
         refused = [
             example
             for example in case.recording.examples
@@ -115,7 +109,7 @@ def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
 
 def _late(case: Case) -> Iterator[Finding]:
     """Lag can only add to a latency: it never voids a PASS. A little of it decides only where a limit is as near."""
-    lag = lag_p95_ms(case.recording.seconds, *case.window)
+    lag = _lag_ms(case)
     p95 = case.folded.summary.total.latency.p95
     if lag is None or lag <= max(NOTED_LAG_MS, NOTED_LAG_SHARE * (p95 or 0.0)):
         return
@@ -126,6 +120,10 @@ def _late(case: Case) -> Iterator[Finding]:
         yield Finding("generator-saturated", "warning", message, evidence, _more_room(case)[:1], "excess")
     else:
         yield Finding("generator-lag", "info", message, evidence, voids="near")
+
+
+def _lag_ms(case: Case) -> float | None:
+    return case.measured.generator.extra.get("lag_p95_ms")
 
 
 def _faults(case: Case) -> Iterator[Finding]:
@@ -153,7 +151,7 @@ def _same_host(case: Case) -> Iterator[Finding]:
     if not case.same_host:
         return
     message = "the load generator and the system share this machine and its cores"
-    busy = [value for _, value in series(case.readings("host"), "cpu_pct")]
+    busy = case.readings("host").values("cpu_pct")
     mean = sum(busy) / len(busy) if busy else 0.0
     if mean < FULL_MACHINE_PCT:
         yield Finding("generator-same-host", "info", message, {"host": case.scenario.host})

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.score import Status
-from loadctl.results.series import series
 from loadctl.results.usage import of_best_source
 from loadctl.scenario.units import format_bytes, format_ms
 
@@ -45,7 +44,7 @@ def _memory(case: Case) -> Iterator[Finding]:
         return
     targets = (t for t in case.scenario.targets if t.metric == "memory" and t.scope.kind == "run")
     target = next(targets, None)
-    limits = [v for _, v in series(of_best_source(case.readings("system")), "memory_limit_bytes")]
+    limits = of_best_source(case.readings("system")).values("memory_limit_bytes")
     evidence: Evidence = {"memory_bytes": most, "limit_bytes": limits[-1] if limits else None}
     wanted = None if target is None else target.critical if target.target is None else target.target
     if limits and most > _NEAR_LIMIT * limits[-1]:

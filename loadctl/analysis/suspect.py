@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import median
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.level import NOISE_MS
 from loadctl.results.packed import Packed, Pool
-from loadctl.results.recording import Reading
+from loadctl.results.readings import Readings
 from loadctl.results.usage import of_best_source
 from loadctl.scenario.units import format_ms, format_percent
 
@@ -157,21 +158,19 @@ def _seen(case: Case, slow: set[int], calm: set[int]) -> Iterator[tuple[_Suspect
     """Everything that was watched, and in which share of the calm windows it was at its limit."""
     system = of_best_source(case.readings("system"))
     yield from _of_readings(_RESOURCES, system, "", slow, calm)
-    companions: dict[str, list[Reading]] = defaultdict(list)
-    for reading in case.readings("companion"):
-        companions[reading.entity].append(reading)
-    for entity, readings in companions.items():
+    for entity, readings in case.readings("companion").split(attrgetter("entity")).items():
         yield from _of_readings(_RESOURCES, readings, entity, slow, calm)
     if case.same_host:
         yield from _of_readings((_MACHINE,), case.readings("host"), "", slow, calm)
 
 
 def _of_readings(
-    resources: Sequence[_Resource], readings: Sequence[Reading], whose: str, slow: set[int], calm: set[int]
+    resources: Sequence[_Resource], readings: Readings, whose: str, slow: set[int], calm: set[int]
 ) -> Iterator[tuple[_Suspect, float]]:
+    records = list(readings)
     for resource in resources:
         windows: dict[int, list[float]] = defaultdict(list)
-        for reading in readings:
+        for reading in records:
             use = resource.use(reading.values)
             if use is not None:
                 windows[int((reading.t - 0.5) // WINDOW_S)].append(use)  # it tells of the second before it

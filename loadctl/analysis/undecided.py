@@ -14,7 +14,6 @@ from loadctl.analysis.latency_shape import ENOUGH_LEVELS, ENOUGH_REQUESTS, ENOUG
 from loadctl.analysis.spike import is_spike
 from loadctl.analysis.trend import ENOUGH_S as GROWTH_S
 from loadctl.results.finding import Finding
-from loadctl.results.series import series
 from loadctl.scenario.phases import phases
 from loadctl.scenario.units import format_duration
 
@@ -48,6 +47,6 @@ def _recovery(case: Case) -> Iterator[str]:
 def _growth(case: Case) -> Iterator[str]:
     start, end = case.window
     enough = GROWTH_S / (1 - SETTLE_SHARE)
-    watched = series(case.readings("system"), "memory_bytes")
+    watched = "memory_bytes" in case.readings("system").names
     if case.constant_load and watched and _ASKED_S <= end - start < enough:
         yield f"whether memory grows (it needs {format_duration(enough)} at one load)"

@@ -68,7 +68,7 @@ class HistogramForm(msgspec.Struct, omit_defaults=True, gc=False):
             raise ValueError("as many counts as buckets are expected")
         buckets, counts = array("H", self.b), array(_CODES[width], self.c)
         buckets, counts = _little_endian(buckets), _little_endian(counts)
-        return Packed(buckets, counts, *self._checked(sum(counts)))
+        return Packed(buckets, counts, *self._checked(sum(counts if width > 1 else self.c)))
 
     def _checked(self, count: int) -> tuple[int, int, int, int]:
         low, high, total = self.min_us, self.max_us, self.sum_us

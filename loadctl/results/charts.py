@@ -210,13 +210,12 @@ class Charting:
 
 def _rows(packed: Packed) -> Iterator[tuple[int, int]]:
     """Rows and how many values lie in them; a row ends where a bucket does."""
-    place = below = 0
+    place = 0
     while place < len(packed.buckets):
+        first = place
         row = Heat.row_of(_lower_edge_us(packed.buckets[place]))
         place = max(place + 1, bisect_left(packed.buckets, bucket_of(Heat.edge_us(row + 1)), place))
-        upto = packed.upto()[place - 1]
-        yield row, upto - below
-        below = upto
+        yield row, sum(packed.counts[first:place])
 
 
 def _lower_edge_us(bucket: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from loadctl.results.readings import Readings
 from loadctl.results.recording import Event, Reading
 
 
@@ -31,11 +32,9 @@ class LogUse:
     frequent: tuple[FrequentMessage, ...] = ()
 
 
-def log_use(
-    readings: Iterable[Reading], events: Iterable[Event], start_s: float, end_s: float
-) -> LogUse | None:
-    """None: no log was followed."""
-    followed = [reading for reading in readings if reading.source == "logs" and reading.subject == "system"]
+def log_use(readings: Readings, events: Iterable[Event], start_s: float, end_s: float) -> LogUse | None:
+    """`readings`: of the system. None: no log was followed."""
+    followed = list(readings.of_source("logs"))
     if not followed:
         return None
     seen = [reading for reading in followed if start_s < reading.t <= end_s]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from loadctl.results.breaking_point import BreakingPoint, breaking_point, limits_of
 from loadctl.results.fold import Folded, Plateau, fold
@@ -13,11 +13,12 @@ from loadctl.results.level import Level, levels
 from loadctl.results.log_use import LogUse, log_use
 from loadctl.results.portion import completed_of
 from loadctl.results.profile import ProfileUse, marked_seconds, profile_use
-from loadctl.results.recording import Reading, Recording
+from loadctl.results.readings import NONE, Readings
+from loadctl.results.recording import Recording
 from loadctl.results.recovery import Recovery, recovery
 from loadctl.results.result import ResourceUse
 from loadctl.results.series import Series, monitored
-from loadctl.results.usage import by_subject, companion_uses, generator_use, system_use
+from loadctl.results.usage import companion_uses, generator_use, system_use
 from loadctl.scenario.load import Model
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
@@ -26,8 +27,8 @@ from loadctl.scenario.user_type import Repeat, Request, Step, UserType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    readings: Mapping[str, Sequence[Reading]]
-    """Of the whole run, by subject, in order of time."""
+    readings: Mapping[str, Readings]
+    """Of the whole run, by subject."""
     model: Model
     folded: Folded
     system: ResourceUse
@@ -58,23 +59,26 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
     scored = (
         [second for second in recording.seconds if second.t not in marked] if marked else recording.seconds
     )
-    readings = by_subject(recording.readings)
-    system, generator = readings.get("system", ()), readings.get("generator", ())
-    fair = [one for one in system if math.ceil(one.t) - 1 not in marked] if marked else system
+    whole = Readings.of(recording.readings)
+    readings = whole.split(attrgetter("subject"))
+    system, generator, beside = (readings.get(name, NONE) for name in ("system", "generator", "companion"))
+    fair = system.without(marked)
     start, end = folded.summary.start_s, folded.summary.end_s
     spans = {name: (summary.start_s, summary.end_s) for name, summary in folded.named.items()}
     steps = levels(scenario.load, scored, folded.ended_s)
+    use = system_use(fair, start, end, unwatched=recording.unwatched)
     return Measured(
         readings=readings,
         model=scenario.load.model,
         folded=folded,
-        system=system_use(fair, start, end, unwatched=recording.unwatched),
+        system=use,
         generator=generator_use(generator, recording.seconds, start, end),
         stage_system={
-            name: system_use(fair, *span, unwatched=recording.unwatched) for name, span in spans.items()
+            name: use if span == (start, end) else system_use(fair, *span, unwatched=recording.unwatched)
+            for name, span in spans.items()
         },
-        companions=companion_uses(readings.get("companion", ()), start, end),
-        series=monitored([*system, *readings.get("host", ())], start, end),
+        companions=companion_uses(beside, start, end),
+        series=monitored(whole, start, end),
         levels=steps,
         recovery=recovery(scenario.load, recording.seconds, folded.ended_s),
         breaking_point=breaking_point(steps, limits_of(scenario.targets)) if steps else None,
@@ -82,7 +86,7 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
         logs=log_use(system, recording.events, start, end),
         requests_per_turn=_requests_per_turn(scenario, recording),
         p50_limit_ms=_p50_limit_ms(scenario.targets),
-        watched=scenario.watch.asked or any(reading.values for reading in system),
+        watched=scenario.watch.asked or bool(system.measured),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -109,7 +109,8 @@ class Recording:
     spans: Sequence[Span]
     """All that ended in those seconds, by endpoint; none reaches across an edge of fold.edges()."""
     shards: Sequence[Shard]
-    readings: Sequence[Reading] = ()
+    readings: Collection[Reading] = ()
+    """Of hours as results/readings.py holds them."""
     events: Sequence[Event] = ()
     examples: Sequence[Example] = ()
     interrupted_by: int | None = None

@@ -16,7 +16,7 @@ from loadctl.results.interval import Second
 from loadctl.results.profile import profiles_of
 from loadctl.results.recording import Recording
 from loadctl.run.directory import RunDirectory
-from loadctl.run.journal import compress, read_event, read_lines, read_reading
+from loadctl.run.journal import compress, read_event, read_lines, read_readings
 from loadctl.run.manifest import Manifest
 from loadctl.run.merge import ShardLog, first_examples, in_step
 
@@ -85,7 +85,7 @@ def read_recording(run: RunDirectory) -> tuple[Manifest, Recording]:
         seconds=gathered.seconds,
         spans=gathered.spans,
         shards=[log.shard() for log in logs],
-        readings=[reading for line in read_lines(run.readings) if (reading := read_reading(line))],
+        readings=read_readings(read_lines(run.readings)),
         events=sorted((event for event in events if event.kind != END), key=lambda event: event.t),
         examples=first_examples(logs),
         profiles=profiles_of(events, _raw_profiles(run)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadctl.results.log_use import log_use
+from loadctl.results.readings import Readings
 from loadctl.results.recording import Event, Reading
 
 
@@ -11,31 +12,33 @@ def said(t: float, lines: float, errors: float) -> Reading:
 
 
 def test_lines_and_errors_of_the_window_are_counted() -> None:
-    use = log_use([said(1, 10, 1), said(2, 20, 2), said(3, 30, 3)], [], 1, 2)
+    use = log_use(Readings.of([said(1, 10, 1), said(2, 20, 2), said(3, 30, 3)]), [], 1, 2)
     assert use is not None
     assert (use.lines, use.errors, use.unread) == (20, 2, None)
 
 
 def test_a_log_that_could_not_be_read_is_no_log_without_errors() -> None:
-    use = log_use([said(1, 10, 0), Reading(2, "system", "logs", "api.log", gap="it was deleted")], [], 0, 2)
+    use = log_use(
+        Readings.of([said(1, 10, 0), Reading(2, "system", "logs", "api.log", gap="it was deleted")]), [], 0, 2
+    )
     assert use is not None
     assert use.unread == "api.log could not be read: it was deleted"
     noted = Reading(2, "system", "logs", "*.log", {"log_lines": 1}, {"log_lines": "b.log cannot be read"})
-    partly = log_use([said(1, 10, 0), noted], [], 0, 2)
+    partly = log_use(Readings.of([said(1, 10, 0), noted]), [], 0, 2)
     assert partly is not None
     assert partly.unread == "*.log: b.log cannot be read"
-    nothing = log_use([said(1, 10, 0)], [], 5, 9)
+    nothing = log_use(Readings.of([said(1, 10, 0)]), [], 5, 9)
     assert nothing is not None
     assert nothing.unread == "nothing was read in the scored part"
-    assert log_use([], [], 0, 9) is None
+    assert log_use(Readings.of([]), [], 0, 9) is None
 
 
 def test_a_log_that_never_was_there_is_no_log_without_errors() -> None:
     never = Reading(11, "system", "logs", "api.log", gap="there was no api.log")
-    silent = log_use([said(1, 0, 0), said(2, 0, 0), never], [], 0, 9)
+    silent = log_use(Readings.of([said(1, 0, 0), said(2, 0, 0), never]), [], 0, 9)
     assert silent is not None
     assert silent.unread == "api.log could not be read: there was no api.log"
-    spoken = log_use([said(1, 5, 0), said(2, 0, 0), never], [], 0, 9)
+    spoken = log_use(Readings.of([said(1, 5, 0), said(2, 0, 0), never]), [], 0, 9)
     assert spoken is not None
     assert spoken.unread is None
 
@@ -48,7 +51,7 @@ def test_frequent_messages_come_from_the_last_words_of_the_monitor() -> None:
         "level": "ERROR",
         "log": "api.log",
     }
-    use = log_use([said(1, 9, 9)], [Event(9, "log_messages", "pool # is empty", detail)], 0, 9)
+    use = log_use(Readings.of([said(1, 9, 9)]), [Event(9, "log_messages", "pool # is empty", detail)], 0, 9)
     assert use is not None
     assert (use.frequent[0].message, use.frequent[0].count, use.frequent[0].level) == (
         "pool # is empty",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from loadctl.results.histogram import nearest_rank
+from loadctl.results.readings import Readings
 from loadctl.results.recording import Reading
-from loadctl.results.usage import by_subject, generator_use, highest_mean, lag_p95_ms, system_use
+from loadctl.results.usage import generator_use, highest_mean, lag_p95_ms, system_use
 from tests.results.recorded import moments, readings, steady
 
 GAP = Reading(3.0, "system", "process", "docker-proxy pid 9", gap="docker-proxy only forwards: use --process")
@@ -36,7 +40,7 @@ def test_only_readings_of_the_window_count() -> None:
     later = [
         Reading(r.t + 10, r.subject, r.source, r.entity, {"cpu_pct": 10.0, "memory_bytes": 1e9}) for r in made
     ]
-    use = system_use([*made, *later], 10, 20)
+    use = system_use(Readings.of([*made, *later]), 10, 20)
     assert (use.cpu_pct, use.memory_bytes, use.memory_first_bytes, use.readings) == (10.0, 10**9, 10**9, 10)
 
 
@@ -45,7 +49,7 @@ def test_memory_is_the_highest_and_its_kind_is_named() -> None:
         Reading(float(t), "system", "process", "uvicorn", {"memory_bytes": m}, {"memory_kind": "PSS"})
         for t, m in enumerate([5.0, 8.0, 6.0], 1)
     ]
-    use = system_use(made, 0, 10)
+    use = system_use(Readings.of(made), 0, 10)
     assert (use.memory_bytes, use.memory_first_bytes, use.memory_kind) == (8, 5, "PSS")
 
 
@@ -60,14 +64,14 @@ def test_memory_is_the_highest_and_its_kind_is_named() -> None:
     ],
 )
 def test_absent_cpu_has_a_reason_and_is_never_zero(made: list[Reading], why: str) -> None:
-    use = system_use(made, 0, 60)
+    use = system_use(Readings.of(made), 0, 60)
     assert use.cpu_pct is None
     assert use.absent["cpu"] == why
 
 
 def test_of_two_sources_the_one_with_numbers_speaks() -> None:
     metrics = [Reading(1.0, "system", "metrics", "/metrics", {"http_requests": 5.0})]
-    assert system_use([*metrics, *readings(5, cpu_pct=7.0)], 0, 60).watched == "uvicorn pid 7"
+    assert system_use(Readings.of([*metrics, *readings(5, cpu_pct=7.0)]), 0, 60).watched == "uvicorn pid 7"
 
 
 def test_the_generator_is_its_busiest_engine_process_and_not_loadctl_itself() -> None:
@@ -78,7 +82,7 @@ def test_the_generator_is_its_busiest_engine_process_and_not_loadctl_itself() ->
         *readings(5, "generator", entity="shard 1 pid 2", cpu_pct_of_one_core=60.0, memory_bytes=7.0),
         *readings(5, "generator", entity="loadctl pid 3", cpu_pct_of_one_core=99.0),
     ]
-    use = generator_use(by_subject(made)["generator"], moments(steady(5)), 0, 5)
+    use = generator_use(Readings.of(made), moments(steady(5)), 0, 5)
     assert use.extra["cpu_pct_of_one_core"] == 60
     assert use.cpu_cores == 0.8
     assert use.memory_bytes == 12
@@ -95,14 +99,24 @@ def test_lag_p95_is_over_all_timers_of_the_window() -> None:
 
 
 def test_a_run_that_ended_in_its_warm_up_was_watched_all_the_same() -> None:
-    use = system_use(readings(5, cpu_pct=10.0, memory_bytes=1e8), 10, 10)
+    use = system_use(Readings.of(readings(5, cpu_pct=10.0, memory_bytes=1e8)), 10, 10)
     assert use.watched is not None
     assert use.absent == dict.fromkeys(("cpu", "memory"), "the run ended before its scored part")
 
 
 def test_where_nothing_was_watched_the_reason_is_the_one_that_was_found_then() -> None:
-    use = system_use([], 0, 10, unwatched="HOST is remote; watch it from there")
+    use = system_use(Readings.of([]), 0, 10, unwatched="HOST is remote; watch it from there")
     assert use.absent == {
         "cpu": "HOST is remote; watch it from there",
         "memory": "HOST is remote; watch it from there",
     }
+
+
+@given(st.lists(st.lists(st.integers(0, 9).map(float), max_size=5), max_size=150))
+def test_lag_p95_is_the_nearest_rank_of_them_all(lags: list[list[float]]) -> None:
+    seconds = steady(len(lags), [])
+    for second, lag_ms in zip(seconds, lags, strict=True):
+        second.lag_ms = lag_ms
+    every = sorted(lag for lag_ms in lags for lag in lag_ms)
+    expected = every[nearest_rank(0.95, len(every)) - 1] if every else None
+    assert lag_p95_ms(moments(seconds), 0, len(lags)) == expected

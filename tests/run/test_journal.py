@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.results.frame import MAX_LINE_BYTES
-from loadctl.run.journal import read_event, read_lines, read_reading
+from loadctl.run.journal import read_event, read_lines, read_readings
 
 json_values = st.recursive(
     st.none()
@@ -32,7 +32,8 @@ def test_a_line_that_is_taken_can_be_told_again(fields: dict[str, object], inner
     """A result takes no NaN, and no file half a character."""
     event = {"t": 1, "kind": "\ud800", "message": "m", "detail": inner} | fields
     reading = {"t": 1, "subject": "\ud800", "source": "s", "entity": "e", "values": inner} | fields
-    for found in (read_event(json.dumps(event).encode()), read_reading(json.dumps(reading).encode())):
+    read = read_event(json.dumps(event).encode())
+    for found in (read, *read_readings([json.dumps(reading).encode()])):
         if found is not None:
             json.dumps(asdict(found), allow_nan=False, ensure_ascii=False).encode()
 
@@ -40,7 +41,7 @@ def test_a_line_that_is_taken_can_be_told_again(fields: dict[str, object], inner
 def test_a_time_that_is_no_number_is_no_time() -> None:
     for t in ("NaN", "Infinity", "1" + "0" * 400):
         line = f'{{"t":{t},"kind":"k","message":"m","subject":"s","source":"s","entity":"e"}}'.encode()
-        assert (read_event(line), read_reading(line)) == (None, None)
+        assert (read_event(line), list(read_readings([line]))) == (None, [])
 
 
 def test_a_damaged_gzip_file_gives_what_came_before(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from loadctl.run.journal import (
     event_line,
     read_event,
     read_lines,
-    read_reading,
+    read_readings,
     reading_line,
 )
 from loadctl.run.machine import this_machine
@@ -299,11 +299,10 @@ def test_events_and_readings_are_read_back_as_written() -> None:
     gap = Reading(2.0, "system", "process", "shop pid 7", gap="it has ended")
     reading = Reading(2.0, "system", "process", "shop pid 7", {"cpu_pct": 12.5}, {"memory_kind": "PSS"})
     assert read_event(event_line(event).encode()) == event
-    assert read_reading(reading_line(gap).encode()) == gap
-    assert read_reading(reading_line(reading).encode()) == reading
+    assert list(read_readings(reading_line(one).encode() for one in (gap, reading))) == [gap, reading]
     for torn in (b"", b"{", b"[]", b"1", event_line(event)[:-3].encode(), b"\xff\xfe", b"[" * 100_000):
         assert read_event(torn) is None
-        assert read_reading(torn) is None
+        assert not read_readings([torn])
 
 
 def test_a_line_after_a_torn_one_is_whole(tmp_path: Path) -> None:
