@@ -27,7 +27,7 @@ timeout: 1s
 drain: 2s
 health: none
 tasks: [{get: /models}]
-load: [{users: 10, over: 1s, warmup: true}, {users: 10, for: 6s}]
+load: [{users: 10, over: 1s, warmup: true}, {users: 10, for: 3s}]
 targets: {latency_p95: 900ms, error_rate: 1%}
 """
 MEMORY_MAX = 400e6
@@ -48,13 +48,15 @@ def readable(loadctl: Shell) -> Ended:
 
 
 @pytest.mark.parametrize(
-    ("treat", "why"),
+    ("engine", "treat", "why"),
     [
-        (garbage, "protocol"),
-        (never_closing, "timeout"),
-        (endless, "timeout"),
-        (megabyte_errors, "status_500"),
+        ("locust", garbage, "protocol"),
+        ("locust", never_closing, "timeout"),
+        ("locust", megabyte_errors, "status_500"),
+        ("artillery", garbage, "protocol"),
+        ("artillery", endless, "timeout"),
     ],
+    indirect=["engine"],
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_a_system_that_answers_nonsense_fails(
@@ -64,7 +66,7 @@ def test_a_system_that_answers_nonsense_fails(
     most = 0
     with answering(treat) as url:
         going = loadctl.start("run", "-H", url, "--engine", engine, "--json")
-        going.wait_for_seconds(4)
+        going.wait_for_seconds(2)
         most = max(one.memory_info().rss for one in [*going.children()])
         ended = going.wait()
     assert (ended.code, ended.verdict) == (1, "FAIL"), ended.err
@@ -144,7 +146,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_in_mid_run_is_an_error_and_keeps_what_was_measured(
     loadctl: Shell, engine: str, small_disk: Path
 ) -> None:
-    loadctl.write("scenarios/small.yaml", SMALL.replace("6s", "60s"))
+    loadctl.write("scenarios/small.yaml", SMALL.replace("3s", "60s"))
     going = loadctl.start("run", "--demo", "--engine", engine, "--out", str(small_disk))
     run_dir = wait_for(lambda: next(iter(small_disk.glob("*Z-*")), None), 30)
     intervals = run_dir / "intervals.ndjson"
@@ -162,14 +164,14 @@ def test_a_disk_that_fills_in_mid_run_is_an_error_and_keeps_what_was_measured(
     assert report.result["counters"]["completed"] > 100
 
 
-def test_a_folder_that_takes_no_new_files_any_more(loadctl: Shell, engine: str) -> None:
+def test_a_folder_that_takes_no_new_files_any_more(loadctl: Shell) -> None:
     """What is open can still be written then, a result can not."""
     loadctl.write("scenarios/small.yaml", SMALL)
     nobody_special = (
         ["setpriv", "--inh-caps=-all", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
     )
-    going = loadctl.start("run", "--demo", "--engine", engine, under=nobody_special)
-    going.wait_for_seconds(3)
+    going = loadctl.start("run", "--demo", under=nobody_special)
+    going.wait_for_seconds(2)
     run_dir = going.run_dir()
     run_dir.chmod(stat.S_IRUSR | stat.S_IXUSR)
     try:
@@ -181,7 +183,7 @@ def test_a_folder_that_takes_no_new_files_any_more(loadctl: Shell, engine: str) 
     assert "Permission denied" in ended.err
     assert "make it writable again, then look at what was measured until then:  loadctl report" in ended.err
     assert "Traceback" not in ended.err
-    assert readable(loadctl).result["counters"]["completed"] > 500
+    assert readable(loadctl).result["counters"]["completed"] > 300
 
 
 # -- what happens to time ------------------------------------------------------------------------------------
@@ -205,7 +207,7 @@ def test_a_clock_that_steps_back_and_forth_changes_no_figure(
     env, ahead = settable_clock
     loadctl.write("scenarios/small.yaml", SMALL)
     going = loadctl.start("run", "--demo", "--engine", engine, "--json", "--truth", "truth.json", env=env)
-    for second, step in ((2, -3600.0), (4, 7200.0)):
+    for second, step in ((1, -3600.0), (3, 7200.0)):
         going.wait_for_seconds(second)
         with ahead.open("r+b") as file:  # in place: it is mapped
             file.write(struct.pack("d", step))
@@ -222,11 +224,11 @@ def test_a_clock_that_steps_back_and_forth_changes_no_figure(
     readable(loadctl)
 
 
-def test_loadctl_may_be_stopped_for_a_while(loadctl: Shell, engine: str) -> None:
+def test_loadctl_may_be_stopped_for_a_while(loadctl: Shell) -> None:
     """The engines go on, and nothing of it is lost."""
     loadctl.write("scenarios/small.yaml", SMALL)
-    going = loadctl.start("run", "--demo", "--engine", engine, "--json", "--truth", "truth.json")
-    going.wait_for_seconds(2)
+    going = loadctl.start("run", "--demo", "--json", "--truth", "truth.json")
+    going.wait_for_seconds(1)
     going.signal(signal.SIGSTOP)
     with pytest.raises(subprocess.TimeoutExpired):
         going.popen.wait(4)
@@ -274,16 +276,16 @@ class Loud(HttpUser):
 """
 
 
-def test_ten_thousand_urls_end_in_one_row_and_a_note(loadctl: Shell) -> None:
+def test_thousands_of_urls_end_in_one_row_and_a_note(loadctl: Shell) -> None:
     loadctl.write("locustfile.py", MANY)
     with answering(polite) as url:
-        ended = loadctl("run", "locustfile.py", "-u", "20", "-t", "12s", "-H", url, "--json")
+        ended = loadctl("run", "locustfile.py", "-u", "20", "-t", "8s", "-H", url, "--json")
     result = ended.result
-    assert result["counters"]["completed"] > 10_000
+    assert result["counters"]["completed"] > 2_000
     rows = result["summary"]["endpoints"]
     assert len(rows) <= 501
     assert rows[0]["endpoint"] == "(other)"
-    assert "500" in ended.out
+    assert any("500" in finding["message"] for finding in result["findings"])
     readable(loadctl)
 
 

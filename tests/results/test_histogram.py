@@ -3,7 +3,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadctl.results.histogram import Histogram, bucket_of, enough_samples, upper_edge_us
@@ -29,6 +29,7 @@ def test_merging_equals_recording_everything_in_one(a: list[int], b: list[int]) 
     assert merged == Histogram.of(a + b)
 
 
+@settings(max_examples=30)  # of a thousand numbers each
 @given(st.lists(microseconds, min_size=1000, max_size=1200), st.sampled_from([0.5, 0.95, 0.99]))
 def test_a_quantile_is_never_optimistic_and_at_most_0_8_percent_pessimistic(
     values: list[int], q: float
