@@ -162,6 +162,8 @@ def probe_of(level: float, result: Result, run_dir: str = "") -> Probe:
         outcome, why = "fails", critical[0].message
     elif doubts:
         outcome, why = "unclear", doubts[0].message
+    elif void := [score for score in result.scores if score.judged and score.void]:
+        outcome, why = "unclear", f"{label(void[0].target)} is not judged: {void[0].void}"
     elif not any(_judged(score) and score.status is Status.PASS for score in result.scores):
         outcome, why = "unclear", "no target could be judged in so short a probe (--probe makes it longer)"
     else:

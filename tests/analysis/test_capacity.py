@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.analysis.capacity import NARROW, PROBES_MAX, Capacity, Outcome, Probe, Search
+from loadctl.analysis.capacity import NARROW, PROBES_MAX, Capacity, Outcome, Probe, Search, probe_of
+from loadctl.results.score import Status
+from tests.reports.sample import PASSED
 
 
 def searched(
@@ -31,6 +34,16 @@ def searched(
             )
         )
     return search.answer, search
+
+
+def test_a_probe_whose_target_could_not_be_judged_does_not_meet_it() -> None:
+    met = [score for score in PASSED.scores if score.judged and score.status is Status.PASS]
+    assert probe_of(50, replace(PASSED, scores=met)).outcome == "meets"
+    missed = replace(met[0], status=Status.FAIL)
+    assert probe_of(50, replace(PASSED, scores=[missed, *met[1:]])).outcome == "fails"
+    late = replace(missed, void="generator late")
+    probe = probe_of(50, replace(PASSED, scores=[late, *met[1:]]))
+    assert (probe.outcome, probe.why) == ("unclear", "latency p95 is not judged: generator late")
 
 
 def test_the_band_holds_the_truth_and_is_narrow() -> None:
