@@ -18,6 +18,7 @@ _HEALTH = {
     ("generator-faults", "invalid"): "at fault itself",
     ("data-incomplete", "invalid"): "incomplete",
     ("generator-saturated", "warning"): "late",
+    ("generator-lag", "info"): "a little late",
 }
 """What findings say of the generator, the gravest first."""
 
@@ -152,7 +153,7 @@ def _generator(result: Result) -> str:
     which = "the busiest of its processes at " if result.shards > 1 else ""
     said = [f"{which}{format_percent(busy, 0)} of a core" if busy is not None else "cpu not measured"]
     if lag is not None:
-        behind = any(found == "generator-saturated" for found, _ in _complaints(result))
+        behind = any(found in {"generator-saturated", "generator-lag"} for found, _ in _complaints(result))
         said.append(f"{'behind its timers' if behind else 'on time'} ({format_ms(lag)} at p95)")
     if late is not None:
         said.append(f"arrivals begun {format_ms(late)} late at p95")

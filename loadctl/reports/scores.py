@@ -22,8 +22,8 @@ def doubt(result: Result) -> str | None:
     """What brackets around a figure of this result mean; None where there are none."""
     if not any(map(is_doubtful, result.scores)):
         return None
-    saturated = any(finding.voids in {"all", "excess"} for finding in result.findings)
-    cause = "holds the generator's own delay" if saturated else "not measured under the whole load"
+    late = any(finding.voids in {"all", "excess", "near"} for finding in result.findings)
+    cause = "holds the generator's own delay" if late else "not measured under the whole load"
     return f"( ) = {cause}: says nothing about the system"
 
 

@@ -68,7 +68,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "files": "Fields of a multipart form and the files they send: {document: report.pdf}.",
         "body": "Body, sent as it is.",
         "capture": "Names for parts of the answer: {token: $.access_token}; then {{ token }}.",
-        "check": "What the answer must be; a status below 400 is asked for anyway.",
+        "check": "What the answer must be. Without a status: here one below 400 is asked for.",
         "timeout": "Of this whole request.",
         "name": "Endpoint under which it is counted: GET /items/{id}.",
         "weight": "Its share of the turns. Default 1.",

@@ -63,11 +63,10 @@ def test_a_system_that_answers_nonsense_fails(
     loadctl: Shell, engine: str, treat: Treatment, why: str
 ) -> None:
     loadctl.write("scenarios/small.yaml", SMALL)
-    most = 0
     with answering(treat) as url:
         going = loadctl.start("run", "-H", url, "--engine", engine, "--json")
         going.wait_for_seconds(2)
-        most = max(one.memory_info().rss for one in [*going.children()])
+        most = max(one.memory_info().rss for one in going.children())
         ended = going.wait()
     assert (ended.code, ended.verdict) == (1, "FAIL"), ended.err
     assert ended.score("error_rate")["status"] == "FAIL"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.reports.text import headline, render
-from loadctl.results.finding import Finding
+from loadctl.results.finding import Finding, Voids
 from loadctl.results.recording import Example
 from loadctl.results.result import Result
 from loadctl.results.score import Status
@@ -213,6 +213,17 @@ def test_the_generator_is_called_what_its_findings_say_and_not_what_others_do() 
     assert "late: 11 % of a core, behind its timers" in line(
         Finding("generator-saturated", "warning", "m", voids="excess")
     )
+    assert "GENERATOR  a little late: 11 % of a core, behind its timers" in line(
+        Finding("generator-lag", "info", "m", voids="near")
+    )
+
+
+@pytest.mark.parametrize("voids", ["all", "excess", "near"])
+def test_brackets_say_that_the_delay_is_the_generators(voids: Voids) -> None:
+    scores = [replace(FAILED.scores[2], void="generator late")]
+    late = Finding("generator-lag", "info", "m", {"lag_p95_ms": 4.0}, voids=voids)
+    screen = render(replace(FAILED, verdict=INCONCLUSIVE.verdict, scores=scores, findings=[late]))
+    assert "( ) = holds the generator's own delay: says nothing about the system" in screen
 
 
 def test_latencies_that_a_lost_shard_makes_worthless_are_not_blamed_on_the_generator() -> None:
