@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -59,6 +60,11 @@ class Profiled:
     def _take(self, seen: Sequence[object]) -> None:
         self.events += [one for one in seen if isinstance(one, Event)]
 
+    def attached(self) -> bool:
+        """Whether the py-spy that runs now has begun to look; its words lie in the folder of temporary files."""
+        said = Path(tempfile.gettempdir()).glob("loadctl-profile-*/said")
+        return any("Sampling process" in path.read_text() for path in said)
+
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events]
 
@@ -68,12 +74,16 @@ class Profiled:
         return {function_of(stack[-1]).split(" ")[0] for one in found for stack in one.stacks}
 
 
-def test_a_calm_sample_and_one_when_it_turns_bad(tmp_path: Path) -> None:
+def test_a_calm_sample_and_one_when_it_turns_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with process(sys.executable, "-c", BURN) as popen:
         profiled = Profiled(tmp_path, popen.pid)
         profiled.until(lambda: profiled.kinds() == ["profile_started", "profile_stopped"])
         profiled.vital = Vital(0, 500.0, 0.0, 50.0)
         profiled.until(lambda: profiled.kinds().count("profile_started") == 2)
+        profiled.until(profiled.attached)  # before that py-spy has nothing to write
+        ends = time.monotonic() + 1
+        profiled.until(lambda: time.monotonic() > ends)
         profiled.close()  # it writes what it has
     assert [event.detail.get("label") for event in profiled.events] == ["calm", "calm", "bad-1", "bad-1"]
     assert "spend" in profiled.functions()
