@@ -25,7 +25,6 @@ from loadctl.scenario.units import format_ms, format_percent, format_rate
 
 DRIFT_SHARE = 0.10
 DRIFT_S = 240.0
-_PARTS = 12
 _CLEAR = 3.0
 _WORTH = 0.001
 
@@ -35,19 +34,21 @@ def drift_findings(case: Case) -> list[Finding]:
     start, end = case.window
     if not case.constant_load or end - start < DRIFT_S:
         return []
-    return [*_latency(case), *_throughput(case), *_errors(case)]
+    parts = _parts(case)
+    return [*_latency(parts), *_throughput(case, parts), *_errors(parts)]
 
 
-def _parts(case: Case, count: int) -> list[list[Moment]]:
+def _parts(case: Case) -> list[list[Moment]]:
+    """24 that are equally long."""
     start, end = case.window
-    parts: list[list[Moment]] = [[] for _ in range(count)]
+    parts: list[list[Moment]] = [[] for _ in range(BINS)]
     for second in case.seconds:
-        parts[min(count - 1, int((second.t - start) / (end - start) * count))].append(second)
+        parts[min(BINS - 1, int((second.t - start) / (end - start) * BINS))].append(second)
     return parts
 
 
-def _latency(case: Case) -> Iterator[Finding]:
-    found = [Pool(second.ok for second in part).quantile_us(0.95) for part in _parts(case, BINS)]
+def _latency(parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
+    found = [Pool(second.ok for second in part).quantile_us(0.95) for part in parts]
     course = [us / 1000 for us in found if us]
     if len(course) < BINS:
         return
@@ -65,13 +66,11 @@ def _latency(case: Case) -> Iterator[Finding]:
     yield Finding("latency-drift", "warning", message, evidence, advice)
 
 
-def _throughput(case: Case) -> Iterator[Finding]:
+def _throughput(case: Case, parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
     """Only in the closed model: there users that wait longer ask less; arrivals are made all the same."""
     if case.scenario.load.model != "closed":
         return
-    course = [
-        sum(second.ok.count for second in part) / max(1, len(part)) for part in _parts(case, BINS) if part
-    ]
+    course = [sum(second.ok.count for second in part) / len(part) for part in parts if part]
     if len(course) < BINS or min(course) <= 0:
         return
     how = how_it_rises([1 / value for value in course])
@@ -104,13 +103,14 @@ def how_it_rises(course: Sequence[float]) -> str | None:
     return "rose steadily" if steady or stepped else None
 
 
-def _errors(case: Case) -> Iterator[Finding]:
+def _errors(parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
+    """Of twice as long parts."""
     counts = [
         (sum(second.failed for second in part), sum(second.completed for second in part))
-        for part in _parts(case, _PARTS)
+        for part in ([*one, *two] for one, two in zip(parts[::2], parts[1::2], strict=True))
     ]
     shares = [failed / completed if completed else 0.0 for failed, completed in counts]
-    third = _PARTS // 3
+    third = len(counts) // 3
     (failed1, all1), (failed2, all2) = _added(counts[:third]), _added(counts[-third:])
     if not all1 or not all2 or kendall_p(shares) > 0.01:
         return

@@ -44,10 +44,11 @@ def _stop_rule(case: Case) -> Iterator[Finding]:
 
 def _users(case: Case) -> Iterator[Finding]:
     """Seconds in which fewer users were active than planned; one user and 5 % are forgiven."""
+    most = _enough(case.scenario.load.peak)
     short = [
         second
         for second in case.seconds
-        if second.users < _enough(case.scenario.load.peak) and second.users < _enough(_least(case, second.t))
+        if second.users < most and second.users < _enough(_least(case, second.t))
     ]
     allowed = min(SHORT_FOR_S, max(1, len(case.seconds) // 5))
     if len(short) <= allowed:

@@ -51,9 +51,9 @@ def rate_limit_findings(case: Case) -> list[Finding]:
     Beside them `rate-limit-headers` and `rate-limit-slows`.
     """
     declared = case.scenario.rate_limit
-    flows = [_flow(second) for second in case.seconds]
     if declared is None:
         return list(_described(case))
+    flows = [_flow(second) for second in case.seconds]
     if not flows:
         return []
     buckets = buckets_of(case, declared)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from loadctl.results.load_seen import steered_edges
 from loadctl.results.moment import Moment
-from loadctl.results.packed import NOTHING
 from loadctl.results.portion import Portion, summarise
 from loadctl.results.profile import marked_seconds
 from loadctl.results.recording import Event, Recording, Shard
@@ -22,7 +21,8 @@ from loadctl.results.summary import Counters, StageSummary, Summary
 from loadctl.scenario.load import Load, Stage
 
 MAX_THROUGHPUT_HOLD_S = 10.0
-MAX_PERCENTILE_POINTS = 3600
+MAX_PERCENTILE_POINTS = 1800
+"""More than a chart has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,14 +234,13 @@ def _counters(load: Load, seconds: Sequence[Moment], unfinished: int) -> Counter
 
 
 def _timeline(seconds: Sequence[Moment], load: Load) -> tuple[Point, ...]:
-    """A point a second; percentiles of single seconds are taken for at most an hour's worth of them, evenly spread."""
-    step = 1 + len(seconds) // MAX_PERCENTILE_POINTS
+    """A point a second; percentiles only of so many of them, evenly spread."""
+    step = math.ceil(len(seconds) / MAX_PERCENTILE_POINTS) or 1
     return tuple(_point(second, load, percentiles=i % step == 0) for i, second in enumerate(seconds))
 
 
 def _point(second: Moment, load: Load, *, percentiles: bool) -> Point:
-    latency = second.ok if percentiles else NOTHING
-    p50, p95 = latency.quantile_us(0.5), latency.quantile_us(0.95)
+    p50, p95 = (second.ok.quantile_us(q) if percentiles else None for q in (0.5, 0.95))
     return Point(
         t=second.t,
         planned=load.level_at(second.t),

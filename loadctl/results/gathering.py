@@ -84,6 +84,6 @@ def _agree(moments: Sequence[Moment], cells: Mapping[str, Interval]) -> bool:
     return (
         sum(moment.ok.count for moment in moments) == sum(cell.ok.count for cell in each)
         and sum(moment.failures for moment in moments) == sum(cell.failed.count for cell in each)
-        and sum(moment.ttfb.count for moment in moments) == sum(cell.ttfb.count for cell in each)
+        and sum(moment.first_bytes.count for moment in moments) == sum(cell.ttfb.count for cell in each)
         and sum(moment.rate_limited for moment in moments) == sum(cell.rate_limited for cell in each)
     )

@@ -59,16 +59,20 @@ def levels(load: Load, seconds: Sequence[Moment], ended_s: float) -> tuple[Level
 class Total:
     """All endpoints of some seconds together."""
 
+    seconds: Sequence[Moment]
     ok: Pool
-    ttfb: Pool
     completed: int
     failed: int
+
+    @property
+    def ttfb(self) -> Pool:
+        return Pool(second.ttfb for second in self.seconds)
 
 
 def total(seconds: Sequence[Moment]) -> Total:
     return Total(
+        seconds=seconds,
         ok=Pool(second.ok for second in seconds),
-        ttfb=Pool(second.ttfb for second in seconds),
         completed=sum(second.completed for second in seconds),
         failed=sum(second.failed for second in seconds),
     )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
@@ -129,9 +128,9 @@ def _moment(form: _LineForm, total: IntervalForm) -> Moment:
     return Moment(
         t=form.t,
         ok=_packed(total.ok),
-        ttfb=_packed(total.ttfb),
+        first_bytes=NOTHING if total.ttfb is None else _AsRead(total.ttfb),
         failures=total.failed.n if total.failed else 0,
-        errors=Counter({printed(name): n for name, n in total.errors.items()}) if total.errors else NO_ERRORS,
+        errors={printed(name): n for name, n in total.errors.items()} if total.errors else NO_ERRORS,
         rate_limited=total.rate_limited,
         in_flight=total.in_flight,
         users=form.users,
@@ -144,6 +143,23 @@ def _moment(form: _LineForm, total: IntervalForm) -> Moment:
         turns=form.turns,
         faults=form.faults,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _AsRead:
+    """Unpacked when somebody asks; nothing where it does not agree with itself."""
+
+    form: HistogramForm
+
+    @property
+    def count(self) -> int:
+        return self.form.n
+
+    def packed(self) -> Packed:
+        try:
+            return self.form.packed()
+        except ValueError:
+            return NOTHING
 
 
 def _packed(form: HistogramForm | None) -> Packed:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from loadctl.results.interval import Second
-from loadctl.results.packed import Packed
+from loadctl.results.packed import Packable, Packed
 from loadctl.results.portion import GENERATOR_FAULT
 
 NO_ERRORS: Mapping[str, int] = MappingProxyType({})
@@ -21,7 +21,8 @@ class Moment:
 
     t: int
     ok: Packed = field(default_factory=Packed)
-    ttfb: Packed = field(default_factory=Packed)
+    first_bytes: Packable = field(default_factory=Packed)
+    """Times to the first byte; few questions look at them."""
     failures: int = 0
     """With the generator's own faults, as in `errors`."""
     errors: Mapping[str, int] = field(default_factory=lambda: NO_ERRORS)
@@ -43,7 +44,7 @@ class Moment:
         return cls(
             t=second.t,
             ok=Packed.of(whole.ok),
-            ttfb=Packed.of(whole.ttfb),
+            first_bytes=Packed.of(whole.ttfb),
             failures=whole.failed.count,
             errors=whole.errors or NO_ERRORS,
             rate_limited=whole.rate_limited,
@@ -64,7 +65,7 @@ class Moment:
         return Moment(
             t=self.t,
             ok=self.ok + other.ok,
-            ttfb=self.ttfb + other.ttfb,
+            first_bytes=self.ttfb + other.ttfb,
             failures=self.failures + other.failures,
             errors=Counter(self.errors) + Counter(other.errors),
             rate_limited=self.rate_limited + other.rate_limited,
@@ -79,6 +80,10 @@ class Moment:
             turns=self.turns + other.turns,
             faults=self.faults + other.faults,
         )
+
+    @property
+    def ttfb(self) -> Packed:
+        return self.first_bytes.packed()
 
     @property
     def generator_faults(self) -> int:

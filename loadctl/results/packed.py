@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from loadctl.results.histogram import (
     MOST_US,
@@ -57,6 +58,9 @@ class Packed:
             histogram.max_us,
         )
 
+    def packed(self) -> Packed:
+        return self
+
     def upto(self, bucket: int) -> int:
         """How many values lie in this bucket or below it."""
         place = bisect_right(self.buckets, bucket)
@@ -97,6 +101,15 @@ class Packed:
 
 
 NOTHING = Packed()
+
+
+class Packable(Protocol):
+    """What gives a packed histogram when it is asked: one that is there already, or one that is as it was read."""
+
+    @property
+    def count(self) -> int: ...
+
+    def packed(self) -> Packed: ...
 
 
 class Pool:

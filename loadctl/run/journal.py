@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import gzip
 import io
 import json
 import math
 import os
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TypeGuard, cast
@@ -23,8 +21,10 @@ from loadctl.results.readings import Columns, Readings
 from loadctl.results.recording import Event, Reading
 
 _NUMBER_MAX = 1 << 63
-_LEVEL = 4
-"""Of gzip: 13 % smaller than 1 on frames, in twice the time; 6 would be 22 % smaller, in four times."""
+_LEVEL = 3
+"""Its best. On frames 6 % larger than what gzip makes at level 4, in 0.4 of its time."""
+_GZIP = 31
+"""A gzip header and trailer around it, and the widest window."""
 _HELP = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG), "make room"),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make it writable again"),
@@ -97,15 +97,21 @@ def read_lines(path: Path) -> Iterator[bytes]:
     Of a line longer than any of ours only the beginning.
     """
     packed = path.with_name(path.name + ".gz")
-    try:
+    with contextlib.suppress(OSError):
         if path.is_file():
             with path.open("rb") as file:
                 yield from _bounded(file)
         elif packed.is_file():
-            with gzip.open(packed, "rb") as unpacked:  # its own lines are slow, and its buffer is small
-                yield from _bounded(io.BufferedReader(cast("io.RawIOBase", unpacked), 1 << 16))
-    except (EOFError, OSError, zlib.error):  # a gzip file cut short or damaged: what came before it counts
-        return
+            yield from _unpacked(packed)
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    from isal import igzip, isal_zlib
+
+    damaged = cast("type[Exception]", isal_zlib.error)  # its types call it an instance
+    # A file cut short or damaged: what came before counts.
+    with contextlib.suppress(EOFError, damaged), igzip.open(path, "rb") as file:
+        yield from _bounded(io.BufferedReader(cast("io.RawIOBase", file), 1 << 16))  # its own lines are slow
 
 
 def _bounded(file: IO[bytes]) -> Iterator[bytes]:
@@ -117,12 +123,16 @@ def _bounded(file: IO[bytes]) -> Iterator[bytes]:
 
 def compress(path: Path) -> None:
     """Replace `path` by `path`.gz, in one step: a reader finds one of them whole at any time."""
+    from isal import isal_zlib
+
     packed = path.with_name(path.name + ".gz")
     partial = packed.with_name(packed.name + ".partial")
     fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as raw, gzip.GzipFile("", "wb", _LEVEL, raw) as file, path.open("rb") as source:
+    packer = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+    with os.fdopen(fd, "wb") as file, path.open("rb") as source:
         while block := source.read(1 << 20):
-            file.write(block)
+            file.write(packer.compress(block))
+        file.write(packer.flush())
     partial.replace(packed)
     path.unlink()
 

@@ -61,3 +61,9 @@ def test_it_is_said_and_nothing_is_cut(marked: bool) -> None:
 def test_nothing_is_said_of_a_steady_or_a_rising_load() -> None:
     assert findings(lambda _: 20.0, load("10 300 hold")) == []
     assert findings(slow_start, Load("closed", [Stage(0, 10, 60, "up"), Stage(10, 10, 300, "hold")])) == []
+
+
+def test_of_hours_the_first_counts() -> None:
+    """What changes in the second has nothing to do with the warm-up."""
+    (found,) = findings(lambda t: slow_start(t) * (2 if t > 3600 else 1), load("10 7200 hold"))
+    assert found.evidence["warmup_s"] <= 120  # type: ignore[operator]

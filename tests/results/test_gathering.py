@@ -12,6 +12,7 @@ from loadctl.results.fold import edges, fold
 from loadctl.results.gathering import Gathering
 from loadctl.results.interval import Second
 from loadctl.results.line import Lines
+from loadctl.results.packed import Packed
 from loadctl.results.profile import marked_seconds
 from loadctl.results.recording import Event, Recording
 from tests.results.recorded import interval, load, recording, second, shard, steady
@@ -135,6 +136,18 @@ def test_lines_of_the_older_form_hold_all_themselves() -> None:
     assert not made.incomplete
     assert made.seconds == recording(HOLD).seconds
     assert fold(PLAN, from_gathering(made, HOLD)) == fold(PLAN, recording(HOLD))
+
+
+def test_first_bytes_are_unpacked_when_somebody_asks() -> None:
+    whole = second(3, {"a": interval([5.0] * 3)})
+    whole.cells["a"].ttfb.merge(interval([2.0, 4.0]).ok)
+    lines = lines_of([whole])
+    (kept,) = read([], lines).seconds
+    assert (kept.first_bytes.count, kept.ttfb) == (2, Packed.of(whole.cells["a"].ttfb))
+    assert '"ttfb":{"n":2,' in lines[0]
+    damaged = read([], [lines[0].replace('"ttfb":{"n":2,', '"ttfb":{"n":9,'), lines[1]])
+    assert damaged.incomplete  # the frames know better
+    assert damaged.seconds[0].ttfb == Packed()
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda rest: b'{"tally":' + rest))
