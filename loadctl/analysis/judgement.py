@@ -98,10 +98,13 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     doubts = [one for ask in MEASUREMENT for one in ask(Case(scenario, recording, measured, (), planned))]
     scores = void_scores(scores, doubts)
     case = Case(scenario, recording, measured, scores, planned, facts.place)
-    findings = _findings(case, doubts)
-    folded = measured.folded
+    return _result(case, _findings(case, doubts), facts)
+
+
+def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Result:
+    scenario, recording, measured, folded = case.scenario, case.recording, case.measured, case.folded
     decision = decide(
-        scores, findings, recording, started=folded.counters.started, fail_on_warn=facts.fail_on_warn
+        case.scores, findings, recording, started=folded.counters.started, fail_on_warn=facts.fail_on_warn
     )
     why, advice = story(case, findings, decision)
     return Result(
@@ -110,7 +113,7 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
         reasons=decision.reasons,
         why=why,
         advice=advice,
-        next=next_steps(case.scenario, decision.verdict, facts.argv, facts.run_dir),
+        next=next_steps(scenario, decision.verdict, facts.argv, facts.run_dir),
         scenario=scenario.name,
         goal=scenario.goal,
         source=scenario.source,
@@ -127,7 +130,7 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
         stages=folded.stages,
         counters=folded.counters,
         summary=folded.summary,
-        scores=scores,
+        scores=case.scores,
         findings=findings,
         system=measured.system,
         generator=measured.generator,
