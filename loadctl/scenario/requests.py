@@ -249,7 +249,7 @@ class RequestReader:
 
     def _statuses(self, node: Node | None) -> tuple[tuple[int, int], ...]:
         found = []
-        for item in () if node is None else node.items if node.items is not None else (node,):
+        for item in () if node is None else node.items or (node,):  # an empty list is none of them either
             match = re.fullmatch(r"([1-5])(xx|[0-9]{2})", item.text)
             if not match:
                 self.mistakes.add(item.where, "status: takes 200, 2xx or a list of them, as in  [200, 404]")

@@ -210,6 +210,10 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
             ["3:30  status: takes 200, 2xx or a list of them, as in  [200, 404]"],
         ),
         (
+            "{get: /, check: {status: []}}",
+            ["3:30  status: takes 200, 2xx or a list of them, as in  [200, 404]"],
+        ),
+        (
             "{get: /, check: {max_time: 3s}}",
             ["3:22  unknown key 'max_time' in check; here it is called 'within'"],
         ),
