@@ -249,3 +249,10 @@ def test_a_stage_cut_in_two_folds_to_the_same_window(frames: list, cut: int) -> 
     assert together.top is not None
     assert apart.top is not None
     assert together.top.portion == apart.top.portion
+
+
+@pytest.mark.parametrize(("length", "step"), [(1800, 1), (1801, 2), (3600, 2)])
+def test_a_long_timeline_has_every_second_and_some_percentiles(length: int, step: int) -> None:
+    points = fold(load(f"10 {length} hold"), recording(steady(length, [5.0] * 200))).timeline
+    assert [point.t for point in points] == list(range(length))
+    assert [point.t for point in points if point.p95_ms is not None] == list(range(0, length, step))
