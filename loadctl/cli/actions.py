@@ -6,7 +6,6 @@ Source: "Variables" and "Workflow commands for GitHub Actions" in GitHub's docum
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +63,8 @@ def _located(where: Where) -> Where | None:
 
 def _outputs(result: Result) -> str:
     """In the form for values of several lines: its end cannot be guessed by what a path may hold."""
+    import secrets
+
     end = f"end-{secrets.token_hex(8)}"
     run = Path(result.run_dir).absolute()
     values = {

@@ -5,34 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from loadctl.cli import (
-    capacity,
-    demo,
-    doctor,
-    engines,
-    export,
-    init,
-    list_,
-    report,
-    run,
-    runs,
-    schema,
-    score,
-    show,
-    try_,
-    ui,
-    validate,
-    wait,
-    watch,
-)
 from loadctl.cli.actions import tell_mistakes
 from loadctl.cli.arguments import profile_alone
+from loadctl.cli.commands import Commands
 from loadctl.cli.explaining import code_of, explain
 from loadctl.cli.output import complain, hush, open_standard_streams
 from loadctl.errors import LoadctlError, UsageError
@@ -40,35 +20,13 @@ from loadctl.results.verdict import ExitCode
 
 app = typer.Typer(
     name="loadctl",
+    cls=Commands,
     help="Load tests with one verdict that can be trusted.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-COMMANDS: Mapping[str, Callable[..., object]] = {
-    "init": init.init,
-    "try": try_.try_,
-    "run": run.run,
-    "capacity": capacity.capacity,
-    "list": list_.list_,
-    "show": show.show,
-    "validate": validate.validate,
-    "report": report.report,
-    "score": score.score,
-    "runs": runs.runs,
-    "demo": demo.demo,
-    "wait": wait.wait,
-    "watch": watch.watch,
-    "ui": ui.ui,
-    "export": export.export,
-    "engines": engines.engines,
-    "doctor": doctor.doctor,
-    "schema": schema.schema,
-}
-for name, command in COMMANDS.items():
-    app.command(name)(command)
 
 
 def _print_version(wanted: bool) -> None:

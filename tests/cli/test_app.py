@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.cli.app import COMMANDS
+from loadctl.cli.commands import MODULES
 from loadctl.cli.explaining import explain
 from loadctl.errors import Interrupted, InvalidInput, LoadctlError, Mistake, RunError, UsageError, Where
 from tests.cli.conftest import Loadctl
@@ -17,7 +17,7 @@ from tests.cli.conftest import Loadctl
 PYTHON = [sys.executable, "-m", "loadctl"]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", MODULES)
 def test_every_command_explains_itself(loadctl: Loadctl, command: str) -> None:
     said = loadctl(command, "--help")
     assert said.code == 0
@@ -28,7 +28,7 @@ def test_every_command_explains_itself(loadctl: Loadctl, command: str) -> None:
 def test_the_list_of_commands_names_them_all(loadctl: Loadctl) -> None:
     said = loadctl("--help")
     assert said.code == 0
-    assert set(COMMANDS) <= set(said.out.split())
+    assert set(MODULES) <= set(said.out.split())
 
 
 def test_the_version_is_one_line(loadctl: Loadctl) -> None:
