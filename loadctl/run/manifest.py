@@ -52,8 +52,7 @@ def to_text(manifest: Manifest) -> str:
     """run.json, with the scenario's secrets redacted wherever they stand."""
     hidden = Redaction(manifest.scenario.secrets)
     bare = replace(manifest, scenario=replace(manifest.scenario, secrets=(), credentials=""))
-    fields: object = _adapter().dump_python(bare, mode="json")
-    return json.dumps(_redacted(fields, hidden), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_redacted(_plain(bare), hidden), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def from_text(text: str, source: Path) -> Manifest:
@@ -76,15 +75,19 @@ def from_text(text: str, source: Path) -> Manifest:
 
 def scenario_hash(scenario: Scenario) -> str:
     """The same for the same scenario, wherever its file lies and whatever it loads; a script's text counts."""
-    from pydantic import TypeAdapter
-
-    Json = object  # noqa: F841, N806  see _adapter
-    fields: object = TypeAdapter(Scenario).dump_python(scenario, mode="json")
-    essence = _redacted(_essence(fields), Redaction(scenario.secrets))
+    essence = _redacted(_essence(_plain(scenario)), Redaction(scenario.secrets))
     digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
     if scenario.script is not None and Path(scenario.script.path).is_file():
         digest.update(Path(scenario.script.path).read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _plain(record: object) -> object:
+    """As JSON has it. What writes needs no schema, which would take as long to make as an engine to start."""
+    from pydantic_core import to_jsonable_python
+
+    fields: object = to_jsonable_python(record)
+    return fields
 
 
 @cache
