@@ -2,6 +2,8 @@
 
 import sys
 
-# httpx has a command line of its own, and imports it, with the lexers that colour it, wherever it is imported: two
-# thirds of its import, for nothing. It takes a missing one for one that was not installed.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+# What loadctl never uses is not imported, where a library would import it because it happens to be installed, and takes
+# a missing one for one that was not: httpx its own command line, with the lexers that colour it (two thirds of its
+# import), and httpcore trio (0.15 s; Selenium brings it).
+for _name in ("httpx._main", "trio"):
+    sys.modules.setdefault(_name, None)  # type: ignore[arg-type]
