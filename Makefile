@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 
 # Engines are installed for this checkout only, beside its Python.
 export XDG_DATA_HOME ?= $(CURDIR)/$(VENV)/share
+# Images often set it: each of the thousand processes of the tests would then compile all of loadctl again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help dev run test check lint type bench bounds truth clean
 
