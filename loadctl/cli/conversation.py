@@ -14,7 +14,6 @@ from loadctl.cli.terminal import in_actions
 from loadctl.reports.live import live_lines, plain_every_s, plain_line
 from loadctl.reports.plan import preamble
 from loadctl.reports.printable import printable
-from loadctl.reports.workflow_commands import workflow_command
 from loadctl.results.interval import Second
 from loadctl.results.progress import Progress
 from loadctl.results.recording import Event, Reading
@@ -44,7 +43,7 @@ class Conversation:
 
     def __enter__(self) -> Self:
         if self._group is not None:
-            write_commands(f"{workflow_command('group', self._group)}\n")
+            _command("group", self._group)
         if self._redrawn and not self._silent:
             from rich.console import Console
             from rich.live import Live
@@ -63,7 +62,7 @@ class Conversation:
                 self._live.stop()
             self._live = None
         if self._group is not None:
-            write_commands(f"{workflow_command('endgroup', '')}\n")
+            _command("endgroup", "")
 
     def say(self, lines: Sequence[str]) -> None:
         if self._silent:
@@ -121,3 +120,9 @@ class Conversation:
         import_module("loadctl.cli.judging")  # needed when the load has ended: nobody shall wait for it then
         import_module("loadctl.cli.telling")
         import_module("loadctl.reports.html.page")
+
+
+def _command(name: str, message: str) -> None:
+    from loadctl.reports.workflow_commands import workflow_command
+
+    write_commands(f"{workflow_command(name, message)}\n")

@@ -11,11 +11,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadctl.results.load_seen import steered_edges
+from loadctl.results.edges import stops
 from loadctl.results.moment import Moment
 from loadctl.results.portion import Portion, summarise
-from loadctl.results.profile import marked_seconds
-from loadctl.results.recording import Event, Recording, Shard
+from loadctl.results.recording import Recording, Shard
 from loadctl.results.result import Point
 from loadctl.results.summary import Counters, StageSummary, Summary
 from loadctl.scenario.load import Load, Stage
@@ -59,22 +58,6 @@ class _StagePart:
     stage: Stage
     portion: Portion
     why_unscored: str | None
-
-
-EDGE_KINDS = frozenset({"stop", "signal", "users", "profile_started", "profile_stopped"})
-"""Of the events that `edges` looks at."""
-
-
-def edges(load: Load, events: Sequence[Event]) -> list[int]:
-    """Seconds at which something else begins: a stage, the drain, a part that is never scored. Ascending.
-
-    `fold` puts a span into one place, so that none may reach across these.
-    """
-    ends = [end for _, end, _ in load.spans()] or steered_edges(events)
-    found = {math.ceil(t) for t in (*ends, *_stops(events))}
-    marked = marked_seconds(events)
-    found |= {t for t in marked if t - 1 not in marked} | {t + 1 for t in marked if t + 1 not in marked}
-    return sorted(found)
 
 
 def fold(
@@ -129,11 +112,7 @@ def _ended_s(load: Load, recording: Recording) -> float:
     """A stop is known by its event, a death by the last second (one missing last frame is forgiven)."""
     seen = max((second.t + 1 for second in recording.seconds), default=0)
     reached = load.duration_s if seen + 1 >= load.duration_s and seen else float(seen)
-    return max(0.0, min([load.duration_s, reached, *_stops(recording.events)]))
-
-
-def _stops(events: Sequence[Event]) -> list[float]:
-    return [event.t for event in events if event.kind in {"stop", "signal"}]
+    return max(0.0, min([load.duration_s, reached, *stops(recording.events)]))
 
 
 def _stage_parts(load: Load, ended: float) -> list[_StagePart]:

@@ -18,7 +18,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from loadctl.results.cell import HistogramForm, IntervalForm, SecondForm, StateForm, cells_of, printed
-from loadctl.results.fold import EDGE_KINDS, edges
+from loadctl.results.edges import EDGE_KINDS, edges
 from loadctl.results.frame import MAX_LINE_BYTES
 from loadctl.results.interval import Interval, Second
 from loadctl.results.moment import NO_ERRORS, Moment
@@ -56,7 +56,7 @@ _TALLY_START = b'{"tally":'
 
 
 class Lines:
-    """What is written of seconds. A tally never reaches across an edge of fold.edges(), as far as that is known."""
+    """What is written of seconds. A tally never reaches across an edge of edges(), as far as that is known."""
 
     def __init__(self, load: Load) -> None:
         self._load = load

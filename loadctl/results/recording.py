@@ -33,6 +33,10 @@ class Reading:
     gap: str | None = None
 
 
+END = "end"
+"""Kind of the event that ends a run (only `after` comes later); without it, loadctl itself was killed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened at a time: a stage began, the system restarted, a shard died, a signal came.
@@ -107,7 +111,7 @@ class Recording:
     seconds: Sequence[Moment]
     """Each second once, in order of time."""
     spans: Sequence[Span]
-    """All that ended in those seconds, by endpoint; none reaches across an edge of fold.edges()."""
+    """All that ended in those seconds, by endpoint; none reaches across an edge of edges.edges()."""
     shards: Sequence[Shard]
     readings: Collection[Reading] = ()
     """Of hours as results/readings.py holds them."""

@@ -11,14 +11,16 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TypeGuard, cast
+from typing import IO, TYPE_CHECKING, TypeGuard, cast
 
 import msgspec
 
 from loadctl.errors import RunError
 from loadctl.results.frame import MAX_LINE_BYTES
-from loadctl.results.readings import Columns, Readings
 from loadctl.results.recording import Event, Reading
+
+if TYPE_CHECKING:
+    from loadctl.results.readings import Readings
 
 _NUMBER_MAX = 1 << 63
 _LEVEL = 3
@@ -168,6 +170,8 @@ _READINGS = msgspec.json.Decoder(_ReadingForm)
 
 def read_readings(lines: Iterable[bytes]) -> Readings:
     """A reading a line; a torn one is left out."""
+    from loadctl.results.readings import Columns  # a start need not wait for what reads
+
     columns = Columns()
     decode, add = _READINGS.decode, columns.add
     for line in lines:

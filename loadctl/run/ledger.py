@@ -9,11 +9,10 @@ from typing import Protocol
 from loadctl.errors import RunError
 from loadctl.results.interval import Second
 from loadctl.results.line import Lines
-from loadctl.results.recording import Event, Reading
+from loadctl.results.recording import END, Event, Reading
 from loadctl.run.directory import RunDirectory
 from loadctl.run.journal import event_line, reading_line
 from loadctl.run.manifest import Manifest
-from loadctl.run.store import END
 from loadctl.scenario.load import Load
 
 

@@ -5,7 +5,6 @@ What it means is computed afterwards from the directory, so nothing here scores 
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import time
@@ -17,9 +16,7 @@ from pathlib import Path
 
 from loadctl.engines.base import Engine
 from loadctl.errors import Interrupted, LoadctlError, RunError
-from loadctl.monitors.life import life_signs
 from loadctl.results.recording import Event
-from loadctl.results.stopping import StopWatch
 from loadctl.run.directory import RunDirectory
 from loadctl.run.interruption import Interruption
 from loadctl.run.journal import UnwritableError
@@ -28,19 +25,15 @@ from loadctl.run.local_commands import LocalCommands, require_programs
 from loadctl.run.machine import git_revision, this_machine
 from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.merge import Merger
-from loadctl.run.process import Ladder
-from loadctl.run.readiness import wait_until_ready
 from loadctl.run.shards import Shards
-from loadctl.run.steering import Steering, Users
-from loadctl.run.store import pack
-from loadctl.run.wall_clock import WallClock, utc
+from loadctl.run.steering import Steering
+from loadctl.run.under_way import UnderWay
+from loadctl.run.wall_clock import utc
 from loadctl.run.watching import Watching, watching
 from loadctl.scenario.scenario import Scenario
 
-_TICK_S = 0.1
 _HEAD_START_S = 0.1
 """Between the word "start" and t0, so that all shards have heard it by then."""
-_SIGNAL_WORDS = {1: "the terminal was closed (SIGHUP)", 2: "Ctrl-C (SIGINT)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +76,8 @@ def run(request: RunRequest, observer: Observer | None = None) -> RunDirectory:
             finally:
                 progress.clean_up()
     if not interruption.at_once:
+        from loadctl.run.store import pack  # a start need not wait for what reads
+
         pack(directory)
     return directory
 
@@ -110,8 +105,6 @@ class _Run:
         )
         self._started_at = time.monotonic()
         self._t0: float | None = None
-        self._stop_rules = StopWatch(request.scenario.stop_when)
-        self._stopped_early: str | None = None
 
     def carry_out(self) -> None:
         """The engine comes up while the rest is prepared; it sends nothing before it is told to."""
@@ -127,9 +120,9 @@ class _Run:
             self._directory.write_manifest(manifest := self._manifest(engine_version))
         self._wait_for_system()
         self._wait_for_shards()
-        self._begin(manifest)
-        self._watch()
-        self._close()
+        load = self._begin(manifest)
+        load.watch()
+        self._close(load)
 
     def abort(self, error: BaseException) -> None:
         """Leave nothing running and, where that can be written, say why the run ended."""
@@ -181,6 +174,9 @@ class _Run:
         scenario = self._request.scenario
         if scenario.health == "none":
             return
+        from loadctl.monitors.life import life_signs  # while the engine comes up
+        from loadctl.run.readiness import wait_until_ready
+
         with life_signs(scenario) as alive:
             wait_until_ready(
                 scenario.address,
@@ -214,7 +210,7 @@ class _Run:
                 raise self._shards.late(request.hello_deadline_s)
             self._pause(0.02)
 
-    def _begin(self, manifest: Manifest) -> None:
+    def _begin(self, manifest: Manifest) -> UnderWay:
         now = time.monotonic()
         self._t0 = t0 = now + _HEAD_START_S
         wall = utc(time.time() + _HEAD_START_S)
@@ -227,92 +223,29 @@ class _Run:
         if self._watching is not None:
             self._watching.sampler.start(t0)
         self._observer.started(manifest)
+        return UnderWay(
+            self._request.scenario,
+            t0=t0,
+            shards=self._shards,
+            merger=self._merger,
+            ledger=self._ledger,
+            interruption=self._interruption,
+            watching=self._watching,
+            steering=self._request.steering,
+            overtime_s=self._request.overtime_s,
+        )
 
-    def _watch(self) -> None:
-        """Until all shards are gone: write down what comes in, and end what does not end by itself."""
-        scenario = self._request.scenario
-        load = scenario.load
-        stages = [
-            Event(start, "stage", stage.name, {"planned": stage.end}) for start, _, stage in load.spans()
-        ]
-        overtime = load.duration_s + scenario.drain_s + self._request.overtime_s
-        overtime += scenario.script.outlasts_s if scenario.script is not None else 0.0
-        if self._request.steering is not None:
-            overtime = math.inf
-        clock = WallClock()
-        last = time.monotonic()
-        stopping = False
-        while not self._shards.gone:
-            now = time.monotonic()
-            if now - last > 20 * _TICK_S:  # this process was asleep, so it may not call others silent
-                self._merger.awake(now)
-            last = now
-            while stages and stages[0].t <= self._now():
-                self._ledger.event(stages.pop(0))
-            broken = self._write_down(now)
-            stopping = self._steer(stopping=stopping) or stopping
-            for event in [*clock.step(self._now()), *self._shards.poll(now, self._now())]:
-                self._ledger.event(event)
-            if self._interruption.at_once:
-                self._shards.kill()
-            elif self._interruption.number is not None and not stopping:
-                stopping = True
-                self._drain(self._interruption.number)
-            elif broken is not None and not stopping:
-                stopping = True
-                self._stop_early(broken)
-            elif self._now() > overtime and not stopping:
-                stopping = True
-                self._ledger.event(Event(self._now(), "stop", "engine processes did not end with the plan"))
-                self._shards.stop(Ladder.signals())
-            if not self._shards.gone:
-                self._interruption.wait(_TICK_S)
-
-    def _steer(self, *, stopping: bool) -> bool:
-        """Pass orders on to the shards; True when the load was told to end."""
-        steering = self._request.steering
-        for order in steering.orders() if steering is not None else ():
-            t = max(0.0, self._now())
-            if isinstance(order, Users):
-                detail = {"users": order.count, "per_s": order.per_s}
-                self._ledger.event(Event(t, "users", f"to {order.count} users, {order.per_s:g}/s", detail))
-                self._shards.say(f"users {t!r} {order.count} {order.per_s!r}")
-            elif not stopping:
-                self._ledger.event(Event(t, "stop", "stopped by hand"))
-                self._shards.stop(Ladder.draining(self._request.scenario.drain_s))
-                return True
-        return False
-
-    def _drain(self, number: int) -> None:
-        name = _SIGNAL_WORDS.get(number, "SIGTERM")
-        message = f"{name}: no new requests; those under way have {self._request.scenario.drain_s:g} s"
-        self._ledger.event(Event(self._now(), "signal", message, {"signal": number}))
-        self._shards.stop(Ladder.draining(self._request.scenario.drain_s))
-
-    def _stop_early(self, sentence: str) -> None:
-        self._stopped_early = sentence
-        self._ledger.event(Event(self._now(), "stop", sentence))
-        self._shards.stop(Ladder.draining(self._request.scenario.drain_s))
-
-    def _write_down(self, now: float) -> str | None:
-        """The sentence of a stop rule that is broken now, or None."""
-        seconds = self._merger.poll(now)
-        self._ledger.seconds(seconds)
-        if self._watching is not None:
-            self._ledger.observations(self._watching.sampler.drain())
-        return self._stop_rules.heed(seconds)
-
-    def _close(self) -> None:
+    def _close(self, load: UnderWay) -> None:
         if self._watching is not None:
             self._watching.sampler.stop()
-        self._write_down(time.monotonic())
+        load.write_down(time.monotonic())
         self._ledger.seconds(self._merger.finish())
         number = self._interruption.number
         failure = self._shards.failure if number is None else None
         if failure:
             self._directory.probe()
         self._ledger.end(
-            self._now(), interrupted_by=number, failure=failure, stopped_early=self._stopped_early
+            self._now(), interrupted_by=number, failure=failure, stopped_early=load.stopped_early
         )
 
     def _now(self) -> float:

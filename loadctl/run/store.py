@@ -10,18 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from loadctl.errors import UsageError
-from loadctl.results.fold import edges
+from loadctl.results.edges import edges
 from loadctl.results.gathering import Gathering
 from loadctl.results.interval import Second
 from loadctl.results.profile import profiles_of
-from loadctl.results.recording import Recording
+from loadctl.results.recording import END, Recording
 from loadctl.run.directory import RunDirectory
 from loadctl.run.journal import compress, read_event, read_lines, read_readings
 from loadctl.run.manifest import Manifest
 from loadctl.run.merge import ShardLog, first_examples, in_step
 
-END = "end"
-"""Kind of the event that ends a run (only `after` comes later); without it, loadctl itself was killed."""
 _LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
 _PROFILE_MAX = 20_000_000
 _FILES_AT_ONCE = 100

@@ -8,7 +8,8 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from loadctl.results.fold import edges, fold
+from loadctl.results.edges import edges
+from loadctl.results.fold import fold
 from loadctl.results.gathering import Gathering
 from loadctl.results.interval import Second
 from loadctl.results.line import Lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadctl.analysis.judgement import RunFacts, judge
-from loadctl.results.fold import edges
+from loadctl.results.edges import edges
 from loadctl.results.recording import Event
 from loadctl.scenario.load import Load
 from tests.results.recorded import P95, recording, scenario, steady, target, user_type

@@ -13,7 +13,7 @@ import pytest
 from loadctl.errors import UsageError
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
-from loadctl.results.recording import Event, Reading
+from loadctl.results.recording import END, Event, Reading
 from loadctl.run import store
 from loadctl.run.directory import RunDirectory
 from loadctl.run.journal import (
@@ -28,7 +28,7 @@ from loadctl.run.journal import (
 )
 from loadctl.run.machine import this_machine
 from loadctl.run.manifest import Manifest, scenario_hash
-from loadctl.run.store import END, list_runs, open_run, read_recording
+from loadctl.run.store import list_runs, open_run, read_recording
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.redaction import REDACTED
 from loadctl.scenario.scenario import RateLimit, Scenario, Script
