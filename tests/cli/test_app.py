@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,20 @@ def _process(code: str) -> str:
 def test_help_waits_for_nothing_heavy() -> None:
     heavy = "{'pydantic', 'rich', 'httpx', 'yaml', 'psutil', 'locust', 'gevent', 'uvicorn', 'asyncio'}"
     assert _process(f"import sys, loadctl.cli.app; print({heavy} & set(sys.modules))") == "set()\n"
+
+
+def test_only_the_command_that_was_typed_is_imported() -> None:
+    code = f"import sys; from loadctl.cli.app import funnel; funnel(['list', '-h']); print({set(MODULES.values())} & "
+    code += "{name.removeprefix('loadctl.cli.') for name in sys.modules})"
+    assert _process(code).splitlines()[-1] == "{'list_'}"
+
+
+def test_a_library_brings_nothing_along_that_nobody_uses() -> None:
+    """Selenium is installed here, and with it trio, which httpcore imports where it finds it."""
+    assert version("trio")
+    code = "import sys, loadctl, httpx; httpx.Client(verify=False)"
+    code += "; print([name for name in sys.modules if name.startswith(('trio.', 'pygments'))])"
+    assert _process(code) == "[]\n"
 
 
 def test_a_reader_that_leaves_early_changes_no_exit_code(tmp_path: Path) -> None:
