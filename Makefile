@@ -31,13 +31,15 @@ run: dev ## the main job: baseline against the embedded demo system, 30 s
 test: dev ## run all tests
 	$(BIN)/python -m pytest -rs -n 3
 
-check: dev lint type test ## what CI runs: lint, types, tests
+check: ## what CI runs: lint, types, tests
+	$(MAKE) --no-print-directory -j3 dev lint type
+	$(MAKE) --no-print-directory test
 
-lint: dev
+lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-type: dev
+type: $(VENV)/.installed
 	$(BIN)/mypy
 
 bench: dev ## side-by-side measurements on a quiet machine (half an hour); SECTION=cost for one of them
