@@ -32,8 +32,11 @@ from loadctl.run.wall_clock import utc
 from loadctl.run.watching import Watching, watching
 from loadctl.scenario.scenario import Scenario
 
-_HEAD_START_S = 0.1
-"""Between the word "start" and t0, so that all shards have heard it by then."""
+_HEAD_START_S = 0.04
+_HEAD_START_OF_A_SHARD_S = 0.01
+"""Between the word "start" and t0, so that all shards have heard it by then: they share cores."""
+_LOOK_S = 0.005
+"""How often it is asked whether all shards are there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,18 +211,18 @@ class _Run:
                 return
             if now > deadline:
                 raise self._shards.late(request.hello_deadline_s)
-            self._pause(0.02)
+            self._pause(_LOOK_S)
 
     def _begin(self, manifest: Manifest) -> UnderWay:
-        now = time.monotonic()
-        self._t0 = t0 = now + _HEAD_START_S
-        wall = utc(time.time() + _HEAD_START_S)
+        head_start_s = _HEAD_START_S + _HEAD_START_OF_A_SHARD_S * self._request.shards
+        self._t0 = t0 = time.monotonic() + head_start_s
+        wall = utc(time.time() + head_start_s)
         manifest = replace(manifest, t0_wall=wall, t0_monotonic_s=t0)
         if self._watching is not None:
             manifest = replace(manifest, watched=self._watching.watched, watch_notes=self._watching.notes)
-        self._directory.write_manifest(manifest)
         self._merger.awake(t0)
         self._shards.begin(t0)
+        self._directory.write_manifest(manifest)  # a slow disk must not use the head start up
         if self._watching is not None:
             self._watching.sampler.start(t0)
         self._observer.started(manifest)
