@@ -49,3 +49,19 @@ def test_user_types_run_in_artillerys_worker_without_its_command_line_and_clouds
     assert str(modules / "artillery") in plan.read_text()
     assert said.returncode == 0, said.stderr
     assert said.ok("GET /sleep/1") == server.count["GET /sleep/1"] > 100
+
+
+def test_a_plugin_of_the_environment_that_is_not_there_ends_no_run(
+    artillery: Artillery, server: KnownServer, tmp_path: Path
+) -> None:
+    """Artillery's command line warns and goes on."""
+    assert artillery
+    with closing(Shards(tmp_path, server, ArtilleryEngine())) as shards:
+        said = shards.run(
+            user_types=[UserType(name="A", weight=1, tasks=[Task("t", 1, [GET])])],
+            load=shards.closed((1, 1, 1)),
+            env={"ARTILLERY_PLUGINS": '{"of-nobody": {}}'},
+        )
+    assert said.returncode == 0, said.stderr
+    assert "Could not load plugin: of-nobody" in said.stderr
+    assert said.ok("GET /sleep/1") > 100

@@ -130,7 +130,7 @@ async function runOneUser() {
     control.exit(1);
   };
   worker.events.on('error', fail);
-  worker.events.on('workerError', ({ error }) => fail(error));
+  worker.events.on('workerError', ({ error, level }) => (level === 'warn' ? console.error(error.message) : fail(error)));
   await worker.init();
   await worker.prepare({ script: JSON.parse(fs.readFileSync(script, 'utf8')), options: { scriptPath: script } });
   await worker.run('{}');
