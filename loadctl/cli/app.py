@@ -1,4 +1,4 @@
-"""The command line: registers the commands and holds the one funnel through which every error leaves."""
+"""The command line: what all commands share, and the one funnel through which every error leaves."""
 
 from __future__ import annotations
 

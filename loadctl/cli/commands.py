@@ -1,4 +1,4 @@
-"""The commands by name. Only the one that was typed is imported and built: all together take as long as an engine."""
+"""The commands by name. Only the one that was typed is imported and built: all together take 70 ms more."""
 
 from __future__ import annotations
 
