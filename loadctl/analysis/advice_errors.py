@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from loadctl.analysis.clue import Clue
-from loadctl.results.portion import GENERATOR_FAULT
+from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.scenario.units import format_clock, format_count, format_percent, format_rate
 
 _MANY_REFUSED = 0.2

@@ -9,7 +9,7 @@ from loadctl.analysis.case import Case
 from loadctl.results.answer import said
 from loadctl.results.decision import label
 from loadctl.results.finding import Evidence, Finding, Severity
-from loadctl.results.portion import GENERATOR_FAULT
+from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.recording import Example
 from loadctl.results.score import Score, Status
 from loadctl.scenario.target import Target

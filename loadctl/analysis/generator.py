@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.portion import GENERATOR_FAULT
+from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.readings import Readings
 from loadctl.results.usage import by_shard
 from loadctl.scenario.units import format_count, format_ms, format_percent

@@ -9,7 +9,7 @@ from loadctl.analysis.errors import slowest
 from loadctl.results.answer import said
 from loadctl.results.decision import Decision, label, sentence
 from loadctl.results.finding import Finding
-from loadctl.results.portion import GENERATOR_FAULT
+from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.score import Score, Status
 from loadctl.results.verdict import Verdict
 from loadctl.scenario.units import format_clock, format_count, format_limit, format_value

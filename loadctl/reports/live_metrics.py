@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loadctl.reports.families import Families, limits, run_info
-from loadctl.results.histogram import Histogram
-from loadctl.results.summary import PERCENTILES
+from loadctl.results.histogram import PERCENTILES, Histogram
 from loadctl.results.tally import EDGES_US, RECENT_S, Tally, merged
 from loadctl.scenario.scenario import Scenario
 

@@ -14,9 +14,10 @@ from loadctl.reports.families import (
     target_labels,
     text,
 )
+from loadctl.results.histogram import PERCENTILES
 from loadctl.results.result import Result
 from loadctl.results.score import Score, Status
-from loadctl.results.summary import PERCENTILES, EndpointSummary, Latency
+from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.tally import label
 from loadctl.results.verdict import Verdict
 

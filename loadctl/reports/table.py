@@ -10,8 +10,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from loadctl.reports.printable import printable
-from loadctl.results.interval import Interval, Second
-from loadctl.results.portion import completed_of, failed_of
+from loadctl.results.interval import Interval, Second, completed_of, failed_of
 from loadctl.results.recording import Reading
 from loadctl.scenario.load import Load
 

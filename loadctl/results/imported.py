@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loadctl.results.finding import Finding
+from loadctl.results.histogram import PERCENTILES
 from loadctl.results.recording import Example
-from loadctl.results.summary import PERCENTILES
 from loadctl.scenario.load import Model
 
 _ALIKE = 1e-6

@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from loadctl.results.histogram import enough_samples
+from loadctl.results.histogram import PERCENTILES, enough_samples
 from loadctl.results.imported import Figure, Imported, ImportedEndpoint
 from loadctl.results.score import Score, Status, distance_of, enough_requests, status_of
 from loadctl.results.scoring import RESOURCES
-from loadctl.results.summary import PERCENTILES
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_limit, format_value
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 
 from loadctl.results.histogram import Histogram
 
+GENERATOR_FAULT = "generator"
+"""The error class of the generator's own faults: not requests that the system failed (DESIGN §5)."""
+
 
 @dataclass(slots=True)
 class Interval:
@@ -84,3 +87,12 @@ class Second:
         self.dropped += other.dropped
         self.turns += other.turns
         self.faults += other.faults
+
+
+def completed_of(interval: Interval) -> int:
+    """Requests that ended with any outcome that is the system's."""
+    return interval.completed - interval.errors[GENERATOR_FAULT]
+
+
+def failed_of(interval: Interval) -> int:
+    return interval.failed.count - interval.errors[GENERATOR_FAULT]

@@ -9,9 +9,9 @@ from operator import attrgetter
 
 from loadctl.results.breaking_point import BreakingPoint, breaking_point, limits_of
 from loadctl.results.fold import Folded, Plateau, fold
+from loadctl.results.interval import completed_of
 from loadctl.results.level import Level, levels
 from loadctl.results.log_use import LogUse, log_use
-from loadctl.results.portion import completed_of
 from loadctl.results.profile import ProfileUse, marked_seconds, profile_use
 from loadctl.results.readings import NONE, Readings
 from loadctl.results.recording import Recording

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from loadctl.results.interval import Second
+from loadctl.results.interval import GENERATOR_FAULT, Second
 from loadctl.results.packed import Packable, Packed
-from loadctl.results.portion import GENERATOR_FAULT
 
 NO_ERRORS: Mapping[str, int] = MappingProxyType({})
 

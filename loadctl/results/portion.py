@@ -7,21 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadctl.results.corrected import corrected
-from loadctl.results.histogram import Histogram, enough_samples
-from loadctl.results.interval import Interval
-from loadctl.results.summary import PERCENTILES, EndpointSummary, Latency, Summary
-
-GENERATOR_FAULT = "generator"
-"""The error class of the generator's own faults: not requests that the system failed (DESIGN §5)."""
-
-
-def completed_of(interval: Interval) -> int:
-    """Requests that ended with any outcome that is the system's."""
-    return interval.completed - interval.errors[GENERATOR_FAULT]
-
-
-def failed_of(interval: Interval) -> int:
-    return interval.failed.count - interval.errors[GENERATOR_FAULT]
+from loadctl.results.histogram import PERCENTILES, Histogram, enough_samples
+from loadctl.results.interval import Interval, completed_of, failed_of
+from loadctl.results.summary import EndpointSummary, Latency, Summary
 
 
 @dataclass(slots=True)

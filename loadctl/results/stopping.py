@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from loadctl.results.histogram import Histogram
-from loadctl.results.interval import Second
-from loadctl.results.portion import completed_of, failed_of
+from loadctl.results.interval import Second, completed_of, failed_of
 from loadctl.scenario.stop_rule import StopRule
 from loadctl.scenario.units import format_duration
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from loadctl.results.histogram import Histogram, upper_edge_us
-from loadctl.results.interval import Interval, Second
-from loadctl.results.portion import GENERATOR_FAULT, failed_of
+from loadctl.results.interval import GENERATOR_FAULT, Interval, Second, failed_of
 from loadctl.results.recording import Event, Reading
 
 EDGES_US = tuple(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from loadctl.results.fold import Plateau
+from loadctl.results.interval import completed_of
 from loadctl.results.measured import Measured
-from loadctl.results.portion import completed_of
 from loadctl.scenario.target import Scope
 from loadctl.scenario.units import format_duration, format_rate
 

@@ -6,8 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from loadctl.results.histogram import Histogram
-from loadctl.results.interval import Second
-from loadctl.results.portion import completed_of, failed_of
+from loadctl.results.interval import Second, completed_of, failed_of
 from loadctl.results.recording import Reading
 
 SPAN_S = 5

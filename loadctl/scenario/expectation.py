@@ -7,9 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from loadctl.results.histogram import enough_samples
+from loadctl.results.histogram import PERCENTILES, enough_samples
 from loadctl.results.score import enough_requests
-from loadctl.results.summary import PERCENTILES
 from loadctl.scenario.consent import host_name
 from loadctl.scenario.load import STAIRCASE_LEVELS
 from loadctl.scenario.metric import NO_STAIRCASE

@@ -13,10 +13,10 @@ from loadctl.analysis.imported import judge_imported
 from loadctl.reports.junit import junit
 from loadctl.reports.markdown import markdown
 from loadctl.reports.text import render
+from loadctl.results.histogram import PERCENTILES
 from loadctl.results.imported import Figure, Imported, ImportedEndpoint, Percentiles, Population
 from loadctl.results.imported_score import score_imported
 from loadctl.results.score import Status
-from loadctl.results.summary import PERCENTILES
 from loadctl.results.verdict import Verdict
 from loadctl.scenario.target import Scope, Target
 from tests.results.recorded import target

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from loadctl.engines.base import Command
 from loadctl.engines.locust.engine import LAUNCH
 from loadctl.results.histogram import Histogram, upper_edge_us
-from loadctl.results.portion import GENERATOR_FAULT, completed_of, failed_of
+from loadctl.results.interval import GENERATOR_FAULT, completed_of, failed_of
 from loadctl.scenario.rotation import weighted_order
 
 if TYPE_CHECKING:
