@@ -6,25 +6,16 @@ import ipaddress
 import random
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from loadctl.errors import RunError
-from loadctl.monitors.http_page import verification
-from loadctl.monitors.patience import within
-from loadctl.run.listeners import listeners_hint
+from loadctl.run.probe import REFUSED, Probe
 from loadctl.scenario.scenario import Tls
-
-if TYPE_CHECKING:
-    import httpx
 
 _TRY_S = 2.0
 _LAST_TRY_S = 0.25
-_SPARE_S = 0.25
-"""For the reason that is more exact than being late."""
 _IN_A_ROW = 2
-_REFUSED = "nothing listens"
 _LOOK_S = 0.25
 
 
@@ -58,34 +49,27 @@ def wait_until_ready(
     ready, or None; `pause` sleeps between tries and may raise; `tell` hears what is still wrong.
     Raises: RunError after `deadline_s`, or as soon as `alive` has a reason.
     """
-    import httpx
-
     place = urlsplit(url)
     path = health or (place.path or "/") + (f"?{place.query}" if place.query else "")
     began = time.monotonic()
     deadline = began + deadline_s
     pauses = backoff(random.Random())
-    with httpx.Client(
-        verify=verification(url, tls or Tls()),
-        trust_env=not is_loopback(place.hostname or ""),
-        headers={"User-Agent": f"loadctl-probe/{version('loadctl')}"},
-    ) as client:
-        successes = 0
-        while True:
-            try_s = min(_TRY_S, max(_LAST_TRY_S, deadline - time.monotonic()))
-            trouble = _probe(client, f"{place.scheme}://{place.netloc}{path}", try_s, strict=path != "/")
-            successes = 0 if trouble else successes + 1
-            if successes == _IN_A_ROW:
-                return time.monotonic() - began
-            if trouble:
-                tell(trouble)
-                reason = alive()
-                if reason is not None:
-                    raise RunError(f"{_at(place)} is gone (nothing was sent): {reason}")
-                if time.monotonic() >= deadline:
-                    raise _never_ready(place, path, trouble, deadline_s, scenario)
-            wait = next(pauses) if trouble else 0.01
-            pause(max(0.0, min(wait, deadline - time.monotonic())))
+    probe = Probe(url, path, tls or Tls())
+    successes = 0
+    while True:
+        trouble = probe.trouble(min(_TRY_S, max(_LAST_TRY_S, deadline - time.monotonic())))
+        successes = 0 if trouble else successes + 1
+        if successes == _IN_A_ROW:
+            return time.monotonic() - began
+        if trouble:
+            tell(trouble)
+            reason = alive()
+            if reason is not None:
+                raise RunError(f"{_at(place)} is gone (nothing was sent): {reason}")
+            if time.monotonic() >= deadline:
+                raise _never_ready(place, path, trouble, deadline_s, scenario)
+        wait = next(pauses) if trouble else 0.0
+        pause(max(0.0, min(wait, deadline - time.monotonic())))
 
 
 def wait_until_healthy(
@@ -133,47 +117,12 @@ def is_loopback(hostname: str) -> bool:
         return False
 
 
-def _probe(client: httpx.Client, url: str, try_s: float, *, strict: bool) -> str | None:
-    """What is wrong, None when it answered as it should. Only the head of the answer is read."""
-    import httpx
-
-    def status_of_answer() -> int:
-        with client.stream("GET", url, timeout=try_s) as response:
-            return response.status_code
-
-    try:
-        status = within(try_s + _SPARE_S, status_of_answer)
-    except TimeoutError:
-        return f"it does not answer within {try_s:.2g} s"
-    except httpx.TimeoutException as error:
-        doing = "accepts no connection" if isinstance(error, httpx.ConnectTimeout) else "does not answer"
-        return f"it {doing} within {try_s:.2g} s"
-    except httpx.ConnectError as error:
-        return _connect_trouble(str(error))
-    except httpx.InvalidURL as error:
-        return f"it is no URL: {error}"
-    except httpx.HTTPError as error:
-        return str(error) or type(error).__name__
-    if strict and not 200 <= status < 300:
-        return f"it answers {status}, not 2xx"
-    return f"it answers {status}" if status >= 500 else None
-
-
-def _connect_trouble(text: str) -> str:
-    lowered = text.lower()
-    if "refused" in lowered:
-        return _REFUSED
-    if "certificate" in lowered or "ssl" in lowered or "tls" in lowered:
-        return f"its TLS certificate or protocol is not accepted: {text}"
-    if any(word in lowered for word in ("name or service", "nodename", "name resolution", "getaddrinfo")):
-        return "its name is not known"
-    return f"it cannot be reached: {text}"
-
-
 def _never_ready(place: SplitResult, path: str, trouble: str, deadline_s: float, scenario: str) -> RunError:
     tried = f"(tried for {deadline_s:.0f} s, nothing was sent)"
     local = is_loopback(place.hostname or "")
-    if trouble == _REFUSED:
+    if trouble == REFUSED:
+        from loadctl.run.listeners import listeners_hint
+
         hint = listeners_hint(place.port, scenario) if local else None
         return RunError(f"nothing listens on {_at(place)} {tried}.", hint=hint)
     hints = {

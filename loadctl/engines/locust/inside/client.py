@@ -11,7 +11,8 @@ from .connection import Connection
 from .content import ACCEPTED, decoded
 from .cookies import Jar
 from .failure import Failed
-from .network import Network, Origin
+from .network import Network
+from .origin import Origin
 from .proxy import Proxy
 from .response import Response
 from .watchdog import Watchdog

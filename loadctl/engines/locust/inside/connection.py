@@ -12,7 +12,8 @@ import httptools
 from gevent import get_hub, getcurrent
 
 from .failure import Failed, failed_talking
-from .network import READ, WRITE, Network, Origin, Tls
+from .network import READ, WRITE, Network, Tls
+from .origin import Origin
 from .response import NOTABLE, Response
 
 if TYPE_CHECKING:

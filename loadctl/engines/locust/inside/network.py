@@ -8,13 +8,14 @@ import os
 import socket
 import ssl
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import gevent
 import gevent.socket
 from gevent import get_hub
 
 from .failure import Failed, failed_connecting
+from .origin import Origin
 from .proxy import Proxy, proxy_for
 
 if TYPE_CHECKING:
@@ -27,20 +28,6 @@ _NO_IPV6 = frozenset({errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EAFNOSUPPORT
 
 _Where: TypeAlias = "tuple[str, int] | tuple[str, int, int, int]"
 _Address: TypeAlias = tuple[int, _Where]
-
-
-class Origin(NamedTuple):
-    """Where a connection leads. `host` is a name or an address without brackets, in ASCII."""
-
-    tls: bool
-    host: str
-    port: int
-
-    @property
-    def authority(self) -> str:
-        """As in the Host header: the port only where it is not the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
 
 def wait(fd: int, events: int, deadline: float) -> None:

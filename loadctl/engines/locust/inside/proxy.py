@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from .failure import Failed
 
 if TYPE_CHECKING:
-    from .network import Origin
+    from .origin import Origin
 
 
 class Proxy(NamedTuple):

@@ -25,7 +25,7 @@ from .limit import limit_headers
 from .render import Missing, Scope, Text, compile_form, compile_json, compile_text, compile_url, encode_json
 
 if TYPE_CHECKING:
-    from .network import Origin
+    from .origin import Origin
     from .response import Response
 
 BOUNDARY = "loadctl-b1946ac92492d2347c6235b4d2611184"
