@@ -19,9 +19,9 @@ from loadctl.cli.output import complain, hush, open_standard_streams
 from loadctl.errors import LoadctlError, UsageError
 from loadctl.results.verdict import ExitCode
 
-_OFTEN_ENOUGH = 50_000
+_OFTEN_ENOUGH = 200_000
 """New objects until garbage is looked for. By Python's 700, a start looks hundreds of times through what it imports, a
-fifteenth of its time, and none of that is garbage."""
+tenth of its time, and none of that is garbage."""
 
 app = typer.Typer(
     name="loadctl",
