@@ -74,7 +74,6 @@ def _carried_out(
     served: Serving | None,
 ) -> RunDirectory:
     """Raises: RunError or Interrupted, when the result has been kept that there is."""
-    from loadctl.run.profiling import Profiling
     from loadctl.run.runner import RunRequest, run
 
     request = RunRequest(
@@ -83,6 +82,7 @@ def _carried_out(
         out=options.out,
         shards=workers_of(options.workers, scenario.host),
         argv=sys.argv[1:],
+        spare=options.spare,
         ready_deadline_s=in_units("--ready-timeout", options.ready_timeout, parse_duration),
     )
     if options.demo and (scenario.before or scenario.after):
@@ -92,6 +92,8 @@ def _carried_out(
         conversation.say([f"metrics for Prometheus: {served.url}"])
         observer = served.observer
     if options.profile is not None:
+        from loadctl.run.profiling import Profiling
+
         profiling = Profiling(profile_mode(options.profile), observer)
         request, observer = replace(request, watch=profiling.watch), profiling
     try:

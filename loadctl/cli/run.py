@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,7 +33,13 @@ from loadctl.cli.finishing import OnFinish
 from loadctl.cli.formats import Files, HtmlFile, JunitFile, MarkdownFile
 from loadctl.cli.metrics_port import MetricsLinger, MetricsOptions, MetricsPort
 from loadctl.cli.options import Output, Overrides, RunOptions
+from loadctl.cli.system import DemoOptions, host_of
 from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
+from loadctl.engines import ENGINES
+from loadctl.run.spare import spare
+
+if TYPE_CHECKING:
+    from loadctl.engines.base import Command
 
 
 def run(
@@ -77,8 +84,6 @@ def run(
     as_json: JsonFlag = False,
 ) -> int:
     """Run a scenario: make the load, watch the system, judge the targets."""
-    from loadctl.cli.system import DemoOptions, host_of
-
     options = RunOptions(
         reference=scenario,
         overrides=Overrides(None, engine, tuple(target or ()), users, rate, duration),
@@ -96,9 +101,16 @@ def run(
         out=out,
         fail_on=fail_on,
     )
-    with host_of(
-        DemoOptions(use=demo, faults=fault or (), service=service, truth=truth), host or None
-    ) as place:
-        from loadctl.cli.execution import execute  # heavy; imported while the demo starts
+    demo_options = DemoOptions(use=demo, faults=fault or (), service=service, truth=truth)
+    with spare(_ahead(scenario, engine, python)) as coming_up, host_of(demo_options, host or None) as place:
+        from loadctl.cli.execution import execute  # heavy; imported while the others start
 
+        options = replace(options, spare=coming_up)
         return execute(options, Output(quiet=quiet, as_json=as_json, plain=plain), place())
+
+
+def _ahead(reference: str | None, engine: str | None, python: str | None) -> Command | None:
+    """What may come up before the scenario is read; a guess, since the scenario may name another engine or a script."""
+    script = reference is not None and reference.endswith((".py", ".ts", ".js"))
+    usual = engine or next(iter(ENGINES))
+    return ENGINES[usual].ahead() if usual in ENGINES and not script and python is None else None

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from loadctl.cli.terminal import is_terminal
 from loadctl.errors import UsageError
 from loadctl.scenario.consent import host_name, may_load
-from loadctl.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from loadctl.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

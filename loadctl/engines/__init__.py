@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
-from loadctl.engines.artillery.engine import ArtilleryEngine
 from loadctl.engines.base import Command, Engine
-from loadctl.engines.locust.engine import LocustEngine
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +16,39 @@ if TYPE_CHECKING:
     from loadctl.scenario.document import Text
     from loadctl.scenario.scenario import Scenario
 
-ENGINES: Mapping[str, Engine] = {"locust": LocustEngine(), "artillery": ArtilleryEngine()}
+
+class _Engines(Mapping[str, Engine]):
+    """Imported when they are asked for: a run needs one."""
+
+    def __getitem__(self, name: str) -> Engine:
+        if name == "locust":
+            return _locust()
+        if name == "artillery":
+            return _artillery()
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("locust", "artillery"))
+
+    def __len__(self) -> int:
+        return 2
+
+
+@cache
+def _locust(python: str | None = None) -> Engine:
+    from loadctl.engines.locust.engine import LocustEngine
+
+    return LocustEngine(python)
+
+
+@cache
+def _artillery() -> Engine:
+    from loadctl.engines.artillery.engine import ArtilleryEngine
+
+    return ArtilleryEngine()
+
+
+ENGINES: Mapping[str, Engine] = _Engines()
 """By the name a scenario gives. The tools themselves are imported by their own processes only."""
 
 
@@ -31,7 +62,7 @@ def engine_named(name: str, *, python: str | None = None) -> Engine:
             f"the engine '{name}' is not available in this version of loadctl",
             hint=f"this once:  --engine {next(iter(ENGINES))}   (same scenario, same load)",
         )
-    return LocustEngine(python) if python is not None else ENGINES[name]
+    return _locust(python) if python is not None else ENGINES[name]
 
 
 def rehearsal(scenario: Scenario) -> Command:

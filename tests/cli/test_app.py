@@ -220,6 +220,22 @@ def test_only_the_command_that_was_typed_is_imported() -> None:
     assert _process(code).splitlines()[-1] == "{'list_'}"
 
 
+def test_a_shard_comes_up_before_what_reads_the_scenario_is_imported() -> None:
+    heavy = "{'pydantic', 'yaml', 'psutil', 'msgspec', 'httpx', 'loadctl.scenario.scenario'}"
+    code = "import sys; from loadctl.cli.run import _ahead; _ahead('baseline', None, None)"
+    code += f"; print({heavy} & set(sys.modules))"
+    assert _process(code) == "set()\n"
+
+
+def test_the_first_request_waits_for_nothing_that_is_needed_later() -> None:
+    later = "{'httpx', 'jinja2', 'loadctl.engines.artillery.engine', 'loadctl.results.summary', 'loadctl.run.store'}"
+    code = (
+        "import sys, loadctl.cli.execution, loadctl.run.runner, loadctl.run.readiness, loadctl.monitors.plan"
+    )
+    code += f", loadctl.monitors.sampler; print({later} & set(sys.modules))"
+    assert _process(code) == "set()\n"
+
+
 def test_a_library_brings_nothing_along_that_nobody_uses() -> None:
     """Selenium is installed here, and with it trio, which httpcore imports where it finds it."""
     assert version("trio")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.e2e.shell import Going, Shell, all_gone, wait_for
@@ -121,3 +123,19 @@ def test_a_restart_of_the_system_is_told(loadctl: Shell) -> None:
     ended = loadctl("run", "--demo", "--fault", "restart@4s+1s", "--json")
     assert "service-restarted" in ended.finding_ids(), ended.err
     assert (ended.code, ended.verdict) == (1, "FAIL")
+
+
+def test_a_run_that_cannot_begin_leaves_nothing(loadctl: Shell) -> None:
+    """A shard comes up while the scenario is read; it is in vain where that cannot be."""
+    loadctl.write("scenarios/broken.yaml", "tasks: [{get: /}]\nload: nonsense\n")
+    mark = {"MARK_OF_THIS_TEST": str(loadctl.folder)}
+    ended = loadctl("run", "broken", env=mark)
+    assert ended.code == 2
+    assert "broken.yaml:2" in ended.err
+    assert [process for process in psutil.process_iter() if _has(process, mark)] == []
+
+
+def _has(process: psutil.Process, mark: dict[str, str]) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return mark.items() <= process.environ().items()
+    return False

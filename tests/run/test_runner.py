@@ -49,6 +49,9 @@ class ScriptedEngine:
     def version(self) -> str | None:
         return self.installed
 
+    def ahead(self) -> None:
+        return None
+
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         seconds = str(scenario.load.duration_s)
         return tuple(

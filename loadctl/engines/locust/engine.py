@@ -6,7 +6,6 @@ The plan holds what may not touch the disk (header values, keys), so it travels 
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import shutil
 import subprocess
@@ -15,10 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command, Outcome, State
-from loadctl.engines.locust.inside import EXIT_SCRIPT, EXIT_STOPPED
+from loadctl.engines.locust.inside import AHEAD, EXIT_SCRIPT, EXIT_STOPPED
 from loadctl.engines.locust.inside.redaction import Redaction
 from loadctl.engines.locust.report_kind import READS, kind_of
-from loadctl.engines.shard_plan import shard_plan
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +47,8 @@ class LocustEngine:
 
     def version(self) -> str | None:
         if self._python is None:
+            import importlib.metadata
+
             try:
                 return importlib.metadata.version("locust")
             except importlib.metadata.PackageNotFoundError:
@@ -77,9 +77,14 @@ class LocustEngine:
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         return tuple(self._command(scenario, out, shard, shards) for shard in range(shards))
 
+    def ahead(self) -> Command | None:
+        return Command(argv=self._argv, stdin=f"{AHEAD}\n") if self._python is None else None
+
     def rehearsal(self, scenario: Scenario) -> Command:
+        from loadctl.engines.shard_plan import shard_plan
+
         return Command(
-            argv=(self._python or sys.executable, str(LAUNCH), "rehearse"),
+            argv=(*self._argv, "rehearse"),
             stdin=json.dumps(shard_plan(scenario, 0, 1), ensure_ascii=False, allow_nan=False) + "\n",
         )
 
@@ -111,7 +116,13 @@ class LocustEngine:
             return Outcome("failed", f"it was killed by signal {-returncode}")
         return Outcome("failed", f"it exited with {returncode}" + (f": {last_line}" if last_line else ""))
 
+    @property
+    def _argv(self) -> tuple[str, ...]:
+        return (self._python or sys.executable, str(LAUNCH))
+
     def _command(self, scenario: Scenario, out: Path, shard: int, shards: int) -> Command:
+        from loadctl.engines.shard_plan import shard_plan
+
         frames = str(out.absolute() / "frames" / f"{shard}.ndjson")
         # A script's own Python may have another version, which only that one can tell.
         version = self.version() if scenario.script is None else None
@@ -121,7 +132,7 @@ class LocustEngine:
         redact = Redaction(scenario.secrets)
         script = scenario.script
         return Command(
-            argv=(self._python or sys.executable, str(LAUNCH)),
+            argv=self._argv,
             files={
                 f"engine/plan-{shard}.json": redact(json.dumps(shown, indent=1, ensure_ascii=False)) + "\n"
             },

@@ -22,6 +22,7 @@ _start_native_thread = _thread.start_new_thread
 _native_sleep = time.sleep
 # Taken now, because gevent replaces them in their modules when locust is imported.
 
+_ORDERS = (b"start", b"users", b"stop")
 GRACE_S = 1.2
 """How long after loadctl's end the shard may take to say bye by itself."""
 
@@ -39,7 +40,7 @@ class Control:
         """Do not even drain."""
         self.gone = False
         """loadctl is not there any more."""
-        self._first = queue.SimpleQueue[str]()
+        self._lines = queue.SimpleQueue[str]()
         self._signals = 0
         self._bye: Callable[[], None] | None = None
 
@@ -50,9 +51,9 @@ class Control:
             os.dup2(nothing.fileno(), 0)
         _start_native_thread(self._read, (fd,))
 
-    def first_line(self) -> str:
-        """The plan; empty: loadctl is gone already."""
-        return self._first.get()
+    def next_line(self) -> str:
+        """Of those that are no order: the plan, and what may come before it. Empty: loadctl is gone already."""
+        return self._lines.get()
 
     def on_signals(self, bye: Callable[[], None]) -> None:
         """SIGINT and SIGTERM are `stop`; a second one says `bye` and leaves at once, even in the middle of a script."""
@@ -67,33 +68,31 @@ class Control:
             self._bye()
 
     def _read(self, fd: int) -> None:
-        pending, first = b"", True
+        pending = b""
         while True:
             data = os.read(fd, 1 << 16)
             if not data:
                 break
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
-                if first:
-                    self._first.put(line.decode())
-                    first = False
-                else:
-                    self._obey(line)
+                if not self._obey(line):
+                    self._lines.put(line.decode())
         self.gone = self.stopping = self.leave_now = True
-        self._first.put("")
+        self._lines.put("")
         _native_sleep(GRACE_S)
         kill_group()
 
-    def _obey(self, line: bytes) -> None:
-        """`start T0`, `users T N RATE` or `stop`."""
-        words = line.split()
-        with contextlib.suppress(ValueError):  # this thread must live: it sees the end of loadctl
-            if words[:1] == [b"start"] and len(words) == 2:
-                self.t0 = float(words[1])
-            elif words[:1] == [b"users"] and len(words) == 4:
-                self.wishes.append((float(words[1]), int(words[2]), float(words[3])))
-            elif words == [b"stop"]:
+    def _obey(self, line: bytes) -> bool:
+        """Whether it is an order: `start T0`, `users T N RATE` or `stop`."""
+        order, *words = line.split(maxsplit=3) or [b""]
+        with contextlib.suppress(ValueError, IndexError):  # this thread must live: it sees the end of loadctl
+            if order == b"start":
+                self.t0 = float(words[0])
+            elif order == b"users":
+                self.wishes.append((float(words[0]), int(words[1]), float(words[2])))
+            elif order == b"stop":
                 self.stopping = True
+        return order in _ORDERS
 
 
 def kill_group() -> None:

@@ -23,25 +23,20 @@ _LOOK_S = 0.05
 
 
 class Mail(Control):
-    """Standard input, as lines of JSON; the native thread only keeps them."""
+    """Standard input, as lines of JSON: none is an order."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[bytes] = []
-
-    def _obey(self, line: bytes) -> None:
-        self.lines.append(line)
+    def _obey(self, line: bytes) -> bool:  # noqa: ARG002
+        return False
 
     def take(self) -> list[Mapping[str, Any]]:
-        taken = len(self.lines)
-        lines, self.lines[:taken] = self.lines[:taken], []
-        return [json.loads(line) for line in lines]
+        lines = [self._lines.get() for _ in range(self._lines.qsize())]
+        return [json.loads(line) for line in lines if line]
 
 
 def main() -> NoReturn:
     mail = Mail()
     mail.listen()
-    settings = json.loads(mail.first_line() or "null")
+    settings = json.loads(mail.next_line() or "null")
     if settings is None:
         kill_group()
     prepare_process()

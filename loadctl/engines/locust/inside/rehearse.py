@@ -43,7 +43,7 @@ Perform = Callable[[Plan], bool]
 def main() -> None:
     control = Control()
     control.listen()
-    plan = json.loads(control.first_line() or "null")
+    plan = json.loads(control.next_line() or "null")
     if plan is None:
         kill_group()
     Rehearsal(plan, _write).run()

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from . import EXIT_SCRIPT, EXIT_STOPPED
+from . import AHEAD, EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
 from .frame_file import FrameFile
 from .recorder import Recorder
@@ -31,10 +31,10 @@ _POLL_S = 0.005
 def main() -> NoReturn:
     control = Control()
     control.listen()
-    plan = json.loads(control.first_line() or "null")
+    prepare_process()
+    plan = _plan(control)
     if plan is None:
         kill_group()
-    prepare_process()
     redact = Redaction(plan["secrets"])
     recorder = Recorder(FrameFile(plan["frames"]), redact=redact, redact_names=plan["script"] is not None)
     code = 1
@@ -49,6 +49,28 @@ def main() -> NoReturn:
         sys.stderr.write(f"the script ended the process before the load (exit {error.code})\n")
         code = EXIT_SCRIPT
     _leave(code, control)
+
+
+def _plan(control: Control) -> Any:
+    """None: loadctl is gone. While the plan is still being made, all is done that does not depend on it."""
+    line = control.next_line()
+    if line == AHEAD:
+        from . import client, journey, load, proxy  # noqa: F401
+        from .warm import warm_users
+
+        warm_users()
+        _, _, files = control.next_line().partition(" ")
+        _write_to(json.loads(files or "{}"))
+        line = control.next_line() if files else ""
+    return json.loads(line or "null")
+
+
+def _write_to(files: Mapping[str, str]) -> None:
+    """Send what is printed from here on to those files, by the name of the stream."""
+    for name, path in files.items():
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+        os.dup2(fd, {"stdout": 1, "stderr": 2}[name])
+        os.close(fd)
 
 
 def prepare_process() -> None:
@@ -164,7 +186,7 @@ def _load_of(plan: Mapping[str, Any], recorder: Recorder, control: Control) -> t
         from .proxy import between
         from .warm import warm_users
 
-        warm_users(plan)
+        warm_users()
         if note := between(split_url(plan["host"])[0], os.environ):
             recorder.note(note)
         rotation = plan["rotation"]

@@ -6,13 +6,14 @@ Python compiles and caches on first use, so the first seconds would otherwise me
 from __future__ import annotations
 
 import contextlib
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import gevent
 from gevent.server import StreamServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 ROUNDS = 15
 _CLIENTS = 8
@@ -46,6 +47,13 @@ _WARM_TYPE: dict[str, object] = {
     "pace_s": None,
     "data": [],
 }
+_PLAN = {
+    "rate_limit": None,
+    "tls": {"verify": True, "ca": None, "cert": None},
+    "seed": 0,
+    "user_types": [_WARM_TYPE],
+    "rotation": [0],
+}
 _ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
 
 
@@ -71,16 +79,16 @@ def warm_sessions(environment: Any) -> None:
     environment.stats.reset_all()
 
 
-def warm_users(plan: Mapping[str, Any]) -> None:
-    """The runtime of user types, with a type of its own: the scenario's requests might leave this process."""
+@cache
+def warm_users() -> None:
+    """The runtime of user types, with a type of its own: the scenario's requests might leave this process. Once."""
     from .journey import make_users
     from .load import Context
     from .recorder import Recorder
 
     def go(url: str) -> None:
         recorder = Recorder(lambda _: None)
-        toward = {**plan, "host": url, "rate_limit": None, "user_types": [_WARM_TYPE], "rotation": [0]}
-        user = make_users(toward, cast("Any", recorder), Context())(0)
+        user = make_users({**_PLAN, "host": url}, cast("Any", recorder), Context())(0)
         for _ in range(ROUNDS):
             user.turn(None)
         user.close()
