@@ -10,6 +10,7 @@ import { phase } from './schedule.mjs';
 // How often the number of users is held against the plan.
 const TICK_S = 0.02;
 const HOLD_TICK_S = 0.1;
+const TENTH_S = 0.1;
 // Pause of a user whose turn broke: a script that always raises must neither spin nor stop loading.
 const RETRY_S = 0.5;
 // The drain is over when nothing has been in flight for this long, even if users still sit in a pause.
@@ -252,15 +253,17 @@ export async function drain(recorder, control, group, drainS) {
   }
 }
 
-// Runs until `ended()`: measures how late a 100 ms timer wakes, and writes the seconds that are over.
+// Runs until `ended()`: measures how late a timer wakes, and writes the seconds that are over. Once in each tenth of a second, at a
+// random moment of it: users that keep a pace are all busy at the same moments, and a timer in step with them would meet none.
 export async function tick(recorder, t0, ended) {
-  for (let due = t0 + 0.1; !ended(); due += 0.1) {
+  for (let tenth = 0, due; !ended(); tenth += 1) {
+    due = t0 + TENTH_S * (tenth + Math.random());
+    if (tenth && due > monotonic()) recorder.writeFrames();
+    else await new Promise(setImmediate); // the loop was held up: first all its lags, in the second in which it began
     let left;
     while ((left = due - monotonic()) > 0) await sleep(left);
     if (ended()) return;
     recorder.lag(-left * 1000);
-    if (left > -0.1) recorder.writeFrames(); // else the loop was held up: first all its lags, in the second in which it began
-    if (left <= -0.1) await new Promise(setImmediate);
   }
 }
 

@@ -39,16 +39,19 @@ class Alarm:
             self._watcher = get_hub().loop.io(self._fd, 1)
 
     def wait_until(self, moment: float) -> None:
-        wake = moment - min(_EARLY_S, _EARLY_SHARE * (moment - time.monotonic()))
-        while (left := wake - time.monotonic()) > 0:
+        self.sleep_until(moment - min(_EARLY_S, _EARLY_SHARE * (moment - time.monotonic())))
+        while time.monotonic() < moment:
+            gevent.sleep(0)  # what has come meanwhile is read
+
+    def sleep_until(self, moment: float) -> None:
+        """The same without being early: as late as whatever else becomes ready at that moment."""
+        while (left := moment - time.monotonic()) > 0:
             if self._watcher is None:
                 gevent.sleep(left)
                 continue
-            self._set(wake)
+            self._set(moment)
             get_hub().wait(self._watcher)
             os.read(self._fd, 8)
-        while time.monotonic() < moment:
-            gevent.sleep(0)  # what has come meanwhile is read
 
     def close(self) -> None:
         if self._watcher is not None:

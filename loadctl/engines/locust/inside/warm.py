@@ -82,6 +82,7 @@ def warm_sessions(environment: Any) -> None:
 @cache
 def warm_users() -> None:
     """The runtime of user types, with a type of its own: the scenario's requests might leave this process. Once."""
+    from .alarm import Alarm
     from .journey import make_users
     from .load import Context
     from .recorder import Recorder
@@ -94,6 +95,7 @@ def warm_users() -> None:
         user.close()
 
     _with_server(go)
+    Alarm().close()
 
 
 def _with_server(client: Callable[[str], None]) -> None:
