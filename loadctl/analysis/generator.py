@@ -109,13 +109,22 @@ def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
 
 def _late(case: Case) -> Iterator[Finding]:
     """Lag can only add to a latency: it never voids a PASS. A little of it decides only where a limit is as near."""
-    lag = _lag_ms(case)
-    p95 = case.folded.summary.total.latency.p95
-    if lag is None or lag <= max(NOTED_LAG_MS, NOTED_LAG_SHARE * (p95 or 0.0)):
+    lags, total = case.measured.generator.extra, case.folded.summary.total.latency
+    latencies = {"p95": total.p95, "p99": total.p99}
+    noted = [
+        name
+        for name, latency in latencies.items()
+        if lags.get(f"lag_{name}_ms", 0.0) > max(NOTED_LAG_MS, NOTED_LAG_SHARE * (latency or 0.0))
+    ]
+    if not noted:
         return
-    limit = max(MIN_LAG_MS, LAG_SHARE * (p95 or 0.0))
-    evidence = {"lag_p95_ms": lag, "limit_ms": limit, "latency_p95_ms": p95}
-    message = f"the load generator ran {format_ms(lag)} late at p95, so latencies may be that much too high"
+    lag = lags["lag_p95_ms"]
+    limit = max(MIN_LAG_MS, LAG_SHARE * (total.p95 or 0.0))
+    evidence: Evidence = {"percentile": noted[0], "limit_ms": limit}
+    evidence |= {name: value for name, value in lags.items() if name.startswith("lag_")}
+    evidence |= {f"latency_{name}_ms": latency for name, latency in latencies.items()}
+    told = format_ms(lags[f"lag_{noted[0]}_ms"])
+    message = f"the load generator ran {told} late at {noted[0]}, so latencies may be that much too high"
     if lag > limit:
         yield Finding("generator-saturated", "warning", message, evidence, _more_room(case)[:1], "excess")
     else:

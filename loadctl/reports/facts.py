@@ -21,6 +21,7 @@ _HEALTH = {
     ("generator-lag", "info"): "a little late",
 }
 """What findings say of the generator, the gravest first."""
+_BEHIND = ("generator-saturated", "generator-lag")
 
 
 def facts(result: Result, width: int) -> Iterator[str]:
@@ -149,12 +150,13 @@ def _profile(use: ProfileUse | None) -> list[str]:
 def _generator(result: Result) -> str:
     use = result.generator
     health = next((word for found, word in _HEALTH.items() if found in _complaints(result)), "healthy")
-    busy, lag, late = (use.extra.get(key) for key in ("cpu_pct_of_one_core", "lag_p95_ms", "late_p95_ms"))
+    behind = next((found for found in result.findings if found.id in _BEHIND), None)
+    at = str(behind.evidence.get("percentile", "p95")) if behind else "p95"
+    busy, lag, late = (use.extra.get(key) for key in ("cpu_pct_of_one_core", f"lag_{at}_ms", "late_p95_ms"))
     which = "the busiest of its processes at " if result.shards > 1 else ""
     said = [f"{which}{format_percent(busy, 0)} of a core" if busy is not None else "cpu not measured"]
     if lag is not None:
-        behind = any(found in {"generator-saturated", "generator-lag"} for found, _ in _complaints(result))
-        said.append(f"{'behind its timers' if behind else 'on time'} ({format_ms(lag)} at p95)")
+        said.append(f"{'behind its timers' if behind else 'on time'} ({format_ms(lag)} at {at})")
     if late is not None:
         said.append(f"arrivals begun {format_ms(late)} late at p95")
     return f"{health}: {', '.join(said)}"

@@ -94,9 +94,16 @@ def _voids(finding: Finding, score: Score) -> bool:
         case ("excess", Status.WARN) | ("all" | "excess", Status.FAIL):
             return touched
         case ("near", Status.WARN | Status.FAIL):
-            return touched and _over_ms(score) <= float(finding.evidence["lag_p95_ms"] or 0.0)
+            return touched and _over_ms(score) <= _lag_ms(finding, score)
         case _:
             return False
+
+
+def _lag_ms(finding: Finding, score: Score) -> float:
+    """How late the generator was where the score looks: beyond p95 it is the lag's own p99 that counts."""
+    far_out = score.target.metric.endswith(("p99", "p999", "max"))
+    lag = (finding.evidence.get("lag_p99_ms") if far_out else None) or finding.evidence["lag_p95_ms"]
+    return float(lag or 0.0)
 
 
 def _over_ms(score: Score) -> float:

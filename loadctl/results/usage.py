@@ -13,7 +13,7 @@ from itertools import chain
 from operator import attrgetter, sub
 from statistics import median
 
-from loadctl.results.histogram import nearest_rank
+from loadctl.results.histogram import PERCENTILES, nearest_rank
 from loadctl.results.moment import Moment
 from loadctl.results.packed import Pool
 from loadctl.results.readings import Readings
@@ -135,20 +135,20 @@ def _why_absent(readings: Readings, name: str, unwatched: str | None = None) -> 
     return f"its monitor does not report {name}" if readings else unwatched or _NOBODY
 
 
-def lag_p95_ms(seconds: Iterable[Moment], start_s: float, end_s: float) -> float | None:
-    """p95 (nearest rank) of the overshoots of the engines' timers in [start_s, end_s); None if unknown."""
+def lag_ms(seconds: Iterable[Moment], start_s: float, end_s: float) -> dict[str, float]:
+    """p95 and p99 (nearest rank) of the overshoots of the engines' timers in [start_s, end_s); empty if unknown."""
     each = [second.lag_ms for second in seconds if start_s <= second.t < end_s]
     count = sum(map(len, each))
     if not count:
-        return None
-    from_the_top = count - nearest_rank(0.95, count) + 1
+        return {}
+    from_the_top = {name: count - nearest_rank(PERCENTILES[name], count) + 1 for name in ("p95", "p99")}
     # Half a million, of which the highest decide: those from where a tenth of a sample of them begins.
     sample = sorted(chain.from_iterable(each[::60]))
     edge = sample[len(sample) * 9 // 10] if sample else -math.inf
     highest = sorted(lag for lags in each for lag in lags if lag >= edge)
-    if len(highest) < from_the_top:
+    if len(highest) < from_the_top["p95"]:
         highest = sorted(chain.from_iterable(each))
-    return highest[-from_the_top]
+    return {name: highest[-rank] for name, rank in from_the_top.items()}
 
 
 def by_shard(readings: Readings) -> dict[str, Readings]:
@@ -188,9 +188,7 @@ def _generator_extra(
     extra = {}
     if busiest is not None:
         extra["cpu_pct_of_one_core"] = busiest
-    lag = lag_p95_ms(seconds, start_s, end_s)
-    if lag is not None:
-        extra["lag_p95_ms"] = lag
+    extra |= {f"lag_{name}_ms": lag for name, lag in lag_ms(seconds, start_s, end_s).items()}
     late = _late_p95_ms(seconds, start_s, end_s)
     if late is not None:
         extra["late_p95_ms"] = late

@@ -92,19 +92,25 @@ def test_lag_of_the_event_loop_alone_voids_no_pass(seconds: list[Second], late: 
 
 
 @pytest.mark.parametrize(
-    ("seconds", "lag_ms"),
+    ("seconds", "told"),
     [
         (lagging(1.9), None),
-        (lagging(2.5), 2.5),
-        (lagging(2.5, share=0.04), None),
-        (lagging(10.0, latency_ms=400.0), None),  # below 5 % of the reported p95
-        (lagging(30.0, latency_ms=400.0), 30.0),
+        (lagging(2.5), "2.50 ms late at p95"),
+        (lagging(2.5, share=0.04), "2.50 ms late at p99"),
+        (lagging(10.0, latency_ms=400.0), None),  # below 5 % of the reported percentile
+        (lagging(30.0, latency_ms=400.0), "30.0 ms late at p95"),
+        (lagging(30.0, share=0.04, latency_ms=400.0), "30.0 ms late at p99"),
     ],
 )
-def test_a_little_lag_is_told_with_its_size(seconds: list[Second], lag_ms: float | None) -> None:
+def test_a_little_lag_is_told_with_its_size(seconds: list[Second], told: str | None) -> None:
     finding = found(recording(seconds)).get("generator-lag")
-    assert (finding and finding.evidence["lag_p95_ms"]) == lag_ms
-    assert finding is None or (finding.severity, finding.voids) == ("info", "near")
+    assert (finding is not None) is (told is not None)
+    if finding is not None:
+        assert finding.message == f"the load generator ran {told}, so latencies may be that much too high"
+        assert told is not None
+        assert (finding.severity, finding.voids) == ("info", "near")
+        assert finding.evidence["percentile"] == told[-3:]
+        assert finding.evidence[f"lag_{told[-3:]}_ms"] == float(told.split()[0])
 
 
 def test_with_busy_cpu_lag_is_evidence_and_no_second_finding() -> None:

@@ -104,6 +104,22 @@ def test_a_little_lag_decides_only_where_the_limit_is_as_near(
     assert decided([errors], [A_LITTLE_LATE]).verdict == status
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "verdict"),
+    [
+        ("latency_p95", 54.5, "WARN"),
+        ("latency_p99", 54.5, "INCONCLUSIVE"),  # the generator's own p99
+        ("latency_p99", 59.5, "WARN"),
+    ],
+)
+def test_what_is_far_out_is_held_against_the_lag_that_is_as_far_out(
+    metric: str, value: float, verdict: str
+) -> None:
+    late = replace(A_LITTLE_LATE, evidence={"lag_p95_ms": 4.0, "lag_p99_ms": 9.0})
+    score = replace(scored("WARN", metric), value=value)
+    assert decided([score], [late]).verdict == verdict
+
+
 def test_fail_on_warn_makes_a_warning_exit_1() -> None:
     scores = void_scores([scored("WARN")], [])
     decision = decide(scores, [], RAN, started=1, fail_on_warn=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from loadctl.results.histogram import nearest_rank
 from loadctl.results.readings import Readings
 from loadctl.results.recording import Reading
-from loadctl.results.usage import generator_use, highest_mean, lag_p95_ms, system_use
+from loadctl.results.usage import generator_use, highest_mean, lag_ms, system_use
 from tests.results.recorded import moments, readings, steady
 
 GAP = Reading(3.0, "system", "process", "docker-proxy pid 9", gap="docker-proxy only forwards: use --process")
@@ -87,15 +87,16 @@ def test_the_generator_is_its_busiest_engine_process_and_not_loadctl_itself() ->
     assert use.cpu_cores == 0.8
     assert use.memory_bytes == 12
     assert use.extra["open_fds"] == 10
-    assert use.extra["lag_p95_ms"] == 0.1
+    assert (use.extra["lag_p95_ms"], use.extra["lag_p99_ms"]) == (0.1, 0.1)
 
 
-def test_lag_p95_is_over_all_timers_of_the_window() -> None:
+def test_lag_is_over_all_timers_of_the_window() -> None:
     seconds = steady(10)
-    seconds[9].lag_ms = [50.0] * 10
-    assert lag_p95_ms(moments(seconds), 0, 10) == 50.0  # 10 % of the timers
-    assert lag_p95_ms(moments(seconds), 0, 9) == 0.1
-    assert lag_p95_ms([], 0, 10) is None
+    seconds[8].lag_ms = [50.0] * 9 + [70.0]
+    assert lag_ms(moments(seconds), 0, 10) == {"p95": 50.0, "p99": 50.0}  # 10 % of the timers
+    assert lag_ms(moments(seconds), 0, 9) == {"p95": 50.0, "p99": 70.0}
+    assert lag_ms(moments(seconds), 0, 8) == {"p95": 0.1, "p99": 0.1}
+    assert lag_ms([], 0, 10) == {}
 
 
 def test_a_run_that_ended_in_its_warm_up_was_watched_all_the_same() -> None:
@@ -113,10 +114,11 @@ def test_where_nothing_was_watched_the_reason_is_the_one_that_was_found_then() -
 
 
 @given(st.lists(st.lists(st.integers(0, 9).map(float), max_size=5), max_size=150))
-def test_lag_p95_is_the_nearest_rank_of_them_all(lags: list[list[float]]) -> None:
+def test_lag_is_the_nearest_rank_of_them_all(lags: list[list[float]]) -> None:
     seconds = steady(len(lags), [])
-    for second, lag_ms in zip(seconds, lags, strict=True):
-        second.lag_ms = lag_ms
-    every = sorted(lag for lag_ms in lags for lag in lag_ms)
-    expected = every[nearest_rank(0.95, len(every)) - 1] if every else None
-    assert lag_p95_ms(moments(seconds), 0, len(lags)) == expected
+    for second, timers in zip(seconds, lags, strict=True):
+        second.lag_ms = timers
+    every = sorted(lag for timers in lags for lag in timers)
+    ranks = {name: nearest_rank(q, len(every)) for name, q in (("p95", 0.95), ("p99", 0.99))}
+    expected = {name: every[rank - 1] for name, rank in ranks.items()} if every else {}
+    assert lag_ms(moments(seconds), 0, len(lags)) == expected
