@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Self
 from loadctl.cli.output import complain, hush, write_commands
 from loadctl.cli.terminal import in_actions
 from loadctl.reports.live import live_lines, plain_every_s, plain_line
-from loadctl.reports.plan import preamble
 from loadctl.reports.printable import printable
 from loadctl.results.interval import Second
 from loadctl.results.progress import Progress
 from loadctl.results.recording import Event, Reading
 from loadctl.run.directory import RunDirectory
 from loadctl.run.manifest import Manifest
-from loadctl.scenario.expectation import expect
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import format_clock
 
@@ -117,6 +115,9 @@ class Conversation:
 
     def started(self, manifest: Manifest) -> None:
         """The first lines: what is loaded and watched, what to expect, what cannot be judged."""
+        from loadctl.reports.plan import preamble
+        from loadctl.scenario.expectation import expect
+
         engine = f"{manifest.engine} {manifest.engine_version or ''}".strip()
         watched = manifest.watched or "nothing watched"
         self.say(preamble(manifest.scenario, expect(manifest.scenario), watched, engine, self._width))

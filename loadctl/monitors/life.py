@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from loadctl.monitors.process_stat import read_stat
 from loadctl.scenario.scenario import Scenario
 
 Sign = Callable[[], str | None]
@@ -40,6 +39,8 @@ def life_signs(scenario: Scenario) -> Iterator[Sign]:
 
 
 def _process(pid: int) -> Sign:
+    from loadctl.monitors.process_stat import read_stat
+
     first = read_stat(pid)
 
     def ask() -> str | None:

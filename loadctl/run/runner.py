@@ -32,6 +32,7 @@ from loadctl.run.under_way import UnderWay
 from loadctl.run.wall_clock import utc
 from loadctl.run.watching import Watching, watching
 from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.watch import Watch
 
 _HEAD_START_S = 0.04
 _HEAD_START_OF_A_SHARD_S = 0.01
@@ -201,11 +202,16 @@ class _Run:
             raise Interrupted(self._interruption.number)
         self._shards.ready()
 
-    def _wait_for_shards(self) -> None:
-        """All have said hello, and the monitors have found what they watch."""
+    def _watch(self) -> None:
         request = self._request
-        if request.watch is not None:
+        if request.watch is not None and self._watching is None:
             self._watching = request.watch(request.scenario, self._shards.pids)
+
+    def _wait_for_shards(self) -> None:
+        """All have said hello, and what somebody wants to have watched is there."""
+        request = self._request
+        if request.watch is not watching or request.scenario.watch != Watch():
+            self._watch()
         deadline = self._started_at + request.hello_deadline_s
         while True:
             now = time.monotonic()
@@ -221,13 +227,14 @@ class _Run:
         self._t0 = t0 = time.monotonic() + head_start_s
         wall = utc(time.time() + head_start_s)
         manifest = replace(manifest, t0_wall=wall, t0_monotonic_s=t0)
-        if self._watching is not None:
-            manifest = replace(manifest, watched=self._watching.watched, watch_notes=self._watching.notes)
         self._merger.awake(t0)
         self._shards.begin(t0)
         self._directory.write_manifest(manifest)  # a slow disk must not use the head start up
+        self._watch()  # what nobody named cannot be missing
         if self._watching is not None:
             self._watching.sampler.start(t0)
+            manifest = replace(manifest, watched=self._watching.watched, watch_notes=self._watching.notes)
+            self._directory.write_manifest(manifest)
         self._observer.started(manifest)
         return UnderWay(
             self._request.scenario,

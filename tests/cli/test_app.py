@@ -228,12 +228,12 @@ def test_a_shard_comes_up_before_what_reads_the_scenario_is_imported() -> None:
 
 
 def test_the_first_request_waits_for_nothing_that_is_needed_later() -> None:
-    later = "{'httpx', 'jinja2', 'loadctl.engines.artillery.engine', 'loadctl.results.summary', 'loadctl.run.store'}"
+    later = "{'httpx', 'jinja2', 'psutil', 'loadctl.engines.artillery.engine', 'loadctl.results.summary'"
+    later += ", 'loadctl.reports.plan', 'loadctl.run.store'}"
     code = (
-        "import sys, loadctl.cli.execution, loadctl.run.runner, loadctl.run.readiness, loadctl.monitors.plan"
+        "import sys, loadctl.cli.execution, loadctl.run.runner, loadctl.run.readiness, loadctl.monitors.life"
     )
-    code += f", loadctl.monitors.sampler; print({later} & set(sys.modules))"
-    assert _process(code) == "set()\n"
+    assert _process(f"{code}; print({later} & set(sys.modules))") == "set()\n"
 
 
 def test_a_library_brings_nothing_along_that_nobody_uses() -> None:

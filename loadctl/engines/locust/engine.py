@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,16 @@ LAUNCH = Path(__file__).with_name("inside") / "launch.py"
 _ASK_VERSION = "import importlib.metadata as m; print(m.version('locust'))"
 
 
+@cache
+def _own_version() -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("locust")
+    except PackageNotFoundError:
+        return None
+
+
 class LocustEngine:
     """`python`: the interpreter that has locust and what the user's script imports; None: the one of loadctl."""
 
@@ -47,12 +58,7 @@ class LocustEngine:
 
     def version(self) -> str | None:
         if self._python is None:
-            import importlib.metadata
-
-            try:
-                return importlib.metadata.version("locust")
-            except importlib.metadata.PackageNotFoundError:
-                return None
+            return _own_version()
         asked = [self._python, "-c", _ASK_VERSION]
         try:
             answer = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=False)
