@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -24,9 +23,6 @@ from loadctl.scenario.units import format_clock
 
 if TYPE_CHECKING:
     from rich.live import Live
-
-_GARBAGE = 50_000
-"""Objects of which some may be garbage, over hours."""
 
 
 class Conversation:
@@ -125,8 +121,6 @@ class Conversation:
         import_module("loadctl.cli.judging")  # needed when the load has ended: nobody shall wait for it then
         import_module("loadctl.cli.telling")
         import_module("loadctl.reports.html.page")
-        gc.freeze()  # of all that, nothing is garbage: what is looked for from here on is what the run leaves behind
-        gc.set_threshold(_GARBAGE)
 
 
 def _command(name: str, message: str) -> None:

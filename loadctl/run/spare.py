@@ -28,7 +28,8 @@ class Spare:
         except RunError:
             self._words.close()
             raise
-        os.write(_stdin(self._popen).fileno(), command.stdin.encode())
+        with contextlib.suppress(BrokenPipeError):  # it has died already: take() sees that
+            os.write(_stdin(self._popen).fileno(), command.stdin.encode())
 
     def take(self, command: Command) -> Early | None:
         """The process, if it can be `command` and has not been taken; what is of no use ends."""

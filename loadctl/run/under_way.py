@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 
@@ -18,6 +19,8 @@ from loadctl.run.watching import Watching
 from loadctl.scenario.scenario import Scenario
 
 _TICK_S = 0.1
+_GARBAGE = 50_000
+"""New objects until some of them may be garbage: a start waits longer (cli/app.py), a load goes on for hours."""
 _SIGNAL_WORDS = {1: "the terminal was closed (SIGHUP)", 2: "Ctrl-C (SIGINT)"}
 
 
@@ -62,6 +65,7 @@ class UnderWay:
             Event(start, "stage", stage.name, {"planned": stage.end})
             for start, _, stage in self._scenario.load.spans()
         ]
+        _look_for_garbage()
         clock = WallClock()
         last = time.monotonic()
         while not self._shards.gone:
@@ -126,3 +130,10 @@ class UnderWay:
 
     def _now(self) -> float:
         return time.monotonic() - self._t0
+
+
+def _look_for_garbage() -> None:
+    """From here on. What has been imported by now is none, so it is not looked through."""
+    if not gc.get_freeze_count():
+        gc.freeze()
+    gc.set_threshold(_GARBAGE)
