@@ -56,7 +56,7 @@ class Second:
     leaving: int = 0
     """Users finishing their last request after the plan took them away."""
     lag_ms: list[float] = field(default_factory=list)
-    """Overshoots of a 100 ms timer inside the engine, about ten a shard."""
+    """Overshoots of a timer inside the engine that is due once in each tenth of a second, at a random moment."""
     late: Histogram = field(default_factory=Histogram)
     """Open model: how late arrivals began after they were due."""
     planned: int = 0

@@ -12,6 +12,7 @@ from loadctl.scenario.user_type import Repeat, Request, Task, Think, UserType
 
 if TYPE_CHECKING:
     from tests.engines.conftest import KnownServer, Said, Shards
+    from tests.engines.scripted import Runtime
 
 
 @pytest.fixture
@@ -196,3 +197,14 @@ def test_users_that_never_wait_leave_others_their_turn(shards: Shards, server: K
     assert "GET /never" not in server.count
     assert said.totals["turns"] > 100
     assert len(said.frames[0]["lag_ms"]) >= 8
+
+
+def test_lag_is_measured_once_in_each_tenth_of_a_second_out_of_step_with_paced_users(
+    runtime: Runtime,
+) -> None:
+    due = runtime.run("run_tick", 2.0)
+    assert 19 <= len(due) <= 21
+    in_its_tenth_ms = [1000 * moment - 100 * tenth for tenth, moment in enumerate(due)]
+    assert min(in_its_tenth_ms) >= -0.1
+    assert max(in_its_tenth_ms) <= 110
+    assert max(in_its_tenth_ms) - min(in_its_tenth_ms) > 30, "a timer in step would show 0"

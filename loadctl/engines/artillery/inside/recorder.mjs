@@ -133,7 +133,7 @@ export class Recorder {
     this._edge = t0 + 1;
   }
 
-  // A 100 ms timer woke `ms` too late.
+  // The timer of a tenth of a second woke `ms` too late.
   lag(ms) {
     this._lagMs.push(rounded(ms, 2));
   }

@@ -182,7 +182,7 @@ class Recorder:
         self._edge = t0 + 1
 
     def lag(self, ms: float) -> None:
-        """A 100 ms timer woke `ms` too late."""
+        """The timer of a tenth of a second woke `ms` too late."""
         self._lag_ms.append(round(ms, 2))
 
     def catch_up(self) -> None:
