@@ -53,7 +53,7 @@ def test_it_becomes_the_first_shard(tmp_path: Path, server: KnownServer) -> None
     assert first.complete
     assert second.complete
     assert first.pid == pid != second.pid
-    assert sum(moment.ok.count for moment in recording.seconds) == server.count["GET /sleep/1"] > 100
+    assert sum(moment.ok.count for moment in recording.seconds) == server.count["GET /sleep/1"] > 20
     for name in ("0.stdout", "0.stderr", "1.stderr"):
         assert (directory.path / "engine" / name).read_text() == ""
 
