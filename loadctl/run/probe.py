@@ -13,9 +13,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection, InvalidU
 from importlib.metadata import version
 from urllib.parse import unquote, urlsplit
 
-from loadctl.engines.locust.inside.failure import Failed
-from loadctl.engines.locust.inside.origin import Origin
-from loadctl.engines.locust.inside.proxy import Proxy, proxy_for
+from loadctl.engines.way import Failed, Origin, Proxy, proxy_for
 from loadctl.monitors.patience import within
 from loadctl.monitors.tls import verification
 from loadctl.scenario.scenario import Tls
