@@ -137,6 +137,7 @@ class StateForm(msgspec.Struct, omit_defaults=True, gc=False):
     t: _Time
     users: _Whole = 0
     leaving: _Whole = 0
+    ended: _Whole = 0
     lag_ms: list[_Number] = []
     late: HistogramForm | None = None
     planned: _Whole = 0
@@ -156,6 +157,7 @@ class SecondForm(StateForm, omit_defaults=True, gc=False):
             cells=cells_of(self.cells),
             users=self.users,
             leaving=self.leaving,
+            ended=self.ended,
             lag_ms=self.lag_ms,
             late=_histogram_of(self.late),
             planned=self.planned,

@@ -55,6 +55,8 @@ class Second:
     """Users active at the end of the second; open model: turns under way."""
     leaving: int = 0
     """Users finishing their last request after the plan took them away."""
+    ended: int = 0
+    """Users of the plan that ended by themselves and have not been replaced."""
     lag_ms: list[float] = field(default_factory=list)
     """Overshoots of a timer inside the engine that is due once in each tenth of a second, at a random moment."""
     late: Histogram = field(default_factory=Histogram)
@@ -80,6 +82,7 @@ class Second:
             self.cells.setdefault(endpoint, Interval()).merge(interval)
         self.users += other.users
         self.leaving += other.leaving
+        self.ended += other.ended
         self.lag_ms.extend(other.lag_ms)
         self.late.merge(other.late)
         self.planned += other.planned

@@ -29,6 +29,7 @@ class Moment:
     in_flight: int = 0
     users: int = 0
     leaving: int = 0
+    ended: int = 0
     lag_ms: Sequence[float] = ()
     late: Packed = field(default_factory=Packed)
     planned: int = 0
@@ -50,6 +51,7 @@ class Moment:
             in_flight=whole.in_flight,
             users=second.users,
             leaving=second.leaving,
+            ended=second.ended,
             lag_ms=array("d", second.lag_ms),
             late=Packed.of(second.late),
             planned=second.planned,
@@ -71,6 +73,7 @@ class Moment:
             in_flight=self.in_flight + other.in_flight,
             users=self.users + other.users,
             leaving=self.leaving + other.leaving,
+            ended=self.ended + other.ended,
             lag_ms=array("d", [*self.lag_ms, *other.lag_ms]),
             late=self.late + other.late,
             planned=self.planned + other.planned,

@@ -35,6 +35,7 @@ const commands = {
   turn: () => recorder.turn(),
   fault: ({ message }) => recorder.fault(message),
   planned: ({ late_us }) => recorder.planned(late_us),
+  gauges: (values) => Object.assign(recorder, values),
   start: ({ t0 }) => recorder.start(t0),
   lag: ({ ms }) => recorder.lag(ms),
   note: ({ message }) => recorder.note(message),

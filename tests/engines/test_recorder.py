@@ -92,6 +92,9 @@ class InPython:
             if "body" in given:
                 given["body"] = base64.b64decode(given["body"])
             getattr(self._recorder, command)(self._tokens[token], **given)
+        elif command == "gauges":
+            for name, value in given.items():
+                setattr(self._recorder, name, value)
         elif command != "new":
             getattr(self._recorder, command)(**given)
         return self._written
@@ -245,6 +248,21 @@ def test_arrivals_are_begun_or_dropped(started: Start) -> None:
     line = tape.of("frame")[0]
     assert (line["planned"], line["begun"], line["dropped"]) == (2, 1, 1)
     assert line["late"]["sum_us"] == 300
+
+
+def test_gauges_are_what_they_were_when_the_second_ended(started: Start) -> None:
+    tape = started()
+    tape.do("gauges", users=4, leaving=1, ended=2)
+    tape.now += 1
+    tape.do("write_frames")
+    tape.do("gauges", users=5, leaving=0, ended=0)
+    tape.now += 1
+    tape.do("write_frames")
+    first, second = map(frame.parse, tape.raw)
+    assert isinstance(first, Second)
+    assert isinstance(second, Second)
+    assert (first.users, first.leaving, first.ended) == (4, 1, 2)
+    assert (second.users, second.leaving, second.ended) == (5, 0, 0)
 
 
 def test_endpoint_names_and_error_classes_are_capped_and_said_so_once(started: Start) -> None:

@@ -32,6 +32,7 @@ seconds = st.builds(
     cells=st.dictionaries(names, intervals, max_size=4),
     users=counts,
     leaving=counts,
+    ended=counts,
     lag_ms=st.lists(st.floats(0, 1e6), max_size=12),
     late=histograms,
     planned=counts,

@@ -34,7 +34,10 @@ cells = st.dictionaries(
     ),
     max_size=3,
 )
-pieces = st.lists(st.builds(second, st.integers(0, 44), cells, users=st.integers(0, 9)), max_size=40)
+people = st.integers(0, 9)
+pieces = st.lists(
+    st.builds(second, st.integers(0, 44), cells, users=people, leaving=people, ended=people), max_size=40
+)
 stops = st.none() | st.floats(0.0, 44.0)
 
 
@@ -160,10 +163,15 @@ def test_no_line_whatever_raises(line: bytes) -> None:
 
 def test_a_second_in_pieces_is_added_up() -> None:
     made = gathered(
-        [second(3, {"a": interval([5.0])}, users=4), second(3, {"b": interval([9.0])}, users=2)], ()
+        [
+            second(3, {"a": interval([5.0])}, users=4, ended=1),
+            second(3, {"b": interval([9.0])}, users=2, ended=2),
+        ],
+        (),
     )
     (moment,) = made.seconds
     assert (moment.t, moment.users, moment.completed, moment.ok.max_us) == (3, 6, 2, 9000)
+    assert moment.ended == 3
     assert len(moment.lag_ms) == 20
     assert [sorted(span.cells) for span in made.spans] == [["a", "b"]]
     assert made.shards == [shard(last_t=3)]

@@ -14,6 +14,7 @@ def written(second: Second) -> str:
         "t": second.t,
         "users": second.users,
         "leaving": second.leaving,
+        "ended": second.ended,
         "lag_ms": second.lag_ms,
         "late": _histogram(second.late),
         "planned": second.planned,

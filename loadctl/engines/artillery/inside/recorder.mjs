@@ -25,11 +25,12 @@ const same = (text) => text;
 const perSecond = () => ({ planned: 0, begun: 0, dropped: 0, turns: 0, faults: 0 });
 
 // `write` takes one line of text (with its newline). `redactNames`: endpoint names come from a script and may hold secrets in their
-// path. `users`, `leaving` are gauges kept by the load; they are read when a second ends.
+// path. `users`, `leaving`, `ended` are gauges kept by the load; they are read when a second ends.
 export class Recorder {
   constructor(write, { redact = same, redactNames = false, clock = monotonic } = {}) {
     this.users = 0;
     this.leaving = 0;
+    this.ended = 0;
     this._write = write;
     this._redact = redact;
     this._redactName = redactNames ? redact : same;
@@ -258,6 +259,7 @@ export class Recorder {
     if (!partial || any || this.users || this.leaving) {
       const late = this._late.buckets.size ? this._late.cell() : null;
       const frame = { kind: 'frame', t: this._t, users: this.users, leaving: this.leaving, lag_ms: this._lagMs, late };
+      if (this.ended) frame.ended = this.ended;
       this._finished.push(line({ ...frame, ...this._second, cells }));
     }
     this._second = perSecond();

@@ -34,7 +34,7 @@ class Recorder:
     """`write` takes one line of text (with its newline); it must not keep the hub waiting.
 
     `redact_names`: endpoint names come from a script and may hold secrets in their path.
-    `users`, `leaving` are gauges kept by the load; they are read when a second ends.
+    `users`, `leaving`, `ended` are gauges kept by the load; they are read when a second ends.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Recorder:
     ) -> None:
         self.users = 0
         self.leaving = 0
+        self.ended = 0
         self._write = write
         self._redact = redact
         self._redact_name = redact if redact_names else str
@@ -285,6 +286,7 @@ class Recorder:
             self.totals[name] += count
         if not partial or cells or any(self._second.values()) or self.users or self.leaving:
             frame = {"kind": "frame", "t": self._t, "users": self.users, "leaving": self.leaving}
+            frame |= {"ended": self.ended} if self.ended else {}
             frame |= {"lag_ms": self._lag_ms, "late": self._late.cell() if self._late.buckets else None}
             self._finished.append(_json({**frame, **self._second, "cells": cells}))
         self._second = dict.fromkeys(self._second, 0)
