@@ -21,7 +21,8 @@ import msgspec
 
 from loadctl.results.cell import SecondForm, printed
 from loadctl.results.interval import Second
-from loadctl.results.recording import Example
+from loadctl.results.recording import Example, ScriptFault
+from loadctl.scenario.steered import Wish
 
 FORMAT = 1
 MAX_LINE_BYTES = 32 << 20
@@ -53,6 +54,13 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptCode:
+    """The script judged the run itself, and asks for this exit code."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
 class Bye:
     """The last line of a shard. `unfinished`: ages (ms) of requests still under way, by endpoint."""
 
@@ -61,7 +69,7 @@ class Bye:
     totals: Mapping[str, int] = field(default_factory=dict)
 
 
-Frame: TypeAlias = Hello | Second | Example | Note | Bye
+Frame: TypeAlias = Hello | Second | Example | Note | ScriptFault | ScriptCode | Wish | Bye
 
 
 def parse(line: bytes | str) -> Frame | None:
@@ -142,11 +150,26 @@ def _note(fields: Mapping[str, object]) -> Note:
     return Note(_text(fields["message"]))
 
 
+def _script(fields: Mapping[str, object]) -> ScriptFault | ScriptCode:
+    what = _text(fields["what"])
+    if what == "fault":
+        return ScriptFault(_number(fields["t"]), _text(fields["message"]), _text(fields["where"]))
+    if what == "verdict":
+        return ScriptCode(int(_number(fields["code"])))
+    raise ValueError("a fault or a verdict is expected")
+
+
+def _level(fields: Mapping[str, object]) -> Wish:
+    return Wish(_number(fields["t"]), _whole(fields["users"]), _number(fields["per_s"]))
+
+
 _KINDS: Mapping[str, Callable[[Mapping[str, object]], Frame]] = {
     "frame": _second,
     "hello": _hello,
     "example": _example,
     "note": _note,
+    "script": _script,
+    "level": _level,
     "bye": _bye,
 }
 

@@ -67,6 +67,20 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptFault:
+    """An exception that a script raised outside its tasks: in a listener, a hook or a greenlet."""
+
+    t: float
+    message: str
+    where: str
+    """File and line, "own.py:12"; "" where they are not known."""
+
+
+SCRIPT_FAULTS = "script_faults"
+"""Of a shard's totals: how many of them there were, of which the first 20 different ones are kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Shard:
     """One engine process: what it said first (hello) and last (bye), and how it ended."""
 
@@ -84,6 +98,9 @@ class Shard:
     """The recorder's own totals (started, completed, failed, …), a cross-check of its frames."""
     notes: Sequence[str] = ()
     """What the recorder had to say: endpoint names capped, error classes capped, …"""
+    script_faults: Sequence[ScriptFault] = ()
+    script_code: int | None = None
+    """The exit code that the script itself asked for; None: it judged nothing."""
 
     @property
     def complete(self) -> bool:

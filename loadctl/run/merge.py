@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 
-from loadctl.results.frame import MAX_LINE_BYTES, Bye, Hello, Note, parse
+from loadctl.results.frame import MAX_LINE_BYTES, Bye, Hello, Note, ScriptCode, parse
 from loadctl.results.interval import Second
-from loadctl.results.recording import Example, Shard
+from loadctl.results.recording import Example, ScriptFault, Shard
+from loadctl.scenario.steered import Wish
 
 SILENT_S = 3.0
 """A shard that has said nothing for so long does not hold the others up; what it says later is added then."""
@@ -19,6 +20,7 @@ _CHUNK = 1 << 20
 _NOTES_MAX = 100
 _EXAMPLES_EACH = 3
 _EXAMPLES_MAX = 500
+_FAULTS_MAX = 20
 
 
 @dataclass(slots=True)
@@ -33,6 +35,10 @@ class ShardLog:
     """Requests under way, by endpoint, when its last frame was written."""
     notes: list[str] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
+    script_faults: list[ScriptFault] = field(default_factory=list)
+    script_code: int | None = None
+    levels: list[Wish] = field(default_factory=list)
+    """Of a script's own load, as it came to them; all shards say the same."""
     unreadable: int = 0
     """Lines that were torn or not a frame."""
 
@@ -52,6 +58,12 @@ class ShardLog:
                 self.notes.append(found.message)
             case Example() if len(self.examples) < _EXAMPLES_MAX:
                 self.examples.append(found)
+            case ScriptFault() if len(self.script_faults) < _FAULTS_MAX:
+                self.script_faults.append(found)
+            case ScriptCode():
+                self.script_code = found.code
+            case Wish():
+                self.levels.append(found)
             case None if line.strip():
                 self.unreadable += 1
         return None
@@ -69,6 +81,8 @@ class ShardLog:
             unfinished_without_age={} if self.bye else self.in_flight,
             totals=self.bye.totals if self.bye else {},
             notes=(*self.notes, *torn),
+            script_faults=tuple(self.script_faults),
+            script_code=self.script_code,
         )
 
 

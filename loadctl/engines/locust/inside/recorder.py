@@ -22,6 +22,7 @@ ENDPOINTS_MAX = 500
 CLASSES_MAX = 100
 NAME_MAX = 500  # characters; the reader takes lines of 32 MB, and one line holds 500 endpoints
 NOTES_MAX = 100
+SCRIPT_FAULTS_MAX = 20
 _SPELLINGS_MAX = 10_000
 EXAMPLES_EACH = 3
 BODY_MAX = 1024
@@ -59,6 +60,7 @@ class Recorder:
         self._endpoints: list[Endpoint] = []
         self._classes: set[str] = set()
         self._notes: set[str] = set()
+        self._script_faults: set[tuple[str, str]] = set()
         self._finished: list[str] = []
         self._lag_ms: list[float] = []
         self._late = Histogram()
@@ -221,8 +223,7 @@ class Recorder:
             if e.flights
         }
         self.totals["started"] = self.totals["completed"] + sum(map(len, unfinished.values()))
-        t = round(max(0.0, now - self._t0), 3)
-        self._line(kind="bye", t=t, unfinished=unfinished, totals=self.totals)
+        self._line(kind="bye", t=self._since_start(now), unfinished=unfinished, totals=self.totals)
 
     # -- inside ----------------------------------------------------------------------------------------------
 
@@ -264,7 +265,7 @@ class Recorder:
         text = self._redact(bytes(body[: 64 * BODY_MAX]).decode("utf-8", "replace"))
         self._line(
             kind="example",
-            t=round(max(0.0, now - self._t0), 3) if self._t0 < inf else 0.0,
+            t=self._since_start(now),
             endpoint=endpoint.name,
             **{"class": error},
             status=status,
@@ -316,6 +317,32 @@ class Recorder:
 
     def _line(self, **record: object) -> None:
         self._write(_json(record))
+
+    # -- what a script says of itself ------------------------------------------------------------------------
+
+    def script_fault(self, message: str, where: str) -> None:
+        """The script raised where no task runs: a listener, a hook, a greenlet. `where`: "own.py:12", or "".
+
+        All are counted, and the first different ones are written.
+        """
+        self.totals["script_faults"] = self.totals.get("script_faults", 0) + 1
+        fault = self._redact(message)[:BODY_MAX], where
+        if fault not in self._script_faults and len(self._script_faults) < SCRIPT_FAULTS_MAX:
+            self._script_faults.add(fault)
+            t = self._since_start(self._clock())
+            self._line(kind="script", what="fault", message=fault[0], where=where, t=t)
+
+    def script_verdict(self, code: int) -> None:
+        """The exit code that the script asks for, when it is not 0."""
+        self._line(kind="script", what="verdict", code=code)
+
+    def level(self, t: float, users: int, per_s: float) -> None:
+        """From `t` seconds after the start on the script's own load has so many users of all shards, who come or
+        leave at `per_s` a second; no users at 0 a second: it ends."""
+        self._line(kind="level", t=round(t, 3), users=users, per_s=per_s)
+
+    def _since_start(self, now: float) -> float:
+        return round(max(0.0, now - self._t0), 3) if self._t0 < inf else 0.0
 
 
 def _json(record: Mapping[str, object]) -> str:
