@@ -25,6 +25,7 @@ from loadctl.analysis.next_steps import next_steps
 from loadctl.analysis.profile import profile_findings
 from loadctl.analysis.rate_limit import rate_limit_findings
 from loadctl.analysis.resources import nagle_findings, resource_findings
+from loadctl.analysis.script import script_findings
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.spike import spike_findings
 from loadctl.analysis.story import story
@@ -45,6 +46,7 @@ Question = Callable[[Case], list[Finding]]
 MEASUREMENT: Sequence[Question] = (generator_findings, load_findings, completeness_findings)
 """About the run itself; they may void scores, so they come before the others."""
 SYSTEM: Sequence[Question] = (
+    script_findings,
     error_findings,
     rate_limit_findings,
     service_findings,

@@ -19,6 +19,8 @@ _CAUSES = (
     "service-crashed",
     "service-restarted",
     "service-unreachable",
+    "script_fault",
+    "script_verdict",
     "generator-saturated",
     "generator-faults",
     "cpu-high",
