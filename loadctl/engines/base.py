@@ -52,9 +52,10 @@ class Outcome:
 
     `finished`: it ended as planned · `stopped`: it ended because it was told to · `failed`: it could not
     start or broke (wrong script, import error, crash); `reason` is then one sentence in its own words.
+    `refused`: what the user asked for cannot be done, and nothing was sent; `reason` may have several lines.
     """
 
-    kind: Literal["finished", "stopped", "failed"]
+    kind: Literal["finished", "stopped", "failed", "refused"]
     reason: str | None = None
 
 

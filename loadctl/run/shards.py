@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from loadctl.engines.base import Command, Engine
-from loadctl.errors import RunError
+from loadctl.errors import LoadctlError, RunError, UsageError
 from loadctl.results.recording import Event
 from loadctl.run.directory import RunDirectory
 from loadctl.run.merge import Merger
@@ -15,6 +18,7 @@ from loadctl.run.process import Child, Ladder
 from loadctl.run.spare import Spare
 
 _LAST_LINES = 5
+_LAST_BYTES = 8192
 
 
 @dataclass(slots=True)
@@ -66,11 +70,11 @@ class Shards:
         return f"all engine processes are dead or hung: {reasons}"
 
     def ready(self) -> bool:
-        """Whether all have said hello. Raises: RunError when one has ended instead."""
+        """Whether all have said hello. Raises: RunError when one has ended instead, UsageError when it refused."""
         for shard in self._shards:
             returncode = shard.child.poll()
             if returncode is not None:
-                raise RunError(f"{self._engine.name} could not start: {self._why(shard, returncode)}")
+                raise self._no_start(shard, returncode)
         return all(log.hello for log in self._merger.logs)
 
     def late(self, deadline_s: float) -> RunError:
@@ -92,7 +96,10 @@ class Shards:
             shard.child.send(line)
 
     def poll(self, now: float, t: float) -> list[Event]:
-        """What happened to shards since the last call; `t` is now in seconds since the start of the load."""
+        """What happened to shards since the last call; `t` is now in seconds since the start of the load.
+
+        Raises: UsageError when one refused, before it had sent anything.
+        """
         events = []
         for shard in self._shards:
             if shard.ended:
@@ -132,12 +139,24 @@ class Shards:
         """An end is worth an event when the shard did not say bye, or calls itself failed."""
         self._merger.gone(shard.index)
         outcome = self._engine.outcome(returncode, shard.child.last_words())
+        if outcome.kind == "refused":
+            raise self._no_start(shard, returncode)
         if self._merger.logs[shard.index].bye and outcome.kind != "failed":
             return []
         reason = f"shard {shard.index} ended early: {self._why(shard, returncode)}"
         self.reasons.append(reason)
         detail = {"shard": shard.index, "returncode": returncode}
         return [Event(t, "shard_killed" if returncode < 0 else "shard_exit", reason, detail)]
+
+    def _no_start(self, shard: _Shard, returncode: int) -> LoadctlError:
+        """In its own words; a script that ends the process may have said why on stdout."""
+        printed = _tail(_end_of(shard.child.stdout))
+        hint = f"it printed: {printed}" if printed else None
+        outcome = self._engine.outcome(returncode, shard.child.last_words())
+        if outcome.kind == "refused":
+            return UsageError(outcome.reason or "the script cannot be run as it was asked for", hint=hint)
+        why = self._why(shard, returncode)
+        return RunError(f"{self._engine.name} could not start: {why}", hint=hint)
 
     def _why(self, shard: _Shard, returncode: int) -> str:
         words = shard.child.last_words()
@@ -155,6 +174,13 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def _end_of(path: Path) -> str:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+        return file.read().decode("utf-8", "replace")
+    return ""
 
 
 def _tail(words: str) -> str:

@@ -104,6 +104,14 @@ def test_what_requests_need_to_know_is_in_the_plan() -> None:
 @pytest.mark.parametrize(
     ("returncode", "stderr", "outcome"),
     [
+        (21, "one\n\ntwo\n", Outcome("refused", "one\ntwo")),
+        (
+            21,
+            "usage: x\n  [--a]\nx: error: --b\n is not known\n",
+            Outcome("refused", "x: error: --b\n is not known"),
+        ),
+        (21, "\n".join("123456789"), Outcome("refused", "5\n6\n7\n8\n9")),
+        (21, "", Outcome("refused", "the script gave no reason")),
         (0, "noise", Outcome("finished")),
         (10, "", Outcome("stopped")),
         (20, "Traceback\n  x\nf.py has no user class\n\n", Outcome("failed", "f.py has no user class")),

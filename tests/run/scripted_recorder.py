@@ -45,6 +45,10 @@ class StandardInput:
 if "dies-first" in TRICKS:
     sys.stderr.write("Traceback\nModuleNotFoundError: No module named 'shop'\n")
     sys.exit(1)
+if "refuses" in TRICKS:
+    print("which tenant?", flush=True)
+    sys.stderr.write("usage: locust [options]\nlocust: error: --tenant is required\n")
+    sys.exit(21)
 if "noisy" in TRICKS:
     sys.stderr.write("x" * 1_000_000)
 if "grandchild" in TRICKS:
@@ -66,6 +70,9 @@ while not (line := words.line(5) or "").startswith("start "):
         sys.exit(3)
 t0 = float(line.split()[1])
 write(fd, kind="note", message=f"secret {os.environ.get('SCRIPTED', '-')}")
+if "refuses-late" in TRICKS:
+    sys.stderr.write("own.py:7: the listener of test_start raised KeyError: 'id'\n")
+    sys.exit(21)
 t = 0
 while t < SECONDS:
     while "deaf" in TRICKS and t > 0:

@@ -93,6 +93,8 @@ class ScriptedEngine:
         raise AssertionError("a run reads no report")
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
+        if returncode == 21:
+            return Outcome("refused", stderr.splitlines()[-1])
         if "ModuleNotFoundError" in stderr:
             return Outcome("failed", stderr.splitlines()[-1])
         return Outcome("finished") if returncode == 0 else Outcome("failed")
@@ -286,6 +288,22 @@ def test_an_engine_that_does_not_say_hello_is_an_error_in_its_own_words(
     assert str(raised.value) == words
     recording = recorded(tmp_path)
     assert (recording.failure, recording.seconds, recording.interrupted_by) == (words, [], None)
+
+
+@pytest.mark.parametrize(
+    ("trick", "words", "hint"),
+    [
+        ("refuses", "locust: error: --tenant is required", "it printed: which tenant?"),
+        ("refuses-late", "own.py:7: the listener of test_start raised KeyError: 'id'", None),
+    ],
+)
+def test_a_script_that_refuses_is_a_usage_error_before_and_after_hello(
+    tmp_path: Path, trick: str, words: str, hint: str | None
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        run(request(tmp_path, 5.0, shards=2, shard1=[trick]))
+    assert (str(raised.value), raised.value.hint) == (words, hint)
+    assert recorded(tmp_path).failure == words
 
 
 def test_an_engine_that_is_not_installed_is_an_error_with_the_command_that_helps(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command, Outcome, State
-from loadctl.engines.locust.inside import AHEAD, EXIT_SCRIPT, EXIT_STOPPED
+from loadctl.engines.locust.inside import AHEAD, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from loadctl.engines.locust.inside.redaction import Redaction
 from loadctl.engines.locust.report_kind import READS, kind_of
 from loadctl.errors import UsageError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.py"
+_REFUSAL_LINES = 5
 _ASK_VERSION = "import importlib.metadata as m; print(m.version('locust'))"
 
 
@@ -39,6 +40,12 @@ def _own_version() -> str | None:
         return version("locust")
     except PackageNotFoundError:
         return None
+
+
+def _refusal(lines: Sequence[str]) -> str:
+    """The last lines; of argparse its error, which stands behind a long usage."""
+    errors = [index for index, line in enumerate(lines) if ": error: " in line]
+    return "\n".join(lines[max([len(lines) - _REFUSAL_LINES, 0, *errors]) :]) or "the script gave no reason"
 
 
 class LocustEngine:
@@ -115,7 +122,10 @@ class LocustEngine:
             return Outcome("finished")
         if returncode == EXIT_STOPPED:
             return Outcome("stopped")
-        last_line = next((line for line in reversed(stderr.splitlines()) if line.strip()), "").strip()
+        lines = [line.rstrip() for line in stderr.splitlines() if line.strip()]
+        if returncode == EXIT_REFUSED:
+            return Outcome("refused", _refusal(lines))
+        last_line = lines[-1].strip() if lines else ""
         if returncode == EXIT_SCRIPT:
             return Outcome("failed", last_line)
         if returncode < 0:

@@ -10,5 +10,7 @@ EXIT_STOPPED = 10
 """The load ended before its plan, because it was told to (a stop, a signal, loadctl gone)."""
 EXIT_SCRIPT = 20
 """The user's script could not be loaded; the last line of stderr says why."""
+EXIT_REFUSED = 21
+"""What the user asked for cannot be done, and nothing was sent; the last lines of stderr say why."""
 EXIT_PORT = 30
 """The page's port cannot be used; the last line of stderr says why."""
