@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.interval import GENERATOR_FAULT
+from loadctl.results.interval import GENERATOR_FAULT, SCRIPT_ENDPOINT
 from loadctl.results.readings import Readings
+from loadctl.results.recording import Example
 from loadctl.results.usage import by_shard
 from loadctl.scenario.units import format_count, format_ms, format_percent
 
@@ -85,7 +86,7 @@ def _wanted(readings: Readings) -> list[float]:
 
 def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
     # Only the first few examples are kept, perhaps from the warm-up: what counts is whether the window has such faults.
-    faulty = bool(case.folded.summary.total.errors.get(GENERATOR_FAULT))
+    faulty = any(second.faults for second in case.seconds)
     for noun, used, limit, words in (
         ("descriptors", "open_fds", "open_fds_limit", _DESCRIPTORS),
         ("ports", "ephemeral_ports_used", "ephemeral_ports", _PORTS),
@@ -94,10 +95,8 @@ def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
         full = [(use, most) for use, most in pairs if most and use >= FULL_SHARE * most]
         refused = [
             example
-            for example in case.recording.examples
-            if faulty
-            and example.error_class == GENERATOR_FAULT
-            and any(word in example.message for word in words)
+            for example in _fault_examples(case)
+            if faulty and any(word in example.message for word in words)
         ]
         if full:
             use, most = max(full)
@@ -141,18 +140,29 @@ def _faults(case: Case) -> Iterator[Finding]:
     if not faults:
         return
     share = faults / turns
-    message = (
-        f"{format_count(faults)} of {format_count(turns)} turns ended by a fault of the generator itself"
-    )
-    first = next((e for e in case.recording.examples if e.error_class == GENERATOR_FAULT), None)
-    if first is not None:
-        message += f" ({first.message})"
-    evidence = {"faults": faults, "turns": turns, "share": round(share, 4)}
+    examples = _fault_examples(case)
+    of_script = case.scenario.script is not None and bool(examples) and all(map(_is_of_script, examples))
+    whose = "an exception in your script" if of_script else "a fault of the generator itself"
+    message = f"{format_count(faults)} of {format_count(turns)} turns ended by {whose}"
+    if examples:
+        message += f" ({examples[0].message})"
+    evidence: Evidence = {"faults": faults, "turns": turns, "share": round(share, 4)}
+    evidence |= {"of": "script" if of_script else "generator"}
     advice = [f"see every request once: {case.look_closer}"]
     if share > FAULTS_SHARE:
         yield Finding("generator-faults", "invalid", message, evidence, advice, "all")
     else:
         yield Finding("generator-faults", "warning", message, evidence, advice)
+
+
+def _fault_examples(case: Case) -> list[Example]:
+    return [example for example in case.recording.examples if example.error_class == GENERATOR_FAULT]
+
+
+def _is_of_script(example: Example) -> bool:
+    """Not a lack of descriptors or ports, which a script can meet too."""
+    exhausted = any(word in example.message for word in (*_DESCRIPTORS, *_PORTS))
+    return example.endpoint == SCRIPT_ENDPOINT and not exhausted
 
 
 def _same_host(case: Case) -> Iterator[Finding]:

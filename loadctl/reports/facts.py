@@ -13,9 +13,10 @@ from loadctl.results.result import ResourceUse, Result
 from loadctl.results.summary import Summary
 from loadctl.scenario.units import format_bytes, format_count, format_ms, format_percent
 
+_FAULTY = ("generator-faults", "invalid")
 _HEALTH = {
     ("generator-saturated", "invalid"): "saturated",
-    ("generator-faults", "invalid"): "at fault itself",
+    _FAULTY: "at fault itself",
     ("data-incomplete", "invalid"): "incomplete",
     ("generator-saturated", "warning"): "late",
     ("generator-lag", "info"): "a little late",
@@ -149,7 +150,11 @@ def _profile(use: ProfileUse | None) -> list[str]:
 
 def _generator(result: Result) -> str:
     use = result.generator
-    health = next((word for found, word in _HEALTH.items() if found in _complaints(result)), "healthy")
+    complaints = _complaints(result)
+    found = next((found for found in _HEALTH if found in complaints), None)
+    health = "healthy" if found is None else _HEALTH[found]
+    if found == _FAULTY and complaints[_FAULTY] == "script":
+        health = "its script at fault"
     behind = next((found for found in result.findings if found.id in _BEHIND), None)
     at = str(behind.evidence.get("percentile", "p95")) if behind else "p95"
     busy, lag, late = (use.extra.get(key) for key in ("cpu_pct_of_one_core", f"lag_{at}_ms", "late_p95_ms"))
@@ -162,8 +167,9 @@ def _generator(result: Result) -> str:
     return f"{health}: {', '.join(said)}"
 
 
-def _complaints(result: Result) -> set[tuple[str, str]]:
-    return {(finding.id, finding.severity) for finding in result.findings}
+def _complaints(result: Result) -> dict[tuple[str, str], object]:
+    """With whose they are, where the finding says so."""
+    return {(finding.id, finding.severity): finding.evidence.get("of") for finding in result.findings}
 
 
 def _next(result: Result) -> list[str]:

@@ -166,7 +166,9 @@ def _generator(families: Families, running: Running, tally: Tally) -> None:
         ["process"],
     )
     families.counter(
-        "loadctl_generator_faults", "Turns ended by the generator's own fault.", [((), tally.faults)]
+        "loadctl_generator_faults",
+        "Turns ended by the generator's own fault or an exception in a script.",
+        [((), tally.faults)],
     )
 
 

@@ -32,7 +32,7 @@ INTERVALS: Mapping[str, str] = {
     "p99_ms": "99th percentile; empty below 1000 successes",
     "max_ms": "highest latency of the successes; empty: there are none",
     "bytes": "bytes of the bodies",
-    "errors": "failures by class, as in  status_503=1 timeout=3; generator: faults of our own, counted nowhere else",
+    "errors": "failures by class, as in  status_503=1 timeout=3; generator: ours or a script's, counted nowhere else",
 }
 """Column → what stands in it: a row for each second and endpoint."""
 

@@ -13,6 +13,8 @@ from loadctl.results.histogram import Histogram
 
 GENERATOR_FAULT = "generator"
 """The error class of the generator's own faults: not requests that the system failed (DESIGN §5)."""
+SCRIPT_ENDPOINT = "(script)"
+"""Stands where an endpoint would, for exceptions of a script between its requests."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loadctl.analysis.case import Case
@@ -11,6 +13,7 @@ from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Example, Reading, Recording
 from loadctl.scenario.load import Load
+from loadctl.scenario.scenario import Script
 from tests.results.recorded import load, readings, recording, scenario, steady
 
 
@@ -148,11 +151,11 @@ def test_descriptors_and_ports_that_run_out(values: dict[str, float], noun: str 
 )
 def test_a_refused_descriptor_or_port_is_exhaustion_without_any_reading(message: str, noun: str) -> None:
     example = Example(3.0, "GET /", "generator", None, message)
-    refused = steady(60, errors={"generator": 1})
+    refused = steady(60, faults=1)
     finding = found(recording(refused, examples=[example]))["generator-saturated"]
     assert f"ran out of {noun}" in finding.message
     warmed_up = load("10 10 warm warmup", "10 50 hold")
-    only_then = [*steady(10, errors={"generator": 1}), *steady(50, start=10)]
+    only_then = [*steady(10, faults=1), *steady(50, start=10)]
     assert "generator-saturated" not in found(recording(only_then, examples=[example]), planned=warmed_up)
 
 
@@ -176,6 +179,44 @@ def test_more_than_1_percent_of_turns_with_faults_of_the_generator_make_the_run_
     seconds[30].faults = faults
     finding = found(recording(seconds)).get("generator-faults")
     assert (finding and finding.severity, finding and finding.voids) == (severity, voids)
+
+
+RAISED = Example(3.0, "(script)", "generator", None, "KeyError: 'id'")
+
+
+@pytest.mark.parametrize(
+    ("examples", "own", "words"),
+    [
+        ([RAISED], True, "an exception in your script (KeyError: 'id')"),
+        ([RAISED], False, "a fault of the generator itself (KeyError: 'id')"),  # user types have no script
+        ([replace(RAISED, endpoint="GET /")], True, "a fault of the generator itself (KeyError: 'id')"),
+        ([], True, "a fault of the generator itself"),
+    ],
+)
+def test_an_exception_of_a_script_is_no_fault_of_the_generator(
+    examples: list[Example], own: bool, words: str
+) -> None:
+    asked = replace(scenario(), script=Script("locustfile", "own.py") if own else None)
+    made = recording(steady(60, faults=1), examples=examples)
+    [finding] = [
+        finding
+        for finding in generator_findings(Case(asked, made, measure(asked, made)))
+        if finding.id == "generator-faults"
+    ]
+    assert finding.message == f"60 of 1,200 turns ended by {words}"
+    assert (finding.severity, finding.evidence["of"]) == (
+        "invalid",
+        "script" if "your script" in words else "generator",
+    )
+
+
+def test_a_script_that_finds_no_descriptors_left_is_not_to_blame() -> None:
+    asked = replace(scenario(), script=Script("locustfile", "own.py"))
+    example = replace(RAISED, message="OSError: [Errno 24] Too many open files: 'a.csv'")
+    made = recording(steady(60, faults=1), examples=[example])
+    found = {one.id: one.message for one in generator_findings(Case(asked, made, measure(asked, made)))}
+    assert "ran out of descriptors" in found["generator-saturated"]
+    assert "the generator itself" in found["generator-faults"]
 
 
 @pytest.mark.parametrize(

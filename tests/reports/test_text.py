@@ -216,6 +216,9 @@ def test_the_generator_is_called_what_its_findings_say_and_not_what_others_do() 
     assert "GENERATOR  a little late: 11 % of a core, behind its timers" in line(
         Finding("generator-lag", "info", "m", voids="near")
     )
+    faulty = Finding("generator-faults", "invalid", "m", {"of": "script"}, voids="all")
+    assert "GENERATOR  its script at fault: " in line(faulty)
+    assert "GENERATOR  at fault itself: " in line(replace(faulty, evidence={}))
 
 
 @pytest.mark.parametrize("voids", ["all", "excess", "near"])
