@@ -152,7 +152,11 @@ def probe_of(level: float, result: Result, run_dir: str = "") -> Probe:
     broken = [
         score for score in result.scores if _judged(score) and score.status in {Status.WARN, Status.FAIL}
     ]
-    doubts = [finding for finding in result.findings if finding.voids in {"all", "pass"}]
+    doubts = [
+        finding
+        for finding in result.findings
+        if finding.voids in {"all", "pass"} or finding.id == "users-ended"
+    ]
     outcome: Outcome
     if result.verdict in {Verdict.ERROR, Verdict.INTERRUPTED}:
         outcome, why = "unclear", " ".join(result.reasons[:1])

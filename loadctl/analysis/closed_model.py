@@ -52,7 +52,9 @@ def _stalls(case: Case) -> Iterator[Finding]:
     for begin, finish, stage in case.scenario.load.spans():
         if not stage.holds or begin < start or finish > end:
             continue
-        counts = {second.t: second.completed for second in case.seconds if begin <= second.t < finish}
+        inside = [second for second in case.seconds if begin <= second.t < finish]
+        # Without users nobody waits.
+        counts = {second.t: second.completed for second in inside if not second.ended}
         usual = median(counts.values()) if counts else 0
         if usual < MIN_RATE:
             continue

@@ -77,7 +77,9 @@ def fold(
             part.portion.add(span.cells, in_drain=in_drain)
     for second in recording.seconds:
         if second.t < ended and second.t not in marked:
-            parts[_stage_at(parts, second.t)].portion.user_s += second.users
+            portion = parts[_stage_at(parts, second.t)].portion
+            portion.user_s += second.users
+            portion.away_s += second.ended
     _leave_out(parts, marked, ended)
     unfinished = _place_unfinished(recording.shards, parts, last)
     scored = [part for part in parts if part.why_unscored is None]

@@ -17,6 +17,8 @@ NOISE_MS = 10.0
 busy cores the p95 of an idle system (30 s windows) wandered between 1.4 and 18 ms, most of it below 10."""
 KNOWN_SHARE = 2 / 3
 """Of a level's seconds; one of which less is known (the rest went to a profiler) was not tried."""
+AWAY_SHARE = 0.05
+"""Of a level's users; where more have ended by themselves, that level was not held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,20 @@ class Level:
 def levels(load: Load, seconds: Sequence[Moment], ended_s: float) -> tuple[Level, ...]:
     """The steps of the staircase (Load.steps) that were carried out to their end; of too few of them, none.
 
-    `seconds`: those that may be scored. A level of which most is missing there is left out: nothing is known of it.
+    `seconds`: those that may be scored. A level of which most is missing there is left out: nothing is known of it. So
+    is one whose users have ended by themselves: nothing has carried it.
     """
     steps = [
         Level(stage.end, stage.name, start, end, [second for second in seconds if start <= second.t < end])
         for start, end, stage in load.steps()
         if end <= ended_s
     ]
-    known = tuple(step for step in steps if len(step.seconds) >= KNOWN_SHARE * (step.end_s - step.start_s))
+    known = tuple(
+        step
+        for step in steps
+        if len(step.seconds) >= KNOWN_SHARE * (step.end_s - step.start_s)
+        and sum(second.ended for second in step.seconds) <= AWAY_SHARE * step.level * len(step.seconds)
+    )
     return known if len({step.level for step in known}) >= STAIRCASE_LEVELS else ()
 
 

@@ -28,6 +28,8 @@ class Portion:
     user_s: float = 0.0
     busy_us: int = 0
     """User-seconds, and how much of them was spent in requests, without the drain."""
+    away_s: float = 0.0
+    """User-seconds that are missing because users ended by themselves."""
 
     def add(self, cells: Mapping[str, Interval], *, in_drain: bool) -> None:
         """A span; its user-seconds are added apart."""
@@ -49,6 +51,7 @@ class Portion:
         self.ended += other.ended
         self.user_s += other.user_s
         self.busy_us += other.busy_us
+        self.away_s += other.away_s
 
     @property
     def throughput_per_s(self) -> float | None:

@@ -6,6 +6,7 @@ import math
 
 from loadctl.results.fold import Plateau
 from loadctl.results.interval import completed_of
+from loadctl.results.level import AWAY_SHARE
 from loadctl.results.measured import Measured
 from loadctl.scenario.target import Scope
 from loadctl.scenario.units import format_duration, format_rate
@@ -22,6 +23,8 @@ def offered(scope: Scope, plateau: Plateau, measured: Measured) -> tuple[float, 
         per_turn = measured.requests_per_turn
         rate = plateau.level * (sum(per_turn.values()) if endpoint is None else per_turn.get(endpoint, 0.0))
         return rate, f"the plan offers {format_rate(rate)}"
+    if plateau.portion.away_s > AWAY_SHARE * plateau.level * plateau.portion.seconds:
+        return 0.0, "users ended by themselves, so the load did not ask for it"
     pause_s = thinking_s(plateau)
     turn_s = pause_s + measured.p50_limit_ms / 1000
     rate = (plateau.level / turn_s if turn_s else math.inf) * (

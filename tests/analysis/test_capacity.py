@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.analysis.capacity import NARROW, PROBES_MAX, Capacity, Outcome, Probe, Search, probe_of
+from loadctl.results.finding import Finding
 from loadctl.results.score import Status
 from tests.reports.sample import PASSED
 
@@ -44,6 +45,13 @@ def test_a_probe_whose_target_could_not_be_judged_does_not_meet_it() -> None:
     late = replace(missed, void="generator late")
     probe = probe_of(50, replace(PASSED, scores=[late, *met[1:]]))
     assert (probe.outcome, probe.why) == ("unclear", "latency p95 is not judged: generator late")
+
+
+def test_a_level_whose_users_ended_by_themselves_is_not_met() -> None:
+    met = [score for score in PASSED.scores if score.judged and score.status is Status.PASS]
+    ended = Finding("users-ended", "warning", "7 of 50 users ended by themselves")
+    probe = probe_of(50, replace(PASSED, scores=met, findings=[ended]))
+    assert (probe.outcome, probe.why) == ("unclear", "7 of 50 users ended by themselves")
 
 
 def test_the_band_holds_the_truth_and_is_narrow() -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from loadctl.analysis.case import Case
+from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.analysis.load import load_findings
 from loadctl.results.finding import Finding
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Recording, Shard
 from loadctl.scenario.load import Load
-from tests.results.recorded import load, recording, scenario, shard, steady
+from tests.results.recorded import load, recording, scenario, shard, steady, target
+
+FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="2026-11-23T08:20:00Z")
 
 
 def found(planned: Load, made: Recording, *, known: bool = True) -> list[Finding]:
@@ -58,6 +61,60 @@ def test_a_lost_engine_process_explains_missing_users_so_more_of_them_are_not_ad
 def test_one_user_missing_of_few_is_forgiven() -> None:
     assert not found(load("5 60 hold"), recording(users((60, 4))))
     assert found(load("5 60 hold"), recording(users((60, 3))))
+
+
+def leaving(count: int, at: int, *, users: int = 10, length: int = 60) -> list[Second]:
+    """`count` of `users` end by themselves at second `at`."""
+    return [
+        *steady(at, users=users),
+        *steady(
+            length - at, [10.0] * (20 if count < users else 0), users=users - count, ended=count, start=at
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        (7, "7 of 10 users ended by themselves, the first by 6 s"),
+        (10, "10 of 10 users ended by themselves, the first by 6 s; for 55 s no user was left"),
+    ],
+)
+def test_users_who_ended_by_themselves_are_told_and_not_missing(count: int, message: str) -> None:
+    [finding] = found(load("10 60 hold"), recording(leaving(count, 5)))
+    assert (finding.id, finding.severity, finding.voids) == ("users-ended", "warning", None)
+    assert finding.message == message
+    assert (finding.evidence["ended"], finding.evidence["planned"], finding.evidence["first_at_s"]) == (
+        count,
+        10,
+        5,
+    )
+
+
+def test_users_who_are_missing_besides_are_not_forgiven() -> None:
+    seconds = leaving(3, 5)
+    for second in seconds[30:]:
+        second.users = 4
+    short, ended = found(load("10 60 hold"), recording(seconds))
+    assert (short.id, short.message) == (
+        "load-not-reached",
+        "fewer users than planned for 30 s: 4 of 7 at 30 s",
+    )
+    assert ended.id == "users-ended"
+
+
+def test_a_run_whose_users_all_ended_is_judged_by_what_they_did() -> None:
+    """Latency and errors of 100 requests a second for 5 s; the throughput of 500/s was not asked for by anybody."""
+    made = recording([*steady(5, [10.0] * 100, users=10), *steady(55, [], users=0, ended=10, start=5)])
+    targets = [target("latency_p95", 50.0), target("error_rate", 1.0), target("throughput", 500.0)]
+    result = judge(scenario(load("10 60 hold"), targets), made, FACTS)
+    assert [score.status for score in result.scores] == ["PASS", "PASS", "NOT_EXERCISED"]
+    assert result.scores[2].reason == "users ended by themselves, so the load did not ask for it"
+    assert result.verdict == "PASS"
+    assert "users-ended" in {finding.id for finding in result.findings}
+    assert "closed-model-stall" not in {finding.id for finding in result.findings}
+    too_few = recording([*steady(2, [10.0] * 10), *steady(58, [], users=0, ended=10, start=2)])
+    assert judge(scenario(load("10 60 hold"), targets), too_few, FACTS).verdict == "INCONCLUSIVE"
 
 
 def test_a_ramp_may_be_a_second_behind() -> None:

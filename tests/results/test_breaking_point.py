@@ -25,6 +25,16 @@ def staircase(steps: int = 10, hold_s: int = HOLD_S, *, back: bool = True) -> Lo
     return Load("closed", [*ups, Stage(100, 100, hold_s, "recovery")] if back else ups)
 
 
+def test_a_level_that_its_users_left_by_themselves_was_not_tried() -> None:
+    load = staircase(back=False)
+    seconds = run(load, [40.0] * 10)
+    for one in seconds:
+        if one.users > 700:
+            one.ended, one.users = 100, one.users - 100
+    tried = [level.level for level in levels(load, moments(seconds), load.duration_s)]
+    assert tried == [100, 200, 300, 400, 500, 600, 700]
+
+
 def run(
     load: Load, ms_at: list[float], *, failed_at: int = 99, bad_share: float = 1.0, seed: int = 1
 ) -> list[Second]:
