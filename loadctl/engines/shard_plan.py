@@ -10,7 +10,8 @@ from loadctl.engines.journey_plan import user_type_plan
 from loadctl.scenario.rotation import weighted_order
 
 if TYPE_CHECKING:
-    from loadctl.scenario.scenario import Scenario
+    from loadctl.scenario.load import Load
+    from loadctl.scenario.scenario import Scenario, Script, ScriptOptions
     from loadctl.scenario.user_type import Json
 
 
@@ -37,12 +38,46 @@ def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
         "seed": scenario.seed,
         "rotation": [names.index(name) for name in order],
         "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
-        "script": {
-            "path": str(Path(script.path).absolute()),
-            "weights": dict(script.weights),
-            "environment": script.environment,
-        }
-        if script
-        else None,
+        "script": None if script is None else _script(script, scenario),
         "secrets": list(scenario.secrets),
     }
+
+
+def _script(script: Script, scenario: Scenario) -> dict[str, Json]:
+    return {
+        "paths": [str(Path(path).absolute()) for path in script.paths],
+        "weights": dict(script.weights),
+        "classes": list(script.classes),
+        "arguments": list(script.arguments),
+        "options": _options(script.options, scenario),
+        "own_load": script.own_load,
+        "environment": script.environment,
+    }
+
+
+def _options(options: ScriptOptions, scenario: Scenario) -> dict[str, Json]:
+    """What a script may ask for of its own run, in the words of Locust's command line.
+
+    Its own load has one user, as there. In the open model there are as many users as may be in flight.
+    """
+    load = scenario.load
+    users, per_s = 1, 1.0
+    if load.stages:
+        closed = load.model == "closed"
+        users = round(load.peak) if closed else scenario.max_in_flight
+        per_s = options.spawn_rate or (_first_rise_per_s(load) if closed else load.peak)
+    return {
+        "num_users": users,
+        "spawn_rate": per_s,
+        "run_time": round(load.duration_s) if load.stages else None,
+        "tags": None if options.tags is None else list(options.tags),
+        "exclude_tags": None if options.exclude_tags is None else list(options.exclude_tags),
+        "stop_timeout": scenario.drain_s,
+    }
+
+
+def _first_rise_per_s(load: Load) -> float:
+    """Users a second until the first level is reached; where they come at once, all in the first second."""
+    first = next((stage for stage in load.stages if stage.end > 0), load.stages[0])
+    at_once = first.holds or not first.duration_s
+    return max(first.end, 1.0) if at_once else (first.end - first.start) / first.duration_s

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA = "loadctl.run/1"
-_NOT_IN_HASH = {"where", "rescaled", "source", "packaged", "host", "credentials", "secrets"}
+_NOT_IN_HASH = {"where", "rescaled", "notes", "source", "packaged", "host", "credentials", "secrets"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +77,9 @@ def scenario_hash(scenario: Scenario) -> str:
     """The same for the same scenario, wherever its file lies and whatever it loads; a script's text counts."""
     essence = _redacted(_essence(_plain(scenario)), Redaction(scenario.secrets))
     digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
-    if scenario.script is not None and Path(scenario.script.path).is_file():
-        digest.update(Path(scenario.script.path).read_bytes())
+    for path in map(Path, scenario.script.paths if scenario.script is not None else ()):
+        if path.is_file():
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

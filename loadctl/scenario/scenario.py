@@ -14,6 +14,15 @@ from loadctl.scenario.user_type import Request, UserType
 from loadctl.scenario.watch import Watch
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptOptions:
+    """What the command line says to a script beside its load; None: nothing."""
+
+    spawn_rate: float | None = None
+    tags: Sequence[str] | None = None
+    exclude_tags: Sequence[str] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """Bring your own: a file written for one engine, run as it is. `key` is the YAML key that named it."""
@@ -21,7 +30,7 @@ class Script:
     key: Literal["locustfile", "artillery"]
     path: str
     weights: Mapping[str, int] = field(default_factory=dict)
-    """User classes to run with their weights; empty: all, with their own."""
+    """What runs, with weights: user classes of the file, and user types; empty: all its classes, with their own."""
     environment: str | None = None
     host: str = ""
     """What the scenario or the command line says of the system; empty: the script's own word counts."""
@@ -29,6 +38,17 @@ class Script:
     """The load is the script's own: it makes it itself, and the scenario's stages only say what to expect."""
     outlasts_s: float = 0.0
     """How much longer than its own load its users may take to end."""
+    more: Sequence[str] = ()
+    """Further files, loaded together with `path`."""
+    classes: Sequence[str] = ()
+    """User classes chosen on the command line; empty: all."""
+    arguments: Sequence[str] = ()
+    """For options that the script itself declares, as typed."""
+    options: ScriptOptions = field(default_factory=ScriptOptions)
+
+    @property
+    def paths(self) -> Sequence[str]:
+        return (self.path, *self.more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,8 @@ class Scenario:
     seed: int = 1
     rescaled: str | None = None
     """What the command line made of the load, in words: "30 s instead of 10 min"."""
+    notes: Sequence[str] = ()
+    """What was found and is not used, for the first lines."""
     secrets: Sequence[str] = ()
     """Values to redact everywhere; never written to disk."""
 
