@@ -82,7 +82,7 @@ assert "gevent" in time.sleep.__module__, "Locust patches the interpreter"
 seen = {"events": []}
 @events.init_command_line_parser.add_listener
 def options(parser):
-    parser.add_argument("--my-option", default="kept", env_var="LOCUST_MY_OPTION")
+    parser.add_argument("--my-option", default="lost", env_var="LOCUST_MY_OPTION")
     parser.add_argument("--my-other", default="lost", env_var="MY_OTHER")
 @events.init.add_listener
 def init(environment, **_):
@@ -252,7 +252,7 @@ LOCUST_VARIABLES = {
     "LOCUST_HOST": "http://127.0.0.1:1",
     "LOCUST_USERS": "88",
     "LOCUST_TAGS": "other",
-    "LOCUST_MY_OPTION": "lost",
+    "LOCUST_MY_OPTION": "kept",
     "MY_OTHER": "found",
     "LOCUST_SKIP_MONKEY_PATCH": "1",
 }

@@ -24,9 +24,9 @@ class ScriptError(Exception):
     """The script cannot be run; the message is one sentence for people."""
 
 
-def load(path: str) -> tuple[dict[str, type], Sequence[object]]:
+def load(path: str, arguments: Sequence[str] = ()) -> tuple[dict[str, type], Sequence[object]]:
     name = os.path.basename(path)
-    sys.argv = ["locust", "-f", path, "--headless"]
+    sys.argv = ["locust", "-f", path, "--headless", *arguments]
     logging.basicConfig(
         level=logging.INFO, format="[%(asctime)s] %(levelname)s/%(name)s: %(message)s", stream=sys.stderr
     )

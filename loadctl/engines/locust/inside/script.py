@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import locust
-from locust import argument_parser
 from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_STOPPED
@@ -25,6 +24,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, DefaultTaskSet, TaskSet
 
 from .load import sentence
 from .locustfile import ScriptError, chosen_classes, load, rotation
+from .options import options_of
 from .schedule import phase
 from .sessions import Sessions, leave_if_asked
 
@@ -50,8 +50,8 @@ class Script:
         self._recorder = recorder
         self._control = control
         self._everyone = context.everyone if plan["model"] == "open" else None
-        path = plan["script"]["path"]
-        classes, shapes = load(path)
+        path = plan["script"]["paths"][0]
+        classes, shapes = load(path, plan["script"]["arguments"])
         if shapes:
             recorder.note(
                 f"the load shape {type(shapes[0]).__name__} of {os.path.basename(path)} is not used"
@@ -103,12 +103,7 @@ class Script:
         events.quit.fire(exit_code=0)
 
     def _environment(self, chosen: Sequence[type], plan: Mapping[str, Any], path: str) -> Environment:
-        parser = argument_parser.get_parser(default_config_files=[])
-        options = parser.parse_args(
-            args=[]
-        )  # LOCUST_* is gone; variables that the script's own options name are read
-        options.headless = True
-        options.host = plan["host"] or None
+        options = options_of(plan)
         environment = Environment(
             user_classes=list(chosen),
             locustfile=os.path.basename(path),

@@ -11,9 +11,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from . import AHEAD, EXIT_SCRIPT, EXIT_STOPPED
+from . import AHEAD, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
 from .frame_file import FrameFile
+from .options import Refused, forget_import_switch, forget_variables
 from .recorder import Recorder
 from .redaction import Redaction
 from .schedule import Schedule, Stage, Wishes
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from .load import Site
     from .script import Script
 
-_IMPORT_SWITCHES = "LOCUST_"
 _POLL_S = 0.005
 
 
@@ -43,6 +43,9 @@ def main() -> NoReturn:
     except _script_error() as error:
         sys.stderr.write(f"{redact(str(error))}\n")
         code = EXIT_SCRIPT
+    except Refused as error:
+        sys.stderr.write(f"{redact(str(error))}\n")
+        code = EXIT_REFUSED
     except (
         SystemExit
     ) as error:  # the parser refused an option that the script declared, for example as required
@@ -74,9 +77,7 @@ def _write_to(files: Mapping[str, str]) -> None:
 
 
 def prepare_process() -> None:
-    for name in [name for name in os.environ if name.startswith(_IMPORT_SWITCHES)]:
-        # LOCUST_SKIP_MONKEY_PATCH would break the engine, LOCUST_USERS and the like would be options of scripts.
-        del os.environ[name]
+    forget_import_switch(os.environ)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # macOS refuses what it reports
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -97,6 +98,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
         import locust  # before all else: it makes what waits in the standard library cooperative
 
         version = locust.__version__
+        forget_variables(os.environ)
 
     from .load import Closed, Open, drain, tick
 
