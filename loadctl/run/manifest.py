@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
 from loadctl.run.machine import Machine
-from loadctl.scenario.redaction import REDACTED, Redaction, is_secret
+from loadctl.scenario.redaction import REDACTED, Redaction, is_secret, without_secrets
 from loadctl.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -121,5 +121,6 @@ def _redacted(value: object, redaction: Redaction, name: str = "") -> object:
             _redacted(key, redaction): _redacted(part, redaction, str(key)) for key, part in value.items()
         }
     if isinstance(value, list):
-        return [_redacted(part, redaction, name) for part in value]
+        parts = without_secrets(value) if name in {"argv", "arguments"} else value
+        return [_redacted(part, redaction, name) for part in parts]
     return value

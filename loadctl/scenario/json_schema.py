@@ -77,6 +77,7 @@ def scenario_schema() -> Schema:
         "watch": _ref("watch"),
         "engine": _one_of(_ENGINES),
         "rate_limit": _shape(_RateLimitShape, {"by": _one_of(_COUNTED_PER)}),
+        "arguments": _WORDS,
         "allow_hosts": _WORDS,
         "stop_when": _WORDS,
         "before": _ref("commands"),

@@ -44,13 +44,15 @@ class Population:
             hint = "how many is said in load:, as in  - {users: 50, for: 5m}"
             message = "users: names user types, as in  users: {MLPlatformUser: 1}"
             self.mistakes.add(users.where, message, hint)
-        return tuple(
-            user_type
-            for key, value in (users.entries or {}).items()
-            for user_type in (
-                self._in_place(key.text, value) if value.entries is not None else self._named(key, value)
-            )
-        )
+        return tuple(found for key, value in (users.entries or {}).items() for found in self.one(key, value))
+
+    def one(self, key: Key, value: Node) -> tuple[UserType, ...]:
+        """The user type under a key of users:, in place or by name; none where it has mistakes."""
+        return self._in_place(key.text, value) if value.entries is not None else self._named(key, value)
+
+    def has(self, name: str) -> bool:
+        """It is a user type of users.yaml."""
+        return name in self._shared()
 
     def _in_place(self, name: str, node: Node) -> tuple[UserType, ...]:
         for key in ("think", "pace") if self.reader.open_model else ():
@@ -76,17 +78,22 @@ class Population:
         if self.shared is None:
             self.mistakes.add(where, f"no user type '{name}': there is no users.yaml beside the scenario")
             return None
+        types = self._shared()
+        if name not in types:
+            if types:
+                self.mistakes.add(
+                    where, *no_such("no user type is named", name, types, f"{self.shared.name} has")
+                )
+            return None
+        return self.environment.fill(types[name])
+
+    def _shared(self) -> Mapping[str, Node]:
+        """Those of users.yaml, which is read when it is first asked for."""
         if self.types is None:
-            node = self.mistakes.read(self.shared)
+            node = self.mistakes.read(self.shared) if self.shared is not None else None
             self.types = {key.text: value for key, value in (node.entries or {}).items()} if node else {}
             if node is not None and node.entries is None:
                 self.mistakes.add(
                     node.where, "users.yaml is a mapping of user types, as in  Visitor: {tasks: […]}"
                 )
-        if name not in self.types:
-            if self.types:
-                self.mistakes.add(
-                    where, *no_such("no user type is named", name, self.types, f"{self.shared.name} has")
-                )
-            return None
-        return self.environment.fill(self.types[name])
+        return self.types

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 REDACTED = "[redacted]"
 _NAMES = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key)"
@@ -13,6 +13,39 @@ _NOT_LITERAL = re.compile(r"(?:[A-Za-z]+ )?\{\{|\$")
 """A template, perhaps after a word such as Bearer; or the place in a response that a capture reads."""
 _SHORT = 3
 """Secrets so short are hidden only where they are the whole text: replacing every "a" would leave nothing to read."""
+
+
+_ARGUMENT = re.compile(r"-+[^=]*(?:KEY|TOKEN|SECRET|PASS)[^=]*", re.IGNORECASE)
+
+
+def secret_arguments(words: Sequence[str]) -> list[str]:
+    """The values that arguments of a command line name as secrets: `--api-token X`, `--api-token=X`.
+
+    A number is none (`--max-tokens 4096`): to hide it everywhere would tear it out of every report.
+    """
+    return [value for _, value in _secrets(words) if not value.isdecimal()]
+
+
+def without_secrets(words: Sequence[str]) -> list[str]:
+    """The same words with those values hidden, numbers too."""
+    hidden = dict(_secrets(words))
+    return [
+        word[: len(word) - len(hidden[at])] + REDACTED if at in hidden else word
+        for at, word in enumerate(words)
+    ]
+
+
+def _secrets(words: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """With the index of the word that ends with the value."""
+    named = False
+    for at, word in enumerate(words):
+        if named and not word.startswith("-"):
+            yield at, word
+        name, equals, value = word.partition("=")
+        match = _ARGUMENT.fullmatch(name)
+        if match and equals:
+            yield at, value
+        named = match is not None and not equals
 
 
 def is_secret(name: str, value: str) -> bool:

@@ -128,5 +128,5 @@ class Scenario:
     @property
     def common_pace_s(self) -> float | None:
         """Seconds between turns, where all user types of a closed load keep the same pace."""
-        paces = {user_type.pace_s for user_type in self.user_types}
+        paces = {user_type.pace_s for user_type in self.user_types} if self.script is None else set()
         return paces.pop() if self.load.model == "closed" and len(paces) == 1 else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 from urllib.parse import unquote, urlsplit
 
 from loadctl.errors import Where
@@ -15,6 +16,7 @@ from loadctl.scenario.environment import Environment
 from loadctl.scenario.load import Load
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.population import IN_PLACE, Population
+from loadctl.scenario.redaction import secret_arguments
 from loadctl.scenario.scenario import RateLimit, Scenario, Script, Tls
 from loadctl.scenario.shape import (
     Flag,
@@ -34,6 +36,7 @@ from loadctl.scenario.stages import read_load
 from loadctl.scenario.stop_rule import DEFAULT, EXAMPLE, StopRule, parse_stop_rule
 from loadctl.scenario.targets import Applicable
 from loadctl.scenario.units import parse_rate
+from loadctl.scenario.user_type import UserType
 from loadctl.scenario.watch import Watch
 from loadctl.scenario.watch_reader import WatchReader
 from loadctl.scenario.words import is_meant, unknown
@@ -59,6 +62,7 @@ class ScenarioShape(Shape):
     watch: Part | None = None
     locustfile: Line | None = None
     artillery: Line | None = None
+    arguments: Words = ()
     environment: Line | None = None
     max_in_flight: Whole | None = None
     rate_limit: Part | None = None
@@ -106,8 +110,15 @@ class ScenarioReader:
             return None
         self.targets = shape.targets
         load = self._load(node, shape)
-        script = self._script(node, shape)
-        types = () if _names_a_script(shape) else self._population(shape, load).read(name, node, shape.users)
+        population = self._population(shape, load)
+        if _names_a_script(shape):
+            script, types = self._script(node, shape, population)
+        else:
+            script, types = None, population.read(name, node, shape.users)
+        for key in ("environment", "arguments"):
+            owner = "artillery" if key == "environment" else "locustfile"
+            if node.get(key) is not None and node.get(owner) is None:
+                self.mistakes.add(node.key_where(key), f"{key}: belongs to {owner}:")
         host, credentials = self._host(node, shape)
         scenario = Scenario(
             name=name,
@@ -141,52 +152,67 @@ class ScenarioReader:
     def _load(self, node: Node, shape: ScenarioShape) -> Load | None:
         if shape.load is not None:
             return read_load(shape.load, self.mistakes)
-        if shape.artillery is not None:
-            return Load("open", ())  # the script's own phases
+        if _names_a_script(shape) and not _misnamed("load", node):
+            return Load("open" if shape.artillery is not None else "closed", ())  # the script's own
         if not _misnamed("load", node):
             self.mistakes.add(
                 node.where, "a scenario needs load:, its stages", "as in  load: [{users: 50, for: 5m}]"
             )
         return None
 
-    def _script(self, node: Node, shape: ScenarioShape) -> Script | None:
-        if shape.environment is not None and shape.artillery is None:
-            self.mistakes.add(node.key_where("environment"), "environment: belongs to artillery:")
-        if not _names_a_script(shape):
-            return None
+    def _script(
+        self, node: Node, shape: ScenarioShape, population: Population
+    ) -> tuple[Script | None, tuple[UserType, ...]]:
+        """The script, and the user types that stand beside its classes."""
         if shape.locustfile is not None and shape.artillery is not None:
             self.mistakes.add(
                 node.key_where("artillery"), "a scenario runs one script: locustfile: or artillery:"
             )
-            return None
-        key = "locustfile" if shape.locustfile is not None else "artillery"
+            return None, ()
+        key: Literal["locustfile", "artillery"] = "locustfile" if shape.locustfile else "artillery"
         for other in IN_PLACE:
             if node.get(other) is not None:
                 self.mistakes.add(
                     node.key_where(other),
                     f"{other}: and {key}: exclude each other; the script says what users do",
                 )
-        path = self._file(node, key, shape.locustfile or shape.artillery)
-        if shape.users is not None and key == "artillery":
-            message = "users: picks classes of a locustfile; an Artillery script has weights of its own"
-            self.mistakes.add(node.key_where("users"), message, "leave users: out")
-        weights = self._weights(shape.users) if shape.users and key == "locustfile" else {}
-        return Script(
-            "locustfile" if key == "locustfile" else "artillery", path or "", weights, shape.environment
-        )
+        named = shape.locustfile or shape.artillery or ""
+        path = self._file(node, key, named) or ""
+        if key == "artillery":
+            if shape.users is not None:
+                message = "users: picks classes of a locustfile; an Artillery script has weights of its own"
+                self.mistakes.add(node.key_where("users"), message, "leave users: out")
+            return Script(key, path, environment=shape.environment), ()
+        weights, types = self._mixed(shape.users, population, named) if shape.users else ({}, ())
+        self.environment.redact(*secret_arguments(shape.arguments))
+        own_load = shape.load is None
+        return Script(key, path, weights, own_load=own_load, arguments=tuple(shape.arguments)), types
 
-    def _weights(self, node: Node) -> Mapping[str, int]:
-        if node.entries is None:
+    def _mixed(
+        self, users: Node, population: Population, script: str
+    ) -> tuple[Mapping[str, int], tuple[UserType, ...]]:
+        """Weights by name: those of user types (in place, or in users.yaml) and of classes of the script."""
+        if users.entries is None:
             self.mistakes.add(
-                node.where, "users: picks classes of the script, as in  users: {WebsiteUser: 3}"
+                users.where, "users: picks classes of the script, as in  users: {WebsiteUser: 3}"
             )
-        found = {}
-        for key, value in (node.entries or {}).items():
+        text = self.read_text(script) or ""
+        weights: dict[str, int] = {}
+        types: list[UserType] = []
+        for key, value in (users.entries or {}).items():
+            if value.entries is not None or population.has(key.text):
+                if re.search(rf"^class {re.escape(key.text)}\b", text, re.MULTILINE):
+                    message = f"'{key.text}' is a user type and a class of {script}"
+                    self.mistakes.add(key.where, message, "give one of them another name")
+                found = population.one(key, value)
+                types += found
+                weights |= {one.name: one.weight for one in found}
+                continue
             try:
-                found[key.text] = whole(value)
+                weights[key.text] = whole(value)
             except ValueError as error:
                 self.mistakes.add(value.where, f"{key.text}: {error}")
-        return found
+        return weights, tuple(types)
 
     def _population(self, shape: ScenarioShape, load: Load | None) -> Population:
         open_model = load is not None and load.model == "open"
@@ -200,7 +226,7 @@ class ScenarioReader:
         text, place = (self.host, None) if self.host is not None else (shape.host, node.get("host"))
         where = place.where if place else Where("--host")
         if text is None:
-            if shape.artillery is None and place is None and not _misnamed("host", node):
+            if not _names_a_script(shape) and not _misnamed("host", node):
                 self.mistakes.add(
                     node.where,
                     "no host: say which system is loaded",

@@ -9,6 +9,7 @@ from loadctl.scenario.parse import Sources, Text, read_scenario
 
 USERS = "Operator: {tasks: [{get: /admin}]}\nHeavy: {weight: 3, tasks: [{get: /}]}\n"
 FILES = {"accounts.csv": "email,age\na@b.c,3\n", "ragged.csv": "a,b\n1,2\n3\n", "empty.csv": "a,b\n"}
+FILES["own.py"] = "class Operator(HttpUser):\n    pass\n"
 TOP = "host: http://localhost:8000\ntasks: [{get: /items}, {post: /predict}]\nload: [{users: 5, for: 10s}]\n"
 
 
@@ -502,6 +503,19 @@ def test_the_shared_table_may_speak_of_other_scenarios_but_not_in_wrong_words() 
                     "s.yaml:2:1  users: picks classes of a locustfile; an Artillery script has weights of its own"
                     " | leave users: out"
                 )
+            ],
+        ),
+        (
+            "host: http://h\nlocustfile: own.py\nusers: {Operator: 3}",
+            [
+                "s.yaml:3:9  'Operator' is a user type and a class of own.py | give one of them another name",
+            ],
+        ),
+        (
+            TOP + "arguments: [--tenant, acme]\nenvironment: staging",
+            [
+                "s.yaml:4:1  arguments: belongs to locustfile:",
+                "s.yaml:5:1  environment: belongs to artillery:",
             ],
         ),
         (

@@ -176,6 +176,33 @@ def test_a_script_brings_its_own_users() -> None:
     assert (scenario.engine, scenario.user_types, scenario.endpoints) == ("locust", (), [])
 
 
+def test_classes_of_a_script_and_user_types_stand_in_one_scenario() -> None:
+    users = "users: {OwnClass: 1, Operator: 3, Here: {weight: 2, tasks: [{get: /}]}}"
+    scenario = read(HOST + LOAD + f"locustfile: own.py\n{users}", users=USERS)
+    assert scenario.script is not None
+    assert scenario.script.weights == {"OwnClass": 1, "Operator": 3, "Here": 2}
+    assert [(one.name, one.weight) for one in scenario.user_types] == [("Operator", 3), ("Here", 2)]
+    assert scenario.common_pace_s is None
+
+
+def test_a_locustfile_without_load_makes_its_own() -> None:
+    scenario = read(HOST + "locustfile: own.py")
+    assert scenario.script == Script("locustfile", "/project/own.py", own_load=True)
+    assert (scenario.load.model, scenario.load.stages) == ("closed", ())
+
+
+def test_arguments_of_a_locustfile_may_hold_secrets() -> None:
+    text = HOST + LOAD + "locustfile: own.py\narguments: [--tenant, acme, --api-key, '${K}', --rows, 5]"
+    scenario = read(text, env={"K": "abcdef"})
+    assert scenario.script is not None
+    assert scenario.script.arguments == ("--tenant", "acme", "--api-key", "abcdef", "--rows", "5")
+    assert scenario.secrets == ("abcdef",)
+
+
+def test_a_script_may_know_its_host() -> None:
+    assert read(LOAD + "locustfile: own.py").host == ""
+
+
 def test_an_artillery_script_implies_its_engine_and_may_bring_its_own_load() -> None:
     scenario = read("artillery: a.yml\nenvironment: staging")
     assert scenario.script == Script("artillery", "/project/a.yml", {}, "staging")

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.scenario.redaction import REDACTED, Redaction, is_secret
+from loadctl.scenario.redaction import (
+    REDACTED,
+    Redaction,
+    is_secret,
+    secret_arguments,
+    without_secrets,
+)
 
 
 def test_the_longest_goes_first_and_leaves_no_rest() -> None:
@@ -50,3 +56,19 @@ def test_what_is_named_in_a_text_is_hidden() -> None:
     assert Redaction([]).hidden(said) == (
         "GET /a?api_key=[redacted]&user=bob: login failed, password=[redacted]; token={{ token }}"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "secrets", "shown"),
+    [
+        ("--api-token abcdef --rows 5", ["abcdef"], f"--api-token {REDACTED} --rows 5"),
+        ("--API_KEY=a=b", ["a=b"], f"--API_KEY={REDACTED}"),
+        ("--max-tokens 4096", [], f"--max-tokens {REDACTED}"),
+        ("--pass --tenant acme", [], "--pass --tenant acme"),
+        ("--tenant token", [], "--tenant token"),
+        ("run f.py -u 5 -- --secret", [], "run f.py -u 5 -- --secret"),
+    ],
+)
+def test_arguments_name_their_secrets(words: str, secrets: list[str], shown: str) -> None:
+    assert secret_arguments(words.split()) == secrets
+    assert without_secrets(words.split()) == shown.split()
