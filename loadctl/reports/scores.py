@@ -66,7 +66,7 @@ def load_in_brief(result: Result) -> Iterator[str]:
 def is_first_byte(result: Result) -> bool:
     """An engine's own file may know no other time."""
     total = result.summary.total
-    return total.latency.max is None and total.ttfb is not None and total.ttfb.max is not None
+    return not total.latency.n and total.ttfb is not None and total.ttfb.max is not None
 
 
 def times(row: EndpointSummary, *, first_byte: bool) -> Latency:

@@ -41,7 +41,7 @@ class HistogramForm(msgspec.Struct, omit_defaults=True, gc=False):
     @classmethod
     def of(cls, packed: Packed) -> HistogramForm:
         return cls(
-            n=packed.count,
+            n=packed.count - packed.untimed,
             sum_us=packed.sum_us,
             min_us=packed.min_us,
             max_us=packed.max_us,
@@ -90,6 +90,7 @@ class IntervalForm(msgspec.Struct, omit_defaults=True, gc=False):
     failed: HistogramForm | None = None
     ttfb: HistogramForm | None = None
     errors: dict[str, _Whole] = {}
+    untimed: _Whole = 0
     rate_limited: _Whole = 0
     in_flight: _Whole = 0
     bytes: _Whole = 0
@@ -101,6 +102,7 @@ class IntervalForm(msgspec.Struct, omit_defaults=True, gc=False):
             failed=_form_of(interval.failed),
             ttfb=_form_of(interval.ttfb),
             errors=dict(interval.errors),
+            untimed=interval.ok.untimed,
             rate_limited=interval.rate_limited,
             in_flight=interval.in_flight,
             bytes=interval.bytes,
@@ -113,6 +115,7 @@ class IntervalForm(msgspec.Struct, omit_defaults=True, gc=False):
             ok=_counts_of(interval.ok),
             failed=_counts_of(interval.failed),
             errors=dict(interval.errors),
+            untimed=interval.ok.untimed,
             rate_limited=interval.rate_limited,
             in_flight=interval.in_flight,
             bytes=interval.bytes,
@@ -120,8 +123,11 @@ class IntervalForm(msgspec.Struct, omit_defaults=True, gc=False):
 
     def interval(self) -> Interval:
         """Raises: ValueError for a histogram that does not agree with itself."""
+        ok = _histogram_of(self.ok)
+        ok.count += self.untimed
+        ok.untimed = self.untimed
         return Interval(
-            ok=_histogram_of(self.ok),
+            ok=ok,
             failed=_histogram_of(self.failed),
             ttfb=_histogram_of(self.ttfb),
             errors=Counter({printed(name): count for name, count in self.errors.items()}),
@@ -180,15 +186,14 @@ def printed(text: str) -> str:
 
 
 def _form_of(histogram: Histogram) -> HistogramForm | None:
-    return HistogramForm.of(Packed.of(histogram)) if histogram.count else None
+    return HistogramForm.of(Packed.of(histogram)) if histogram.count > histogram.untimed else None
 
 
 def _counts_of(histogram: Histogram) -> HistogramForm | None:
-    if not histogram.count:
+    timed = histogram.count - histogram.untimed
+    if not timed:
         return None
-    return HistogramForm(
-        n=histogram.count, sum_us=histogram.sum_us, min_us=histogram.min_us, max_us=histogram.max_us
-    )
+    return HistogramForm(n=timed, sum_us=histogram.sum_us, min_us=histogram.min_us, max_us=histogram.max_us)
 
 
 def _histogram_of(form: HistogramForm | None) -> Histogram:

@@ -188,7 +188,7 @@ class Charting:
             for endpoint, cell in span.cells.items() if self._is_scored(span.first) else ():
                 if cell.ok.count:
                     found.setdefault(endpoint, Histogram()).merge(cell.ok)
-        return found
+        return {endpoint: shape for endpoint, shape in found.items() if not shape.untimed}
 
     def _is_scored(self, t: int) -> bool:
         """What ends in the drain counts where the load ended."""
@@ -243,9 +243,11 @@ class _Percentile:
             self._first = index
         self._last = index
         self._waiting.extend(latencies)
-        us = Pool(self._waiting).quantile_us(self._q)
+        pool = Pool(self._waiting)
+        us = pool.quantile_us(self._q)
         if us is not None:
             self._found |= dict.fromkeys(range(self._first, index + 1), us / 1000)
+        if us is not None or pool.untimed:
             self._waiting = []
 
     def values(self, length: int) -> list[float | None]:

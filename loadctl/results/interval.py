@@ -22,6 +22,7 @@ class Interval:
     """One second of one endpoint: requests that *ended* in it. Latencies in microseconds."""
 
     ok: Histogram = field(default_factory=Histogram)
+    """Successes; `ok.untimed` of them have no latency that loadctl could see."""
     failed: Histogram = field(default_factory=Histogram)
     ttfb: Histogram = field(default_factory=Histogram)
     errors: Counter[str] = field(default_factory=Counter)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -128,7 +128,7 @@ def read_line(line: bytes) -> Line | None:
 def _moment(form: _LineForm, total: IntervalForm) -> Moment:
     return Moment(
         t=form.t,
-        ok=_packed(total.ok),
+        ok=_with_untimed(_packed(total.ok), total.untimed),
         first_bytes=NOTHING if total.ttfb is None else _AsRead(total.ttfb),
         failures=total.failed.n if total.failed else 0,
         errors={printed(name): n for name, n in total.errors.items()} if total.errors else NO_ERRORS,
@@ -166,3 +166,7 @@ class _AsRead:
 
 def _packed(form: HistogramForm | None) -> Packed:
     return NOTHING if form is None else form.packed()
+
+
+def _with_untimed(packed: Packed, untimed: int) -> Packed:
+    return replace(packed, count=packed.count + untimed, untimed=untimed) if untimed else packed

@@ -42,6 +42,8 @@ class Packed:
     sum_us: int = 0
     min_us: int | None = None
     max_us: int | None = None
+    untimed: int = 0
+    """As in Histogram."""
 
     @classmethod
     def of(cls, histogram: Histogram) -> Packed:
@@ -56,6 +58,7 @@ class Packed:
             histogram.sum_us,
             histogram.min_us,
             histogram.max_us,
+            histogram.untimed,
         )
 
     def packed(self) -> Packed:
@@ -66,7 +69,7 @@ class Packed:
         place = bisect_right(self.buckets, bucket)
         if 2 * place <= len(self.counts):
             return sum(self.counts[:place])
-        return self.count - sum(self.counts[place:])
+        return self.count - self.untimed - sum(self.counts[place:])
 
     def __add__(self, other: Packed) -> Packed:
         whole = self.histogram()
@@ -75,7 +78,7 @@ class Packed:
 
     def histogram(self) -> Histogram:
         buckets = dict(zip(self.buckets, self.counts, strict=True))
-        return Histogram(buckets, self.count, self.sum_us, self.min_us, self.max_us)
+        return Histogram(buckets, self.count, self.sum_us, self.min_us, self.max_us, self.untimed)
 
     def quantile_us(self, q: float) -> int | None:
         """As Histogram.quantile_us."""
@@ -83,7 +86,7 @@ class Packed:
 
     def nearest_rank_us(self, q: float) -> int | None:
         """As Histogram.nearest_rank_us."""
-        if self.max_us is None:
+        if self.max_us is None or self.untimed:
             return None
         return min(upper_edge_us(self.nearest_rank_bucket(q)), self.max_us)
 
@@ -118,11 +121,14 @@ class Pool:
     def __init__(self, parts: Iterable[Packed]) -> None:
         self._parts = [part for part in parts if part.count]
         self.count = sum([part.count for part in self._parts])
+        self.untimed = sum([part.untimed for part in self._parts])
 
     def nearest_rank_us(self, q: float) -> int | None:
         """As Histogram.nearest_rank_us: the first bucket up to which at least that many values lie."""
         if len(self._parts) <= 1:
             return self._parts[0].nearest_rank_us(q) if self._parts else None
+        if self.untimed:
+            return None
         rank = nearest_rank(q, self.count)
         # Parts of one run are mostly alike, so that it is near the middle of those of some of them.
         some = self._parts[::_ONE_IN]
@@ -144,7 +150,7 @@ class Pool:
         us = int(min(limit_ms, MOST_US / 1000) * 1000)
         while us / 1000 <= limit_ms and us <= MOST_US:
             us += 1
-        return self.count - self._upto(bucket_of(us) - 1)
+        return self.count - self.untimed - self._upto(bucket_of(us) - 1)
 
     def _around(self, bucket: int, rank: int) -> tuple[int, int]:
         """First and last bucket that may hold the value of this rank, in wider and wider steps from `bucket`."""

@@ -115,9 +115,22 @@ def _endpoint(
     )
 
 
+def untimed_reason(histogram: Histogram, noun: str = "successes") -> str:
+    """Why nothing is said of latencies of which some are not known: the others may be the quick ones."""
+    return (
+        f"{histogram.untimed:,} of {histogram.count:,} {noun} have no latency: their body was read where loadctl "
+        "cannot see it, or the script gave no response time"
+    )
+
+
 def latency_of(histogram: Histogram, noun: str = "successes") -> Latency:
     """Milliseconds; a percentile that has too few values is None, with what it needs and what it has."""
     n = histogram.count
+    if histogram.untimed:
+        why = untimed_reason(histogram, noun)
+        return Latency(
+            n=n - histogram.untimed, absent=dict.fromkeys((*PERCENTILES, "mean", "min", "max"), why)
+        )
     values: dict[str, float | None] = {}
     absent = {}
     for name, q in PERCENTILES.items():

@@ -53,6 +53,8 @@ def recovery(load: Load, seconds: Sequence[Moment], ended_s: float) -> Recovery 
         return f"the load must be back for at least {STEADY_S} s, and was so for {max(0.0, end - found.after[0]):.0f} s"
     if found.before[1] - found.before[0] < ENOUGH_BEFORE_S:
         return f"it needs a stage of at least {ENOUGH_BEFORE_S} s before the spike"
+    if any(second.ok.untimed for second in seconds):
+        return "some successes have no latency that loadctl could see"
     by_t = {second.t: second for second in seconds}
     course = _Course([by_t.get(t) or Moment(t=t) for t in range(int(end))], found)
     if course.too_coarse is not None:

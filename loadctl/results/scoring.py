@@ -143,6 +143,9 @@ def _breaking_point(target: Target, measured: Measured) -> _Found:
     if found is None:
         return _absent(NO_STAIRCASE)
     requests = sum(step.requests for step in found.steps)
+    asks_latency = any(limit.metric.startswith("latency_") for limit in found.limits)
+    if asks_latency and any(second.ok.untimed for step in found.steps for second in step.level.seconds):
+        return _absent("some successes have no latency that loadctl could see", requests)
     held = f"held {found.held:g}" if found.broke is None else f"broke at {found.broke.level.level:g}"
     why = (
         f"{held}: {found.broke.why[0]}"

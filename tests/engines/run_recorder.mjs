@@ -30,6 +30,7 @@ const commands = {
       message,
       body: body === undefined ? undefined : Buffer.from(body, 'base64'),
     }),
+  end_untimed: ({ token, ttfb_us, size }) => recorder.endUntimed(tokens.get(token), { ttfbUs: ttfb_us, size }),
   abandon: ({ token }) => recorder.abandon(tokens.get(token)),
   rename: ({ token, endpoint }) => recorder.rename(tokens.get(token), endpoint),
   turn: () => recorder.turn(),

@@ -88,7 +88,7 @@ class InPython:
             self._now = given["now"]
         elif command == "begin":
             self._tokens[token] = self._recorder.begin(given["endpoint"])
-        elif command in {"end", "abandon", "rename"}:
+        elif command in {"end", "end_untimed", "abandon", "rename"}:
             if "body" in given:
                 given["body"] = base64.b64decode(given["body"])
             getattr(self._recorder, command)(self._tokens[token], **given)
@@ -218,6 +218,21 @@ def test_outcomes_go_to_their_own_places(started: Start) -> None:
         ("GET /", "generator", "no ports left", ""),
         ("(script)", "generator", "ValueError: x", ""),
     ]
+
+
+def test_a_success_whose_latency_nobody_knows_is_counted_and_no_percentile_is_told(started: Start) -> None:
+    tape = started()
+    for _ in range(300):
+        tape.request(us=1000)
+    tape.do("end_untimed", token=tape.begin("GET /"), ttfb_us=700, size=9)
+    tape.do("bye")
+    second = frame.parse(tape.raw[0])
+    assert isinstance(second, Second)
+    cell = second.cells["GET /"]
+    assert (cell.completed, cell.ok.count, cell.ok.untimed, cell.in_flight, cell.bytes) == (301, 301, 1, 0, 9)
+    assert (cell.ttfb.count, cell.ttfb.sum_us) == (1, 700)
+    assert (cell.ok.quantile_us(0.5), cell.ok.nearest_rank_us(0.5), cell.ok.mean_us) == (None, None, None)
+    assert tape.of("bye")[0]["totals"]["completed"] == 301
 
 
 def test_bye_tells_what_is_unfinished_with_ages_and_started_is_completed_plus_unfinished(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from loadctl.results.gathering import Gathering
 from loadctl.results.histogram import Histogram
@@ -32,12 +33,17 @@ def load(*stages: str, model: Model = "closed") -> Load:
 
 
 def interval(
-    ok_ms: Sequence[float] = (), *, errors: Mapping[str, int] | None = None, rate_limited: int = 0
+    ok_ms: Sequence[float] = (),
+    *,
+    errors: Mapping[str, int] | None = None,
+    untimed: int = 0,
+    rate_limited: int = 0,
 ) -> Interval:
     """Failures take 1 ms each."""
     counts = Counter(errors or {})
+    timed = Histogram.of(round(ms * 1000) for ms in ok_ms)
     return Interval(
-        ok=Histogram.of(round(ms * 1000) for ms in ok_ms),
+        ok=replace(timed, count=timed.count + untimed, untimed=untimed),
         failed=Histogram.of([1000] * counts.total()),
         errors=counts,
         rate_limited=rate_limited,

@@ -160,3 +160,14 @@ def test_a_limit_beyond_all_that_was_tried_is_not_failed(steps: int, status: Sta
     assert (found.status, found.value) == (status, steps * 100)
     if status is Status.NOT_EXERCISED:
         assert found.reason == f"it held {steps * 100}, the highest level that was tried"
+
+
+def test_levels_with_latencies_that_nobody_knows_have_not_held() -> None:
+    load, aim = staircase(), target("breaking_point", 500, 1000, unit="users")
+    seconds = run(load, [40.0] * 10)
+    seconds[200].cells["POST /chat"] = interval(untimed=1)
+    found = score(aim, measure(scenario(load, [aim, P95_LIMIT]), recording(seconds)))
+    assert (found.status, found.reason) == (
+        Status.NO_DATA,
+        "some successes have no latency that loadctl could see",
+    )

@@ -186,6 +186,28 @@ def test_corrected_latencies_exist_only_with_a_pace() -> None:
     assert with_pace.corrected.n == 310 + 10 * 2  # after 3 s, the turns due after 1 s and 2 s were skipped
 
 
+def test_successes_without_a_latency_count_and_leave_no_percentile() -> None:
+    """The quick ones alone would say that all were quick."""
+    chat = interval([5.0] * 20, errors={"timeout": 1}, untimed=4)
+    made = recording([second(t, {"POST /chat": chat, "GET /": interval([9.0] * 20)}) for t in range(30)])
+    folded = fold(load("10 30 hold"), made)
+    total, (slow, quick) = folded.summary.total, folded.summary.endpoints
+    assert (slow.endpoint, slow.completed, slow.failed, slow.throughput_per_s) == (
+        "POST /chat",
+        750,
+        30,
+        24.0,
+    )
+    assert (total.completed, total.throughput_per_s, total.error_rate) == (1350, 44.0, 30 / 1350)
+    assert quick.latency.p95 == 9.0
+    for latency, told in ((slow.latency, "120 of 720"), (total.latency, "120 of 1,320")):
+        assert (latency.p50, latency.p95, latency.mean, latency.min, latency.max) == (None,) * 5
+        assert latency.absent["p95"].startswith(
+            f"{told} successes have no latency: their body was read where"
+        )
+    assert [point.p95_ms for point in folded.timeline] == [None] * 30
+
+
 cells = st.dictionaries(
     st.sampled_from(["GET /", "GET /b"]),
     st.builds(

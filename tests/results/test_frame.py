@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -15,10 +16,16 @@ from tests.results.written import frame as frame_of
 
 counts = st.integers(0, 10**9)
 histograms = st.lists(st.integers(0, 10**9), max_size=20).map(Histogram.of)
+
+
+def with_untimed(histogram: Histogram, untimed: int) -> Histogram:
+    return replace(histogram, count=histogram.count + untimed, untimed=untimed)
+
+
 names = st.text(max_size=20).map(lambda text: text.encode("utf-8", "replace").decode())
 intervals = st.builds(
     Interval,
-    ok=histograms,
+    ok=st.builds(with_untimed, histograms, st.integers(0, 3)),
     failed=histograms,
     ttfb=histograms,
     errors=st.dictionaries(names, counts, max_size=3).map(Counter),

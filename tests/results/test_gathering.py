@@ -27,9 +27,12 @@ PROFILED = (
 cells = st.dictionaries(
     st.sampled_from(["GET /", "GET /b", "GET /c"]),
     st.builds(
-        lambda ok, errors, limited: interval(ok, errors=errors, rate_limited=limited),
+        lambda ok, errors, untimed, limited: interval(
+            ok, errors=errors, untimed=untimed, rate_limited=limited
+        ),
         st.lists(st.floats(0.001, 60_000), max_size=5),
         st.dictionaries(st.sampled_from(["timeout", "reset", "generator"]), st.integers(1, 3), max_size=2),
+        st.integers(0, 2),
         st.integers(0, 2),
     ),
     max_size=3,

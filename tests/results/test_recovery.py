@@ -130,3 +130,10 @@ def test_too_few_requests_cannot_tell_seconds_apart() -> None:
         "100 requests take 100 s at the load before the spike: the stages before and after it must be at least "
         "100 and 200 s long, or that load higher"
     )
+
+
+def test_a_recovery_with_latencies_that_nobody_knows_is_not_told() -> None:
+    seconds = run(back_after(20))
+    seconds[80].cells["POST /chat"] = interval(untimed=1)
+    told = recovery(SPIKE, moments(seconds), SPIKE.duration_s)
+    assert told == "some successes have no latency that loadctl could see"

@@ -24,10 +24,12 @@ from tests.results.recorded import (
     P50,
     P95,
     P99,
+    interval,
     load,
     readings,
     recording,
     scenario,
+    second,
     steady,
     target,
     user_type,
@@ -389,3 +391,16 @@ def test_an_error_rate_is_not_met_by_a_handful_of_requests(
     seconds = steady(1, [40.0] * (requests - errors), errors={"reset": errors} if errors else None)
     found = score(target("error_rate", critical), measured(recording(seconds)))
     assert (found.status, found.reason) == (status, reason)
+
+
+def test_a_latency_of_which_a_part_is_unknown_is_no_data() -> None:
+    chat = interval([10.0] * 40, untimed=1)
+    made = recording([second(t, {"POST /chat": chat, "GET /": interval([10.0] * 40)}) for t in range(60)])
+    on = {name: target(P95, 1000, endpoint=name) for name in ("POST /chat", "GET /")}
+    held = measured(made)
+    assert score(target("error_rate", 5), held).status is Status.PASS
+    assert score(on["GET /"], held).status is Status.PASS
+    for wanted in (target(P95, 1000), on["POST /chat"]):
+        found = score(wanted, held)
+        assert (found.status, found.value) == (Status.NO_DATA, None)
+        assert "successes have no latency" in (found.reason or "")

@@ -35,6 +35,7 @@ def _interval(interval: Interval) -> dict[str, object]:
     histograms = {name: _histogram(getattr(interval, name)) for name in ("ok", "failed", "ttfb")}
     counts: dict[str, object] = {
         "errors": dict(interval.errors),
+        "untimed": interval.ok.untimed,
         "rate_limited": interval.rate_limited,
         "in_flight": interval.in_flight,
         "bytes": interval.bytes,
@@ -43,10 +44,10 @@ def _interval(interval: Interval) -> dict[str, object]:
 
 
 def _histogram(histogram: Histogram) -> dict[str, object] | None:
-    if not histogram.count:
+    if histogram.count == histogram.untimed:
         return None
     return {
-        "n": histogram.count,
+        "n": histogram.count - histogram.untimed,
         "sum_us": histogram.sum_us,
         "min_us": histogram.min_us,
         "max_us": histogram.max_us,

@@ -45,6 +45,7 @@ export class Cell {
     this.failed = new Histogram();
     this.ttfb = new Histogram();
     this.errors = new Map();
+    this.untimed = 0;
     this.rateLimited = 0;
     this.bytes = 0;
   }

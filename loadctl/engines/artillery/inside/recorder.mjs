@@ -83,6 +83,17 @@ export class Recorder {
     if (ttfbUs !== null) cell.ttfb.add(ttfbUs);
   }
 
+  // It succeeded, and nobody knows how long it took.
+  endUntimed(token, { ttfbUs = null, size = 0 }) {
+    this.catchUp();
+    const { endpoint } = token;
+    endpoint.flights.delete(token);
+    const cell = (endpoint.cell ??= new Cell());
+    cell.untimed += 1;
+    cell.bytes += size;
+    if (ttfbUs !== null) cell.ttfb.add(ttfbUs);
+  }
+
   // A turn ended, however it went.
   turn() {
     this.catchUp();
@@ -275,12 +286,13 @@ export class Recorder {
     if (cell === null) return {};
     let failed = 0;
     for (const count of cell.errors.values()) failed += count;
-    this.totals.completed += cell.ok.n + failed + cell.rateLimited;
+    this.totals.completed += cell.ok.n + cell.untimed + failed + cell.rateLimited;
     this.totals.failed += failed;
     this.totals.rate_limited += cell.rateLimited;
     const closed = {};
     for (const name of ['ok', 'failed', 'ttfb']) if (cell[name].buckets.size) closed[name] = cell[name].cell();
     if (failed) closed.errors = Object.fromEntries(cell.errors);
+    if (cell.untimed) closed.untimed = cell.untimed;
     if (cell.rateLimited) closed.rate_limited = cell.rateLimited;
     if (cell.bytes) closed.bytes = cell.bytes;
     return closed;

@@ -37,13 +37,14 @@ class Histogram:
 class Cell:
     """One endpoint in the current second."""
 
-    __slots__ = ("bytes", "errors", "failed", "ok", "rate_limited", "ttfb")
+    __slots__ = ("bytes", "errors", "failed", "ok", "rate_limited", "ttfb", "untimed")
 
     def __init__(self) -> None:
         self.ok = Histogram()
         self.failed = Histogram()
         self.ttfb = Histogram()
         self.errors: dict[str, int] = {}
+        self.untimed = 0
         self.rate_limited = 0
         self.bytes = 0
 

@@ -137,6 +137,19 @@ class Recorder:
         if ttfb_us is not None:
             cell.ttfb.add(ttfb_us)
 
+    def end_untimed(self, token: Flight, *, ttfb_us: int | None = None, size: int = 0) -> None:
+        """It succeeded, and nobody knows how long it took."""
+        self.catch_up()
+        endpoint = token.endpoint
+        endpoint.flights.discard(token)
+        cell = endpoint.cell
+        if cell is None:
+            cell = endpoint.cell = Cell()
+        cell.untimed += 1
+        cell.bytes += size
+        if ttfb_us is not None:
+            cell.ttfb.add(ttfb_us)
+
     def turn(self) -> None:
         """A turn ended, however it went."""
         self.catch_up()
@@ -301,11 +314,16 @@ class Recorder:
         if cell is None:
             return {}
         failed = sum(cell.errors.values())
-        self.totals["completed"] += sum(cell.ok.buckets.values()) + failed + cell.rate_limited
+        self.totals["completed"] += sum(cell.ok.buckets.values()) + cell.untimed + failed + cell.rate_limited
         self.totals["failed"] += failed
         self.totals["rate_limited"] += cell.rate_limited
         histograms = {"ok": cell.ok, "failed": cell.failed, "ttfb": cell.ttfb}
-        counts = {"errors": cell.errors, "rate_limited": cell.rate_limited, "bytes": cell.bytes}
+        counts = {
+            "errors": cell.errors,
+            "untimed": cell.untimed,
+            "rate_limited": cell.rate_limited,
+            "bytes": cell.bytes,
+        }
         return {
             **{
                 name: histogram.cell()
