@@ -94,11 +94,11 @@ def lines_of_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_a_module_has_one_noun_and_a_function_one_job() -> None:
-    """Modules ≤ 320 lines, functions ≤ 50: room for a table, not for a second noun."""
+    """Modules ≤ 600 lines, functions ≤ 50: room for a table, not for a second noun."""
     long_modules = {
         str(path.relative_to(PACKAGE)): lines
         for path in FILES
-        if (lines := path.read_text(encoding="utf-8").count("\n")) > 320
+        if (lines := path.read_text(encoding="utf-8").count("\n")) > 600
     }
     long_functions = {
         f"{path.relative_to(PACKAGE)}:{node.name}": lines_of_body(node)
