@@ -1,6 +1,6 @@
 """User types as plain JSON for the engine's own process, templates compiled. inside/journey.py is its reader.
 
-    user type  {name, start: [step], tasks: [{name, weight, flow: [step]}], headers, think, pace_s, data}
+    user type  {name, weight, start: [step], tasks: [{name, weight, flow: [step]}], headers, think, pace_s, data}
     step       {kind: request, …} · {kind: think, min_s, max_s} · {kind: repeat, times, while, flow: [step]}
 
 Texts that may hold templates are plans of scenario/template.py; all else is as in the records of user_type.py.
@@ -24,6 +24,7 @@ def user_type_plan(user_type: UserType) -> dict[str, Json]:
     think = user_type.think
     return {
         "name": user_type.name,
+        "weight": user_type.weight,
         "start": _flow(user_type.start),
         "tasks": [
             {"name": task.name, "weight": task.weight, "flow": _flow(task.flow)} for task in user_type.tasks

@@ -45,7 +45,11 @@ def main() -> None:
     given = json.load(sys.stdin)
     calls = Calls(given["requests_max"])
     users: dict[int, Any] = {}
-    factory = make_users(given["plan"], calls, calls)
+    makers, rotation = make_users(given["plan"], calls), given["plan"]["rotation"]
+
+    def factory(index: int) -> Any:
+        return makers[rotation[index % len(rotation)]](index, calls)
+
     for name, index, argument in given["acts"]:
         user = users.get(index) or users.setdefault(index, factory(index))
         if name == "turn":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command, Outcome, State
-from loadctl.engines.locust.inside import AHEAD, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
+from loadctl.engines.locust.inside import EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from loadctl.engines.locust.inside.redaction import Redaction
 from loadctl.engines.locust.report_kind import READS, kind_of
 from loadctl.errors import UsageError
@@ -90,9 +90,6 @@ class LocustEngine:
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         return tuple(self._command(scenario, out, shard, shards) for shard in range(shards))
 
-    def ahead(self) -> Command | None:
-        return Command(argv=self._argv, stdin=f"{AHEAD}\n") if self._python is None else None
-
     def rehearsal(self, scenario: Scenario) -> Command:
         from loadctl.engines.shard_plan import shard_plan
 
@@ -140,9 +137,7 @@ class LocustEngine:
         from loadctl.engines.shard_plan import shard_plan
 
         frames = str(out.absolute() / "frames" / f"{shard}.ndjson")
-        # A script's own Python may have another version, which only that one can tell.
-        version = self.version() if scenario.script is None else None
-        plan = {**shard_plan(scenario, shard, shards), "frames": frames, "version": version}
+        plan = {**shard_plan(scenario, shard, shards), "frames": frames}
         text = json.dumps(plan, ensure_ascii=False, allow_nan=False)
         shown = {**plan, "secrets": [], "host": scenario.host}
         redact = Redaction(scenario.secrets)

@@ -4,8 +4,6 @@ launch.py loads this folder as a package under a private name, so that neither l
 there nor these modules can hide the user's own. They therefore import each other relatively.
 """
 
-AHEAD = "ahead"
-"""The line before a plan that is still being made: get ready for any plan of user types."""
 EXIT_STOPPED = 10
 """The load ended before its plan, because it was told to (a stop, a signal, loadctl gone)."""
 EXIT_SCRIPT = 20

@@ -36,30 +36,29 @@ class Context(Protocol):
         """False: woken early, because the user must leave."""
 
 
-def make_users(plan: Plan, recorder: Recorder, context: Context) -> Callable[[int], User]:
-    """The factory of user k, k counted over all shards.
+def make_users(plan: Plan, recorder: Recorder) -> list[Callable[[int, Context], User]]:
+    """For each user type in turn, what makes user k, k counted over all shards.
 
-    `plan`: {host, seed, rate_limit (None: no 429 is expected), tls: {verify, ca, cert}, user_types: […],
-    rotation: [index of a user type, …]}.
+    `plan`: {host, seed, rate_limit (None: no 429 is expected), tls: {verify, ca, cert}, user_types: […]}.
     """
     tls = cast("dict[str, object]", plan["tls"])
     network = Network(
         verify=bool(tls["verify"]), ca=cast("str | None", tls["ca"]), cert=cast("str | None", tls["cert"])
     )
     watchdog = Watchdog()
-    types = [
-        UserType(each, host=str(plan["host"]), rate_limited=plan["rate_limit"] is not None)
-        for each in cast("list[Plan]", plan["user_types"])
-    ]
-    rotation = [types[at] for at in cast("list[int]", plan["rotation"])]
     seed = cast("int", plan["seed"])
 
-    def factory(index: int) -> User:
-        kind = rotation[index % len(rotation)]
-        client = Client(network, watchdog)
-        return User(kind, index, seed=seed, client=client, recorder=recorder, context=context)
+    def maker(kind: UserType) -> Callable[[int, Context], User]:
+        def make(index: int, context: Context) -> User:
+            client = Client(network, watchdog)
+            return User(kind, index, seed=seed, client=client, recorder=recorder, context=context)
 
-    return factory
+        return make
+
+    return [
+        maker(UserType(each, host=str(plan["host"]), rate_limited=plan["rate_limit"] is not None))
+        for each in cast("list[Plan]", plan["user_types"])
+    ]
 
 
 class UserType:
@@ -168,6 +167,11 @@ class User(Sender):
 
     def _any_task(self) -> None:
         self.kind.tasks[self.stream.weighted_index(self.kind.weights)](self)
+
+    def broke(self, message: str) -> None:
+        """A turn ended by a fault of the generator that nothing here expected."""
+        self._recorder.turn()
+        self._recorder.fault(message)
 
     def perform(self, request: Request) -> bool:
         if self._context.stopping(self):

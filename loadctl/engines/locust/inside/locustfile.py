@@ -1,47 +1,81 @@
 """The user's file: loading it, and which of its classes user k is."""
 
-# ruff: noqa: PTH119 - pathlib costs 5 ms of the start
-
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import traceback
 from functools import reduce
 from math import gcd
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locust.util.load_locustfile import load_locustfile
+from locust.util.load_locustfile import load_locustfile, load_locustfile_pytest
 
 from .load import sentence
+from .options import Refused, beside, no_such_class
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class ScriptError(Exception):
     """The script cannot be run; the message is one sentence for people."""
 
 
-def load(path: str, arguments: Sequence[str] = ()) -> tuple[dict[str, type], Sequence[object]]:
-    name = os.path.basename(path)
-    sys.argv = ["locust", "-f", path, "--headless", *arguments]
+def load(paths: Sequence[str], arguments: Sequence[str] = ()) -> tuple[dict[str, type], Sequence[object]]:
+    """User classes by name and load shapes of all files. Raises: ScriptError."""
+    sys.argv = ["locust", "-f", ",".join(paths), "--headless", *arguments]
     logging.basicConfig(
         level=logging.INFO, format="[%(asctime)s] %(levelname)s/%(name)s: %(message)s", stream=sys.stderr
     )
+    loaded = [(path, *_loaded(path, load_locustfile)) for path in paths]
+    if not any(
+        classes for _, classes, _ in loaded
+    ):  # as Locust itself: test functions count where no class does
+        loaded = [(path, _loaded(path, load_locustfile_pytest)[0], shapes) for path, _, shapes in loaded]
+    found: dict[str, type] = {}
+    for path, classes, _ in loaded:
+        for name, user_class in classes.items():
+            if found.setdefault(name, user_class).__module__ != user_class.__module__:
+                raise ScriptError(f"{Path(path).name} has a user class {name}, and so has another file")
+    if not found:
+        names = " and ".join(Path(path).name for path in paths)
+        raise ScriptError(
+            f"{names} has no user class; Locust runs classes derived from HttpUser, FastHttpUser or User"
+        )
+    return found, [shape for _, _, shapes in loaded for shape in shapes]
+
+
+def _loaded(path: str, loader: Callable[[str], Any]) -> tuple[dict[str, type], Sequence[object]]:
+    name = Path(path).name
     try:
-        *_, classes, shapes = load_locustfile(path)  # older versions: a docstring first
+        found = loader(path)
     except Exception as error:  # noqa: BLE001 - whatever the user's file raises
         traceback.print_exc()
-        raise ScriptError(f"{name} cannot be loaded: {sentence(error)}{_line_in(error, path)}") from None
+        raise ScriptError(f"{name} cannot be loaded: {told(error, path)}{_line_in(error, path)}") from None
     except SystemExit as error:
-        raise ScriptError(f"{name} ended the process while it was loaded (exit {error.code})") from None
-    if not classes:
-        raise ScriptError(
-            f"{name} has no user class; Locust runs classes derived from HttpUser, FastHttpUser or User"
-        )
-    return classes, shapes
+        raise ScriptError(_ended(name, error)) from None
+    if isinstance(found, tuple):
+        *_, classes, shapes = found  # older versions: a docstring first
+        return classes, shapes
+    return found, ()
+
+
+def _ended(name: str, error: SystemExit) -> str:
+    """sys.exit("text") says why itself; with a number, what was printed before stands above this line."""
+    if isinstance(error.code, str):
+        return f"{name} ended the process while it was loaded: {error.code}"
+    return f"{name} ended the process while it was loaded (exit {error.code})"
+
+
+def told(error: BaseException, path: str) -> str:
+    """The sentence of an exception; a file that lies beside the script, and not where it was looked for, is named."""
+    said = sentence(error)
+    missing = error.filename if isinstance(error, FileNotFoundError) else None
+    if isinstance(missing, str) and (found := beside(path, missing)):
+        said += f"; it is in {found}, but paths are relative to the folder where loadctl was started"
+    return said
 
 
 def _line_in(error: BaseException, path: str) -> str:
@@ -53,8 +87,7 @@ def _line_in(error: BaseException, path: str) -> str:
 
 def chosen_classes(classes: Mapping[str, type], weights: Mapping[str, int], path: str) -> list[type]:
     if missing := [name for name in weights if name not in classes]:
-        known = ", ".join(sorted(classes))
-        raise ScriptError(f"{os.path.basename(path)} has no user class {missing[0]}; it has {known}")
+        raise Refused(no_such_class(path, missing[0], classes))
     chosen = [
         classes[name]
         for name in (weights or classes)

@@ -49,6 +49,7 @@ class Recorder:
         self.users = 0
         self.leaving = 0
         self.ended = 0
+        self.script_faults: list[str] = []
         self._write = write
         self._redact = redact
         self._redact_name = redact if redact_names else str
@@ -222,6 +223,16 @@ class Recorder:
         if message not in self._notes and len(self._notes) < NOTES_MAX:
             self._notes.add(message)
             self._line(kind="note", message=self._redact(message)[:BODY_MAX])
+
+    def script_fault(self, message: str, where: str) -> None:
+        self.script_faults.append(f"{message} ({where})")
+        self.note(f"script fault: {message} {where}")
+
+    def script_verdict(self, code: int) -> None:
+        self.note(f"script verdict: {code}")
+
+    def level(self, t: float, users: int, per_s: float) -> None:
+        self.note(f"level {t} {users} {per_s}")
 
     def bye(self) -> None:
         """The last lines: the last part of a second; ages of unfinished requests; totals to check by."""

@@ -55,6 +55,17 @@ class Schedule:
         handed_out = min(abs(jump), floor(share * abs(jump)) + 1)
         return planned - jump + (handed_out if jump > 0 else -handed_out)
 
+    def target_at(self, t: float) -> int:
+        """Users of all shards that the stage of that moment leads to."""
+        index = min(max(0, bisect_right(self._begins, t) - 1), len(self._stages) - 1)
+        return _rounded(self._stages[index].end)
+
+    def settled(self, t: float) -> bool:
+        """The number of users holds: no ramp, and no jump that is still being handed out."""
+        index = min(max(0, bisect_right(self._begins, t) - 1), len(self._stages) - 1)
+        stage = self._stages[index]
+        return stage.start == stage.end and self.users_at(t) == _rounded(stage.end)
+
     def arrivals(self, shard: int, shards: int) -> Iterator[tuple[int, float]]:
         """Number and due time of this shard's arrivals: shard, shard + shards, …
 
@@ -82,10 +93,23 @@ class Wishes:
     second). From each on users come or leave one by one at its rate, the first at once.
     """
 
-    duration_s = inf
-
     def __init__(self, wishes: Sequence[tuple[float, int, float]]) -> None:
         self._wishes = wishes
+        self.duration_s = inf
+
+    def end(self, t: float) -> None:
+        """There will be no more wishes: the load is over at `t`."""
+        self.duration_s = min(t, self.duration_s)
+
+    def target_at(self, t: float) -> int:
+        return next((users for begins, users, _ in reversed(list(self._wishes)) if begins <= t), 0)
+
+    def settled(self, t: float) -> bool:
+        return self.users_at(t) == self.target_at(t)
+
+    def arrivals(self, _shard: int, _shards: int) -> Iterator[tuple[int, float]]:
+        """None: such a load counts users."""
+        return iter(())
 
     def users_at(self, t: float) -> int:
         level = 0

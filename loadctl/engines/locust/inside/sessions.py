@@ -78,7 +78,7 @@ class Sessions:
             if not self.open:
                 return original(session, method, url, *args, **options)
             user = session.user
-            leave_if_asked(user, in_task=True)
+            leave_if_asked(user)
             if blocks_forever:  # requests waits for ever, unless told otherwise
                 options.setdefault("timeout", self._timeout_s)
             name = (args[0] if args else options.get("name")) or session.request_name
@@ -143,21 +143,20 @@ class Sessions:
         )
 
 
-def leave_if_asked(user: Any, *, in_task: bool = False) -> None:
-    """Raise StopUser once the user was asked to leave. Requests of its on_stop, which follows, are let through."""
-    member = getattr(user, "_loadctl_member", None)
-    if member is None or not member.leaving or (in_task and getattr(user, "_loadctl_stopped", False)):
-        return
-    user._loadctl_stopped = True
-    raise StopUser
+def leave_if_asked(user: Any) -> None:
+    """Raise StopUser in a task or on_start of a user that must leave. Requests of its on_stop are let through."""
+    place = getattr(user, "loadctl_place", None)
+    if place is not None and place.leaving and (place.in_task or place.starting):
+        raise StopUser
 
 
 def _lateness_us(user: Any, flight: Flight) -> int:
     """Open model: the first request of a turn counts from when its arrival was due."""
-    due: float | None = getattr(user, "_loadctl_due", None)
-    if due is None:
+    place = getattr(user, "loadctl_place", None)
+    if place is None or place.due is None or place.starting:
         return 0
-    user._loadctl_due = None
+    due: float = place.due
+    place.due = None
     return max(0, round((flight.began - due) * 1e6))
 
 

@@ -1,4 +1,4 @@
-"""One shard, from the plan on standard input to its bye."""
+"""One shard, from the plan on standard input to its bye: a process with an Environment and a runner of Locust."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from . import AHEAD, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
+from . import EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
 from .frame_file import FrameFile
 from .options import Refused, forget_import_switch, forget_variables
@@ -20,60 +20,49 @@ from .redaction import Redaction
 from .schedule import Schedule, Stage, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from .load import Site
+    from locust.env import Environment
+
+    from .runner import PlanRunner, Rotation
     from .script import Script
 
 _POLL_S = 0.005
+_ON_STOP_S = 2.0
 
 
 def main() -> NoReturn:
     control = Control()
     control.listen()
     prepare_process()
-    plan = _plan(control)
+    import locust  # noqa: F401  before all else: it makes what waits in the standard library cooperative
+
+    forget_variables(os.environ)
+    plan = json.loads(control.next_line() or "null")
     if plan is None:
         kill_group()
     redact = Redaction(plan["secrets"])
     recorder = Recorder(FrameFile(plan["frames"]), redact=redact, redact_names=plan["script"] is not None)
-    code = 1
+    _leave(_code_of(plan, recorder, control, redact), control)
+
+
+def _code_of(
+    plan: Mapping[str, Any], recorder: Recorder, control: Control, redact: Callable[[str], str]
+) -> int:
+    from .locustfile import ScriptError
+
     try:
-        code = _carry_out(plan, recorder, control)
-    except _script_error() as error:
+        return _carry_out(plan, recorder, control)
+    except ScriptError as error:
         sys.stderr.write(f"{redact(str(error))}\n")
-        code = EXIT_SCRIPT
+        return EXIT_SCRIPT
     except Refused as error:
         sys.stderr.write(f"{redact(str(error))}\n")
-        code = EXIT_REFUSED
-    except (
-        SystemExit
-    ) as error:  # the parser refused an option that the script declared, for example as required
+        return EXIT_REFUSED
+    except SystemExit as error:
+        # The parser refused an option that the script declared, for example as required; or sys.exit in a listener.
         sys.stderr.write(f"the script ended the process before the load (exit {error.code})\n")
-        code = EXIT_SCRIPT
-    _leave(code, control)
-
-
-def _plan(control: Control) -> Any:
-    """None: loadctl is gone. While the plan is still being made, all is done that does not depend on it."""
-    line = control.next_line()
-    if line == AHEAD:
-        from . import client, journey, load, proxy  # noqa: F401
-        from .warm import warm_users
-
-        warm_users()
-        _, _, files = control.next_line().partition(" ")
-        _write_to(json.loads(files or "{}"))
-        line = control.next_line() if files else ""
-    return json.loads(line or "null")
-
-
-def _write_to(files: Mapping[str, str]) -> None:
-    """Send what is printed from here on to those files, by the name of the stream."""
-    for name, path in files.items():
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND)
-        os.dup2(fd, {"stdout": 1, "stderr": 2}[name])
-        os.close(fd)
+        return EXIT_SCRIPT
 
 
 def prepare_process() -> None:
@@ -83,34 +72,27 @@ def prepare_process() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _script_error() -> Any:
-    from .locustfile import ScriptError
-
-    return ScriptError
-
-
 def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) -> int:
-    """User types need nothing of Locust but what it stands on, gevent; to import the rest takes most of the start."""
     import gevent
+    import locust
+    from locust.exception import StopTest, StopUser
 
-    version = plan["version"]
-    if plan["script"] is not None:
-        import locust  # before all else: it makes what waits in the standard library cooperative
+    from .load import drain, tick
+    from .script import Script
 
-        version = locust.__version__
-        forget_variables(os.environ)
-
-    from .load import Closed, Open, drain, tick
-
+    gevent.get_hub().NOT_ERROR += (StopUser, StopTest)  # a user that ends so needs no traceback
     bye = _Bye(recorder)
     control.on_signals(bye.now)
-    site, script = _load_of(plan, recorder, control)
-    load = Closed(site) if plan["model"] == "closed" else Open(site)
+    script = Script(plan, recorder, control) if plan["script"] is not None else None
+    environment = _environment(plan, script, recorder)
+    runner = _runner(plan, environment, script, recorder, control)
+    sessions = script.watch(environment) if script is not None else None
+    _warm(environment, plan, recorder)
     if script is not None:
-        script.init()
+        _open_test(environment, runner, recorder)
     _quieten_collector()
     recorder.hello(
-        version=version,
+        version=locust.__version__,
         pid=os.getpid(),
         shard=plan["shard"],
         clocks={"monotonic_s": time.monotonic(), "wall_s": time.time()},
@@ -120,20 +102,126 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
         recorder.bye()
         return EXIT_STOPPED
     recorder.start(t0)
+    if sessions is not None:
+        sessions.open = True
     ticker = gevent.spawn(tick, recorder, t0)
-    if script is not None:
-        script.start()
-    load.run(t0)
+    try:
+        runner.follow(t0)
+    except SystemExit as end:  # in a listener, or in a greenlet of the script
+        recorder.note(f"the script stopped the test: sys.exit({end})")
+        control.stopping = True
+        runner.follow_no_more()
     early = control.stopping
-    site.context.stop()
-    if script is not None:
-        script.stopping()
-    drain(recorder, control, site.group, plan["drain_s"])
+    drain(recorder, control, runner.user_greenlets, plan["drain_s"])
+    if not recorder.in_flight and not control.leave_now:
+        runner.user_greenlets.kill(timeout=_ON_STOP_S)  # who slept in a task: on_stop has its turn
     ticker.kill()
     bye.say()
+    if sessions is not None:
+        sessions.open = False
     if script is not None and not control.leave_now:
-        script.stopped()
+        _close_test(environment, runner, recorder)
     return EXIT_STOPPED if early else 0
+
+
+def _environment(plan: Mapping[str, Any], script: Script | None, recorder: Recorder) -> Environment:
+    import locust
+    from locust.env import Environment
+
+    classes: list[type] = [*script.classes] if script is not None else []
+    if plan["user_types"]:
+        classes += _scenario_users(plan, recorder)
+    return Environment(
+        user_classes=classes,
+        shape_class=script.shape if script is not None else None,
+        locustfile=script.name if script is not None else None,
+        events=locust.events,
+        host=plan["host"] or None,
+        stop_timeout=plan["drain_s"],
+        parsed_options=script.options if script is not None else None,
+    )
+
+
+def _scenario_users(plan: Mapping[str, Any], recorder: Recorder) -> list[type]:
+    """Raises: ScriptError where the user's own Python lacks what they need."""
+    from .locustfile import ScriptError
+
+    try:
+        from .journey import make_users
+    except ModuleNotFoundError as error:
+        raise ScriptError(
+            f"user types need {error.name}:  {sys.executable} -m pip install {error.name}"
+        ) from None
+    from .scenario_user import scenario_user
+
+    makers = make_users(plan, cast("Any", recorder))
+    return [
+        scenario_user(kind["name"], kind["weight"], make)
+        for kind, make in zip(plan["user_types"], makers, strict=True)
+    ]
+
+
+def _runner(
+    plan: Mapping[str, Any],
+    environment: Environment,
+    script: Script | None,
+    recorder: Recorder,
+    control: Control,
+) -> PlanRunner:
+    from .locustfile import rotation
+    from .private import without_own_listener
+    from .runner import PlanRunner
+
+    def rotated(classes: Sequence[type]) -> Rotation:
+        if script is not None:
+            who: Rotation = rotation(classes, plan["script"]["weights"])
+            return who
+        order = plan["rotation"]
+        return lambda k: classes[order[k % len(order)]]
+
+    schedule: Schedule | Wishes = Wishes(control.wishes)
+    if plan["stages"]:
+        schedule = Schedule([Stage(**stage) for stage in plan["stages"]])
+    runner = PlanRunner(environment, plan, schedule, rotated, recorder, control)
+    without_own_listener(environment)
+    return runner
+
+
+def _open_test(environment: Environment, runner: PlanRunner, recorder: Recorder) -> None:
+    """What the script does before the load: not measured. Raises: Refused when a listener raised."""
+    environment.events.init.fire(environment=environment, runner=runner, web_ui=None)
+    if not recorder.script_faults:
+        runner.prepare()
+    if recorder.script_faults:
+        raise Refused(f"your script raised in a listener before the load: {recorder.script_faults[0]}")
+
+
+def _close_test(environment: Environment, runner: PlanRunner, recorder: Recorder) -> None:
+    """After the bye, so that a script which hangs here loses nothing."""
+    from locust import log
+
+    runner.close()
+    environment.events.quitting.fire(environment=environment, reverse=True)
+    code = environment.process_exit_code
+    if log.unhandled_greenlet_exception and not recorder.script_faults:
+        recorder.script_fault("an exception that nothing handled, see the engine's stderr", "")
+    if code:
+        recorder.script_verdict(int(code))
+    environment.events.quit.fire(exit_code=code or 0)
+
+
+def _warm(environment: Environment, plan: Mapping[str, Any], recorder: Recorder) -> None:
+    from .warm import warm_sessions, warm_users
+
+    if plan["script"] is not None:
+        warm_sessions(environment)
+    if plan["user_types"]:
+        from .client import split_url
+        from .proxy import between
+
+        warm_users()
+        if note := between(split_url(plan["host"])[0], os.environ):
+            recorder.note(note)
 
 
 class _Bye:
@@ -163,57 +251,6 @@ def _wait_for_start(control: Control) -> float | None:
         while not control.stopping and (left := control.t0 - time.monotonic()) > 0:
             gevent.sleep(min(left, 0.1))
     return None if control.stopping else control.t0
-
-
-def _load_of(plan: Mapping[str, Any], recorder: Recorder, control: Control) -> tuple[Site, Script | None]:
-    """Where the load will run, and the script if the plan brings one."""
-    from gevent.pool import Group
-
-    from .load import Context, Site
-
-    context = Context()
-    script: Script | None = None
-    factory: Callable[[int], Any]
-    kind_of: Callable[[int], object]
-    if plan["script"] is not None:
-        from .script import Script
-        from .warm import warm_sessions
-
-        script = Script(plan, recorder, control, context)
-        warm_sessions(script.environment)
-        factory, kind_of, group = script.factory, script.kind_of, script.group
-    else:
-        from .client import split_url
-        from .journey import make_users
-        from .proxy import between
-        from .warm import warm_users
-
-        warm_users()
-        if note := between(split_url(plan["host"])[0], os.environ):
-            recorder.note(note)
-        rotation = plan["rotation"]
-        factory = make_users(plan, cast("Any", recorder), context)
-        kind_of, group = lambda n: rotation[n % len(rotation)], Group()
-    site = Site(
-        schedule=cast("Any", _schedule(plan, control)),
-        factory=cast("Any", factory),
-        kind_of=kind_of,
-        recorder=recorder,
-        control=control,
-        context=context,
-        group=group,
-        shard=plan["shard"],
-        shards=plan["shards"],
-        max_in_flight=plan["max_in_flight"],
-    )
-    return site, script
-
-
-def _schedule(plan: Mapping[str, Any], control: Control) -> Schedule | Wishes:
-    """Without stages, users come and go as loadctl says while the load goes."""
-    return (
-        Schedule([Stage(**stage) for stage in plan["stages"]]) if plan["stages"] else Wishes(control.wishes)
-    )
 
 
 def _quieten_collector() -> None:

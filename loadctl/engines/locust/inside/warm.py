@@ -52,7 +52,6 @@ _PLAN = {
     "tls": {"verify": True, "ca": None, "cert": None},
     "seed": 0,
     "user_types": [_WARM_TYPE],
-    "rotation": [0],
 }
 _ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
 
@@ -84,12 +83,13 @@ def warm_users() -> None:
     """The runtime of user types, with a type of its own: the scenario's requests might leave this process. Once."""
     from .alarm import Alarm
     from .journey import make_users
-    from .load import Context
+    from .place import Place
     from .recorder import Recorder
 
     def go(url: str) -> None:
         recorder = Recorder(lambda _: None)
-        user = make_users({**_PLAN, "host": url}, cast("Any", recorder), Context())(0)
+        [make] = make_users({**_PLAN, "host": url}, cast("Any", recorder))
+        user = make(0, Place(0))
         for _ in range(ROUNDS):
             user.turn(None)
         user.close()

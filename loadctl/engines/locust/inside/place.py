@@ -1,0 +1,87 @@
+"""A user's place in the load: what the plan tells its user, and the pauses that end when the user must leave."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Place:
+    """From the moment a user is started until its greenlet has ended.
+
+    `index`: closed model: the user's number in the whole run; open model: the number of the arrival it serves.
+    `on_idle`: open model: called when the user has served its arrival. None: closed model.
+    """
+
+    def __init__(
+        self, index: int, kind: type | None = None, on_idle: Callable[[Place], None] | None = None
+    ) -> None:
+        self.index = index
+        self.kind = kind
+        """The class of its user."""
+        self.user: Any = None
+        self.leaving = False
+        self.ended = False
+        self.starting = True
+        """Its user's on_start is not over yet."""
+        self.in_task = False
+        """Its user executes a task of a locustfile."""
+        self.due: float | None = None
+        """Open model: the monotonic second from which the latency of the next request counts."""
+        self._on_idle = on_idle
+        self._serves = False
+        self._left = Event()
+        self._arrived = Event()
+
+    @property
+    def takes_arrivals(self) -> bool:
+        return self._on_idle is not None
+
+    @property
+    def busy(self) -> bool:
+        """Open model: it has an arrival that is not served yet."""
+        return self._serves or (self._arrived.is_set() and not self.leaving)
+
+    def leave(self) -> None:
+        """Its user begins no more requests, and wakes from a pause between them."""
+        self.leaving = True
+        self._left.set()
+        self._arrived.set()
+
+    def stopping(self, _user: object = None) -> bool:
+        """The user must not begin another request."""
+        return self.leaving
+
+    def sleep(self, seconds: float) -> bool:
+        """False: woken early, because the user must leave."""
+        if seconds > 0:
+            self._left.wait(seconds)
+        else:
+            gevent.sleep(0)
+        return not self.leaving
+
+    def sleep_until(self, moment: float) -> None:
+        """Exact: a timer may wake a little early."""
+        while not self.leaving and (left := moment - time.monotonic()) > 0:
+            self._left.wait(left)
+
+    def arrive(self, index: int, due: float) -> None:
+        """Open model: serve this arrival next."""
+        self.index, self.due = index, due
+        self._arrived.set()
+
+    def next_arrival(self) -> bool:
+        """Open model: the one before is served; wait for another. False: the user must leave."""
+        if self._serves and self._on_idle is not None:
+            self._serves = False
+            self._on_idle(self)
+        self._arrived.wait()
+        self._arrived.clear()
+        self._serves = not self.leaving
+        return self._serves

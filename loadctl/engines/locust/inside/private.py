@@ -1,0 +1,87 @@
+"""What we use of Locust and geventhttpclient beyond what they document, and why. A test looks for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locust.env import Environment
+    from locust.event import EventHook
+
+
+class Private(NamedTuple):
+    where: str
+    """module:attribute."""
+    why: str
+
+
+PLACES = (
+    Private(
+        "locust.runners:locust_exception_handler",
+        "a StopTest in the load ends the test, as in its own start",
+    ),
+    Private(
+        "locust.runners:Runner.log_exception", "exceptions of tasks are kept for the page and for scripts"
+    ),
+    Private("locust.runners:LocalRunner.spawning_greenlet", "our load is that greenlet: scripts look at it"),
+    Private(
+        "locust.runners:Runner.shape_worker",
+        "a LoadTestShape is asked by Locust itself; it calls start and quit",
+    ),
+    Private("locust.runners:Runner.cpu_log_warning", "the warning at the end of a test"),
+    Private(
+        "locust.env:Environment._filter_tasks_by_tags", "tags, before test_start, as LocalRunner._start does"
+    ),
+    Private(
+        "locust.event:EventHook._handlers",
+        "the runner's listener books each request; ours feeds the statistics",
+    ),
+    Private(
+        "locust.event:EventHook.fire",
+        "a listener that raises is a fault of the script, with its place and count",
+    ),
+    Private("locust.log:unhandled_greenlet_exception", "what Locust itself calls an unhandled exception"),
+    Private(
+        "locust.user.users:User._state", "a user that must leave stops at its next wait and is never killed"
+    ),
+    Private(
+        "locust.user.users:User._cp_last_run",
+        "constant_pacing remembers its last call, which the spread made",
+    ),
+    Private("locust.user.users:User._cp_last_wait_time", "the same"),
+    Private("locust.user.task:TaskSet._sleep", "a wait ends at once when the user must leave"),
+    Private(
+        "locust.user.task:TaskSet.execute_task",
+        "a task is a turn; in the open model it awaits its arrival",
+    ),
+    Private("locust.user.task:DefaultTaskSet.execute_task", "the same for tasks of the user itself"),
+    Private("locust.user.task:LOCUST_STATE_STOPPING", "the state that Locust's loop looks at"),
+    Private("locust.clients:HttpSession.request", "what is in flight is known, with the time it began"),
+    Private("locust.clients:HttpSession._build_url", "the path of a request"),
+    Private(
+        "locust.contrib.fasthttp:FastHttpSession.request",
+        "what is in flight is known, with the time it began",
+    ),
+    Private("locust.contrib.fasthttp:FastHttpSession._build_url", "the path of a request"),
+    Private("geventhttpclient.client:HTTPClient.request", "a GET is never sent again in silence"),
+    Private("geventhttpclient.connectionpool:ConnectionPool.get_socket", "the same"),
+)
+
+
+def ask_to_stop(user: Any) -> None:
+    """The user ends at its next wait, or before its next task."""
+    from locust.user.task import LOCUST_STATE_STOPPING
+
+    user._state = LOCUST_STATE_STOPPING  # noqa: SLF001
+
+
+def without_own_listener(environment: Environment) -> None:
+    """Take away what the runner that was made last has added to the event `request`."""
+    environment.events.request._handlers.pop()  # noqa: SLF001
+
+
+def first_listener(event: EventHook, listener: Callable[..., None]) -> None:
+    """Before those of the script, which may raise StopUser."""
+    event._handlers.insert(0, listener)  # noqa: SLF001

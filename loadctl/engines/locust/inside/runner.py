@@ -1,0 +1,283 @@
+"""Locust's local runner with our plan in the place of its dispatcher.
+
+Locust's dispatcher starts users in bursts once a second and stops them at random. Here `runner.spawning_greenlet` is
+our load (load.py), which starts each user through `spawn_users`. States, counts and events are those of Locust.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gevent import getcurrent
+from gevent.event import Event
+from locust.exception import StopTest
+from locust.runners import (
+    STATE_CLEANUP,
+    STATE_INIT,
+    STATE_RUNNING,
+    STATE_SPAWNING,
+    STATE_STOPPED,
+    LocalRunner,
+    locust_exception_handler,
+)
+
+from .load import Closed, Open, Site, sentence
+from .private import ask_to_stop
+from .scenario_user import ScenarioUser
+from .schedule import Wishes
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+    from .control import Control
+    from .load import Load
+    from .place import Place
+    from .recorder import Recorder
+    from .schedule import Schedule
+
+Rotation = Callable[[int], type]
+"""The class of user k of the whole run."""
+
+
+class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
+    """Runs one shard of a plan."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        plan: Mapping[str, Any],
+        schedule: Schedule | Wishes,
+        rotation: Callable[[Sequence[type]], Rotation],
+        recorder: Recorder,
+        control: Control,
+    ) -> None:
+        """`rotation`: given the classes that take part, who user k is."""
+        self._running: Counter[str] = Counter()
+        self._schedule = schedule
+        self._rotation = rotation
+        self._recorder = recorder
+        self._control = control
+        self._shard, self._shards = plan["shard"], plan["shards"]
+        self._t0 = 0.0
+        self._level = -1
+        self._users_before = 0
+        self._rising = False
+        self._stop_began = False
+        self._over = Event()
+        self._main = getcurrent()
+        super().__init__(environment)
+        environment.runner = self
+        self.worker_index, self.worker_count = self._shard, self._shards
+        self._kind_of = rotation(self.user_classes)
+        self._open = plan["model"] == "open"
+        site = Site(
+            schedule=schedule,
+            kind_of=self._class_of,
+            start=self._start_user,
+            leave=_leave,
+            moved=self._moved,
+            recorder=recorder,
+            control=control,
+            shard=self._shard,
+            shards=self._shards,
+            max_in_flight=plan["max_in_flight"],
+        )
+        self._load: Load = Open(site) if self._open else Closed(site)
+        if self._open:
+            self.target_user_count = plan["max_in_flight"]
+
+    # -- before, during and after the load, called by the shard ----------------------------------------------------
+
+    def prepare(self) -> None:
+        """What LocalRunner._start does before it starts users, in its order: all that needs no system."""
+        if not self._open:
+            self.target_user_count = self._share(self._schedule.target_at(0.0))
+        self.stats.clear_all()
+        self.exceptions: dict[int, Any] = {}
+        self.environment._filter_tasks_by_tags()  # noqa: SLF001  private.py
+        self.environment.events.test_start.fire(environment=self.environment)
+        for user_class in self.user_classes:
+            if self.environment.host:
+                user_class.host = self.environment.host
+
+    def follow(self, t0: float) -> None:
+        """Make the load from `t0` on; returns when it is over and all users have been asked to leave."""
+        self._t0 = t0
+        self.spawning_greenlet = self.greenlet.spawn(self._make_load)
+        self.spawning_greenlet.link_exception(locust_exception_handler(self.environment))
+        self.spawning_greenlet.join()
+        self.follow_no_more()
+
+    def follow_no_more(self) -> None:
+        self._begin_to_stop()
+
+    def close(self) -> None:
+        """After the drain."""
+        self.update_state(STATE_STOPPED)
+        self.cpu_log_warning()
+        self.environment.events.test_stop.fire(environment=self.environment)
+        self._over.set()
+
+    # -- what scripts call -----------------------------------------------------------------------------------------
+
+    @property
+    def user_classes_count(self) -> dict[str, int]:
+        """Locust's own looks at every user, and spawn_users asks for it each time."""
+        names = [user_class.__name__ for user_class in self.user_classes]
+        return {name: self._running[name] for name in names}
+
+    def spawn_users(self, user_classes_spawn_count: dict[str, int], wait: bool = False) -> list[Any]:
+        users: list[Any] = super().spawn_users(user_classes_spawn_count)
+        for user in users:
+            self._running[type(user).__name__] += 1
+            user.greenlet.rawlink(partial(self._gone, user))
+        if wait:
+            self.user_greenlets.join()
+        return users
+
+    def start(
+        self,
+        user_count: int,
+        spawn_rate: float,
+        wait: bool = False,  # noqa: ARG002  Locust's signature
+        user_classes: Sequence[type] | None = None,
+    ) -> None:
+        """What a LoadTestShape wants from now on. Where the scenario has stages, these decide."""
+        if not isinstance(self._schedule, Wishes):
+            self._recorder.note(f"the script asked for {user_count} users; the scenario's load decides")
+            return
+        t = max(0.0, time.monotonic() - self._t0)
+        self._kind_of = self._rotation(user_classes or self.user_classes)
+        self._control.wishes.append((t, user_count, spawn_rate))
+        self._recorder.level(t, user_count, spawn_rate)
+
+    def stop(self) -> None:
+        """End the load. Returns after test_stop, unless the run waits for the caller: a user, a listener."""
+        if getcurrent() is self.shape_greenlet:
+            return  # the shape is over: see _make_load
+        if not self._control.stopping:
+            self._recorder.note("the script stopped the test")
+        self._control.stopping = True
+        self._begin_to_stop()
+        waited_for = (
+            getcurrent() in {self._main, self.spawning_greenlet} or getcurrent() in self.user_greenlets
+        )
+        if not waited_for:
+            self._over.wait()
+
+    def quit(self) -> None:
+        self.stop()
+
+    def register_message(self, msg_type: str, listener: Callable[..., Any], concurrent: bool = False) -> None:
+        if self._shards > 1:
+            raise StopTest(f"{_MESSAGES}: register_message('{msg_type}'); use --workers 1")
+        super().register_message(msg_type, listener, concurrent)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _make_load(self) -> None:
+        if self._open:
+            self._complete()
+        if self.environment.shape_class is not None:
+            wishes = self._schedule
+            assert isinstance(wishes, Wishes)  # noqa: S101
+            self.start_shape()
+            assert self.shape_greenlet is not None  # noqa: S101
+            self.shape_greenlet.rawlink(lambda _: wishes.end(time.monotonic() - self._t0))
+        self._load.run(self._t0)
+
+    def _begin_to_stop(self) -> None:
+        """Once, whoever asks first. Users are only asked to leave, so listeners of test_stopping see them all."""
+        if self._stop_began:
+            return
+        self._stop_began = True
+        self._load.stop()
+        for greenlet in self.user_greenlets:
+            if greenlet.args and not hasattr(greenlet.args[0], "loadctl_place"):
+                greenlet.args[0].stop()  # the script started it
+        self.environment.events.test_stopping.fire(environment=self.environment)
+        self.final_user_classes_count = {**self.user_classes_count}
+        self.update_state(STATE_CLEANUP)
+
+    def _class_of(self, k: int) -> type:
+        return self._kind_of(k)
+
+    def _start_user(self, place: Place) -> bool:
+        assert place.kind is not None  # noqa: S101
+        try:
+            [user] = self.spawn_users({place.kind.__name__: 1})
+        except StopTest:
+            raise
+        except Exception as error:  # noqa: BLE001 - the script's own constructor
+            self._recorder.turn()
+            self._recorder.fault(sentence(error))
+            return False
+        place.user = user
+        if isinstance(user, ScenarioUser):
+            user.take(place)
+        else:
+            user.loadctl_place = place
+        return True
+
+    def _gone(self, user: Any, _greenlet: object) -> None:
+        self._running[type(user).__name__] -= 1
+        place = getattr(user, "loadctl_place", None)
+        if place is not None:
+            place.ended = True
+            place.user = None
+            self._load.gone(place)
+
+    def _moved(self, t: float, users: int) -> None:
+        """Closed model: SPAWNING while the number of users moves, spawning_complete when a level is reached.
+
+        A rise that turns into a fall at once is complete too.
+        """
+        level = self._schedule.target_at(t)
+        self.target_user_count = self._share(level)
+        rose, fell = users > self._users_before, users < self._users_before
+        self._users_before = users
+        self._rising = self._rising or rose
+        if self.state == STATE_INIT:
+            return  # no user yet
+        settled = self._schedule.settled(t)
+        if settled and (self.state == STATE_SPAWNING or level != self._level):
+            self._level = level
+            self._complete()
+        elif fell and self._rising and not settled:
+            self._complete()
+        elif not settled and self.state == STATE_RUNNING:
+            self.update_state(STATE_SPAWNING)
+
+    def _complete(self) -> None:
+        self._rising = False
+        self.target_user_classes_count = self.user_classes_count
+        waiting = sum(1 for g in self.user_greenlets if g.args and _in_on_start(g.args[0]))
+        self.environment.events.spawning_complete.fire(user_count=self._recorder.users)
+        if waiting and len(self.environment.events.spawning_complete._handlers) > 1:  # noqa: SLF001  private.py
+            self._recorder.note(
+                f"{waiting} users were in on_start when all were started: a script may wait there for spawning_complete"
+            )
+        if self.state == STATE_INIT:
+            self.update_state(STATE_RUNNING)
+
+    def _share(self, users: int) -> int:
+        """Of that many users of the whole run: those of this shard."""
+        return int(users // self._shards + (self._shard < users % self._shards))
+
+
+_MESSAGES = "messages between master and workers need one shard, or several machines"
+
+
+def _leave(place: Place) -> None:
+    if place.user is not None:
+        ask_to_stop(place.user)
+    place.leave()
+
+
+def _in_on_start(user: Any) -> bool:
+    place = getattr(user, "loadctl_place", None)
+    return place is not None and place.starting
