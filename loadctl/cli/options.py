@@ -9,7 +9,6 @@ from pathlib import Path
 from loadctl.cli.formats import Files
 from loadctl.cli.metrics_port import MetricsOptions
 from loadctl.cli.watched import WatchOptions
-from loadctl.run.spare import Spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,6 @@ class RunOptions:
     demo: bool
     ready_timeout: str
     python: str | None
-    spare: Spare | None = None
     out: Path
     fail_on: str
 

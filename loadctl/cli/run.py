@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -35,11 +34,6 @@ from loadctl.cli.metrics_port import MetricsLinger, MetricsOptions, MetricsPort
 from loadctl.cli.options import Output, Overrides, RunOptions
 from loadctl.cli.system import DemoOptions, host_of
 from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
-from loadctl.engines import ENGINES
-from loadctl.run.spare import spare
-
-if TYPE_CHECKING:
-    from loadctl.engines.base import Command
 
 
 def run(
@@ -102,15 +96,7 @@ def run(
         fail_on=fail_on,
     )
     demo_options = DemoOptions(use=demo, faults=fault or (), service=service, truth=truth)
-    with spare(_ahead(scenario, engine, python)) as coming_up, host_of(demo_options, host or None) as place:
-        from loadctl.cli.execution import execute  # heavy; imported while the others start
+    with host_of(demo_options, host or None) as place:
+        from loadctl.cli.execution import execute  # heavy; imported while the demo system starts
 
-        options = replace(options, spare=coming_up)
         return execute(options, Output(quiet=quiet, as_json=as_json, plain=plain), place())
-
-
-def _ahead(reference: str | None, engine: str | None, python: str | None) -> Command | None:
-    """What may come up before the scenario is read; a guess, since the scenario may name another engine or a script."""
-    script = reference is not None and reference.endswith((".py", ".ts", ".js"))
-    usual = engine or next(iter(ENGINES))
-    return ENGINES[usual].ahead() if usual in ENGINES and not script and python is None else None

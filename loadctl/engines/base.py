@@ -10,9 +10,6 @@ engine's own process speaks to loadctl in two ways only:
   t seconds after t0 on n users are wanted, at so many a second; a line `stop` ends it early (no new requests,
   drain, bye); end of file means that loadctl is gone: leave within two seconds.
   The end of the plan needs no word: the recorder drains, says `bye` and exits by itself.
-
-A command of `Engine.ahead` comes up before its run is known. If it is then taken for a shard, it hears a line
-`output <JSON>` first, {"stdout": path, "stderr": path}: the files that its output goes to from then on.
 """
 
 from __future__ import annotations
@@ -87,12 +84,6 @@ class Engine(Protocol):
 
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         """The commands of a run, one a shard. Pure: `out` is the run directory, which it only names."""
-
-    def ahead(self) -> Command | None:
-        """What can come up while the plan is still being made: a shard of user types, whichever they are. Pure.
-
-        None: nothing. Where a command of `plan` has the same argv, env and cwd, the process can be that shard.
-        """
 
     def rehearsal(self, scenario: Scenario) -> Command | None:
         """One user sends every request once; results/exchange.py reads what the command prints. Pure.

@@ -9,7 +9,6 @@ gone, even after a kill -9.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -69,14 +68,6 @@ class Ladder:
         return [rung for at, rung in self.rungs[done:] if elapsed_s >= at]
 
 
-@dataclass(frozen=True, slots=True)
-class Early:
-    """A process that was started before what it is for was known, and the file that holds its output until then."""
-
-    popen: subprocess.Popen[bytes]
-    words: IO[bytes]
-
-
 class Child:
     """A running child. `stdout` and `stderr` are the files that its output goes to."""
 
@@ -88,9 +79,8 @@ class Child:
         stdout: Path,
         stderr: Path,
         leaves_others: bool = False,
-        early: Early | None = None,
     ) -> None:
-        """Write the command's files below `out` and start it; or go on with `early`, which is that command.
+        """Write the command's files below `out` and start it.
 
         With `leaves_others`, what it has started lives on when it succeeds: a server in the background.
         Raises: RunError where it cannot be started.
@@ -102,12 +92,8 @@ class Child:
         self._unsent = command.stdin.encode()
         self._climbing: tuple[Ladder, float] | None = None
         self._rungs_done = 0
-        self._early = early
         with _output(stdout) as to_stdout, _output(stderr) as to_stderr:
-            self._popen = early.popen if early else start(command, to_stdout, to_stderr)
-        if early:
-            files = {"stdout": str(stdout.absolute()), "stderr": str(stderr.absolute())}
-            self._unsent = f"output {json.dumps(files)}\n".encode() + self._unsent
+            self._popen = start(command, to_stdout, to_stderr)
         os.set_blocking(self._stdin.fileno(), False)
         self._pump()
 
@@ -193,17 +179,7 @@ class Child:
         except subprocess.TimeoutExpired:  # in an uninterruptible system call: it dies when that returns
             self.returncode = -signal.SIGKILL
         self._stdin.close()
-        self._keep_early_words()
         return self.returncode
-
-    def _keep_early_words(self) -> None:
-        if self._early is None:
-            return
-        with contextlib.suppress(OSError), self._early.words as words:
-            words.seek(0)
-            if said := words.read(_OUTPUT_KEPT):
-                with _output(self.stderr) as file:
-                    file.write(said)
 
 
 def start(command: Command, stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:

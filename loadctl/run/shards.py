@@ -15,7 +15,6 @@ from loadctl.results.recording import Event
 from loadctl.run.directory import RunDirectory
 from loadctl.run.merge import Merger
 from loadctl.run.process import Child, Ladder
-from loadctl.run.spare import Spare
 
 _LAST_LINES = 5
 _LAST_BYTES = 8192
@@ -31,12 +30,8 @@ class _Shard:
 class Shards:
     """All shards of a run. `poll` is called often; times are seconds of one monotonic clock."""
 
-    def __init__(
-        self, engine: Engine, run: RunDirectory, merger: Merger, hung_s: float, spare: Spare | None = None
-    ) -> None:
-        """`spare` becomes the first, where it can."""
+    def __init__(self, engine: Engine, run: RunDirectory, merger: Merger, hung_s: float) -> None:
         self._engine = engine
-        self._spare = spare
         self._run = run
         self._merger = merger
         self._hung_s = hung_s
@@ -48,8 +43,7 @@ class Shards:
         """Raises: RunError where one cannot be started; `kill` then ends the others."""
         for index, command in enumerate(commands):
             stdout, stderr = (self._run.engine / f"{index}.{name}" for name in ("stdout", "stderr"))
-            early = self._spare.take(command) if self._spare else None
-            child = Child(command, out=self._run.path, stdout=stdout, stderr=stderr, early=early)
+            child = Child(command, out=self._run.path, stdout=stdout, stderr=stderr)
             self._shards.append(_Shard(index, child))
 
     @property

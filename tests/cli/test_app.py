@@ -220,13 +220,6 @@ def test_only_the_command_that_was_typed_is_imported() -> None:
     assert _process(code).splitlines()[-1] == "{'list_'}"
 
 
-def test_a_shard_comes_up_before_what_reads_the_scenario_is_imported() -> None:
-    heavy = "{'pydantic', 'yaml', 'psutil', 'msgspec', 'httpx', 'loadctl.scenario.scenario'}"
-    code = "import sys; from loadctl.cli.run import _ahead; _ahead('baseline', None, None)"
-    code += f"; print({heavy} & set(sys.modules))"
-    assert _process(code) == "set()\n"
-
-
 def test_the_first_request_waits_for_nothing_that_is_needed_later() -> None:
     later = "{'httpx', 'jinja2', 'psutil', 'loadctl.engines.artillery.engine', 'loadctl.results.summary'"
     later += ", 'loadctl.reports.plan', 'loadctl.run.store'}"
