@@ -141,12 +141,10 @@ class LocustEngine:
         text = json.dumps(plan, ensure_ascii=False, allow_nan=False)
         shown = {**plan, "secrets": [], "host": scenario.host}
         redact = Redaction(scenario.secrets)
-        script = scenario.script
         return Command(
             argv=self._argv,
             files={
                 f"engine/plan-{shard}.json": redact(json.dumps(shown, indent=1, ensure_ascii=False)) + "\n"
             },
-            cwd=Path(script.path).absolute().parent if script else None,
             stdin=text + "\n",
         )

@@ -49,7 +49,6 @@ class Recorder:
         self.users = 0
         self.leaving = 0
         self.ended = 0
-        self.script_faults: list[str] = []
         self._write = write
         self._redact = redact
         self._redact_name = redact if redact_names else str
@@ -61,7 +60,8 @@ class Recorder:
         self._endpoints: list[Endpoint] = []
         self._classes: set[str] = set()
         self._notes: set[str] = set()
-        self._script_faults: set[tuple[str, str]] = set()
+        self.script_faults: list[tuple[str, str]] = []
+        """Message and place of the first different ones."""
         self._finished: list[str] = []
         self._lag_ms: list[float] = []
         self._late = Histogram()
@@ -224,16 +224,6 @@ class Recorder:
             self._notes.add(message)
             self._line(kind="note", message=self._redact(message)[:BODY_MAX])
 
-    def script_fault(self, message: str, where: str) -> None:
-        self.script_faults.append(f"{message} ({where})")
-        self.note(f"script fault: {message} {where}")
-
-    def script_verdict(self, code: int) -> None:
-        self.note(f"script verdict: {code}")
-
-    def level(self, t: float, users: int, per_s: float) -> None:
-        self.note(f"level {t} {users} {per_s}")
-
     def bye(self) -> None:
         """The last lines: the last part of a second; ages of unfinished requests; totals to check by."""
         self.write_frames()
@@ -356,8 +346,8 @@ class Recorder:
         """
         self.totals["script_faults"] = self.totals.get("script_faults", 0) + 1
         fault = self._redact(message)[:BODY_MAX], where
-        if fault not in self._script_faults and len(self._script_faults) < SCRIPT_FAULTS_MAX:
-            self._script_faults.add(fault)
+        if fault not in self.script_faults and len(self.script_faults) < SCRIPT_FAULTS_MAX:
+            self.script_faults.append(fault)
             t = self._since_start(self._clock())
             self._line(kind="script", what="fault", message=fault[0], where=where, t=t)
 

@@ -183,12 +183,17 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         if self._open:
             self._complete()
         if self.environment.shape_class is not None:
-            wishes = self._schedule
-            assert isinstance(wishes, Wishes)  # noqa: S101
             self.start_shape()
             assert self.shape_greenlet is not None  # noqa: S101
-            self.shape_greenlet.rawlink(lambda _: wishes.end(time.monotonic() - self._t0))
+            self.shape_greenlet.rawlink(self._shape_over)
         self._load.run(self._t0)
+
+    def _shape_over(self, _greenlet: object) -> None:
+        """It said None, or it broke: there will be no more levels."""
+        assert isinstance(self._schedule, Wishes)  # noqa: S101
+        t = max(0.0, time.monotonic() - self._t0)
+        self._schedule.end(t)
+        self._recorder.level(t, 0, 0.0)
 
     def _begin_to_stop(self) -> None:
         """Once, whoever asks first. Users are only asked to leave, so listeners of test_stopping see them all."""

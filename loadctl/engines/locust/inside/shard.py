@@ -193,7 +193,8 @@ def _open_test(environment: Environment, runner: PlanRunner, recorder: Recorder)
     if not recorder.script_faults:
         runner.prepare()
     if recorder.script_faults:
-        raise Refused(f"your script raised in a listener before the load: {recorder.script_faults[0]}")
+        message, where = recorder.script_faults[0]
+        raise Refused(f"your script raised in a listener of init or test_start: {message} ({where})")
 
 
 def _close_test(environment: Environment, runner: PlanRunner, recorder: Recorder) -> None:
