@@ -40,6 +40,7 @@ from loadctl.results.recording import Recording
 from loadctl.results.result import Result
 from loadctl.results.scoring import score
 from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.target import Target
 
 Question = Callable[[Case], list[Finding]]
 
@@ -94,13 +95,21 @@ class RunFacts:
 def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     """Fold, score, ask every question, void what cannot be trusted, decide."""
     planned = bool(scenario.load.stages)
-    scenario = scenario if planned else replace(scenario, load=load_seen(recording, scenario.load.model))
+    if not planned:
+        targets = tuple(map(_without_plan, scenario.targets))
+        scenario = replace(scenario, load=load_seen(recording, scenario.load.model), targets=targets)
     measured = measure(scenario, recording)
     scores = tuple(score(target, measured) for target in scenario.targets)
     doubts = [one for ask in MEASUREMENT for one in ask(Case(scenario, recording, measured, (), planned))]
     scores = void_scores(scores, doubts)
     case = Case(scenario, recording, measured, scores, planned, facts.place)
     return _result(case, _findings(case, doubts), facts)
+
+
+def _without_plan(target: Target) -> Target:
+    if target.scope.kind != "stage" or not target.judged:
+        return target
+    return replace(target, judged=False, why_not_judged="it needs the stages of a plan")
 
 
 def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Result:

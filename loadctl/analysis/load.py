@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Finding
 from loadctl.results.moment import Moment
+from loadctl.results.recording import LEVEL
 from loadctl.scenario.units import format_count, format_duration, format_percent
 
 REACHED_SHARE = 0.95
@@ -21,11 +22,12 @@ VOID_SHORT = 0.05
 
 
 def load_findings(case: Case) -> list[Finding]:
-    if not case.planned or not case.recording.seconds:
+    shaped = any(event.kind == LEVEL for event in case.recording.events)
+    if not (case.planned or shaped) or not case.recording.seconds:
         return list(_stop_rule(case))
     closed = case.scenario.load.model == "closed"
     load = [*_users(case), *_ended_users(case)] if closed else [*_arrivals(case)]
-    return [*_ended_early(case), *load, *_stop_rule(case)]
+    return [*(_ended_early(case) if case.planned else ()), *load, *_stop_rule(case)]
 
 
 def _ended_early(case: Case) -> Iterator[Finding]:
@@ -48,12 +50,11 @@ def _stop_rule(case: Case) -> Iterator[Finding]:
 def _users(case: Case) -> Iterator[Finding]:
     """Seconds in which fewer users were active than planned; one user and 5 % are forgiven."""
     most = _enough(case.scenario.load.peak)
+    seconds = case.seconds if case.planned else _held(case)
     short = [
-        second
-        for second in case.seconds
-        if second.users < most and second.users < _enough(_wanted(case, second))
+        second for second in seconds if second.users < most and second.users < _enough(_wanted(case, second))
     ]
-    allowed = min(SHORT_FOR_S, max(1, len(case.seconds) // 5))
+    allowed = min(SHORT_FOR_S, max(1, len(seconds) // 5))
     if len(short) <= allowed:
         return
     worst = min(short, key=lambda second: second.users / _wanted(case, second))
@@ -65,6 +66,12 @@ def _users(case: Case) -> Iterator[Finding]:
     lost = any(not shard.complete for shard in case.recording.shards)
     advice = () if lost else (f"more engine processes: --workers {max(2, 2 * len(case.recording.shards))}",)
     yield Finding("load-not-reached", "invalid", message, evidence, advice, "pass")
+
+
+def _held(case: Case) -> list[Moment]:
+    """Of a script's own shape only its holds are exact."""
+    holds = [(start, end) for start, end, stage in case.scenario.load.spans() if stage.holds]
+    return [second for second in case.seconds if any(start <= second.t < end for start, end in holds)]
 
 
 def _ended_users(case: Case) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from loadctl.reports.live import live_lines, plain_every_s, plain_line
 from loadctl.reports.printable import printable
 from loadctl.results.interval import Second
 from loadctl.results.progress import Progress
-from loadctl.results.recording import Event, Reading
+from loadctl.results.recording import LEVEL, Event, Reading
 from loadctl.run.directory import RunDirectory
 from loadctl.run.manifest import Manifest
 from loadctl.scenario.scenario import Scenario
@@ -103,7 +103,7 @@ class Conversation:
 
     def event(self, event: Event) -> None:
         """Stages are seen in the live lines; everything else is worth a line of its own."""
-        if event.kind != "stage":
+        if event.kind not in {"stage", LEVEL}:
             self.say([f"{format_clock(event.t)}  {printable(event.message)}"])
 
     def began(self, run: RunDirectory) -> None:

@@ -83,7 +83,7 @@ def html(judgement: Judgement) -> str:
     from loadctl.results.charts import charts
 
     result, recording = judgement.result, judgement.recording
-    drawn = charts(judgement.manifest.scenario.load, recording, result.window, result.ended_s)
+    drawn = charts(judgement.load, recording, result.window, result.ended_s)
     return page(result, drawn, provenance_of(judgement.manifest))
 
 
@@ -115,7 +115,7 @@ def _tables() -> Mapping[str, Callable[[Judgement], str]]:
     from loadctl.run.store import read_seconds
 
     return {
-        "csv": lambda made: intervals(read_seconds(made.run), made.manifest.scenario.load),
+        "csv": lambda made: intervals(read_seconds(made.run), made.load),
         "csv-readings": lambda made: readings(made.recording.readings),
     }
 

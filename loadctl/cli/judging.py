@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadctl.analysis.judgement import RunFacts, judge
+from loadctl.results.load_seen import load_told
 from loadctl.results.recording import Recording
 from loadctl.results.result import Result
 from loadctl.run.directory import RunDirectory
 from loadctl.run.manifest import Manifest
 from loadctl.run.store import read_recording
+from loadctl.scenario.load import Load
 from loadctl.scenario.target import Target
 
 
@@ -25,6 +27,12 @@ class Judgement:
     result: Result
     manifest: Manifest
     recording: Recording
+
+    @property
+    def load(self) -> Load:
+        """As it was planned or, where nothing was, as it was told while it went."""
+        planned = self.manifest.scenario.load
+        return planned if planned.stages else load_told(self.recording)
 
 
 def _shown(path: Path) -> str:

@@ -38,7 +38,8 @@ def live_lines(progress: Progress, targets: Iterable[Target] = (), width: int = 
         return shortened(f"  {head:<10}{value:<14}{sparkline(course, spark):<{spark + 2}}{words}", width - 1)
 
     level = "users" if progress.load.model == "closed" else "in flight"
-    plan = f"{progress.users} of {progress.planned:.0f}" if level == "users" else f"{progress.users}"
+    planned = level == "users" and progress.load.stages
+    plan = f"{progress.users} of {progress.planned:.0f}" if planned else f"{progress.users}"
     time = _time(progress)
     room = width - 1 - len(line(level, plan, (), f"{time}, "))
     if progress.stage and room >= min(len(printable(progress.stage)), _LEAST_STAGE):
@@ -56,6 +57,8 @@ def live_lines(progress: Progress, targets: Iterable[Target] = (), width: int = 
 
 
 def _time(progress: Progress) -> str:
+    if not progress.load.stages:
+        return f"{_seconds(progress.t + 1)} so far"
     total = progress.load.duration_s
     done = min(total, progress.t + 1)
     if done >= total:
@@ -75,8 +78,9 @@ def plain_line(progress: Progress) -> str:
     """The same for a log: one line, no colours, no redrawing."""
     p95 = "–" if progress.p95_ms is None else format_ms(progress.p95_ms)
     level = f"{progress.users} users" if progress.load.model == "closed" else f"{progress.users} in flight"
+    end = f"/{format_clock(progress.load.duration_s)}" if progress.load.stages else ""
     parts = [
-        f"{format_clock(progress.t + 1)}/{format_clock(progress.load.duration_s)}",
+        f"{format_clock(progress.t + 1)}{end}",
         level,
         f"{progress.rate_per_s:.1f}/s",
         f"p95 {p95}",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from loadctl.results.load_seen import steered_edges
+from loadctl.results.load_seen import edges_told
 from loadctl.results.profile import marked_seconds
-from loadctl.results.recording import Event
+from loadctl.results.recording import LEVEL, Event
 from loadctl.scenario.load import Load
 
-EDGE_KINDS = frozenset({"stop", "signal", "users", "profile_started", "profile_stopped"})
+EDGE_KINDS = frozenset({"stop", "signal", "users", LEVEL, "profile_started", "profile_stopped"})
 """Of the events that `edges` looks at."""
 
 
@@ -19,7 +19,7 @@ def edges(load: Load, events: Sequence[Event]) -> list[int]:
 
     `fold` puts a span into one place, so that none may reach across these.
     """
-    ends = [end for _, end, _ in load.spans()] or steered_edges(events)
+    ends = [end for _, end, _ in load.spans()] or edges_told(events)
     found = {math.ceil(t) for t in (*ends, *stops(events))}
     marked = marked_seconds(events)
     found |= {t for t in marked if t - 1 not in marked} | {t + 1 for t in marked if t + 1 not in marked}

@@ -160,7 +160,10 @@ def _script(fields: Mapping[str, object]) -> ScriptFault | ScriptCode:
 
 
 def _level(fields: Mapping[str, object]) -> Wish:
-    return Wish(_number(fields["t"]), _whole(fields["users"]), _number(fields["per_s"]))
+    t, per_s = _number(fields["t"]), _number(fields["per_s"])
+    if t < 0 or per_s < 0:
+        raise ValueError("a time and a rate from 0 are expected")
+    return Wish(t, _whole(fields["users"]), per_s)
 
 
 _KINDS: Mapping[str, Callable[[Mapping[str, object]], Frame]] = {

@@ -37,11 +37,15 @@ END = "end"
 """Kind of the event that ends a run (only `after` comes later); without it, loadctl itself was killed."""
 
 
+LEVEL = "level"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened at a time: a stage began, the system restarted, a shard died, a signal came.
 
-    Kinds: stage, users (so many are wanted now), signal, stop, shard_exit, shard_killed;
+    Kinds: stage, users (so many are wanted now), level (so many a script's own shape wants), signal, stop;
+    shard_exit, shard_killed;
     service_restarted, service_crashed, service_down, service_up, worker_ended, worker_restarted;
     clock_step, monitor_lost, monitor_back; health_changed, replicas_changed, oom_kill;
     profile_started, profile_stopped, profile_failed; several_workers, query_failed; before, after;

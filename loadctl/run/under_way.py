@@ -6,6 +6,7 @@ import gc
 import math
 import time
 
+from loadctl.results.load_seen import level_event
 from loadctl.results.recording import Event
 from loadctl.results.stopping import StopWatch
 from loadctl.run.interruption import Interruption
@@ -49,15 +50,18 @@ class UnderWay:
         self._watching = watching
         self._steering = steering
         self._stop_rules = StopWatch(scenario.stop_when)
-        self._ends_by = math.inf if steering is not None else self._patience_s(overtime_s)
+        self._overtime_s = overtime_s
+        self._levels_told = 0
+        open_end = steering is not None or not scenario.load.stages
+        self._ends_by = math.inf if open_end else self._patience_s()
         self._stopping = False
         self.stopped_early: str | None = None
         """The sentence of the stop rule that ended the load before its plan."""
 
-    def _patience_s(self, overtime_s: float) -> float:
+    def _patience_s(self) -> float:
         script = self._scenario.script
         outlasts_s = script.outlasts_s if script is not None else 0.0
-        return self._scenario.load.duration_s + self._scenario.drain_s + overtime_s + outlasts_s
+        return self._scenario.load.duration_s + self._scenario.drain_s + self._overtime_s + outlasts_s
 
     def watch(self) -> None:
         """Raises: UnwritableError."""
@@ -86,10 +90,20 @@ class UnderWay:
     def write_down(self, now: float) -> str | None:
         """What has come in. The sentence of a stop rule that is broken now, or None."""
         seconds = self._merger.poll(now)
+        self._tell_levels()
         self._ledger.seconds(seconds)
         if self._watching is not None:
             self._ledger.observations(self._watching.sampler.drain())
         return self._stop_rules.heed(seconds)
+
+    def _tell_levels(self) -> None:
+        """Before the seconds after them. All shards say the same."""
+        said = self._merger.logs[0].levels
+        for level in said[self._levels_told :]:
+            self._ledger.event(level_event(level))
+            if level.ends:
+                self._ends_by = level.t + self._scenario.drain_s + self._overtime_s
+        self._levels_told = len(said)
 
     def _steer(self) -> None:
         """Pass orders on to the shards."""

@@ -85,3 +85,11 @@ def test_after_the_plan_it_drains() -> None:
 def test_a_log_gets_one_plain_line_now_and_then() -> None:
     assert plain_line(going(17)) == "0:17/0:30  20 users  80.0/s  p95 37.0 ms  1 failed  cpu 41 %"
     assert [plain_every_s(t) for t in (0, 599, 600, 3600)] == [10, 10, 60, 300]
+
+
+def test_a_load_that_nobody_planned_has_users_and_no_end() -> None:
+    progress = Progress(Load("closed", ()))
+    for t in range(17):
+        progress.add(second(t, {"GET /": interval([37.0] * 80)}, users=20))
+    assert live_lines(progress)[0].split() == ["users", "20", "█" * 15, "17", "s", "so", "far"]
+    assert plain_line(progress) == "0:17  20 users  80.0/s  p95 37.0 ms  0 failed"

@@ -81,6 +81,8 @@ def test_the_levels_of_a_script_s_own_load() -> None:
         '{"kind":"script","what":"verdict","code":1e400}',
         '{"kind":"script","what":"fault","message":7,"where":"","t":0}',
         '{"kind":"level","t":0,"users":-1,"per_s":1}',
+        '{"kind":"level","t":0,"users":1,"per_s":-1}',
+        '{"kind":"level","t":-1,"users":1,"per_s":1}',
     ],
 )
 def test_a_line_that_is_none_of_them_is_no_frame(line: str) -> None:

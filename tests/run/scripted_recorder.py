@@ -15,6 +15,8 @@ FRAMES, SHARD, SECONDS = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 TRICKS = set(sys.argv[4:])
 if "endless" in TRICKS:
     SECONDS = 1000
+if "shape" in TRICKS:
+    SECONDS = 3
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 CELL = {"n": 100, "sum_us": 500_000, "min_us": 5000, "max_us": 5000, "h": {"1308": 100}}
 
@@ -85,9 +87,21 @@ while t < SECONDS:
     if "killed" in TRICKS and t == 1:
         os.write(fd, b'{"kind":"frame","t":1,"cel')
         os.kill(os.getpid(), signal.SIGKILL)
+    if "shape" in TRICKS and t == 0:
+        write(fd, kind="level", t=0.002, users=20, per_s=100.0)
+    if "raises" in TRICKS:
+        write(fd, kind="script", what="fault", t=t + 0.5, message=f"KeyError: {t}", where="own.py:12")
     cells: dict[str, object] = {"GET /": {"ok": CELL, "in_flight": 3}}
     if "wide" in TRICKS:
         cells |= {f"GET /{k}": {"bytes": 1} for k in range(300)}
     write(fd, kind="frame", t=t, users=10, leaving=0, lag_ms=[0.1], turns=100, faults=0, cells=cells)
     t += 1
-write(fd, kind="bye", t=time.monotonic() - t0, unfinished={"GET /": [12.5]}, totals={"completed": t * 100})
+totals = {"completed": t * 100}
+if "shape" in TRICKS:
+    write(fd, kind="level", t=float(t), users=0, per_s=0.0)
+if "raises" in TRICKS:
+    totals["script_faults"] = 206
+    write(fd, kind="script", what="verdict", code=3)
+write(fd, kind="bye", t=time.monotonic() - t0, unfinished={"GET /": [12.5]}, totals=totals)
+if "lingers" in TRICKS:
+    time.sleep(60)

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from loadctl.cli.judging import judged
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.errors import Interrupted, RunError, UsageError
 from loadctl.results.imported import Imported
@@ -266,6 +267,39 @@ def test_a_shard_that_does_not_end_with_the_plan_is_made_to(tmp_path: Path) -> N
     recording = read_recording(run(replace(request(tmp_path, 1.0, shard0=["endless"]), overtime_s=0.2)))[1]
     assert kinds(recording) == ["stage", "stage", "stop", "shard_killed"]
     assert "SIGINT" in recording.events[-1].message
+
+
+@pytest.mark.parametrize("lingers", [False, True])
+def test_a_load_of_the_script_s_own_lasts_as_long_as_it_says(tmp_path: Path, lingers: bool) -> None:
+    tricks = ["shape", *["lingers"] * lingers]
+    asked = request(tmp_path, shards=2, shard0=tricks, shard1=tricks)
+    unplanned = replace(asked.scenario, load=Load("closed", ()))
+    directory = run(replace(asked, scenario=unplanned, overtime_s=0.2))
+    recording = read_recording(directory)[1]
+    assert counts(recording) == [(0, 20, 200), (1, 20, 200), (2, 20, 200)]
+    assert [(e.kind, e.message) for e in recording.events][:2] == [
+        ("level", "to 20 users, 100/s"),
+        ("level", "the script's load ends"),
+    ]
+    assert ("stop" in kinds(recording)) is lingers
+    [ramp, hold] = judged(directory).result.stages
+    assert [(one.name, one.start_s, one.end_s) for one in (ramp, hold)] == [
+        ("to 20 users", 0, 1),
+        ("20 users", 1, 3),
+    ]
+    assert hold.summary.total.completed == 400
+    (directory.path / "intervals.ndjson").unlink()  # all of it is in the frames too
+    assert judged(directory).result.stages == (ramp, hold)
+
+
+def test_what_a_script_says_of_itself_is_judged_from_the_directory_alone(tmp_path: Path) -> None:
+    directory = run(request(tmp_path, 2.0, shard0=["raises"]))
+    assert sorted(path.name for path in directory.frames.iterdir()) == ["0.ndjson.gz", "0.said"]
+    for made in (judged(directory), judged(directory, targets=[])):
+        found = {finding.id: finding for finding in made.result.findings}
+        assert found["script_fault"].evidence["count"] == 206
+        assert found["script_verdict"].message == "the script set exit code 3"
+        assert (made.result.verdict, made.result.exit_code) == ("FAIL", 1)
 
 
 def test_what_a_shard_leaves_behind_is_killed_with_it(tmp_path: Path) -> None:
