@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-SCALES = ("--users", "-u", "--rate", "--duration", "-t")
+SCALES = ("--users", "-u", "--rate", "--duration", "--run-time", "-t")
 _PLACES = ("--host", "-H")
 
 

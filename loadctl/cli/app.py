@@ -7,14 +7,15 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from loadctl.cli.actions import tell_mistakes
-from loadctl.cli.arguments import profile_alone
-from loadctl.cli.commands import Commands
+from loadctl.cli.arguments import profile_alone, tags_apart
+from loadctl.cli.commands import Commands, takes_arguments
 from loadctl.cli.explaining import code_of, explain
+from loadctl.cli.foreign import in_our_words
 from loadctl.cli.output import complain, hush, open_standard_streams
 from loadctl.errors import LoadctlError, UsageError
 from loadctl.results.verdict import ExitCode
@@ -80,7 +81,7 @@ def main() -> None:
 def funnel(argv: list[str]) -> int:
     """Run one command line and return its exit code; the only place where an exception becomes one."""
     try:
-        code = int(app(profile_alone(argv), prog_name="loadctl", standalone_mode=False) or ExitCode.OK)
+        code = int(_carry_out(argv) or ExitCode.OK)
         sys.stdout.flush()
     except typer.Exit as end:
         code = end.exit_code
@@ -91,7 +92,7 @@ def funnel(argv: list[str]) -> int:
     except typer.Abort:
         code = ExitCode.SIGINT
     except typer.TyperException as error:
-        complain(_as_typer_writes_it(error))
+        complain(in_our_words(getattr(error, "option_name", "")) or _as_typer_writes_it(error))
         code = ExitCode.USAGE
     except LoadctlError as error:
         complain(explain(error) + "\n")
@@ -103,6 +104,16 @@ def funnel(argv: list[str]) -> int:
         complain(_explain_bug(error) + "\n")
         code = ExitCode.INTERNAL
     return int(code)
+
+
+def _carry_out(argv: list[str]) -> Any:
+    """What follows the first `--` is for a script, and no option of ours: the command finds it in ctx.obj."""
+    ours, arguments = argv, []
+    if "--" in argv and takes_arguments(argv):
+        at = argv.index("--")
+        ours, arguments = argv[:at], argv[at + 1 :]
+    words = tags_apart(profile_alone(ours))
+    return app(words, prog_name="loadctl", standalone_mode=False, obj=arguments)
 
 
 def _as_typer_writes_it(error: typer.TyperException) -> str:

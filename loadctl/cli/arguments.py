@@ -60,13 +60,32 @@ def profile_alone(argv: Sequence[str]) -> list[str]:
     ]
 
 
+_TAKES_WORDS = ("-T", "--tags", "-E", "--exclude-tags")
+FILES = (".py", ".yaml", ".yml", ".json", ".ts", ".js")
+
+
+def tags_apart(argv: Sequence[str]) -> list[str]:
+    """`-T a b` as `-T a -T b`: the parser of options takes one value each. What is a file or a URL is no tag."""
+    found: list[str] = []
+    option: str | None = None
+    for word in argv:
+        if word.startswith("-"):
+            option = word if word in _TAKES_WORDS else None
+        elif option is not None and (word.endswith(FILES) or "/" in word):
+            option = None
+        elif option is not None and found[-1] != option:
+            found.append(option)
+        found.append(word)
+    return found
+
+
 def workers_of(text: str, host: str) -> int:
     """`--workers`: a number, or `auto`: a shard for each core of this process, half of them where the system is local.
 
     A request costs most systems more than it costs us: with fewer cores left, the system would be measured as slow.
     Raises: UsageError.
     """
-    if text == "auto":
+    if text in {"auto", "-1"}:  # as Locust says it
         from loadctl.monitors.cores import usable_cores
         from loadctl.monitors.port import is_local
 
@@ -108,7 +127,9 @@ Rate = Annotated[
 ]
 Duration = Annotated[
     str | None,
-    typer.Option("--duration", "-t", metavar="TIME", help="Stretch or shrink the load to this long."),
+    typer.Option(
+        "--duration", "-t", "--run-time", metavar="TIME", help="Stretch or shrink the load to this long."
+    ),
 ]
 TargetOption = Annotated[
     list[str] | None,
@@ -133,6 +154,7 @@ Workers = Annotated[
     str,
     typer.Option(
         "--workers",
+        "--processes",
         metavar="N|auto",
         help="Engine processes that share the load; auto: one a core, half of them where the system is local.",
     ),

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadctl.cli.formats import Files
 from loadctl.cli.metrics_port import MetricsOptions
 from loadctl.cli.watched import WatchOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForScript:
+    """What the command line says that only a script of the user's own understands."""
+
+    more: Sequence[str] = ()
+    """Further files."""
+    classes: Sequence[str] = ()
+    arguments: Sequence[str] = ()
+    """After `--`."""
+    spawn_rate: float | None = None
+    tags: Sequence[str] | None = None
+    exclude_tags: Sequence[str] | None = None
+    stop_timeout: str | None = None
+    config: str | None = None
+    configured: Mapping[str, str] = field(default_factory=dict)
+    """What the file of `--config` says, by option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +39,7 @@ class Overrides:
     users: int | None = None
     rate: str | None = None
     duration: str | None = None
+    script: ForScript = field(default_factory=ForScript)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

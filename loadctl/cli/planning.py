@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from loadctl.cli.options import Overrides
 from loadctl.cli.project import Project, is_quick
+from loadctl.cli.script import settled
 from loadctl.errors import UsageError
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario
@@ -17,6 +19,8 @@ def planned(reference: str | None, overrides: Overrides) -> Scenario:
 
     Raises: UsageError, InvalidInput.
     """
+    if reference is not None and reference.endswith(".py"):
+        overrides = settled(overrides, os.environ)
     rate = None if overrides.rate is None else in_units("--rate", overrides.rate, parse_rate)
     duration_s = None
     if overrides.duration is not None:

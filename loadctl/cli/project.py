@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import loadctl
 from loadctl.cli.input_file import beginning, is_file, read_text
 from loadctl.cli.options import Overrides
+from loadctl.cli.script import applied, load_text, scenario_text
 from loadctl.engines import ENGINES
 from loadctl.errors import UsageError
 from loadctl.scenario.parse import Sources, Text, read_scenario
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 USERS = "users.yaml"
 TARGETS = "targets.yaml"
+COMMAND_LINE = "(command line)"
+"""The source of a scenario that stands there alone."""
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
 
 
@@ -90,10 +93,10 @@ class Project:
         if is_url(reference):
             text, folder = _scenario_of_url(reference, overrides), self.folder
             name = _CREDENTIALS.sub("", reference)
-            return self._parse(name, Text("(command line)", text), folder, overrides, env)
+            return self._parse(name, Text(COMMAND_LINE, text), folder, overrides, env)
         if is_script(reference):
-            text, folder = _scenario_of_script(reference, overrides), self.folder
-            return self._parse(Path(reference).stem, Text("(command line)", text), folder, overrides, env)
+            text, folder = scenario_text(reference, overrides), self.folder
+            return self._parse(Path(reference).stem, Text(COMMAND_LINE, text), folder, overrides, env)
         return self.read_entry(self.find(reference), overrides, env)
 
     def read_entry(self, entry: Entry, overrides: Overrides, env: Mapping[str, str] = os.environ) -> Scenario:
@@ -135,6 +138,7 @@ class Project:
         scenario = read_scenario(
             name, sources, host=overrides.host, engine=overrides.engine, targets=tuple(overrides.targets)
         )
+        scenario = applied(scenario, overrides.script, env, quick=text.name == COMMAND_LINE)
         return ENGINES[scenario.engine].completed(scenario, env)
 
 
@@ -243,24 +247,6 @@ def _resolver(folder: Path) -> Callable[[str], str | None]:
     return resolve
 
 
-def _quick_load(overrides: Overrides, what: str) -> str:
-    """The load of a run without a scenario file: -u and -t *are* the load; the first tenth is warm-up.
-
-    Raises: UsageError; for units, UnitError: planning.py has looked at them before.
-    """
-    from loadctl.scenario.units import parse_duration
-
-    if overrides.duration is None or (overrides.users is None) == (overrides.rate is None):
-        raise UsageError(
-            f"{what} needs its load on the command line: users and a duration",
-            hint=f"for example: loadctl run {what} -u 50 -t 5m   (or --rate 100/s -t 5m)",
-        )
-    total = max(2, round(parse_duration(overrides.duration)))
-    warmup = max(1, total // 10)
-    level = f"users: {overrides.users}" if overrides.users is not None else f"rate: {overrides.rate}"
-    return f"load:\n  - {{{level}, over: {warmup}s, warmup: true}}\n  - {{{level}, for: {total - warmup}s}}\n"
-
-
 def _scenario_of_url(url: str, overrides: Overrides) -> str:
     import json
 
@@ -268,17 +254,4 @@ def _scenario_of_url(url: str, overrides: Overrides) -> str:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     host = json.dumps(f"{parts.scheme}://{parts.netloc}")
     think = "think: 100ms..500ms\n" if overrides.rate is None else ""
-    return f"host: {host}\n{think}tasks:\n  - get: {json.dumps(path)}\n{_quick_load(overrides, url)}"
-
-
-def _scenario_of_script(reference: str, overrides: Overrides) -> str:
-    import json
-
-    if not is_file(Path(reference)):
-        raise UsageError(f"no such file: {reference}")
-    key = "locustfile" if reference.endswith(".py") else "artillery"
-    script = f"{key}: {json.dumps(str(Path(reference).resolve()))}\n"
-    unsaid = (overrides.users, overrides.rate, overrides.duration) == (None, None, None)
-    if key == "artillery" and unsaid and not reference.endswith((".ts", ".js")):
-        return script  # it has phases of its own
-    return script + _quick_load(overrides, reference)
+    return f"host: {host}\n{think}tasks:\n  - get: {json.dumps(path)}\n{load_text(overrides, url)}"

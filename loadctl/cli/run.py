@@ -29,21 +29,42 @@ from loadctl.cli.arguments import (
     Workers,
 )
 from loadctl.cli.finishing import OnFinish
-from loadctl.cli.formats import Files, HtmlFile, JunitFile, MarkdownFile
+from loadctl.cli.formats import Files as Written
+from loadctl.cli.formats import HtmlFile, JunitFile, MarkdownFile
 from loadctl.cli.metrics_port import MetricsLinger, MetricsOptions, MetricsPort
-from loadctl.cli.options import Output, Overrides, RunOptions
+from loadctl.cli.options import ForScript, Output, Overrides, RunOptions
+from loadctl.cli.script import (
+    Classes,
+    Config,
+    ExcludeTags,
+    Files,
+    Headless,
+    SpawnRate,
+    StopTimeout,
+    Tags,
+    chosen,
+)
 from loadctl.cli.system import DemoOptions, host_of
 from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
 
 
 def run(
+    ctx: typer.Context,
     scenario: ScenarioArg = None,
+    classes: Classes = None,
     *,
+    locustfile: Files = None,
     engine: EngineName = None,
     host: Host = None,
     users: Users = None,
     rate: Rate = None,
     duration: Duration = None,
+    spawn_rate: SpawnRate = None,
+    tags: Tags = None,
+    exclude_tags: ExcludeTags = None,
+    stop_timeout: StopTimeout = None,
+    config: Config = None,
+    headless: Headless = False,  # noqa: ARG001  every run is
     target: TargetOption = None,
     workers: Workers = "1",
     seed: Seed = None,
@@ -78,14 +99,16 @@ def run(
     as_json: JsonFlag = False,
 ) -> int:
     """Run a scenario: make the load, watch the system, judge the targets."""
+    said = ForScript(spawn_rate=spawn_rate, tags=tags, exclude_tags=exclude_tags, stop_timeout=stop_timeout)
+    reference, said = chosen(ctx, scenario, classes, locustfile, config, said)
     options = RunOptions(
-        reference=scenario,
-        overrides=Overrides(None, engine, tuple(target or ()), users, rate, duration),
+        reference=reference,
+        overrides=Overrides(None, engine, tuple(target or ()), users, rate, duration, said),
         workers=workers,
         seed=seed,
         watch=WatchOptions(pid, process, tuple(container or ()), tuple(logs or ()), metrics, pods),
         profile=profile,
-        files=Files(html, markdown, junit),
+        files=Written(html, markdown, junit),
         metrics=MetricsOptions(metrics_port, metrics_linger),
         on_finish=on_finish,
         allow_hosts=tuple(allow_host or ()),

@@ -63,11 +63,15 @@ class _Checked:
         from loadctl.cli.explaining import explain
         from loadctl.errors import InvalidInput
         from loadctl.reports.commands import command_lines
-        from loadctl.reports.plan import unjudgeable_lines
+        from loadctl.reports.plan import unjudgeable_lines, users_lines
         from loadctl.scenario.expectation import expect
 
         if self.scenario is not None:
-            doubts = [*command_lines(self.scenario), *unjudgeable_lines(expect(self.scenario))]
+            doubts = [
+                *users_lines(self.scenario),
+                *command_lines(self.scenario),
+                *unjudgeable_lines(expect(self.scenario)),
+            ]
             return [f"{self.name}: valid ({self.scenario.source})", *(f"  {line}" for line in doubts)]
         assert self.error is not None  # noqa: S101
         count = len(self.error.mistakes) if isinstance(self.error, InvalidInput) else 1

@@ -8,7 +8,8 @@ from loadctl.reports.curve import curve
 from loadctl.reports.printable import hanging, printable, shortened
 from loadctl.scenario.expectation import CannotJudge, Expectation
 from loadctl.scenario.load import Load
-from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.redaction import without_secrets
+from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import (
     format_clock,
@@ -49,6 +50,33 @@ def load_in_words(load: Load) -> str:
     return f"{level}, {format_duration(load.duration_s)}"
 
 
+def load_of(scenario: Scenario) -> str:
+    """The same; where a locustfile makes it, by the name of the file."""
+    script = scenario.script
+    if script is None or script.key != "locustfile" or not script.own_load:
+        return load_in_words(scenario.load)
+    return f"load: the shape of {_file(script.path)}"
+
+
+def users_lines(scenario: Scenario) -> list[str]:
+    """Who runs, where the scenario names classes of a script, perhaps beside user types."""
+    script = scenario.script
+    if script is None or not (script.weights or script.classes):
+        return []
+    types = {user_type.name for user_type in scenario.user_types}
+    chosen = script.weights or dict.fromkeys(script.classes)
+    parts = []
+    for name, weight in chosen.items():
+        if not script.classes or name in script.classes:
+            share = "" if weight is None else f" {weight}"
+            parts.append(f"{name}{share} ({'user type' if name in types else _file(script.path)})")
+    return [f"users: {printable(', '.join(parts))}"]
+
+
+def _file(path: str) -> str:
+    return printable(path.rpartition("/")[2], 60)
+
+
 def preamble(
     scenario: Scenario, expectation: Expectation, watched: str, engine: str, width: int = 80
 ) -> list[str]:
@@ -59,13 +87,14 @@ def preamble(
         lines = [f"{place}{engine:>{width - len(place)}}"]
     else:
         lines = hanging("", f"{place}, {engine}", width)
-    load = f"{printable(scenario.source, 120)}: {load_in_words(scenario.load)}"
+    load = f"{printable(scenario.source, 120)}: {load_of(scenario)}"
     load += f" ({scenario.rescaled})" if scenario.rescaled else ""
     lines += hanging(
         "", f"{load}, {_expected(scenario, expectation)}. Ctrl-C stops and still reports.", width
     )
     doubts = [*unjudgeable_lines(expectation), *_not_exercised(expectation), *_not_judged(scenario)]
-    for line in [*doubts, *(f"stops early: {rule}" for rule in scenario.own_stop_rules)]:
+    rules = [f"stops early: {rule}" for rule in scenario.own_stop_rules]
+    for line in [*users_lines(scenario), *doubts, *rules, *map(printable, scenario.notes)]:
         lines += hanging("  ", line, width)
     return lines
 
@@ -138,11 +167,13 @@ def show_plan(scenario: Scenario, expectation: Expectation, *, width: int = 80) 
     lines = [
         *hanging(
             f"{printable(scenario.name, 60)}  ",
-            f"{load_in_words(load)}, {scenario.engine}, {printable(scenario.host, 120)}",
+            f"{load_of(scenario)}, {scenario.engine}, {printable(scenario.host, 120)}",
             width,
         ),
         *(hanging("", printable(scenario.goal), width) if scenario.goal else []),
         *hanging("", f"from {printable(scenario.source, 200)}", width),
+        *(part for line in users_lines(scenario) for part in hanging("", line, width)),
+        *(part for note in scenario.notes for part in hanging("", printable(note), width)),
         "",
         *curve(load, width),
         "",
@@ -254,6 +285,9 @@ def plan_document(scenario: Scenario, expectation: Expectation) -> Mapping[str, 
         "model": scenario.load.model,
         "peak": scenario.load.peak,
         "duration_s": scenario.load.duration_s,
+        "drain_s": scenario.drain_s,
+        "script": None if scenario.script is None else _script_document(scenario.script),
+        "notes": list(scenario.notes),
         "window": _window(scenario.load),
         "stages": [
             {
@@ -284,6 +318,18 @@ def plan_document(scenario: Scenario, expectation: Expectation) -> Mapping[str, 
         "not_exercised": [
             {"metric": target.metric, "scope": str(target.scope)} for target in expectation.not_exercised
         ],
+    }
+
+
+def _script_document(script: Script) -> Mapping[str, object]:
+    return {
+        "files": list(script.paths),
+        "weights": dict(script.weights),
+        "classes": list(script.classes),
+        "arguments": without_secrets(script.arguments),
+        "tags": script.options.tags,
+        "exclude_tags": script.options.exclude_tags,
+        "own_load": script.own_load,
     }
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from loadctl.cli.commands import MODULES
+from loadctl.cli.commands import COMMANDS
 from loadctl.cli.explaining import explain
 from loadctl.errors import Interrupted, InvalidInput, LoadctlError, Mistake, RunError, UsageError, Where
 from tests.cli.conftest import Loadctl
@@ -18,7 +19,7 @@ from tests.cli.conftest import Loadctl
 PYTHON = [sys.executable, "-m", "loadctl"]
 
 
-@pytest.mark.parametrize("command", MODULES)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(loadctl: Loadctl, command: str) -> None:
     said = loadctl(command, "--help")
     assert said.code == 0
@@ -29,7 +30,14 @@ def test_every_command_explains_itself(loadctl: Loadctl, command: str) -> None:
 def test_the_list_of_commands_names_them_all(loadctl: Loadctl) -> None:
     said = loadctl("--help")
     assert said.code == 0
-    assert set(MODULES) <= set(said.out.split())
+    assert set(COMMANDS) <= set(said.out.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_what_each_command_says_first(name: str) -> None:
+    entry = COMMANDS[name]
+    said = getattr(import_module(f"loadctl.cli.{entry.module}"), entry.module).__doc__
+    assert said.startswith(entry.help.removesuffix("."))
 
 
 def test_the_version_is_one_line(loadctl: Loadctl) -> None:
@@ -215,7 +223,8 @@ def test_help_waits_for_nothing_heavy() -> None:
 
 
 def test_only_the_command_that_was_typed_is_imported() -> None:
-    code = f"import sys; from loadctl.cli.app import funnel; funnel(['list', '-h']); print({set(MODULES.values())} & "
+    modules = {entry.module for entry in COMMANDS.values()}
+    code = f"import sys; from loadctl.cli.app import funnel; funnel(['list', '-h']); print({modules} & "
     code += "{name.removeprefix('loadctl.cli.') for name in sys.modules})"
     assert _process(code).splitlines()[-1] == "{'list_'}"
 

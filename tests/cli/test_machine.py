@@ -84,7 +84,7 @@ def test_workers_are_a_number_or_what_the_cores_allow() -> None:
     assert workers_of("auto", "http://localhost:8080") == max(1, cores // 2)
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "", "257", "²"])
+@pytest.mark.parametrize("text", ["0", "-2", "many", "1.5", "", "257", "²"])
 def test_other_workers_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--workers takes a number"):
         workers_of(text, "http://localhost")

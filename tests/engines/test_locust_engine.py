@@ -83,7 +83,7 @@ def test_a_script_runs_in_its_own_folder_with_the_python_asked_for(tmp_path: Pat
     assert command.argv[0] == "/venv/bin/python"
     assert command.cwd == tmp_path
     plan = json.loads(command.stdin)
-    assert plan["script"] == {"path": str(tmp_path / "f.py"), "weights": {"A": 3}, "environment": None}
+    assert (plan["script"]["paths"], plan["script"]["weights"]) == ([str(tmp_path / "f.py")], {"A": 3})
     assert plan["rotation"] == []
 
 

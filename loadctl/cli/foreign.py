@@ -1,0 +1,68 @@
+"""Options of Locust's command line that loadctl has in other words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_TABLE = "the table is  loadctl report --format csv  (csv-readings: what was watched)"
+_PAGE = "Locust's page is  loadctl ui"
+_SHARDS = "loadctl starts its engine processes itself:  --workers N"
+_OUTPUT = "what a script prints and logs is in the run's directory:  engine/*.stderr"
+_WRITTEN = "each run writes result.json into its directory; on stdout:  --json"
+_LESS = "less is said with  --quiet, or with  --plain"
+_CODE = "exit codes follow the verdict; the limit is a target:  --target error_rate=1%"
+_RATIO = "Locust's page shows the ratio of tasks:  loadctl ui"
+
+_CALLED: Mapping[str, str] = {
+    "--csv": _TABLE,
+    "--csv-full-history": _TABLE,
+    "--json-file": _WRITTEN,
+    "--print-stats": _LESS,
+    "--only-summary": _LESS,
+    "--reset-stats": "what comes before the warm-up's end is never scored:  warmup: true,  or  -r N  with -u",
+    "--exit-code-on-error": _CODE,
+    "--logfile": _OUTPUT,
+    "--loglevel": _OUTPUT,
+    "-L": _OUTPUT,
+    "--skip-log-setup": _OUTPUT,
+    "--show-task-ratio": _RATIO,
+    "--show-task-ratio-json": _RATIO,
+    "--list": "the classes of a locustfile are listed when one is asked for that it does not have",
+    "-l": "the classes of a locustfile are listed when one is asked for that it does not have",
+    "--equal-weights": "weights of classes stand in the scenario:  users: {WebUser: 1, ApiUser: 1}",
+    "--config-users": "weights of classes stand in the scenario:  users: {WebUser: 1, ApiUser: 1}",
+    "--otel": "a run is told to Prometheus:  --metrics-port 9646",
+    "--web-host": f"{_PAGE} --bind ADDRESS",
+    "--web-host-display-name": _PAGE,
+    "--web-port": f"{_PAGE} --port N",
+    "-P": f"{_PAGE} --port N",
+    "--web-base-path": _PAGE,
+    "--web-login": f"{_PAGE}, on loopback unless  --bind  says otherwise",
+    "--web-auth": f"{_PAGE}, on loopback unless  --bind  says otherwise",
+    "--tls-cert": f"{_PAGE}, on loopback unless  --bind  says otherwise",
+    "--tls-key": f"{_PAGE}, on loopback unless  --bind  says otherwise",
+    "--class-picker": f"{_PAGE}; classes are chosen with  loadctl run f.py WebUser ApiUser",
+    "--build-path": _PAGE,
+    "--legacy-ui": _PAGE,
+    "--headful": _PAGE,
+    "--autostart": f"{_PAGE}; without it a run starts at once:  loadctl run",
+    "--autoquit": f"{_PAGE}; a run without it ends by itself:  loadctl run",
+    "--master": _SHARDS,
+    "--master-bind-host": _SHARDS,
+    "--master-bind-port": _SHARDS,
+    "--expect-workers": _SHARDS,
+    "--expect-workers-max-wait": _SHARDS,
+    "--expect-slaves": _SHARDS,
+    "--enable-rebalancing": _SHARDS,
+    "--worker": _SHARDS,
+    "--slave": _SHARDS,
+    "--master-host": _SHARDS,
+    "--master-port": _SHARDS,
+    "-V": "loadctl --version",
+}
+
+
+def in_our_words(option: str) -> str | None:
+    """The message for an option that Locust has and loadctl does not; None: nobody has it."""
+    ours = _CALLED.get(option)
+    return None if ours is None else f"there is no {option} here: {ours}\n"
