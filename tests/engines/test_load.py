@@ -94,6 +94,23 @@ def test_users_begin_spread_over_their_think_time(shards: Shards, server: KnownS
     assert 8 <= second <= 24
 
 
+def test_start_steps_are_taken_at_once_and_only_the_tasks_are_spread(
+    shards: Shards, server: KnownServer
+) -> None:
+    login = Request(method="POST", url="/login", endpoint="POST /login", timeout_s=5.0)
+    patient = UserType(
+        name="A",
+        weight=1,
+        start=[login],
+        tasks=[Task("t", 1, [get("/sleep/1")])],
+        think=Think(20.0, 60.0),
+    )
+    said = shards.run(user_types=[patient], load=shards.closed((10, 10, 2)))
+    assert server.count["POST /login"] == said.ok("POST /login") == 10
+    assert server.count["GET /sleep/1"] <= 2
+    assert said.frames[1]["users"] == 10
+
+
 def test_users_that_the_plan_takes_away_finish_their_request_and_begin_no_other(
     shards: Shards, server: KnownServer
 ) -> None:

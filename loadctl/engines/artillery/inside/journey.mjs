@@ -99,11 +99,16 @@ export class User {
     this._started = !this.kind.hasStart;
   }
 
+  // The start steps, unless they are taken.
+  async start() {
+    if (!this._started) this._started = await this.kind.start(this);
+  }
+
   // One task, by weight, after the start steps where they are still to be taken.
   // The latency of the first request of all these counts from `due` (monotonic seconds, or null).
   async turn(due = null) {
     this.due = due;
-    if (!this._started) this._started = await this.kind.start(this);
+    await this.start();
     if (this._started) await this.kind.tasks[this.stream.weighted_index(this.kind.weights)](this);
     this._recorder.turn();
   }

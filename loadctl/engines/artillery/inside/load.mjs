@@ -156,11 +156,12 @@ export class Closed {
 
   async _takeTurns(user, member) {
     const { recorder } = this._site;
+    await counted(() => user.start(), recorder);
     const period = user.paceS || (user.think ? (user.think[0] + user.think[1]) / 2 : 0);
     let due = monotonic() + phase(member.index) * period;
     await member.until(due);
     while (!member.leaving) {
-      const well = await turn(user, null, recorder);
+      const well = await counted(() => user.turn(null), recorder);
       if (user.paceS) {
         // The user's own grid: a turn that overruns goes to the next free slot, and after a stall of the system users are as
         // spread as before instead of in lock-step.
@@ -223,7 +224,7 @@ export class Open {
 
   async _arrive(user, kind, due) {
     const { recorder } = this._site;
-    await turn(user, due, recorder);
+    await counted(() => user.turn(due), recorder);
     this._free += 1;
     recorder.users -= 1;
     this._idleOf(kind).push(user);
@@ -231,9 +232,9 @@ export class Open {
 }
 
 // False: it broke by the generator's own fault, in a way that its runtime did not expect.
-async function turn(user, due, recorder) {
+async function counted(act, recorder) {
   try {
-    await user.turn(due);
+    await act();
   } catch (error) {
     recorder.turn();
     recorder.fault(sentence(error));
