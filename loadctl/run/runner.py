@@ -233,6 +233,8 @@ class _Run:
             manifest = replace(manifest, watched=self._watching.watched, watch_notes=self._watching.notes)
             self._directory.write_manifest(manifest)
         self._observer.started(manifest)
+        for note in dict.fromkeys(note for log in self._merger.logs for note in log.notes):
+            self._observer.event(Event(0.0, "note", note))  # the frames hold it
         return UnderWay(
             self._request.scenario,
             t0=t0,
