@@ -82,6 +82,7 @@ def _carried_out(
         out=options.out,
         shards=workers_of(options.workers, scenario.host),
         argv=sys.argv[1:],
+        early=options.early,
         ready_deadline_s=in_units("--ready-timeout", options.ready_timeout, parse_duration),
     )
     if options.demo and (scenario.before or scenario.after):

@@ -9,6 +9,7 @@ from pathlib import Path
 from loadctl.cli.formats import Files
 from loadctl.cli.metrics_port import MetricsOptions
 from loadctl.cli.watched import WatchOptions
+from loadctl.run.process import Early
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class RunOptions:
     python: str | None
     out: Path
     fail_on: str
+    early: Early | None = None
 
 
 @dataclass(frozen=True, slots=True)

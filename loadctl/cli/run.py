@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -46,6 +47,11 @@ from loadctl.cli.script import (
 )
 from loadctl.cli.system import DemoOptions, host_of
 from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
+from loadctl.engines import ENGINES
+from loadctl.run.process import Early
+
+if TYPE_CHECKING:
+    from loadctl.engines.base import Command
 
 
 def run(
@@ -119,7 +125,15 @@ def run(
         fail_on=fail_on,
     )
     demo_options = DemoOptions(use=demo, faults=fault or (), service=service, truth=truth)
-    with host_of(demo_options, host or None) as place:
-        from loadctl.cli.execution import execute  # heavy; imported while the demo system starts
+    with Early(_usual(reference, engine, python)) as early, host_of(demo_options, host or None) as place:
+        from loadctl.cli.execution import execute  # heavy; imported while the others start
 
+        options = replace(options, early=early)
         return execute(options, Output(quiet=quiet, as_json=as_json, plain=plain), place())
+
+
+def _usual(reference: str | None, engine: str | None, python: str | None) -> Command | None:
+    """What a shard starts as before the scenario is read: a guess, since the scenario may name another engine."""
+    name = engine or next(iter(ENGINES))
+    elsewhere = python is not None or (reference or "").endswith((".ts", ".js", ".yml"))
+    return None if elsewhere or name not in ENGINES else ENGINES[name].early()

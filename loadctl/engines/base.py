@@ -85,6 +85,9 @@ class Engine(Protocol):
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         """The commands of a run, one a shard. Pure: `out` is the run directory, which it only names."""
 
+    def early(self) -> Command | None:
+        """What a shard starts as, whatever its plan will be, which follows on standard input. None: that depends."""
+
     def rehearsal(self, scenario: Scenario) -> Command | None:
         """One user sends every request once; results/exchange.py reads what the command prints. Pure.
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from loadctl.engines.base import Command
 from loadctl.errors import RunError
@@ -68,6 +68,41 @@ class Ladder:
         return [rung for at, rung in self.rungs[done:] if elapsed_s >= at]
 
 
+class Early:
+    """An engine process that comes up while its plan is still being made: two cores start a run faster than one.
+
+    It writes to nowhere until it has its plan. It ends with the `with` block, unless a Child has taken it.
+    """
+
+    def __init__(self, command: Command | None) -> None:
+        self._command = command
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        if self._command is not None:
+            with contextlib.suppress(RunError), Path(os.devnull).open("wb") as nowhere:  # only a head start
+                self._popen = start(self._command, nowhere, nowhere)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        popen = self._popen
+        if popen is not None and popen.stdin is not None:
+            if popen.poll() is None:
+                os.killpg(popen.pid, signal.SIGKILL)
+                popen.wait()
+            popen.stdin.close()
+
+    def take(self, command: Command) -> subprocess.Popen[bytes] | None:
+        """The process, where it lives and has started as `command` would."""
+        mine = self._command
+        if mine is None or self._popen is None or self._popen.poll() is not None:
+            return None
+        if (mine.argv, mine.cwd, mine.env) != (command.argv, command.cwd, command.env):
+            return None
+        popen, self._popen = self._popen, None
+        return popen
+
+
 class Child:
     """A running child. `stdout` and `stderr` are the files that its output goes to."""
 
@@ -79,6 +114,7 @@ class Child:
         stdout: Path,
         stderr: Path,
         leaves_others: bool = False,
+        early: Early | None = None,
     ) -> None:
         """Write the command's files below `out` and start it.
 
@@ -93,7 +129,8 @@ class Child:
         self._climbing: tuple[Ladder, float] | None = None
         self._rungs_done = 0
         with _output(stdout) as to_stdout, _output(stderr) as to_stderr:
-            self._popen = start(command, to_stdout, to_stderr)
+            taken = early.take(command) if early is not None else None
+            self._popen = taken or start(command, to_stdout, to_stderr)
         os.set_blocking(self._stdin.fileno(), False)
         self._pump()
 

@@ -25,6 +25,7 @@ from loadctl.run.local_commands import LocalCommands, require_programs
 from loadctl.run.machine import git_revision, this_machine
 from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.merge import Merger
+from loadctl.run.process import Early
 from loadctl.run.shards import Shards
 from loadctl.run.steering import Steering
 from loadctl.run.under_way import UnderWay
@@ -53,6 +54,8 @@ class RunRequest:
     watch: Callable[[Scenario, Mapping[int, int]], Watching] | None = watching
     steering: Steering | None = None
     """Who says how many users there are, and when the load ends, where the scenario has no stages."""
+    early: Early | None = None
+    """An engine process that has been coming up since before the scenario was known."""
     ready_deadline_s: float = 30.0
     hello_deadline_s: float = 20.0
     hung_s: float = 15.0
@@ -102,7 +105,7 @@ class _Run:
         self._interruption = interruption
         files = [directory.frame_file(k) for k in range(request.shards)]
         self._merger = Merger(files, time.monotonic())
-        self._shards = Shards(request.engine, directory, self._merger, request.hung_s)
+        self._shards = Shards(request.engine, directory, self._merger, request.hung_s, request.early)
         self._watching: Watching | None = None
         self._commands = LocalCommands(
             request.scenario, directory.engine, interruption, tell=self._tell, now=self._now

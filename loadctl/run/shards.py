@@ -14,7 +14,7 @@ from loadctl.errors import LoadctlError, RunError, UsageError
 from loadctl.results.recording import Event
 from loadctl.run.directory import RunDirectory
 from loadctl.run.merge import Merger
-from loadctl.run.process import Child, Ladder
+from loadctl.run.process import Child, Early, Ladder
 
 _LAST_LINES = 5
 _LAST_BYTES = 8192
@@ -30,11 +30,14 @@ class _Shard:
 class Shards:
     """All shards of a run. `poll` is called often; times are seconds of one monotonic clock."""
 
-    def __init__(self, engine: Engine, run: RunDirectory, merger: Merger, hung_s: float) -> None:
+    def __init__(
+        self, engine: Engine, run: RunDirectory, merger: Merger, hung_s: float, early: Early | None = None
+    ) -> None:
         self._engine = engine
         self._run = run
         self._merger = merger
         self._hung_s = hung_s
+        self._early = early
         self._shards: list[_Shard] = []
         self.reasons: list[str] = []
         """Why shards ended that should not have, in the engine's own words where it had any."""
@@ -43,7 +46,7 @@ class Shards:
         """Raises: RunError where one cannot be started; `kill` then ends the others."""
         for index, command in enumerate(commands):
             stdout, stderr = (self._run.engine / f"{index}.{name}" for name in ("stdout", "stderr"))
-            child = Child(command, out=self._run.path, stdout=stdout, stderr=stderr)
+            child = Child(command, out=self._run.path, stdout=stdout, stderr=stderr, early=self._early)
             self._shards.append(_Shard(index, child))
 
     @property

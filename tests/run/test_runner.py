@@ -50,7 +50,7 @@ class ScriptedEngine:
     def version(self) -> str | None:
         return self.installed
 
-    def ahead(self) -> None:
+    def early(self) -> None:
         return None
 
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:

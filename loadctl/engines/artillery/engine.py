@@ -78,6 +78,9 @@ class ArtilleryEngine:
             raise RunError(found.reason, hint=found.hint)
         return tuple(self._command(scenario, out, found, shard, shards) for shard in range(shards))
 
+    def early(self) -> None:
+        """Nothing: which Artillery there is must be looked for first."""
+
     def rehearsal(self, scenario: Scenario) -> Command | None:  # noqa: ARG002
         """Requests mean the same on all engines, so another one rehearses."""
         return None

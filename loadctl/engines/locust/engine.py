@@ -90,6 +90,9 @@ class LocustEngine:
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         return tuple(self._command(scenario, out, shard, shards) for shard in range(shards))
 
+    def early(self) -> Command:
+        return Command(argv=self._argv)
+
     def rehearsal(self, scenario: Scenario) -> Command:
         from loadctl.engines.shard_plan import shard_plan
 
@@ -138,6 +141,7 @@ class LocustEngine:
 
         frames = str(out.absolute() / "frames" / f"{shard}.ndjson")
         plan = {**shard_plan(scenario, shard, shards), "frames": frames}
+        plan["output"] = [str(out.absolute() / "engine" / f"{shard}.{name}") for name in ("stdout", "stderr")]
         text = json.dumps(plan, ensure_ascii=False, allow_nan=False)
         shown = {**plan, "secrets": [], "host": scenario.host}
         redact = Redaction(scenario.secrets)

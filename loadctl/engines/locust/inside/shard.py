@@ -41,6 +41,7 @@ def main() -> NoReturn:
     plan = json.loads(control.next_line() or "null")
     if plan is None:
         kill_group()
+    _write_to(*plan["output"])
     redact = Redaction(plan["secrets"])
     recorder = Recorder(FrameFile(plan["frames"]), redact=redact, redact_names=plan["script"] is not None)
     _leave(_code_of(plan, recorder, control, redact), control)
@@ -63,6 +64,14 @@ def _code_of(
         # The parser refused an option that the script declared, for example as required; or sys.exit in a listener.
         sys.stderr.write(f"the script ended the process before the load (exit {error.code})\n")
         return EXIT_SCRIPT
+
+
+def _write_to(stdout: str, stderr: str) -> None:
+    """A shard that was started before its run had a folder has written to nowhere so far."""
+    for number, path in enumerate((stdout, stderr), start=1):
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(fd, number)
+        os.close(fd)
 
 
 def prepare_process() -> None:
