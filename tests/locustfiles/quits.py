@@ -4,12 +4,12 @@ import os
 
 import gevent
 from locust import FastHttpUser, HttpUser, constant, events
-from locust.exception import StopTest
 from notes import note, note_events
 
 note_events(events)
 WHO, HOW = os.environ["END"].split()
 ended = False
+complete = False
 
 
 def end(runner):
@@ -26,12 +26,18 @@ def later(runner, seconds):
 
 
 @events.test_start.add_listener
-def start(environment, **_):
+def on_start(environment, **_):
     Visits.runner = environment.runner
-    if WHO == "greenlet":
-        gevent.spawn(later, environment.runner, 1.0)
     if WHO == "ramp":
         gevent.spawn(later, environment.runner, 0.5)
+
+
+@events.spawning_complete.add_listener
+def on_complete(**_):
+    global complete
+    complete = True
+    if WHO == "greenlet":
+        gevent.spawn(later, Visits.runner, 0.3)
 
 
 @events.request.add_listener
@@ -41,14 +47,12 @@ def on_request(name, **_):
 
 
 def visit(user):
-    user.visits += 1
+    user.visits += complete
     user.client.get("/sleep/80")
     if user.visits == 3:
         user.client.get("/third")
         if WHO == "task":
             end(user.environment.runner)
-        if WHO == "stoptest":
-            raise StopTest("enough")
 
 
 class Visits:
