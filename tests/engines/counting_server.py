@@ -35,7 +35,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             status = _status(path)
             if path != _PROBED:
                 requests[f"{method} {path} {status}"] += 1
-            if not await _answer(path, status, reader, writer):
+            if not await _answer(method, path, status, reader, writer):
                 aborted[f"{method} {path}"] += 1
                 break
     writer.close()
@@ -51,11 +51,15 @@ def _status(path: str) -> int:
     return 302 if verb == "redirect" else 200
 
 
-async def _answer(path: str, status: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+async def _answer(
+    method: str, path: str, status: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> bool:
     """False: the client was gone before the end."""
     _, verb, *rest = path.split("/")
     body = b"plain words" if verb == "text" else b'{"ok": true}'
     fields = f"location: /{'/'.join(rest)}\r\n" if verb == "redirect" else ""
+    if method == "HEAD":
+        body = b""
     if verb == "sleep":
         await asyncio.sleep(int(rest[0]) / 1000)
     pieces, pause_s = [body], 0.0

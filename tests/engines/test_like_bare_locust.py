@@ -179,6 +179,30 @@ CASES = {
         bare=1,
         unlike="users",
     ),
+    "classes and weights are chosen at init": _case(
+        "chosen_at_init.py", {"GET /born/Reader 200": 3, "GET /born/Writer 200": 1}
+    ),
+    "the script starts users of its own": _case("more_users.py", {"GET /visit 200": 12}),
+    "users sleep when the test ends": _case(
+        "sleepers.py",
+        {"GET /poll 200": 2, "GET /login 200": 2, "GET /logout/task 200": 2, "GET /logout/on-start 200": 2},
+    ),
+    "requests side by side": _case(
+        "parallel.py",
+        {
+            **{f"GET /greenlet/{number} 200": 4 for number in range(3)},
+            **{f"GET /status/500/{number} 500": 4 for number in range(3)},
+            **{f"GET /thread/{number} 200": 4 for number in (1, 2)},
+            "GET /left-behind 200": 4,
+            "GET /outer 200": 4,
+            "GET /between 200": 4,
+            "GET /inner 200": 4,
+            "GET /status/500/later 500": 4,
+            "GET /meanwhile 200": 4,
+        },
+        bare=1,
+        ours=EITHER,
+    ),
     "the script's verdict: a ratio that was kept": _case(
         "own_verdict.py", {"GET /fine 200": 8}, env={"VERDICT": "ratio"}
     ),
@@ -239,7 +263,7 @@ def _stats(ended: Ended, event: str) -> Any:
     """Ports and folders are each program's own."""
     stats = ended.stats(event)
     for error in stats["errors"]:
-        error[2] = re.sub(r"(?<=port=)\d+|(?<= )/\S*/", "", error[2])
+        error[2] = re.sub(r"(?<=port=)\d+|(?<=127.0.0.1:)\d+|(?<= )/\S*/", "", error[2])
     return stats
 
 
@@ -358,6 +382,16 @@ def test_stoptest_before_the_first_request(tmp_path: Path) -> None:
     assert ours.code == REFUSED, ours.out
     assert "no licence" in ours.out
     assert not ours.requests
+
+
+@pytest.mark.parametrize("event", ["init", "test_start"])
+def test_the_script_ends_the_test_before_the_first_user(event: str, tmp_path: Path) -> None:
+    bare, ours = side_by_side(tmp_path, Run("ends_early.py", env={"END": event}))
+    assert (bare.code, bare.requests) == (4, Counter())
+    assert (ours.code, ours.requests) == (FAIL, Counter()), ours.out
+    begun = ["init"] if event == "init" else ["init", "test_start"]
+    assert ours.life == [*begun, *ENDS], bare.life
+    assert ours.finding("script_verdict")
 
 
 def test_test_functions_of_pytest(tmp_path: Path) -> None:
