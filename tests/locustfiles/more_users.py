@@ -20,13 +20,9 @@ class Visitor(HttpUser):
         note("on_stop")
 
 
-class Watcher(Visitor):
-    weight = 0
-
-
 @events.init.add_listener
 def on_init(environment, **_):
     @events.spawning_complete.add_listener
     def on_spawning_complete(**_):
-        if not environment.runner.user_classes_count["Watcher"]:
-            environment.runner.spawn_users({"Watcher": 2})
+        users = environment.runner.spawn_users({"Visitor": 2})
+        note("started", users=len(users), count=environment.runner.user_count)
