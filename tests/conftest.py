@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
 import hypothesis
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from loadctl.engines.artillery.locate import Artillery, Missing, locate
 from tests.monitors.docker import docker, dockerd
@@ -84,6 +87,11 @@ class _OneByOne(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type
         module = nodeid.partition("::")[0]
         return module if module in SHARING else nodeid
 
+    def _reschedule(self, node: WorkerController) -> None:
+        """A worker has one test in hand beside the one that it runs, not two: the last ones may be long."""
+        if self._pending_of(self.assigned_work[node]) < 2:
+            super()._reschedule(node)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
@@ -108,11 +116,18 @@ def _turn(item: pytest.Item) -> Iterator[None]:
         yield
         return
     folder = Path(item.config.option.basetemp).parent  # of all workers
-    worker = int(item.config.workerinput["workerid"].removeprefix("gw"))
     with (folder / "quiet-0.lock").open("w") as first, (folder / "quiet-1.lock").open("w") as second:
         if _is_quiet(item):
-            fcntl.flock((first, second)[worker % 2], fcntl.LOCK_EX)
+            while not (_held(first) or _held(second)):
+                time.sleep(0.05)
         else:
             fcntl.flock(first, fcntl.LOCK_SH)
             fcntl.flock(second, fcntl.LOCK_SH)
         yield
+
+
+def _held(lock: IO[str]) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
