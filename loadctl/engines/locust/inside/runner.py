@@ -98,11 +98,18 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             self.target_user_count = self._share(self._schedule.target_at(0.0))
         self.stats.clear_all()
         self.exceptions: dict[int, Any] = {}
-        self.environment._filter_tasks_by_tags()  # noqa: SLF001  private.py
+        self._filter_by_tags()
         self.environment.events.test_start.fire(environment=self.environment)
         for user_class in self.user_classes:
             if self.environment.host:
                 user_class.host = self.environment.host
+
+    def _filter_by_tags(self) -> None:
+        """Tags are those of the script's tasks; a user type would be left without its turns."""
+        all_classes = self.environment.user_classes
+        self.environment.user_classes = [c for c in all_classes if not issubclass(c, ScenarioUser)]
+        self.environment._filter_tasks_by_tags()  # noqa: SLF001  private.py
+        self.environment.user_classes = all_classes
 
     def follow(self, t0: float) -> None:
         """Make the load from `t0` on; returns when it is over and all users have been asked to leave."""
