@@ -61,9 +61,11 @@ def ask_for_consent(scenario: Scenario, what: str, *, demo: bool = False) -> Non
 
     `what` is about to happen: "up to 50 users". Raises: UsageError, Abort.
     """
-    if demo or may_load(scenario.host, scenario.allow_hosts):
+    hosts = [scenario.host, *(scenario.script.own_hosts if scenario.script is not None else ())]
+    unknown = [host for host in hosts if not may_load(host, scenario.allow_hosts)]
+    if demo or not unknown:
         return
-    name = host_name(scenario.host)
+    name = host_name(unknown[0])
     if is_terminal() and sys.stdin.isatty():
         typer.confirm(f"{name} is not a private host. You may load it: {what}?", abort=True, err=True)
         return

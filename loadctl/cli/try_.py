@@ -114,6 +114,7 @@ def _bring_up(scenario: Scenario, around: ExitStack, *, demo: bool) -> None:
                 tls=scenario.tls,
                 scenario=scenario.name,
                 alive=alive,
+                is_base=True,
             )
 
 

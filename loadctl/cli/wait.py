@@ -113,6 +113,7 @@ def _until_ready(scenario: Scenario, deadline_s: float, *, quiet: bool) -> float
             scenario=scenario.name,
             alive=alive,
             tell=tell,
+            is_base=bool(scenario.name),
         )
 
 

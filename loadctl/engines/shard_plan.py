@@ -51,6 +51,7 @@ def _script(script: Script, scenario: Scenario) -> dict[str, Json]:
         "arguments": list(script.arguments),
         "options": _options(script.options, scenario),
         "own_load": script.own_load,
+        "own_hosts": list(script.own_hosts),
         "environment": script.environment,
     }
 

@@ -66,7 +66,7 @@ def _pages(scenario: Scenario) -> Iterator[Source]:
         from loadctl.monitors.tls import verification
 
         url = urljoin(f"{scenario.host}/", watch.metrics.page)
-        ours = url.startswith(f"{scenario.host}/")  # its certificate is the host's
+        ours = url.startswith(urljoin(f"{scenario.host}/", "/"))  # its certificate is the host's
         verify = verification(scenario.host, scenario.tls if ours else Tls())
         page = MetricsPageSource(url, watch.metrics.series, watch.metrics.headers, verify=verify)
         page.check()

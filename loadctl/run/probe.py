@@ -24,14 +24,15 @@ _SPARE_S = 0.25
 
 
 class Probe:
-    """`path` is asked at the host of `url`: 2xx is well, on the root any answer below 500."""
+    """`path` is asked at the host of `url`: 2xx is well, if `lenient` any answer below 500."""
 
-    def __init__(self, url: str, path: str, tls: Tls) -> None:
+    def __init__(self, url: str, path: str, tls: Tls, *, lenient: bool) -> None:
         """Raises: RunError for a file of `tls` that cannot be used."""
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
         self._path = path
+        self._lenient = lenient
         self._origin = Origin(secure, parts.hostname or "", parts.port or (443 if secure else 80))
         self._context = verification(url, tls)
         self._headers = {"User-Agent": f"loadctl-probe/{version('loadctl')}", "Connection": "close"}
@@ -55,7 +56,7 @@ class Probe:
             return f"it is no URL: {error}"
         except HTTPException as error:
             return f"it does not speak HTTP: {type(error).__name__} {error}".rstrip()
-        if self._path != "/" and not 200 <= status < 300:
+        if not self._lenient and not 200 <= status < 300:
             return f"it answers {status}, not 2xx"
         return f"it answers {status}" if status >= 500 else None
 

@@ -42,10 +42,12 @@ def wait_until_ready(
     alive: Callable[[], str | None] = lambda: None,
     pause: Callable[[float], None] = time.sleep,
     tell: Callable[[str], None] = lambda _: None,
+    is_base: bool = False,
 ) -> float:
     """Probe `url` (with the path `health`, where given) until it is ready; the seconds that took.
 
-    Ready: 2xx on a path, any answer below 500 on the root, twice in a row. `alive` says why it never will be
+    Ready: 2xx on a path, any answer below 500 on the root, twice in a row. With `is_base` the path of `url` is only
+    what those of requests begin with, so it is taken as a root. `alive` says why it never will be
     ready, or None; `pause` sleeps between tries and may raise; `tell` hears what is still wrong.
     Raises: RunError after `deadline_s`, or as soon as `alive` has a reason.
     """
@@ -54,7 +56,8 @@ def wait_until_ready(
     began = time.monotonic()
     deadline = began + deadline_s
     pauses = backoff(random.Random())
-    probe = Probe(url, path, tls or Tls())
+    lenient = health is None and (is_base or path == "/")
+    probe = Probe(url, path, tls or Tls(), lenient=lenient)
     successes = 0
     while True:
         trouble = probe.trouble(min(_TRY_S, max(_LAST_TRY_S, deadline - time.monotonic())))

@@ -193,6 +193,7 @@ class _Run:
                 scenario=scenario.name,
                 alive=alive,
                 pause=self._pause,
+                is_base=True,
             )
 
     def _pause(self, seconds: float) -> None:

@@ -45,6 +45,8 @@ class Script:
     arguments: Sequence[str] = ()
     """For options that the script itself declares, as typed."""
     options: ScriptOptions = field(default_factory=ScriptOptions)
+    own_hosts: Sequence[str] = ()
+    """What its classes say of the system, where nobody else does."""
 
     @property
     def paths(self) -> Sequence[str]:
@@ -77,7 +79,7 @@ class Scenario:
     packaged: bool = False
     engine: str = "locust"
     host: str
-    """Scheme, host and port, without a trailing slash; safe to show."""
+    """Scheme, host, port and perhaps a path that all requests begin with, without a trailing slash; safe to show."""
     credentials: str = field(default="", repr=False)
     """User-info of the host's URL as it was written, "user:password"; never written to disk."""
     load: Load

@@ -254,9 +254,9 @@ class ScenarioReader:
             raise ValueError("this is not an http:// or https:// URL")
         if url.port == 0:
             raise ValueError("port 0 is not a port")
-        if url.path.rstrip("/") or url.query or url.fragment:
-            raise ValueError("write scheme, host and port only; paths stand in the requests")
-        return f"{url.scheme}://{place}", credentials
+        if url.query or url.fragment:
+            raise ValueError("write scheme, host, port and perhaps a path; queries stand in the requests")
+        return f"{url.scheme}://{place}{url.path.rstrip('/')}", credentials
 
     def _engine(self, node: Node, shape: ScenarioShape, script: Script | None) -> str:
         place = (node.get("engine") or node).where if self.engine is None else Where("--engine")

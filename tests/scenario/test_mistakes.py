@@ -460,8 +460,8 @@ def test_the_shared_table_may_speak_of_other_scenarios_but_not_in_wrong_words() 
             ["s.yaml:1:7  host: 'localhost:80' says no scheme; write http://localhost:80"],
         ),
         (
-            "host: http://h/api\ntasks: [{get: /}]\nload: [{users: 1, for: 1s}]",
-            ["s.yaml:1:7  host: write scheme, host and port only; paths stand in the requests"],
+            "host: http://h/api?x=1\ntasks: [{get: /}]\nload: [{users: 1, for: 1s}]",
+            ["s.yaml:1:7  host: write scheme, host, port and perhaps a path; queries stand in the requests"],
         ),
         (
             "host: http://h\ntasks: [{get: /}]",

@@ -181,11 +181,11 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
 
 
 def _host_of(target: str) -> str:
-    """Scheme, host and port of a target, which may have a path; WebSockets are reached as their HTTP host."""
+    """A target without what is secret in it; WebSockets are reached as their HTTP host."""
     url = urlsplit(target)
     scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
     place = url.netloc.rpartition("@")[2]
-    return f"{scheme}://{place}" if scheme in {"http", "https"} and place else ""
+    return f"{scheme}://{place}{url.path.rstrip('/')}" if scheme in {"http", "https"} and place else ""
 
 
 def _artillery(found: Artillery, scenario: Scenario, script: Path) -> dict[str, Json]:

@@ -73,7 +73,7 @@ def _set(options: Any, plan: Mapping[str, Any]) -> None:
         setattr(options, name, value)
     if options.stop_timeout == int(options.stop_timeout):
         options.stop_timeout = int(options.stop_timeout)
-    options.host = plan["host"] or None
+    options.host = None if script["own_hosts"] else plan["host"] or None
     options.headless = True
     options.user_classes = list(script["classes"] or script["weights"])
     options.locustfile = ",".join(script["paths"])

@@ -69,6 +69,10 @@ class Script:
             [] if user_types and not weights else chosen_classes(classes, weights, self.path)
         )
         self.options = options_of(plan)
+        for user_class in self.classes if script["own_hosts"] else ():
+            host = (user_class.host or "").rstrip("/")  # type: ignore[attr-defined]
+            if host and host not in script["own_hosts"]:  # nobody was asked whether that one may be loaded
+                raise Refused(f"{user_class.__name__} turns to {host} when it runs; say so, as in  -H {host}")
 
     def watch(self, environment: Environment) -> Sessions:
         """After the runner was made, before `init`. The sessions record nothing until they are opened."""
@@ -87,8 +91,8 @@ class Script:
         return sessions
 
     def _prepare(self, user_class: Any) -> None:
-        if self._plan["host"]:
-            user_class.host = self._plan["host"]
+        if self.options.host:
+            user_class.host = self.options.host
         if user_class.host is None and hasattr(user_class, "client_pool"):
             raise ScriptError(f"{user_class.__name__} has no host; set host: in the scenario, or pass --host")
         for name in ("network_timeout", "connection_timeout"):

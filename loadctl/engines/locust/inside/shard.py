@@ -145,7 +145,7 @@ def _environment(plan: Mapping[str, Any], script: Script | None, recorder: Recor
         shape_class=script.shape if script is not None else None,
         locustfile=script.name if script is not None else None,
         events=locust.events,
-        host=plan["host"] or None,
+        host=script.options.host if script is not None else plan["host"],
         stop_timeout=plan["drain_s"],
         parsed_options=script.options if script is not None else None,
     )

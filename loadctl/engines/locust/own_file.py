@@ -1,0 +1,141 @@
+"""What a locustfile says of its system, read without running it: the host of its classes, whether they check TLS."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from loadctl.errors import InvalidInput, Mistake, Where
+
+if TYPE_CHECKING:
+    from loadctl.scenario.scenario import Scenario, Script
+
+_NOT_USERS = ("TaskSet", "Shape")
+"""How names of base classes end that are no users."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFile:
+    """`hosts`: class → its host, None where only the running script knows it; classes without one are not in it."""
+
+    hosts: Mapping[str, str | None]
+    insecure: bool
+
+
+def completed(scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
+    """With the hosts of the classes where nobody else says one. Raises: InvalidInput."""
+    script = scenario.script
+    if script is None:
+        return scenario
+    own = read_own_file(script.paths, environ)
+    if own.insecure and not scenario.user_types:  # those would not check certificates either
+        scenario = replace(scenario, tls=replace(scenario.tls, verify=False))
+    if scenario.host:
+        return scenario
+    hosts = _hosts(script, own, Where(scenario.source or script.path))
+    return replace(scenario, host=hosts[0], script=replace(script, own_hosts=hosts))
+
+
+def _hosts(script: Script, own: OwnFile, where: Where) -> tuple[str, ...]:
+    chosen = script.classes or script.weights or own.hosts
+    found = {name: host for name, host in own.hosts.items() if name in chosen}
+    name = Path(script.path).name
+    hint = "--host URL (-H), LOADCTL_HOST, or host: in the scenario"
+    for user_class, host in found.items():
+        if host is None:
+            message = (
+                f"the host of {user_class} in {name} is only known when it runs; say which system is loaded"
+            )
+            raise InvalidInput([Mistake(where, message, hint)])
+    if not found:
+        message = f"no host: no class in {name} says which system is loaded"
+        raise InvalidInput([Mistake(where, message, hint)])
+    return tuple(dict.fromkeys(host.rstrip("/") for host in found.values() if host))
+
+
+def read_own_file(paths: Sequence[str], environ: Mapping[str, str]) -> OwnFile:
+    """What cannot be parsed says nothing here: Locust will say what is wrong with it."""
+    names: dict[str, ast.expr] = {}
+    classes: dict[str, ast.ClassDef] = {}
+    insecure = False
+    for path in paths:
+        try:
+            tree = ast.parse(Path(path).read_bytes())
+        except (OSError, SyntaxError, ValueError):
+            continue
+        names |= dict(_assigned(tree.body))
+        classes |= {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        insecure = insecure or any(map(_checks_no_certificates, ast.walk(tree)))
+    hosts = {}
+    for name, node in classes.items():
+        value = _attribute(node, "host", classes) if _may_be_a_user(node) else None
+        if value is not None and not (isinstance(value, ast.Constant) and value.value is None):
+            hosts[name] = _plain_url(_text(value, names, environ))
+    return OwnFile(hosts, insecure)
+
+
+def _may_be_a_user(node: ast.ClassDef) -> bool:
+    bases = [ast.unparse(base) for base in node.bases]
+    abstract = _constant(dict(_assigned(node.body)).get("abstract")) is True
+    return bool(bases) and not abstract and not any(base.endswith(_NOT_USERS) for base in bases)
+
+
+def _attribute(node: ast.ClassDef, name: str, classes: Mapping[str, ast.ClassDef]) -> ast.expr | None:
+    """Of the class, or of the bases that stand in the same files."""
+    own = dict(_assigned(node.body)).get(name)
+    if own is not None:
+        return own
+    bases = [classes[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in classes]
+    others = {other: found for other, found in classes.items() if found is not node}
+    return next((found for base in bases if (found := _attribute(base, name, others)) is not None), None)
+
+
+def _assigned(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
+    for line in body:
+        if isinstance(line, ast.Assign):
+            yield from ((target.id, line.value) for target in line.targets if isinstance(target, ast.Name))
+        elif isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
+            yield line.target.id, line.value
+
+
+def _text(value: ast.expr, names: Mapping[str, ast.expr], environ: Mapping[str, str]) -> str | None:
+    """A literal, a name for one, or a variable of the environment with its default; None: something else."""
+    match value:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name) if name in names:
+            return _text(names[name], {k: v for k, v in names.items() if k != name}, environ)
+        case ast.Subscript(value=ast.Attribute(attr="environ"), slice=ast.Constant(value=str(name))):
+            return environ.get(name)
+        case ast.Call(func=ast.Attribute() as function, args=[ast.Constant(value=str(name)), *default]):
+            if ast.unparse(function).endswith(("os.getenv", "environ.get")):
+                known = environ.get(name)
+                return known if known is not None or not default else _text(default[0], names, environ)
+    return None
+
+
+def _plain_url(text: str | None) -> str | None:
+    """None for what is no host, or holds a password, which only options take and hide."""
+    url = urlsplit(text or "")
+    plain = url.scheme in {"http", "https"} and bool(url.hostname) and "@" not in url.netloc
+    return text if plain and not url.query and not url.fragment else None
+
+
+def _constant(value: ast.expr | None) -> object:
+    return value.value if isinstance(value, ast.Constant) else None
+
+
+def _checks_no_certificates(node: ast.AST) -> bool:
+    """`insecure = True` of a FastHttpUser; `client.verify = False` or `verify=False` of requests."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id="insecure")], value=ast.Constant(value=True)):
+            return True
+        case ast.Assign(targets=[ast.Attribute(attr="verify")], value=ast.Constant(value=False)):
+            return True
+        case ast.keyword(arg="verify", value=ast.Constant(value=False)):
+            return True
+    return False
