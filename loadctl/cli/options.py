@@ -41,6 +41,7 @@ class Overrides:
     rate: str | None = None
     duration: str | None = None
     script: ForScript = field(default_factory=ForScript)
+    insecure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from loadctl.cli.options import Overrides
 from loadctl.cli.project import Project, is_quick
@@ -26,6 +27,8 @@ def planned(reference: str | None, overrides: Overrides) -> Scenario:
     if overrides.duration is not None:
         duration_s = in_units("--duration", overrides.duration, parse_duration)
     scenario = Project().read(reference, overrides)
+    if overrides.insecure:
+        scenario = replace(scenario, tls=replace(scenario.tls, verify=False))
     if is_quick(reference):
         return scenario  # its load was made from the options: nothing is left to rescale
     return rescaled(scenario, users=overrides.users, rate=rate, duration_s=duration_s)

@@ -16,6 +16,7 @@ from loadctl.cli.arguments import (
     FailOn,
     Fault,
     Host,
+    Insecure,
     JsonFlag,
     Profile,
     Quiet,
@@ -70,6 +71,7 @@ def run(
     exclude_tags: ExcludeTags = None,
     stop_timeout: StopTimeout = None,
     config: Config = None,
+    insecure: Insecure = False,
     headless: Headless = False,  # noqa: ARG001  every run is
     target: TargetOption = None,
     workers: Workers = "1",
@@ -109,7 +111,7 @@ def run(
     reference, said = chosen(ctx, scenario, classes, locustfile, config, said)
     options = RunOptions(
         reference=reference,
-        overrides=Overrides(None, engine, tuple(target or ()), users, rate, duration, said),
+        overrides=Overrides(None, engine, tuple(target or ()), users, rate, duration, said, insecure),
         workers=workers,
         seed=seed,
         watch=WatchOptions(pid, process, tuple(container or ()), tuple(logs or ()), metrics, pods),

@@ -129,7 +129,7 @@ def _never_ready(place: SplitResult, path: str, trouble: str, deadline_s: float,
         hint = listeners_hint(place.port, scenario) if local else None
         return RunError(f"nothing listens on {_at(place)} {tried}.", hint=hint)
     hints = {
-        True: "in the scenario, trust its certificate:  ca: FILE      or do not check it:  verify: false"
+        True: "in the scenario, trust its certificate:  ca: FILE      or do not check it:  verify: false  (--insecure)"
     }
     return RunError(
         f"{_at(place)} was never ready on {path}: {trouble} {tried}.", hint=hints.get("TLS" in trouble)

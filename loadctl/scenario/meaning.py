@@ -7,7 +7,7 @@ from collections.abc import Mapping
 MEANINGS: Mapping[str, Mapping[str, str]] = {
     "a scenario": {
         "goal": "One line for the head of the report: what this test is to find out.",
-        "host": "Base URL of the system: http://localhost:8000. --host sets another one.",
+        "host": "Base URL of the system, perhaps with a path: http://localhost:8000/api. --host sets another.",
         "engine": "locust or artillery: what makes the load unless --engine says otherwise.",
         "users": "User types and their weights: {Reader: 3, Writer: 1}; of users.yaml, or written out here.",
         "think": "Pause of a user after each task: 1s, or 200ms..1s (uniform). Not together with pace.",

@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loadctl.cli.options import Overrides
+from loadctl.cli.planning import planned
 from tests.cli.conftest import Loadctl
 
 Write = Callable[[str, str], Path]
@@ -177,6 +180,12 @@ def test_a_variable_that_is_no_number(
         2,
         "users: 'many' is no number (from a LOCUST_ variable or --config)",
     )
+
+
+def test_insecure_checks_no_certificate(plan: object) -> None:
+    insecure = Overrides(host="https://localhost:1", users=1, duration="9s", insecure=True)
+    assert not planned("f.py", insecure).tls.verify
+    assert planned("f.py", replace(insecure, insecure=False)).tls.verify
 
 
 OPTIONS = """

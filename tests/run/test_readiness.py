@@ -103,6 +103,17 @@ def test_a_health_path_must_answer_2xx() -> None:
         wait_until_ready(server.url, health="/health", deadline_s=0.3)
 
 
+def test_the_path_of_a_host_is_a_root() -> None:
+    with serving(404) as server:
+        wait_until_ready(f"{server.url}/api/v1", deadline_s=5, is_base=True)
+        assert [path for path, _ in server.asked] == ["/api/v1"] * 2
+    with serving(200) as server:
+        wait_until_ready(f"{server.url}/api/v1", health="/health", deadline_s=5, is_base=True)
+        assert [path for path, _ in server.asked] == ["/health"] * 2
+    with serving(404) as server, pytest.raises(RunError, match="it answers 404, not 2xx"):
+        wait_until_ready(f"{server.url}/api/v1", deadline_s=0.3)
+
+
 def test_the_deadline_is_kept() -> None:
     with serving(500) as server:
         began = time.monotonic()
