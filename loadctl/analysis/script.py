@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.recording import SCRIPT_FAULTS
 from loadctl.scenario.units import format_count
 
 _WORDS = "see engine/ in the run directory for its own words"
@@ -25,8 +24,7 @@ def _faults(case: Case) -> Iterator[Finding]:
     if not faults:
         return
     first, kinds = faults[0], len({(fault.message, fault.where) for fault in faults})
-    # A shard that died has no totals: of its faults only those are known that it wrote down.
-    count = sum(max(shard.totals.get(SCRIPT_FAULTS, 0), len(shard.script_faults)) for shard in shards)
+    count = sum(shard.script_faults_count for shard in shards)
     place = f" ({first.where})" if first.where else ""
     often = "once" if count == 1 else f"{format_count(count)} times"
     others = f", the first of {kinds} different ones" if kinds > 1 else ""

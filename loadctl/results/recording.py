@@ -80,10 +80,6 @@ class ScriptFault:
     """File and line, "own.py:12"; "" where they are not known."""
 
 
-SCRIPT_FAULTS = "script_faults"
-"""Of a shard's totals: how many of them there were, of which the first 20 different ones are kept."""
-
-
 @dataclass(frozen=True, slots=True)
 class Shard:
     """One engine process: what it said first (hello) and last (bye), and how it ended."""
@@ -103,6 +99,9 @@ class Shard:
     notes: Sequence[str] = ()
     """What the recorder had to say: endpoint names capped, error classes capped, …"""
     script_faults: Sequence[ScriptFault] = ()
+    """The first different ones."""
+    script_faults_count: int = 0
+    """All of them, as far as it could say so before it ended."""
     script_code: int | None = None
     """The exit code that the script itself asked for; None: it judged nothing."""
 

@@ -36,6 +36,8 @@ class ShardLog:
     notes: list[str] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
     script_faults: list[ScriptFault] = field(default_factory=list)
+    faults_after_bye: int = 0
+    """A script may raise when all is told, in its last listeners."""
     script_code: int | None = None
     levels: list[Wish] = field(default_factory=list)
     """Of a script's own load, as it came to them; all shards say the same."""
@@ -60,6 +62,7 @@ class ShardLog:
                 self.examples.append(found)
             case ScriptFault() if len(self.script_faults) < _FAULTS_MAX:
                 self.script_faults.append(found)
+                self.faults_after_bye += self.bye is not None
             case ScriptCode():
                 self.script_code = found.code
             case Wish():
@@ -82,8 +85,15 @@ class ShardLog:
             totals=self.bye.totals if self.bye else {},
             notes=(*self.notes, *torn),
             script_faults=tuple(self.script_faults),
+            script_faults_count=self._faults_count(),
             script_code=self.script_code,
         )
+
+    def _faults_count(self) -> int:
+        """Without its bye only those are known that it wrote down."""
+        before = len(self.script_faults) - self.faults_after_bye
+        totals = self.bye.totals if self.bye else {}
+        return max(totals.get("script_faults", 0), before) + self.faults_after_bye
 
 
 class Tail:

@@ -7,7 +7,7 @@ import pytest
 from loadctl.engines.locust.inside.recorder import Recorder
 from loadctl.engines.locust.inside.redaction import Redaction
 from loadctl.results.frame import parse
-from loadctl.results.recording import SCRIPT_FAULTS, ScriptFault
+from loadctl.results.recording import ScriptFault
 from loadctl.run.merge import ShardLog
 from loadctl.scenario.steered import Wish
 
@@ -43,7 +43,23 @@ def test_faults_are_all_counted_and_the_first_twenty_different_ones_kept() -> No
     written.recorder.bye()
     shard = written.log.shard()
     assert [fault.message for fault in shard.script_faults] == [f"ValueError: {n}" for n in range(20)]
-    assert shard.totals[SCRIPT_FAULTS] == 100
+    assert shard.script_faults_count == 100
+    assert written.recorder.script_faults[:2] == [
+        ("ValueError: 0", "own.py:12"),
+        ("ValueError: 1", "own.py:12"),
+    ]
+
+
+def test_faults_after_the_bye_are_counted_too() -> None:
+    written = Written()
+    for _ in range(5):
+        written.recorder.script_fault("KeyError: 'id'", "own.py:12")
+    assert written.log.shard().script_faults_count == 1, "it may still die: one is written down"
+    written.recorder.bye()
+    written.recorder.script_fault("KeyError: 'report'", "own.py:40")
+    written.recorder.script_verdict(1)
+    shard = written.log.shard()
+    assert (shard.script_faults_count, len(shard.script_faults), shard.script_code) == (6, 2, 1)
 
 
 def test_a_fault_before_the_start_is_told_at_0_and_hides_secrets() -> None:
