@@ -104,7 +104,7 @@ def test_what_requests_need_to_know_is_in_the_plan() -> None:
 @pytest.mark.parametrize(
     ("returncode", "stderr", "outcome"),
     [
-        (21, "one\n\ntwo\n", Outcome("refused", "one\ntwo")),
+        (21, "Traceback\n  x\nKeyError\n\none\ntwo\n\n", Outcome("refused", "one\ntwo")),
         (
             21,
             "usage: x\n  [--a]\nx: error: --b\n is not known\n",

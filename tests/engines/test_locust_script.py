@@ -484,9 +484,8 @@ def test_open_model_arrivals_are_on_time_whatever_the_wait_time_says(
         ("import nothing_like_this\n", "ModuleNotFoundError: No module named 'nothing_like_this' (line 2)"),
         ("class A(:\n", "SyntaxError"),
         ("x = 1\n", "locustfile.py has no user class"),
-        ("raise SystemExit(0)\n", "locustfile.py ended the process while it was loaded"),
     ],
-    ids=["an import that fails", "a syntax error", "no users", "an exit"],
+    ids=["an import that fails", "a syntax error", "no users"],
 )
 def test_a_script_that_cannot_run_says_why_in_one_sentence(shards: Shards, text: str, reason: str) -> None:
     shard = shards.spawn(script=shards.locustfile(text), load=shards.closed((1, 1, 1)))
@@ -496,6 +495,49 @@ def test_a_script_that_cannot_run_says_why_in_one_sentence(shards: Shards, text:
     outcome = LocustEngine().outcome(said.returncode or 0, said.stderr)
     assert outcome.kind == "failed"
     assert reason in (outcome.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import sys; sys.exit(0)\n", "locustfile.py ended the process before the load (exit 0)"),
+        (
+            "import sys; sys.exit('set LICENSE')\n",
+            "locustfile.py ended the process before the load: set LICENSE",
+        ),
+        (
+            "import sys\nprint('no LICENSE', file=sys.stderr)\nsys.exit(7)\n",
+            "no LICENSE\nlocustfile.py ended the process before the load (exit 7)",
+        ),
+        (
+            "import argparse\nargparse.ArgumentParser().parse_args(['--tenant'])\n",
+            "locust: error: unrecognized arguments: --tenant\nlocustfile.py ended the process before the load (exit 2)",
+        ),
+        (
+            BOTH + "@events.init.add_listener\ndef _(**_): raise SystemExit('set LICENSE')\n",
+            "the script ended the process before the load: set LICENSE",
+        ),
+        (
+            BOTH + "@events.test_start.add_listener\ndef _(**_): raise KeyError('id')\n",
+            "your script raised in a listener of init or test_start: KeyError: 'id' (locustfile.py:",
+        ),
+    ],
+    ids=[
+        "an exit",
+        "an exit with words",
+        "words and an exit",
+        "argparse",
+        "an exit in init",
+        "a fault in test_start",
+    ],
+)
+def test_a_script_that_refuses_sends_nothing_and_says_why(shards: Shards, text: str, reason: str) -> None:
+    shard = shards.spawn(script=shards.locustfile(text), load=shards.closed((1, 1, 1)))
+    shard.wait_for_hello()
+    said = shard.result()
+    assert not said.of("hello")
+    outcome = LocustEngine().outcome(said.returncode or 0, said.stderr)
+    assert (outcome.kind, (outcome.reason or "")[: len(reason)]) == ("refused", reason)
 
 
 def test_the_users_own_python_needs_locust_and_nothing_of_loadctl(shards: Shards, tmp_path: Path) -> None:

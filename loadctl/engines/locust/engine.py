@@ -42,10 +42,13 @@ def _own_version() -> str | None:
         return None
 
 
-def _refusal(lines: Sequence[str]) -> str:
-    """The last lines; of argparse its error, which stands behind a long usage."""
+def _refusal(stderr: str) -> str:
+    """The last paragraph, or the end of it; of argparse its error, which stands behind a long usage."""
+    lines = [line.rstrip() for line in stderr.rstrip().splitlines()]
+    begins = [index + 1 for index, line in enumerate(lines) if not line]
     errors = [index for index, line in enumerate(lines) if ": error: " in line]
-    return "\n".join(lines[max([len(lines) - _REFUSAL_LINES, 0, *errors]) :]) or "the script gave no reason"
+    first = max([len(lines) - _REFUSAL_LINES, 0, *begins[-1:], *errors[-1:]])
+    return "\n".join(lines[first:]) or "the script gave no reason"
 
 
 class LocustEngine:
@@ -124,10 +127,9 @@ class LocustEngine:
             return Outcome("finished")
         if returncode == EXIT_STOPPED:
             return Outcome("stopped")
-        lines = [line.rstrip() for line in stderr.splitlines() if line.strip()]
         if returncode == EXIT_REFUSED:
-            return Outcome("refused", _refusal(lines))
-        last_line = lines[-1].strip() if lines else ""
+            return Outcome("refused", _refusal(stderr))
+        last_line = next((line for line in reversed(stderr.splitlines()) if line.strip()), "").strip()
         if returncode == EXIT_SCRIPT:
             return Outcome("failed", last_line)
         if returncode < 0:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from locust.util.load_locustfile import load_locustfile, load_locustfile_pytest
 
 from .load import sentence
-from .options import Refused, beside, no_such_class
+from .options import Ended, Refused, beside, no_such_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,18 +55,11 @@ def _loaded(path: str, loader: Callable[[str], Any]) -> tuple[dict[str, type], S
         traceback.print_exc()
         raise ScriptError(f"{name} cannot be loaded: {told(error, path)}{_line_in(error, path)}") from None
     except SystemExit as error:
-        raise ScriptError(_ended(name, error)) from None
+        raise Ended(name, error) from None
     if isinstance(found, tuple):
         *_, classes, shapes = found  # older versions: a docstring first
         return classes, shapes
     return found, ()
-
-
-def _ended(name: str, error: SystemExit) -> str:
-    """sys.exit("text") says why itself; with a number, what was printed before stands above this line."""
-    if isinstance(error.code, str):
-        return f"{name} ended the process while it was loaded: {error.code}"
-    return f"{name} ended the process while it was loaded (exit {error.code})"
 
 
 def told(error: BaseException, path: str) -> str:

@@ -21,6 +21,14 @@ class Refused(Exception):
     """What was asked for is no option or no class of the script; the message is for people, in several lines."""
 
 
+class Ended(Refused):
+    """The script ended the process before the load: what it has printed to stderr just before is part of the reason."""
+
+    def __init__(self, name: str, end: SystemExit) -> None:
+        why = f": {end.code}" if isinstance(end.code, str) else f" (exit {end.code})"
+        super().__init__(f"{name} ended the process before the load{why}")
+
+
 def forget_import_switch(environ: MutableMapping[str, str]) -> None:
     """Before `import locust`: nothing would be cooperative without what this switches off."""
     environ.pop(_AT_IMPORT, None)

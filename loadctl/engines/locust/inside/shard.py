@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from . import EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
 from .frame_file import FrameFile
-from .options import Refused, forget_import_switch, forget_variables
+from .options import Ended, Refused, forget_import_switch, forget_variables
 from .recorder import Recorder
 from .redaction import Redaction
 from .schedule import Schedule, Stage, Wishes
@@ -57,13 +57,17 @@ def _code_of(
     except ScriptError as error:
         sys.stderr.write(f"{redact(str(error))}\n")
         return EXIT_SCRIPT
+    except SystemExit as end:  # in a listener
+        return _refuse(Ended("the script", end), redact)
     except Refused as error:
-        sys.stderr.write(f"{redact(str(error))}\n")
-        return EXIT_REFUSED
-    except SystemExit as error:
-        # The parser refused an option that the script declared, for example as required; or sys.exit in a listener.
-        sys.stderr.write(f"the script ended the process before the load (exit {error.code})\n")
-        return EXIT_SCRIPT
+        return _refuse(error, redact)
+
+
+def _refuse(error: Refused, redact: Callable[[str], str]) -> int:
+    """The reason is the last paragraph of stderr."""
+    apart = "" if isinstance(error, Ended) else "\n"
+    sys.stderr.write(f"{apart}{redact(str(error))}\n")
+    return EXIT_REFUSED
 
 
 def _write_to(stdout: str, stderr: str) -> None:
