@@ -130,6 +130,7 @@ def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Resul
         source=scenario.source,
         engine=facts.engine,
         engine_version=facts.engine_version,
+        engine_users=next((shard.engine_users for shard in recording.shards if shard.engine_users), None),
         shards=facts.shards,
         host=scenario.host,
         model=scenario.load.model,

@@ -35,7 +35,7 @@ def facts(result: Result, width: int) -> Iterator[str]:
     yield from _section("SYSTEM", [_system(use) for use in (result.system, *result.companions)], width)
     yield from _section("LOGS", _logs(result.logs), width)
     yield from _section("PROFILE", _profile(result.profile), width)
-    yield from _section("GENERATOR", [_generator(result)], width)
+    yield from _section("GENERATOR", [_generator(result), *_users(result)], width)
     yield from noticed_lines(result, width)
     yield from _section("NEXT", _next(result), width)
 
@@ -165,6 +165,15 @@ def _generator(result: Result) -> str:
     if late is not None:
         said.append(f"arrivals begun {format_ms(late)} late at p95")
     return f"{health}: {', '.join(said)}"
+
+
+def _users(result: Result) -> list[str]:
+    """What the engine's name stands for."""
+    if result.engine_users is None:
+        return []
+    return [
+        f"{result.engine} {result.engine_version or ''}".strip() + f": {printable(result.engine_users, 200)}"
+    ]
 
 
 def _complaints(result: Result) -> dict[tuple[str, str], object]:

@@ -52,6 +52,8 @@ def to_document(result: Result) -> form.ResultDocument:
         "events": [_event(event) for event in result.events],
         "run_dir": result.run_dir,
     }
+    if result.engine_users is not None:
+        document["engine"]["users"] = result.engine_users
     if result.files:
         document["files"] = list(result.files)
     if result.profile is not None:

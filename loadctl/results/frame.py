@@ -44,6 +44,8 @@ class Hello:
     shard: int
     monotonic_s: float
     wall_s: float
+    users: str | None = None
+    """What its users are made of, for people: what is the engine's own, and what is loadctl's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def _hello(fields: Mapping[str, object]) -> Hello:
         shard=_whole(fields["shard"]),
         monotonic_s=_number(clocks["monotonic_s"]),
         wall_s=_number(clocks["wall_s"]),
+        users=_text(fields["users"]) if "users" in fields else None,
     )
 
 

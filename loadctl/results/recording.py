@@ -89,6 +89,8 @@ class Shard:
     bye: bool
     pid: int | None = None
     engine_version: str | None = None
+    engine_users: str | None = None
+    """What its users are made of; None: it does not say."""
     last_t: int | None = None
     """The last second it reported."""
     unfinished: Mapping[str, Sequence[float]] = field(default_factory=dict)

@@ -78,6 +78,8 @@ class Result:
     source: str
     engine: str
     engine_version: str | None
+    engine_users: str | None = None
+    """What its users are made of: what is the engine's own, and what is loadctl's. None: it did not say."""
     shards: int
     host: str
     model: Model

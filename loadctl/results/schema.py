@@ -189,9 +189,12 @@ class ResourcesDocument(TypedDict):
 
 
 class EngineDocument(TypedDict):
+    """`users`: what its users are made of, the engine's own and loadctl's, where it said so."""
+
     name: str
     version: str | None
     shards: int
+    users: NotRequired[str]
 
 
 class WindowDocument(TypedDict):

@@ -50,6 +50,7 @@ def from_document(raw: object) -> Result:
         source=document["source"],
         engine=engine["name"],
         engine_version=engine["version"],
+        engine_users=engine.get("users"),
         shards=engine["shards"],
         host=document["host"],
         model=document["model"],

@@ -79,6 +79,7 @@ class ShardLog:
             bye=self.bye is not None,
             pid=self.hello.pid if self.hello else None,
             engine_version=self.hello.version if self.hello else None,
+            engine_users=self.hello.users if self.hello else None,
             last_t=self.last_t if self.last_t >= 0 else None,
             unfinished=self.bye.unfinished if self.bye else {},
             unfinished_without_age={} if self.bye else self.in_flight,

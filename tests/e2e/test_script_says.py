@@ -32,6 +32,32 @@ def server() -> Iterator[KnownServer]:
     known.close()
 
 
+BOTH = """
+host: {url}
+health: none
+locustfile: ../own.py
+users:
+  User: 1
+  Reader: {{tasks: [{{get: /sleep/1}}], think: 50ms, weight: 1}}
+load: [{{users: 2, for: 2s}}]
+"""
+OWN = "the script's own users and clients"
+OURS = "user types as locust.User subclasses, with loadctl's own client and waits"
+
+
+def test_the_result_says_whose_users_made_the_load(loadctl: Shell, server: KnownServer) -> None:
+    loadctl.write("own.py", USER)
+    loadctl.write("scenarios/both.yaml", BOTH.format(url=server.url))
+    short = ("-u", "1", "-t", "1s", "-H", server.url, "--json")
+    going = [
+        loadctl.start("run", "own.py", *short),
+        loadctl.start("run", f"{server.url}/sleep/1", "-u", "1", "-t", "1s", "--json"),
+        loadctl.start("run", "both", "--json"),
+    ]
+    said = [ended.result["engine"]["users"] for ended in (one.wait() for one in going)]
+    assert said == [OWN, OURS, f"{OWN} and {OURS}"]
+
+
 def test_a_listener_that_raises_and_an_exit_code_fail_the_run_now_and_later(
     loadctl: Shell, server: KnownServer
 ) -> None:

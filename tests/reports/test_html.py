@@ -251,3 +251,8 @@ def test_hostile_text_stays_text(text: str) -> None:
 
 def test_long_texts_are_cut() -> None:
     assert len(hostile("x" * 10_000)) < len(hostile("word")) + 200_000
+
+
+def test_the_engine_s_name_is_explained(charts: Charts) -> None:
+    html = page(replace(FAILED, engine_users="<b>own</b> clients"), charts, PROVENANCE)
+    assert "locust 2.47.0: &lt;b&gt;own&lt;/b&gt; clients</dd>" in html

@@ -138,3 +138,8 @@ def test_hostile_text_makes_no_markup(text: str, failed: bool) -> None:
     assert [token.type for token in found].count("tr_open") == 2 + len(result.scores) + 2
     words = [token.content for token in found if token.type == "text"]
     assert not any(sign in word for word in words for sign in ("@everyone", "#1"))
+
+
+def test_the_engine_s_name_is_explained() -> None:
+    shown = markdown(replace(FAILED, engine_users="the script's own users @all"))
+    assert "`locust 2.47.0` (the script's own users @\u200ball), `http" in shown

@@ -248,3 +248,9 @@ def test_a_long_remark_stands_below_its_target() -> None:
 def test_a_nearly_whole_distance_is_not_rounded_up_to_all_of_it() -> None:
     scores = [replace(FAILED.scores[0], status=Status.PASS, value=0.1, distance=-0.998)]
     assert ">99 % below" in render(replace(FAILED, scores=scores))
+
+
+def test_the_screen_says_what_the_engine_s_name_stands_for() -> None:
+    screen = render(replace(FAILED, engine_users="user types with loadctl's own client"))
+    assert "\n           locust 2.47.0: user types with loadctl's own client\n" in screen
+    assert "locust 2.47.0" not in render(FAILED)

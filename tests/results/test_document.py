@@ -206,3 +206,12 @@ def test_what_cannot_be_read_is_refused_with_a_sentence(text: str, says: str) ->
 def test_nan_cannot_be_written() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         dumps(replace(judged(), peak=float("nan")))
+
+
+def test_what_an_engine_s_users_are_made_of_is_kept_where_it_was_said() -> None:
+    result = judged()
+    assert "users" not in json.loads(dumps(result))["engine"]
+    told = replace(result, engine_users="the script's own users and clients")
+    document = json.loads(dumps(told))
+    assert document["engine"]["users"] == "the script's own users and clients"
+    assert loads(dumps(told)).engine_users == told.engine_users

@@ -108,6 +108,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
         version=locust.__version__,
         pid=os.getpid(),
         shard=plan["shard"],
+        users=_made_of(environment.user_classes),
         clocks={"monotonic_s": time.monotonic(), "wall_s": time.time()},
     )
     t0 = _wait_for_start(control)
@@ -135,6 +136,17 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     if script is not None and not control.leave_now:
         _close_test(environment, runner, recorder)
     return EXIT_STOPPED if early else 0
+
+
+def _made_of(classes: Sequence[type]) -> str:
+    """What the label "locust" stands for, told in the result."""
+    from .scenario_user import ScenarioUser
+
+    ours = any(issubclass(kind, ScenarioUser) for kind in classes)
+    own = any(not issubclass(kind, ScenarioUser) for kind in classes)
+    said = ["the script's own users and clients"] * own
+    said += ["user types as locust.User subclasses, with loadctl's own client and waits"] * ours
+    return " and ".join(said)
 
 
 def _environment(plan: Mapping[str, Any], script: Script | None, recorder: Recorder) -> Environment:
