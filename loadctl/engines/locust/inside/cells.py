@@ -55,13 +55,15 @@ class Cell:
 
 
 class Endpoint:
-    __slots__ = ("cell", "examples", "flights", "name")
+    __slots__ = ("cell", "examples", "flights", "is_scripted", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.cell: Cell | None = None
         self.flights: set[Flight] = set()
         self.examples: dict[str, int] = {}
+        self.is_scripted = False
+        """A script's own client asks it; journeys of user types do not."""
 
 
 class Flight:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import traceback
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,6 @@ _BY_NAME = {
     "SSLError": "tls",
     "CertificateError": "tls",
     "TooManyRedirects": "redirect_limit",
-    "RetriesExceeded": "redirect_limit",
     "HTTPParseError": "protocol",
     "BadStatusLine": "protocol",
     "InvalidChunkLength": "protocol",
@@ -62,6 +62,9 @@ def classify(exception: BaseException, status: int | None) -> str | None:
         return f"status_{status}" if status >= 400 else None
     if status and "HTTPError" in names[0] and status >= 400:
         return f"status_{status}"
+    for e in chain:
+        if told := _told(e):
+            return told
     if any(mro[0].startswith("ConnectTimeout") for mro in names) or any(map(_connecting, chain)):
         return "connect_timeout"  # by its own name: urllib3's NewConnectionError inherits from it
     for mro in reversed(names):
@@ -72,6 +75,23 @@ def classify(exception: BaseException, status: int | None) -> str | None:
                 return _BY_NAME[name]
     # Whatever else the script passed to failure() after a complete response is the script's own judgement.
     return "check_failed" if status else "other"
+
+
+def _told(exception: BaseException) -> str | None:
+    """What an exception says by itself: the status that it was raised for, or what own retries gave up on."""
+    response = getattr(exception, "response", None)
+    for owner, name in ((response, "status_code"), (exception, "code"), (exception, "status")):
+        status = getattr(owner, name, None)
+        if type(status) is int and 400 <= status < 600:
+            return f"status_{status}"
+    text = str(exception)
+    if type(exception).__name__ == "ResponseError" and type(exception).__module__.startswith("urllib3"):
+        if found := re.fullmatch(r"too many (\d+) error responses", text):
+            return f"status_{found[1]}"
+        return "redirect_limit" if text == "too many redirects" else "other"
+    if type(exception).__name__ == "RetriesExceeded" and "Redirection limit" in text:
+        return "redirect_limit"
+    return None
 
 
 def _connecting(exception: BaseException) -> bool:

@@ -65,6 +65,21 @@ PLACES = (
         "what is in flight is known, with the time it began",
     ),
     Private("locust.contrib.fasthttp:FastHttpSession._build_url", "the path of a request"),
+    Private(
+        "locust.clients:ResponseContextManager.__exit__",
+        "no event is fired when the block raised; the request was answered all the same",
+    ),
+    Private("locust.contrib.fasthttp:ResponseContextManager.__exit__", "the same"),
+    Private(
+        "geventhttpclient.response:HTTPSocketPoolResponse.release",
+        "called when the last byte of a streamed body was read",
+    ),
+    Private("locust.contrib.fasthttp:FastResponse._response", "that body"),
+    Private("urllib3.response:HTTPResponse.release_conn", "the same for HttpUser"),
+    Private(
+        "urllib3.response:HTTPResponse.read_chunked", "the event that ends a stream before its body ends"
+    ),
+    Private("locust.stats:StatsError.create_key", "errors stand under Locust's own keys"),
     Private("geventhttpclient.client:HTTPClient.request", "a GET is never sent again in silence"),
     Private("geventhttpclient.connectionpool:ConnectionPool.get_socket", "the same"),
 )

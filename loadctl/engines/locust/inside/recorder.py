@@ -18,6 +18,8 @@ from .limit import RATE_LIMITED
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .statistics import Statistics
+
 ENDPOINTS_MAX = 500
 CLASSES_MAX = 100
 NAME_MAX = 500  # characters; the reader takes lines of 32 MB, and one line holds 500 endpoints
@@ -49,10 +51,12 @@ class Recorder:
         self.users = 0
         self.leaving = 0
         self.ended = 0
+        self.statistics: Statistics | None = None
+        """Locust's, fed when a second has ended; with requests of scripts it is fed by their sessions."""
         self._write = write
         self._redact = redact
         self._redact_name = redact if redact_names else str
-        self._clock = clock
+        self.clock = clock
         self._t0 = inf
         self._edge = inf
         self._t = 0
@@ -86,7 +90,7 @@ class Recorder:
     def begin(self, endpoint: str) -> Flight:
         """A request starts now. Every flight must `end`, or be `abandon`ed."""
         known = self._by_name.get(endpoint) or self._endpoint(endpoint)
-        flight = Flight(known, self._clock())
+        flight = Flight(known, self.clock())
         known.flights.add(flight)
         return flight
 
@@ -107,7 +111,7 @@ class Recorder:
 
         `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
         """
-        now = self._clock()
+        now = self.clock()
         if now >= self._edge:
             self._turn_over(now)
         endpoint = token.endpoint
@@ -158,7 +162,7 @@ class Recorder:
 
     def fault(self, message: str, endpoint: str = SCRIPT_ENDPOINT, now: float | None = None) -> None:
         """The generator's own fault ended a turn: an exception in a script, no descriptors or ports left."""
-        now = self._clock() if now is None else now
+        now = self.clock() if now is None else now
         if now >= self._edge:
             self._turn_over(now)
         self._second["faults"] += 1
@@ -204,7 +208,7 @@ class Recorder:
 
     def catch_up(self) -> None:
         """Close the seconds that are over, before a gauge changes."""
-        now = self._clock()
+        now = self.clock()
         if now >= self._edge:
             self._turn_over(now)
 
@@ -214,6 +218,15 @@ class Recorder:
         finished, self._finished = self._finished, []
         for line in finished:
             self._write(line)
+        if finished and self.statistics is not None:
+            self.statistics.flush()
+
+    def flush(self) -> None:
+        """Write the seconds that are over, and the part of one that is not."""
+        self.write_frames()
+        if self._t0 <= self.clock():
+            self._close_second(partial=True)
+            self.write_frames()
 
     def hello(self, **facts: object) -> None:
         self._line(kind="hello", format=1, engine="locust", **facts)
@@ -226,11 +239,8 @@ class Recorder:
 
     def bye(self) -> None:
         """The last lines: the last part of a second; ages of unfinished requests; totals to check by."""
-        self.write_frames()
-        now = self._clock()
-        if self._t0 <= now:
-            self._close_second(partial=True)
-            self.write_frames()
+        self.flush()
+        now = self.clock()
         unfinished = {
             e.name: sorted((round((now - f.began) * 1000, 1) for f in e.flights), reverse=True)
             for e in self._endpoints
@@ -295,6 +305,8 @@ class Recorder:
         cells = {}
         for endpoint in self._endpoints:
             in_flight = sum(flight.began < self._edge for flight in endpoint.flights)
+            if self.statistics is not None and endpoint.cell is not None and not endpoint.is_scripted:
+                self.statistics.feed(endpoint.name, endpoint.cell)
             if endpoint.cell is not None or in_flight:
                 cells[endpoint.name] = {**self._close_cell(endpoint), "in_flight": in_flight}
         for name, count in self._second.items():
@@ -348,7 +360,7 @@ class Recorder:
         fault = self._redact(message)[:BODY_MAX], where
         if fault not in self.script_faults and len(self.script_faults) < SCRIPT_FAULTS_MAX:
             self.script_faults.append(fault)
-            t = self._since_start(self._clock())
+            t = self._since_start(self.clock())
             self._line(kind="script", what="fault", message=fault[0], where=where, t=t)
 
     def script_verdict(self, code: int) -> None:

@@ -80,7 +80,6 @@ class Script:
             self._recorder,
             timeout_s=self._plan["timeout_s"],
             rate_limited=bool(self._plan["rate_limit"]),
-            log=_stats_of(environment.stats),
         )
         sessions.install()
         first_listener(environment.events.request, sessions.on_request)
@@ -139,7 +138,7 @@ def _watch_tasks(recorder: Recorder, control: Control, sessions: Sessions) -> No
             raise StopUser from end
         finally:
             place.in_task = False
-            sessions.forget(gevent.getcurrent())
+            sessions.settle(gevent.getcurrent())
             recorder.turn()
 
     for kind in (TaskSet, DefaultTaskSet):
@@ -214,17 +213,3 @@ class _First(logging.Filter):
         if self._left == 0:
             record.msg = f"{record.msg}\n(further tracebacks are left out)"
         return self._left >= 0
-
-
-def _stats_of(stats: Any) -> Any:
-    """Feeds Locust's statistics, which scripts may read, under the recorder's (capped) endpoint names."""
-
-    def log(
-        kind: str, name: str, time_ms: float | None, size: int | None, *, error: Any, endpoint: str
-    ) -> None:
-        known = name if not endpoint.startswith("(") else endpoint
-        stats.log_request(kind, known, time_ms, size or 0)
-        if error is not None:
-            stats.log_error(kind, known, error)
-
-    return log

@@ -2,24 +2,31 @@
 
 Their sessions are wrapped where every request passes: what is in flight is known, the name is the path without query,
 nothing is sent after the end of the load, and nothing is sent twice. The outcome comes from Locust's own `request`
-event, so that catch_response, rename_request and clients of other protocols count as they do in Locust.
+event, so that catch_response, rename_request and clients of other protocols count as they do in Locust. A request that
+Locust would never report (catch_response without its block, or a block that raised) is counted by its status.
 """
 
 # ruff: noqa: SLF001 - what is watched here has no public names
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from gevent import getcurrent
+import locust
+from gevent import Greenlet, GreenletExit, getcurrent
 from geventhttpclient.client import HTTPClient
 from geventhttpclient.connectionpool import ConnectionPool
 from geventhttpclient.response import HTTPConnectionClosed
+from locust import clients
 from locust.clients import HttpSession
+from locust.contrib import fasthttp
 from locust.contrib.fasthttp import FastHttpSession
 from locust.exception import StopUser
 
+from .body import watch
 from .classify import classify
 from .limit import limit_headers
 
@@ -30,76 +37,182 @@ if TYPE_CHECKING:
     from .recorder import Recorder
 
 _BODY_KEPT = 65536
+_HELD_MAX = 100
+"""Of one greenlet; a task without end may never enter the `with` blocks of its requests."""
+_MOST = 1e12
 
 
 class _Request:
-    """One request of a script, from before it is sent until Locust's event tells how it ended."""
+    """One request of a script, from before it is sent until its outcome is counted."""
 
-    __slots__ = ("flight", "greenlet", "late_us", "name", "response")
+    __slots__ = (
+        "broken",
+        "ended",
+        "error",
+        "flight",
+        "held",
+        "is_told",
+        "late_us",
+        "message",
+        "method",
+        "ms",
+        "name",
+        "size",
+        "status",
+        "streamed",
+    )
 
-    def __init__(self, flight: Flight, greenlet: object, late_us: int) -> None:
+    def __init__(self, flight: Flight, late_us: int, *, streamed: bool) -> None:
         self.flight = flight
-        self.greenlet = greenlet
         self.late_us = late_us
+        self.streamed = streamed
+        """The script reads the body itself, after the head has come."""
+        self.ended: float | None = None
+        """When the reading of a streamed body ended, on the recorder's clock."""
+        self.broken = False
+        """It ended before the body did; `error` and `message` say how."""
+        self.is_told = False
+        """Locust's event has come."""
+        self.held: list[_Request] | None = None
+        self.method = ""
         self.name: str | None = None
         """What Locust calls it; another name in the event: the script renamed it."""
-        self.response: object = None
-        """Kept alive until then, because it is found by its id."""
+        self.ms: float | None = None
+        """As Locust measured it; of a streamed one, until the head had come."""
+        self.size = 0
+        self.status: int | None = None
+        self.error: str | None = None
+        self.message = ""
 
 
 class Sessions:
-    """Between Locust's sessions and the recorder. Records nothing before `open`."""
+    """Between Locust's sessions and the recorder. Records nothing before `open` and after `close`."""
 
-    def __init__(self, recorder: Recorder, *, timeout_s: float, rate_limited: bool, log: Callable[..., None]):
+    def __init__(self, recorder: Recorder, *, timeout_s: float, rate_limited: bool) -> None:
         self._recorder = recorder
         self._timeout_s = timeout_s
         self._rate_limited = rate_limited
-        self._log = log
+        self._statistics = recorder.statistics
+        self._event = locust.events.request
         self._now: dict[object, _Request] = {}
         """By greenlet: inside the session's request method."""
-        self._waiting: dict[int, _Request] = {}
-        """By id of the response: in a `with` block of the script (catch_response)."""
+        self._held: dict[object, list[_Request]] = {}
+        """By greenlet: the script has yet to say how it went (catch_response), or to read the body to its end."""
+        self._prefixes: dict[str, str] = {}
+        """Paths of base URLs."""
         self.open = False
 
     def install(self) -> None:
         for session in (HttpSession, FastHttpSession):
             session.request = self._wrapped(session.request, blocks_forever=session is HttpSession)
+        for response in (clients.ResponseContextManager, fasthttp.ResponseContextManager):
+            response.__exit__ = self._watched(response.__exit__)
         _send_once()
 
-    def forget(self, greenlet: object) -> None:
-        """A task ended: what it never told the outcome of (an exception in the with block) is no request."""
-        for key, request in list(self._waiting.items()):
-            if request.greenlet is greenlet:
-                del self._waiting[key]
-                self._recorder.abandon(request.flight)
+    def settle(self, greenlet: object) -> None:
+        """A task has ended: what it did not tell the outcome of is counted by its status."""
+        held = self._held.get(greenlet)
+        if held:
+            killed = isinstance(sys.exc_info()[1], GreenletExit)
+            for request in held.copy():
+                self._settle(request, killed=killed)
+
+    def close(self) -> None:
+        """The load has ended. What is still being read stays unfinished."""
+        for held in list(self._held.values()):
+            for request in [one for one in held if not one.streamed]:
+                self._settle(request)
+        self._held.clear()
+        self.open = False
 
     def _wrapped(self, original: Callable[..., Any], *, blocks_forever: bool) -> Callable[..., Any]:
+        begin, now = self._recorder.begin, self._now
+
         def request(session: Any, method: str, url: str, *args: Any, **options: Any) -> Any:
-            if not self.open:
+            if not self.open or session.request_event is not self._event:
                 return original(session, method, url, *args, **options)
             user = session.user
             leave_if_asked(user)
+            streamed = bool(options.get("stream"))
             if blocks_forever:  # requests waits for ever, unless told otherwise
                 options.setdefault("timeout", self._timeout_s)
+                if session.stream and not streamed:
+                    options["stream"] = False  # Locust reads the body all the same, but does not time it
             name = (args[0] if args else options.get("name")) or session.request_name
-            path = urlsplit(session._build_url(url)).path or "/"
-            flight = self._recorder.begin(_endpoint(method, name or path))
+            flight = begin(_endpoint(method, name or self._path(session, url)))
+            flight.endpoint.is_scripted = True
             me = getcurrent()
-            mine = self._now[me] = _Request(flight, me, _lateness_us(user, flight))
+            outer = now.get(me)
+            mine = now[me] = _Request(flight, _lateness_us(user, flight), streamed=streamed)
             try:
                 response = original(session, method, url, *args, **options)
             except BaseException:
                 # No event will come: an invalid URL, a kill. A script's exception is counted with its task.
-                if self._now.pop(me, None) is not None:
+                if not mine.is_told:
                     self._recorder.abandon(flight)
                 raise
-            if self._now.pop(me, None) is not None:
-                mine.name = response.request_meta["name"]
-                mine.response = response.request_meta["response"]
-                self._waiting[id(mine.response)] = mine
+            finally:
+                if outer is None:
+                    del now[me]
+                else:
+                    now[me] = outer
+            if not mine.is_told:
+                self._await(me, mine, response)
             return response
 
         return request
+
+    def _path(self, session: Any, url: str) -> str:
+        if url[:1] != "/":
+            return urlsplit(session._build_url(url)).path or "/"
+        base = session.base_url
+        prefix = self._prefixes.get(base)
+        if prefix is None:
+            prefix = self._prefixes[base] = urlsplit(base).path
+        return prefix + url.partition("?")[0].partition("#")[0]
+
+    def _await(self, greenlet: object, request: _Request, response: Any) -> None:
+        """The script means to say how it went, in a `with` block; until then it is known by its status."""
+        meta = response.request_meta
+        request.method, request.name = meta["request_type"], meta["name"]
+        request.ms, request.size = meta["response_time"], meta["response_length"]
+        request.status = _status(response)
+        fault = meta["exception"] or getattr(response, "error", None)
+        if fault is not None:
+            request.error, request.message = classify(fault, request.status), str(fault)
+        elif request.status is not None and request.status >= 400:
+            request.error = f"status_{request.status}"
+        meta["response"]._loadctl_request = request
+        self._hold(greenlet, request)
+        if request.streamed:
+            watch(meta["response"], partial(self._body_ended, request))
+
+    def _hold(self, greenlet: object, request: _Request) -> None:
+        held = self._held.get(greenlet)
+        if held is None:
+            held = self._held[greenlet] = []
+            if isinstance(greenlet, Greenlet):
+                greenlet.rawlink(self._greenlet_ended)
+        elif len(held) >= _HELD_MAX:
+            self._settle(held[0])
+        request.held = held
+        held.append(request)
+
+    def _greenlet_ended(self, greenlet: object) -> None:
+        self.settle(greenlet)
+        self._held.pop(greenlet, None)
+
+    def _watched(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def leave(response: Any, kind: type[BaseException] | None, *error: Any) -> Any:
+            """The end of a `with` block; Locust fires no event when it raised."""
+            swallowed = original(response, kind, *error)
+            if kind is not None:
+                request = getattr(response.request_meta["response"], "_loadctl_request", None)
+                if request is not None and request.held is not None and not request.is_told:
+                    self._settle(request, killed=issubclass(kind, GreenletExit))
+            return swallowed
+
+        return leave
 
     def on_request(
         self,
@@ -109,37 +222,114 @@ class Sessions:
         response_length: int | None,
         *,
         response: Any = None,
-        exception: BaseException | None = None,
+        exception: Any = None,
         **_: object,
     ) -> None:
-        """Locust's `request` event: one request has ended. Must not raise."""
+        """Locust's `request` event: one request has ended. Locust calls it a failure if `exception` is true."""
         if not self.open:
             return
-        request = self._waiting.pop(id(response), None) or self._now.pop(getcurrent(), None)
+        if type(response_time) is not float or not -_MOST < response_time < _MOST:
+            response_time = _number(response_time)
+        size = response_length if type(response_length) is int else int(_number(response_length) or 0)
+        if self._statistics is not None:
+            self._statistics.add(request_type, name, response_time, size, exception)
+        request = None if response is None else self._request_of(response)
         if request is None:
-            flight, late_us = self._recorder.begin(_endpoint(request_type, name)), 0
-        else:
-            flight, late_us = request.flight, request.late_us
-            if request.name not in {None, name}:
-                self._recorder.rename(flight, _endpoint(request_type, name))
-        self._log(
-            request_type, name, response_time, response_length, error=exception, endpoint=flight.endpoint.name
-        )
-        status, error = _outcome(response, exception)
-        expected_429 = self._rate_limited and status == 429
-        if response_time is None and error is None:
-            self._recorder.note(f"{flight.endpoint.name}: the script gave no response time; not counted")
-            self._recorder.abandon(flight)
+            request = _Request(self._recorder.begin(_endpoint(request_type, name)), 0, streamed=False)
+            request.flight.endpoint.is_scripted = True
+        elif request.name not in {None, name}:
+            self._recorder.rename(request.flight, _endpoint(request_type, name))
+            request.flight.endpoint.is_scripted = True
+        request.is_told = True
+        request.size = size
+        if exception or self._rate_limited:
+            request.status = _status(response)
+            error = _class_of(exception, request.status) if exception else None
+            if error is not None or request.status == 429:
+                self._release(request)
+                self._fail(request, response_time, error, exception, response)
+                return
+        if not request.streamed:
+            self._release(request)
+            self._succeed(request, response_time)
             return
+        if request.held is None:  # without a `with` block: the script reads the body after this event
+            request.ms, request.status = response_time, _status(response)
+            self._hold(getcurrent(), request)
+            watch(response, partial(self._body_ended, request))
+        elif request.ended is not None or response_time != request.ms:
+            self._release(request)
+            self._succeed(request, response_time)
+
+    def _request_of(self, response: Any) -> _Request | None:
+        """Which request this event is about; None: one that the script made by other means."""
+        for request in (getattr(response, "_loadctl_request", None), self._now.get(getcurrent())):
+            if type(request) is _Request and not request.is_told:
+                return request
+        return None
+
+    def _body_ended(self, request: _Request, error: BaseException | None) -> None:
+        request.ended = self._recorder.clock()
+        if error is not None:
+            request.broken = True
+            request.error, request.message = classify(error, None), str(error)
+        if request.is_told and request.held is not None:
+            self._release(request)
+            self._succeed(request, request.ms)
+
+    def _settle(self, request: _Request, *, killed: bool = False) -> None:
+        self._release(request)
+        if killed and request.streamed and request.ended is None:
+            self._recorder.abandon(request.flight)
+            return
+        if not request.is_told and self._statistics is not None:
+            said = request.message or request.error
+            self._statistics.add(request.method, request.name or "", request.ms, request.size, said)
+        if request.error is None:
+            self._succeed(request, request.ms)
+        else:
+            self._fail(request, request.ms, request.error, request.message, None)
+
+    def _release(self, request: _Request) -> None:
+        if request.held is not None:
+            request.held.remove(request)
+            request.held = None
+
+    def _succeed(self, request: _Request, ms: float | None) -> None:
+        """As Locust sees it; where the body broke off, it failed all the same."""
+        if request.broken:
+            self._fail(request, ms, request.error, request.message, None)
+            return
+        us, ttfb_us = None if ms is None else _us(ms), None
+        if request.streamed:
+            ttfb_us = None if request.ms is None else _us(request.ms)
+            if request.ended is not None:
+                us = round((request.ended - request.flight.began) * 1e6)
+            elif ms == request.ms:  # otherwise the script has timed it itself
+                us = None
+        if us is None:
+            self._recorder.end_untimed(request.flight, ttfb_us=ttfb_us, size=request.size)
+        else:
+            self._recorder.end(request.flight, us=us + request.late_us, ttfb_us=ttfb_us, size=request.size)
+
+    def _fail(
+        self, request: _Request, ms: float | None, error: str | None, exception: object, response: Any
+    ) -> None:
+        expected_429 = self._rate_limited and request.status == 429
+        us, ttfb_us = _us(ms or 0.0), None
+        if request.streamed:
+            ttfb_us = _us(request.ms or 0.0)
+            us = round(((request.ended or self._recorder.clock()) - request.flight.began) * 1e6)
         self._recorder.end(
-            flight,
-            us=round((response_time or 0.0) * 1000) + late_us,
+            request.flight,
+            us=us + request.late_us,
             error=None if expected_429 else error,
-            size=int(response_length or 0),
+            ttfb_us=ttfb_us,
+            size=request.size,
             rate_limited=expected_429,
-            status=status,
-            message=_limit_of(response) if expected_429 else "" if exception is None else str(exception),
-            body=_body(response) if error else b"",
+            status=request.status,
+            message=_limit_of(response) if expected_429 else str(exception or ""),
+            body=b"" if expected_429 else _body(response),
         )
 
 
@@ -160,19 +350,39 @@ def _lateness_us(user: Any, flight: Flight) -> int:
     return max(0, round((flight.began - due) * 1e6))
 
 
-def _outcome(response: Any, exception: BaseException | None) -> tuple[int | None, str | None]:
-    """Status, where there was a response, and class of the failure, if it was one."""
+def _class_of(exception: Any, status: int | None) -> str | None:
+    """Of whatever the script or the client calls a failure; None: by loadctl's own rule it is none."""
+    if isinstance(exception, BaseException):
+        return classify(exception, status)
+    return "check_failed" if status else "other"
+
+
+def _status(response: Any) -> int | None:
     status = getattr(response, "status_code", None)
-    status = status if isinstance(status, int) and status > 0 else None
-    return status, classify(exception, status) if exception is not None else None
+    return status if isinstance(status, int) and status > 0 else None
 
 
-def _endpoint(method: str, name: str) -> str:
+def _number(value: Any) -> float | None:
+    """What a script gives as a time or a size; None where it is no number that a clock or a wire could show."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if -_MOST < number < _MOST else None
+
+
+def _us(ms: float) -> int:
+    return max(0, round(ms * 1000))
+
+
+def _endpoint(method: str, name: Any) -> str:
+    name = str(name)
     return name if name.startswith(f"{method} ") else f"{method} {name}"
 
 
 def _limit_of(response: Any) -> str:
-    return limit_headers((str(name), str(value)) for name, value in response.headers.items())
+    headers = getattr(response, "headers", None) or {}
+    return limit_headers((str(name), str(value)) for name, value in headers.items())
 
 
 def _body(response: Any) -> bytes:

@@ -130,9 +130,9 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     if not recorder.in_flight and not control.leave_now:
         runner.user_greenlets.kill(timeout=_ON_STOP_S)  # who slept in a task: on_stop has its turn
     ticker.kill()
-    bye.say()
     if sessions is not None:
-        sessions.open = False
+        sessions.close()
+    bye.say()
     if script is not None and not control.leave_now:
         _close_test(environment, runner, recorder)
     return EXIT_STOPPED if early else 0
@@ -196,6 +196,7 @@ def _runner(
     from .locustfile import rotation
     from .private import without_own_listener
     from .runner import PlanRunner
+    from .statistics import Statistics
 
     def rotated(classes: Sequence[type]) -> Rotation:
         if script is not None:
@@ -209,6 +210,7 @@ def _runner(
         schedule = Schedule([Stage(**stage) for stage in plan["stages"]])
     runner = PlanRunner(environment, plan, schedule, rotated, recorder, control)
     without_own_listener(environment)
+    recorder.statistics = Statistics(environment.stats)
     return runner
 
 
