@@ -162,7 +162,7 @@ def raises_inside(self):
             raise KeyError("mine")
     except KeyError:
         pass
-    gevent.sleep(0.01)
+    gevent.sleep(1.1)
 @task
 def elsewhere(self):
     gevent.spawn(self.client.get, "/status/502", name="elsewhere", catch_response=True).join()
@@ -187,6 +187,7 @@ def test_a_response_that_the_script_never_judges_is_counted_by_its_status(server
     assert told.total["num_failures"] == 10
     assert told.cells["GET forgets"].errors == {"status_500": 2}
     assert told.cells["GET asserts"].errors == {"status_404": 2}
+    assert told.cells["GET raises inside"].in_flight == 0, "it is counted when the block ends, not with the task"
     assert told.raised == {
         "raises": "KeyError",
         "raises_on_a_good_one": "AttributeError",
