@@ -187,7 +187,9 @@ def test_a_response_that_the_script_never_judges_is_counted_by_its_status(server
     assert told.total["num_failures"] == 10
     assert told.cells["GET forgets"].errors == {"status_500": 2}
     assert told.cells["GET asserts"].errors == {"status_404": 2}
-    assert told.cells["GET raises inside"].in_flight == 0, "it is counted when the block ends, not with the task"
+    assert told.cells["GET raises inside"].in_flight == 0, (
+        "it is counted when the block ends, not with the task"
+    )
     assert told.raised == {
         "raises": "KeyError",
         "raises_on_a_good_one": "AttributeError",

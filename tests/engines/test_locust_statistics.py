@@ -1,0 +1,124 @@
+"""Locust's statistics as scripts read them: exact counts, percentiles as near as the recorder's, bounded names."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FEED = """
+import json, sys
+from locust.env import Environment
+from locust.stats import RequestStats
+from loadctl.engines.locust.inside.cells import Cell
+from loadctl.engines.locust.inside.recorder import Recorder
+from loadctl.engines.locust.inside.statistics import Statistics
+now = [1000.0]
+stats = RequestStats()
+statistics = Statistics(stats, clock=lambda: now[0])
+recorder = Recorder(lambda line: None, clock=lambda: now[0])
+recorder.statistics = statistics
+recorder.start(1000.0)
+for act, *given in json.load(sys.stdin):
+    if act == "add":
+        statistics.add(*given)
+    elif act == "request":
+        endpoint, us, error = given
+        recorder.end(recorder.begin(endpoint), us=us, error=error, size=7)
+    elif act == "wait":
+        now[0] += given[0]
+    elif act == "second":
+        recorder.write_frames()
+    else:
+        getattr(stats if act in {"reset_all", "clear_all"} else statistics, act)()
+names = ("num_requests", "num_failures", "num_none_requests", "min_response_time", "max_response_time",
+    "avg_response_time", "total_content_length", "fail_ratio", "last_request_timestamp")
+def told(entry):
+    return {
+        **{name: getattr(entry, name) for name in names},
+        "percentiles": [entry.get_response_time_percentile(q) for q in (0.5, 0.9, 0.95, 0.99)],
+        "per_second": {str(t): n for t, n in entry.num_reqs_per_sec.items()},
+        "failed": {str(t): n for t, n in entry.num_fail_per_sec.items()},
+    }
+print(json.dumps({
+    "total": told(stats.total),
+    "entries": {f"{method} {name}": told(entry) for (name, method), entry in stats.entries.items()},
+    "errors": {error.to_name(): error.occurrences for error in stats.errors.values()},
+}))
+"""
+
+
+def fed(*acts: list[Any]) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", FEED],
+        input=json.dumps(acts),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def test_counts_are_exact_and_percentiles_within_a_bucket() -> None:
+    chance = random.Random(1)
+    times = [round(chance.lognormvariate(3, 1.5), 4) for _ in range(5000)]
+    acts: list[list[Any]] = [
+        ["add", "GET", "/a", ms, 10, "bad" if i % 10 == 0 else None] for i, ms in enumerate(times)
+    ]
+    acts.insert(2500, ["wait", 1.5])
+    acts.insert(2500, ["flush"])
+    total = fed(*acts, ["add", "WS", "/send", None, 5, None], ["flush"])["total"]
+    assert (total["num_requests"], total["num_failures"], total["num_none_requests"]) == (5001, 500, 1)
+    assert (total["min_response_time"], total["max_response_time"]) == (min(times), max(times))
+    assert total["avg_response_time"] == pytest.approx(sum(times) / 5000)
+    assert total["total_content_length"] == 50_005
+    assert total["fail_ratio"] == 500 / 5001
+    assert total["per_second"] == {"1000": 2500, "1001": 2501}
+    assert total["failed"] == {"1000": 250, "1001": 250}
+    assert total["last_request_timestamp"] == 1001.5
+    for q, found in zip((0.5, 0.9, 0.95, 0.99), total["percentiles"], strict=True):
+        truth = sorted(times)[int(q * 5000)]
+        assert truth <= found <= truth * 1.0079
+
+
+def test_seconds_of_user_types_stand_under_method_and_path() -> None:
+    told = fed(
+        *[["request", "GET /a", 2000, None]] * 3,
+        ["request", "GET /a", 9000, "status_500"],
+        ["request", "checkout", 5000, None],
+        ["wait", 1.01],
+        ["second"],
+    )
+    entry = told["entries"]["GET /a"]
+    assert (entry["num_requests"], entry["num_failures"], entry["total_content_length"]) == (4, 1, 28)
+    assert (entry["min_response_time"], entry["max_response_time"]) == (2.0, 9.0)
+    assert (entry["per_second"], entry["failed"]) == ({"1000": 4}, {"1000": 1})
+    assert told["entries"][" checkout"]["num_requests"] == 1
+    assert told["errors"] == {"GET /a: status_500": 1}
+    assert told["total"]["num_requests"] == 5
+
+
+def test_names_and_errors_are_bounded_and_the_total_stays_exact() -> None:
+    acts = [["add", "GET", f"/{i}", 1.0, 1, f"error {i}"] for i in range(700)]
+    told = fed(*acts, ["flush"], *acts, ["flush"])
+    assert len(told["entries"]) == 501
+    assert told["entries"][" (other)"]["num_requests"] == 400
+    assert len(told["errors"]) == 100
+    assert set(told["errors"].values()) == {2}
+    assert (told["total"]["num_requests"], told["total"]["num_failures"]) == (1400, 1400)
+
+
+@pytest.mark.parametrize("act", ["reset_all", "clear_all"])
+def test_what_ended_before_a_reset_does_not_come_after_it(act: str) -> None:
+    told = fed(["add", "GET", "/", 1.0, 1, "bad"], [act], ["add", "GET", "/", 2.0, 1, None], ["flush"])
+    assert (told["total"]["num_requests"], told["total"]["num_failures"]) == (1, 0)
+    assert not told["errors"]
