@@ -71,6 +71,8 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self._main = getcurrent()
         super().__init__(environment)
         environment.runner = self
+        if environment.shape_class is not None:
+            environment.shape_class.runner = self  # as Environment.create_local_runner does
         self.worker_index, self.worker_count = self._shard, self._shards
         self._kind_of = rotation(self.user_classes)
         self._open = plan["model"] == "open"

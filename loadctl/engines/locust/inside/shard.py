@@ -50,6 +50,8 @@ def main() -> NoReturn:
 def _code_of(
     plan: Mapping[str, Any], recorder: Recorder, control: Control, redact: Callable[[str], str]
 ) -> int:
+    from locust.exception import StopTest
+
     from .locustfile import ScriptError
 
     try:
@@ -61,6 +63,8 @@ def _code_of(
         return _refuse(Ended("the script", end), redact)
     except Refused as error:
         return _refuse(error, redact)
+    except StopTest as error:
+        return _refuse(Refused(str(error)), redact)
 
 
 def _refuse(error: Refused, redact: Callable[[str], str]) -> int:
