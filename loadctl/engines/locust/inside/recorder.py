@@ -94,6 +94,9 @@ class Recorder:
         known.flights.add(flight)
         return flight
 
+    def endpoint(self, name: str) -> Endpoint:
+        return self._by_name.get(name) or self._endpoint(name)
+
     def end(
         self,
         token: Flight,

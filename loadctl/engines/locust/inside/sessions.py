@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 import locust
@@ -27,62 +27,50 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.exception import StopUser
 
 from .body import watch
+from .cells import Flight
 from .classify import classify
 from .limit import limit_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .cells import Flight
+    from .cells import Endpoint
     from .recorder import Recorder
 
 _BODY_KEPT = 65536
 _HELD_MAX = 100
 """Of one greenlet; a task without end may never enter the `with` blocks of its requests."""
+_KNOWN_MAX = 10_000
 _MOST = 1e12
+_Key: TypeAlias = tuple[str, str | None, str | None, str]
+"""Method, name, base URL and URL."""
 
 
-class _Request:
-    """One request of a script, from before it is sent until its outcome is counted."""
+class _Request(Flight):
+    """One request of a script, from before it is sent until its outcome is counted.
 
-    __slots__ = (
-        "broken",
-        "ended",
-        "error",
-        "flight",
-        "held",
-        "is_told",
-        "late_us",
-        "message",
-        "method",
-        "ms",
-        "name",
-        "size",
-        "status",
-        "streamed",
-    )
+    What most requests never need is not set for each of them.
+    """
 
-    def __init__(self, flight: Flight, late_us: int, *, streamed: bool) -> None:
-        self.flight = flight
-        self.late_us = late_us
-        self.streamed = streamed
-        """The script reads the body itself, after the head has come."""
-        self.ended: float | None = None
-        """When the reading of a streamed body ended, on the recorder's clock."""
-        self.broken = False
-        """It ended before the body did; `error` and `message` say how."""
-        self.is_told = False
-        """Locust's event has come."""
-        self.held: list[_Request] | None = None
-        self.method = ""
-        self.name: str | None = None
-        """What Locust calls it; another name in the event: the script renamed it."""
-        self.ms: float | None = None
-        """As Locust measured it; of a streamed one, until the head had come."""
-        self.size = 0
-        self.status: int | None = None
-        self.error: str | None = None
-        self.message = ""
+    ended: float | None = None
+    """When the reading of a streamed body ended, on the recorder's clock."""
+    broken = False
+    """It ended before the body did; `error` and `message` say how."""
+    is_told = False
+    """Locust's event has come."""
+    held: list[_Request] | None = None
+    method = ""
+    name: str | None = None
+    """What Locust calls it; another name in the event: the script renamed it."""
+    ms: float | None = None
+    """As Locust measured it; of a streamed one, until the head had come."""
+    size = 0
+    status: int | None = None
+    error: str | None = None
+    message = ""
+    late_us = 0
+    streamed = False
+    """The script reads the body itself, after the head has come."""
 
 
 class Sessions:
@@ -98,8 +86,8 @@ class Sessions:
         """By greenlet: inside the session's request method."""
         self._held: dict[object, list[_Request]] = {}
         """By greenlet: the script has yet to say how it went (catch_response), or to read the body to its end."""
-        self._prefixes: dict[str, str] = {}
-        """Paths of base URLs."""
+        self._endpoints: dict[_Key, Endpoint] = {}
+        """As they were asked before: most scripts ask the same few."""
         self.open = False
 
     def install(self) -> None:
@@ -126,30 +114,42 @@ class Sessions:
         self.open = False
 
     def _wrapped(self, original: Callable[..., Any], *, blocks_forever: bool) -> Callable[..., Any]:
-        begin, now = self._recorder.begin, self._now
+        now, clock, known = self._now, self._recorder.clock, self._endpoints
 
         def request(session: Any, method: str, url: str, *args: Any, **options: Any) -> Any:
             if not self.open or session.request_event is not self._event:
                 return original(session, method, url, *args, **options)
-            user = session.user
-            leave_if_asked(user)
-            streamed = bool(options.get("stream"))
+            place = getattr(session.user, "loadctl_place", None)
+            if place is not None and place.leaving:
+                leave_if_asked(session.user)
             if blocks_forever:  # requests waits for ever, unless told otherwise
                 options.setdefault("timeout", self._timeout_s)
-                if session.stream and not streamed:
-                    options["stream"] = False  # Locust reads the body all the same, but does not time it
-            name = (args[0] if args else options.get("name")) or session.request_name
-            flight = begin(_endpoint(method, name or self._path(session, url)))
-            flight.endpoint.is_scripted = True
+                if session.stream:
+                    options.setdefault(
+                        "stream", False
+                    )  # Locust reads the body all the same, but does not time it
+            key = (
+                method,
+                (args[0] if args else options.get("name")) or session.request_name,
+                session.base_url,
+                url,
+            )
+            endpoint = known.get(key) or self._endpoint(session, key)
+            mine = _Request(endpoint, clock())
+            endpoint.flights.add(mine)
+            if place is not None and place.due is not None:
+                mine.late_us = _lateness_us(session.user, mine)
+            if options.get("stream"):
+                mine.streamed = True
             me = getcurrent()
             outer = now.get(me)
-            mine = now[me] = _Request(flight, _lateness_us(user, flight), streamed=streamed)
+            now[me] = mine
             try:
                 response = original(session, method, url, *args, **options)
             except BaseException:
                 # No event will come: an invalid URL, a kill. A script's exception is counted with its task.
                 if not mine.is_told:
-                    self._recorder.abandon(flight)
+                    self._recorder.abandon(mine)
                 raise
             finally:
                 if outer is None:
@@ -162,14 +162,14 @@ class Sessions:
 
         return request
 
-    def _path(self, session: Any, url: str) -> str:
-        if url[:1] != "/":
-            return urlsplit(session._build_url(url)).path or "/"
-        base = session.base_url
-        prefix = self._prefixes.get(base)
-        if prefix is None:
-            prefix = self._prefixes[base] = urlsplit(base).path
-        return prefix + url.partition("?")[0].partition("#")[0]
+    def _endpoint(self, session: Any, key: _Key) -> Endpoint:
+        method, name, _, url = key
+        name = name or urlsplit(session._build_url(url)).path or "/"
+        endpoint = self._recorder.endpoint(_named(method, name))
+        endpoint.is_scripted = True
+        if len(self._endpoints) < _KNOWN_MAX:
+            self._endpoints[key] = endpoint
+        return endpoint
 
     def _await(self, greenlet: object, request: _Request, response: Any) -> None:
         """The script means to say how it went, in a `with` block; until then it is known by its status."""
@@ -233,15 +233,12 @@ class Sessions:
         size = response_length if type(response_length) is int else int(_number(response_length) or 0)
         if self._statistics is not None:
             self._statistics.add(request_type, name, response_time, size, exception)
-        request = None if response is None else self._request_of(response)
-        if request is None:
-            request = _Request(self._recorder.begin(_endpoint(request_type, name)), 0, streamed=False)
-            request.flight.endpoint.is_scripted = True
-        elif request.name not in {None, name}:
-            self._recorder.rename(request.flight, _endpoint(request_type, name))
-            request.flight.endpoint.is_scripted = True
+        request = self._request_of(response) or self._own(request_type, name)
         request.is_told = True
         request.size = size
+        if request.name is not None and request.name != name:
+            self._recorder.rename(request, _named(request_type, name))
+            request.endpoint.is_scripted = True
         if exception or self._rate_limited:
             request.status = _status(response)
             error = _class_of(exception, request.status) if exception else None
@@ -252,8 +249,7 @@ class Sessions:
         if not request.streamed:
             self._release(request)
             self._succeed(request, response_time)
-            return
-        if request.held is None:  # without a `with` block: the script reads the body after this event
+        elif request.held is None:  # without a `with` block: the script reads the body after this event
             request.ms, request.status = response_time, _status(response)
             self._hold(getcurrent(), request)
             watch(response, partial(self._body_ended, request))
@@ -263,10 +259,19 @@ class Sessions:
 
     def _request_of(self, response: Any) -> _Request | None:
         """Which request this event is about; None: one that the script made by other means."""
-        for request in (getattr(response, "_loadctl_request", None), self._now.get(getcurrent())):
-            if type(request) is _Request and not request.is_told:
-                return request
-        return None
+        if response is None:
+            return None
+        request: _Request | None = getattr(response, "_loadctl_request", None)
+        if type(request) is not _Request or request.is_told:
+            request = self._now.get(getcurrent())
+        return None if request is None or request.is_told else request
+
+    def _own(self, method: str, name: Any) -> _Request:
+        endpoint = self._recorder.endpoint(_named(method, name))
+        endpoint.is_scripted = True
+        request = _Request(endpoint, self._recorder.clock())
+        endpoint.flights.add(request)
+        return request
 
     def _body_ended(self, request: _Request, error: BaseException | None) -> None:
         request.ended = self._recorder.clock()
@@ -280,7 +285,7 @@ class Sessions:
     def _settle(self, request: _Request, *, killed: bool = False) -> None:
         self._release(request)
         if killed and request.streamed and request.ended is None:
-            self._recorder.abandon(request.flight)
+            self._recorder.abandon(request)
             return
         if not request.is_told and self._statistics is not None:
             said = request.message or request.error
@@ -300,17 +305,18 @@ class Sessions:
         if request.broken:
             self._fail(request, ms, request.error, request.message, None)
             return
-        us, ttfb_us = None if ms is None else _us(ms), None
+        us = None if ms is None else _us(ms)
+        ttfb_us = None
         if request.streamed:
             ttfb_us = None if request.ms is None else _us(request.ms)
             if request.ended is not None:
-                us = round((request.ended - request.flight.began) * 1e6)
+                us = round((request.ended - request.began) * 1e6)
             elif ms == request.ms:  # otherwise the script has timed it itself
                 us = None
         if us is None:
-            self._recorder.end_untimed(request.flight, ttfb_us=ttfb_us, size=request.size)
+            self._recorder.end_untimed(request, ttfb_us=ttfb_us, size=request.size)
         else:
-            self._recorder.end(request.flight, us=us + request.late_us, ttfb_us=ttfb_us, size=request.size)
+            self._recorder.end(request, us=us + request.late_us, ttfb_us=ttfb_us, size=request.size)
 
     def _fail(
         self, request: _Request, ms: float | None, error: str | None, exception: object, response: Any
@@ -319,9 +325,9 @@ class Sessions:
         us, ttfb_us = _us(ms or 0.0), None
         if request.streamed:
             ttfb_us = _us(request.ms or 0.0)
-            us = round(((request.ended or self._recorder.clock()) - request.flight.began) * 1e6)
+            us = round(((request.ended or self._recorder.clock()) - request.began) * 1e6)
         self._recorder.end(
-            request.flight,
+            request,
             us=us + request.late_us,
             error=None if expected_429 else error,
             ttfb_us=ttfb_us,
@@ -375,7 +381,7 @@ def _us(ms: float) -> int:
     return max(0, round(ms * 1000))
 
 
-def _endpoint(method: str, name: Any) -> str:
+def _named(method: str, name: Any) -> str:
     name = str(name)
     return name if name.startswith(f"{method} ") else f"{method} {name}"
 
