@@ -136,9 +136,10 @@ class Shards:
         """An end is worth an event when the shard did not say bye, or calls itself failed."""
         self._merger.gone(shard.index)
         outcome = self._engine.outcome(returncode, shard.child.last_words())
-        if outcome.kind == "refused":
+        bye = self._merger.logs[shard.index].bye
+        if outcome.kind == "refused" and not bye:
             raise self._no_start(shard, returncode)
-        if self._merger.logs[shard.index].bye and outcome.kind != "failed":
+        if bye and outcome.kind in {"finished", "stopped"}:
             return []
         reason = f"shard {shard.index} ended early: {self._why(shard, returncode)}"
         self.reasons.append(reason)

@@ -232,9 +232,15 @@ def _close_test(environment: Environment, runner: PlanRunner, recorder: Recorder
     """After the bye, so that a script which hangs here loses nothing."""
     from locust import log
 
-    runner.close()
-    environment.events.quitting.fire(environment=environment, reverse=True)
-    code = environment.process_exit_code
+    try:
+        runner.close()
+        environment.events.quitting.fire(environment=environment, reverse=True)
+        code = environment.process_exit_code
+    except SystemExit as end:  # of a listener: its judgement too
+        code = end.code
+    if code and not isinstance(code, int):  # as sys.exit takes it
+        sys.stderr.write(f"{code}\n")
+        code = 1
     if log.unhandled_greenlet_exception and not recorder.script_faults:
         recorder.script_fault("an exception that nothing handled, see the engine's stderr", "")
     if code:
