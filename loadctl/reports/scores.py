@@ -29,7 +29,8 @@ def doubt(result: Result) -> str | None:
 
 def is_unsure(result: Result) -> bool:
     """Latencies of this run hold the generator's own delay, or prove nothing for another reason."""
-    return any(map(is_doubtful, result.scores)) or any(finding.voids == "all" for finding in result.findings)
+    delays = (finding for finding in result.findings if finding.evidence.get("of") != "script")
+    return any(map(is_doubtful, result.scores)) or any(finding.voids == "all" for finding in delays)
 
 
 def is_judged(score: Score) -> bool:

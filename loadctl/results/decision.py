@@ -83,6 +83,8 @@ def void_scores(scores: Iterable[Score], findings: Iterable[Finding]) -> tuple[S
 
 def _doubt(finding: Finding) -> str:
     """In two or three words."""
+    if finding.id == "generator-faults" and finding.evidence.get("of") == "script":
+        return "faults of your script"
     return "generator late" if finding.voids in {"excess", "near"} else finding.id.replace("-", " ")
 
 

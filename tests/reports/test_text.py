@@ -254,3 +254,9 @@ def test_the_screen_says_what_the_engine_s_name_stands_for() -> None:
     screen = render(replace(FAILED, engine_users="user types with loadctl's own client"))
     assert "\n           locust 2.47.0: user types with loadctl's own client\n" in screen
     assert "locust 2.47.0" not in render(FAILED)
+
+
+def test_faults_of_a_script_delay_nothing_so_figures_have_no_brackets() -> None:
+    faults = Finding("generator-faults", "invalid", "m", {"of": "script"}, voids="all")
+    assert "(61.2 ms)" not in render(replace(FAILED, findings=[faults]))
+    assert "(61.2 ms)" in render(replace(FAILED, findings=[replace(faults, evidence={})]))

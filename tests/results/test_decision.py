@@ -322,3 +322,11 @@ def test_pass_only_where_something_judged_passed_and_nothing_speaks_against_it(
         assert any(score.status is Status.PASS for score in judged)
         assert all(score.status in {Status.PASS, Status.NOT_EXERCISED} for score in judged)
         assert not any(f.severity in {"critical", "invalid"} for f in findings)
+
+
+def test_a_fault_of_a_script_is_called_that_where_a_score_is_void() -> None:
+    faults = Finding("generator-faults", "invalid", "m", {"of": "script"}, voids="all")
+    [found] = void_scores([scored("PASS")], [faults])
+    assert found.void == "faults of your script"
+    [found] = void_scores([scored("PASS")], [replace(faults, evidence={"of": "generator"})])
+    assert found.void == "generator faults"
