@@ -38,12 +38,12 @@ def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
         "seed": scenario.seed,
         "rotation": [names.index(name) for name in order],
         "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
-        "script": None if script is None else _script(script, scenario),
+        "script": None if script is None else shard_script(script, scenario),
         "secrets": list(scenario.secrets),
     }
 
 
-def _script(script: Script, scenario: Scenario) -> dict[str, Json]:
+def shard_script(script: Script, scenario: Scenario) -> dict[str, Json]:
     return {
         "paths": [str(Path(path).absolute()) for path in script.paths],
         "weights": dict(script.weights),

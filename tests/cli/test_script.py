@@ -86,6 +86,10 @@ def test_a_bare_number_is_in_seconds_as_locust_reads_it(plan: Callable[..., Any]
     assert plan("f.py", *LOAD)["duration_s"] == 60
 
 
+def test_users_of_a_url_come_at_a_rate_too(plan: Callable[..., Any]) -> None:
+    assert plan("http://localhost:1", "-u", "10", "-r", "5", "-t", "9s")["stages"][0]["end_s"] == 2
+
+
 def test_without_a_load_the_shape_of_the_file_is_the_load(plan: Callable[..., Any], loadctl: Loadctl) -> None:
     shown = plan("f.py", *AT)
     assert (shown["script"]["own_load"], shown["stages"], shown["model"]) == (True, [], "closed")

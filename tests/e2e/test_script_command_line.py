@@ -15,6 +15,7 @@ from locust import HttpUser, LoadTestShape, constant, events, tag, task
 def _(parser):
     parser.add_argument("--tenant", default="none")
     parser.add_argument("--api-key", default="")
+    parser.add_argument("--pin-pass", default="")
 
 class WebUser(HttpUser):
     wait_time = constant(0.1)
@@ -57,12 +58,13 @@ def project(loadctl: Shell) -> Shell:
 
 
 def test_arguments_classes_and_tags(project: Shell) -> None:
-    argv = "run own.py WebUser -u 4 -r 4 -t 3 -T smoke --demo --json -- --tenant acme --api-key hush-hush"
+    argv = "run own.py WebUser -u 4 -r 4 -t 3 -T smoke --demo --json -- --tenant acme"
+    argv += " --api-key hush-hush --pin-pass 918273645"
     ended = project(*argv.split())
     assert list(endpoints(ended)) == ["acme 4 ['smoke']"], ended.out
     written = [path.read_text(errors="replace") for path in project.folder.rglob("runs/**/*.json")]
     assert written
-    assert not any("hush-hush" in text for text in written)
+    assert not any(secret in text for text in written for secret in ("hush-hush", "918273645"))
 
 
 @pytest.mark.parametrize(

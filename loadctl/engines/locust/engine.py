@@ -141,13 +141,17 @@ class LocustEngine:
         return (self._python or sys.executable, str(LAUNCH))
 
     def _command(self, scenario: Scenario, out: Path, shard: int, shards: int) -> Command:
-        from loadctl.engines.shard_plan import shard_plan
+        from loadctl.engines.shard_plan import shard_plan, shard_script
+        from loadctl.scenario.redaction import without_secrets
 
         frames = str(out.absolute() / "frames" / f"{shard}.ndjson")
         plan = {**shard_plan(scenario, shard, shards), "frames": frames}
         plan["output"] = [str(out.absolute() / "engine" / f"{shard}.{name}") for name in ("stdout", "stderr")]
         text = json.dumps(plan, ensure_ascii=False, allow_nan=False)
         shown = {**plan, "secrets": [], "host": scenario.host}
+        if scenario.script is not None:
+            arguments = without_secrets(scenario.script.arguments)
+            shown["script"] = {**shard_script(scenario.script, scenario), "arguments": arguments}
         redact = Redaction(scenario.secrets)
         return Command(
             argv=self._argv,
