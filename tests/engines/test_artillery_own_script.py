@@ -34,7 +34,7 @@ def test_what_the_scenario_leaves_open_the_script_says(tmp_path: Path) -> None:
         "{pause: 5}, {duration: '30', arrivalCount: 60}]"
     )
     completed = ArtilleryEngine().completed(own(tmp_path, SCRIPT % phases), {})
-    assert completed.host == "http://api:8080"
+    assert completed.host == "http://api:8080/v1"
     assert completed.load == Load(
         "open",
         [
