@@ -13,11 +13,13 @@ from tests.e2e.shell import Shell
 pytestmark = pytest.mark.e2e
 
 SHORTER = {
-    "baseline": ["--users", "24", "--duration", "12s"],
+    "baseline": ["--users", "24", "--duration", "8s"],
     "stress": ["--users", "24", "--duration", "22s"],
     "spike": ["--users", "60", "--duration", "12s"],
     "endurance": ["--users", "24", "--duration", "8s"],
 }
+HELD = {"stress": 11, "spike": 5, "endurance": 2}
+"""How many stages are there beside the ramps between levels."""
 
 
 def carried_out(loadctl: Shell, name: str, engine: str) -> dict[str, Any]:
@@ -57,7 +59,10 @@ def users_beside_the_plan(result: dict[str, Any]) -> list[tuple[int, int, list[f
 
 @pytest.mark.parametrize("name", ["stress", "spike", "endurance"])
 def test_counts_are_the_systems_own_and_users_are_as_planned(loadctl: Shell, engine: str, name: str) -> None:
-    assert users_beside_the_plan(carried_out(loadctl, name, engine)) == []
+    result = carried_out(loadctl, name, engine)
+    assert users_beside_the_plan(result) == []
+    held = [stage["name"] for stage in result["stages"] if not stage["name"].startswith("to ")]
+    assert len(held) == HELD[name], held
 
 
 @pytest.mark.quiet
