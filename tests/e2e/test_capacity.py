@@ -20,7 +20,7 @@ targets: {latency_p95: 100ms, error_rate: 1%}
 
 def test_the_band_holds_the_truth(loadctl: Shell) -> None:
     loadctl.write("scenarios/known.yaml", SCENARIO)
-    options = ("--from", "40/s", "--probe", "5s", "--json")
+    options = ("--from", "70/s", "--probe", "5s", "--json")
     ended = loadctl("capacity", "known", "--demo", "--fault", "capacity=80/s", *options, timeout_s=240)
     found = json.loads(ended.out)
     low, high = found["band"]

@@ -17,7 +17,7 @@ tasks:
     check: {has: prediction}
 load:
   - {users: 10, over: 1s, warmup: true}
-  - {users: 10, for: 5s}
+  - {users: 10, for: 3s}
 """
 LIMITS = "targets: {latency_p95: 200ms, error_rate: 1%}\n"
 
@@ -40,7 +40,7 @@ def test_a_closed_port_is_an_error_and_nothing_is_sent(loadctl: Shell, engine: s
     assert "nothing was sent" in ended.err
 
 
-@pytest.mark.parametrize("fault", ["errors=100%", "hang=100%@2s", "crash@4s"])
+@pytest.mark.parametrize("fault", ["errors=100%", "hang=100%@2s", "crash@3s"])
 def test_a_system_that_answers_only_500_or_hangs_or_dies_fails(
     loadctl: Shell, engine: str, fault: str
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_saturated_generator_is_inconclusive(loadctl: Shell) -> None:
         "            pass\n"
         "        self.client.get('/models')\n",
     )
-    ended = loadctl("run", "locustfile.py", "-u", "10", "-t", "8s", "--demo", "--json")
+    ended = loadctl("run", "locustfile.py", "-u", "10", "-t", "5s", "--demo", "--json")
     assert (ended.code, ended.verdict) == (3, "INCONCLUSIVE"), ended.err
     assert "generator-saturated" in ended.finding_ids()
 
@@ -105,10 +105,10 @@ def test_latency_over_the_limit_fails_and_between_the_limits_warns(loadctl: Shel
 def test_a_stall_shows_in_the_open_model(loadctl: Shell) -> None:
     loadctl.write(
         "scenarios/open.yaml",
-        "tasks: [{get: /models}]\nload: [{rate: 100/s, for: 20s}]\ntargets: {latency_p99: 500ms, error_rate: 1%}\n",
+        "tasks: [{get: /models}]\nload: [{rate: 120/s, for: 10s}]\ntargets: {latency_p99: 500ms, error_rate: 1%}\n",
     )
-    ended = loadctl("run", "--demo", "--fault", "stall=2s/10s", "--json")
+    ended = loadctl("run", "--demo", "--fault", "stall=2s/5s", "--json")
     assert (ended.code, ended.verdict) == (1, "FAIL"), ended.err
     assert 1000 < ended.score("latency_p99")["value"] < 2600
     counters = ended.result["counters"]
-    assert counters["planned_arrivals"] == counters["begun"] + counters["dropped"] == 2000
+    assert counters["planned_arrivals"] == counters["begun"] + counters["dropped"] == 1200
