@@ -9,7 +9,7 @@ from tests.e2e.shell import Shell
 pytestmark = pytest.mark.e2e
 SCENARIO = """
 tasks: [{get: /models, headers: {X-API-Key: demo-free}}]
-load: [{rate: 30/s, for: 8s}]
+load: [{rate: 30/s, for: 5s}]
 rate_limit: {limit: 10/s, by: key}
 targets: {error_rate: 1%}
 """

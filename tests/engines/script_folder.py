@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 OWN: Load = Load("open", ())
 HEAD = "config:\n  target: TARGET\n"
-ONE_A_TENTH = "  phases: [{duration: 2, arrivalRate: 10}]\n"
+TWENTY = "  phases: [{duration: 1, arrivalRate: 20}]\n"
 
 
 class Folder:

@@ -10,7 +10,7 @@ import pytest
 
 from loadctl.engines.artillery.engine import ArtilleryEngine
 from tests.engines.conftest import closed, opened
-from tests.engines.script_folder import HEAD, ONE_A_TENTH, Folder, finished
+from tests.engines.script_folder import HEAD, TWENTY, Folder, finished
 
 if TYPE_CHECKING:
     from tests.engines.conftest import KnownServer
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_a_script_with_a_payload_of_csv(folder: Folder, server: KnownServer) -> None:
     folder.write(
-        script__yml=HEAD + ONE_A_TENTH + "  payload: {path: users.csv, fields: [user]}\n"
+        script__yml=HEAD + TWENTY + "  payload: {path: users.csv, fields: [user]}\n"
         "scenarios:\n  - flow:\n      - post: {url: '/echo/{{ user }}', json: {user: '{{ user }}'}}\n",
         users__csv="ann\nbob\n",
     )
@@ -30,7 +30,7 @@ def test_a_script_with_a_payload_of_csv(folder: Folder, server: KnownServer) -> 
 
 def test_a_script_with_a_processor_and_captures(folder: Folder, server: KnownServer) -> None:
     folder.write(
-        script__yml=HEAD + ONE_A_TENTH + "  processor: ./steps.js\n"
+        script__yml=HEAD + TWENTY + "  processor: ./steps.js\n"
         "scenarios:\n  - beforeScenario: begin\n    flow:\n"
         "      - get: {url: /sleep/20, capture: {json: $.ok, as: ok}, name: first}\n"
         "      - function: note\n"
@@ -50,9 +50,7 @@ def test_a_script_with_a_processor_and_captures(folder: Folder, server: KnownSer
 
 def test_several_weighted_scenarios_that_judge_themselves(folder: Folder, server: KnownServer) -> None:
     folder.write(
-        script__yml=HEAD
-        + ONE_A_TENTH
-        + "  plugins: {ensure: {}}\n  ensure: {thresholds: [{http.codes.200: 1}]}\n"
+        script__yml=HEAD + TWENTY + "  plugins: {ensure: {}}\n  ensure: {thresholds: [{http.codes.200: 1}]}\n"
         "scenarios:\n  - {name: a, weight: 3, flow: [{get: {url: /sleep/1}}]}\n"
         "  - {name: b, weight: 1, flow: [{get: {url: /status/500}}, {get: {url: /sleep/2}}]}\n",
     )
@@ -103,7 +101,7 @@ def test_latency_is_to_the_last_byte_with_redirects_and_a_304_ends(
 ) -> None:
     folder.write(
         script__yml=HEAD
-        + ONE_A_TENTH
+        + TWENTY
         + "scenarios:\n  - flow: [{get: {url: /status/304}}, {get: {url: /sleep/1}}]\n"
     )
     said = finished(folder.run())
@@ -129,7 +127,7 @@ def test_a_script_that_breaks_the_engine_is_its_failure_in_its_own_words(
     folder: Folder, processor: str, words: str
 ) -> None:
     folder.write(
-        script__yml=HEAD + ONE_A_TENTH + "  processor: ./steps.js\n"
+        script__yml=HEAD + TWENTY + "  processor: ./steps.js\n"
         "scenarios:\n  - flow: [{get: {url: /sleep/1}}, {function: step}]\n",
         steps__js=processor,
     )
@@ -142,7 +140,7 @@ def test_a_script_that_breaks_the_engine_is_its_failure_in_its_own_words(
 
 def test_an_error_of_a_step_is_the_scripts_own_fault(folder: Folder, server: KnownServer) -> None:
     folder.write(
-        script__yml=HEAD + ONE_A_TENTH + "  processor: ./steps.js\n"
+        script__yml=HEAD + TWENTY + "  processor: ./steps.js\n"
         "scenarios:\n  - flow: [{get: {url: /sleep/1}}, {function: step}]\n",
         steps__js="module.exports = {step(ctx, ee, done) { done(new Error('my bug')); }};",
     )
@@ -153,7 +151,7 @@ def test_an_error_of_a_step_is_the_scripts_own_fault(folder: Folder, server: Kno
 
 
 def test_nobody_listens(folder: Folder) -> None:
-    folder.write(script__yml=HEAD + ONE_A_TENTH + "scenarios:\n  - flow: [{get: {url: /}}]\n")
+    folder.write(script__yml=HEAD + TWENTY + "scenarios:\n  - flow: [{get: {url: /}}]\n")
     said = finished(folder.run(host="http://127.0.0.1:1"))
     assert said.errors("GET /") == {"connect_refused": 20}
 

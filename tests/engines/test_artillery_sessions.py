@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from loadctl.engines.artillery.locate import Artillery
 
-PHASES = "  phases: [{duration: 2, arrivalRate: 5}]\n"
+PHASES = "  phases: [{duration: 1, arrivalRate: 10}]\n"
 # Engine.IO 4 and Socket.IO 5 over WebSocket, as far as a client needs them; plain messages are echoed after 30 ms.
 SERVER = """
 const { Server } = require(MODULES + '/ws');

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.engines.artillery.engine import ArtilleryEngine
 from tests.engines.conftest import closed
-from tests.engines.script_folder import HEAD, ONE_A_TENTH, Folder, finished
+from tests.engines.script_folder import HEAD, TWENTY, Folder, finished
 
 if TYPE_CHECKING:
     from tests.engines.conftest import KnownServer
@@ -18,7 +18,7 @@ def test_a_capture_that_fails_on_a_packed_answer_is_a_failed_check(
 ) -> None:
     folder.write(
         script__yml=HEAD
-        + ONE_A_TENTH
+        + TWENTY
         + "scenarios:\n  - flow: [{get: {url: /gzip, capture: {json: $.missing, as: x}}}, {get: {url: /never}}]\n"
     )
     said = finished(folder.run())
@@ -31,7 +31,7 @@ def test_users_that_share_connections_and_steps_side_by_side_are_told_apart(
     folder: Folder, server: KnownServer
 ) -> None:
     folder.write(
-        script__yml=HEAD + ONE_A_TENTH + "  http: {pool: 3}\nscenarios:\n"
+        script__yml=HEAD + TWENTY + "  http: {pool: 3}\nscenarios:\n"
         "  - flow:\n      - parallel: [{get: {url: /sleep/30}}, {get: {url: /sleep/10}}, {get: {url: /status/404}}]\n"
         "  - flow: [{loop: [{get: {url: '/echo/{{ $loopElement }}?x=1'}}], over: [a, b, c]}]\n"
     )
@@ -47,7 +47,7 @@ def test_expectations_of_the_script_are_failed_checks_in_its_words(
     folder: Folder, server: KnownServer
 ) -> None:
     folder.write(
-        script__yml=HEAD + ONE_A_TENTH + "  plugins: {expect: {}}\nscenarios:\n  - flow:\n"
+        script__yml=HEAD + TWENTY + "  plugins: {expect: {}}\nscenarios:\n  - flow:\n"
         "      - get: {url: /sleep/1, expect: [{statusCode: 201}]}\n"
         "      - get: {url: /echo, expect: [{statusCode: 200}]}\n"
     )
@@ -63,7 +63,7 @@ def test_a_body_that_takes_too_long_is_a_timeout_and_ends_its_user(
 ) -> None:
     folder.write(
         script__yml=HEAD
-        + ONE_A_TENTH
+        + TWENTY
         + "scenarios:\n  - flow: [{get: {url: /late-body/1500}}, {get: {url: /never}}]\n"
     )
     said = finished(folder.run(timeout_s=0.5))
@@ -75,7 +75,7 @@ def test_a_hook_that_breaks_after_an_answer_is_the_scripts_fault_not_the_systems
     folder: Folder, server: KnownServer
 ) -> None:
     folder.write(
-        script__yml=HEAD + ONE_A_TENTH + "  processor: ./steps.mjs\nscenarios:\n  - flow:\n"
+        script__yml=HEAD + TWENTY + "  processor: ./steps.mjs\nscenarios:\n  - flow:\n"
         "      - function: nowhere\n      - get: {url: /sleep/1, afterResponse: later}\n",
         steps__mjs="export async function later() { throw new Error('my bug'); }",
     )
