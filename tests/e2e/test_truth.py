@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.shell import Shell
-from tests.e2e.truth import off_ms
+from tests.e2e.truth import BRIEF, off_ms
 
 pytestmark = [pytest.mark.e2e, pytest.mark.quiet]
 
@@ -33,7 +33,7 @@ def test_figures_agree_with_the_servers_own(
     """Counts hold in every run; a disturbed one is measured again, twice at most."""
     seen = []
     for _ in range(3):
-        measured = off_ms(loadctl, engine, service, model, workers)
+        measured = off_ms(loadctl, engine, service, model, workers, BRIEF)
         beyond = {
             name: measured[name]
             for name, (share, ms) in BOUNDS.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from tests.e2e.shell import Shell
 
@@ -11,14 +12,23 @@ SCENARIOS = {
     "closed": "pace: 100ms\ntasks: [{get: /models}]\nload: [{users: 32, for: 5s}]\ntargets: {error_rate: 1%}\n",
     "open": "tasks: [{get: /models}]\nload: [{rate: 220/s, for: 5s}]\ntargets: {error_rate: 1%}\n",
 }
-"""Enough requests for a p99 each."""
+BRIEF = {
+    "closed": "pace: 100ms\ntasks: [{get: /models}]\nload: [{users: 48, for: 3s}]\ntargets: {error_rate: 1%}\n",
+    "open": "tasks: [{get: /models}]\nload: [{rate: 370/s, for: 3s}]\ntargets: {error_rate: 1%}\n",
+}
+"""Enough requests for a p99 in each."""
 
 
 def off_ms(
-    loadctl: Shell, engine: str, service: str, model: str, workers: int
+    loadctl: Shell,
+    engine: str,
+    service: str,
+    model: str,
+    workers: int,
+    scenarios: Mapping[str, str] = SCENARIOS,
 ) -> dict[str, tuple[float, float]]:
     """One run: by percentile, the server's own figure and how far ours was from it, in ms. Counts must be equal."""
-    loadctl.write("scenarios/truth.yaml", SCENARIOS[model])
+    loadctl.write("scenarios/truth.yaml", scenarios[model])
     demo = ["--demo", "--service", service, "--truth", "truth.json"]
     ended = loadctl("run", *demo, "--engine", engine, "--workers", str(workers), "--json")
     assert ended.code in {0, 3}, ended.err
