@@ -250,7 +250,3 @@ def tick(recorder: Recorder, t0: float) -> None:
         if due > time.monotonic():
             recorder.write_frames()
         # else the hub was held up: first all its lags, in the second in which it began
-
-
-def sentence(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from locust.util.load_locustfile import load_locustfile, load_locustfile_pytest
 
-from .load import sentence
+from .fault import sentence
 from .options import Ended, Refused, beside, no_such_class
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from locust.runners import (
     locust_exception_handler,
 )
 
-from .load import Closed, Open, Site, sentence
+from .fault import place_of, sentence
+from .load import Closed, Open, Site
 from .private import ask_to_stop
 from .scenario_user import ScenarioUser
 from .schedule import Wishes
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from .recorder import Recorder
     from .schedule import Schedule
 
+_ON_STOP_S = 2.0
 Rotation = Callable[[int], type]
 """The class of user k of the whole run."""
 
@@ -67,6 +69,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self._users_before = 0
         self._rising = False
         self._stop_began = False
+        self.stopped_by_script = False
         self._over = Event()
         self._main = getcurrent()
         super().__init__(environment)
@@ -74,7 +77,6 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         if environment.shape_class is not None:
             environment.shape_class.runner = self  # as Environment.create_local_runner does
         self.worker_index, self.worker_count = self._shard, self._shards
-        self._kind_of = rotation(self.user_classes)
         self._open = plan["model"] == "open"
         site = Site(
             schedule=schedule,
@@ -105,6 +107,9 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         for user_class in self.user_classes:
             if self.environment.host:
                 user_class.host = self.environment.host
+        self._kind_of = self._rotation(
+            self.user_classes
+        )  # listeners may have changed the classes and their weights
 
     def _filter_by_tags(self) -> None:
         """Tags are those of the script's tasks; a user type would be left without its turns."""
@@ -123,6 +128,13 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
 
     def follow_no_more(self) -> None:
         self._begin_to_stop()
+
+    def kill_sleepers(self) -> None:
+        """After the drain, when nothing is in flight: who still sleeps in a task or in on_start. on_stop follows."""
+        for greenlet in list(self.user_greenlets):
+            if greenlet.args and hasattr(greenlet.args[0], "loadctl_place"):
+                greenlet.args[0].loadctl_place.starting = False  # on_stop may send
+        self.user_greenlets.kill(timeout=_ON_STOP_S)
 
     def close(self) -> None:
         """After the drain."""
@@ -169,6 +181,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         if getcurrent() is self.shape_greenlet:
             return  # the shape is over: see _make_load
         if not self._control.stopping:
+            self.stopped_by_script = True
             self._recorder.note("the script stopped the test")
         self._control.stopping = True
         self._begin_to_stop()
@@ -183,7 +196,9 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
 
     def register_message(self, msg_type: str, listener: Callable[..., Any], concurrent: bool = False) -> None:
         if self._shards > 1:
-            raise StopTest(f"{_MESSAGES}: register_message('{msg_type}'); use --workers 1")
+            raise StopTest(
+                f"messages between master and workers ({msg_type}) need one process: use --workers 1"
+            )
         super().register_message(msg_type, listener, concurrent)
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -210,7 +225,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             return
         self._stop_began = True
         self._load.stop()
-        for greenlet in self.user_greenlets:
+        for greenlet in list(self.user_greenlets):
             if greenlet.args and not hasattr(greenlet.args[0], "loadctl_place"):
                 greenlet.args[0].stop()  # the script started it
         self.environment.events.test_stopping.fire(environment=self.environment)
@@ -227,8 +242,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         except StopTest:
             raise
         except Exception as error:  # noqa: BLE001 - the script's own constructor
-            self._recorder.turn()
-            self._recorder.fault(sentence(error))
+            self._recorder.script_fault(sentence(error), place_of(error))
             return False
         place.user = user
         if isinstance(user, ScenarioUser):
@@ -281,9 +295,6 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
     def _share(self, users: int) -> int:
         """Of that many users of the whole run: those of this shard."""
         return int(users // self._shards + (self._shard < users % self._shards))
-
-
-_MESSAGES = "messages between master and workers need one shard, or several machines"
 
 
 def _leave(place: Place) -> None:

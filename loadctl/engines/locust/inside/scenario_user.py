@@ -13,7 +13,7 @@ from locust import TaskSet, User
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from .load import sentence
+from .fault import sentence
 from .schedule import phase
 
 if TYPE_CHECKING:

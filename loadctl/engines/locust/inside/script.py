@@ -7,19 +7,19 @@ lose the report when a shape is interrupted) and its statistics printers stay ou
 from __future__ import annotations
 
 import logging
+import sys
 import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gevent
-import locust
 from locust import log as locust_log
 from locust.event import EventHook
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import DefaultTaskSet, TaskSet
 
-from .load import sentence
+from .fault import place_of, sentence
 from .locustfile import ScriptError, chosen_classes, load, told
 from .options import Refused, no_such_class, options_of
 from .private import first_listener
@@ -53,6 +53,8 @@ class Script:
         self.name = Path(self.path).name
         _watch_listeners(recorder)
         classes, shapes = load(script["paths"], script["arguments"])
+        if plan["shards"] > 1 and (asked := _asks_for_workers(script["paths"])):
+            raise Refused(f"{self.name} asks for master and workers ({asked}): use --workers 1")
         if script["own_load"] and not shapes:
             raise Refused(f"{self.name} has no LoadTestShape; say how much load, as in -u 50 -t 5m")
         if shapes and not script["own_load"]:
@@ -104,6 +106,13 @@ class Script:
         if place is None or place.starting:
             self._recorder.turn()  # of on_start: no task counts it
         self._recorder.fault(told(exception, self.path))
+
+
+def _asks_for_workers(paths: Sequence[str]) -> str:
+    """What a file imports to tell master from worker. Every shard would do what only one of them should."""
+    modules = [sys.modules.get(Path(path).stem) for path in paths]
+    names = {name for module in modules if module is not None for name in vars(module)}
+    return ", ".join(sorted(names & {"MasterRunner", "WorkerRunner"}))
 
 
 def _watch_tasks(recorder: Recorder, control: Control, sessions: Sessions) -> None:
@@ -183,20 +192,11 @@ def _watch_listeners(recorder: Recorder) -> None:
             except _FLOW:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the user's listener raises
-                recorder.script_fault(sentence(error), _place_of(error))
+                recorder.script_fault(sentence(error), place_of(error))
                 logging.error("Uncaught exception in event handler: \n%s", traceback.format_exc())  # noqa: LOG015, TRY400
                 locust_log.unhandled_greenlet_exception = True
 
     EventHook.fire = fire
-
-
-def _place_of(error: BaseException) -> str:
-    """The innermost line outside of Locust: `own.py:12`."""
-    frames = traceback.extract_tb(error.__traceback__)
-    homes = tuple(str(Path(file).parent) for file in (locust.__file__, __file__))
-    own = [f for f in frames if not f.filename.startswith(homes)]
-    frame = (own or frames)[-1] if frames else None
-    return f"{Path(frame.filename).name}:{frame.lineno}" if frame else ""
 
 
 class _First(logging.Filter):

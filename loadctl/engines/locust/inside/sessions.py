@@ -343,6 +343,7 @@ def leave_if_asked(user: Any) -> None:
     """Raise StopUser in a task or on_start of a user that must leave. Requests of its on_stop are let through."""
     place = getattr(user, "loadctl_place", None)
     if place is not None and place.leaving and (place.in_task or place.starting):
+        place.starting = False
         raise StopUser
 
 

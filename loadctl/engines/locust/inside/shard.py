@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .script import Script
 
 _POLL_S = 0.005
-_ON_STOP_S = 2.0
 
 
 def main() -> NoReturn:
@@ -106,7 +105,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     sessions = script.watch(environment) if script is not None else None
     _warm(environment, plan, recorder)
     if script is not None:
-        _open_test(environment, runner, recorder)
+        _open_test(environment, runner, recorder, control)
     _quieten_collector()
     recorder.hello(
         version=locust.__version__,
@@ -132,7 +131,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     early = control.stopping
     drain(recorder, control, runner.user_greenlets, plan["drain_s"])
     if not recorder.in_flight and not control.leave_now:
-        runner.user_greenlets.kill(timeout=_ON_STOP_S)  # who slept in a task: on_stop has its turn
+        runner.kill_sleepers()
     ticker.kill()
     if sessions is not None:
         sessions.close()
@@ -218,14 +217,18 @@ def _runner(
     return runner
 
 
-def _open_test(environment: Environment, runner: PlanRunner, recorder: Recorder) -> None:
-    """What the script does before the load: not measured. Raises: Refused when a listener raised."""
+def _open_test(environment: Environment, runner: PlanRunner, recorder: Recorder, control: Control) -> None:
+    """What the script does before the load: not measured. Raises: Refused when a listener raised or ended the test."""
     environment.events.init.fire(environment=environment, runner=runner, web_ui=None)
-    if not recorder.script_faults:
+    if not recorder.script_faults and not control.stopping:
         runner.prepare()
     if recorder.script_faults:
         message, where = recorder.script_faults[0]
         raise Refused(f"your script raised in a listener of init or test_start: {message} ({where})")
+    if control.stopping and runner.stopped_by_script:
+        _close_test(environment, runner, recorder)
+        code = environment.process_exit_code
+        raise Refused(f"your script ended the test before the load{f' (exit code {code})' if code else ''}")
 
 
 def _close_test(environment: Environment, runner: PlanRunner, recorder: Recorder) -> None:
