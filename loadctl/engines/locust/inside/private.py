@@ -80,8 +80,7 @@ PLACES = (
         "urllib3.response:HTTPResponse.read_chunked", "the event that ends a stream before its body ends"
     ),
     Private("locust.stats:StatsError.create_key", "errors stand under Locust's own keys"),
-    Private("geventhttpclient.client:HTTPClient.request", "a GET is never sent again in silence"),
-    Private("geventhttpclient.connectionpool:ConnectionPool.get_socket", "the same"),
+    Private("geventhttpclient.connectionpool:ConnectionPool.size", "a GET is never sent again in silence"),
 )
 
 
