@@ -42,3 +42,8 @@ def test_no_stall_no_finding(seconds: list[Second], pace_s: float | None) -> Non
 
 def test_the_open_model_measures_stalls_itself() -> None:
     assert not messages(STALLED, model="open")
+
+
+def test_users_who_ended_by_themselves_wait_for_nothing() -> None:
+    assert messages([*steady(50), *steady(10, [], start=50, users=0)])
+    assert not messages([*steady(50), *steady(10, [], start=50, users=0, ended=10)])

@@ -112,7 +112,6 @@ def test_a_run_whose_users_all_ended_is_judged_by_what_they_did() -> None:
     assert result.scores[2].reason == "users ended by themselves, so the load did not ask for it"
     assert result.verdict == "PASS"
     assert "users-ended" in {finding.id for finding in result.findings}
-    assert "closed-model-stall" not in {finding.id for finding in result.findings}
     too_few = recording([*steady(2, [10.0] * 10), *steady(58, [], users=0, ended=10, start=2)])
     assert judge(scenario(load("10 60 hold"), targets), too_few, FACTS).verdict == "INCONCLUSIVE"
 
