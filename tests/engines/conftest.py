@@ -261,9 +261,9 @@ class Shards:
         engine = self._engine or LocustEngine(python)
         command = engine.plan(scenario, out, shards)[shard]
         write_files(command.files, out)
-        stderr = out / "engine" / "stderr"
+        stderr = out / "engine" / f"{shard}.stderr"
         started = time.monotonic()
-        with stderr.open("wb") as errors:
+        with stderr.open("ab") as errors:
             process = subprocess.Popen(
                 list(command.argv),
                 stdin=subprocess.PIPE,

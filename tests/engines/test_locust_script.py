@@ -76,7 +76,7 @@ HERE = Path(__file__).parent
 assert "loadctl" not in sys.modules and not any("inside" in p or "loadctl" in p for p in sys.path), sys.path
 import neighbour
 import recorder as mine
-assert mine.THEIRS == Path.cwd().name
+assert mine.THEIRS == HERE.name
 import time
 assert "gevent" in time.sleep.__module__, "Locust patches the interpreter"
 seen = {"events": []}
@@ -540,8 +540,11 @@ def test_a_script_that_refuses_sends_nothing_and_says_why(shards: Shards, text: 
     assert (outcome.kind, (outcome.reason or "")[: len(reason)]) == ("refused", reason)
 
 
-def test_the_users_own_python_needs_locust_and_nothing_of_loadctl(shards: Shards, tmp_path: Path) -> None:
+def test_the_users_own_python_needs_locust_and_nothing_of_loadctl(
+    shards: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """--python: here an interpreter that does not see loadctl, whose packages come from a folder of its own."""
+    monkeypatch.chdir(tmp_path)  # Locust finds modules there, and loadctl lies where the tests run
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     python.chmod(0o755)
