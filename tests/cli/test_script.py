@@ -82,6 +82,12 @@ def test_locusts_own_words(plan: Callable[..., Any]) -> None:
     assert shown["drain_s"] == 3
 
 
+def test_what_follows_a_tag_may_be_the_file(plan: Callable[..., Any]) -> None:
+    for argv in (["-T", "smoke", "f.py"], ["--tags=smoke", "f.py"], ["-T", "smoke", "-E", "x", "./f.py"]):
+        shown = plan(*argv, *LOAD)
+        assert (files(shown), shown["script"]["tags"]) == (["f.py"], ["smoke"])
+
+
 def test_a_bare_number_is_in_seconds_as_locust_reads_it(plan: Callable[..., Any]) -> None:
     assert plan("f.py", *LOAD)["duration_s"] == 60
 
