@@ -9,17 +9,18 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 FILES = Path(__file__).parents[1] / "locustfiles"
 HOST_IN_FILES = "http://127.0.0.1:8000"
 """What a locustfile with a host of its own names; the server's address is put in its place."""
 _DEADLINE_S = 60.0
+_LONGER_S = 12
 
 
 class Server:
@@ -112,7 +113,8 @@ class Ended:
         return found
 
     def minimum_ms(self, endpoint: str) -> float:
-        least = [float(cells[endpoint]["ok"]["min_us"]) for cells in self.cells if endpoint in cells]
+        ok = [cells[endpoint].get("ok") for cells in self.cells if endpoint in cells]
+        least = [float(histogram["min_us"]) for histogram in ok if histogram]
         return min(least) / 1000
 
     def counter(self, name: str) -> int:
@@ -123,15 +125,22 @@ class Ended:
         return next((finding for finding in found if finding["id"] == name), None)
 
 
+def compare(folder: Path, run: Run, check: Callable[[Ended, Ended], None]) -> None:
+    """Check bare Locust's end against loadctl's. A busy machine may leave users no time in a short test (Locust's own
+    run time counts from before it was ready), so what fails is checked again after a longer one.
+    """
+    try:
+        check(*side_by_side(folder / "short", run))
+    except AssertionError:
+        if run.seconds is None:
+            raise
+        check(*side_by_side(folder / "long", replace(run, seconds=_LONGER_S)))
+
+
 def side_by_side(folder: Path, run: Run) -> tuple[Ended, Ended]:
     """Bare Locust's end, and loadctl's."""
     with _going(folder / "bare", run, _bare) as bare, _going(folder / "loadctl", run, _loadctl) as ours:
         return bare.wait(), ours.wait()
-
-
-def bare_only(folder: Path, run: Run) -> Ended:
-    with _going(folder / "bare", run, _bare) as bare:
-        return bare.wait()
 
 
 def loadctl_only(folder: Path, run: Run) -> Ended:
