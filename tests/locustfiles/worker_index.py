@@ -1,15 +1,14 @@
 """Each process takes its own part of the data."""
 
 from locust import FastHttpUser, events
-from locust.runners import MasterRunner
 from notes import note
 from steps import Steps
 
 
 @events.test_start.add_listener
 def on_start(environment, **_):
-    if not isinstance(environment.runner, MasterRunner):
-        note("worker", index=environment.runner.worker_index, users=environment.parsed_options.num_users)
+    runner = environment.runner
+    note("worker", index=runner.worker_index, users=environment.parsed_options.num_users)
 
 
 def get(user):

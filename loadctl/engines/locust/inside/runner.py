@@ -124,6 +124,9 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self.spawning_greenlet = self.greenlet.spawn(self._make_load)
         self.spawning_greenlet.link_exception(locust_exception_handler(self.environment))
         self.spawning_greenlet.join()
+        broke = self.spawning_greenlet.exception
+        if broke is not None and not isinstance(broke, StopTest):
+            raise broke  # ours: no load can be made any more
         self.follow_no_more()
 
     def follow_no_more(self) -> None:

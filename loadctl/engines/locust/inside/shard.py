@@ -104,8 +104,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     runner = _runner(plan, environment, script, recorder, control)
     sessions = script.watch(environment) if script is not None else None
     _warm(environment, plan, recorder)
-    if script is not None:
-        _open_test(environment, runner, recorder, control)
+    _open_test(environment, runner, recorder, control)
     _quieten_collector()
     recorder.hello(
         version=locust.__version__,
@@ -136,7 +135,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     if sessions is not None:
         sessions.close()
     bye.say()
-    if script is not None and not control.leave_now:
+    if not control.leave_now:
         _close_test(environment, runner, recorder)
     return EXIT_STOPPED if early else 0
 
