@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.engines.locust.inside.schedule import Schedule, phase
+from loadctl.engines.locust.inside.schedule import Schedule, Wishes, phase
 from loadctl.engines.locust.inside.schedule import Stage as InsideStage
 from loadctl.scenario.load import Load, Stage
 
@@ -77,3 +77,25 @@ def test_users_begin_evenly_spread_over_their_pause_for_any_number_of_them() -> 
         phases = sorted(phase(index) for index in range(count))
         gaps = [b - a for a, b in zip(phases, [*phases[1:], phases[0] + 1], strict=True)]
         assert max(gaps) < 2.7 / count
+
+
+def test_a_number_of_users_settles_when_its_ramp_or_its_jump_is_over() -> None:
+    plan = schedule((0, 10, 2), (10, 10, 3), (10, 4, 0), (4, 4, 2), (4, 4, 1), (4, 9, 1))
+    settled = [t / 2 for t in range(18) if plan.settled(t / 2)]
+    assert settled == [2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 6.0, 6.5, 7.0, 7.5]
+    assert [plan.target_at(t) for t in (0, 1.9, 2, 4.9, 5, 7.9, 8, 99)] == [10, 10, 10, 10, 4, 4, 9, 9]
+    assert schedule((1, 1, 1)).settled(0.0), "one user is there at once"
+
+
+def test_wishes_lead_from_one_level_to_the_next_until_they_end() -> None:
+    wishes = [(0.0, 4, 2.0), (5.0, 1, 10.0)]
+    load = Wishes(wishes)
+    assert [load.users_at(t) for t in (0, 1, 1.5, 4, 5.0, 5.3)] == [1, 3, 4, 4, 3, 1]
+    assert [load.settled(t) for t in (0, 1, 1.5, 4, 5.0, 5.3)] == [False, False, True, True, False, True]
+    assert [load.target_at(t) for t in (-1, 0, 4.9, 5)] == [0, 4, 4, 1]
+    wishes.append((6.0, 2, 1.0))
+    assert load.target_at(6) == 2
+    assert load.duration_s == float("inf")
+    load.end(7.5)
+    load.end(9.0)
+    assert load.duration_s == 7.5
