@@ -37,6 +37,14 @@ SHARING = {
     "tests/engines/test_reports.py",
 }
 """Modules whose tests share what takes long to make: a few runs, a browser."""
+SHORT = (
+    "tests/analysis/",
+    "tests/reports/",
+    "tests/results/",
+    "tests/scenario/",
+    "tests/test_architecture.py",
+)
+"""Modules of tests that take so little time that handing them out one by one takes longer."""
 
 hypothesis.settings.register_profile("busy", deadline=timedelta(seconds=5))  # other tests run beside it
 hypothesis.settings.load_profile("busy")
@@ -77,7 +85,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _OneByOne(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Tests in the order of collection, to whichever worker is free; those that share long runs to one worker."""
+    """Tests in the order of collection, to whichever worker is free; those that share long runs, and short ones, by
+    the module."""
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         config.option.loadscopereorder = False
@@ -85,7 +94,7 @@ class _OneByOne(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        return module if module in SHARING else nodeid
+        return module if module in SHARING or module.startswith(SHORT) else nodeid
 
     def _reschedule(self, node: WorkerController) -> None:
         """A worker has one test in hand beside the one that it runs, not two: the last ones may be long."""
