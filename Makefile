@@ -29,7 +29,7 @@ run: dev ## the main job: baseline against the embedded demo system, 30 s
 	$(BIN)/loadctl run baseline --demo --duration 30s
 
 test: dev ## run all tests
-	$(BIN)/python -m pytest -rs -n 4
+	$(BIN)/python -m pytest -rs -n 5
 
 check: ## what CI runs: lint, types, tests
 	$(MAKE) --no-print-directory -j3 dev lint type
