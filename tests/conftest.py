@@ -22,6 +22,8 @@ from tests.monitors.docker import docker, dockerd
 
 __all__ = ["docker", "dockerd"]  # fixtures
 
+collect_ignore = ["locustfiles"]  # some have names of tests, and Locust would patch the workers
+
 REQUIRED = bool(os.environ.get("LOADCTL_TESTS_REQUIRE_ALL"))
 
 _INSTALLED_BY_MAKE = Path(__file__).parents[1] / ".venv" / "share"
