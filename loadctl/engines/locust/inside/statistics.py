@@ -62,6 +62,7 @@ class Statistics:
         self._clock = clock
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._names: set[tuple[str, str]] = set()
+        self._also: list[RequestStats] = []
         for name in ("clear_all", "reset_all"):
             setattr(stats, name, self._emptying(getattr(stats, name)))
 
@@ -115,8 +116,13 @@ class Statistics:
         entries, self._entries = self._entries, {}
         for (name, method), entry in entries.items():
             batch = _batch(self._stats, name, method, entry)
-            self._stats.entries[name, method].extend(batch)
-            self._stats.total.extend(batch)
+            for stats in (self._stats, *self._also):
+                stats.entries[name, method].extend(batch)
+                stats.total.extend(batch)
+
+    def also_to(self, stats: RequestStats) -> None:
+        """From now on requests, but not errors, are added there too."""
+        self._also.append(stats)
 
     def _entry(self, name: str, method: str) -> _Entry:
         key = name, method
@@ -173,4 +179,4 @@ def _batch(stats: RequestStats, name: str, method: str, entry: _Entry) -> StatsE
 def _ms(bucket: int, most: float) -> float:
     """The upper edge of a bucket."""
     shift, mantissa = divmod(bucket, 256)
-    return min(bucket if bucket < 256 else ((mantissa + 1) << shift) - 1, most * 1000) / 1000
+    return round(min(bucket if bucket < 256 else ((mantissa + 1) << shift) - 1, most * 1000) / 1000, 3)
