@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,10 +18,12 @@ from loadctl.cli.planning import in_units
 from loadctl.cli.project import is_quick
 from loadctl.cli.system import ask_for_consent
 from loadctl.engines.locust import page as locust_page
-from loadctl.errors import Interrupted, RunError, UsageError
+from loadctl.engines.locust.engine import LocustEngine
+from loadctl.errors import LoadctlError, UsageError
 from loadctl.reports.text import headline
 from loadctl.results.verdict import ExitCode
 from loadctl.run.interruption import Interruption
+from loadctl.run.ledger import Silent
 from loadctl.run.page import Page
 from loadctl.run.readiness import is_loopback
 from loadctl.run.runner import RunRequest, run
@@ -35,8 +36,7 @@ from loadctl.scenario.units import parse_duration
 
 if TYPE_CHECKING:
     from loadctl.engines.locust.page import PageOrder
-    from loadctl.results.interval import Second
-    from loadctl.results.recording import Event, Reading
+    from loadctl.results.recording import Event
     from loadctl.run.directory import RunDirectory
     from loadctl.run.manifest import Manifest
 
@@ -64,13 +64,14 @@ def serve(options: RunOptions, output: Output, host: str | None, address: Addres
     """
     scenario = _for_the_page(execution.prepared(_with_some_load(options), host))
     engine = execution.usable(scenario, options)
+    shards = workers_of(options.workers, scenario.host)
     ask_for_consent(scenario, "as many users as its page asks for", demo=options.demo)
-    command = partial(locust_page.page_command, scenario, bind=address.bind, port=address.port)
+    command = partial(locust_page.page_command, scenario, bind=address.bind, port=address.port, shards=shards)
     request = RunRequest(
         scenario=_without_plan(scenario, demo=options.demo),
         engine=engine,
         out=options.out,
-        shards=workers_of(options.workers, scenario.host),
+        shards=shards,
         argv=sys.argv[1:],
         ready_deadline_s=in_units("--ready-timeout", options.ready_timeout, parse_duration),
     )
@@ -78,15 +79,15 @@ def serve(options: RunOptions, output: Output, host: str | None, address: Addres
         Interruption() as interruption,
         Page(lambda orders: command(orders=orders), f"Locust's page on port {address.port}") as page,
     ):
-        up = locust_page.parse_order(page.first_line())
-        complain(f"{scenario.name} on {scenario.host}: {address.url(up.port if up else address.port)}\n")
+        up = locust_page.listening(page.first_line())
+        request = replace(request, engine=LocustEngine(options.python, up.master))
+        complain(f"{scenario.name} on {scenario.host}: {address.url(up.port)}\n")
         complain("Start there makes a run, Stop ends and judges it; Ctrl-C here ends all.\n")
         if not is_loopback(address.bind):
             complain("It asks for no password: whoever reaches this address may press Start.\n")
         while interruption.number is None:
-            for line in page.lines():
-                order = locust_page.parse_order(line)
-                if order is not None and order.kind == "start":
+            for order in locust_page.orders(page.lines()):
+                if order.kind == "start":
                     code = _one_run(request, _Desk(page, order, request.scenario, output), options, output)
                     if code in {ExitCode.SIGINT, ExitCode.SIGTERM}:
                         return code
@@ -101,56 +102,42 @@ def _one_run(request: RunRequest, desk: _Desk, options: RunOptions, output: Outp
     fail_on_warn = fails_on_warn(options.fail_on)
     try:
         directory = run(replace(request, steering=desk), desk)
-    except (Interrupted, RunError) as error:
+    except LoadctlError as error:
         if desk.run is not None:
             execution.keep(desk.run, output, options.files, fail_on_warn=fail_on_warn)
         complain(f"{explain(error)}\n")
-        desk.page.tell(locust_page.ended([], error.message))
+        desk.page.tell(locust_page.ended([], trouble=error.message))
         return code_of(error)
     judgement = execution.stored(directory, fail_on_warn=fail_on_warn)
     result = judgement.result
     execution.write_report(directory, judgement)
-    desk.page.tell(locust_page.ended([headline(result), *result.reasons, result.run_dir]))
+    lines = [headline(result), *result.reasons, result.run_dir]
+    desk.page.tell(locust_page.ended(lines, report=directory.path / "report.html"))
     tell(result, quiet=output.quiet, as_json=output.as_json)
     return result.exit_code
 
 
-class _Desk:
-    """Between a run and the page: orders one way, seconds the other; events are told on stderr too."""
+class _Desk(Silent):
+    """Between a run and the page, which gives the orders; events are told on stderr."""
 
     def __init__(self, page: Page, start: PageOrder, scenario: Scenario, output: Output) -> None:
         self.page = page
         self.run: RunDirectory | None = None
-        self._first: Sequence[Order] = (Users(start.users, start.per_s),)
+        self._waiting = [start]
         self._conversation = Conversation(scenario, redrawn=False, silent=output.quiet)
 
     def orders(self) -> Sequence[Order]:
         """A page that has ended gives no more: what was measured until then is kept and judged."""
-        first, self._first = self._first, ()
-        if self.page.gone:
-            return (*first, Stop())
-        found = [locust_page.parse_order(line) for line in self.page.lines()]
-        return [
-            *first,
-            *(
-                Stop() if order.kind == "stop" else Users(order.users, order.per_s)
-                for order in found
-                if order is not None
-            ),
-        ]
+        found = [*self._waiting, *locust_page.orders(self.page.lines())]
+        self._waiting = []
+        orders = [Stop() if o.kind == "stop" else Users(o.users, o.per_s) for o in found]
+        return [*orders, Stop()] if self.page.gone else orders
 
     def began(self, run: RunDirectory) -> None:
         self.run = run
 
     def started(self, manifest: Manifest) -> None:
-        t0 = manifest.t0_monotonic_s or time.monotonic()
-        self.page.tell(locust_page.began(time.time() + t0 - time.monotonic()))
         self._conversation.say([f"{manifest.id}, {manifest.watched or 'nothing watched'}"])
-
-    def second(self, second: Second) -> None:
-        self.page.tell(locust_page.second_line(second))
-
-    def reading(self, reading: Reading) -> None: ...
 
     def event(self, event: Event) -> None:
         self._conversation.event(event)

@@ -1,4 +1,4 @@
-"""Locust's page: its statistics, fed once a second from our recorder, are those that Locust counts itself."""
+"""Locust's page shows what a shard reports to it, as Locust would show its own workers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from loadctl.engines.locust import page
-from loadctl.results.interval import Interval, Second
 
 RUN = Path(__file__).parent / "run_page.py"
 
 
-def test_statistics_fed_by_the_second_are_those_of_every_request() -> None:
+def test_the_page_shows_what_a_shard_reports() -> None:
     chance = random.Random(5)
     times = [
         (
@@ -28,51 +27,43 @@ def test_statistics_fed_by_the_second_are_those_of_every_request() -> None:
         for t in range(20)
         for _ in range(100)
     ]
-    seconds = {t: Second(t, users=5) for t in range(20)}
-    for t, endpoint, us, failed in times:
-        cell = seconds[t].cells.setdefault(endpoint, Interval())
-        (cell.failed if failed else cell.ok).record(us)
-        cell.errors["status_500"] += failed
-        cell.bytes += 10
-    messages = [page.began(1_700_000_000.25), *map(page.second_line, seconds.values())]
     said = subprocess.run(
         [sys.executable, str(RUN)],
-        input=json.dumps({"times": times, "messages": messages}),
+        input=json.dumps({"times": times}),
         capture_output=True,
         text=True,
         check=True,
     )
     found = json.loads(said.stdout)
-    assert set(found["fed"]) == {"GET /", "POST /predict", "total"}
-    for name, fed in found["fed"].items():
+    assert set(found["shown"]) == {"GET /", "POST /predict", "total"}
+    for name, shown in found["shown"].items():
         logged = found["logged"][name]
-        for exact in ("requests", "failures", "min", "max"):
-            assert fed[exact] == pytest.approx(logged[exact])
-        assert fed["mean"] == pytest.approx(logged["mean"])
-        for ours, theirs in zip(fed["percentiles"], logged["percentiles"], strict=True):
+        for exact in ("requests", "failures", "min", "max", "mean"):
+            assert shown[exact] == pytest.approx(logged[exact])
+        for ours, theirs in zip(shown["percentiles"], logged["percentiles"], strict=True):
             # our buckets are 0.8 % wide, Locust's rounding has steps of up to 10 %
             assert abs(ours - theirs) <= max(1, 0.1 * theirs)
-    assert len(found["fed"]["total"]["per_second"]) == 20
-    assert found["errors"] == {"status 500": sum(failed for *_, failed in times)}
-    assert found["states"] == ["ready", "spawning", "running", "stopped"]
+    failed = sum(failed for *_, failed in times)
+    errors: dict[str, int] = {}
+    for error, count in found["errors"]:
+        errors[error] = errors.get(error, 0) + count
+    assert errors == {"status_500": failed}
+    assert found["kept"] == len(times), "what is reported stays in the script's environment.stats"
+    assert found["exceptions"] == [["no stock", 40]]
+    assert found["ratio"]["Shop"]["ratio"] == pytest.approx(2 / 3)
+    assert found["ratio"]["Shop"]["tasks"] == {
+        "Buy": {"ratio": 0.25, "tasks": {"choose": {"ratio": 0.5}, "pay": {"ratio": 0.5}}},
+        "look": {"ratio": 0.75},
+    }
+    assert found["states"] == ["ready", "spawning", "running", "running", "spawning", "stopped"]
     assert found["orders"] == [
-        {"order": "start", "users": 5, "per_s": 2.0},
-        {"order": "users", "users": 7, "per_s": 1.0},
+        {"kind": "start", "users": 3, "per_s": 2.0},
+        {"kind": "users", "users": 4, "per_s": 1.0},
+        {"kind": "stop"},
     ]
-    assert found["classes"] == {"A": 3, "B": 2}
+    assert (found["waiting"], found["workers"], found["verdict"]) == (1, 0, "PASS")
 
 
-def test_torn_or_foreign_lines_are_no_orders() -> None:
-    for line in (
-        b"",
-        b"{",
-        b"[]",
-        b"3",
-        b'{"order": "start"}',
-        b'{"order": "dance"}',
-        b'{"order": "start", "users": "x"}',
-    ):
-        assert page.parse_order(line) is None
-    assert page.parse_order(b'{"order": "users", "users": 3, "per_s": 0.5}') == page.PageOrder(
-        "users", 3, 0.5
-    )
+def test_orders() -> None:
+    lines = [b'{"kind": "users", "users": 3, "per_s": 0.5}', b'{"kind": "stop"}']
+    assert page.orders(lines) == [page.PageOrder("users", 3, 0.5), page.PageOrder("stop")]

@@ -52,14 +52,18 @@ def _refusal(stderr: str) -> str:
 
 
 class LocustEngine:
-    """`python`: the interpreter that has locust and what the user's script imports; None: the one of loadctl."""
+    """`python`: the interpreter that has locust and what the user's script imports; None: the one of loadctl.
+
+    `master`: the port of Locust's page on this machine, to which the shards report as its workers.
+    """
 
     name = "locust"
     install_hint = "pip install locust"
     reports = READS
 
-    def __init__(self, python: str | None = None) -> None:
+    def __init__(self, python: str | None = None, master: int | None = None) -> None:
         self._python = python
+        self._master = None if master is None else {"host": "127.0.0.1", "port": master}
         if python is not None:
             there = shutil.which(python) is not None
             self.install_hint = (
@@ -145,7 +149,7 @@ class LocustEngine:
         from loadctl.scenario.redaction import without_secrets
 
         frames = str(out.absolute() / "frames" / f"{shard}.ndjson")
-        plan = {**shard_plan(scenario, shard, shards), "frames": frames}
+        plan = {**shard_plan(scenario, shard, shards), "frames": frames, "master": self._master}
         plan["output"] = [str(out.absolute() / "engine" / f"{shard}.{name}") for name in ("stdout", "stderr")]
         text = json.dumps(plan, ensure_ascii=False, allow_nan=False)
         shown = {**plan, "secrets": [], "host": scenario.host}

@@ -1,7 +1,7 @@
 """Locust's own web page in a process of its own: `python launch.py page`.
 
-It makes no load. What its buttons ask for is written as orders, one JSON object a line, to the file that the settings
-name; what loadctl says of the run comes as JSON lines on standard input. So drawing the page holds up no user.
+It makes no load, so drawing the page holds up no user. What its buttons ask for is written as orders, one JSON object
+a line, to the file that the settings name. How a run ended comes as a JSON line on standard input.
 """
 
 from __future__ import annotations
@@ -19,7 +19,23 @@ from .shard import prepare_process
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .page_runner import PageRunner
+
 _LOOK_S = 0.05
+_VERDICT = """
+<a id="verdict" target="_blank" style="position:fixed; bottom:0; left:0; right:0; z-index:9; padding:12px 24px;
+  background:#1b5e20; color:#fff; font:15px sans-serif" hidden></a>
+<script>
+  setInterval(async () => {
+    const {line, report} = await (await fetch("./verdict")).json()
+    const link = document.getElementById("verdict")
+    link.hidden = !line
+    link.textContent = report ? `${line} \\u2192 report` : line
+    if (report) link.href = report
+    else link.removeAttribute("href")
+  }, 1000)
+</script>
+"""
 
 
 class Mail(Control):
@@ -57,6 +73,7 @@ def main() -> NoReturn:
         environment, runner = environment_of(settings, order)
         web = WebUI(environment, settings["bind"], settings["port"], delayed_start=True)
         _guard(web.app, settings)
+        _show_verdict(web.app, runner)
         web.server = pywsgi.WSGIServer(
             (settings["bind"], settings["port"]), web.app, log=None, error_log=None
         )
@@ -66,11 +83,11 @@ def main() -> NoReturn:
             sys.stderr.write(f"{error.strerror or error}\n")
             sys.stderr.flush()
             os._exit(EXIT_PORT)
-        order(order="listening", port=web.server.server_port)
+        order(port=web.server.server_port, master=runner.server.port)
         gevent.spawn(stats.stats_history, runner)
         while True:
             for message in mail.take():
-                runner.hear(message)
+                runner.end(**message)
             gevent.sleep(_LOOK_S)
 
 
@@ -89,6 +106,26 @@ def _guard(app: Any, settings: Mapping[str, Any]) -> None:
         return None
 
     app.before_request(refuse)
+
+
+def _show_verdict(app: Any, runner: PageRunner) -> None:
+    """Below the page: Locust's own shows a log only as it was when it last asked for it."""
+    from flask import jsonify, make_response, request, send_file
+
+    def below(response: Any) -> Any:
+        if request.path == "/":
+            response.set_data(response.get_data() + _VERDICT.encode())
+        return response
+
+    def verdict() -> Any:
+        return jsonify({"line": runner.verdict, "report": "report" if runner.report else None})
+
+    def report() -> Any:
+        return send_file(runner.report) if runner.report else make_response("there is no report", 404)
+
+    app.after_request(below)
+    app.add_url_rule("/verdict", "verdict", verdict)
+    app.add_url_rule("/report", "report", report)
 
 
 def _foreign(request: Any, bind: str) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .runner import PlanRunner, Rotation
     from .script import Script
+    from .worker import Worker
 
 _POLL_S = 0.005
 
@@ -93,7 +94,6 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     import locust
     from locust.exception import StopTest, StopUser
 
-    from .load import drain, tick
     from .script import Script
 
     gevent.get_hub().NOT_ERROR += (StopUser, StopTest)  # a user that ends so needs no traceback
@@ -103,6 +103,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     environment = _environment(plan, script, recorder)
     runner = _runner(plan, environment, script, recorder, control)
     sessions = script.watch(environment) if script is not None else None
+    worker = _worker(plan, environment, recorder)
     _warm(environment, plan, recorder)
     _open_test(environment, runner, recorder, control)
     _quieten_collector()
@@ -120,6 +121,27 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     recorder.start(t0)
     if sessions is not None:
         sessions.open = True
+    if worker is not None:
+        worker.begin()
+    early = _make_load(plan, runner, recorder, control, t0)
+    if sessions is not None:
+        sessions.close()
+    bye.say()
+    if worker is not None:
+        worker.end()
+    if not control.leave_now:
+        _close_test(environment, runner, recorder)
+    return EXIT_STOPPED if early else 0
+
+
+def _make_load(
+    plan: Mapping[str, Any], runner: PlanRunner, recorder: Recorder, control: Control, t0: float
+) -> bool:
+    """From t0 to the end of the drain; whether it was stopped before the plan's end."""
+    import gevent
+
+    from .load import drain, tick
+
     ticker = gevent.spawn(tick, recorder, t0)
     try:
         runner.follow(t0)
@@ -132,12 +154,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     if not recorder.in_flight and not control.leave_now:
         runner.kill_sleepers()
     ticker.kill()
-    if sessions is not None:
-        sessions.close()
-    bye.say()
-    if not control.leave_now:
-        _close_test(environment, runner, recorder)
-    return EXIT_STOPPED if early else 0
+    return early
 
 
 def _made_of(classes: Sequence[type]) -> str:
@@ -214,6 +231,14 @@ def _runner(
     without_own_listener(environment)
     recorder.statistics = Statistics(environment.stats)
     return runner
+
+
+def _worker(plan: Mapping[str, Any], environment: Environment, recorder: Recorder) -> Worker | None:
+    if not plan.get("master") or recorder.statistics is None:
+        return None
+    from .worker import Worker
+
+    return Worker(environment, recorder.statistics, plan)
 
 
 def _open_test(environment: Environment, runner: PlanRunner, recorder: Recorder, control: Control) -> None:
