@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from loadctl.run.ledger import Silent
 from loadctl.run.page import Page
 from loadctl.run.readiness import is_loopback
 from loadctl.run.runner import RunRequest, run
-from loadctl.run.steering import Order, Stop, Users
+from loadctl.run.steering import Order
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
@@ -35,7 +36,6 @@ from loadctl.scenario.targets import DEFINES_THE_BREAK
 from loadctl.scenario.units import parse_duration
 
 if TYPE_CHECKING:
-    from loadctl.engines.locust.page import PageOrder
     from loadctl.results.recording import Event
     from loadctl.run.directory import RunDirectory
     from loadctl.run.manifest import Manifest
@@ -86,7 +86,7 @@ def serve(options: RunOptions, output: Output, host: str | None, address: Addres
         if not is_loopback(address.bind):
             complain("It asks for no password: whoever reaches this address may press Start.\n")
         while interruption.number is None:
-            for order in locust_page.orders(page.lines()):
+            for order in _orders(page):
                 if order.kind == "start":
                     code = _one_run(request, _Desk(page, order, request.scenario, output), options, output)
                     if code in {ExitCode.SIGINT, ExitCode.SIGTERM}:
@@ -117,10 +117,15 @@ def _one_run(request: RunRequest, desk: _Desk, options: RunOptions, output: Outp
     return result.exit_code
 
 
+def _orders(page: Page) -> Sequence[Order]:
+    """What its buttons have asked for since the last call."""
+    return [Order(**json.loads(line)) for line in page.lines()]
+
+
 class _Desk(Silent):
     """Between a run and the page, which gives the orders; events are told on stderr."""
 
-    def __init__(self, page: Page, start: PageOrder, scenario: Scenario, output: Output) -> None:
+    def __init__(self, page: Page, start: Order, scenario: Scenario, output: Output) -> None:
         self.page = page
         self.run: RunDirectory | None = None
         self._waiting = [start]
@@ -128,10 +133,9 @@ class _Desk(Silent):
 
     def orders(self) -> Sequence[Order]:
         """A page that has ended gives no more: what was measured until then is kept and judged."""
-        found = [*self._waiting, *locust_page.orders(self.page.lines())]
+        orders = [*self._waiting, *_orders(self.page), *[Order("stop")] * self.page.gone]
         self._waiting = []
-        orders = [Stop() if o.kind == "stop" else Users(o.users, o.per_s) for o in found]
-        return [*orders, Stop()] if self.page.gone else orders
+        return orders
 
     def began(self, run: RunDirectory) -> None:
         self.run = run

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Users:
-    """So many users from now on, who come or leave at `per_s` a second."""
+class Order:
+    """`users`: so many from now on, who come or leave at `per_s` a second; `start` a run with them.
 
-    count: int
-    per_s: float
+    `stop`: no new requests; those under way are waited for, as at the end of a plan.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """No new requests; those under way are waited for, as at the end of a plan."""
-
-
-Order = Users | Stop
+    kind: Literal["start", "users", "stop"]
+    users: int = 0
+    per_s: float = 1.0
 
 
 class Steering(Protocol):

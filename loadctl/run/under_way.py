@@ -14,7 +14,7 @@ from loadctl.run.ledger import Ledger
 from loadctl.run.merge import Merger
 from loadctl.run.process import Ladder
 from loadctl.run.shards import Shards
-from loadctl.run.steering import Steering, Users
+from loadctl.run.steering import Steering
 from loadctl.run.wall_clock import WallClock
 from loadctl.run.watching import Watching
 from loadctl.scenario.scenario import Scenario
@@ -109,10 +109,10 @@ class UnderWay:
         """Pass orders on to the shards."""
         for order in self._steering.orders() if self._steering is not None else ():
             t = max(0.0, self._now())
-            if isinstance(order, Users):
-                detail = {"users": order.count, "per_s": order.per_s}
-                self._ledger.event(Event(t, "users", f"to {order.count} users, {order.per_s:g}/s", detail))
-                self._shards.say(f"users {t!r} {order.count} {order.per_s!r}")
+            if order.kind != "stop":
+                detail = {"users": order.users, "per_s": order.per_s}
+                self._ledger.event(Event(t, "users", f"to {order.users} users, {order.per_s:g}/s", detail))
+                self._shards.say(f"users {t!r} {order.users} {order.per_s!r}")
             elif not self._stopping:
                 self._drain(Event(t, "stop", "stopped by hand"))
 

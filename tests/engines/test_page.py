@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.engines.locust import page
-
 RUN = Path(__file__).parent / "run_page.py"
 
 
@@ -62,8 +60,3 @@ def test_the_page_shows_what_a_shard_reports() -> None:
         {"kind": "stop"},
     ]
     assert (found["waiting"], found["workers"], found["verdict"]) == (1, 0, "PASS")
-
-
-def test_orders() -> None:
-    lines = [b'{"kind": "users", "users": 3, "per_s": 0.5}', b'{"kind": "stop"}']
-    assert page.orders(lines) == [page.PageOrder("users", 3, 0.5), page.PageOrder("stop")]

@@ -1,12 +1,12 @@
-"""Locust's own web page as loadctl sees it: what to start, what to tell it, and what its buttons ask for."""
+"""Locust's own web page as loadctl sees it: what to start and what to tell it."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command
 from loadctl.engines.locust.engine import LAUNCH
@@ -28,15 +28,6 @@ class Listening:
 
     port: int
     master: int
-
-
-@dataclass(frozen=True, slots=True)
-class PageOrder:
-    """`start` begins a run with so many `users`, `users` changes their number, both at `per_s` a second."""
-
-    kind: Literal["start", "users", "stop"]
-    users: int = 0
-    per_s: float = 1.0
 
 
 def page_command(scenario: Scenario, *, bind: str, port: int, shards: int, orders: Path) -> Command:
@@ -65,11 +56,6 @@ def page_command(scenario: Scenario, *, bind: str, port: int, shards: int, order
 def listening(line: bytes) -> Listening:
     """What the page says first."""
     return Listening(**json.loads(line))
-
-
-def orders(lines: Iterable[bytes]) -> Sequence[PageOrder]:
-    """What it says from then on."""
-    return [PageOrder(**json.loads(line)) for line in lines]
 
 
 def ended(lines: Sequence[str], *, report: Path | None = None, trouble: str | None = None) -> str:

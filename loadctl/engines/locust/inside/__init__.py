@@ -10,5 +10,3 @@ EXIT_SCRIPT = 20
 """The user's script could not be loaded; the last line of stderr says why."""
 EXIT_REFUSED = 21
 """What the user asked for cannot be done, and nothing was sent; the last lines of stderr say why."""
-EXIT_PORT = 30
-"""The page's port cannot be used; the last line of stderr says why."""

@@ -7,12 +7,10 @@ a line, to the file that the settings name. How a run ended comes as a JSON line
 from __future__ import annotations
 
 import json
-import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from . import EXIT_PORT
 from .control import Control, kill_group
 from .shard import prepare_process
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
     from .page_runner import PageRunner
 
-_LOOK_S = 0.05
 _VERDICT = """
 <a id="verdict" target="_blank" style="position:fixed; bottom:0; left:0; right:0; z-index:9; padding:12px 24px;
   background:#1b5e20; color:#fff; font:15px sans-serif" hidden></a>
@@ -30,29 +27,17 @@ _VERDICT = """
     const {line, report} = await (await fetch("./verdict")).json()
     const link = document.getElementById("verdict")
     link.hidden = !line
-    link.textContent = report ? `${line} \\u2192 report` : line
-    if (report) link.href = report
-    else link.removeAttribute("href")
+    link.textContent = report ? `${line} → report` : line
+    link.href = report ?? "#"
   }, 1000)
 </script>
 """
 
 
-class Mail(Control):
-    """Standard input, as lines of JSON: none is an order."""
-
-    def _obey(self, line: bytes) -> bool:  # noqa: ARG002
-        return False
-
-    def take(self) -> list[Mapping[str, Any]]:
-        lines = [self._lines.get() for _ in range(self._lines.qsize())]
-        return [json.loads(line) for line in lines if line]
-
-
-def main() -> NoReturn:
-    mail = Mail()
-    mail.listen()
-    settings = json.loads(mail.next_line() or "null")
+def main() -> None:
+    control = Control()
+    control.listen()
+    settings = json.loads(control.next_line() or "null")
     if settings is None:
         kill_group()
     prepare_process()
@@ -80,15 +65,13 @@ def main() -> NoReturn:
         try:
             web.server.start()
         except OSError as error:
-            sys.stderr.write(f"{error.strerror or error}\n")
-            sys.stderr.flush()
-            os._exit(EXIT_PORT)
+            sys.exit(error.strerror or str(error))
         order(port=web.server.server_port, master=runner.server.port)
         gevent.spawn(stats.stats_history, runner)
-        while True:
-            for message in mail.take():
-                runner.end(**message)
-            gevent.sleep(_LOOK_S)
+        waiting = gevent.get_hub().threadpool
+        while line := waiting.apply(control.next_line):
+            runner.end(**json.loads(line))
+    kill_group()
 
 
 def _guard(app: Any, settings: Mapping[str, Any]) -> None:

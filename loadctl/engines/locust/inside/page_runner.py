@@ -99,9 +99,6 @@ class PageRunner(MasterRunner):  # type: ignore[misc]  # Locust has no types
             self._order(kind="stop")
         self._over.wait()
 
-    def quit(self) -> None:
-        self.stop()
-
     # -- what loadctl says -----------------------------------------------------------------------------------------
 
     def end(self, lines: Sequence[str], trouble: str | None, report: str | None) -> None:
