@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`users`: so many from now on, who come or leave at `per_s` a second; `start` a run with them.
+    """`users`: so many from now on, who come or leave at `per_s` a second; `start`: from the start of the load on.
 
     `stop`: no new requests; those under way are waited for, as at the end of a plan.
     """

@@ -108,7 +108,7 @@ class UnderWay:
     def _steer(self) -> None:
         """Pass orders on to the shards."""
         for order in self._steering.orders() if self._steering is not None else ():
-            t = max(0.0, self._now())
+            t = 0.0 if order.kind == "start" else max(0.0, self._now())
             if order.kind != "stop":
                 detail = {"users": order.users, "per_s": order.per_s}
                 self._ledger.event(Event(t, "users", f"to {order.users} users, {order.per_s:g}/s", detail))

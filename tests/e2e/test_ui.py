@@ -128,7 +128,11 @@ def test_each_start_is_one_run_that_the_page_steers(open_page: Open) -> None:
     assert imported([Text("report.html", report)]).total.requests == total["num_requests"]
     changes = [event for event in first["events"] if event["kind"] == "users"]
     assert [event["detail"]["users"] for event in changes] == [6, 12]
+    assert changes[0]["t_s"] == 0
     assert first["window"]["start_s"] >= changes[1]["t_s"] + 1
+    assert first["window"]["start_s"].is_integer(), (
+        "a stage that began in mid-second would be scored with too few requests"
+    )
     assert [stage["warmup"] for stage in first["stages"]] == [True, True, True, False]
     assert first["summary"]["total"]["completed"] < first["counters"]["completed"]
     assert any(first["verdict"] in line for line in page.client.get("/logs").json()["master"])
