@@ -135,7 +135,7 @@ class PageRunner(MasterRunner):  # type: ignore[misc]  # Locust has no types
             self.exceptions[hash(row["traceback"])]["count"] += row["count"] - 1
 
     def _follow(self, **_: object) -> None:
-        if self._stopping or self.state in {STATE_INIT, STATE_STOPPED}:
+        if self.state in {STATE_INIT, STATE_STOPPED}:
             return
         self.final_user_classes_count = {**self.reported_user_classes_count}
         states = {client.state for client in self.clients.all}

@@ -32,6 +32,21 @@ PLACES = (
     ),
     Private("locust.runners:Runner.cpu_log_warning", "the warning at the end of a test"),
     Private(
+        "locust.runners:MasterRunner.heartbeat_worker",
+        "a shard that is silent is shown as missing; Locust's own would end the test",
+    ),
+    Private("locust.runners:MasterRunner.check_stopped", "loadctl tells the page when a run has ended"),
+    Private(
+        "locust.runners:MasterRunner.worker_count",
+        "the page lets nobody press Start while there is no worker",
+    ),
+    Private("locust.stats:setup_distributed_stats_event_listeners", "a shard reports as Locust's workers do"),
+    Private("locust.rpc.zmqrpc:Client", "the same"),
+    Private(
+        "locust.argument_parser:ui_extra_args_dict",
+        "the page's form; Locust's own reads locust.conf and pyproject.toml",
+    ),
+    Private(
         "locust.env:Environment._filter_tasks_by_tags", "tags, before test_start, as LocalRunner._start does"
     ),
     Private(
