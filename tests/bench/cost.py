@@ -31,7 +31,7 @@ def cost(rounds: int) -> dict[str, object]:
         ratio(cpu, OURS, FAST, at_most=0.3),
         ratio(cpu, OURS, K6, at_most=0.5),
         ratio(cpu, OURS_JS, ARTILLERY, at_most=0.67),
-        ratio(rate, OWN, FAST, at_least=0.9),
+        ratio(rate, OWN, FAST, at_least=0.95),
         ratio(rate, OWN_JS, ARTILLERY, at_least=0.9),
     ]
     units = ["CPU", "CPU", "CPU", "requests a second", "requests a second"]
