@@ -107,9 +107,8 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         for user_class in self.user_classes:
             if self.environment.host:
                 user_class.host = self.environment.host
-        self._kind_of = self._rotation(
-            self.user_classes
-        )  # listeners may have changed the classes and their weights
+        # Now, because listeners may have changed the classes and their weights.
+        self._kind_of = self._rotation(self.user_classes)
 
     def _filter_by_tags(self) -> None:
         """Tags are those of the script's tasks; a user type would be left without its turns."""
@@ -127,10 +126,20 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         broke = self.spawning_greenlet.exception
         if broke is not None and not isinstance(broke, StopTest):
             raise broke  # ours: no load can be made any more
-        self.follow_no_more()
+        self.begin_to_stop()
 
-    def follow_no_more(self) -> None:
-        self._begin_to_stop()
+    def begin_to_stop(self) -> None:
+        """Once, whoever asks first. Users are only asked to leave, so listeners of test_stopping see them all."""
+        if self._stop_began:
+            return
+        self._stop_began = True
+        self._load.stop()
+        for greenlet in list(self.user_greenlets):
+            if greenlet.args and not hasattr(greenlet.args[0], "loadctl_place"):
+                greenlet.args[0].stop()  # the script started it
+        self.environment.events.test_stopping.fire(environment=self.environment)
+        self.final_user_classes_count = {**self.user_classes_count}
+        self.update_state(STATE_CLEANUP)
 
     def kill_sleepers(self) -> None:
         """After the drain, when nothing is in flight: who still sleeps in a task or in on_start. on_stop follows."""
@@ -187,7 +196,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             self.stopped_by_script = True
             self._recorder.note("the script stopped the test")
         self._control.stopping = True
-        self._begin_to_stop()
+        self.begin_to_stop()
         waited_for = (
             getcurrent() in {self._main, self.spawning_greenlet} or getcurrent() in self.user_greenlets
         )
@@ -221,19 +230,6 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         t = max(0.0, time.monotonic() - self._t0)
         self._schedule.end(t)
         self._recorder.level(t, 0, 0.0)
-
-    def _begin_to_stop(self) -> None:
-        """Once, whoever asks first. Users are only asked to leave, so listeners of test_stopping see them all."""
-        if self._stop_began:
-            return
-        self._stop_began = True
-        self._load.stop()
-        for greenlet in list(self.user_greenlets):
-            if greenlet.args and not hasattr(greenlet.args[0], "loadctl_place"):
-                greenlet.args[0].stop()  # the script started it
-        self.environment.events.test_stopping.fire(environment=self.environment)
-        self.final_user_classes_count = {**self.user_classes_count}
-        self.update_state(STATE_CLEANUP)
 
     def _class_of(self, k: int) -> type:
         return self._kind_of(k)

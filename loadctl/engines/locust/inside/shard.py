@@ -148,7 +148,7 @@ def _make_load(
     except SystemExit as end:  # in a listener, or in a greenlet of the script
         recorder.note(f"the script stopped the test: sys.exit({end})")
         control.stopping = True
-        runner.follow_no_more()
+        runner.begin_to_stop()
     early = control.stopping
     drain(recorder, control, runner.user_greenlets, plan["drain_s"])
     if not recorder.in_flight and not control.leave_now:
