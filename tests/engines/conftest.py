@@ -116,6 +116,7 @@ class Said:
 
     returncode: int | None
     lines: list[dict[str, Any]]
+    stdout: str
     stderr: str
     hello_s: float
     t0: float
@@ -206,8 +207,9 @@ class Shard:
         complete = text.split(b"\n")[:-1]
         assert all(frame.parse(line) is not None for line in complete), "results/frame.py reads every line"
         lines = [json.loads(line) for line in complete]
-        errors = self.stderr.read_text()
-        return Said(self.process.returncode, lines, errors, self.hello_s, self.t0, ended)
+        printed, errors = self.stderr.with_suffix(".stdout"), self.stderr.read_text()
+        output = printed.read_text() if printed.exists() else ""
+        return Said(self.process.returncode, lines, output, errors, self.hello_s, self.t0, ended)
 
 
 def closed(*stages: tuple[float, float, float]) -> Load:
