@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,20 +44,7 @@ _LOOK_S = 0.1
 _NEEDS_A_PLAN = {"breaking_point", "recovery_time"}
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the page is served."""
-
-    bind: str
-    port: int
-
-    def url(self, port: int) -> str:
-        """`port`: the one that was found where any would do."""
-        name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.bind, self.bind)  # noqa: S104 - only read
-        return f"http://{name}:{port}"
-
-
-def serve(options: RunOptions, output: Output, host: str | None, address: Address) -> ExitCode:
+def serve(options: RunOptions, output: Output, host: str | None, bind: str, port: int) -> ExitCode:
     """Until Ctrl-C. `host`: what the command line or the demo system says, instead of the scenario.
 
     Raises: LoadctlError where the page cannot be shown; what goes wrong with a single run is told on the page.
@@ -66,7 +53,7 @@ def serve(options: RunOptions, output: Output, host: str | None, address: Addres
     engine = execution.usable(scenario, options)
     shards = workers_of(options.workers, scenario.host)
     ask_for_consent(scenario, "as many users as its page asks for", demo=options.demo)
-    command = partial(locust_page.page_command, scenario, bind=address.bind, port=address.port, shards=shards)
+    command = partial(locust_page.page_command, scenario, bind=bind, port=port, shards=shards)
     request = RunRequest(
         scenario=_without_plan(scenario, demo=options.demo),
         engine=engine,
@@ -77,13 +64,14 @@ def serve(options: RunOptions, output: Output, host: str | None, address: Addres
     )
     with (
         Interruption() as interruption,
-        Page(lambda orders: command(orders=orders), f"Locust's page on port {address.port}") as page,
+        Page(lambda orders: command(orders=orders), f"Locust's page on port {port}") as page,
     ):
         up = locust_page.listening(page.first_line())
+        name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, bind)  # noqa: S104 - only read
         request = replace(request, engine=LocustEngine(options.python, up.master))
-        complain(f"{scenario.name} on {scenario.host}: {address.url(up.port)}\n")
+        complain(f"{scenario.name} on {scenario.host}: http://{name}:{up.port}\n")
         complain("Start there makes a run, Stop ends and judges it; Ctrl-C here ends all.\n")
-        if not is_loopback(address.bind):
+        if not is_loopback(bind):
             complain("It asks for no password: whoever reaches this address may press Start.\n")
         while interruption.number is None:
             for order in _orders(page):

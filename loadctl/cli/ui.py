@@ -71,6 +71,6 @@ def ui(
         fail_on=fail_on,
     )
     with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place:
-        from loadctl.cli.steered import Address, serve
+        from loadctl.cli.steered import serve
 
-        return serve(options, Output(quiet=quiet, as_json=False, plain=True), place(), Address(bind, port))
+        return serve(options, Output(quiet=quiet, as_json=False, plain=True), place(), bind, port)

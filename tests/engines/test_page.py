@@ -53,7 +53,10 @@ def test_the_page_shows_what_a_shard_reports() -> None:
         "Buy": {"ratio": 0.25, "tasks": {"choose": {"ratio": 0.5}, "pay": {"ratio": 0.5}}},
         "look": {"ratio": 0.75},
     }
-    assert found["states"] == ["ready", "spawning", "running", "running", "spawning", "stopped"]
+    *states, stopping, stopped = found["states"]
+    assert states == ["ready", "spawning", "running", "running"]
+    assert stopping in {"spawning", "running"}, "in any other state a page asks no more"
+    assert stopped == "stopped"
     assert found["orders"] == [
         {"kind": "start", "users": 3, "per_s": 2.0},
         {"kind": "users", "users": 4, "per_s": 1.0},
