@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _VERDICT = """
 <a id="verdict" target="_blank" style="position:fixed; bottom:0; left:0; right:0; z-index:9; padding:12px 24px;
-  background:#1b5e20; color:#fff; font:15px sans-serif" hidden></a>
+  background:#263238; color:#fff; font:15px sans-serif" hidden></a>
 <script>
   setInterval(async () => {
     const {line, report} = await (await fetch("./verdict")).json()
