@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -48,11 +47,6 @@ from loadctl.cli.script import (
 )
 from loadctl.cli.system import DemoOptions, host_of
 from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
-from loadctl.engines import ENGINES
-from loadctl.run.process import Early
-
-if TYPE_CHECKING:
-    from loadctl.engines.base import Command
 
 
 def run(
@@ -108,6 +102,7 @@ def run(
 ) -> int:
     """Run a scenario: make the load, watch the system, judge the targets."""
     said = ForScript(spawn_rate=spawn_rate, tags=tags, exclude_tags=exclude_tags, stop_timeout=stop_timeout)
+    _, early = ctx.obj
     reference, said = chosen(ctx, scenario, classes, locustfile, config, said)
     options = RunOptions(
         reference=reference,
@@ -125,17 +120,10 @@ def run(
         python=python,
         out=out,
         fail_on=fail_on,
+        early=early,
     )
     demo_options = DemoOptions(use=demo, faults=fault or (), service=service, truth=truth)
-    with Early(_usual(reference, engine, python)) as early, host_of(demo_options, host or None) as place:
+    with host_of(demo_options, host or None) as place:
         from loadctl.cli.execution import execute  # heavy; imported while the others start
 
-        options = replace(options, early=early)
         return execute(options, Output(quiet=quiet, as_json=as_json, plain=plain), place())
-
-
-def _usual(reference: str | None, engine: str | None, python: str | None) -> Command | None:
-    """What a shard starts as before the scenario is read: a guess, since the scenario may name another engine."""
-    name = engine or next(iter(ENGINES))
-    elsewhere = python is not None or (reference or "").endswith((".ts", ".js", ".yml"))
-    return None if elsewhere or name not in ENGINES else ENGINES[name].early()

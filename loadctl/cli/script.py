@@ -90,7 +90,7 @@ def chosen(
             raise UsageError(
                 f"{word}: a run has one file, and after it classes", hint="several files:  -f a.py,b.py"
             )
-    arguments: Sequence[str] = ctx.obj or ()
+    arguments, _ = ctx.obj
     said = replace(said, more=tuple(paths[1:]), classes=tuple(rest), arguments=tuple(arguments))
     return (paths[0] if paths else None), said
 

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Self
 
@@ -74,14 +74,14 @@ class Early:
     It writes to nowhere until it has its plan. It ends with the `with` block, unless a Child has taken it.
     """
 
-    def __init__(self, command: Command | None) -> None:
-        self._command = command
+    def __init__(self, command: Command, folder: Path = Path()) -> None:
+        """`folder`: where it runs."""
+        self._command = replace(command, cwd=folder.absolute())
         self._popen: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        if self._command is not None:
-            with contextlib.suppress(RunError), Path(os.devnull).open("wb") as nowhere:  # only a head start
-                self._popen = start(self._command, nowhere, nowhere)
+        with contextlib.suppress(RunError), Path(os.devnull).open("wb") as nowhere:  # only a head start
+            self._popen = start(self._command, nowhere, nowhere)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,9 +95,11 @@ class Early:
     def take(self, command: Command) -> subprocess.Popen[bytes] | None:
         """The process, where it lives and has started as `command` would."""
         mine = self._command
-        if mine is None or self._popen is None or self._popen.poll() is not None:
+        if self._popen is None or self._popen.poll() is not None:
             return None
-        if (mine.argv, mine.cwd, mine.env) != (command.argv, command.cwd, command.env):
+        if (mine.argv, mine.env) != (command.argv, command.env):
+            return None
+        if mine.cwd is None or mine.cwd.resolve() != (command.cwd or Path()).resolve():
             return None
         popen, self._popen = self._popen, None
         return popen

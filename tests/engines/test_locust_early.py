@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from loadctl.cli.run import _usual
+from loadctl.cli.app import _early, funnel
 from loadctl.engines.base import Command
 from loadctl.engines.locust.engine import LocustEngine
 from loadctl.run.process import Early
@@ -72,15 +72,31 @@ def test_one_whose_loadctl_is_killed_before_the_plan_ends_by_itself() -> None:
         assert popen.wait(20) == -signal.SIGKILL
 
 
-def test_what_may_come_up_is_guessed_from_the_command_line() -> None:
-    usual = LocustEngine().early()
-    assert (
-        _usual(None, None, None)
-        == _usual("baseline", "locust", None)
-        == _usual("own.py", None, None)
-        == usual
-    )
-    assert _usual("own.ts", None, None) is None
-    assert _usual("baseline", None, "/venv/bin/python") is None
-    assert _usual("baseline", "artillery", None) is None
-    assert _usual("baseline", "no such engine", None) is None
+@pytest.mark.parametrize(
+    ("line", "comes"),
+    [
+        ("run", True),
+        ("run baseline --engine locust -u 5", True),
+        ("run own.py -u 5 -t 5m", True),
+        ("run own.ts", False),
+        ("run baseline --python /venv/bin/python", False),
+        ("run baseline --engine artillery", False),
+        ("run baseline --engine nobody", False),
+        ("-C / run baseline", True),
+        ("-C", False),
+        ("run --help", False),
+        ("show run", False),
+    ],
+)
+def test_what_comes_up_is_guessed_from_the_command_line(
+    line: str, comes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOADCTL_DIR", raising=False)
+    with _early(line.split()) as early:
+        assert (early is not None) == comes
+
+
+def test_a_command_line_that_is_wrong_leaves_nobody_behind(capsys: pytest.CaptureFixture[str]) -> None:
+    before = {child.pid for child in psutil.Process().children()}
+    assert funnel(["run", "no-such-scenario", "--no-such-option"]) == 2
+    assert {child.pid for child in psutil.Process().children()} <= before

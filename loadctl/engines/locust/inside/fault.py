@@ -8,6 +8,10 @@ from pathlib import Path
 _OURS = str(Path(__file__).parent)
 
 
+class ScriptError(Exception):
+    """The script cannot be run; the message is one sentence for people."""
+
+
 def sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 

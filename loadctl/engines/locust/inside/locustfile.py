@@ -12,15 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from locust.util.load_locustfile import load_locustfile, load_locustfile_pytest
 
-from .fault import sentence
+from .fault import ScriptError, sentence
 from .options import Ended, Refused, beside, no_such_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-
-class ScriptError(Exception):
-    """The script cannot be run; the message is one sentence for people."""
 
 
 def load(paths: Sequence[str], arguments: Sequence[str] = ()) -> tuple[dict[str, type], Sequence[object]]:
@@ -95,7 +91,7 @@ def _wanted(user_class: Any) -> bool:
     return bool(user_class.weight > 0 or user_class.fixed_count > 0)
 
 
-def rotation(chosen: Sequence[Any], weights: Mapping[str, int]) -> Any:
+def rotation(chosen: Sequence[Any], weights: Mapping[str, int]) -> Callable[[int], type]:
     """User k's class: those with a fixed_count first, then smooth weighted round-robin, the same in every shard."""
     fixed = [] if weights else [c for c in chosen for _ in range(c.fixed_count)]
     shares = {

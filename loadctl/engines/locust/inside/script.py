@@ -19,15 +19,15 @@ from locust.event import EventHook
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import DefaultTaskSet, TaskSet
 
-from .fault import place_of, sentence
-from .locustfile import ScriptError, chosen_classes, load, told
+from .fault import ScriptError, place_of, sentence
+from .locustfile import chosen_classes, load, rotation, told
 from .options import Refused, no_such_class, options_of
 from .private import first_listener
 from .schedule import phase
 from .sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from locust.env import Environment
 
@@ -90,6 +90,10 @@ class Script:
             self._prepare(user_class)
         _watch_tasks(self._recorder, self._control, sessions)
         return sessions
+
+    def rotation(self, classes: Sequence[type]) -> Callable[[int], type]:
+        """The class of user k of the whole run."""
+        return rotation(classes, self._plan["script"]["weights"])
 
     def _prepare(self, user_class: Any) -> None:
         if self.options.host:

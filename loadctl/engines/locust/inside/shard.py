@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from . import EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
+from .fault import ScriptError
 from .frame_file import FrameFile
 from .options import Ended, Refused, forget_import_switch, forget_variables
 from .recorder import Recorder
@@ -35,6 +36,7 @@ def main() -> NoReturn:
     control = Control()
     control.listen()
     prepare_process()
+    gc.disable()  # nothing that is imported is garbage
     import locust  # noqa: F401  before all else: it makes what waits in the standard library cooperative
 
     forget_variables(os.environ)
@@ -51,8 +53,6 @@ def _code_of(
     plan: Mapping[str, Any], recorder: Recorder, control: Control, redact: Callable[[str], str]
 ) -> int:
     from locust.exception import StopTest
-
-    from .locustfile import ScriptError
 
     try:
         return _carry_out(plan, recorder, control)
@@ -94,12 +94,14 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     import locust
     from locust.exception import StopTest, StopUser
 
-    from .script import Script
-
     gevent.get_hub().NOT_ERROR += (StopUser, StopTest)  # a user that ends so needs no traceback
     bye = _Bye(recorder)
     control.on_signals(bye.now)
-    script = Script(plan, recorder, control) if plan["script"] is not None else None
+    script = None
+    if plan["script"] is not None:
+        from .script import Script
+
+        script = Script(plan, recorder, control)
     environment = _environment(plan, script, recorder)
     runner = _runner(plan, environment, script, recorder, control)
     sessions = script.watch(environment) if script is not None else None
@@ -188,8 +190,6 @@ def _environment(plan: Mapping[str, Any], script: Script | None, recorder: Recor
 
 def _scenario_users(plan: Mapping[str, Any], recorder: Recorder) -> list[type]:
     """Raises: ScriptError where the user's own Python lacks what they need."""
-    from .locustfile import ScriptError
-
     try:
         from .journey import make_users
     except ModuleNotFoundError as error:
@@ -212,15 +212,13 @@ def _runner(
     recorder: Recorder,
     control: Control,
 ) -> PlanRunner:
-    from .locustfile import rotation
     from .private import without_own_listener
     from .runner import PlanRunner
     from .statistics import Statistics
 
     def rotated(classes: Sequence[type]) -> Rotation:
         if script is not None:
-            who: Rotation = rotation(classes, plan["script"]["weights"])
-            return who
+            return script.rotation(classes)
         order = plan["rotation"]
         return lambda k: classes[order[k % len(order)]]
 
@@ -320,9 +318,9 @@ def _wait_for_start(control: Control) -> float | None:
 
 def _quieten_collector() -> None:
     """What was loaded so far is never looked at again; a collection in mid-run costs milliseconds."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
+    gc.enable()
 
 
 def _leave(code: int, control: Control) -> NoReturn:
