@@ -185,3 +185,30 @@ class Visitor(FastHttpUser):
     said = shards.run(script=shards.locustfile(text), load=load)
     assert said.ok("GET /sleep/1") >= 12
     assert ("4 users were in on_start when all were started" in said.notes) == (model == "closed")
+
+
+SLOW_TO_MAKE = (
+    NOTES
+    + """
+import gevent
+class Slow(User):
+    wait_time = constant(1)
+    made = 0
+    def __init__(self, environment):
+        super().__init__(environment)
+        note("made")
+        Slow.made += 1
+        if Slow.made == 3:
+            gevent.spawn(environment.runner.quit)
+        time.sleep(0.1)
+    @task
+    def work(self): pass
+"""
+)
+
+
+def test_no_user_is_made_after_the_end_where_making_one_takes_a_while(shards: Shards) -> None:
+    said = shards.run(script=shards.locustfile(SLOW_TO_MAKE), load=shards.closed((10, 10, 2)))
+    assert len(notes(said, "made")) == 3
+    last = said.frames[-1]
+    assert (last["users"], last["leaving"], last.get("ended", 0)) == (0, 0, 0)

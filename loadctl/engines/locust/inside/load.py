@@ -102,11 +102,11 @@ class Closed:
     def gone(self, place: Place) -> None:
         recorder = self._site.recorder
         recorder.catch_up()
-        if place.leaving:
-            recorder.leaving -= 1
-        else:
+        if self._has(place):
             recorder.users -= 1
             recorder.ended += 1
+        else:
+            recorder.leaving -= 1
 
     def _wanted(self, t: float) -> int:
         """This shard's part of the planned users: the numbers below it that are ours."""
@@ -117,21 +117,31 @@ class Closed:
         for position, place in enumerate(self._places):
             if place.ended:
                 self._site.recorder.ended -= 1
-                self._places[position] = self._started(place.index)
+                self._start(position)
 
     def _fill(self, wanted: int) -> None:
-        site = self._site
-        while len(self._places) < wanted:
-            self._places.append(self._started(site.shard + len(self._places) * site.shards))
+        while len(self._places) < wanted and not self._site.control.stopping:
+            self._start(len(self._places))
 
-    def _started(self, index: int) -> Place:
-        place = Place(index, self._site.kind_of(index))
-        if self._site.start(place):
-            self._site.recorder.users += 1
-        else:
-            place.ended = True
-            self._site.recorder.ended += 1
-        return place
+    def _start(self, position: int) -> None:
+        """Counted before it is made: the constructor of a script's user may wait, and the load be stopped meanwhile."""
+        site = self._site
+        index = site.shard + position * site.shards
+        place = Place(index, site.kind_of(index))
+        self._places[position : position + 1] = [place]
+        site.recorder.users += 1
+        is_made = False
+        try:
+            is_made = site.start(place)
+        finally:
+            if not is_made:
+                place.ended = True
+                self.gone(place)
+
+    def _has(self, place: Place) -> bool:
+        """It has not been taken away."""
+        position = place.index // self._site.shards
+        return position < len(self._places) and self._places[position] is place
 
     def _take_away(self, wanted: int) -> None:
         recorder = self._site.recorder
@@ -196,9 +206,12 @@ class Open:
         place = Place(n, kind, self._is_idle)
         place.arrive(n, due)
         self._places.add(place)
-        if not site.start(place):
-            self._places.discard(place)
-            self._served()
+        is_made = False
+        try:
+            is_made = site.start(place)
+        finally:
+            if not is_made:
+                self.gone(place)
 
     def _is_idle(self, place: Place) -> None:
         self._served()
