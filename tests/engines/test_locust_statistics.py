@@ -42,6 +42,7 @@ def told(entry):
     return {
         **{name: getattr(entry, name) for name in names},
         "percentiles": [entry.get_response_time_percentile(q) for q in (0.5, 0.9, 0.95, 0.99)],
+        "times": len(entry.response_times),
         "per_second": {str(t): n for t, n in entry.num_reqs_per_sec.items()},
         "failed": {str(t): n for t, n in entry.num_fail_per_sec.items()},
     }
@@ -122,3 +123,11 @@ def test_what_ended_before_a_reset_does_not_come_after_it(act: str) -> None:
     told = fed(["add", "GET", "/", 1.0, 1, "bad"], [act], ["add", "GET", "/", 2.0, 1, None], ["flush"])
     assert (told["total"]["num_requests"], told["total"]["num_failures"]) == (1, 0)
     assert not told["errors"]
+
+
+def test_what_is_kept_does_not_grow_with_the_seconds() -> None:
+    """Locust keeps a key for each different time, for the whole run."""
+    acts: list[list[Any]] = []
+    for second in range(300):
+        acts += [["add", "GET", "/", 100 + second / 300, 1, None], ["flush"]]
+    assert fed(*acts)["total"]["times"] <= 3

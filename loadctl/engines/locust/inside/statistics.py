@@ -171,12 +171,12 @@ def _batch(stats: RequestStats, name: str, method: str, entry: _Entry) -> StatsE
     batch.max_response_time = entry.max_ms
     batch.min_response_time = None if entry.min_ms == inf else entry.min_ms
     batch.total_content_length = entry.size
-    batch.response_times = {_ms(bucket, entry.max_ms): count for bucket, count in entry.times.items()}
+    batch.response_times = {_ms(bucket): count for bucket, count in entry.times.items()}
     batch.num_reqs_per_sec, batch.num_fail_per_sec = entry.total_in, entry.failed_in
     return batch
 
 
-def _ms(bucket: int, most: float) -> float:
-    """The upper edge of a bucket."""
+def _ms(bucket: int) -> float:
+    """The upper edge of a bucket, also in the last one: any other value would be a key of its own in Locust's dict."""
     shift, mantissa = divmod(bucket, 256)
-    return round(min(bucket if bucket < 256 else ((mantissa + 1) << shift) - 1, most * 1000) / 1000, 3)
+    return (bucket if bucket < 256 else ((mantissa + 1) << shift) - 1) / 1000
