@@ -212,3 +212,40 @@ def test_no_user_is_made_after_the_end_where_making_one_takes_a_while(shards: Sh
     assert len(notes(said, "made")) == 3
     last = said.frames[-1]
     assert (last["users"], last["leaving"], last.get("ended", 0)) == (0, 0, 0)
+
+
+STOPS_SLOWLY = (
+    NOTES
+    + """
+@events.test_start.add_listener
+def starts(environment, **_):
+    environment.runner.spawn_users({"Own": 1})
+@events.test_stopping.add_listener
+def stopping(environment, **_):
+    note("order", at="stopping")
+    time.sleep(0.8)
+    note("order", at="told")
+@events.test_stop.add_listener
+def stop(environment, **_): note("order", at="stop", **state(environment))
+class Quits(User):
+    wait_time = constant(0.1)
+    fixed_count = 1
+    @task
+    def work(self): self.environment.runner.quit()
+class Own(User):
+    weight = 1
+    wait_time = constant(0.1)
+    def on_start(self): self.stop()
+    @task
+    def work(self): pass
+    def on_stop(self): time.sleep(1.0)
+"""
+)
+
+
+def test_a_listener_of_test_stopping_may_take_its_time(shards: Shards) -> None:
+    """Here it runs in the greenlet of a user, and a user that the script has started and stopped is still leaving."""
+    said = shards.run(script=shards.locustfile(STOPS_SLOWLY), load=shards.closed((1, 1, 5)), drain_s=5.0)
+    assert said.returncode == 10, said.stderr
+    assert [note["at"] for note in notes(said, "order")] == ["stopping", "told", "stop"]
+    assert notes(said, "order")[-1]["state"] == "stopped"

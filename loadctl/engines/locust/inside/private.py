@@ -106,6 +106,14 @@ def ask_to_stop(user: Any) -> None:
     user._state = LOCUST_STATE_STOPPING  # noqa: SLF001
 
 
+def stop_as_locust(user: Any) -> None:
+    """Who has been asked already is left alone: Locust's `stop` would raise."""
+    from locust.user.task import LOCUST_STATE_STOPPING
+
+    if user._state != LOCUST_STATE_STOPPING:  # noqa: SLF001
+        user.stop()
+
+
 def without_own_listener(environment: Environment) -> None:
     """Take away what the runner that was made last has added to the event `request`."""
     environment.events.request._handlers.pop()  # noqa: SLF001

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from gevent import getcurrent
 from gevent.event import Event
 from locust.exception import StopTest
@@ -27,7 +28,7 @@ from locust.runners import (
 
 from .fault import place_of, sentence
 from .load import Closed, Open, Site
-from .private import ask_to_stop
+from .private import ask_to_stop, stop_as_locust
 from .scenario_user import ScenarioUser
 from .schedule import Wishes
 
@@ -68,7 +69,9 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self._level = -1
         self._users_before = 0
         self._rising = False
-        self._stop_began = False
+        self._stopper: object = None
+        """The greenlet that asks all users to leave and tells the listeners of test_stopping."""
+        self._asked = Event()
         self.stopped_by_script = False
         self._over = Event()
         self._main = getcurrent()
@@ -129,23 +132,31 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self.begin_to_stop()
 
     def begin_to_stop(self) -> None:
-        """Once, whoever asks first. Users are only asked to leave, so listeners of test_stopping see them all."""
-        if self._stop_began:
+        """Once, by whoever comes first; the others wait until its listeners have returned, at most the drain.
+
+        Users are only asked to leave, so listeners of test_stopping see them all.
+        """
+        if self._stopper is not None:
+            if self._stopper is not getcurrent():
+                self._asked.wait(self.environment.stop_timeout)
             return
-        self._stop_began = True
-        self._load.stop()
-        for greenlet in list(self.user_greenlets):
-            if greenlet.args and not hasattr(greenlet.args[0], "loadctl_place"):
-                greenlet.args[0].stop()  # the script started it
-        self.environment.events.test_stopping.fire(environment=self.environment)
-        self.final_user_classes_count = {**self.user_classes_count}
-        self.update_state(STATE_CLEANUP)
+        self._stopper = getcurrent()
+        try:
+            self._load.stop()
+            for user in self._users():
+                if not hasattr(user, "loadctl_place"):
+                    gevent.spawn(stop_as_locust, user)  # the script started it
+            self.environment.events.test_stopping.fire(environment=self.environment)
+            self.final_user_classes_count = {**self.user_classes_count}
+            self.update_state(STATE_CLEANUP)
+        finally:
+            self._asked.set()
 
     def kill_sleepers(self) -> None:
         """After the drain, when nothing is in flight: who still sleeps in a task or in on_start. on_stop follows."""
-        for greenlet in list(self.user_greenlets):
-            if greenlet.args and hasattr(greenlet.args[0], "loadctl_place"):
-                greenlet.args[0].loadctl_place.starting = False  # on_stop may send
+        for user in self._users():
+            if hasattr(user, "loadctl_place"):
+                user.loadctl_place.starting = False  # on_stop may send
         self.user_greenlets.kill(timeout=_ON_STOP_S)
 
     def close(self) -> None:
@@ -197,10 +208,9 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             self._recorder.note("the script stopped the test")
         self._control.stopping = True
         self.begin_to_stop()
-        waited_for = (
-            getcurrent() in {self._main, self.spawning_greenlet} or getcurrent() in self.user_greenlets
-        )
-        if not waited_for:
+        me = getcurrent()
+        waited_for = me in {self._main, self.spawning_greenlet} or me in self.user_greenlets
+        if not waited_for and (self._stopper is not me or self._asked.is_set()):
             self._over.wait()
 
     def quit(self) -> None:
@@ -282,14 +292,15 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
     def _complete(self) -> None:
         self._rising = False
         self.target_user_classes_count = self.user_classes_count
-        waiting = sum(1 for g in self.user_greenlets if g.args and _in_on_start(g.args[0]))
+        waiting = sum(map(_in_on_start, self._users()))
         self.environment.events.spawning_complete.fire(user_count=self._recorder.users)
         if waiting and len(self.environment.events.spawning_complete._handlers) > 1:  # noqa: SLF001  private.py
             self._recorder.note(
                 f"{waiting} users were in on_start when all were started: a script may wait there for spawning_complete"
             )
-        if self.state == STATE_INIT:
-            self.update_state(STATE_RUNNING)
+
+    def _users(self) -> list[Any]:
+        return [greenlet.args[0] for greenlet in self.user_greenlets if greenlet.args]
 
     def _share(self, users: int) -> int:
         """Of that many users of the whole run: those of this shard."""
