@@ -54,6 +54,7 @@ class Site:
     shard: int = 0
     shards: int = 1
     max_in_flight: int = 1
+    """Open model: of this shard."""
 
 
 class Load(Protocol):
@@ -160,8 +161,7 @@ class Open:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        limit = site.max_in_flight
-        self._free = max(1, limit // site.shards + (site.shard < limit % site.shards))
+        self._free = site.max_in_flight
         self._idle: defaultdict[type, dict[Place, None]] = defaultdict(dict)
         self._places: set[Place] = set()
         self._alarm = Alarm()

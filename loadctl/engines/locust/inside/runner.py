@@ -64,7 +64,6 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self._rotation = rotation
         self._recorder = recorder
         self._control = control
-        self._shard, self._shards = plan["shard"], plan["shards"]
         self._t0 = 0.0
         self._level = -1
         self._users_before = 0
@@ -79,8 +78,9 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         environment.runner = self
         if environment.shape_class is not None:
             environment.shape_class.runner = self  # as Environment.create_local_runner does
-        self.worker_index, self.worker_count = self._shard, self._shards
+        self.worker_index, self.worker_count = plan["shard"], plan["shards"]
         self._open = plan["model"] == "open"
+        self._max_in_flight = max(1, self._share(plan["max_in_flight"]))
         site = Site(
             schedule=schedule,
             kind_of=self._class_of,
@@ -89,20 +89,18 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             moved=self._moved,
             recorder=recorder,
             control=control,
-            shard=self._shard,
-            shards=self._shards,
-            max_in_flight=plan["max_in_flight"],
+            shard=self.worker_index,
+            shards=self.worker_count,
+            max_in_flight=self._max_in_flight,
         )
         self._load: Load = Open(site) if self._open else Closed(site)
-        if self._open:
-            self.target_user_count = plan["max_in_flight"]
 
     # -- before, during and after the load, called by the shard ----------------------------------------------------
 
     def prepare(self) -> None:
         """What LocalRunner._start does before it starts users, in its order: all that needs no system."""
-        if not self._open:
-            self.target_user_count = self._share(self._schedule.target_at(0.0))
+        planned = self._max_in_flight if self._open else self._share(self._schedule.target_at(0.0))
+        self.target_user_count = planned
         self.stats.clear_all()
         self.exceptions: dict[int, Any] = {}
         self._filter_by_tags()
@@ -217,7 +215,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self.stop()
 
     def register_message(self, msg_type: str, listener: Callable[..., Any], concurrent: bool = False) -> None:
-        if self._shards > 1:
+        if self.worker_count > 1:
             raise StopTest(
                 f"messages between master and workers ({msg_type}) need one process: use --workers 1"
             )
@@ -304,7 +302,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
 
     def _share(self, users: int) -> int:
         """Of that many users of the whole run: those of this shard."""
-        return int(users // self._shards + (self._shard < users % self._shards))
+        return int(users // self.worker_count + (self.worker_index < users % self.worker_count))
 
 
 def _leave(place: Place) -> None:
