@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -249,3 +250,22 @@ def test_a_listener_of_test_stopping_may_take_its_time(shards: Shards) -> None:
     assert said.returncode == 10, said.stderr
     assert [note["at"] for note in notes(said, "order")] == ["stopping", "told", "stop"]
     assert notes(said, "order")[-1]["state"] == "stopped"
+
+
+WEIGHTS = """
+class Usual(FastHttpUser):
+    fixed_count = 3
+    @task
+    def visit(self): self.client.get("/sleep/1", name="usual"); raise StopUser
+class Rare(FastHttpUser):
+    weight = 0
+    @task
+    def visit(self): self.client.get("/sleep/1", name="rare"); raise StopUser
+"""
+
+
+def test_the_weights_of_a_scenario_take_the_place_of_the_files(shards: Shards) -> None:
+    text = "from locust.exception import StopUser\n" + WEIGHTS
+    script = replace(shards.locustfile(text), weights={"Usual": 1, "Rare": 2})
+    said = shards.run(script=script, load=shards.closed((6, 6, 1.5)))
+    assert (said.ok("GET usual"), said.ok("GET rare")) == (2, 4)

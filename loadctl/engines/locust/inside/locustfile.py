@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from functools import reduce
-from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,39 +72,14 @@ def _line_in(error: BaseException, path: str) -> str:
     return f" (line {lines[-1]})" if lines else ""
 
 
-def chosen_classes(classes: Mapping[str, type], weights: Mapping[str, int], path: str) -> list[type]:
+def chosen_classes(classes: Mapping[str, Any], weights: Mapping[str, int], path: str) -> list[type]:
+    """Those with a weight. The scenario's weights take the place of the file's."""
     if missing := [name for name in weights if name not in classes]:
         raise Refused(no_such_class(path, missing[0], classes))
-    chosen = [
-        classes[name]
-        for name in (weights or classes)
-        if weights.get(name, 0) > 0 or (not weights and _wanted(classes[name]))
-    ]
+    for name, weight in weights.items():
+        classes[name].weight, classes[name].fixed_count = weight, 0
+    chosen = [classes[name] for name in weights or classes]
+    chosen = [user_class for user_class in chosen if user_class.weight > 0 or user_class.fixed_count > 0]
     if not chosen:
         raise ScriptError("all user classes have the weight 0")
     return chosen
-
-
-def _wanted(user_class: Any) -> bool:
-    return bool(user_class.weight > 0 or user_class.fixed_count > 0)
-
-
-def rotation(chosen: Sequence[Any], weights: Mapping[str, int]) -> Callable[[int], type]:
-    """User k's class: those with a fixed_count first, then smooth weighted round-robin, the same in every shard."""
-    fixed = [] if weights else [c for c in chosen for _ in range(c.fixed_count)]
-    shares = {
-        c: round(weights.get(c.__name__, c.weight) * 100) for c in chosen if weights or not c.fixed_count
-    }
-    if not shares:
-        shares = dict.fromkeys(chosen, 1)
-    divisor = reduce(gcd, shares.values()) or 1
-    total = sum(share // divisor for share in shares.values())
-    credit = dict.fromkeys(shares, 0)
-    cycle = []
-    for _ in range(total):
-        for user_class, share in shares.items():
-            credit[user_class] += share // divisor
-        most = max(credit, key=credit.__getitem__)
-        credit[most] -= total
-        cycle.append(most)
-    return lambda index: fixed[index] if index < len(fixed) else cycle[(index - len(fixed)) % len(cycle)]

@@ -30,7 +30,7 @@ from .fault import place_of, sentence
 from .load import Closed, Open, Site
 from .private import ask_to_stop, stop_as_locust
 from .scenario_user import ScenarioUser
-from .schedule import Wishes
+from .schedule import Wishes, rotation
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from .schedule import Schedule
 
 _ON_STOP_S = 2.0
-Rotation = Callable[[int], type]
-"""The class of user k of the whole run."""
 
 
 class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
@@ -54,14 +52,11 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         environment: Environment,
         plan: Mapping[str, Any],
         schedule: Schedule | Wishes,
-        rotation: Callable[[Sequence[type]], Rotation],
         recorder: Recorder,
         control: Control,
     ) -> None:
-        """`rotation`: given the classes that take part, who user k is."""
         self._running: Counter[str] = Counter()
         self._schedule = schedule
-        self._rotation = rotation
         self._recorder = recorder
         self._control = control
         self._t0 = 0.0
@@ -109,7 +104,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             if self.environment.host:
                 user_class.host = self.environment.host
         # Now, because listeners may have changed the classes and their weights.
-        self._kind_of = self._rotation(self.user_classes)
+        self._kind_of = rotation(self.user_classes)
 
     def _filter_by_tags(self) -> None:
         """Tags are those of the script's tasks; a user type would be left without its turns."""
@@ -193,7 +188,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             self._recorder.note(f"the script asked for {user_count} users; the scenario's load decides")
             return
         t = max(0.0, time.monotonic() - self._t0)
-        self._kind_of = self._rotation(user_classes or self.user_classes)
+        self._kind_of = rotation(user_classes or self.user_classes)
         self._control.wishes.append((t, user_count, spawn_rate))
         self._recorder.level(t, user_count, spawn_rate)
 

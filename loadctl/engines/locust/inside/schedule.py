@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from math import floor, inf, sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from functools import reduce
+from math import floor, gcd, inf, sqrt
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+Rotation = Callable[[int], type]
+"""The class of user k of the whole run."""
 
 HAND_OUT_S = 1.0
 """A jump in the number of users is handed out evenly over this time."""
@@ -123,6 +128,25 @@ class Wishes:
             step = min(abs(wanted - level), floor(since * per_s) + 1)
             level += step if wanted > level else -step
         return level
+
+
+def rotation(classes: Sequence[Any]) -> Rotation:
+    """Those with a fixed_count first, then smooth weighted round-robin, the same in every shard."""
+    fixed = [user_class for user_class in classes for _ in range(user_class.fixed_count)]
+    shares = {c: round(c.weight * 100) for c in classes if not c.fixed_count}
+    if not shares:
+        shares = dict.fromkeys(classes, 1)
+    divisor = reduce(gcd, shares.values()) or 1
+    total = sum(share // divisor for share in shares.values())
+    credit = dict.fromkeys(shares, 0)
+    cycle = []
+    for _ in range(total):
+        for user_class, share in shares.items():
+            credit[user_class] += share // divisor
+        most = max(credit, key=credit.__getitem__)
+        credit[most] -= total
+        cycle.append(most)
+    return lambda k: fixed[k] if k < len(fixed) else cycle[(k - len(fixed)) % len(cycle)]
 
 
 def phase(index: int) -> float:

@@ -20,7 +20,7 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 from locust.user.task import DefaultTaskSet, TaskSet
 
 from .fault import ScriptError, place_of, sentence
-from .locustfile import chosen_classes, load, rotation, told
+from .locustfile import chosen_classes, load, told
 from .options import Refused, no_such_class, options_of
 from .private import first_listener
 from .schedule import phase
@@ -90,10 +90,6 @@ class Script:
             self._prepare(user_class)
         _watch_tasks(self._recorder, self._control, sessions)
         return sessions
-
-    def rotation(self, classes: Sequence[type]) -> Callable[[int], type]:
-        """The class of user k of the whole run."""
-        return rotation(classes, self._plan["script"]["weights"])
 
     def _prepare(self, user_class: Any) -> None:
         if self.options.host:

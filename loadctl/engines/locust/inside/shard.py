@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from locust.env import Environment
 
-    from .runner import PlanRunner, Rotation
+    from .runner import PlanRunner
     from .script import Script
     from .worker import Worker
 
@@ -103,7 +103,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
 
         script = Script(plan, recorder, control)
     environment = _environment(plan, script, recorder)
-    runner = _runner(plan, environment, script, recorder, control)
+    runner = _runner(plan, environment, recorder, control)
     sessions = script.watch(environment) if script is not None else None
     worker = _worker(plan, environment, recorder)
     _warm(environment, plan, recorder)
@@ -208,7 +208,6 @@ def _scenario_users(plan: Mapping[str, Any], recorder: Recorder) -> list[type]:
 def _runner(
     plan: Mapping[str, Any],
     environment: Environment,
-    script: Script | None,
     recorder: Recorder,
     control: Control,
 ) -> PlanRunner:
@@ -216,16 +215,10 @@ def _runner(
     from .runner import PlanRunner
     from .statistics import Statistics
 
-    def rotated(classes: Sequence[type]) -> Rotation:
-        if script is not None:
-            return script.rotation(classes)
-        order = plan["rotation"]
-        return lambda k: classes[order[k % len(order)]]
-
     schedule: Schedule | Wishes = Wishes(control.wishes)
     if plan["stages"]:
         schedule = Schedule([Stage(**stage) for stage in plan["stages"]])
-    runner = PlanRunner(environment, plan, schedule, rotated, recorder, control)
+    runner = PlanRunner(environment, plan, schedule, recorder, control)
     without_own_listener(environment)
     recorder.statistics = Statistics(environment.stats)
     return runner
