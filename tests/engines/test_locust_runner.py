@@ -269,3 +269,20 @@ def test_the_weights_of_a_scenario_take_the_place_of_the_files(shards: Shards) -
     script = replace(shards.locustfile(text), weights={"Usual": 1, "Rare": 2})
     said = shards.run(script=script, load=shards.closed((6, 6, 1.5)))
     assert (said.ok("GET usual"), said.ok("GET rare")) == (2, 4)
+
+
+def test_a_task_that_swallows_every_exception_ends_with_the_load(shards: Shards, server: KnownServer) -> None:
+    text = """
+class Stubborn(FastHttpUser):
+    @task
+    def visit(self):
+        while True:
+            try:
+                self.client.get("/sleep/20")
+            except Exception:
+                pass
+"""
+    said = shards.run(script=shards.locustfile(text), load=shards.closed((2, 2, 1)), drain_s=3.0)
+    assert said.returncode == 0
+    assert said.ok("GET /sleep/20") == server.count["GET /sleep/20"] > 20
+    assert not said.bye["unfinished"]

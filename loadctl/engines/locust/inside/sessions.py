@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
+import gevent
 import locust
 from gevent import Greenlet, GreenletExit, getcurrent
 from geventhttpclient.connectionpool import ConnectionPool
@@ -40,6 +41,8 @@ _HELD_MAX = 100
 """Of one greenlet; a task without end may never enter the `with` blocks of its requests."""
 _KNOWN_MAX = 10_000
 _MOST = 1e12
+_SWALLOWED_S = 0.01
+"""Before a request is refused: a task that swallows every exception and tries again would hold the hub for ever."""
 _Key: TypeAlias = tuple[str, str | None, str | None, str]
 """Method, name, base URL and URL."""
 
@@ -342,6 +345,7 @@ def leave_if_asked(user: Any) -> None:
     place = getattr(user, "loadctl_place", None)
     if place is not None and place.leaving and (place.in_task or place.starting):
         place.starting = False
+        gevent.sleep(_SWALLOWED_S)
         raise StopUser
 
 
