@@ -286,3 +286,21 @@ class Stubborn(FastHttpUser):
     assert said.returncode == 0
     assert said.ok("GET /sleep/20") == server.count["GET /sleep/20"] > 20
     assert not said.bye["unfinished"]
+
+
+def test_of_tracebacks_the_first_are_logged_and_all_errors_of_the_script(shards: Shards) -> None:
+    text = """
+import logging
+@events.request.add_listener
+def raises(**_): raise ValueError("at every request")
+class Visitor(FastHttpUser):
+    @task
+    def visit(self):
+        self.client.get("/sleep/20")
+        logging.error("the script's own")
+"""
+    said = shards.run(script=shards.locustfile(text), load=shards.closed((2, 2, 1)))
+    requests = said.ok("GET /sleep/20")
+    assert requests > 30
+    assert said.stderr.count("ValueError: at every request") == 20
+    assert said.stderr.count("the script's own") == requests

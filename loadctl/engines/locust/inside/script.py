@@ -181,8 +181,7 @@ def _sleep(tasks: Any, seconds: float) -> None:
 
 def _watch_listeners(recorder: Recorder) -> None:
     """As Locust's own `fire`, which only logs what a listener raises."""
-    logs = _First(_LOGS_MAX)
-    logging.getLogger().addFilter(logs)
+    logging.getLogger().addFilter(_First(_LOGS_MAX, "Uncaught exception in"))
 
     def fire(hook: EventHook, *, reverse: bool = False, **facts: Any) -> None:
         handlers = hook._handlers[::-1] if reverse else hook._handlers.copy()  # noqa: SLF001
@@ -200,14 +199,15 @@ def _watch_listeners(recorder: Recorder) -> None:
 
 
 class _First(logging.Filter):
-    """What raises at every request would fill the disk with its traceback."""
+    """What raises at every request would fill the disk with its traceback. `begins`: other errors are not counted."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, begins: str = "") -> None:
         super().__init__()
         self._left = limit
+        self._begins = begins
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.ERROR:
+        if record.levelno < logging.ERROR or not str(record.msg).startswith(self._begins):
             return True
         self._left -= 1
         if self._left == 0:
