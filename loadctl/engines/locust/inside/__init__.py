@@ -1,4 +1,6 @@
-"""What runs inside Locust's own process, in the user's Python: standard library, locust and gevent only.
+"""What runs inside Locust's own process, in the user's Python: standard library, Locust and what comes with it.
+
+Only user types need more: httptools.
 
 launch.py loads this folder as a package under a private name, so that neither loadctl has to be importable
 there nor these modules can hide the user's own. They therefore import each other relatively.
