@@ -30,7 +30,6 @@ IMPURE_MODULES = {
     "random",
     "asyncio",
 }
-ENGINE_NAME_ALLOWED = {"engines"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "packaged" not in path.parts)
 
 

@@ -42,8 +42,3 @@ class Counters(Generic[Key]):
     def restart(self) -> None:
         """Who counts began anew: what is next read counts from 0, even where it has overtaken the old value."""
         self._last = dict.fromkeys(self._last, 0.0)
-
-    @property
-    def has_rates(self) -> bool:
-        """There are two looks, some time apart."""
-        return self.elapsed_s > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 
 from loadctl.results.histogram import Histogram, enough_samples
 
@@ -36,8 +35,3 @@ def percentile_curve(histogram: Histogram) -> list[tuple[float, float]]:
         if us is not None:
             points.append((q, us / 1000))
     return points
-
-
-def highest_told(curve: Sequence[tuple[float, float]]) -> float:
-    """The last q of a curve; 0 of an empty one."""
-    return curve[-1][0] if curve else 0.0

@@ -24,7 +24,6 @@ from loadctl.results.interval import Second
 from loadctl.results.recording import Example, ScriptFault
 from loadctl.scenario.steered import Wish
 
-FORMAT = 1
 MAX_LINE_BYTES = 32 << 20
 """500 endpoints with full histograms stay below this; what is longer is no frame and is not kept."""
 _FRAME_START = b'{"kind":"frame"'

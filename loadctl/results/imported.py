@@ -32,10 +32,6 @@ class Figure:
         return cls(value, value, value)
 
     @property
-    def is_exact(self) -> bool:
-        return self.low == self.high
-
-    @property
     def unbounded(self) -> Figure:
         """The same, if it is only a part of what is meant."""
         return Figure(self.said, self.low, math.inf)

@@ -35,7 +35,6 @@ _CHANGES = _words(
     "signout revoke rotate refund publish enable disable ban invite"
 )
 _QUIET = _words("health healthz ready readyz live livez ping status version info metrics")
-_ENGINE_HEADERS = _words("accept content-type authorization host content-length")
 _MOST_BODY = 2500
 _MOST_VALUE = 300
 _MOST_PATH = 300

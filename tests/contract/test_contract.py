@@ -15,8 +15,6 @@ from tests.contract.truth import PathTruth
 
 pytestmark = [pytest.mark.e2e, pytest.mark.quiet]
 
-ANSWERED = sorted(set(USERS) - {"hang", "drip"})
-
 
 def assert_latencies(row: dict[str, Any], truth: PathTruth) -> None:
     assert truth.latency_ms(0.5) <= row["latency_ms"]["p50"] <= 1.05 * truth.latency_ms(0.5) + 10

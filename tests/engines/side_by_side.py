@@ -93,13 +93,6 @@ class Ended:
         stats: dict[str, Any] = noted["stats"]
         return stats
 
-    def by_path(self) -> Counter[str]:
-        """Requests at the server without method and status."""
-        found: Counter[str] = Counter()
-        for key, count in self.requests.items():
-            found[key.split(" ")[1]] += count
-        return found
-
     def measured(self) -> dict[str, list[int]]:
         """Completed and failed requests by endpoint, from loadctl's own record."""
         found: dict[str, list[int]] = {}

@@ -43,11 +43,6 @@ class Place:
     def takes_arrivals(self) -> bool:
         return self._on_idle is not None
 
-    @property
-    def busy(self) -> bool:
-        """Open model: it has an arrival that is not served yet."""
-        return self._serves or (self._arrived.is_set() and not self.leaving)
-
     def leave(self) -> None:
         """Its user begins no more requests, and wakes from a pause between them."""
         self.leaving = True
