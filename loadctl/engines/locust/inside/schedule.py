@@ -100,6 +100,8 @@ class Wishes:
 
     def __init__(self, wishes: Sequence[tuple[float, int, float]]) -> None:
         self._wishes = wishes
+        self._levels: list[int] = []
+        """Users when each wish came: a shape may have a new one every second, for hours."""
         self.duration_s = inf
 
     def end(self, t: float) -> None:
@@ -107,7 +109,8 @@ class Wishes:
         self.duration_s = min(t, self.duration_s)
 
     def target_at(self, t: float) -> int:
-        return next((users for begins, users, _ in reversed(list(self._wishes)) if begins <= t), 0)
+        index = self._index_at(t)
+        return self._wishes[index][1] if index >= 0 else 0
 
     def settled(self, t: float) -> bool:
         return self.users_at(t) == self.target_at(t)
@@ -117,17 +120,25 @@ class Wishes:
         return iter(())
 
     def users_at(self, t: float) -> int:
-        level = 0
-        wishes = list(self._wishes)  # another thread appends
-        for (begins, wanted, per_s), until in zip(wishes, [*(w[0] for w in wishes[1:]), inf], strict=False):
-            since = min(t, until) - begins
-            if since < 0:
-                break
-            if until <= begins:
-                continue  # taken back at once
-            step = min(abs(wanted - level), floor(since * per_s) + 1)
-            level += step if wanted > level else -step
-        return level
+        index = self._index_at(t)
+        for known in range(len(self._levels), index + 1):
+            self._levels.append(self._reached(known - 1, self._wishes[known][0]) if known else 0)
+        return self._reached(index, t) if index >= 0 else 0
+
+    def _reached(self, index: int, t: float) -> int:
+        """Users at `t`, as far as that wish and those before it say."""
+        (begins, wanted, per_s), level = self._wishes[index], self._levels[index]
+        if index + 1 < len(self._wishes) and self._wishes[index + 1][0] <= begins:
+            return level  # taken back at once
+        step = min(abs(wanted - level), floor((t - begins) * per_s) + 1)
+        return level + step if wanted > level else level - step
+
+    def _index_at(self, t: float) -> int:
+        """The last wish that has come; -1: none. From the end on: another thread appends, and few are yet to come."""
+        index = len(self._wishes) - 1
+        while index >= 0 and self._wishes[index][0] > t:
+            index -= 1
+        return index
 
 
 def rotation(classes: Sequence[Any]) -> Rotation:
