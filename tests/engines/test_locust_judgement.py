@@ -30,6 +30,7 @@ class One(HttpUser):
         ("@events.quitting.add_listener\ndef _(**_): raise SystemExit('too slow')\n", 1),
         ("@events.test_stop.add_listener\ndef _(**_): raise SystemExit(5)\n", 5),
         ("@events.quitting.add_listener\ndef _(**_): raise SystemExit(0)\n", None),
+        ("    def on_stop(self): import time; time.sleep(0.1); raise SystemExit(6)\n", 6),
         ("", None),
     ],
 )

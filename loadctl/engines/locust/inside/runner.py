@@ -209,6 +209,12 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
     def quit(self) -> None:
         self.stop()
 
+    def exited(self, end: SystemExit) -> None:
+        """The script has called sys.exit, in a task, a listener or a greenlet: it ends the test and judges it."""
+        self._recorder.note(f"the script stopped the test: sys.exit({end})")
+        self._control.stopping = True
+        self.environment.process_exit_code = self.environment.process_exit_code or end.code
+
     def register_message(self, msg_type: str, listener: Callable[..., Any], concurrent: bool = False) -> None:
         if self.worker_count > 1:
             raise StopTest(

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from locust.env import Environment
 
-    from .control import Control
     from .place import Place
     from .recorder import Recorder
 
@@ -43,11 +42,10 @@ _FLOW = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, Interrup
 class Script:
     """The loaded file: its classes and shape; `watch` puts the recorder between them and Locust."""
 
-    def __init__(self, plan: Mapping[str, Any], recorder: Recorder, control: Control) -> None:
+    def __init__(self, plan: Mapping[str, Any], recorder: Recorder) -> None:
         """Raises: ScriptError."""
         self._plan = plan
         self._recorder = recorder
-        self._control = control
         script = plan["script"]
         self.path: str = script["paths"][0]
         self.name = Path(self.path).name
@@ -88,7 +86,7 @@ class Script:
         first_listener(environment.events.user_error, self._on_user_error)
         for user_class in self.classes:
             self._prepare(user_class)
-        _watch_tasks(self._recorder, self._control, sessions)
+        _watch_tasks(self._recorder, sessions)
         return sessions
 
     def _prepare(self, user_class: Any) -> None:
@@ -115,7 +113,7 @@ def _asks_for_workers(paths: Sequence[str]) -> str:
     return ", ".join(sorted(names & {"MasterRunner", "WorkerRunner"}))
 
 
-def _watch_tasks(recorder: Recorder, control: Control, sessions: Sessions) -> None:
+def _watch_tasks(recorder: Recorder, sessions: Sessions) -> None:
     """Count turns where tasks are run, and let users leave between tasks and out of their waits."""
 
     def watched(original: Any) -> Any:
@@ -142,8 +140,7 @@ def _watch_tasks(recorder: Recorder, control: Control, sessions: Sessions) -> No
             original(tasks, task)
         except SystemExit as end:
             # It would end the process from within the hub, without a bye.
-            recorder.note(f"the script stopped the test: sys.exit({end})")
-            control.stopping = True
+            tasks.user.environment.runner.exited(end)
             raise StopUser from end
         finally:
             place.in_task = False

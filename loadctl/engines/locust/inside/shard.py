@@ -101,7 +101,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     if plan["script"] is not None:
         from .script import Script
 
-        script = Script(plan, recorder, control)
+        script = Script(plan, recorder)
     environment = _environment(plan, script, recorder)
     runner = _runner(plan, environment, recorder, control)
     sessions = script.watch(environment) if script is not None else None
@@ -148,13 +148,15 @@ def _make_load(
     try:
         runner.follow(t0)
     except SystemExit as end:  # in a listener, or in a greenlet of the script
-        recorder.note(f"the script stopped the test: sys.exit({end})")
-        control.stopping = True
+        runner.exited(end)
         runner.begin_to_stop()
     early = control.stopping
-    drain(recorder, control, runner.user_greenlets, plan["drain_s"])
-    if not recorder.in_flight and not control.leave_now:
-        runner.kill_sleepers()
+    try:
+        drain(recorder, control, runner.user_greenlets, plan["drain_s"])
+        if not recorder.in_flight and not control.leave_now:
+            runner.kill_sleepers()
+    except SystemExit as end:
+        runner.exited(end)
     ticker.kill()
     return early
 
