@@ -304,3 +304,13 @@ class Visitor(FastHttpUser):
     assert requests > 30
     assert said.stderr.count("ValueError: at every request") == 20
     assert said.stderr.count("the script's own") == requests
+
+
+def test_test_functions_know_no_arrivals(shards: Shards, server: KnownServer) -> None:
+    """They never wait for one: each arrival would add a user that sends as fast as it can."""
+    text = "def test_items(fastsession): fastsession.get('/sleep/1')\n"
+    shard = shards.spawn(script=shards.locustfile(text), load=shards.opened((5, 5, 1)))
+    said = shard.result()
+    assert said.returncode == 21
+    assert "test functions, which know no arrivals" in said.stderr
+    assert not server.count

@@ -18,6 +18,7 @@ from locust import log as locust_log
 from locust.event import EventHook
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import DefaultTaskSet, TaskSet
+from locust.user.users import PytestUser
 
 from .fault import ScriptError, place_of, sentence
 from .locustfile import chosen_classes, load, told
@@ -68,6 +69,10 @@ class Script:
         self.classes: Sequence[type] = (
             [] if user_types and not weights else chosen_classes(classes, weights, self.path)
         )
+        if plan["model"] == "open" and any(issubclass(user_class, PytestUser) for user_class in self.classes):
+            raise Refused(
+                f"{self.name} has test functions, which know no arrivals: say users (-u), not --rate"
+            )
         self.options = options_of(plan)
         for user_class in self.classes if script["own_hosts"] else ():
             host = (user_class.host or "").rstrip("/")  # type: ignore[attr-defined]
