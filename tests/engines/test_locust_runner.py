@@ -314,3 +314,19 @@ def test_test_functions_know_no_arrivals(shards: Shards, server: KnownServer) ->
     assert said.returncode == 21
     assert "test functions, which know no arrivals" in said.stderr
     assert not server.count
+
+
+def test_a_quit_after_the_end_of_the_plan_stops_nothing(shards: Shards) -> None:
+    text = """
+@events.test_stopping.add_listener
+@events.test_stop.add_listener
+@events.quitting.add_listener
+def ends(environment, **_): environment.runner.quit()
+class Visitor(FastHttpUser):
+    wait_time = constant(0.1)
+    @task
+    def visit(self): self.client.get("/sleep/1")
+"""
+    said = shards.run(script=shards.locustfile(text), load=shards.closed((1, 1, 1)))
+    assert said.returncode == 0
+    assert not said.notes

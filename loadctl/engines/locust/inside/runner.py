@@ -196,10 +196,9 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         """End the load. Returns after test_stop, unless the run waits for the caller: a user, a listener."""
         if getcurrent() is self.shape_greenlet:
             return  # the shape is over: see _make_load
-        if not self._control.stopping:
-            self.stopped_by_script = True
+        if self._stopper is None and not self._control.stopping:
+            self.stopped_by_script = self._control.stopping = True
             self._recorder.note("the script stopped the test")
-        self._control.stopping = True
         self.begin_to_stop()
         me = getcurrent()
         waited_for = me in {self._main, self.spawning_greenlet} or me in self.user_greenlets
