@@ -330,3 +330,20 @@ class Visitor(FastHttpUser):
     said = shards.run(script=shards.locustfile(text), load=shards.closed((1, 1, 1)))
     assert said.returncode == 0
     assert not said.notes
+
+
+@pytest.mark.parametrize("event", ["test_stopping", "test_stop", "quitting"])
+def test_a_stop_test_at_the_end_is_a_fault_and_loses_no_result(shards: Shards, event: str) -> None:
+    text = f"""
+from locust.exception import StopTest
+@events.{event}.add_listener
+def ends(**_): raise StopTest("too late")
+class Visitor(FastHttpUser):
+    wait_time = constant(0.1)
+    @task
+    def visit(self): self.client.get("/sleep/1")
+"""
+    said = shards.run(script=shards.locustfile(text), load=shards.closed((1, 1, 1)))
+    assert said.returncode == 0
+    assert said.ok("GET /sleep/1") == said.bye["totals"]["completed"] > 0
+    assert [line["message"] for line in said.of("script")] == ["StopTest: too late"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent import getcurrent
 from gevent.event import Event
-from locust.exception import StopTest
+from locust.exception import StopTest, StopUser
 from locust.runners import (
     STATE_CLEANUP,
     STATE_INIT,
@@ -34,6 +34,7 @@ from .schedule import Wishes, rotation
 
 if TYPE_CHECKING:
     from locust.env import Environment
+    from locust.event import EventHook
 
     from .control import Control
     from .load import Load
@@ -139,7 +140,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             for user in self._users():
                 if not hasattr(user, "loadctl_place"):
                     gevent.spawn(stop_as_locust, user)  # the script started it
-            self.environment.events.test_stopping.fire(environment=self.environment)
+            self.tell_end(self.environment.events.test_stopping)
             self.final_user_classes_count = {**self.user_classes_count}
             self.update_state(STATE_CLEANUP)
         finally:
@@ -156,8 +157,15 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         """After the drain."""
         self.update_state(STATE_STOPPED)
         self.cpu_log_warning()
-        self.environment.events.test_stop.fire(environment=self.environment)
+        self.tell_end(self.environment.events.test_stop)
         self._over.set()
+
+    def tell_end(self, hook: EventHook, **facts: bool) -> None:
+        """`fire` lets a StopTest through, to stop what runs. Nothing runs any more, and the result must be kept."""
+        try:
+            hook.fire(environment=self.environment, **facts)
+        except (StopTest, StopUser) as error:
+            self._recorder.script_fault(sentence(error), place_of(error))
 
     # -- what scripts call -----------------------------------------------------------------------------------------
 

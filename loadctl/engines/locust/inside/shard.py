@@ -254,7 +254,7 @@ def _close_test(environment: Environment, runner: PlanRunner, recorder: Recorder
 
     try:
         runner.close()
-        environment.events.quitting.fire(environment=environment, reverse=True)
+        runner.tell_end(environment.events.quitting, reverse=True)
         code = environment.process_exit_code
     except SystemExit as end:  # of a listener: its judgement too
         code = end.code
