@@ -24,9 +24,8 @@ def load(paths: Sequence[str], arguments: Sequence[str] = ()) -> tuple[dict[str,
         level=logging.INFO, format="[%(asctime)s] %(levelname)s/%(name)s: %(message)s", stream=sys.stderr
     )
     loaded = [(path, *_loaded(path, load_locustfile)) for path in paths]
-    if not any(
-        classes for _, classes, _ in loaded
-    ):  # as Locust itself: test functions count where no class does
+    # As Locust itself: test functions count only where there is no class.
+    if not any(classes for _, classes, _ in loaded):
         loaded = [(path, _loaded(path, load_locustfile_pytest)[0], shapes) for path, _, shapes in loaded]
     found: dict[str, type] = {}
     for path, classes, _ in loaded:

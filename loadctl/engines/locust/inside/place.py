@@ -1,4 +1,4 @@
-"""A user's place in the load: what the plan tells its user, and the pauses that end when the user must leave."""
+"""A user's place in the load: what the plan wants of its user, and pauses that end when the user must leave."""
 
 from __future__ import annotations
 

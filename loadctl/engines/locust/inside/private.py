@@ -1,4 +1,4 @@
-"""What we use of Locust and geventhttpclient beyond what they document, and why. A test looks for each."""
+"""What we use of Locust and its HTTP clients beyond what they document, and why. A test says that each is there."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ PLACES = (
     ),
     Private(
         "locust.event:EventHook._handlers",
-        "the runner's listener books each request; ours feeds the statistics",
+        "the runner's own listener, which logs each request, is taken away; ours come before those of a script",
     ),
     Private(
         "locust.event:EventHook.fire",
@@ -66,6 +66,10 @@ PLACES = (
         "constant_pacing remembers its last call, which the spread made",
     ),
     Private("locust.user.users:User._cp_last_wait_time", "the same"),
+    Private(
+        "locust.user.users:PytestUser",
+        "test functions have no tasks, so an arrival of the open model is nothing to them",
+    ),
     Private("locust.user.task:TaskSet._sleep", "a wait ends at once when the user must leave"),
     Private(
         "locust.user.task:TaskSet.execute_task",

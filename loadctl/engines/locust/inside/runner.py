@@ -1,4 +1,4 @@
-"""Locust's local runner with our plan in the place of its dispatcher.
+"""Locust's local runner, with our plan instead of its dispatcher.
 
 Locust's dispatcher starts users in bursts once a second and stops them at random. Here `runner.spawning_greenlet` is
 our load (load.py), which starts each user through `spawn_users`. States, counts and events are those of Locust.
@@ -94,7 +94,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
     # -- before, during and after the load, called by the shard ----------------------------------------------------
 
     def prepare(self) -> None:
-        """What LocalRunner._start does before it starts users, in its order: all that needs no system."""
+        """What LocalRunner._start does before it starts users, in its order. Nothing is sent to the system."""
         planned = self._max_in_flight if self._open else self._share(self._schedule.target_at(0.0))
         self.target_user_count = planned
         self.stats.clear_all()
@@ -147,7 +147,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             self._asked.set()
 
     def kill_sleepers(self) -> None:
-        """After the drain, when nothing is in flight: who still sleeps in a task or in on_start. on_stop follows."""
+        """After the drain, when nothing is in flight: kill users that still sleep in a task or in on_start."""
         for user in self._users():
             if hasattr(user, "loadctl_place"):
                 user.loadctl_place.starting = False  # on_stop may send
@@ -191,7 +191,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         wait: bool = False,  # noqa: ARG002  Locust's signature
         user_classes: Sequence[type] | None = None,
     ) -> None:
-        """What a LoadTestShape wants from now on. Where the scenario has stages, these decide."""
+        """A LoadTestShape asks for so many users from now on. Where the scenario has stages, they decide instead."""
         if not isinstance(self._schedule, Wishes):
             self._recorder.note(f"the script asked for {user_count} users; the scenario's load decides")
             return
@@ -241,7 +241,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self._load.run(self._t0)
 
     def _shape_over(self, _greenlet: object) -> None:
-        """It said None, or it broke: there will be no more levels."""
+        """Its tick returned None or raised: there will be no more levels."""
         assert isinstance(self._schedule, Wishes)  # noqa: S101
         t = max(0.0, time.monotonic() - self._t0)
         self._schedule.end(t)

@@ -28,7 +28,7 @@ from .schedule import phase
 from .sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from locust.env import Environment
 

@@ -126,9 +126,8 @@ class Sessions:
             if blocks_forever:  # requests waits for ever, unless told otherwise
                 options.setdefault("timeout", self._timeout_s)
                 if session.stream:
-                    options.setdefault(
-                        "stream", False
-                    )  # Locust reads the body all the same, but does not time it
+                    # Locust reads the body all the same, but does not time it.
+                    options.setdefault("stream", False)
             key = (
                 method,
                 (args[0] if args else options.get("name")) or session.request_name,

@@ -75,7 +75,7 @@ def _refuse(error: Refused, redact: Callable[[str], str]) -> int:
 
 
 def _write_to(stdout: str, stderr: str) -> None:
-    """A shard that was started before its run had a folder has written to nowhere so far."""
+    """The first shard is started before its run has a folder; until now its output has gone nowhere."""
     for number, path in enumerate((stdout, stderr), start=1):
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.dup2(fd, number)
@@ -162,7 +162,7 @@ def _make_load(
 
 
 def _made_of(classes: Sequence[type]) -> str:
-    """What the label "locust" stands for, told in the result."""
+    """What the users are made of, for the result: "locust" alone does not say it."""
     from .scenario_user import ScenarioUser
 
     ours = any(issubclass(kind, ScenarioUser) for kind in classes)
@@ -235,7 +235,7 @@ def _worker(plan: Mapping[str, Any], environment: Environment, recorder: Recorde
 
 
 def _open_test(environment: Environment, runner: PlanRunner, recorder: Recorder, control: Control) -> None:
-    """What the script does before the load: not measured. Raises: Refused when a listener raised or ended the test."""
+    """Run the listeners of init and test_start, before the load. Raises: Refused when one raised or ended the test."""
     environment.events.init.fire(environment=environment, runner=runner, web_ui=None)
     if not recorder.script_faults and not control.stopping:
         runner.prepare()
@@ -323,6 +323,5 @@ def _leave(code: int, control: Control) -> NoReturn:
     sys.stderr.flush()
     if control.gone:
         kill_group()  # nobody is left to end what the script has started
-    os._exit(
-        code
-    )  # not sys.exit: greenlets still in a pause, and atexit of the script's libraries, may take for ever
+    # Not sys.exit: greenlets in a pause and atexit functions of the script's libraries may take for ever.
+    os._exit(code)

@@ -63,9 +63,8 @@ def warm_sessions(environment: Any) -> None:
     from locust.event import EventHook
 
     def go(url: str) -> None:
-        with contextlib.suppress(
-            TypeError
-        ):  # another version makes its sessions otherwise: a cold start, no more
+        # Another version may make its sessions in another way: then the start is cold, and nothing worse.
+        with contextlib.suppress(TypeError):
             sessions_at(url)
 
     def sessions_at(url: str) -> None:
