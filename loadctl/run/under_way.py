@@ -97,8 +97,8 @@ class UnderWay:
         return self._stop_rules.heed(seconds)
 
     def _tell_levels(self) -> None:
-        """Before the seconds after them. All shards say the same."""
-        said = self._merger.logs[0].levels
+        """Before the seconds after them. All shards say the same; one of them may have died."""
+        said = max((log.levels for log in self._merger.logs), key=len)
         for level in said[self._levels_told :]:
             self._ledger.event(level_event(level))
             if level.ends:

@@ -299,7 +299,11 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self._rising = False
         self.target_user_classes_count = self.user_classes_count
         waiting = sum(map(_in_on_start, self._users()))
-        self.environment.events.spawning_complete.fire(user_count=self._recorder.users)
+        # In a greenlet of its own: a listener that waits must not hold the plan up.
+        told = self.greenlet.spawn(
+            self.environment.events.spawning_complete.fire, user_count=self._recorder.users
+        )
+        told.link_exception(locust_exception_handler(self.environment))
         if waiting and len(self.environment.events.spawning_complete._handlers) > 1:  # noqa: SLF001  private.py
             self._recorder.note(
                 f"{waiting} users were in on_start when all were started: a script may wait there for spawning_complete"
