@@ -88,7 +88,7 @@ def test_a_calm_sample_and_one_when_it_turns_bad(tmp_path: Path, monkeypatch: py
     assert [event.detail.get("label") for event in profiled.events] == ["calm", "calm", "bad-1", "bad-1"]
     assert "spend" in profiled.functions()
     start, stop = profiled.events[:2]
-    assert 4 < stop.t - start.t < 20
+    assert 2 < stop.t - start.t < 20, "five seconds, of which the start may be told late"
     assert not [one for one in psutil.Process().children(recursive=True) if "py-spy" in one.name()]
 
 
