@@ -66,6 +66,7 @@ class Script:
                 raise Refused(no_such_class(self.path, name, classes))
         if script["classes"]:
             classes = {name: classes[name] for name in script["classes"]}
+            weights = {name: weight for name, weight in weights.items() if name in classes}
         self.classes: Sequence[type] = (
             [] if user_types and not weights else chosen_classes(classes, weights, self.path)
         )
