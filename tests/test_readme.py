@@ -63,7 +63,7 @@ def test_make_run_is_the_first_command_and_make_test_runs_pytest() -> None:
     assert re.search(
         r"^run:.*\n\t\$\(BIN\)/loadctl run baseline --demo --duration 30s$", makefile, re.MULTILINE
     )
-    assert re.search(r"^test:.*\n\t\$\(BIN\)/python -m pytest -rs -n \d$", makefile, re.MULTILINE)
+    assert re.search(r"^test:.*\n\t\$\(BIN\)/python -m pytest -rs -n \d \|\|", makefile, re.MULTILINE)
     [check] = re.findall(r"^check:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
     assert " ".join(re.findall(r" (dev|lint|type|test)\b", check)) == "dev lint type test"
 

@@ -231,6 +231,9 @@ def test_a_browser_shows_what_runs(open_page: Open, loadctl: Shell, demo_host: s
         press("[role=tab]", "STATISTICS")
         (result,) = page.results()
         see(str(result["counters"]["completed"]))
+        wait_for(
+            lambda: browser.find("#verdict").get_attribute("href").endswith("/report") or None, SLOW_MACHINE_S
+        )
         assert browser.find("#verdict").get_attribute("href") == f"{page.client.base_url}/report"
     shown = page.statistics
     assert (aggregated(shown)["num_requests"], aggregated(shown)["num_failures"]) == (

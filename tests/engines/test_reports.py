@@ -219,14 +219,15 @@ def test_files_of_one_run_complete_each_other(written: Path) -> None:
 
 @pytest.mark.parametrize("name", ["report.html", "run.json", "run_stats.csv"])
 def test_a_limit_within_locusts_rounding_is_not_told(written: Path, name: str) -> None:
-    """147 ms and a little is 150, which stands for 145 to 155; on a busy machine another such figure."""
+    """147 ms and a little is 150, which stands for 145 to 155; on a busy machine another such figure, or an exact one,
+    where Locust holds a median against the largest time."""
     said = slow_p50(written, name, "30s").value or 0.0
     meant = meant_by(said)
     assert meant.high - meant.low >= 10
-    assert slow_p50(written, name, f"{meant.high:g}ms").status is Status.PASS
+    assert slow_p50(written, name, f"{meant.high + 0.01:.2f}ms").status is Status.PASS
     assert slow_p50(written, name, f"{meant.low - 1:g}ms").status is Status.FAIL
-    result = judged(written, [name], f"GET slow latency_p50={meant.low:g}ms", "error_rate=50%")
-    assert (result.verdict, result.exit_code) == (Verdict.INCONCLUSIVE, 3)
+    result = judged(written, [name], f"GET slow latency_p50={meant.low + 0.01:.2f}ms", "error_rate=50%")
+    assert (result.verdict, result.exit_code) == (Verdict.INCONCLUSIVE, 3), (said, meant)
     assert "cannot be told from this file: its" in (only(result, "latency_p50").reason or "")
     assert "file-rounded" in finding_ids(result)
     assert any("locustfile" in advice for advice in result.advice)
