@@ -22,6 +22,8 @@ from loadctl.scenario.user_type import Body, Check, Json, Request
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 _JSON_PATH = re.compile(r"\$(\.[^.\[\]\s*]+|\[(\*|-?[0-9]{1,9}|'[^']*'|\"[^\"]*\")\])*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OF_THE_CLIENT = frozenset({"expect", "keep-alive", "transfer-encoding", "upgrade"})
+"""How a client reads and writes: it decides by itself, and undici refuses such headers."""
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SOURCES = 'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
 
@@ -116,8 +118,13 @@ class RequestReader:
                 self.mistakes.add(value.where, f"'{name}' cannot be the name of a header")
             elif text is not None and not text.isprintable():
                 self.mistakes.add(value.where, f"{name}: a header takes one line of text")
+            elif name.lower() in _OF_THE_CLIENT:
+                message = f"{name}: the engine's HTTP client decides this; leave the header out"
+                self.mistakes.add(value.where, message)
+            elif name.lower() == "connection" and text and text.lower() not in {"close", "keep-alive"}:
+                self.mistakes.add(value.where, f"{name}: write close or keep-alive, not '{text}'")
             elif text is not None:
-                found[name] = text
+                found[name] = text.lower() if name.lower() == "connection" else text
         return found
 
     def fields(self, kind: str, node: Node | None) -> Mapping[str, Json]:

@@ -309,7 +309,7 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
     if request.param == "locust":
         return Runtime("locust")
     artillery: Artillery = request.getfixturevalue("artillery")
-    return Runtime("artillery", artillery.node)
+    return Runtime("artillery", artillery)
 
 
 @pytest.fixture(scope="module")
@@ -364,6 +364,6 @@ def folder(tmp_path: Path, server: KnownServer, artillery: Artillery) -> Iterato
     """For an Artillery script of one's own."""
     path = tmp_path / "own"
     path.mkdir()
-    started = Shards(tmp_path, server, Runtime("artillery", artillery.node).engine)
+    started = Shards(tmp_path, server, Runtime("artillery", artillery).engine)
     yield Folder(path, server, started)
     started.close()

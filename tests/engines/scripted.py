@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 from loadctl.engines import ENGINES
 
 if TYPE_CHECKING:
+    from loadctl.engines.artillery.locate import Artillery
     from loadctl.engines.base import Engine
 
 RESET = "reset"
@@ -69,7 +70,7 @@ class Server:
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             stack.enter_context(connection)
-            connection.settimeout(5)
+            connection.settimeout(8)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.tls is not None:
                 connection = stack.enter_context(self.tls.wrap_socket(connection, server_side=True))
@@ -116,7 +117,7 @@ class Runtime:
     """What users run on: Python inside Locust, or JavaScript inside Artillery."""
 
     name: str
-    node: Path | None = None
+    artillery: Artillery | None = None
 
     @property
     def engine(self) -> Engine:
@@ -124,16 +125,19 @@ class Runtime:
 
     def run(self, name: str, given: object, *, few_descriptors: bool = False) -> Any:
         """What the script of that name beside this file makes of `given`, in a process of its own."""
-        script = Path(__file__).with_name(f"{name}.{'mjs' if self.node else 'py'}")
+        script = Path(__file__).with_name(f"{name}.{'mjs' if self.artillery else 'py'}")
+        env = {"PYTHONPATH": str(Path(__file__).parents[2])}
+        if self.artillery:
+            env["LOADCTL_ARTILLERY"] = str(self.artillery.package)
         few = (FEW_DESCRIPTORS, FEW_DESCRIPTORS)
         run = subprocess.run(
-            [str(self.node or sys.executable), str(script)],
+            [str(self.artillery.node if self.artillery else sys.executable), str(script)],
             input=json.dumps(given),
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
-            env={"PYTHONPATH": str(Path(__file__).parents[2])},
+            env=env,
             preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few)) if few_descriptors else None,
         )
         assert run.returncode == 0, run.stderr
@@ -145,3 +149,15 @@ class Runtime:
         """The answers to the requests of each case, all cases at once, a client each."""
         answers: list[list[dict[str, Any]]] = self.run("run_client", cases, few_descriptors=few_descriptors)
         return answers
+
+
+def fields(request: bytes) -> list[tuple[str, str]]:
+    """The headers of a request: names in lower case, values. Which case and order they have is the library's."""
+    lines = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+    return [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
+
+
+def unordered(request: bytes) -> tuple[bytes, list[tuple[str, str]], bytes]:
+    """Request line, headers sorted, body: what two clients send when they send the same."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    return head.split(b"\r\n")[0], sorted(fields(request)), body

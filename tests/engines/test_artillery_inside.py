@@ -19,7 +19,7 @@ VECTORS = Path(__file__).parents[1] / "scenario" / "prng-vectors.json"
 
 def test_it_draws_what_the_vectors_say(artillery: Artillery) -> None:
     vectors = json.loads(VECTORS.read_text())
-    drawn = Runtime("artillery", artillery.node).run("run_draw", vectors)
+    drawn = Runtime("artillery", artillery).run("run_draw", vectors)
     for part in ("draws", "hash32", "helpers"):
         assert drawn[part] == vectors[part]
 
@@ -35,7 +35,7 @@ def test_its_schedule_is_that_of_the_other_engine(artillery: Artillery) -> None:
         for _ in range(200)
     ]
     wanted = [stages for stages in wanted if sum(stage.duration_s for stage in stages)]
-    answers: list[dict[str, Any]] = Runtime("artillery", artillery.node).run(
+    answers: list[dict[str, Any]] = Runtime("artillery", artillery).run(
         "run_schedule", [[stage._asdict() for stage in stages] for stages in wanted]
     )
     for stages, answer in zip(wanted, answers, strict=True):
@@ -49,7 +49,7 @@ def test_its_schedule_is_that_of_the_other_engine(artillery: Artillery) -> None:
 def test_every_thread_tells_the_time_of_this_program(artillery: Artillery) -> None:
     """A clock that was a millisecond behind made every arrival of the open model a millisecond late."""
     before = time.monotonic()
-    told = Runtime("artillery", artillery.node).run("run_clock", {})
+    told = Runtime("artillery", artillery).run("run_clock", {})
     assert before <= min(told["main"], told["worker"])
     assert max(told["main"], told["worker"]) <= time.monotonic()
     assert max(map(abs, told["apart_us"])) < 200

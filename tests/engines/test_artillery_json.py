@@ -72,7 +72,7 @@ def by_python(text: str) -> str | None:
 
 
 def test_it_is_sent_again_alike(artillery: Artillery) -> None:
-    again = Runtime("artillery", artillery.node).run("run_json", ONE_AT_A_TIME)
+    again = Runtime("artillery", artillery).run("run_json", ONE_AT_A_TIME)
     found = dict(zip(ONE_AT_A_TIME, again, strict=True))
     assert found == {text: by_python(text) for text in ONE_AT_A_TIME}
     assert found["9007199254740993"] == "9007199254740993"

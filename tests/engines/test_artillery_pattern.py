@@ -49,7 +49,7 @@ def by_python(pattern: str, text: str) -> Found:
 
 def by_javascript(artillery: Artillery, cases: Sequence[tuple[str, str]]) -> list[Found]:
     translated = [[*to_javascript(pattern), text] for pattern, text in cases]
-    found: list[Found] = Runtime("artillery", artillery.node).run("run_patterns", translated)
+    found: list[Found] = Runtime("artillery", artillery).run("run_patterns", translated)
     return found
 
 

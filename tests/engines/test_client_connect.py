@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.engines.scripted import CLOSE, Runtime, Server
+from tests.engines.scripted import CLOSE, Runtime, Server, fields
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 GOODBYE = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"
@@ -204,7 +204,7 @@ def _has_ipv6() -> bool:
 def test_an_address_in_brackets(ask: Ask) -> None:
     with Server(lambda _n, _r: [HELLO], family=socket.AF_INET6) as server:
         assert ask(server.url)[0].get("status") == 200
-        assert server.requests[0].startswith(f"GET / HTTP/1.1\r\nHost: [::1]:{server.port}\r\n".encode())
+        assert ("host", f"[::1]:{server.port}") in fields(server.requests[0])
 
 
 def test_the_second_address_is_tried_when_the_first_refuses(ask: Ask) -> None:

@@ -124,7 +124,7 @@ Start = Callable[..., Tape]
 @pytest.fixture(scope="module")
 def started(runtime: Runtime) -> Iterator[Start]:
     """Makes recorders that have begun."""
-    tell = InJavaScript(runtime.node) if runtime.node else InPython()
+    tell = InJavaScript(runtime.artillery.node) if runtime.artillery else InPython()
 
     def start(**options: Any) -> Tape:
         tape = Tape(tell, **options)

@@ -220,6 +220,17 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
         ),
         ("{get: /, expect: 200}", ["3:14  unknown key 'expect' in a request; here it is called 'check'"]),
         ("{get: /, headers: {A b: c}}", ["3:29  'A b' cannot be the name of a header"]),
+        *[
+            (
+                f"{{get: /, headers: {{{name}: x}}}}",
+                [f"3:{26 + len(name)}  {name}: the engine's HTTP client decides this; leave the header out"],
+            )
+            for name in ("Expect", "keep-alive", "Transfer-Encoding", "UPGRADE")
+        ],
+        (
+            "{get: /, headers: {Connection: upgrade}}",
+            ["3:36  Connection: write close or keep-alive, not 'upgrade'"],
+        ),
         ("{get: /, headers: [a]}", ["3:23  headers: is a mapping, as in  headers: {name: value}"]),
         ("{get: /, timeout: 5}", ["3:23  timeout: 5 has no unit; write 5s, 5m or 5h"]),
         ("{get: /, weight: 0}", ["3:22  weight: '0' is not a whole number from 1 up"]),

@@ -131,7 +131,11 @@ class ArtilleryEngine:
         redact = Redaction(scenario.secrets)
         return Command(
             argv=(str(found.node), *(_SMALL_PAUSES if scenario.script is None else ()), str(LAUNCH)),
-            env={**ARTILLERY, "NODE_COMPILE_CACHE": str(found.cache) if found.cache else None},
+            env={
+                **ARTILLERY,
+                "LOADCTL_ARTILLERY": str(found.package),
+                "NODE_COMPILE_CACHE": str(found.cache) if found.cache else None,
+            },
             files={
                 f"engine/plan-{shard}.json": redact(json.dumps(shown, indent=1, ensure_ascii=False)) + "\n",
                 script: json.dumps(_one_user(scenario.host), indent=1) + "\n",

@@ -6,6 +6,7 @@ import { Connection } from './connection.mjs';
 import { ACCEPTED, decoded } from './content.mjs';
 import { Jar } from './cookies.mjs';
 import { Failed, ValueError } from './failure.mjs';
+import { beginning, encodeJson } from './json.mjs';
 import { makeOrigin } from './network.mjs';
 
 const REDIRECTS_MAX = 10;
@@ -17,30 +18,31 @@ const DEFAULT_HEADERS = [['User-Agent', 'loadctl'], ['Accept', '*/*'], ['Accept-
 const OF_THE_BODY = ['content-length', 'content-type', 'content-encoding', 'content-language', 'content-location'];
 const NONE = Buffer.alloc(0);
 
-// A request ready to be sent, all but its cookies. `head` ends with a line end; the blank line is not in it.
-// `body` is text (sent as UTF-8) or a Buffer.
+// A request ready to be sent, all but its cookies. `headers`: names and values in turn, as text of latin-1 characters, without
+// Content-Length. `body` is text (sent as UTF-8) or a Buffer.
 export class Outgoing {
-  constructor(method, origin, target, fields, body) {
+  constructor(method, origin, target, headers, body) {
     this.method = method;
     this.origin = origin;
     this.target = target;
-    this.body = body;
-    this.isHead = method === 'HEAD';
-    this.head = `${method} ${target} HTTP/1.1\r\n${fields}`;
-    this.whole = joined(`${this.head}\r\n`, body);
+    // What undici sends. It closes a connection after HEAD, and after a body where none is usual, unless it is told not to.
+    this.options = { method, path: target, headers, body, reset: false };
   }
 }
 
-const joined = (head, body) => (typeof body === 'string' ? head + body : body.length ? Buffer.concat([Buffer.from(head), body]) : head);
+// Text as it goes over the wire: the UTF-8 bytes of what is not ASCII, each as one character. Throws ValueError.
+export function headerValue(text) {
+  // eslint-disable-next-line no-control-regex
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(text)) throw new ValueError(`a header cannot hold a control character: ${encodeJson(beginning(text, 60))}`);
+  // eslint-disable-next-line no-control-regex
+  return /^[\t\x20-\x7e]*$/.test(text) ? text : Buffer.from(text).latin1Slice();
+}
 
-// Header lines for Outgoing: Host, the defaults that `headers` does not replace, `headers`, Content-Length.
-// `length` null: a length follows that the caller writes.
-export function encodeFields(method, origin, headers, length) {
-  const given = new Set(headers.map(([name]) => name.toLowerCase()));
-  const lines = [['Host', origin.authority], ...DEFAULT_HEADERS].filter(([name]) => !given.has(name.toLowerCase()));
-  lines.push(...headers);
-  if (length || (length === 0 && ['POST', 'PUT', 'PATCH'].includes(method))) lines.push(['Content-Length', String(length)]);
-  return lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+// The headers of Outgoing: Host, the defaults that neither `headers` (pairs) nor `later` replace, `headers`.
+export function withDefaults(origin, headers, later = []) {
+  const given = new Set([...headers, ...later].map(([name]) => name.toLowerCase()));
+  const defaults = [['Host', origin.authority], ...DEFAULT_HEADERS].filter(([name]) => !given.has(name.toLowerCase()));
+  return [...defaults, ...headers].flat();
 }
 
 const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)([^#]*)/;
@@ -97,8 +99,7 @@ export class Client {
     const { origin, target, credentials } = parts;
     const all = [...headers];
     if (credentials && !all.some(([name]) => name.toLowerCase() === 'authorization')) all.push(['Authorization', credentials]);
-    const fields = encodeFields(method, origin, all, Buffer.byteLength(body));
-    return this.send(new Outgoing(method, origin, target, fields, body), timeoutS, KEEP_TO_READ);
+    return this.send(new Outgoing(method, origin, target, withDefaults(origin, all), body), timeoutS, KEEP_TO_READ);
   }
 
   // The final response to `outgoing`, with at least the first `keep` bytes of its body; rejects with Failed.
@@ -111,16 +112,19 @@ export class Client {
     return response;
   }
 
-  _exchange(outgoing, deadline, keep) {
-    const { origin } = outgoing;
+  _exchange({ origin, target, options }, deadline, keep) {
     const connection = this._connections.get(origin.key) ?? this._connect(origin);
-    if (connection.proxy !== null) outgoing = forProxy(outgoing, connection.proxy);
-    let data = outgoing.whole;
+    const more = [];
     if (this.jar.size) {
-      const cookies = this.jar.header(origin.host, outgoing.target, origin.tls);
-      if (cookies) data = withCookies(outgoing, cookies);
+      const cookies = this.jar.header(origin, target);
+      if (cookies) more.push('Cookie', cookies);
     }
-    return connection.exchange(data, outgoing.isHead, deadline, keep);
+    if (connection.proxy !== null) {
+      if (connection.proxy.authorization) more.push('Proxy-Authorization', connection.proxy.authorization);
+      options = { ...options, path: origin.key + target };
+    }
+    if (more.length) options = { ...options, headers: [...options.headers, ...more] };
+    return connection.exchange(options, deadline, keep);
   }
 
   _connect(origin) {
@@ -133,7 +137,7 @@ export class Client {
   async _follow(outgoing, response, deadline, keep) {
     let redirects = 0;
     for (;;) {
-      for (const line of response.values('set-cookie')) this.jar.store(line, outgoing.origin.host, outgoing.target);
+      for (const line of response.values('set-cookie')) this.jar.store(line, outgoing.origin, outgoing.target);
       const location = response.first('location');
       if (location === undefined || !REDIRECTS.has(response.status)) break;
       redirects += 1;
@@ -152,22 +156,6 @@ export class Client {
   }
 }
 
-// The head as a proxy needs it: with the whole URL, and who we are.
-function forProxy({ method, origin, target, head, body }, proxy) {
-  const fields = head.slice(head.indexOf('\r\n') + 2) + proxy.authorization;
-  const asked = new Outgoing(method, origin, `http://${origin.authority}${target}`, fields, body);
-  asked.target = target; // cookies know paths
-  return asked;
-}
-
-// Cookies are latin-1 on the wire, the rest of the head is UTF-8.
-function withCookies(outgoing, cookies) {
-  // eslint-disable-next-line no-control-regex
-  if (/^[\0-\x7f]*$/.test(cookies)) return joined(`${outgoing.head}${cookies}\r\n`, outgoing.body);
-  const body = Buffer.from(outgoing.body);
-  return Buffer.concat([Buffer.from(outgoing.head), Buffer.from(`${cookies}\r\n`, 'latin1'), body]);
-}
-
 // The request that follows a redirect, by the rules of browsers (fetch).
 export function redirected(outgoing, status, location) {
   const base = `${outgoing.origin.key}${outgoing.target}`;
@@ -179,7 +167,7 @@ export function redirected(outgoing, status, location) {
     throw new Failed('protocol', `redirect to ${JSON.stringify(location.slice(0, 200))}: ${error.message}`);
   }
   const { origin, target, credentials } = parts;
-  let { method, body } = outgoing;
+  let { method, body } = outgoing.options;
   const drop = new Set(['host']);
   if (origin.key !== outgoing.origin.key) drop.add('cookie');
   if (origin.key !== outgoing.origin.key || credentials) drop.add('authorization');
@@ -188,8 +176,12 @@ export function redirected(outgoing, status, location) {
     body = NONE;
     OF_THE_BODY.forEach((name) => drop.add(name));
   }
-  const lines = outgoing.head.split('\r\n').slice(1, -1).filter((line) => !drop.has(line.split(':', 1)[0].toLowerCase()));
-  lines.unshift(`Host: ${origin.authority}`);
-  if (credentials) lines.push(`Authorization: ${credentials}`);
-  return new Outgoing(method, origin, target, lines.map((line) => `${line}\r\n`).join(''), body);
+  const headers = [];
+  for (let at = 0; at < outgoing.options.headers.length; at += 2) {
+    const [name, value] = outgoing.options.headers.slice(at, at + 2);
+    if (!drop.has(name.toLowerCase())) headers.push(name, value);
+  }
+  headers.unshift('Host', origin.authority);
+  if (credentials) headers.push('Authorization', credentials);
+  return new Outgoing(method, origin, target, headers, body);
 }

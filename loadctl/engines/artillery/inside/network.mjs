@@ -1,5 +1,6 @@
 // Opening connections: names to addresses, TCP, TLS. One `Network` a process, shared by all its users.
 
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
@@ -9,10 +10,9 @@ import { CLOSED, Failed, failedConnecting } from './failure.mjs';
 import { proxyFor } from './proxy.mjs';
 
 const NAMES_KEPT_S = 10;
+// How long one of several addresses is waited for before the next is tried.
+const ATTEMPT_MS = 1000;
 const PROXY_HEAD_MAX = 65536;
-// What comes is read at once, so one place to put it serves all connections.
-const RECEIVED = Buffer.allocUnsafeSlow(65536);
-const NO_IPV6 = new Set(['EADDRNOTAVAIL', 'ENETUNREACH', 'EAFNOSUPPORT']);
 
 // Where a connection leads. `host` is a name or an address without brackets, in ASCII; `authority` as in the Host header.
 export function makeOrigin(isTls, host, port) {
@@ -33,85 +33,81 @@ export class Network {
     this._names = new Map();
   }
 
-  // A connected socket, its TLS handshake done; rejects with Failed. What comes goes to `take(socket, chunk)`; the chunk is
-  // valid during that call only.
-  async open(origin, deadline, session, take) {
-    const proxy = this.proxy(origin);
-    let where = proxy === null ? `${origin.host}:${origin.port}` : `the proxy ${proxy.host}:${proxy.port}`;
-    let socket = null;
-    try {
-      socket = await this._connect(origin, proxy ?? origin, deadline, take);
-      socket._write = writeWhileRead;
-      if (!origin.tls) return socket;
-      if (proxy !== null) {
-        await tunnel(socket, origin, proxy, deadline);
-        where = `${origin.host}:${origin.port}`;
-      }
-      const secured = await this._secure(socket, origin, deadline, session);
-      secured._write = writeWhileRead;
-      return secured.on('data', (chunk) => take(secured, chunk));
-    } catch (error) {
-      socket?.destroy();
-      throw failedConnecting(error, where);
-    }
-  }
-
   // The one between us and `origin`, or null; throws Failed.
   proxy(origin) {
     return proxyFor(origin, this._environ);
   }
 
-  // The first address of `place` that answers. Each but the last gets only its share of the time that is left.
-  async _connect(origin, place, deadline, take) {
-    const addresses = await this._addresses(place.host, deadline);
-    let failure = null;
-    for (const [index, address] of [...addresses].entries()) {
-      const now = monotonic();
-      const until = now + (deadline - now) / (addresses.length - index);
-      try {
-        const socket = connecting(address, place.port, origin.tls ? null : take);
-        await settled(socket, 'connect', until);
-        if (index) addresses.sort((a, b) => (b === address) - (a === address)); // the one that answered goes first
-        return socket;
-      } catch (error) {
-        // "No IPv6 here" says less than what another address said.
-        if (failure === null || !(address.family === 6 && NO_IPV6.has(error.code))) failure = error;
+  // A connected socket for `connection`, its TLS handshake done; rejects with Failed. Meanwhile `connection.socket` is the one
+  // that must be destroyed when time is over.
+  async open(connection) {
+    const { origin } = connection;
+    const proxy = this.proxy(origin);
+    let where = proxy === null ? `${origin.host}:${origin.port}` : `the proxy ${proxy.host}:${proxy.port}`;
+    try {
+      const socket = await this._connect(connection, proxy ?? origin);
+      if (!origin.tls) return socket;
+      if (proxy !== null) {
+        await tunnel(socket, origin, proxy);
+        where = `${origin.host}:${origin.port}`;
       }
+      return await this._secure(socket, connection);
+    } catch (error) {
+      connection.socket?.destroy();
+      throw failedConnecting(error, where);
     }
-    throw failure ?? new Failed('dns', `${place.host} has no address`);
   }
 
-  async _secure(socket, origin, deadline, session) {
+  async _connect(connection, { host, port }) {
+    connection.waitsForName = !net.isIP(host);
+    const socket = net.connect({
+      host,
+      port,
+      noDelay: true,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
+      lookup: (name, _, done) =>
+        this._addresses(name).then((addresses) => {
+          connection.waitsForName = false;
+          done(null, addresses);
+        }, done),
+    });
+    connection.socket = watched(socket);
+    await once(socket, 'connect');
+    const known = this._names.get(host)?.found;
+    known?.sort((a, b) => (b.address === socket.remoteAddress) - (a.address === socket.remoteAddress)); // the one that answered goes first
+    return socket;
+  }
+
+  async _secure(socket, connection) {
+    const { host } = connection.origin;
     const secured = tls.connect({
       socket,
-      session,
+      session: connection.session,
       secureContext: this._secureContext(),
       rejectUnauthorized: this._verify,
-      host: origin.host,
-      servername: net.isIP(origin.host) ? '' : origin.host,
+      host,
+      servername: net.isIP(host) ? '' : host,
       ALPNProtocols: ['http/1.1'],
     });
-    await settled(secured, 'secureConnect', deadline);
-    return secured;
+    connection.socket = watched(secured);
+    await once(secured, 'secureConnect');
+    // Up to TLS 1.2 the session was there before the handshake ended; since 1.3 it comes when the server likes.
+    if (secured.getProtocol() !== 'TLSv1.3') connection.session = secured.getSession();
+    return secured.on('session', (session) => (connection.session = session));
   }
 
-  async _addresses(host, deadline) {
-    const family = net.isIP(host);
-    if (family) return [{ address: host, family }];
+  // One look-up for all who ask within ten seconds: node has four threads for them.
+  async _addresses(host) {
     let kept = this._names.get(host);
     if (kept === undefined || monotonic() >= kept.until) {
-      kept = { until: Infinity, addresses: this._lookedUp(host) };
+      kept = { until: Infinity, found: null, asked: lookup(host, { all: true, verbatim: true }) };
       this._names.set(host, kept);
     }
-    return within(kept.addresses, deadline, new Failed('dns', `the name ${host} was not resolved in time`));
-  }
-
-  // One look-up for all who ask meanwhile: node has four threads for them.
-  async _lookedUp(host) {
     try {
-      const addresses = await lookup(host, { all: true, verbatim: true });
-      this._names.get(host).until = monotonic() + NAMES_KEPT_S;
-      return addresses;
+      kept.found ??= await kept.asked;
+      if (kept.until === Infinity) kept.until = monotonic() + NAMES_KEPT_S;
+      return kept.found;
     } catch (error) {
       this._names.delete(host);
       throw error;
@@ -129,13 +125,26 @@ export class Network {
   }
 }
 
+// A server may answer before it has read all of a request, and reset the connection. Its answer is here nevertheless; node
+// would throw it away where the writing fails before the reading.
+function watched(socket) {
+  for (const name of ['_write', '_writev']) {
+    const write = socket[name];
+    socket[name] = function (...rest) {
+      const done = rest.pop();
+      write.call(this, ...rest, (error) => done(CLOSED.has(error?.code) ? null : error));
+    };
+  }
+  return socket.on('error', () => {}); // whoever waits for it has listeners of their own
+}
+
 // Ask the proxy for a connection to `origin`, which is told nothing of it; rejects with Failed.
-async function tunnel(socket, origin, proxy, deadline) {
+async function tunnel(socket, origin, proxy) {
   const place = `${origin.host.includes(':') ? `[${origin.host}]` : origin.host}:${origin.port}`;
-  socket.write(`CONNECT ${place} HTTP/1.1\r\nHost: ${place}\r\n${proxy.authorization}\r\n`);
+  socket.write(`CONNECT ${place} HTTP/1.1\r\nHost: ${place}\r\n${proxy.authorization ? `Proxy-Authorization: ${proxy.authorization}\r\n` : ''}\r\n`);
   let head = '';
   while (!head.includes('\r\n\r\n')) {
-    await settled(socket, 'readable', deadline);
+    await once(socket, 'readable');
     const received = socket.read();
     head += received?.toString('latin1') ?? '';
     if ((received === null && socket.readableEnded) || head.length > PROXY_HEAD_MAX) {
@@ -146,48 +155,4 @@ async function tunnel(socket, origin, proxy, deadline) {
   const [, status] = /^HTTP\/1\.[0-9] ([^ \r]+)/.exec(head) ?? [];
   if (status === undefined) throw new Failed('protocol', `the proxy ${shown} gave no valid HTTP/1.1 response`);
   if (!/^2..$/.test(status)) throw new Failed('other', `the proxy ${shown} answered ${status} to CONNECT ${place}`);
-}
-
-// Node's streams are passed by where they can be: they cost a third of a request.
-function connecting(address, port, take) {
-  const where = { host: address.address, port, family: address.family, noDelay: true };
-  if (take === null) return net.connect(where);
-  const callback = (length) => take(socket, RECEIVED.subarray(0, length));
-  const socket = net.connect({ ...where, onread: { buffer: RECEIVED, callback } });
-  return socket;
-}
-
-// A server may answer before it has read all of a request, and reset the connection. Its answer is here nevertheless; node
-// would throw it away where the writing fails before the reading.
-function writeWhileRead(data, encoding, done) {
-  net.Socket.prototype._write.call(this, data, encoding, (error) => done(CLOSED.has(error?.code) ? null : error));
-}
-
-// Until `socket` says `event`; destroyed, and rejected, when it says that it cannot or time is over.
-function settled(socket, event, until) {
-  return new Promise((resolve, reject) => {
-    const end = (error) => {
-      clearTimeout(timer);
-      clearImmediate(overdue);
-      socket.off(event, done).off('error', end).off('close', closed);
-      if (!error) return resolve();
-      socket.on('error', () => {}); // what comes after the first word says nothing new
-      socket.destroy();
-      reject(error);
-    };
-    const done = () => end(null);
-    const closed = () => end(Object.assign(new Error('closed'), { code: 'ECONNRESET' }));
-    let overdue; // what came while this process was busy goes before
-    const late = () => (overdue = setImmediate(end, Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })));
-    const timer = setTimeout(late, Math.max(1, Math.ceil((until - monotonic()) * 1000)));
-    socket.once(event, done).once('error', end).once('close', closed);
-  });
-}
-
-function within(promise, deadline, failure) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(failure), Math.max(1, Math.ceil((deadline - monotonic()) * 1000)));
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -4,7 +4,7 @@
 import net from 'node:net';
 import { Failed } from './failure.mjs';
 
-// The proxy between us and `origin` ({ host, port, authorization: a header line or empty }), or null; throws Failed for one
+// The proxy between us and `origin` ({ host, port, authorization: a header's value or empty }), or null; throws Failed for one
 // that cannot be used.
 export function proxyFor(origin, environ) {
   const words = [`${origin.tls ? 'https' : 'http'}_proxy`, 'all_proxy'];
@@ -18,7 +18,7 @@ export function proxyFor(origin, environ) {
     throw new Failed('generator', `${name} names no proxy that can be used; write http://HOST:PORT`);
   }
   const pair = `${decodeURIComponent(parts.username)}:${decodeURIComponent(parts.password)}`;
-  const authorization = parts.username ? `Proxy-Authorization: Basic ${Buffer.from(pair).toString('base64')}\r\n` : '';
+  const authorization = parts.username ? `Basic ${Buffer.from(pair).toString('base64')}` : '';
   return { host: parts.hostname.replace(/^\[|\]$/g, ''), port, authorization };
 }
 

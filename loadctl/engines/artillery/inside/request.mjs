@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { NOTHING, Reply, compileSource } from './capture.mjs';
 import { compileCheck, compileStatus } from './check.mjs';
-import { KEEP_FOR_EXAMPLES, KEEP_TO_READ, Outgoing, encodeFields, encodeTarget, splitUrl } from './client.mjs';
+import { KEEP_FOR_EXAMPLES, KEEP_TO_READ, Outgoing, encodeTarget, headerValue, splitUrl, withDefaults } from './client.mjs';
 import { monotonic } from './clock.mjs';
 import { Failed, ValueError } from './failure.mjs';
 import { beginning, encodeJson, entries, get } from './json.mjs';
@@ -40,7 +40,7 @@ export class Request {
     }));
     this._readsBody = this._complaints.length > 0 || this._captures.length > 0;
     this._keep = this._readsBody ? KEEP_TO_READ : KEEP_FOR_EXAMPLES;
-    this._fields = new Map();
+    this._headers = new Map(); // by origin
     this._fixed = this._prebuilt();
   }
 
@@ -97,39 +97,34 @@ export class Request {
     if (contentType && !merged.has('content-type')) merged.set('content-type', ['Content-Type', contentType]);
     if (this._url.credentials && !merged.has('authorization')) merged.set('authorization', ['Authorization', this._url.credentials]);
     const compiled = [...merged.values()].map(([name, value]) => [name, compileText(value)]);
-    this._staticHeaders = compiled.filter(([, value]) => typeof value === 'string');
+    this._staticHeaders = compiled.filter(([, value]) => typeof value === 'string').map(([name, value]) => [name, headerValue(value)]);
     this._renderedHeaders = compiled.filter(([, value]) => typeof value !== 'string');
   }
 
   _prebuilt() {
     if (this._url.fixed === null || typeof this._body === 'function' || this._renderedHeaders.length) return null;
     const { origin, target } = this._url.fixed;
-    return new Outgoing(this._method, origin, target, this._head(origin, Buffer.byteLength(this._body)), this._body);
+    return new Outgoing(this._method, origin, target, this._fixedHeaders(origin), Buffer.from(this._body));
   }
 
   // In the order that scenario/prng.py promises: url and query, headers, body.
   _rendered(scope) {
     try {
       const { origin, target } = this._url.fixed ?? this._url.render(scope);
-      const renders = typeof this._body === 'function';
-      let fields = this._head(origin, renders ? null : Buffer.byteLength(this._body));
-      for (const [name, value] of this._renderedHeaders) fields += headerLine(name, value, scope);
-      const body = renders ? this._body(scope) : this._body;
-      if (renders) fields += `Content-Length: ${Buffer.byteLength(body)}\r\n`;
-      return new Outgoing(this._method, origin, target, fields, body);
+      let headers = this._fixedHeaders(origin);
+      if (this._renderedHeaders.length) headers = [...headers, ...this._renderedHeaders.flatMap((each) => rendered(each, scope))];
+      const body = typeof this._body === 'function' ? this._body(scope) : this._body;
+      return new Outgoing(this._method, origin, target, headers, body);
     } catch (error) {
       if (error instanceof ValueError) throw new Fault(error.message);
       throw error;
     }
   }
 
-  _head(origin, length) {
-    let fields = this._fields.get(origin.key);
-    if (fields === undefined) {
-      fields = encodeFields(this._method, origin, this._staticHeaders, length);
-      this._fields.set(origin.key, fields);
-    }
-    return fields;
+  _fixedHeaders(origin) {
+    let headers = this._headers.get(origin.key);
+    if (headers === undefined) this._headers.set(origin.key, (headers = withDefaults(origin, this._staticHeaders, this._renderedHeaders)));
+    return headers;
   }
 
   // -- judging it -------------------------------------------------------------------------------------------
@@ -177,16 +172,14 @@ export class Request {
   }
 }
 
-function headerLine(name, value, scope) {
-  let line;
+// Name and value; nothing where the value names a variable that nothing has captured yet.
+function rendered([name, value], scope) {
   try {
-    line = value(scope);
+    return [name, headerValue(value(scope))];
   } catch (error) {
-    if (error instanceof Missing) return '';
+    if (error instanceof Missing) return [];
     throw error;
   }
-  if (/[\r\n]/.test(line)) throw new ValueError(`a header cannot hold a line end: ${encodeJson(beginning(line, 60))}`);
-  return `${name}: ${line}\r\n`;
 }
 
 // Path and query of a request, below the host or of a URL of its own.

@@ -24,36 +24,49 @@ CONNECTIONS_MAX = 8
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~-._"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-DEFAULT_HEADERS = ((b"User-Agent", b"loadctl"), (b"Accept", b"*/*"), (b"Accept-Encoding", ACCEPTED))
+DEFAULT_HEADERS = (
+    (b"Connection", b"keep-alive"),
+    (b"User-Agent", b"loadctl"),
+    (b"Accept", b"*/*"),
+    (b"Accept-Encoding", ACCEPTED),
+)
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 
 class Outgoing:
-    """A request ready to be sent, all but its cookies. `head`: start line and fields, without the blank line."""
+    """A request ready to be sent, all but its cookies.
 
-    __slots__ = ("body", "head", "is_head", "method", "origin", "target")
+    `head`: start line and fields, without the blank line; `closes`: it says `Connection: close`.
+    """
 
-    def __init__(self, method: bytes, origin: Origin, target: bytes, head: bytes, body: bytes) -> None:
+    __slots__ = ("body", "closes", "head", "is_head", "method", "origin", "target")
+
+    def __init__(
+        self, method: bytes, origin: Origin, target: bytes, head: bytes, body: bytes, *, closes: bool = False
+    ) -> None:
         self.method = method
         self.origin = origin
         self.target = target
         self.head = head
         self.body = body
         self.is_head = method == b"HEAD"
+        self.closes = closes
 
 
 def start_line(method: bytes, target: bytes) -> bytes:
     return b"%b %b HTTP/1.1\r\n" % (method, target)
 
 
-def encode_fields(method: str, origin: Origin, headers: Headers, length: int | None) -> bytes:
+def encode_fields(
+    method: str, origin: Origin, headers: Headers, length: int | None, later: Iterable[bytes] = ()
+) -> bytes:
     """Header lines for Outgoing: Host, the defaults that `headers` does not replace, `headers`, Content-Length.
 
-    `length` None: a length follows that the caller writes.
+    `length` None: a length follows that the caller writes; so do headers of the names in `later`.
     """
     headers = list(headers)
-    given = {name.lower() for name, _ in headers}
+    given = {name.lower() for name in (*(name for name, _ in headers), *later)}
     lines = [(b"Host", origin.authority.encode()), *DEFAULT_HEADERS]
     lines = [line for line in lines if line[0].lower() not in given] + headers
     if length or (length == 0 and method in {"POST", "PUT", "PATCH"}):
@@ -104,7 +117,8 @@ class Client:
             headers.append((b"Authorization", credentials))
         verb = method.encode()
         head = start_line(verb, target) + encode_fields(method, origin, headers, len(body))
-        return self.send(Outgoing(verb, origin, target, head, body), timeout_s, KEEP_TO_READ)
+        closes = (b"Connection", b"close") in headers
+        return self.send(Outgoing(verb, origin, target, head, body, closes=closes), timeout_s, KEEP_TO_READ)
 
     def send(self, outgoing: Outgoing, timeout_s: float, keep: int = KEEP_FOR_EXAMPLES) -> Response:
         """The final response to `outgoing`, with at least the first `keep` bytes of its body; raises Failed."""
@@ -120,7 +134,10 @@ class Client:
         cookies = self.jar.header(origin.host, outgoing.target, secure=origin.tls) if self.jar else b""
         head = outgoing.head if connection.proxy is None else _for_proxy(outgoing, connection.proxy)
         data = b"".join((head, cookies, b"\r\n", outgoing.body))
-        return connection.exchange(data, is_head=outgoing.is_head, deadline=deadline, keep=keep)
+        response = connection.exchange(data, is_head=outgoing.is_head, deadline=deadline, keep=keep)
+        if outgoing.closes:
+            connection.close()
+        return response
 
     def _connect(self, origin: Origin) -> Connection:
         if len(self._connections) >= CONNECTIONS_MAX:
@@ -185,4 +202,4 @@ def redirected(outgoing: Outgoing, status: int, location: bytes) -> Outgoing:
     if credentials:
         kept.append(b"Authorization: " + credentials)
     head = start_line(method, target) + b"".join(line + b"\r\n" for line in kept)
-    return Outgoing(method, origin, target, head, body)
+    return Outgoing(method, origin, target, head, body, closes=outgoing.closes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 import contextlib
+import re
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
 
 QUIET_MAX = 65536
 """Bytes that may come without one of the body among them: the limit of heads, trailers and floods of 1xx."""
-LOOK_AFTER_S = 0.001
-"""A connection idle for longer may have been closed by the server: look before sending."""
+_LEFT_EARLIER_S = 0.2
+"""Than the server closes an idle connection (Keep-Alive: timeout=): a request is on its way for a while.
+
+undici's threshold in artillery/inside/connection.mjs is the same.
+"""
+_TIMEOUT = re.compile(rb"timeout=([0-9]{1,9})")
 _ARRIVED = memoryview(bytearray(65536))
 """Where all connections read to, one after the other: nobody keeps what stands here, and a new buffer for every read
 costs more than the system call."""
@@ -62,7 +67,7 @@ class Connection:
 
     def exchange(self, data: bytes, *, is_head: bool, deadline: float, keep: int) -> Response:
         """Send `data`, the whole request, and read the response; of its body, `keep` bytes. Raises Failed."""
-        if not self._is_open or (monotonic() - self._idle_since > LOOK_AFTER_S and not self._still_open()):
+        if not self._is_open or monotonic() - self._idle_since > self._kept_s or not self._still_open():
             self._open(deadline)
         self._is_head = is_head
         self._keep = keep
@@ -108,6 +113,7 @@ class Connection:
         self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._notable = self._begun = False
+        self._kept_s = inf
         self._watchdog.connections.add(self)
         self._io.start(self._readable)
 
@@ -191,8 +197,7 @@ class Connection:
 
     def _end_of_stream(self) -> None:
         """Only a response whose length nothing announced ends with the connection."""
-        lengths = {b"content-length", b"transfer-encoding"}
-        if self._overdue or not self._answered or any(n in lengths for n, _ in self._response.headers):
+        if self._overdue or not self._answered or _announces_its_end(self._response.headers):
             raise Failed("reset", "the connection was closed before the response was complete")
         self._complete(keep_alive=False)
 
@@ -230,6 +235,8 @@ class Connection:
         self._headers.append((name, value))
         if name in NOTABLE:
             self._notable = True
+        elif name == b"keep-alive" and (announced := _TIMEOUT.search(value)):
+            self._kept_s = int(announced[1]) - _LEFT_EARLIER_S
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -273,3 +280,11 @@ class Connection:
         self._keep_alive = keep_alive
         self._done = True
         self._begun = False
+
+
+def _announces_its_end(headers: list[tuple[bytes, bytes]]) -> bool:
+    """RFC 9112 §6.3: by a length, or by chunks where they are the last encoding. Else the connection's end is it."""
+    encodings = b",".join(value for name, value in headers if name == b"transfer-encoding")
+    if encodings:
+        return encodings.rpartition(b",")[2].strip().lower() == b"chunked"
+    return any(name == b"content-length" for name, _ in headers)

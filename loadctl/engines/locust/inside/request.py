@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .origin import Origin
     from .response import Response
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 BOUNDARY = "loadctl-b1946ac92492d2347c6235b4d2611184"
 
 Plan = Mapping[str, object]
@@ -91,6 +93,7 @@ class Request:
             merged.setdefault("content-type", ("Content-Type", content_type))
         if self._url.credentials:
             merged.setdefault("authorization", ("Authorization", self._url.credentials.decode()))
+        self._closes = merged.get("connection", ("", ""))[1] == "close"
         compiled = [(name, compile_text(value)) for name, value in merged.values()]
         self._static_headers = [(n, v) for n, v in compiled if isinstance(v, str)]
         self._rendered_headers = [(n.encode() + b": ", v) for n, v in compiled if not isinstance(v, str)]
@@ -146,7 +149,7 @@ class Request:
     def _prebuilt(self) -> Outgoing | None:
         if self._url.fixed is None or callable(self._body) or self._rendered_headers:
             return None
-        return Outgoing(self._verb, *self._url.fixed, self._fixed_head, self._body)
+        return Outgoing(self._verb, *self._url.fixed, self._fixed_head, self._body, closes=self._closes)
 
     def _rendered(self, scope: Scope) -> Outgoing:
         """In the order that scenario/prng.py promises: url and query, headers, body."""
@@ -158,14 +161,14 @@ class Request:
                     line = value(scope)
                 except Missing:
                     continue
-                lines += [name, _one_line(line).encode("utf-8"), b"\r\n"]
+                lines += [name, _header_value(line).encode("utf-8"), b"\r\n"]
             body = self._body
             if callable(body):
                 body = body(scope)
                 lines.append(b"Content-Length: %d\r\n" % len(body))
         except ValueError as error:
             raise Fault(str(error)) from error
-        return Outgoing(self._verb, origin, target, b"".join(lines), body)
+        return Outgoing(self._verb, origin, target, b"".join(lines), body, closes=self._closes)
 
     def _head(self, origin: Origin, target: bytes) -> bytes:
         """The lines that no template makes."""
@@ -173,7 +176,8 @@ class Request:
         if fields is None:
             headers = [(name.encode(), value.encode()) for name, value in self._static_headers]
             length = None if callable(self._body) else len(self._body)
-            fields = self._fields[origin] = encode_fields(self._method, origin, headers, length)
+            later = [name.removesuffix(b": ") for name, _ in self._rendered_headers]
+            fields = self._fields[origin] = encode_fields(self._method, origin, headers, length, later)
         return start_line(self._verb, target) + fields
 
     # -- judging it ------------------------------------------------------------------------------------------
@@ -223,9 +227,9 @@ def _limit_of(response: Response) -> str:
     )
 
 
-def _one_line(value: str) -> str:
-    if "\n" in value or "\r" in value:
-        raise ValueError(f"a header cannot hold a line end: {encode_json(value[:60])}")
+def _header_value(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError(f"a header cannot hold a control character: {encode_json(value[:60])}")
     return value
 
 
