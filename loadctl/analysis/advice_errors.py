@@ -72,6 +72,12 @@ def _refused(_clue: Clue, count: str) -> str:
 def _reset(clue: Clue, count: str) -> str:
     if {"service-restarted", "service-crashed", "worker-lost", "worker-restarted"} & clue.findings.keys():
         return f"{count} connections were reset when a process ended: let it finish what is under way before it leaves"
+    if any(example.stale for example in clue.case.recording.examples):
+        return (
+            f"{count} requests were reset because the server closed the kept connection as they were sent: let it "
+            "announce that (Connection: close, or Keep-Alive: timeout=), or keep idle connections for longer than "
+            "the users' pauses"
+        )
     return (
         f"{count} connections were reset, and no process ended: a server or proxy that closes idle connections "
         "just as they "

@@ -291,7 +291,7 @@ def _point(point: Point) -> form.PointDocument:
 
 
 def _example(example: Example) -> form.ExampleDocument:
-    return {
+    found: form.ExampleDocument = {
         "t_s": example.t,
         "endpoint": example.endpoint,
         "error_class": example.error_class,
@@ -299,6 +299,9 @@ def _example(example: Example) -> form.ExampleDocument:
         "message": example.message,
         "body": example.body,
     }
+    if example.stale:
+        found["stale"] = True
+    return found
 
 
 def _event(event: Event) -> form.EventDocument:

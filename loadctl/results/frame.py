@@ -133,6 +133,7 @@ def _example(fields: Mapping[str, object]) -> Example:
         status=None if status is None else _whole(status),
         message=_text(fields.get("message", "")),
         body=_text(fields.get("body", "")),
+        stale=fields.get("stale") is True,
     )
 
 

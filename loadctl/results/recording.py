@@ -68,6 +68,8 @@ class Example:
     status: int | None
     message: str
     body: str = ""
+    stale: bool = False
+    """It went out on a kept connection that the server was closing."""
 
 
 @dataclass(frozen=True, slots=True)

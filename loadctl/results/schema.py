@@ -218,7 +218,10 @@ class PointDocument(TypedDict):
 
 
 class ExampleDocument(TypedDict):
-    """One of the first failures of its kind; `status` is null where no response came."""
+    """One of the first failures of its kind; `status` is null where no response came.
+
+    `stale`: the request went out on a kept connection that the server was closing.
+    """
 
     t_s: float
     endpoint: str
@@ -226,6 +229,7 @@ class ExampleDocument(TypedDict):
     status: int | None
     message: str
     body: str
+    stale: NotRequired[bool]
 
 
 class EventDocument(TypedDict):

@@ -218,4 +218,5 @@ def _example(example: form.ExampleDocument) -> Example:
         example["status"],
         example["message"],
         example["body"],
+        example.get("stale", False),
     )

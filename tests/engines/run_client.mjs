@@ -27,7 +27,7 @@ async function answer(client, request) {
     };
   } catch (failed) {
     if (!(failed instanceof Failed)) throw failed;
-    return { error: failed.errorClass, message: failed.message, took_s: monotonic() - began };
+    return { error: failed.errorClass, message: failed.message, stale: failed.stale, took_s: monotonic() - began };
   }
 }
 

@@ -36,6 +36,7 @@ def answer(client: Client, request: dict[str, Any]) -> dict[str, object]:
         return {
             "error": failed.error_class,
             "message": failed.message,
+            "stale": failed.stale,
             "took_s": time.monotonic() - began,
         }
     return {

@@ -17,8 +17,8 @@ class Calls {
     return endpoint;
   }
 
-  end(token, { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null, message = '', body = Buffer.alloc(0) }) {
-    const facts = { us, error, ttfb_us: ttfbUs, size, rate_limited: rateLimited, status, message, body: body.toString() };
+  end(token, { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null, message = '', body = Buffer.alloc(0), stale = false }) {
+    const facts = { us, error, ttfb_us: ttfbUs, size, rate_limited: rateLimited, status, message, body: body.toString(), stale };
     this.told.push({ call: 'end', endpoint: token, ...facts });
   }
 

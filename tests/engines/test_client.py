@@ -214,9 +214,9 @@ CASES = [
     ),
     Case(
         "a pause that is longer than the server waits",
-        in_turn([KEPT_FOR_2_S, 4.0, CLOSE], [HELLO]),
+        in_turn([KEPT_FOR_2_S, 6.0, CLOSE], [HELLO]),
         [(200, b"hello")] * 2,
-        [{}, {"pause_s": 1.9}],
+        [{}, {"pause_s": 2.6}],
         sent=2,
         connections=2,
         httpx=False,
@@ -721,3 +721,25 @@ def test_credentials_do_not_follow_a_redirect_to_another_origin(runtime: Runtime
             [[answer]] = runtime.clients([{"requests": [ask]}])
     cookie = b"Cookie: a=1 | " if host == "127.0.0.1" else b""
     assert simple(answer) == (200, b"POST /to | Content-Type: text/x | " + cookie + b"x")
+
+
+def test_a_connection_that_the_server_has_closed_is_not_used(runtime: Runtime) -> None:
+    """As a server that closes without announcing it: what it has seen of the end is noticed, without waiting for it."""
+    with Server(lambda _n, _r: [HELLO, CLOSE]) as server:
+        asks = [{"url": server.url, "pause_s": 0.02}] * 30
+        [answers] = runtime.clients([{"requests": asks}])
+        assert [simple(answer) for answer in answers] == [(200, b"hello")] * 30
+        assert (len(server.requests), server.connections) == (30, 30)
+
+
+def test_a_request_that_meets_the_end_of_its_connection_says_so(runtime: Runtime) -> None:
+    with Server(in_turn([HELLO], [RESET])) as server:
+        [[_, answer]] = runtime.clients([{"requests": [{"url": server.url}] * 2}])
+        assert (answer["error"], answer["stale"]) == ("reset", True)
+        assert answer["message"] == "the server closed the kept connection as this request was sent"
+    with Server(in_turn([HELLO], [OK + b"Content-Le", RESET])) as server:
+        [[_, answer]] = runtime.clients([{"requests": [{"url": server.url}] * 2}])
+        assert (answer["error"], answer["stale"]) == ("reset", False), "a part of the response came"
+    with Server(always(RESET)) as server:
+        [[answer]] = runtime.clients([{"requests": [{"url": server.url}]}])
+        assert (answer["error"], answer["stale"]) == ("reset", False), "a new connection"

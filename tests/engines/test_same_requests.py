@@ -79,5 +79,13 @@ def plain(call: dict[str, Any]) -> dict[str, Any]:
         return call
     if call.get("error") == "protocol":  # each parser of HTTP has its own words
         call = {**call, "message": ""}
-    unsaid = {"error": None, "size": 0, "rate_limited": False, "status": None, "message": "", "body": ""}
+    unsaid = {
+        "error": None,
+        "size": 0,
+        "rate_limited": False,
+        "status": None,
+        "message": "",
+        "body": "",
+        "stale": False,
+    }
     return {**unsaid, **{key: value for key, value in call.items() if key not in {"us", "ttfb_us"}}}

@@ -11,11 +11,15 @@ const OF_THE_REQUEST = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])
 // What a person wrote cannot be carried out; the message is one sentence.
 export class ValueError extends Error {}
 
-// A request without a complete response. `errorClass` "generator" means that it is our own fault.
+export const STALE = 'the server closed the kept connection as this request was sent';
+
+// A request without a complete response. `errorClass` "generator" means that it is our own fault. `stale`: it went out on a kept
+// connection that the server was closing, and no byte of a response came.
 export class Failed extends Error {
-  constructor(errorClass, message) {
+  constructor(errorClass, message, stale = false) {
     super(message);
     this.errorClass = errorClass;
+    this.stale = stale;
   }
 }
 

@@ -61,7 +61,7 @@ export class Recorder {
 
   // It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
   // `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
-  end(token, { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null, message = '', body = NONE }) {
+  end(token, { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null, message = '', body = NONE, stale = false }) {
     const now = this._clock();
     if (now >= this._edge) this._turnOver(now);
     const { endpoint } = token;
@@ -77,7 +77,7 @@ export class Recorder {
     } else {
       const known = this._cappedClass(error);
       cell.fail(us, known);
-      this._example(endpoint, known, now, { status, message, body });
+      this._example(endpoint, known, now, { status, message, body, stale });
     }
     cell.bytes += size;
     if (ttfbUs !== null) cell.ttfb.add(ttfbUs);
@@ -232,7 +232,7 @@ export class Recorder {
     return error;
   }
 
-  _example(endpoint, error, now, { status, message, body }) {
+  _example(endpoint, error, now, { status, message, body, stale = false }) {
     const seen = endpoint.examples.get(error) ?? 0;
     if (seen >= EXAMPLES_EACH) return;
     endpoint.examples.set(error, seen + 1);
@@ -245,6 +245,7 @@ export class Recorder {
       message: beginning(this._redact(message), BODY_MAX),
       // Redacted before it is cut: half a secret at the end would still be half a secret.
       body: cut(this._redact(body.subarray(0, 64 * BODY_MAX).toString()), BODY_MAX),
+      ...(stale && { stale }),
     });
   }
 

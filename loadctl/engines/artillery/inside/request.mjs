@@ -63,7 +63,7 @@ export class Request {
         throw new Fault(failed.message);
       }
       const us = Math.trunc((monotonic() - countedFrom) * 1e6);
-      recorder.end(token, { us, error: failed.errorClass, message: failed.message });
+      recorder.end(token, { us, error: failed.errorClass, message: failed.message, stale: failed.stale });
       return !this._captures.length;
     }
     return this._record(response, sender, recorder, token, countedFrom);

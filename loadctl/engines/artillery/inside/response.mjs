@@ -1,7 +1,7 @@
 // A response as it comes. undici calls the methods that begin with `on`; what is no response rejects with Failed.
 
 import { monotonic } from './clock.mjs';
-import { Failed, failedTalking } from './failure.mjs';
+import { Failed, STALE, failedTalking } from './failure.mjs';
 
 const NONE = Buffer.alloc(0);
 // So many interim responses (1xx) are no answer any more.
@@ -32,6 +32,7 @@ export class Response {
     this._resolve = resolve;
     this._reject = reject;
     this._abort = null;
+    this._began = 0; // bytes that earlier responses had on the connection
   }
 
   // Pairs of name (in lower case) and value, in the order they came.
@@ -69,6 +70,7 @@ export class Response {
 
   onConnect(abort) {
     this._abort = abort;
+    this._began = this._link.socket.bytesRead;
     this._link.taken();
   }
 
@@ -109,6 +111,8 @@ export class Response {
 
   onError(error) {
     this._link.settled();
-    this._reject?.(failedTalking(error, this.status === 0));
+    const failed = failedTalking(error, this.status === 0);
+    const isStale = failed.errorClass === 'reset' && this._began !== 0 && this._link.socket.bytesRead === this._began;
+    this._reject?.(isStale ? new Failed('reset', STALE, true) : failed);
   }
 }

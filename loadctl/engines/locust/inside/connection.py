@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httptools
 from gevent import get_hub, getcurrent
 
-from .failure import Failed, failed_talking
+from .failure import STALE, Failed, failed_talking
 from .network import READ, WRITE, Network, Tls
 from .origin import Origin
 from .response import NOTABLE, Response
@@ -67,7 +67,8 @@ class Connection:
 
     def exchange(self, data: bytes, *, is_head: bool, deadline: float, keep: int) -> Response:
         """Send `data`, the whole request, and read the response; of its body, `keep` bytes. Raises Failed."""
-        if not self._is_open or monotonic() - self._idle_since > self._kept_s or not self._still_open():
+        is_kept = self._is_open and monotonic() - self._idle_since <= self._kept_s and self._still_open()
+        if not is_kept:
             self._open(deadline)
         self._is_head = is_head
         self._keep = keep
@@ -85,9 +86,9 @@ class Connection:
             told = "it switches protocols" if isinstance(error, httptools.HttpParserUpgrade) else error
             raise self._failed(Failed("protocol", f"not a valid HTTP/1.1 response: {told}")) from error
         except Failed as failure:
-            raise self._failed(failure) from None
+            raise self._failed(failure, is_kept=is_kept) from None
         except OSError as error:
-            raise self._failed(failed_talking(error)) from error
+            raise self._failed(failed_talking(error), is_kept=is_kept) from error
         except BaseException:
             self.close()
             raise
@@ -209,10 +210,14 @@ class Connection:
             with contextlib.suppress(OSError):  # the peer was faster
                 self._raw.shutdown(_socket.SHUT_RDWR)
 
-    def _failed(self, failure: Failed) -> Failed:
+    def _failed(self, failure: Failed, *, is_kept: bool = False) -> Failed:
         overdue = self._overdue
         self.close()
-        return Failed("timeout", "no complete response in time") if overdue else failure
+        if overdue:
+            return Failed("timeout", "no complete response in time")
+        if is_kept and not self._quiet and not self._answered and failure.error_class == "reset":
+            return Failed("reset", STALE, stale=True)
+        return failure
 
     def close(self) -> None:
         self.deadline = inf

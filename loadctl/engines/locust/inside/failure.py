@@ -9,14 +9,20 @@ import ssl
 OUR_FAULT = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
 """Descriptors, ports or memory of this machine are used up: says nothing about the system."""
 
+STALE = "the server closed the kept connection as this request was sent"
+
 
 class Failed(Exception):
-    """A request without a complete response. `error_class` "generator" means that it is our own fault."""
+    """A request without a complete response. `error_class` "generator" means that it is our own fault.
 
-    def __init__(self, error_class: str, message: str) -> None:
+    `stale`: it went out on a kept connection that the server was closing, and no byte of a response came.
+    """
+
+    def __init__(self, error_class: str, message: str, *, stale: bool = False) -> None:
         super().__init__(message)
         self.error_class = error_class
         self.message = message
+        self.stale = stale
 
 
 def failed_connecting(error: OSError, where: str) -> Failed:

@@ -109,10 +109,12 @@ class Recorder:
         status: int | None = None,
         message: str = "",
         body: bytes = b"",
+        stale: bool = False,
     ) -> None:
         """It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
 
         `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
+        `stale`: it was reset because the server was closing the kept connection on which it went out.
         """
         now = self.clock()
         if now >= self._edge:
@@ -140,7 +142,7 @@ class Recorder:
             return
         else:
             error = cell.fail(us, self._capped_class(error))
-            self._example(endpoint, error, now, status=status, message=message, body=body)
+            self._example(endpoint, error, now, status=status, message=message, body=body, stale=stale)
         cell.bytes += size
         if ttfb_us is not None:
             cell.ttfb.add(ttfb_us)
@@ -282,7 +284,15 @@ class Recorder:
         return error
 
     def _example(
-        self, endpoint: Endpoint, error: str, now: float, *, status: int | None, message: str, body: bytes
+        self,
+        endpoint: Endpoint,
+        error: str,
+        now: float,
+        *,
+        status: int | None,
+        message: str,
+        body: bytes,
+        stale: bool = False,
     ) -> None:
         seen = endpoint.examples.get(error, 0)
         if seen >= EXAMPLES_EACH:
@@ -298,6 +308,7 @@ class Recorder:
             status=status,
             message=self._redact(message)[:BODY_MAX],
             body=text.encode()[:BODY_MAX].decode("utf-8", "ignore"),
+            **({"stale": True} if stale else {}),
         )
 
     def _turn_over(self, now: float) -> None:

@@ -97,6 +97,7 @@ class Noted:
         status: int | None = None,  # noqa: ARG002
         message: str = "",
         body: bytes = b"",  # noqa: ARG002
+        stale: bool = False,  # noqa: ARG002
     ) -> None:
         self.us, self.error = us, error
         self.message = "within the declared rate limit" if rate_limited else message

@@ -52,6 +52,7 @@ class Recorder(Protocol):
         status: int | None = None,
         message: str = "",
         body: bytes = b"",
+        stale: bool = False,
     ) -> None: ...
     def abandon(self, token: object) -> None: ...
     def turn(self) -> None: ...
@@ -122,7 +123,7 @@ class Request:
                 recorder.abandon(token)
                 raise Fault(failed.message) from failed
             us = int((monotonic() - counted_from) * 1e6)
-            recorder.end(token, us=us, error=failed.error_class, message=failed.message)
+            recorder.end(token, us=us, error=failed.error_class, message=failed.message, stale=failed.stale)
             return not self._captures
         except Exception:  # of ours: no failure of the system, and not unfinished either
             recorder.abandon(token)
