@@ -36,7 +36,7 @@ from loadctl.results.decision import decide, void_scores
 from loadctl.results.finding import Finding
 from loadctl.results.load_seen import load_seen
 from loadctl.results.measured import measure
-from loadctl.results.recording import Recording
+from loadctl.results.recording import Recording, Shard, VirtualUsers
 from loadctl.results.result import Result
 from loadctl.results.scoring import score
 from loadctl.scenario.scenario import Scenario
@@ -131,6 +131,8 @@ def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Resul
         engine=facts.engine,
         engine_version=facts.engine_version,
         engine_users=next((shard.engine_users for shard in recording.shards if shard.engine_users), None),
+        engine_extension=next(filter(None, (shard.engine_extension for shard in recording.shards)), None),
+        virtual_users=_virtual_users(recording.shards),
         shards=facts.shards,
         host=scenario.host,
         model=scenario.load.model,
@@ -154,6 +156,17 @@ def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Resul
         examples=tuple(recording.examples),
         events=tuple(recording.events),
         run_dir=facts.run_dir,
+    )
+
+
+def _virtual_users(shards: Sequence[Shard]) -> VirtualUsers | None:
+    counts = [shard.virtual_users for shard in shards if shard.virtual_users is not None]
+    if not counts or len(counts) < len(shards):
+        return None
+    return VirtualUsers(
+        sum(count.created for count in counts),
+        sum(count.completed for count in counts),
+        sum(count.failed for count in counts),
     )
 
 

@@ -112,9 +112,10 @@ class Conversation:
     def started(self, manifest: Manifest) -> None:
         """The first lines: what is loaded and watched, what to expect, what cannot be judged."""
         from loadctl.reports.plan import preamble
+        from loadctl.results.result import engine_label
         from loadctl.scenario.expectation import expect
 
-        engine = f"{manifest.engine} {manifest.engine_version or ''}".strip()
+        engine = engine_label(manifest.engine, manifest.engine_version, manifest.engine_extension)
         watched = manifest.watched or "nothing watched"
         self.say(preamble(manifest.scenario, expect(manifest.scenario), watched, engine, self._width))
         self.say([f"  {note}" for note in manifest.watch_notes])

@@ -171,9 +171,16 @@ def _users(result: Result) -> list[str]:
     """What the engine's name stands for."""
     if result.engine_users is None:
         return []
-    return [
-        f"{result.engine} {result.engine_version or ''}".strip() + f": {printable(result.engine_users, 200)}"
-    ]
+    return [f"{result.engine_label}: {printable(result.engine_users, 200)}{_virtual_users(result)}"]
+
+
+def _virtual_users(result: Result) -> str:
+    """In the open model these are places, and each serves many arrivals."""
+    count = result.virtual_users
+    if count is None:
+        return ""
+    failed = f", {format_count(count.failed)} failed" if count.failed else ""
+    return f"; {format_count(count.created)} virtual users, {format_count(count.completed)} completed{failed}"
 
 
 def _complaints(result: Result) -> dict[tuple[str, str], object]:

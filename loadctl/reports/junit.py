@@ -53,7 +53,7 @@ def _properties(result: Result) -> ET.Element:
     facts = {
         "verdict": result.verdict,
         "exit_code": str(int(result.exit_code)),
-        "engine": f"{result.engine} {result.engine_version or ''}".strip(),
+        "engine": result.engine_label,
         "run": result.run_dir or ", ".join(result.files),
     }
     for name, value in facts.items():

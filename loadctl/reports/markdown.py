@@ -166,7 +166,6 @@ def _row(name: str, row: EndpointSummary, result: Result) -> str:
 
 
 def _how(result: Result) -> Iterator[str]:
-    engine = f"{result.engine} {result.engine_version or ''}".strip()
     places = [code(place, 500) for place in (result.host, result.run_dir, *result.files) if place]
     made_of = f" ({prose(result.engine_users)})" if result.engine_users else ""
-    yield ", ".join([*load_in_brief(result), f"{code(engine, 60)}{made_of}", *places])
+    yield ", ".join([*load_in_brief(result), f"{code(result.engine_label, 60)}{made_of}", *places])

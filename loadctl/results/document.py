@@ -9,7 +9,7 @@ from loadctl.results.finding import Finding
 from loadctl.results.log_use import LogUse
 from loadctl.results.profile import ProfileUse
 from loadctl.results.profile_schema import ProfileDocument
-from loadctl.results.recording import Event, Example
+from loadctl.results.recording import Event, Example, VirtualUsers
 from loadctl.results.result import SCHEMA, Point, ResourceUse, Result
 from loadctl.results.score import Score
 from loadctl.results.series import Series
@@ -54,12 +54,20 @@ def to_document(result: Result) -> form.ResultDocument:
     }
     if result.engine_users is not None:
         document["engine"]["users"] = result.engine_users
+    if result.engine_extension is not None:
+        document["engine"]["extension"] = result.engine_extension
+    if result.virtual_users is not None:
+        document["engine"]["virtual_users"] = _virtual_users(result.virtual_users)
     if result.files:
         document["files"] = list(result.files)
     if result.profile is not None:
         document["profiled"] = result.profile.profiled
         document["profile"] = _profile(result.profile)
     return document
+
+
+def _virtual_users(count: VirtualUsers) -> form.VirtualUsersDocument:
+    return {"created": count.created, "completed": count.completed, "failed": count.failed}
 
 
 def _profile(use: ProfileUse) -> ProfileDocument:

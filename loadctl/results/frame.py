@@ -21,7 +21,7 @@ import msgspec
 
 from loadctl.results.cell import SecondForm, printed
 from loadctl.results.interval import Second
-from loadctl.results.recording import Example, ScriptFault
+from loadctl.results.recording import Example, ScriptFault, VirtualUsers
 from loadctl.scenario.steered import Wish
 
 MAX_LINE_BYTES = 32 << 20
@@ -45,6 +45,8 @@ class Hello:
     wall_s: float
     users: str | None = None
     """What its users are made of, for people: what is the engine's own, and what is loadctl's."""
+    extension: str | None = None
+    """What of loadctl's stands at the engine's own extension point: "engine loadctl"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Bye:
     t: float
     unfinished: Mapping[str, Sequence[float]] = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
+    virtual_users: VirtualUsers | None = None
 
 
 Frame: TypeAlias = Hello | Second | Example | Note | ScriptFault | ScriptCode | Wish | Bye
@@ -116,6 +119,7 @@ def _hello(fields: Mapping[str, object]) -> Hello:
         monotonic_s=_number(clocks["monotonic_s"]),
         wall_s=_number(clocks["wall_s"]),
         users=_text(fields["users"]) if "users" in fields else None,
+        extension=_text(fields["extension"]) if "extension" in fields else None,
     )
 
 
@@ -146,7 +150,14 @@ def _bye(fields: Mapping[str, object]) -> Bye:
             _text(name): [_number(age) for age in _sequence(ages)] for name, ages in unfinished.items()
         },
         totals={_text(name): value for name, value in totals.items() if type(value) is int},
+        virtual_users=_virtual_users(_mapping(fields["virtual_users"]))
+        if "virtual_users" in fields
+        else None,
     )
+
+
+def _virtual_users(fields: Mapping[str, object]) -> VirtualUsers:
+    return VirtualUsers(*(_whole(fields[name]) for name in ("created", "completed", "failed")))
 
 
 def _note(fields: Mapping[str, object]) -> Note:

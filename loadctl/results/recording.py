@@ -83,6 +83,15 @@ class ScriptFault:
 
 
 @dataclass(frozen=True, slots=True)
+class VirtualUsers:
+    """The engine's own count of the places where users live. In the open model a place serves many arrivals."""
+
+    created: int
+    completed: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shard:
     """One engine process: what it said first (hello) and last (bye), and how it ended."""
 
@@ -93,6 +102,10 @@ class Shard:
     engine_version: str | None = None
     engine_users: str | None = None
     """What its users are made of; None: it does not say."""
+    engine_extension: str | None = None
+    """What of loadctl's stands at the engine's own extension point; None: nothing, or it does not say."""
+    virtual_users: VirtualUsers | None = None
+    """None: its engine does not count them, or it said no bye."""
     last_t: int | None = None
     """The last second it reported."""
     unfinished: Mapping[str, Sequence[float]] = field(default_factory=dict)

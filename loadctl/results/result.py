@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from loadctl.results.finding import Finding
 from loadctl.results.log_use import LogUse
 from loadctl.results.profile import ProfileUse
-from loadctl.results.recording import Event, Example
+from loadctl.results.recording import Event, Example, VirtualUsers
 from loadctl.results.score import Score
 from loadctl.results.series import Series
 from loadctl.results.summary import Counters, StageSummary, Summary
@@ -80,6 +80,10 @@ class Result:
     engine_version: str | None
     engine_users: str | None = None
     """What its users are made of: what is the engine's own, and what is loadctl's. None: it did not say."""
+    engine_extension: str | None = None
+    """What of loadctl's stands at its own extension point: "engine loadctl". None: nothing."""
+    virtual_users: VirtualUsers | None = None
+    """The engine's own count of the places where users lived; None: it does not count them, or a shard did not say."""
     shards: int
     host: str
     model: Model
@@ -111,3 +115,12 @@ class Result:
     run_dir: str = ""
     files: Sequence[str] = ()
     """Files of an engine that it was read from, instead of a recording of ours."""
+
+    @property
+    def engine_label(self) -> str:
+        return engine_label(self.engine, self.engine_version, self.engine_extension)
+
+
+def engine_label(name: str, version: str | None, extension: str | None) -> str:
+    """For people: "artillery 2.0.34, engine loadctl"."""
+    return ", ".join(filter(None, [f"{name} {version or ''}".strip(), extension]))

@@ -188,13 +188,24 @@ class ResourcesDocument(TypedDict):
     logs: NotRequired[LogsDocument]
 
 
+class VirtualUsersDocument(TypedDict):
+    """The engine's own count. In the open model each is a place that serves many arrivals; `counters` counts those."""
+
+    created: int
+    completed: int
+    failed: int
+
+
 class EngineDocument(TypedDict):
-    """`users`: what its users are made of, the engine's own and loadctl's, where it said so."""
+    """`users`: what its users are made of, the engine's own and loadctl's, where it said so. `extension`: what of
+    loadctl's stands at its own extension point. `virtual_users`: the places where users lived, where it counts them."""
 
     name: str
     version: str | None
     shards: int
     users: NotRequired[str]
+    extension: NotRequired[str]
+    virtual_users: NotRequired[VirtualUsersDocument]
 
 
 class WindowDocument(TypedDict):

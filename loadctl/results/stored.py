@@ -11,7 +11,7 @@ from loadctl.results.finding import Finding
 from loadctl.results.log_use import FrequentMessage, LogUse
 from loadctl.results.profile import FunctionShare, Profile, ProfileUse
 from loadctl.results.profile_schema import ProfileDocument
-from loadctl.results.recording import Event, Example
+from loadctl.results.recording import Event, Example, VirtualUsers
 from loadctl.results.result import SCHEMA, Point, ResourceUse, Result, Step
 from loadctl.results.score import Score
 from loadctl.results.series import Series
@@ -51,6 +51,8 @@ def from_document(raw: object) -> Result:
         engine=engine["name"],
         engine_version=engine["version"],
         engine_users=engine.get("users"),
+        engine_extension=engine.get("extension"),
+        virtual_users=VirtualUsers(**engine["virtual_users"]) if "virtual_users" in engine else None,
         shards=engine["shards"],
         host=document["host"],
         model=document["model"],

@@ -32,6 +32,8 @@ class Manifest:
     scenario_hash: str
     engine: str
     engine_version: str | None
+    engine_extension: str | None = None
+    """What of loadctl's stands at its own extension point, once its shards have said so."""
     shards: int
     argv: Sequence[str] = ()
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -80,6 +80,8 @@ class ShardLog:
             pid=self.hello.pid if self.hello else None,
             engine_version=self.hello.version if self.hello else None,
             engine_users=self.hello.users if self.hello else None,
+            engine_extension=self.hello.extension if self.hello else None,
+            virtual_users=self.bye.virtual_users if self.bye else None,
             last_t=self.last_t if self.last_t >= 0 else None,
             unfinished=self.bye.unfinished if self.bye else {},
             unfinished_without_age={} if self.bye else self.in_flight,

@@ -227,7 +227,8 @@ class _Run:
         head_start_s = _HEAD_START_S + _HEAD_START_OF_A_SHARD_S * self._request.shards
         self._t0 = t0 = time.monotonic() + head_start_s
         wall = utc(time.time() + head_start_s)
-        manifest = replace(manifest, t0_wall=wall, t0_monotonic_s=t0)
+        extension = next((log.hello.extension for log in self._merger.logs if log.hello), None)
+        manifest = replace(manifest, t0_wall=wall, t0_monotonic_s=t0, engine_extension=extension)
         self._merger.awake(t0)
         self._shards.begin(t0)
         self._directory.write_manifest(manifest)  # a slow disk must not use the head start up

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.results.interval import Interval, Second
-from loadctl.results.recording import Event, Example, Recording, Shard
+from loadctl.results.recording import Event, Example, Recording, Shard, VirtualUsers
 from loadctl.results.result import Result
 from loadctl.scenario.load import Load, Model
 from loadctl.scenario.target import Target
@@ -256,6 +256,20 @@ def test_engines_that_were_ready_for_a_system_that_never_was_are_not_to_blame() 
     result = judged(recording([], shards=ready, failure="nothing listens on localhost:8080"))
     assert result.reasons == ("Nothing listens on localhost:8080.", "No data for 4 of 4 targets.")
     assert result.advice == ()
+
+
+def test_virtual_users_are_known_where_every_shard_has_counted_them() -> None:
+    first, second = (
+        Shard(
+            k, hello=True, bye=True, engine_extension="engine x", virtual_users=VirtualUsers(5 + k, 4, 1 + k)
+        )
+        for k in range(2)
+    )
+    both = judged(recording(steady(60), shards=[first, second]))
+    assert both.virtual_users == VirtualUsers(11, 8, 3)
+    assert both.engine_label == "locust 2.47, engine x"
+    assert judged(recording(steady(60), shards=[first, shard(1)])).virtual_users is None
+    assert judged(recording(steady(60))).virtual_users is None
 
 
 def test_the_story_of_errors_quotes_the_first_example() -> None:

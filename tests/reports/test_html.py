@@ -256,3 +256,6 @@ def test_long_texts_are_cut() -> None:
 def test_the_engine_s_name_is_explained(charts: Charts) -> None:
     html = page(replace(FAILED, engine_users="<b>own</b> clients"), charts, PROVENANCE)
     assert "locust 2.47.0: &lt;b&gt;own&lt;/b&gt; clients</dd>" in html
+    assert "locust 2.47.0, engine x</dd>" in page(
+        replace(FAILED, engine_extension="engine x"), charts, PROVENANCE
+    )

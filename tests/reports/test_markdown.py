@@ -143,3 +143,4 @@ def test_hostile_text_makes_no_markup(text: str, failed: bool) -> None:
 def test_the_engine_s_name_is_explained() -> None:
     shown = markdown(replace(FAILED, engine_users="the script's own users @all"))
     assert "`locust 2.47.0` (the script's own users @\u200ball), `http" in shown
+    assert "`locust 2.47.0, engine x`, `http" in markdown(replace(FAILED, engine_extension="engine x"))

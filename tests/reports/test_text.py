@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loadctl.reports.text import headline, render
 from loadctl.results.finding import Finding, Voids
-from loadctl.results.recording import Example
+from loadctl.results.recording import Example, VirtualUsers
 from loadctl.results.result import Result
 from loadctl.results.score import Status
 from loadctl.results.summary import Counters, StageSummary, Summary
@@ -254,6 +254,13 @@ def test_the_screen_says_what_the_engine_s_name_stands_for() -> None:
     screen = render(replace(FAILED, engine_users="user types with loadctl's own client"))
     assert "\n           locust 2.47.0: user types with loadctl's own client\n" in screen
     assert "locust 2.47.0" not in render(FAILED)
+    ours = replace(FAILED, engine_extension="engine loadctl", engine_users="user types")
+    for counted, said in (
+        (VirtualUsers(1200, 1200, 0), "; 1,200 virtual users, 1,200 completed "),
+        (VirtualUsers(12, 9, 3), "; 12 virtual users, 9 completed, 3 failed "),
+    ):
+        screen = " ".join(render(replace(ours, virtual_users=counted)).split())
+        assert f" locust 2.47.0, engine loadctl: user types{said}" in screen
 
 
 def test_faults_of_a_script_delay_nothing_so_figures_have_no_brackets() -> None:

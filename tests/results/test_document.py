@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.errors import UsageError
 from loadctl.results.document import dumps
-from loadctl.results.recording import Event, Example
+from loadctl.results.recording import Event, Example, VirtualUsers
 from loadctl.results.result import ResourceUse, Result
 from loadctl.results.schema import checked, schema
 from loadctl.results.stored import loads
@@ -215,3 +215,14 @@ def test_what_an_engine_s_users_are_made_of_is_kept_where_it_was_said() -> None:
     document = json.loads(dumps(told))
     assert document["engine"]["users"] == "the script's own users and clients"
     assert loads(dumps(told)).engine_users == told.engine_users
+
+
+def test_places_of_users_are_kept_beside_the_count_of_arrivals() -> None:
+    result = judged()
+    assert not {"extension", "virtual_users"} & json.loads(dumps(result))["engine"].keys()
+    told = replace(result, engine_extension="engine loadctl", virtual_users=VirtualUsers(12, 9, 3))
+    engine = json.loads(dumps(told))["engine"]
+    assert engine["extension"] == "engine loadctl"
+    assert engine["virtual_users"] == {"created": 12, "completed": 9, "failed": 3}
+    kept = loads(dumps(told))
+    assert (kept.engine_extension, kept.virtual_users) == ("engine loadctl", VirtualUsers(12, 9, 3))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from loadctl.results.frame import Bye, Hello, Note, parse
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
-from loadctl.results.recording import Example
+from loadctl.results.recording import Example, VirtualUsers
 from tests.results.written import frame as frame_of
 
 counts = st.integers(0, 10**9)
@@ -135,6 +135,11 @@ def test_the_five_kinds_of_line() -> None:
     )
     bye = {"kind": "bye", "t": 9.25, "unfinished": {"GET /": [12, 3.5]}, "totals": {"started": 4}}
     assert parse(json.dumps(bye)) == Bye(9.25, {"GET /": [12.0, 3.5]}, {"started": 4})
+    counted = bye | {"virtual_users": {"created": 5, "completed": 4, "failed": 1}}
+    assert parse(json.dumps(counted)) == Bye(
+        9.25, {"GET /": [12.0, 3.5]}, {"started": 4}, VirtualUsers(5, 4, 1)
+    )
+    assert parse(json.dumps(bye | {"virtual_users": {"created": 5, "completed": -4, "failed": 1}})) is None
     second = parse(frame(users=4, cells={"GET /": {"ok": CELL, "in_flight": 2}}))
     assert isinstance(second, Second)
     assert (second.t, second.users, second.cells["GET /"].ok.count, second.cells["GET /"].in_flight) == (
