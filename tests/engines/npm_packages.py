@@ -10,6 +10,8 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from loadctl.engines.artillery.locate import LIBRARIES
+
 VERSION = "2.0.34"
 RUN = "#!/usr/bin/env node\nimport says from 'helper'\nconsole.log(says)\n"
 
@@ -34,6 +36,10 @@ def local_source(folder: Path, *, run: str = RUN) -> Path:
             {"name": "helper", "version": "1.0.0", "scripts": {"postinstall": "touch ../../script-has-run"}},
             {"index.js": f"module.exports = 'version {VERSION}'\n", "LICENSE.md": "MIT"},
         ),
+        **{
+            name: _packed(folder / f"{name}.tgz", {"name": name, "version": version}, {"index.js": ""})
+            for name, version in LIBRARIES.items()
+        },
     }
     root = {"name": "tiny", "dependencies": {name: entry["resolved"] for name, entry in packages.items()}}
     locked = {"": root, **{f"node_modules/{name}": entry for name, entry in packages.items()}}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from loadctl.engines.artillery.locate import (
+    LIBRARIES,
     MARKER,
     SUPPORTED,
     Artillery,
@@ -38,7 +39,14 @@ def package(folder: Path, version: str = SUPPORTED) -> Path:
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "run").touch(mode=0o755)
     (folder / "package.json").write_text(json.dumps({"name": "artillery", "version": version}))
+    for name, pinned in LIBRARIES.items():
+        library(folder.parent / name, pinned)
     return folder
+
+
+def library(folder: Path, version: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "package.json").write_text(json.dumps({"version": version}))
 
 
 def installed(folder: Path) -> Path:
@@ -112,6 +120,24 @@ def test_another_version_on_path_is_named_and_not_used(environ: dict[str, str], 
     )
 
 
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_other_versions_of_what_its_engine_sends_with_are_named_and_not_used(
+    environ: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    """As Node finds them: its own folder first, then the folders above."""
+    made = on_path(tmp_path)
+    library(tmp_path / "node_modules" / name, "1.0.0")
+    assert package_of(locate(environ)) == made
+    library(made / "node_modules" / name, "7.0.0")
+    works = f"and loadctl works with {LIBRARIES[name]}"
+    install = "loadctl engines install artillery"
+    assert locate(environ) == Missing(f"{made} comes with {name} 7.0.0, {works}", install)
+    shutil.rmtree(made / "node_modules")
+    shutil.rmtree(made.parent / name)
+    shutil.rmtree(tmp_path / "node_modules")
+    assert locate(environ) == Missing(f"{made} comes without {name}, {works}", install)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -120,8 +146,9 @@ def test_another_version_on_path_is_named_and_not_used(environ: dict[str, str], 
         lambda folder: (folder / MARKER).write_text('{"rel'),
         lambda folder: (folder / MARKER).write_text("[]"),
         lambda folder: shutil.rmtree(folder / "node_modules"),
+        lambda folder: shutil.rmtree(folder / "node_modules" / "undici"),
     ],
-    ids=["unmarked", "of another release", "torn", "nonsense", "emptied"],
+    ids=["unmarked", "of another release", "torn", "nonsense", "emptied", "without a library"],
 )
 def test_a_folder_that_is_not_whole_is_no_installation(
     environ: dict[str, str], damage: Callable[[Path], object]

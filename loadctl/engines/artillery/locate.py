@@ -15,6 +15,8 @@ from loadctl.engines.artillery.prune import NOT_RUN
 
 SUPPORTED = "2.0.34"
 """What the shipped lock file installs. No other is used: the recorder of scripts reads what may change any day."""
+LIBRARIES = {"undici": "7.30.2", "tough-cookie": "5.1.2"}
+"""What loadctl's engine sends with. They come with that Artillery, and a folder of several packages may have others."""
 INSTALL = "loadctl engines install artillery"
 PREFIX = "LOADCTL_ENGINES"
 MARKER = "installed.json"
@@ -49,6 +51,8 @@ def locate(environ: Mapping[str, str]) -> Artillery | Missing:
         version = _version_of(package)
         if version != SUPPORTED:
             unfit = f"{package} is Artillery {version}, and loadctl works with {SUPPORTED}"
+        elif wrong := _wrong_library(package):
+            unfit = f"{package} {wrong}"
         elif isinstance(node, str):
             return Missing(node, f"{EXTRA}   or install Node")
         else:
@@ -75,7 +79,8 @@ def is_complete(folder: Path) -> bool:
         marked = json.loads((folder / MARKER).read_text(encoding="utf-8"))["release"] == release()
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return marked and _version_of(_package(folder)) == SUPPORTED
+    package = _package(folder)
+    return marked and _version_of(package) == SUPPORTED and not _wrong_library(package)
 
 
 def _places(environ: Mapping[str, str]) -> Iterator[tuple[Path, str, Path | None]]:
@@ -99,6 +104,18 @@ def _home_of_the_user(environ: Mapping[str, str]) -> Path:
 
 def _package(folder: Path) -> Path:
     return folder / "node_modules" / "artillery"
+
+
+def _wrong_library(package: Path) -> str:
+    """What is not as pinned of the libraries that Node finds from there; empty: nothing."""
+    for name, version in LIBRARIES.items():
+        places = (folder / "node_modules" / name for folder in (package, *package.parents))
+        found = next((place for place in places if (place / "package.json").is_file()), None)
+        if found is None:
+            return f"comes without {name}, and loadctl works with {version}"
+        if (other := _version_of(found)) != version:
+            return f"comes with {name} {other}, and loadctl works with {version}"
+    return ""
 
 
 def _version_of(package: Path) -> str:
