@@ -69,6 +69,10 @@ def test_counts_are_the_systems_own_and_users_are_as_planned(loadctl: Shell, eng
 def test_baseline_measures_the_same_on_both_engines(loadctl: Shell, artillery: object) -> None:
     results = [carried_out(loadctl, "baseline", engine) for engine in ("locust", "artillery")]
     assert [users_beside_the_plan(result) for result in results] == [[], []]
+    made = results[1]["engine"]["virtual_users"]
+    assert made == {"created": results[1]["peak"], "completed": results[1]["peak"], "failed": 0}
+    [kept] = (loadctl.folder / results[1]["run_dir"]).glob("engine/vusers-*.json")
+    assert json.loads(kept.read_text()) == {f"vusers.{name}": count for name, count in made.items()}
     one, other = (result["summary"]["total"]["latency_ms"] for result in results)
     for percentile, slack_ms in {"p50": 5, "p95": 20}.items():
         apart = abs(one[percentile] - other[percentile])

@@ -51,6 +51,23 @@ def test_secrets_travel_over_stdin_only(artillery: Artillery) -> None:
         assert command.env["ARTILLERY_CLOUD_API_KEY"] is None
 
 
+def test_artillery_finds_the_engine_first_and_then_what_the_user_has_on_node_path(
+    artillery: Artillery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NODE_PATH", "/mine:/ours")
+    [command] = ArtilleryEngine().plan(scenario(), OUT, 1)
+    own, *others = (command.env["NODE_PATH"] or "").split(":")
+    assert (Path(own) / "artillery-engine-loadctl" / "index.mjs").is_file()
+    assert others == ["/mine", "/ours"]
+    assert command.env["LOADCTL_ARTILLERY"] == str(artillery.package)
+    monkeypatch.delenv("NODE_PATH")
+    [command] = ArtilleryEngine().plan(scenario(), OUT, 1)
+    assert command.env["NODE_PATH"] == own
+    assert json.loads(command.files["engine/script-0.json"])["scenarios"] == [
+        {"name": "loadctl", "engine": "loadctl", "flow": ["U"]}
+    ]
+
+
 @pytest.mark.parametrize("pattern", [r"(?a)\d", r"(?i:a)b", r"(?>a)b", r"a++", r"(a)?(?(1)b|c)"])
 def test_a_pattern_that_javascript_cannot_read_is_refused_with_its_place(pattern: str) -> None:
     with pytest.raises(Untranslatable):

@@ -1,8 +1,8 @@
 """The plan of a run on Artillery: one Node process a shard, told over its standard input what to do.
 
-User types: Artillery runs a script of one virtual user, in whose place `inside/shard.mjs` lives as many as the plan
-wants, on a client of its own. Artillery's own users end with the first transport error and cannot be taken away; its
-client measures time to first byte, in whole milliseconds, and its timeout does not cover a body.
+User types: Artillery's virtual users run on a custom engine (`inside/engine/`). Each is a user of the plan, with a
+client of our own. The users of Artillery's HTTP engine end with the first transport error and cannot be taken away;
+its client measures time to first byte, in whole milliseconds, and its timeout does not cover a body.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from loadctl.engines.artillery.environment import ARTILLERY
+from loadctl.engines.artillery import virtual_users
+from loadctl.engines.artillery.environment import artillery_environment
 from loadctl.engines.artillery.locate import INSTALL, Artillery, Missing, locate
 from loadctl.engines.artillery.own_script import read_own_script
 from loadctl.engines.artillery.pattern import Untranslatable, to_javascript
@@ -119,9 +120,12 @@ class ArtilleryEngine:
 
     def _command(self, scenario: Scenario, out: Path, found: Artillery, shard: int, shards: int) -> Command:
         script = f"engine/script-{shard}.json"
+        places = virtual_users.places(scenario.load, shard, shards, scenario.max_in_flight)
         plan = {
             **shard_plan(scenario, shard, shards),
             "frames": str(out.absolute() / "frames" / f"{shard}.ndjson"),
+            "counters": str(out.absolute() / "engine" / f"vusers-{shard}.json"),
+            "places": places,
             **javascript_plan(scenario),
             "own_phases": scenario.script is not None and scenario.script.own_load,
             "outlasts_s": scenario.script.outlasts_s if scenario.script is not None else 0.0,
@@ -131,14 +135,10 @@ class ArtilleryEngine:
         redact = Redaction(scenario.secrets)
         return Command(
             argv=(str(found.node), *(_SMALL_PAUSES if scenario.script is None else ()), str(LAUNCH)),
-            env={
-                **ARTILLERY,
-                "LOADCTL_ARTILLERY": str(found.package),
-                "NODE_COMPILE_CACHE": str(found.cache) if found.cache else None,
-            },
+            env=artillery_environment(os.environ, found),
             files={
                 f"engine/plan-{shard}.json": redact(json.dumps(shown, indent=1, ensure_ascii=False)) + "\n",
-                script: json.dumps(_one_user(scenario.host), indent=1) + "\n",
+                script: json.dumps(virtual_users.script(scenario, places), indent=1) + "\n",
             },
             stdin=json.dumps(plan, ensure_ascii=False, allow_nan=False) + "\n",
         )
@@ -206,14 +206,6 @@ def _artillery(found: Artillery, scenario: Scenario, script: Path) -> dict[str, 
                 json.dumps({"config": {"phases": [{"duration": 1, "arrivalCount": 1}]}}),
             ]
     return {"package": str(found.package), "version": found.version, "arguments": [*arguments, str(script)]}
-
-
-def _one_user(host: str) -> Mapping[str, Json]:
-    """A script that is valid by itself: one virtual user, in whose place the recorder's own load runs."""
-    return {
-        "config": {"target": host, "phases": [{"duration": 1, "arrivalCount": 1}]},
-        "scenarios": [{"name": "loadctl", "flow": [{"function": "loadctlWaits"}]}],
-    }
 
 
 def _patterns(scenario: Scenario) -> Iterator[tuple[Request, str]]:

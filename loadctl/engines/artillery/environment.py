@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from loadctl.engines.artillery.locate import Artillery
+
+_ENGINE = Path(__file__).with_name("inside") / "engine"
 ARTILLERY: Mapping[str, str | None] = {
     "ARTILLERY_DISABLE_TELEMETRY": "1",
     "ARTILLERY_CLOUD_API_KEY": None,  # with WORKER_ID it would report to the cloud
@@ -18,6 +23,17 @@ ARTILLERY: Mapping[str, str | None] = {
     "MAX_RETAINED_LOG_SIZE_MB": "1",  # it keeps what scripts print
 }
 """Changes to the environment of a run; None removes."""
+
+
+def artillery_environment(environ: Mapping[str, str], found: Artillery) -> Mapping[str, str | None]:
+    """Changes for a shard. Artillery finds loadctl's engine by NODE_PATH, before what the user has there."""
+    path = [str(_ENGINE), *filter(None, [environ.get("NODE_PATH")])]
+    return {
+        **ARTILLERY,
+        "NODE_PATH": os.pathsep.join(path),
+        "NODE_COMPILE_CACHE": str(found.cache) if found.cache else None,
+        "LOADCTL_ARTILLERY": str(found.package),
+    }
 
 
 def npm_environment(environ: Mapping[str, str], node: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ export const STARTED = 2; // t0 is there
 export const BYE_NOW = 3; // say bye and leave, in the middle of everything
 export const EXIT = 4; // exit code + 1: the process ends
 export const BYE = 5; // the recorder has said all: what Artillery ends with is its own affair
+export const LOADED = 6; // Artillery has loaded the engine of user types
 export const EXIT_STOPPED = 10;
 const T0_AT = 32;
 

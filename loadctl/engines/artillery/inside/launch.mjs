@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setEnvironmentData } from 'node:worker_threads';
 import { syncBuiltinESMExports } from 'node:module';
-import { BYE, BYE_NOW, Control, EXIT, EXIT_STOPPED, LEAVE_NOW, STOPPING, newFlags } from './flags.mjs';
+import { BYE, BYE_NOW, Control, EXIT, EXIT_STOPPED, LEAVE_NOW, LOADED, STOPPING, newFlags } from './flags.mjs';
 
 // How long after loadctl's end the shard may take to say bye by itself.
 const GRACE_MS = 1200;
@@ -17,6 +17,8 @@ const GRACE_MS = 1200;
 const BUSY_MS = 500;
 // How long a script that is stopped may take to clean up.
 const CLEAN_UP_MS = 5000;
+// How long what a worker prints may be under way.
+const WORDS_MS = 100;
 const TAKEN = new Set(['SIGINT', 'SIGTERM']);
 
 const shared = newFlags();
@@ -119,8 +121,8 @@ function letScriptEnd() {
 }
 
 // Artillery's worker, started as its local platform starts it. Its command line would first load the clients of two clouds
-// and all that a script might name: two thirds of the start, for one virtual user.
-async function runOneUser() {
+// and all that a script might name: two thirds of the start.
+async function runUserTypes() {
   const [, script] = plan.artillery.arguments;
   globalThis.artillery = { log: console.error, testRunId: `loadctl-${plan.shard}` };
   const { ArtilleryWorker } = await part('platform/local/artillery-worker-local');
@@ -133,11 +135,24 @@ async function runOneUser() {
   worker.events.on('workerError', ({ error, level }) => (level === 'warn' ? console.error(error.message) : fail(error)));
   await worker.init();
   await worker.prepare({ script: JSON.parse(fs.readFileSync(script, 'utf8')), options: { scriptPath: script } });
+  if (!control.is(LOADED)) {
+    // Artillery has warned of it, in words that are still on their way from the worker.
+    setTimeout(fail, WORDS_MS, 'Artillery could not load its engine loadctl');
+    return;
+  }
   await worker.run('{}');
+}
+
+// The one that observes a script.
+function addPlugin() {
+  process.env.ARTILLERY_PLUGINS = JSON.stringify({ ...JSON.parse(process.env.ARTILLERY_PLUGINS ?? '{}'), loadctl: {} });
+  const plugins = fileURLToPath(new URL('./plugin', import.meta.url));
+  process.env.ARTILLERY_PLUGIN_PATH = [process.env.ARTILLERY_PLUGIN_PATH, plugins].filter(Boolean).join(':');
 }
 
 // What Artillery's own `bin/run` does, without loading every other command first (0.6 s).
 async function runScript() {
+  addPlugin();
   oneWorker();
   tellOwnVerdict();
   process.argv = [process.argv[0], `${plan.artillery.package}/bin/run`, 'run', ...plan.artillery.arguments];
@@ -165,7 +180,4 @@ process.on('worker', (worker) =>
   }),
 );
 setEnvironmentData('loadctl', { text, shared });
-process.env.ARTILLERY_PLUGINS = JSON.stringify({ ...JSON.parse(process.env.ARTILLERY_PLUGINS ?? '{}'), loadctl: {} });
-const plugins = fileURLToPath(new URL('./plugin', import.meta.url));
-process.env.ARTILLERY_PLUGIN_PATH = [process.env.ARTILLERY_PLUGIN_PATH, plugins].filter(Boolean).join(':');
-await (plan.script === null ? runOneUser() : runScript());
+await (plan.script === null ? runUserTypes() : runScript());

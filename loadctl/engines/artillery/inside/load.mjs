@@ -1,7 +1,7 @@
 // The load: who is active when. Users follow the plan and leave by themselves; none is killed while it may be sending.
 //
 // Closed model: user k of the whole run belongs to shard k mod N; the highest numbers leave first. Open model: arrival n
-// belongs to shard n mod N and takes an idle user, a new one, or is dropped. The same as locust/inside/load.py.
+// belongs to shard n mod N and takes an idle user, a new one, or is dropped. Each lives in a place of places.mjs.
 
 import { Alarm } from './alarm.mjs';
 import { monotonic } from './clock.mjs';
@@ -88,7 +88,7 @@ export class Context {
 }
 
 // Users by number: those below the planned number are active.
-// `site`: {schedule, factory, kindOf, recorder, control, context, group: Set of lives, shard, shards, maxInFlight}.
+// `site`: {schedule, factory, kindOf, recorder, control, context, places, shard, shards}.
 export class Closed {
   constructor(site) {
     this._site = site;
@@ -121,14 +121,14 @@ export class Closed {
   }
 
   _handOut(wanted) {
-    const { shard, shards, factory, group, recorder } = this._site;
+    const { shard, shards, factory, places, recorder } = this._site;
     while (this._members.length < wanted) {
       const index = shard + this._members.length * shards;
       const member = new Member(index, factory(index));
+      const place = places.at(this._members.length);
       this._members.push(member);
       recorder.users += 1;
-      const life = this._live(member).finally(() => group.delete(life));
-      group.add(life);
+      places.live(place, () => this._live(member), broken(recorder));
     }
   }
 
@@ -175,37 +175,43 @@ export class Closed {
   }
 }
 
-// Arrivals on an absolute schedule. An idle user of the arrival's kind is taken, else made, else it is dropped.
+// Arrivals on an absolute schedule. An idle user of the arrival's kind is taken, else made in a place that is free, else it is dropped.
 export class Open {
   constructor(site) {
     this._site = site;
-    const limit = site.maxInFlight;
-    this._free = Math.max(1, Math.floor(limit / site.shards) + (site.shard < limit % site.shards ? 1 : 0));
-    this._idle = new Map();
+    this._used = 0; // places that somebody has had
+    this._idle = new Map(); // by the kind of their last user
     this._alarm = new Alarm();
     this.ready = this._alarm.ready;
   }
 
   async run(t0) {
-    const { schedule, shard, shards, recorder } = this._site;
+    const { schedule, kindOf, shard, shards, recorder } = this._site;
     for (const [n, due] of schedule.arrivals(shard, shards)) {
       if (!(await this._waitUntil(t0 + due))) return;
-      if (this._free) this._begin(n, t0, due);
+      const place = this._free(kindOf(n));
+      if (place) this._begin(place, n, t0, due);
       else recorder.planned(null);
     }
     await this._waitUntil(t0 + schedule.durationS);
   }
 
-  _begin(n, t0, due) {
-    const { kindOf, factory, recorder, group } = this._site;
-    this._free -= 1;
-    const kind = kindOf(n);
-    const user = this._idleOf(kind).pop() ?? factory(n);
-    user.become(n);
+  // A place for an arrival of this kind, with a user or without; undefined: all are busy.
+  _free(kind) {
+    const { places } = this._site;
+    const idle = this._idleOf(kind).pop();
+    if (idle) return idle;
+    if (this._used < places.count) return places.at(this._used++);
+    for (const others of this._idle.values()) if (others.length) return vacated(others.pop());
+  }
+
+  _begin(place, n, t0, due) {
+    const { kindOf, factory, recorder, places } = this._site;
+    place.user ??= factory(n);
+    place.user.become(n);
     recorder.planned(Math.max(0, Math.round((monotonic() - t0 - due) * 1e6)));
     recorder.users += 1;
-    const life = this._arrive(user, kind, t0 + due).finally(() => group.delete(life));
-    group.add(life);
+    places.live(place, () => this._arrive(place, kindOf(n), t0 + due), broken(recorder));
   }
 
   _idleOf(kind) {
@@ -222,14 +228,22 @@ export class Open {
     return !control.stopping;
   }
 
-  async _arrive(user, kind, due) {
+  async _arrive(place, kind, due) {
     const { recorder } = this._site;
-    await counted(() => user.turn(due), recorder);
-    this._free += 1;
+    await counted(() => place.user.turn(due), recorder);
     recorder.users -= 1;
-    this._idleOf(kind).push(user);
+    this._idleOf(kind).push(place);
   }
 }
+
+// The place without the user who was there, whose kind is not wanted now.
+function vacated(place) {
+  place.user.close();
+  place.user = null;
+  return place;
+}
+
+const broken = (recorder) => (error) => recorder.fault(sentence(error));
 
 // False: it broke by the generator's own fault, in a way that its runtime did not expect.
 async function counted(act, recorder) {
@@ -244,10 +258,11 @@ async function counted(act, recorder) {
 }
 
 // Let requests in flight finish, for `drainS` at most; whoever only sits in a pause is not waited for.
+// `group.lives`: how many have not ended.
 export async function drain(recorder, control, group, drainS) {
   const deadline = monotonic() + drainS;
   let quietSince = monotonic();
-  for (let now; group.size && !control.leaveNow && (now = monotonic()) < deadline; ) {
+  for (let now; group.lives && !control.leaveNow && (now = monotonic()) < deadline; ) {
     if (recorder.inFlight) quietSince = now;
     else if (now - quietSince > QUIET_S) return;
     await sleep(Math.min(TICK_S, deadline - now));

@@ -185,7 +185,7 @@ export class Recorder {
   }
 
   // The last lines: the last part of a second; ages of unfinished requests; totals to check by.
-  bye() {
+  bye(virtualUsers = null) {
     this.flush();
     const now = this._clock();
     const unfinished = Object.create(null);
@@ -197,7 +197,8 @@ export class Recorder {
     }
     this.totals.started = this.totals.completed + count;
     const t = this._t0 < Infinity ? rounded(Math.max(0, now - this._t0), 3) : 0;
-    this._line({ kind: 'bye', t, unfinished, totals: this.totals });
+    const counted = virtualUsers === null ? {} : { virtual_users: virtualUsers };
+    this._line({ kind: 'bye', t, unfinished, totals: this.totals, ...counted });
   }
 
   // -- inside -----------------------------------------------------------------------------------------------

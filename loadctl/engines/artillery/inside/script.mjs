@@ -107,7 +107,7 @@ export class Script {
 
   async _drain() {
     const group = { users: this._users };
-    Object.defineProperty(group, 'size', { get: () => this._users.active });
+    Object.defineProperty(group, 'lives', { get: () => this._users.active });
     await drain(this._recorder, this._control, group, this._plan.drain_s);
   }
 

@@ -1,6 +1,6 @@
 // One shard of user types, in Artillery's worker thread, from the plan to its bye.
 
-import { writeSync } from 'node:fs';
+import { writeFileSync, writeSync } from 'node:fs';
 import { splitUrl } from './client.mjs';
 import { monotonic } from './clock.mjs';
 import { BYE_NOW, EXIT_STOPPED } from './flags.mjs';
@@ -14,6 +14,7 @@ import { Schedule } from './schedule.mjs';
 import { warmUsers } from './warm.mjs';
 
 const POLL_S = 0.005;
+const OF_USER_TYPES = { extension: 'engine loadctl', users: "user types as Artillery's virtual users, with loadctl's own client and waits" };
 
 export function openRecorder(plan, control) {
   const giveUp = (sentence) => {
@@ -25,12 +26,13 @@ export function openRecorder(plan, control) {
   return new Recorder(frameFile(plan.frames, giveUp), options);
 }
 
-// Said once, by the end of the drain or by the second signal, whichever comes first.
-export function sayByeOnce(recorder, control) {
+// Said once, by the end of the drain or by the second signal, whichever comes first. `ended()` ends the virtual users; what Artillery
+// has counted of them, or null.
+export function sayByeOnce(recorder, control, ended = () => null) {
   let said = false;
   process.on('exit', () => said || recorder.flush()); // a script has ended the worker: what was measured is kept
   const say = () => {
-    if (!said) recorder.bye();
+    if (!said) recorder.bye(ended());
     said = true;
   };
   control.raised(BYE_NOW).then(() => {
@@ -40,13 +42,25 @@ export function sayByeOnce(recorder, control) {
   return say;
 }
 
-export function hello(plan, recorder) {
+// `madeOf`: what the users are made of, for the result.
+export function hello(plan, recorder, madeOf) {
   recorder.hello({
     version: plan.artillery.version,
     pid: process.pid,
     shard: plan.shard,
     clocks: { monotonic_s: monotonic(), wall_s: Date.now() / 1000 },
+    ...madeOf,
   });
+}
+
+// Written down beside what else the engine leaves, and in short for the bye.
+function keep(counted, path) {
+  try {
+    writeFileSync(path, `${JSON.stringify(counted, null, 1)}\n`, { mode: 0o600 });
+  } catch (error) {
+    console.error(`the counters of virtual users cannot be written: ${error.message}`);
+  }
+  return Object.fromEntries(Object.entries(counted).map(([name, count]) => [name.replace('vusers.', ''), count]));
 }
 
 // t0, shortly before it; null: told to stop instead.
@@ -56,10 +70,13 @@ export async function waitForStart(control) {
   return control.stopping ? null : control.t0;
 }
 
-// The exit code.
-export async function runShard(plan, control) {
+// The exit code. `counted`: Artillery's own counters of virtual users.
+export async function runShard(plan, control, { places, counted }) {
   const recorder = openRecorder(plan, control);
-  const bye = sayByeOnce(recorder, control);
+  const bye = sayByeOnce(recorder, control, () => {
+    places.end();
+    return keep(counted, plan.counters);
+  });
   const context = new Context();
   const { rotation } = plan;
   const site = {
@@ -69,17 +86,17 @@ export async function runShard(plan, control) {
     recorder,
     control,
     context,
-    group: new Set(),
+    places,
     shard: plan.shard,
     shards: plan.shards,
-    maxInFlight: plan.max_in_flight,
   };
   const load = plan.model === 'closed' ? new Closed(site) : new Open(site);
   await warmUsers(plan);
   const note = between(splitUrl(plan.host).origin, process.env);
   if (note) recorder.note(note);
   await load.ready;
-  hello(plan, recorder);
+  await places.ready;
+  hello(plan, recorder, OF_USER_TYPES);
   const t0 = await waitForStart(control);
   if (t0 === null) {
     bye();
@@ -91,7 +108,7 @@ export async function runShard(plan, control) {
   await load.run(t0);
   const early = control.stopping;
   context.stop();
-  await drain(recorder, control, site.group, plan.drain_s);
+  await drain(recorder, control, places, plan.drain_s);
   ended = true;
   bye();
   return early ? EXIT_STOPPED : 0;

@@ -18,13 +18,7 @@ export class Plugin {
       writeSync(2, `${error?.stack ?? error}\n`);
       control.exit(1);
     };
-    if (plan.script === null) {
-      // Artillery's one virtual user waits while shard.mjs lives as many as the plan wants.
-      script.config.processor = { loadctlWaits: () => {} };
-      import('../../shard.mjs').then(({ runShard }) => runShard(plan, control)).then((code) => control.exit(code), fail);
-    } else {
-      new Script({ plan, control, engines: Object.keys(script.config.engines ?? {}) }).attach().catch(fail);
-    }
+    new Script({ plan, control, engines: Object.keys(script.config.engines ?? {}) }).attach().catch(fail);
   }
 
   cleanup(done) {
