@@ -135,8 +135,9 @@ def _lag_ms(case: Case) -> float | None:
 
 
 def _faults(case: Case) -> Iterator[Finding]:
-    faults = sum(second.faults for second in case.seconds)
-    turns = max(faults, sum(second.turns for second in case.seconds))
+    seconds = [second for second in case.recording.seconds if second.t >= case.window[0]]  # the drain's too
+    faults = sum(second.faults for second in seconds)
+    turns = max(faults, sum(second.turns for second in seconds))
     if not faults:
         return
     share = faults / turns

@@ -39,8 +39,10 @@ def _faults(case: Case) -> Iterator[Finding]:
 
 
 def _verdict(case: Case) -> Iterator[Finding]:
-    codes = sorted({shard.script_code for shard in case.recording.shards if shard.script_code})
+    judged = [shard for shard in case.recording.shards if shard.script_code]
+    codes = sorted({shard.script_code for shard in judged if shard.script_code})
     if codes:
         number = f"code{'' if len(codes) == 1 else 's'} {', '.join(map(str, codes))}"
-        evidence: Evidence = {"exit_code": codes[-1]}
-        yield Finding("script_verdict", "critical", f"the script set exit {number}", evidence, (_WORDS,))
+        why = "; ".join(dict.fromkeys(shard.script_why for shard in judged if shard.script_why))
+        message = f"the script set exit {number}" + (f" ({why})" if why else "")
+        yield Finding("script_verdict", "critical", message, {"exit_code": codes[-1]}, (_WORDS,))

@@ -12,7 +12,7 @@ from loadctl.results.recording import Recording
 from loadctl.results.score import Score, Status
 from loadctl.results.verdict import ExitCode, Verdict
 from loadctl.scenario.target import Target
-from loadctl.scenario.units import format_duration
+from loadctl.scenario.units import format_count, format_duration
 
 _ORDER = (
     Verdict.INTERRUPTED,
@@ -150,7 +150,11 @@ def _carried_out(recording: Recording, started: int) -> Iterator[_Claim]:
         many = "The engine process" if len(shards) == 1 else f"All {len(shards)} engine processes"
         yield _Claim(Verdict.ERROR, f"{many} died or hung before the end of the load.")
     elif not started:
-        yield _Claim(Verdict.ERROR, "No request was made.")
+        turns = sum(second.turns for second in recording.seconds)
+        measured = (
+            f"No request was measured in {format_count(turns)} turns." if turns else "No request was made."
+        )
+        yield _Claim(Verdict.ERROR, measured)
 
 
 def _interrupted(recording: Recording, number: int) -> str:

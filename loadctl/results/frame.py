@@ -61,6 +61,8 @@ class ScriptCode:
     """The script judged the run itself, and asks for this exit code."""
 
     code: int
+    why: str = ""
+    """In the words of the engine, where it has any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ def _script(fields: Mapping[str, object]) -> ScriptFault | ScriptCode:
     if what == "fault":
         return ScriptFault(_number(fields["t"]), _text(fields["message"]), _text(fields["where"]))
     if what == "verdict":
-        return ScriptCode(int(_number(fields["code"])))
+        return ScriptCode(int(_number(fields["code"])), _text(fields.get("why", "")))
     raise ValueError("a fault or a verdict is expected")
 
 

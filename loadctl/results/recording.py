@@ -121,6 +121,8 @@ class Shard:
     """All of them, as far as it could say so before it ended."""
     script_code: int | None = None
     """The exit code that the script itself asked for; None: it judged nothing."""
+    script_why: str = ""
+    """What it stands for, in the engine's words."""
 
     @property
     def complete(self) -> bool:

@@ -39,6 +39,7 @@ class ShardLog:
     faults_after_bye: int = 0
     """A script may raise when all is told, in its last listeners."""
     script_code: int | None = None
+    script_why: str = ""
     levels: list[Wish] = field(default_factory=list)
     """Of a script's own load, as it came to them; all shards say the same."""
     unreadable: int = 0
@@ -64,7 +65,7 @@ class ShardLog:
                 self.script_faults.append(found)
                 self.faults_after_bye += self.bye is not None
             case ScriptCode():
-                self.script_code = found.code
+                self.script_code, self.script_why = found.code, found.why
             case Wish():
                 self.levels.append(found)
             case None if line.strip():
@@ -90,6 +91,7 @@ class ShardLog:
             script_faults=tuple(self.script_faults),
             script_faults_count=self._faults_count(),
             script_code=self.script_code,
+            script_why=self.script_why,
         )
 
     def _faults_count(self) -> int:

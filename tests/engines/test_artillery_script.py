@@ -58,7 +58,9 @@ def test_several_weighted_scenarios_that_judge_themselves(folder: Folder, server
     assert said.totals["completed"] == sum(server.count.values())
     assert said.errors("GET /status/500") == {"status_500": server.count["GET /status/500"]}
     assert server.count["GET /sleep/2"] == server.count["GET /status/500"]
-    assert "the script's own checks (ensure) failed" in said.notes
+    [judged] = said.of("script")
+    assert (judged["what"], judged["code"]) == ("verdict", 1)
+    assert judged["why"] == "not met: http.codes.200 < 1"
 
 
 def test_a_processor_in_typescript_and_an_environment(folder: Folder, server: KnownServer) -> None:
@@ -112,10 +114,9 @@ def test_latency_is_to_the_last_byte_with_redirects_and_a_304_ends(
 @pytest.mark.parametrize(
     ("processor", "words"),
     [
-        ("throw new Error('no database');", "Error: no database ("),
         (
-            "module.exports = {step() { process.exit(3); }};",
-            "Artillery's worker ended in the middle of the load (exit 3)",
+            "module.exports = {step() { process.exit(0); }};",
+            "Artillery's worker ended in the middle of the load (exit 0)",
         ),
         (
             "module.exports = {step() { setTimeout(() => { throw new Error('later'); }, 50); }};",
@@ -138,13 +139,115 @@ def test_a_script_that_breaks_the_engine_is_its_failure_in_its_own_words(
     assert not said.of("bye")
 
 
-def test_an_error_of_a_step_is_the_scripts_own_fault(folder: Folder, server: KnownServer) -> None:
+@pytest.mark.parametrize(
+    ("name", "processor", "words"),
+    [
+        ("steps.js", "throw new Error('no database');", "Error: no database ("),
+        (
+            "steps.js",
+            "console.log('no licence'); process.exit(0);",
+            "Artillery's worker ended before the load (exit 0); it printed: no licence",
+        ),
+        ("steps.ts", "import x from 'not-there'; export const f = x;", 'Could not resolve "not-there" ('),
+        (
+            "steps.js",
+            "module.exports = {begin(context, events, next) { next(new Error('no account')); }};",
+            "your script failed before the load: Error: no account (steps.js:1)",
+        ),
+        (
+            "steps.js",
+            "module.exports = {begin() { process.exit(0); }};",
+            "your script ended the process before the load (exit 0, steps.js:1)",
+        ),
+    ],
+)
+def test_a_script_that_ends_before_the_load_refuses_it_at_once(
+    folder: Folder, server: KnownServer, name: str, processor: str, words: str
+) -> None:
+    before = "before: {flow: [{function: begin}]}\n" if "begin" in processor else ""
+    folder.write(
+        script__yml=f"{HEAD}{TWENTY}  processor: ./{name}\n{before}scenarios: [{{flow: [{{get: {{url: /sleep/1}}}}]}}]\n",
+        **{name.replace(".", "__"): processor},
+    )
+    said = folder.run()
+    outcome = ArtilleryEngine().outcome(said.returncode or 0, said.stderr)
+    assert outcome.kind == "refused"
+    assert words in (outcome.reason or ""), said.stderr
+    assert not said.of("hello")
+    assert not server.count["GET /sleep/1"]
+
+
+@pytest.mark.parametrize(
+    ("processor", "told"),
+    [
+        (
+            "module.exports = {end(context, events, next) { next(new Error('not logged out')); }};",
+            {"what": "fault", "message": "Error: not logged out", "where": "steps.js:1"},
+        ),
+        ("module.exports = {end() { process.exit(5); }};", {"what": "verdict", "code": 5, "why": ""}),
+    ],
+)
+def test_what_a_script_says_in_its_last_hook_is_told_and_costs_nothing(
+    folder: Folder, processor: str, told: dict[str, object]
+) -> None:
+    folder.write(
+        script__yml=HEAD + TWENTY + "  processor: ./steps.js\nafter: {flow: [{function: end}]}\n"
+        "scenarios: [{flow: [{get: {url: /sleep/1}}]}]\n",
+        steps__js=processor,
+    )
+    said = finished(folder.run())
+    [line] = said.of("script")
+    assert told.items() <= line.items()
+    assert said.totals["completed"] == 20
+
+
+def test_arrivals_beyond_maxvusers_are_not_missing(folder: Folder, server: KnownServer) -> None:
+    folder.write(
+        script__yml=HEAD + "  phases: [{duration: 1, arrivalRate: 20, maxVusers: 3}]\n"
+        "scenarios: [{flow: [{get: {url: /sleep/300}}]}]\n"
+    )
+    said = finished(folder.run())
+    sent = server.count["GET /sleep/300"]
+    assert 3 <= sent < 20
+    assert said.totals["planned"] == said.totals["begun"] == sent
+    assert said.totals["dropped"] == 0
+    assert f"{20 - sent} arrivals were skipped" in said.notes
+
+
+GIVES = "let n = 0; module.exports = {step(ctx, ee, done) { n += 1; if (n % 3 === 0) ctx.no.thing(); done(GIVEN); }};"
+THROWS = "let n = 0; module.exports = {async step() { n += 1; throw GIVEN; }};"
+
+
+@pytest.mark.parametrize(
+    ("processor", "given", "words"),
+    [
+        (
+            GIVES,
+            "n % 3 === 1 ? new Error('my bug') : {message: 'no token', code: 7}",
+            [
+                "Error: my bug (steps.js:1)",
+                "no token (steps.js)",
+                "TypeError: Cannot read properties of undefined (reading 'thing') (steps.js:1)",
+            ],
+        ),
+        (
+            THROWS,
+            "n % 3 === 1 ? new RangeError('mine') : n % 3 === 2 ? {reason: 'quota'} : 'words'",
+            ["RangeError: mine (steps.js:1)", "{ reason: 'quota' } (steps.js)", "words (steps.js)"],
+        ),
+    ],
+    ids=["callbacks", "promises"],
+)
+def test_an_error_of_a_step_is_the_scripts_own_fault(
+    folder: Folder, server: KnownServer, processor: str, given: str, words: list[str]
+) -> None:
     folder.write(
         script__yml=HEAD + TWENTY + "  processor: ./steps.js\n"
         "scenarios:\n  - flow: [{get: {url: /sleep/1}}, {function: step}]\n",
-        steps__js="module.exports = {step(ctx, ee, done) { done(new Error('my bug')); }};",
+        steps__js=processor.replace("GIVEN", given),
     )
     said = finished(folder.run())
+    assert [example["message"] for example in said.of("example")] == words
     assert said.totals["faults"] == 20
     assert said.totals["failed"] == 0
     assert said.ok("GET /sleep/1") == server.count["GET /sleep/1"] == 20

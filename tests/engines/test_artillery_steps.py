@@ -55,7 +55,8 @@ def test_expectations_of_the_script_are_failed_checks_in_its_words(
     assert said.errors("GET /sleep/1") == {"check_failed": 20}
     assert said.ok("GET /echo") == server.count["GET /echo"] == 20
     assert "expectation failed: statusCode: expected 201, got 200" in said.of("example")[0]["message"]
-    assert "the script's own checks (expect) failed" in said.notes
+    [judged] = said.of("script")
+    assert (judged["code"], judged["why"]) == (21, "20 expectations were not met")
 
 
 def test_a_body_that_takes_too_long_is_a_timeout_and_ends_its_user(

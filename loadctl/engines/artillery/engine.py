@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.mjs"
 EXIT_STOPPED = 10
+EXIT_REFUSED = 20
 _SMALL_PAUSES = ("--max-semi-space-size=2", "--min-semi-space-size=2")
 """Collections of a small young generation are short: with Node's own size p99 is up to 15 ms too high."""
 _OWN_USERS_S = 600.0
@@ -43,6 +44,10 @@ _OWN_USERS_S = 600.0
 _REGEX = "regex "
 _ERROR = re.compile(r"((?:[A-Z]\w*)?Error(?: \[\w+\])?: .+)$")
 _PLACE = re.compile(r"^at .*?(?:\(|at )?(?:file://)?(?<![:\w])(/[^():]+:\d+)(?::\d+)?\)?$")
+_YOURS = "your script "
+_RAISED = f"{_YOURS}failed"
+_COMPILER = re.compile(r"(\S+:\d+):\d+: ERROR: (.+)$")
+_FILE_LINE = re.compile(r"(?:^|\s)(/\S+:\d+)$")
 _REPORT = re.compile(r'\s*\{\s*"aggregate"\s*:')
 _NOISE = ("Test run id", "at ", "Node.js v", "}", "{", "code:", "url:")
 
@@ -114,6 +119,8 @@ class ArtilleryEngine:
             return Outcome("finished")
         if returncode in {EXIT_STOPPED, 128 + signal.SIGINT, 128 + signal.SIGTERM}:
             return Outcome("stopped")
+        if returncode == EXIT_REFUSED:
+            return Outcome("refused", _own_words(stderr) or "the script ended before the load")
         if returncode < 0:
             return Outcome("failed", f"it was killed by signal {-returncode}")
         return Outcome("failed", _own_words(stderr) or f"it exited with {returncode}")
@@ -224,9 +231,28 @@ def _own_words(stderr: str) -> str:
     """The sentence of an error, with the place in the user's file where it came from; else the last line."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     for number, line in enumerate(lines):
+        if line.startswith(_YOURS):
+            printed = [] if line.startswith(_RAISED) else _printed(lines[:number])
+            return "; it printed: ".join([line, *printed])
+    for number, line in enumerate(lines):
+        compiler = _COMPILER.search(line)
+        if compiler is not None:
+            return f"{compiler[2]} ({compiler[1]})"
         match = _ERROR.search(line)
-        if match is not None:
-            places = (_PLACE.search(below) for below in lines[number + 1 : number + 12])
-            own = next((place[1] for place in places if place and "node_modules" not in place[1]), None)
-            return match[1] + (f" ({own})" if own else "")
-    return next((line for line in reversed(lines) if not line.startswith(_NOISE)), "")
+        if match is not None and "Failed to compile" not in line:
+            return match[1] + _place_of(lines, number)
+    return next(iter(_printed(lines)), "")
+
+
+def _place_of(lines: Sequence[str], number: int) -> str:
+    """Below an error stands where it was raised, above one of syntax what could not be read."""
+    below = (_PLACE.search(line) for line in lines[number + 1 : number + 12])
+    above = (_FILE_LINE.search(line) for line in reversed(lines[max(0, number - 6) : number]))
+    found = (place[1] for place in (*below, *above) if place and "node_modules" not in place[1])
+    place = next(found, None)
+    return f" ({place})" if place else ""
+
+
+def _printed(lines: Sequence[str]) -> list[str]:
+    """The last line that is for people, if there is one."""
+    return [line for line in lines if not line.startswith(_NOISE)][-1:]

@@ -6,9 +6,11 @@ export const LEAVE_NOW = 1; // do not even drain
 export const STARTED = 2; // t0 is there
 export const BYE_NOW = 3; // say bye and leave, in the middle of everything
 export const EXIT = 4; // exit code + 1: the process ends
-export const BYE = 5; // the recorder has said all: what Artillery ends with is its own affair
+export const BYE = 5; // the recorder has said all: what Artillery ends with is the script's judgement
 export const LOADED = 6; // Artillery has loaded the engine of user types
+export const HELLO = 7; // a script is ready: what ends it before is a usage error
 export const EXIT_STOPPED = 10;
+export const EXIT_REFUSED = 20;
 const T0_AT = 32;
 
 export const newFlags = () => new SharedArrayBuffer(T0_AT + 8);

@@ -4,19 +4,15 @@
 // the stream, which means that loadctl is gone.
 
 import fs from 'node:fs';
-import os from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setEnvironmentData } from 'node:worker_threads';
-import { syncBuiltinESMExports } from 'node:module';
-import { BYE, BYE_NOW, Control, EXIT, EXIT_STOPPED, LEAVE_NOW, LOADED, STOPPING, newFlags } from './flags.mjs';
+import { BYE_NOW, Control, EXIT, EXIT_STOPPED, LEAVE_NOW, LOADED, STOPPING, newFlags } from './flags.mjs';
 
 // How long after loadctl's end the shard may take to say bye by itself.
 const GRACE_MS = 1200;
 // How long a worker that a script keeps busy may take after a second signal.
 const BUSY_MS = 500;
-// How long a script that is stopped may take to clean up.
-const CLEAN_UP_MS = 5000;
 // How long what a worker prints may be under way.
 const WORDS_MS = 100;
 const TAKEN = new Set(['SIGINT', 'SIGTERM']);
@@ -54,7 +50,7 @@ function loadctlIsGone() {
 // With nobody left to kill what hangs: `process.exit` waits for the worker's threads, now and then for ever.
 function leave(code) {
   if (gone) killGroup();
-  else if (plan.script !== null && code === EXIT_STOPPED) letScriptEnd();
+  else if (script !== null && code === EXIT_STOPPED) script.letEnd();
   else process.exit(code);
 }
 
@@ -93,37 +89,10 @@ function takeSignals() {
   }
 }
 
-// Artillery starts a worker for every core but one, and splits the load over them; loadctl's shards do that.
-function oneWorker() {
-  const cores = os.cpus();
-  os.cpus = () => cores.slice(0, 2);
-  syncBuiltinESMExports();
-}
-
-// A script may judge itself (ensure, expect): that is told, but it is not the verdict, and no failure of the engine.
-function tellOwnVerdict() {
-  const end = process.exit;
-  process.exit = (code) => {
-    if (control.is(BYE) && control.stopping) return end.call(process, EXIT_STOPPED);
-    const own = { 1: 'ensure', 21: 'expect' }[code];
-    if (!own || !control.is(BYE)) return end.call(process, code);
-    const message = `the script's own checks (${own}) failed: Artillery ended with ${code}`;
-    fs.appendFileSync(plan.frames, `${JSON.stringify({ kind: 'note', message })}\n`);
-    return end.call(process, 0);
-  };
-}
-
-// A script that is stopped cleans up behind itself: its `after` hook, its plugins, its compiled processor.
-function letScriptEnd() {
-  setTimeout(() => process.exit(EXIT_STOPPED), CLEAN_UP_MS);
-  if (global.artillery?.shutdown) global.artillery.shutdown({ exitCode: EXIT_STOPPED, earlyStop: true });
-  else process.exit(EXIT_STOPPED);
-}
-
 // Artillery's worker, started as its local platform starts it. Its command line would first load the clients of two clouds
 // and all that a script might name: two thirds of the start.
 async function runUserTypes() {
-  const [, script] = plan.artillery.arguments;
+  const [, file] = plan.artillery.arguments;
   globalThis.artillery = { log: console.error, testRunId: `loadctl-${plan.shard}` };
   const { ArtilleryWorker } = await part('platform/local/artillery-worker-local');
   const worker = new ArtilleryWorker();
@@ -134,7 +103,7 @@ async function runUserTypes() {
   worker.events.on('error', fail);
   worker.events.on('workerError', ({ error, level }) => (level === 'warn' ? console.error(error.message) : fail(error)));
   await worker.init();
-  await worker.prepare({ script: JSON.parse(fs.readFileSync(script, 'utf8')), options: { scriptPath: script } });
+  await worker.prepare({ script: JSON.parse(fs.readFileSync(file, 'utf8')), options: { scriptPath: file } });
   if (!control.is(LOADED)) {
     // Artillery has warned of it, in words that are still on their way from the worker.
     setTimeout(fail, WORDS_MS, 'Artillery could not load its engine loadctl');
@@ -150,34 +119,25 @@ function addPlugin() {
   process.env.ARTILLERY_PLUGIN_PATH = [process.env.ARTILLERY_PLUGIN_PATH, plugins].filter(Boolean).join(':');
 }
 
-// What Artillery's own `bin/run` does, without loading every other command first (0.6 s).
-async function runScript() {
-  addPlugin();
-  oneWorker();
-  tellOwnVerdict();
-  process.argv = [process.argv[0], `${plan.artillery.package}/bin/run`, 'run', ...plan.artillery.arguments];
-  const [{ createGlobalObject }, { default: captureConsole }, { default: RunCommand }] = await Promise.all(
-    ['artillery-global', 'console-capture', 'cmds/run'].map(part),
-  );
-  await createGlobalObject();
-  await captureConsole();
-  await RunCommand.run(plan.artillery.arguments, pathToFileURL(process.argv[1]).href);
-}
-
 const part = (name) => import(pathToFileURL(`${plan.artillery.package}/dist/lib/${name}.js`).href);
 
 // All that Artillery says is for people, and stands in one place.
 process.stdout.write = process.stderr.write.bind(process.stderr);
 const text = await listen();
 const plan = JSON.parse(text);
+const script = plan.script === null ? null : await import('./script_main.mjs');
 takeSignals();
 control.raised(EXIT).then((code) => leave(code - 1));
 process.on('worker', (worker) =>
   worker.once('exit', (code) => {
-    if (plan.script !== null && code === 0) return; // a script's worker ends by itself
+    if (script !== null) return; // told where a script ends
     fs.writeSync(2, `Artillery's worker ended in the middle of the load (exit ${code})\n`);
     control.exit(1);
   }),
 );
 setEnvironmentData('loadctl', { text, shared });
-await (plan.script === null ? runUserTypes() : runScript());
+if (script === null) await runUserTypes();
+else {
+  addPlugin();
+  await script.run(plan, control, part);
+}

@@ -4,9 +4,10 @@
 // t0, stops when it is told to, and follows the scenario's plan instead of the script's phases.
 
 import { createRequire } from 'node:module';
+import { basename } from 'node:path';
 import { Alarm } from './alarm.mjs';
 import { monotonic } from './clock.mjs';
-import { BYE, EXIT_STOPPED } from './flags.mjs';
+import { BYE, EXIT_STOPPED, HELLO } from './flags.mjs';
 import { drain, sleep, tick } from './load.mjs';
 import { Schedule } from './schedule.mjs';
 import { hello, openRecorder, sayByeOnce, waitForStart } from './shard.mjs';
@@ -20,15 +21,16 @@ const IDLE_S = 60;
 const OWN_END_S = 10;
 
 export class Script {
-  // `engines`: names of those that the script's config asks for.
-  constructor({ plan, control, engines = [] }) {
+  // `engines`: names of those that the script's config asks for; `processor`: the path of its functions.
+  constructor({ plan, control, engines = [], processor = '' }) {
     this._plan = plan;
     this._engines = engines;
     this._control = control;
     this._recorder = openRecorder(plan, control);
     this._bye = sayByeOnce(this._recorder, control);
-    this._users = new Users({ plan, recorder: this._recorder, ended: () => this._userEnded() });
+    this._users = new Users({ plan, recorder: this._recorder, file: basename(processor), ended: () => this._userEnded() });
     this._wanted = 0;
+    this._skipped = 0;
     this._arrive = null;
     this._over = false;
   }
@@ -63,6 +65,7 @@ export class Script {
     const { _plan: plan, _recorder: recorder, _control: control } = this;
     await this._installed;
     hello(plan, recorder);
+    control.raise(HELLO);
     const t0 = await waitForStart(control);
     if (t0 === null) return this._leave();
     recorder.start(t0);
@@ -86,6 +89,7 @@ export class Script {
   }
 
   _sayBye() {
+    if (this._skipped) this._recorder.note(`${this._skipped} arrivals were skipped, because as many virtual users were there as the script's maxVusers allows`);
     this._users.tellMessages();
     this._bye();
     this._control.raise(BYE);
@@ -142,7 +146,9 @@ export class Script {
   // An arrival: begun, or dropped.
   _begin(arrive, due) {
     const began = this._users.start(arrive, due);
-    this._recorder.planned(began ? Math.max(0, due === null ? 0 : Math.round((monotonic() - due) * 1e6)) : null);
+    if (began) this._recorder.planned(due === null ? 0 : Math.max(0, Math.round((monotonic() - due) * 1e6)));
+    else if (this._plan.own_phases) this._skipped += 1; // its own maxVusers
+    else this._recorder.planned(null);
     this._gauge();
   }
 

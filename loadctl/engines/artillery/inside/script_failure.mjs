@@ -1,4 +1,12 @@
-// What ended a request of a script, as a class of DESIGN §5.
+// What ended a request of a script, as a class of DESIGN §5; what its own faults say, and where.
+
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { inspect, types } from 'node:util';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const SHORT = { depth: 1, breakLength: Infinity };
+const isError = (error) => error instanceof Error || types.isNativeError(error); // also of another thread
 
 const OURS = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
 const BY_CODE = {
@@ -21,7 +29,22 @@ const BY_WORDS = [
   [/is not open|socket hang up/i, 'reset'],
 ];
 
-export const wordsOf = (error) => String(error?.message ?? error);
+export const wordsOf = (error) => (typeof error?.message === 'string' ? error.message : typeof error === 'string' ? error : inspect(error, SHORT));
+
+// What an error says of itself, and where the user's code raised it. `file`: of the functions that hand over errors without a place.
+export function faultOf(error, home, file = '') {
+  if (!isError(error)) return { message: wordsOf(error), where: file };
+  return { message: `${error.name}: ${error.message}`, where: placeOf(error, home) };
+}
+
+// The innermost line outside of Artillery (`home`: its package), Node and loadctl, as in `steps.js:12`; empty where there is none.
+export function placeOf(error, home) {
+  for (const line of String(error.stack).split('\n').slice(1)) {
+    const [, path, number] = /(?:\(|at |async )(?:file:\/\/)?(\/[^():]+):(\d+)(?::\d+)?\)?$/.exec(line) ?? [];
+    if (path && !path.startsWith(home) && !path.startsWith(HERE) && !path.includes('/node_modules/')) return `${basename(path)}:${number}`;
+  }
+  return '';
+}
 
 // An answer that is not as the script wants it, in Artillery's words.
 export const isCheck = (error) => /capture or match|expectation/i.test(wordsOf(error));

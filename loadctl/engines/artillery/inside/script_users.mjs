@@ -7,9 +7,8 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { monotonic } from './clock.mjs';
-import { sentence } from './load.mjs';
 import { SCRIPT_ENDPOINT } from './recorder.mjs';
-import { classify } from './script_failure.mjs';
+import { classify, faultOf } from './script_failure.mjs';
 import { Http } from './script_http.mjs';
 import { Sessions } from './script_sessions.mjs';
 
@@ -33,8 +32,8 @@ class VirtualUser {
 }
 
 export class Users {
-  // `ended()` is called when a virtual user has ended.
-  constructor({ plan, recorder, ended }) {
+  // `ended()` is called when a virtual user has ended; `file` is named for errors that say no place themselves.
+  constructor({ plan, recorder, file, ended }) {
     this.parked = false; // true: no step begins any more
     this.starting = null;
     this.sentAt = -Infinity; // the last request
@@ -42,6 +41,7 @@ export class Users {
     this._plan = plan;
     this._recorder = recorder;
     this._ended = ended;
+    this._file = file;
     this._everyone = new Set();
     this._begun = 0;
     this._nextDue = null;
@@ -166,16 +166,21 @@ export class Users {
     this._everyone.delete(user);
     if (this._released) return;
     if (session) this._endSession(session, error, began);
-    else if (error && error !== user.told && !this._told.has(error)) this._recorder.fault(sentence(error), SCRIPT_ENDPOINT);
+    else if (error && error !== user.told && !this._told.has(error)) this._recorder.fault(this._words(error), SCRIPT_ENDPOINT);
     this._http.forget(user);
     this._sessions.forget(user);
     this._recorder.turn();
     this._ended();
   }
 
+  _words(error) {
+    const { message, where } = faultOf(error, this._plan.artillery.package, this._file);
+    return where ? `${message} (${where})` : message;
+  }
+
   // A session of an engine that is no part of Artillery counts as one request, from its start to its end.
   _endSession(session, error, began) {
     const us = Math.trunc((monotonic() - began) * 1e6);
-    this._recorder.end(session, error ? { us, error: classify(error), message: sentence(error) } : { us });
+    this._recorder.end(session, error ? { us, error: classify(error), message: this._words(error) } : { us });
   }
 }

@@ -1,7 +1,7 @@
 // Loaded by Artillery beside the script's own plugins: once in its main thread, once in its worker.
 
 import { writeSync } from 'node:fs';
-import { getEnvironmentData } from 'node:worker_threads';
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { Control } from '../../flags.mjs';
 import { parseJson } from '../../json.mjs';
 import { Script } from '../../script.mjs';
@@ -10,7 +10,10 @@ export const LEGACY_METRICS_FORMAT = false;
 
 export class Plugin {
   constructor(script) {
-    if (process.env.LOCAL_WORKER_ID === undefined) return;
+    if (process.env.LOCAL_WORKER_ID === undefined) {
+      setEnvironmentData('loadctl processor', script.__originalProcessor ?? script.config.processor);
+      return;
+    }
     const { text, shared } = getEnvironmentData('loadctl');
     const plan = parseJson(text);
     const control = new Control(shared);
@@ -18,7 +21,8 @@ export class Plugin {
       writeSync(2, `${error?.stack ?? error}\n`);
       control.exit(1);
     };
-    new Script({ plan, control, engines: Object.keys(script.config.engines ?? {}) }).attach().catch(fail);
+    const engines = Object.keys(script.config.engines ?? {});
+    new Script({ plan, control, engines, processor: getEnvironmentData('loadctl processor') }).attach().catch(fail);
   }
 
   cleanup(done) {
