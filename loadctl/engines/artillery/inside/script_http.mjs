@@ -13,6 +13,7 @@ const OTHERS = ['loop', 'parallel', 'think', 'log', 'function'];
 // A hook of the script that takes longer than this after an answer does not hold back what was measured.
 const SETTLE_S = 0.5;
 const LATE = 'no complete response in time';
+const STATUS = new Set(['statusCode', 'notStatusCode']);
 
 // One request of one virtual user.
 class Call {
@@ -30,6 +31,20 @@ class Call {
     this.bytes = 0;
     this.complaint = '';
     this.template = '';
+    this.statusAccepted = false; // by the script itself
+  }
+
+  // What the script expects of the answer. A status that it expects has not failed, whatever it is.
+  expected(results) {
+    const failed = results.filter(({ ok }) => !ok).map(({ type, expected, got }) => `${type}: expected ${expected}, got ${got}`);
+    if (failed.length) this.complaint ||= `the script's own expectation failed: ${failed.join('; ')}`;
+    const status = results.filter(({ type }) => STATUS.has(type));
+    this.statusAccepted = status.length > 0 && status.every(({ ok }) => ok);
+  }
+
+  // An expectation is looked at after all other hooks, however long they take.
+  get expects() {
+    return this.request.expect !== undefined;
   }
 }
 
@@ -93,11 +108,7 @@ export class Http {
     this._heard.add(ee);
     ee.on('trace:http:request', (request, id) => this._sent(this._calls.get(id), request));
     ee.on('trace:http:response', (response, id) => this._answered(this._calls.get(id), response));
-    ee.on('plugin:expect:expectations', ({ results }, request) => {
-      const call = this._calls.get(request.uuid);
-      const failed = results.filter((result) => !result.ok).map((result) => `${result.type}: expected ${result.expected}, got ${result.got}`);
-      if (call !== undefined && failed.length) call.complaint ||= `the script's own expectation failed: ${failed.join('; ')}`;
-    });
+    ee.on('plugin:expect:expectations', ({ results }, { uuid }) => this._calls.get(uuid)?.expected(results));
     ee.on('error', (what) => {
       if (typeof what === 'string' && what.startsWith('Undefined function')) this._recorder.note(`Artillery: ${what}`);
     });
@@ -157,8 +168,11 @@ export class Http {
     const { statusCode } = call.response;
     const limited = statusCode === 429 && this._plan.rate_limit !== null;
     if (call.finishedAt - call.began > this._plan.timeout_s) this._end(call, call.finishedAt, 'timeout', LATE);
-    else if (statusCode >= 400 && !limited) this._end(call, call.finishedAt, `status_${statusCode}`, `expected status below 400, got ${statusCode}`);
-    else this._end(call, call.finishedAt, call.complaint ? 'check_failed' : null, call.complaint, limited);
+    else if (statusCode >= 400 && !limited && !call.statusAccepted) {
+      this._end(call, call.finishedAt, `status_${statusCode}`, call.complaint || `expected status below 400, got ${statusCode}`);
+    } else {
+      this._end(call, call.finishedAt, call.complaint ? 'check_failed' : null, call.complaint, limited);
+    }
   }
 
   _end(call, at, error, message, rateLimited = false) {
@@ -179,7 +193,7 @@ export class Http {
   look(now) {
     for (const call of this._calls.values()) {
       if (call.finishedAt) {
-        if (now - call.finishedAt > SETTLE_S) {
+        if (now - call.finishedAt > SETTLE_S && !call.expects) {
           this._calls.delete(call.id);
           this._answer(call);
         }
