@@ -37,6 +37,9 @@ from loadctl.scenario.watch import Watch
 _HEAD_START_S = 0.04
 _HEAD_START_OF_A_SHARD_S = 0.01
 """Between the word "start" and t0, so that all shards have heard it by then: they share cores."""
+_HELLO_S = 20.0
+_SCRIPT_HELLO_S = 60.0
+"""A script imports what it likes, and may have to be compiled first."""
 _LOOK_S = 0.005
 """How often it is asked whether all shards are there."""
 
@@ -57,7 +60,8 @@ class RunRequest:
     early: Early | None = None
     """An engine process that has been coming up since before the scenario was known."""
     ready_deadline_s: float = 30.0
-    hello_deadline_s: float = 20.0
+    hello_deadline_s: float | None = None
+    """How long an engine may take to be ready; None: as long as engines take, and longer with a script of one's own."""
     hung_s: float = 15.0
     """A shard that has said nothing for so long is killed: a frame is due every second."""
     overtime_s: float = 15.0
@@ -213,14 +217,15 @@ class _Run:
         request = self._request
         if request.watch is not watching or request.scenario.watch != Watch():
             self._watch()
-        deadline = self._started_at + request.hello_deadline_s
+        longest_s = request.hello_deadline_s or (_SCRIPT_HELLO_S if request.scenario.script else _HELLO_S)
+        deadline = self._started_at + longest_s
         while True:
             now = time.monotonic()
             self._ledger.seconds(self._merger.poll(now))
             if self._shards.ready():
                 return
             if now > deadline:
-                raise self._shards.late(request.hello_deadline_s)
+                raise self._shards.late(longest_s)
             self._pause(_LOOK_S)
 
     def _begin(self, manifest: Manifest) -> UnderWay:
