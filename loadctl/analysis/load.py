@@ -126,6 +126,9 @@ def _arrivals(case: Case) -> Iterator[Finding]:
     dropped = sum(second.dropped for second in case.seconds)
     forgiven = 1 + len(case.recording.shards)
     missing = due - begun
+    script = case.scenario.script
+    if script is not None and script.own_load and script.loose_arrivals:
+        return
     if missing <= max(forgiven, WARN_SHORT * due):
         return
     share = missing / due

@@ -151,7 +151,7 @@ AllowHost = Annotated[
     list[str] | None, typer.Option("--allow-host", metavar="NAME", help="This public host may be loaded.")
 ]
 Insecure = Annotated[
-    bool, typer.Option("--insecure", help="Do not check the system's certificate: verify: false.")
+    bool, typer.Option("--insecure", "-k", help="Do not check the system's certificate: verify: false.")
 ]
 Workers = Annotated[
     str,

@@ -1,9 +1,10 @@
-"""Options of Locust's command line that loadctl has in other words."""
+"""Options of the engines' own command lines that loadctl has in other words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+ONE_VIRTUAL_USER = """--overrides '{"config": {"phases": [{"duration": 1, "arrivalCount": 1}]}}'"""
 _TABLE = "the table is  loadctl report --format csv  (csv-readings: what was watched)"
 _PAGE = "Locust's page is  loadctl ui"
 _SHARDS = "loadctl starts its engine processes itself:  --workers N"
@@ -11,6 +12,10 @@ _OUTPUT = "what a script prints and logs is in the run's directory:  engine/*.st
 _WRITTEN = "each run writes result.json into its directory; on stdout:  --json"
 _LESS = "less is said with  --quiet, or with  --plain"
 _CODE = "exit codes follow the verdict; the limit is a target:  --target error_rate=1%"
+_RESULT = f"{_WRITTEN}; its folder is under  --out DIR"
+_ONE_FILE = "a run has one script; a file that is put over it:  --config FILE"
+_HERE = "loadctl makes the load on this machine:  --workers N"
+_NO_CLOUD = "nothing is sent to Artillery's cloud; each run keeps result.json in its directory"
 _RATIO = "Locust's page shows the ratio of tasks:  loadctl ui"
 
 _CALLED: Mapping[str, str] = {
@@ -59,10 +64,22 @@ _CALLED: Mapping[str, str] = {
     "--master-host": _SHARDS,
     "--master-port": _SHARDS,
     "-V": "loadctl --version",
+    "--output": _RESULT,
+    "-o": _RESULT,
+    "--input": _ONE_FILE,
+    "-i": _ONE_FILE,
+    "--solo": f"one virtual user is  {ONE_VIRTUAL_USER}",
+    "--platform": _HERE,
+    "--platform-opt": _HERE,
+    "--count": _SHARDS,
+    "--record": _NO_CLOUD,
+    "--key": _NO_CLOUD,
+    "--note": _NO_CLOUD,
+    "--name": "a run is named by its scenario, and found again with  loadctl runs",
 }
 
 
 def in_our_words(option: str) -> str | None:
-    """The message for an option that Locust has and loadctl does not; None: nobody has it."""
+    """The message for an option that an engine has and loadctl does not; None: nobody has it."""
     ours = _CALLED.get(option)
     return None if ours is None else f"there is no {option} here: {ours}\n"

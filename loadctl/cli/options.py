@@ -27,7 +27,13 @@ class ForScript:
     stop_timeout: str | None = None
     config: str | None = None
     configured: Mapping[str, str] = field(default_factory=dict)
-    """What the file of `--config` says, by option."""
+    """What a locustfile's `--config` says, by option."""
+    environment: str | None = None
+    variables: str | None = None
+    overrides: str | None = None
+    payload: str | None = None
+    scenario_name: str | None = None
+    dotenv: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,13 +37,20 @@ from loadctl.cli.options import ForScript, Output, Overrides, RunOptions
 from loadctl.cli.script import (
     Classes,
     Config,
+    Dotenv,
+    Environment,
     ExcludeTags,
     Files,
     Headless,
+    Payload,
+    ScenarioName,
+    ScriptOverrides,
     SpawnRate,
     StopTimeout,
     Tags,
+    Variables,
     chosen,
+    refuse_addresses,
 )
 from loadctl.cli.system import DemoOptions, host_of
 from loadctl.cli.watched import Container, LogsOption, MetricsOption, Pid, PodsOption, Process, WatchOptions
@@ -65,6 +72,12 @@ def run(
     exclude_tags: ExcludeTags = None,
     stop_timeout: StopTimeout = None,
     config: Config = None,
+    environment: Environment = None,
+    variables: Variables = None,
+    overrides: ScriptOverrides = None,
+    payload: Payload = None,
+    scenario_name: ScenarioName = None,
+    dotenv: Dotenv = None,
     insecure: Insecure = False,
     headless: Headless = False,  # noqa: ARG001  every run is
     target: TargetOption = None,
@@ -101,7 +114,19 @@ def run(
     as_json: JsonFlag = False,
 ) -> int:
     """Run a scenario: make the load, watch the system, judge the targets."""
-    said = ForScript(spawn_rate=spawn_rate, tags=tags, exclude_tags=exclude_tags, stop_timeout=stop_timeout)
+    refuse_addresses(duration, target)
+    said = ForScript(
+        spawn_rate=spawn_rate,
+        tags=tags,
+        exclude_tags=exclude_tags,
+        stop_timeout=stop_timeout,
+        environment=environment,
+        variables=variables,
+        overrides=overrides,
+        payload=payload,
+        scenario_name=scenario_name,
+        dotenv=dotenv,
+    )
     _, early = ctx.obj
     reference, said = chosen(ctx, scenario, classes, locustfile, config, said)
     options = RunOptions(

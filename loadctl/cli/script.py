@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from loadctl.cli.arguments import FILES
+from loadctl.cli.foreign import ONE_VIRTUAL_USER
 from loadctl.cli.input_file import is_file, read_text
 from loadctl.cli.options import ForScript, Overrides
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from loadctl.scenario.scenario import Scenario
+    from loadctl.scenario.scenario import Scenario, Script
 
 Classes = Annotated[
     list[str] | None,
@@ -55,10 +57,53 @@ StopTimeout = Annotated[
 Config = Annotated[
     str | None,
     typer.Option(
-        "--config", metavar="FILE", help="A configuration file of Locust; what it says counts as options."
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="Locust's configuration file, whose lines count as options; or Artillery's, put over the script.",
     ),
 ]
+Environment = Annotated[
+    str | None,
+    typer.Option("--environment", "-e", metavar="NAME", help="Artillery script: one of its environments."),
+]
+Variables = Annotated[
+    str | None,
+    typer.Option("--variables", "-v", metavar="JSON", help="Artillery script: variables of its users."),
+]
+ScriptOverrides = Annotated[
+    str | None, typer.Option("--overrides", metavar="JSON", help="Artillery script: put over the script.")
+]
+Payload = Annotated[
+    str | None,
+    typer.Option("--payload", "-p", metavar="FILE", help="Artillery script: the CSV file of its payload."),
+]
+ScenarioName = Annotated[
+    str | None,
+    typer.Option("--scenario-name", metavar="NAME", help="Artillery script: only this one of its scenarios."),
+]
+Dotenv = Annotated[
+    str | None,
+    typer.Option(
+        "--dotenv", "--env-file", metavar="FILE", help="Artillery script: variables of the environment."
+    ),
+]
+_NOT_LOCUST = tuple(kind for kind in FILES if kind != ".py")
 Headless = Annotated[bool, typer.Option("--headless", hidden=True)]
+
+
+def refuse_addresses(duration: str | None, targets: Sequence[str] | None) -> None:
+    """`-t URL` and `--target URL` name the system for Artillery. Raises: UsageError."""
+    if duration is not None and _ADDRESS.match(duration):
+        raise UsageError("-t is how long the load goes on", hint=f"the system is  -H {duration}")
+    for target in targets or ():
+        if _ADDRESS.match(target):
+            raise UsageError(
+                "--target is a limit, such as latency_p95=200ms", hint=f"the system is  -H {target}"
+            )
+
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def chosen(
@@ -76,7 +121,8 @@ def chosen(
     names = [name.strip() for part in files or () for name in part.split(",")]
     rest = list(classes or ())
     if config is not None:
-        said = replace(said, config=config, configured=_configuration(config))
+        of_locust = bool(names) or reference is None or not reference.endswith(_NOT_LOCUST)
+        said = replace(said, config=config, configured=_configuration(config) if of_locust else {})
         named = said.configured.get("locustfile")
         if not names and reference is None and named:
             names = [name.strip() for name in named.split(",")]
@@ -162,9 +208,11 @@ def applied(scenario: Scenario, said: ForScript, environ: Mapping[str, str], *, 
     script = scenario.script
     if said.spawn_rate is not None and not quick:
         raise UsageError(f"the load of {scenario.name} says how fast users come", hint="leave -r out")
-    if script is None or script.key != "locustfile":
-        _refuse_for_others(scenario, said)
+    _refuse_for_others(scenario, said)
+    if script is None:
         return scenario
+    if script.key == "artillery":
+        return _with_engine_options(scenario, script, said)
     from loadctl.scenario.redaction import secret_arguments
     from loadctl.scenario.scenario import ScriptOptions
 
@@ -191,24 +239,85 @@ def applied(scenario: Scenario, said: ForScript, environ: Mapping[str, str], *, 
     )
 
 
-def _refuse_for_others(scenario: Scenario, said: ForScript) -> None:
+def _with_engine_options(scenario: Scenario, script: Script, said: ForScript) -> Scenario:
+    from loadctl.scenario.redaction import secret_fields
+
     given = {
-        "--": said.arguments,
+        "config": said.config,
+        "dotenv": said.dotenv,
+        "overrides": said.overrides,
+        "payload": said.payload,
+        "scenario-name": said.scenario_name,
+        "variables": said.variables,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    documents = [_json_object(name, options[name]) for name in ("overrides", "variables") if name in options]
+    for name in {"config", "dotenv"} & options.keys():  # a payload may lie beside the script
+        _file(options[name])
+    return replace(
+        scenario,
+        script=replace(script, engine_options=options, environment=said.environment or script.environment),
+        secrets=(*scenario.secrets, *secret_fields(documents)),
+    )
+
+
+def _json_object(option: str, text: str) -> Mapping[str, object]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--{option} is no JSON: {error}", hint=_OBJECT) from error
+    if not isinstance(found, dict):
+        raise UsageError(f"--{option} takes a JSON object, not {text[:60]}", hint=_OBJECT)
+    return found
+
+
+_OBJECT = """for example: '{"user": "ann"}'"""
+
+
+def _refuse_for_others(scenario: Scenario, said: ForScript) -> None:
+    """Options that another kind of script has, or none."""
+    of_locust: dict[str, object] = {
         "-f": said.more,
         "-T": said.tags,
         "-E": said.exclude_tags,
         "-s": said.stop_timeout,
         "--config": said.config,
     }
-    for option, value in given.items():
-        if value:
-            what = "arguments after --  are" if option == "--" else f"{option} is"
-            raise UsageError(f"{what} for a locustfile, and {scenario.name} runs none", hint="leave them out")
+    of_artillery: dict[str, object] = {
+        "-e": said.environment,
+        "-v": said.variables,
+        "--overrides": said.overrides,
+        "-p": said.payload,
+        "--scenario-name": said.scenario_name,
+        "--dotenv": said.dotenv,
+    }
+    key = "" if scenario.script is None else scenario.script.key
+    if key == "artillery":
+        del of_locust["--config"]
+    for kind, given in ({"locustfile": of_locust, "artillery": of_artillery}).items():
+        option = next((name for name, value in given.items() if value), None)
+        if option is not None and key != kind:
+            what = "a locustfile" if kind == "locustfile" else "a script of Artillery"
+            hint = _MEANT.get(option, "leave it out") if key == "artillery" else "leave it out"
+            raise UsageError(f"{option} is for {what}, and {scenario.name} runs none", hint=hint)
+    if key == "locustfile":
+        return
+    if said.arguments:
+        raise UsageError(
+            f"arguments after --  are for a locustfile, and {scenario.name} runs none", hint="leave them out"
+        )
     if said.classes:
         raise UsageError(
             f"'{said.classes[0]}' would be a class of a locustfile, and {scenario.name} runs none",
             hint="a run has one scenario",
         )
+
+
+_MEANT = {
+    "-s": f"one virtual user of an Artillery script:  {ONE_VIRTUAL_USER}",
+    "-T": "Artillery's tags name a run in its cloud, and loadctl uses none: leave them out",
+}
+"""Of Artillery's options, those that have another meaning here."""
 
 
 def _notes(said: ForScript, environ: Mapping[str, str], *, counted: bool) -> Iterator[str]:

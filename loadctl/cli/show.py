@@ -5,7 +5,23 @@ from __future__ import annotations
 import typer
 
 from loadctl.cli.arguments import Duration, EngineName, Host, JsonFlag, Rate, ScenarioArg, TargetOption, Users
-from loadctl.cli.script import Classes, Config, ExcludeTags, Files, SpawnRate, StopTimeout, Tags, chosen
+from loadctl.cli.script import (
+    Classes,
+    Config,
+    Dotenv,
+    Environment,
+    ExcludeTags,
+    Files,
+    Payload,
+    ScenarioName,
+    ScriptOverrides,
+    SpawnRate,
+    StopTimeout,
+    Tags,
+    Variables,
+    chosen,
+    refuse_addresses,
+)
 
 
 def show(
@@ -24,6 +40,12 @@ def show(
     exclude_tags: ExcludeTags = None,
     stop_timeout: StopTimeout = None,
     config: Config = None,
+    environment: Environment = None,
+    variables: Variables = None,
+    overrides: ScriptOverrides = None,
+    payload: Payload = None,
+    scenario_name: ScenarioName = None,
+    dotenv: Dotenv = None,
     target: TargetOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -35,10 +57,22 @@ def show(
     from loadctl.reports.plan import plan_document, show_plan
     from loadctl.scenario.expectation import expect
 
-    said = ForScript(spawn_rate=spawn_rate, tags=tags, exclude_tags=exclude_tags, stop_timeout=stop_timeout)
+    refuse_addresses(duration, target)
+    said = ForScript(
+        spawn_rate=spawn_rate,
+        tags=tags,
+        exclude_tags=exclude_tags,
+        stop_timeout=stop_timeout,
+        environment=environment,
+        variables=variables,
+        overrides=overrides,
+        payload=payload,
+        scenario_name=scenario_name,
+        dotenv=dotenv,
+    )
     reference, said = chosen(ctx, scenario, classes, locustfile, config, said)
-    overrides = Overrides(host or None, engine, tuple(target or ()), users, rate, duration, said)
-    found = planned(reference, overrides)
+    asked = Overrides(host or None, engine, tuple(target or ()), users, rate, duration, said)
+    found = planned(reference, asked)
     expectation = expect(found)
     if as_json:
         write_json({**plan_document(found, expectation), **commands_document(found)})

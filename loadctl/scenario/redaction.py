@@ -15,6 +15,7 @@ _SHORT = 3
 """Secrets so short are hidden only where they are the whole text: replacing every "a" would leave nothing to read."""
 
 
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS", re.IGNORECASE)
 _ARGUMENT = re.compile(r"-+[^=]*(?:KEY|TOKEN|SECRET|PASS)[^=]*", re.IGNORECASE)
 
 
@@ -24,6 +25,20 @@ def secret_arguments(words: Sequence[str]) -> list[str]:
     A number is none (`--max-tokens 4096`): to hide it everywhere would tear it out of every report.
     """
     return [value for _, value in _secrets(words) if not value.isdecimal()]
+
+
+def secret_fields(document: object) -> list[str]:
+    """The texts in a JSON document that stand under a name of a secret."""
+    found: list[str] = []
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if isinstance(value, str) and _SECRET_NAME.search(name) and not value.isdecimal():
+                found.append(value)
+            else:
+                found += secret_fields(value)
+    elif isinstance(document, list):
+        found = [value for item in document for value in secret_fields(item)]
+    return found
 
 
 def without_secrets(words: Sequence[str]) -> list[str]:

@@ -36,6 +36,8 @@ class Script:
     """What the scenario or the command line says of the system; empty: the script's own word counts."""
     own_load: bool = False
     """The load is the script's own: it makes it itself, and the scenario's stages only say what to expect."""
+    loose_arrivals: bool = False
+    """Of its own load: how many arrivals come is left to chance or limited by the script, so that none is missing."""
     outlasts_s: float = 0.0
     """How much longer than its own load its users may take to end."""
     more: Sequence[str] = ()
@@ -44,6 +46,8 @@ class Script:
     """User classes chosen on the command line; empty: all."""
     arguments: Sequence[str] = ()
     """For options that the script itself declares, as typed."""
+    engine_options: Mapping[str, str] = field(default_factory=dict)
+    """Of the engine's own command line, by their long names: what the script is run with."""
     options: ScriptOptions = field(default_factory=ScriptOptions)
     own_hosts: Sequence[str] = ()
     """What its classes say of the system, where nobody else does."""

@@ -66,7 +66,8 @@ def test_variables_and_environments_are_filled_in(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("config: {target: 'http://h'}\n", "its load is not known: it has no phases"),
+        (SCRIPT % "[{duration: 0, arrivalRate: 5}]", "phase 1: Artillery takes no duration of 0"),
+        (SCRIPT % "[{pause: 0.5}]", "phase 1: Artillery takes no pause of 0.5"),
         (
             SCRIPT % "[{duration: '{{ x }}', arrivalRate: 1}]",
             "its load is not known: phase 1 says how long or how much",

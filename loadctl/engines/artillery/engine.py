@@ -172,7 +172,7 @@ def _untranslatable(scenario: Scenario) -> Iterator[Mistake]:
 def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str]) -> Scenario:
     """What the scenario leaves open, the script says. Raises: InvalidInput."""
     where = Where(scenario.source or script.path)
-    own = read_own_script(script.path, script.environment, environ)
+    own = read_own_script(script.path, script.environment, environ, script.engine_options)
     load, own_load = scenario.load, not scenario.load.stages
     if own_load and own.load is None:
         hint = "say it in the scenario:  load: [{rate: 10/s, for: 1m}]   or with  --rate 10/s -t 1m"
@@ -184,9 +184,15 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
     return replace(
         scenario,
         host=host,
+        tls=scenario.tls if own.verify else replace(scenario.tls, verify=False),
+        secrets=(*scenario.secrets, *own.secrets),
         load=own.load if own_load and own.load is not None else load,
         script=replace(
-            script, own_load=own_load, host=scenario.host, outlasts_s=_OWN_USERS_S if own_load else 0.0
+            script,
+            own_load=own_load,
+            loose_arrivals=own.loose_arrivals,
+            host=scenario.host,
+            outlasts_s=_OWN_USERS_S if own_load else 0.0,
         ),
     )
 
@@ -203,16 +209,28 @@ def _artillery(found: Artillery, scenario: Scenario, script: Path) -> dict[str, 
     arguments = ["--quiet"]
     if scenario.script is not None:
         script = Path(scenario.script.path).absolute()
+        options = dict(scenario.script.engine_options)
         if scenario.script.environment:
-            arguments += ["--environment", scenario.script.environment]
+            options["environment"] = scenario.script.environment
         if scenario.script.host:
-            arguments += ["--target", scenario.script.host]
-        if not scenario.script.own_load:
-            arguments += [
-                "--overrides",
-                json.dumps({"config": {"phases": [{"duration": 1, "arrivalCount": 1}]}}),
-            ]
+            options["target"] = scenario.script.host
+        if "overrides" in options or not scenario.script.own_load:
+            options["overrides"] = _overrides(scenario.script)
+        arguments += [f"--{name}={value}" for name, value in options.items()]
+        arguments += [] if scenario.tls.verify else ["--insecure"]
     return {"package": str(found.package), "version": found.version, "arguments": [*arguments, str(script)]}
+
+
+def _overrides(script: Script) -> str:
+    """The script's phases are not run where the load is the scenario's, and a host that was said wins."""
+    given = json.loads(script.engine_options.get("overrides", "{}"))
+    config = given.get("config")
+    config = dict(config) if isinstance(config, dict) else {}
+    if script.host:
+        config.pop("target", None)
+    if not script.own_load:
+        config["phases"] = [{"duration": 1, "arrivalCount": 1}]
+    return json.dumps({**given, "config": config})
 
 
 def _patterns(scenario: Scenario) -> Iterator[tuple[Request, str]]:

@@ -1,12 +1,14 @@
 """What a script of one's own says about its load and its system: read here, so that a run can say what to expect.
 
-YAML and JSON are read; a script in TypeScript or JavaScript keeps this to itself: its scenario gives load and host.
+YAML and JSON are read, with what options put over them, in Artillery's order. A script in TypeScript or JavaScript
+keeps this to itself: its scenario gives load and host.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -14,13 +16,25 @@ from typing import NoReturn
 from loadctl.errors import InvalidInput, Mistake, Where
 from loadctl.scenario.document import Node, Text, read_document
 from loadctl.scenario.load import Load, Stage
+from loadctl.scenario.redaction import secret_fields
 
 _READABLE = (".yml", ".yaml", ".json")
-_VARIABLE = re.compile(r"\{\{\s*\$(?:(?:processEnvironment|env)\.([A-Za-z_]\w*)|environment)\s*\}\}")
+_VARIABLE = re.compile(r"\{\{\s*(\$?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)\s*\}\}")
+_OF_ENVIRONMENT = re.compile(r"\$(?:processEnvironment|env)\.")
+_ENVIRONMENT = "$environment"
+_DOTENV = re.compile(  # as Artillery's reader of such files has it
+    r"""^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)"""
+    r"""(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?\s*(?:#.*)?$""",
+    re.MULTILINE,
+)
+_BY_CHANCE = "poisson"
+_ONE_USER = Load("open", [Stage(1, 1, 1.0, "phase 1")])
+"""What Artillery makes of a script without phases."""
 _MS = re.compile(
     r"(\d+(?:\.\d+)?)\s*(ms|s|sec|secs|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)?", re.IGNORECASE
 )
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_FRACTION = re.compile(r"\s*\d*\.\d+\s*")
 _TABS = re.compile(r"^\t+", re.MULTILINE)
 
 
@@ -33,46 +47,121 @@ class OwnScript:
     target: str = ""
     load: Load | None = None
     no_load: str = ""
+    loose_arrivals: bool = False
+    verify: bool = True
+    """The system's certificate is checked."""
+    secrets: Sequence[str] = ()
 
 
-def read_own_script(path: str, environment: str | None, environ: Mapping[str, str]) -> OwnScript:
-    """Raises: InvalidInput for what Artillery would not take either."""
+def read_own_script(
+    path: str, environment: str | None, environ: Mapping[str, str], options: Mapping[str, str] | None = None
+) -> OwnScript:
+    """`options`: of Artillery's command line. Raises: InvalidInput for what Artillery would not take either."""
+    options = options or {}
+    from_file = dict(_dotenv(options["dotenv"])) if "dotenv" in options else {}
+    secrets = secret_fields(dict(from_file))
     if not path.endswith(_READABLE):
-        return OwnScript(Where(path), no_load="its phases are only known to itself")
-    config = _config(path, environment)
-    fill = _filler(environment, environ)
-    target = fill(config.get("target"))
-    phases = config.get("phases")
+        return OwnScript(Where(path), no_load="its phases are only known to itself", secrets=secrets)
+    script = _script(path, environment, options)
+    config = _config_of(script)
+    _check_scenario_name(script, options.get("scenario-name"))
+    fill = _filler(environment, {**from_file, **environ}, options)
+    target, phases = fill(config.get("target")), config.get("phases")
+    tls = config.get("tls")
+    verify = tls is None or fill(tls.get("rejectUnauthorized")) != "false"
     if phases is None or phases.is_null:
-        return OwnScript(config.where, target, None, "it has no phases")
+        return OwnScript(config.where, target, _ONE_USER, verify=verify, secrets=secrets)
     stages = _stages(phases, fill)
     if isinstance(stages, str):
-        return OwnScript(phases.where, target, None, stages)
-    return OwnScript(phases.where, target, Load("open", stages))
+        return OwnScript(phases.where, target, None, stages, verify=verify, secrets=secrets)
+    loose = fill(config.get("mode")) == _BY_CHANCE or any(
+        _is_loose(phase, fill) for phase in phases.items or ()
+    )
+    return OwnScript(phases.where, target, Load("open", stages), "", loose, verify, secrets)
 
 
-def _config(path: str, environment: str | None) -> Node:
-    document = _document(path)
-    config = document.get("config")
+def _is_loose(phase: Node, fill: Callable[[Node | None], str]) -> bool:
+    return phase.get("maxVusers") is not None or fill(phase.get("mode")) == _BY_CHANCE
+
+
+def _script(path: str, environment: str | None, options: Mapping[str, str]) -> Node:
+    """The script with its configuration file, its environment and its overrides, put over it in this order."""
+    script = _document(path)
+    if "config" in options:
+        script = _merged(script, _document(options["config"]))
+    config = _config_of(script)
+    if environment is not None:
+        script = _with_config(script, _in_environment(config, environment, path))
+    if "overrides" in options:
+        over, _ = read_document(Text("--overrides", options["overrides"]))
+        if over is not None:
+            script = _merged(script, over, whole_lists=True)
+    return script
+
+
+def _config_of(script: Node) -> Node:
+    config = script.get("config")
     if config is None or config.entries is None:
-        _refuse(document.where, "this is no script of Artillery: it has no config:")
-    if environment is None:
-        return config
+        _refuse(script.where, "this is no script of Artillery: it has no config:")
+    return config
+
+
+def _with_config(script: Node, config: Node) -> Node:
+    entries = {
+        key: config if key.text == "config" else value for key, value in (script.entries or {}).items()
+    }
+    return replace(script, entries=entries)
+
+
+def _in_environment(config: Node, environment: str, path: str) -> Node:
     environments = config.get("environments")
     known = environments.entries if environments is not None and environments.entries is not None else {}
     chosen = environments.get(environment) if environments is not None else None
-    if chosen is None:
+    if chosen is None and (known or _ENVIRONMENT not in _text_of(path)):
         names = ", ".join(key.text for key in known) or "none"
-        where = config.key_where("environments")
-        _refuse(where, f"it has no environment '{environment}'; it has {names}")
-    return _merged(config, chosen)
+        _refuse(config.key_where("environments"), f"it has no environment '{environment}'; it has {names}")
+    return config if chosen is None else _merged(config, chosen)  # a script may only read the name
+
+
+def _check_scenario_name(script: Node, asked: str | None) -> None:
+    """Artillery takes a name, or a pattern of exactly one; it looks when the first virtual user arrives."""
+    scenarios = script.get("scenarios")
+    if asked is None or scenarios is None or not scenarios.items:
+        return
+    names = [_text(scenario.get("name")) for scenario in scenarios.items]
+    try:
+        pattern = re.compile(asked)
+    except re.error:
+        return  # JavaScript's patterns are not quite ours
+    found = [name for name in names if name == asked or pattern.search(name)]
+    if len(found) != 1:
+        there = ", ".join(name for name in names if name) or "none with a name"
+        message = (
+            f"no scenario is called '{asked}'" if not found else f"'{asked}' fits {len(found)} scenarios"
+        )
+        _refuse(script.key_where("scenarios"), f"--scenario-name: {message}; there are {there}")
+
+
+def _text(node: Node | None) -> str:
+    return node.text if node is not None and not node.is_null else ""
+
+
+def _dotenv(path: str) -> Iterator[tuple[str, str]]:
+    for match in _DOTENV.finditer(_text_of(path).replace("\r\n", "\n").replace("\r", "\n")):
+        value = (match[2] or "").strip()
+        bare = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"`" else value
+        yield match[1], bare.replace("\\n", "\n").replace("\\r", "\r") if value.startswith('"') else bare
+
+
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput([Mistake(Where(path), f"it cannot be read: {error}")]) from error
 
 
 def _document(path: str) -> Node:
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput([Mistake(Where(path), f"it cannot be read: {error}")]) from error
+    text = _text_of(path)
     if path.endswith(".json"):
         text = _TABS.sub(lambda tabs: " " * len(tabs[0]), text)  # JSON may be indented with tabs
     document, mistakes = read_document(Text(path, text))
@@ -81,15 +170,18 @@ def _document(path: str) -> Node:
     return document
 
 
-def _merged(base: Node, over: Node) -> Node:
-    """As Artillery does it: mappings by key, and lists item by item, so that what is longer below shows through."""
+def _merged(base: Node, over: Node, *, whole_lists: bool = False) -> Node:
+    """As Artillery does it: mappings by key, and lists item by item, so that what is longer below shows through.
+
+    `whole_lists`: a list takes the place of the one below.
+    """
     if base.entries is not None and over.entries is not None:
         found = {key.text: (key, value) for key, value in base.entries.items()}
         for key, value in over.entries.items():
             below = found.get(key.text)
-            found[key.text] = (key, _merged(below[1], value) if below else value)
+            found[key.text] = (key, _merged(below[1], value, whole_lists=whole_lists) if below else value)
         return replace(base, entries=dict(found.values()))
-    if base.items is not None and over.items is not None:
+    if base.items is not None and over.items is not None and not whole_lists:
         items = [_merged(below, item) for below, item in zip(base.items, over.items, strict=False)]
         longer = max(base.items, over.items, key=len)
         return replace(over, items=(*items, *longer[len(items) :]))
@@ -116,10 +208,14 @@ def _stages(phases: Node, fill: Callable[[Node | None], str]) -> Sequence[Stage]
 
 def _stage(phase: Node, number: int, fill: Callable[[Node | None], str]) -> Stage | None:
     name = fill(phase.get("name")) or f"phase {number}"
+    lasts = phase.get("pause") if phase.get("pause") is not None else phase.get("duration")
+    duration = _seconds(fill(lasts))
+    if lasts is not None and (duration == 0 or _FRACTION.fullmatch(fill(lasts))):
+        shown = "pause" if phase.get("pause") is not None else "duration"
+        hint = "leave the phase out, or  shorter than a second:  500ms"
+        _refuse(lasts.where, f"phase {number}: Artillery takes no {shown} of {fill(lasts)}", hint)
     if phase.get("pause") is not None:
-        pause = _seconds(fill(phase.get("pause")))
-        return None if pause is None else Stage(0, 0, pause, name)
-    duration = _seconds(fill(phase.get("duration")))
+        return None if duration is None else Stage(0, 0, duration, name)
     if not duration:
         return None
     count = phase.get("arrivalCount")
@@ -152,11 +248,20 @@ def _seconds(text: str) -> float | None:
     return float(match[1]) * (_UNIT_S["ms"] if unit == "ms" else _UNIT_S[unit[0]])
 
 
-def _filler(environment: str | None, environ: Mapping[str, str]) -> Callable[[Node | None], str]:
-    """The text of a scalar, with the variables of the environment that are set."""
+def _filler(
+    environment: str | None, environ: Mapping[str, str], options: Mapping[str, str]
+) -> Callable[[Node | None], str]:
+    """The text of a scalar, with the variables that are known before the script runs."""
+    variables = json.loads(options.get("variables", "{}"))
 
     def value(match: re.Match[str]) -> str:
-        return environ.get(match[1], match[0]) if match[1] else environment or match[0]
+        name = match[1]
+        if name == _ENVIRONMENT:
+            return environment or match[0]
+        if _OF_ENVIRONMENT.match(name):
+            return environ.get(name.partition(".")[2], match[0])
+        found = variables.get(name)
+        return str(found) if isinstance(found, str | int | float) else match[0]
 
     def fill(node: Node | None) -> str:
         return _VARIABLE.sub(value, node.text) if node is not None and not node.is_null else ""
