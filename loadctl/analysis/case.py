@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from urllib.parse import urlsplit
 
+from loadctl.analysis.command_line import place
 from loadctl.results.fold import Folded
 from loadctl.results.measured import Measured
 from loadctl.results.moment import Moment
 from loadctl.results.readings import NONE, Readings
 from loadctl.results.recording import Recording
-from loadctl.results.score import Score
+from loadctl.results.score import Score, Status
+from loadctl.results.scoring import begun
+from loadctl.scenario.expectation import CannotJudge, cannot_judge
 from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.smoke import OPTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,27 @@ class Case:
     planned: bool = True
     """False: a script brought its own load, so what was planned is not known and the load is what was seen."""
 
-    place: str = ""
-    """The options that send a command where the run went: " --demo"; "" for the scenario's own host."""
+    argv: Sequence[str] = ()
+    """What loadctl was started with; empty where that is not known."""
+
+    @property
+    def place(self) -> str:
+        """The options that send a command where the run went: " --demo"; "" for the scenario's own host."""
+        return "".join(f" {shlex.quote(word)}" for word in place(self.argv))
+
+    @property
+    def lacking(self) -> Sequence[CannotJudge]:
+        """The targets without data for which the plan is too small or, of a script, the requests that it began."""
+        smoke = self.scenario.smoke
+        without = {
+            one.target.key
+            for one in self.scores
+            if (one.judged and one.status is Status.NO_DATA)
+            or (not one.judged and smoke is not None and smoke.leaves_out(one.target))
+        }
+        script = self.scenario.script is not None
+        found = cannot_judge(self.scenario, (lambda target: begun(target, self.measured)) if script else None)
+        return [item for item in found if item.target.key in without]
 
     @property
     def folded(self) -> Folded:
@@ -71,7 +95,7 @@ class Case:
         if script.own_load:
             return "loadctl report --json    (examples: the first failures with their answers)"
         least = "--users 1" if self.scenario.load.model == "closed" else "--rate 1/s"
-        return f"loadctl run {name}{self.place} {least} --duration 10s"
+        return f"loadctl run {name}{self.place} {least} --duration 10s {OPTION}"
 
     @property
     def same_host(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,6 @@ from loadctl.analysis.advice import advised
 from loadctl.analysis.breaking import breaking_findings
 from loadctl.analysis.case import Case
 from loadctl.analysis.closed_model import closed_model_findings
-from loadctl.analysis.command_line import place
 from loadctl.analysis.completeness import completeness_findings
 from loadctl.analysis.cpu import cpu_findings
 from loadctl.analysis.drift import drift_findings
@@ -32,13 +30,15 @@ from loadctl.analysis.story import story
 from loadctl.analysis.suspect import suspect_findings
 from loadctl.analysis.undecided import undecided_findings
 from loadctl.analysis.warmup import warmup_findings
-from loadctl.results.decision import decide, void_scores
+from loadctl.results.decision import QuickLook, decide, void_scores
 from loadctl.results.finding import Finding
 from loadctl.results.load_seen import load_seen
 from loadctl.results.measured import measure
 from loadctl.results.recording import Recording, Shard, VirtualUsers
 from loadctl.results.result import Result
-from loadctl.results.scoring import score
+from loadctl.results.scoring import begun, score
+from loadctl.results.verdict import Verdict
+from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
 
@@ -86,11 +86,6 @@ class RunFacts:
     run_dir: str = ""
     fail_on_warn: bool = False
 
-    @property
-    def place(self) -> str:
-        """See Case."""
-        return "".join(f" {shlex.quote(word)}" for word in place(self.argv))
-
 
 def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     """Fold, score, ask every question, void what cannot be trusted, decide."""
@@ -99,10 +94,12 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
         targets = tuple(map(_without_plan, scenario.targets))
         scenario = replace(scenario, load=load_seen(recording, scenario.load.model), targets=targets)
     measured = measure(scenario, recording)
-    scores = tuple(score(target, measured) for target in scenario.targets)
+    if scenario.smoke is not None and scenario.script is not None:
+        scenario = replace(scenario, smoke=smoke_of(scenario, lambda target: begun(target, measured)))
+    scores = tuple(score(target, measured, scenario.smoke) for target in scenario.targets)
     doubts = [one for ask in MEASUREMENT for one in ask(Case(scenario, recording, measured, (), planned))]
     scores = void_scores(scores, doubts)
-    case = Case(scenario, recording, measured, scores, planned, facts.place)
+    case = Case(scenario, recording, measured, scores, planned, facts.argv)
     return _result(case, _findings(case, doubts), facts)
 
 
@@ -115,16 +112,23 @@ def _without_plan(target: Target) -> Target:
 def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Result:
     scenario, recording, measured, folded = case.scenario, case.recording, case.measured, case.folded
     decision = decide(
-        case.scores, findings, recording, started=folded.counters.started, fail_on_warn=facts.fail_on_warn
+        case.scores,
+        findings,
+        recording,
+        started=folded.counters.started,
+        smoke=_quick_look(case),
+        fail_on_warn=facts.fail_on_warn,
     )
     why, advice = story(case, findings, decision)
     return Result(
         verdict=decision.verdict,
         exit_code=decision.exit_code,
+        smoke=scenario.smoke is not None,
+        repeat_may_help=decision.verdict is Verdict.INCONCLUSIVE and not _is_foreseen(case),
         reasons=decision.reasons,
         why=why,
         advice=advice,
-        next=next_steps(scenario, decision.verdict, facts.argv, facts.run_dir),
+        next=next_steps(scenario, decision.verdict, facts.argv, facts.run_dir, case.lacking),
         scenario=scenario.name,
         goal=scenario.goal,
         source=scenario.source,
@@ -168,6 +172,19 @@ def _virtual_users(shards: Sequence[Shard]) -> VirtualUsers | None:
         sum(count.completed for count in counts),
         sum(count.failed for count in counts),
     )
+
+
+def _quick_look(case: Case) -> QuickLook | None:
+    smoke, total = case.scenario.smoke, case.folded.summary.total
+    if smoke is None:
+        return None
+    left_out = [one.target for one in case.scores if not one.judged and smoke.leaves_out(one.target)]
+    return QuickLook(left_out, total.completed - total.failed - total.rate_limited)
+
+
+def _is_foreseen(case: Case) -> bool:
+    """The plan says that the same run would again have too little data, or there is nothing to judge."""
+    return bool(case.lacking) or not any(one.judged for one in case.scores)
 
 
 def _findings(case: Case, doubts: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -7,14 +7,28 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from loadctl.analysis.command_line import SCALES, place, without
+from loadctl.analysis.remedy import remedies
 from loadctl.results.result import Step
 from loadctl.results.verdict import Verdict
+from loadctl.scenario.expectation import CannotJudge
 from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.smoke import OPTION
 
 
-def next_steps(scenario: Scenario, verdict: Verdict, argv: Sequence[str], run_dir: str) -> tuple[Step, ...]:
-    """`argv`: what loadctl was started with; empty where that is not known. `run_dir`: as it is shown; "" for none."""
-    steps = [*_more_load(scenario, argv)] if verdict in {Verdict.PASS, Verdict.WARN} else []
+def next_steps(
+    scenario: Scenario,
+    verdict: Verdict,
+    argv: Sequence[str],
+    run_dir: str,
+    lacking: Sequence[CannotJudge] = (),
+) -> tuple[Step, ...]:
+    """`argv`: what loadctl was started with; empty where that is not known. `run_dir`: as it is shown; "" for none.
+    `lacking`: the targets that the load was too small for."""
+    steps: list[Step] = []
+    if verdict in {Verdict.PASS, Verdict.WARN, Verdict.INCONCLUSIVE}:
+        steps += remedies(scenario, lacking, argv)
+    if verdict in {Verdict.PASS, Verdict.WARN}:
+        steps += _more_load(scenario, argv)
     if run_dir and verdict is not Verdict.ERROR:
         steps.append(Step(f"loadctl report {_shortest(run_dir)} --open", "its charts"))
     return tuple(steps)
@@ -25,7 +39,8 @@ def _more_load(scenario: Scenario, argv: Sequence[str]) -> Iterator[Step]:
         return
     if scenario.rescaled:
         whole = ", ".join(re.findall(r"instead of ([^,]+)", scenario.rescaled))
-        yield Step(f"loadctl {shlex.join(without(argv, SCALES))}", f"the load as written: {whole}")
+        again = [word for word in without(argv, SCALES) if word != OPTION]
+        yield Step(f"loadctl {shlex.join(again)}", f"the load as written: {whole}")
     if not any(target.metric == "breaking_point" for target in scenario.targets):
         words = shlex.join(["capacity", scenario.name, *place(argv)])
         yield Step(f"loadctl {words}", "how much more it could take")

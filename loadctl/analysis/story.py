@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from loadctl.analysis.case import Case
 from loadctl.analysis.errors import slowest
+from loadctl.analysis.remedy import remedies
 from loadctl.results.answer import said
 from loadctl.results.decision import Decision, label, sentence
 from loadctl.results.finding import Finding
@@ -130,7 +131,10 @@ def _where(case: Case, error_class: str, count: int) -> str:
 
 def _next_step(case: Case, verdict: Verdict) -> Iterator[str]:
     short = [score for score in case.scores if score.judged and score.status is Status.NO_DATA]
-    if verdict is Verdict.INCONCLUSIVE and any("needs" in (score.reason or "") for score in short):
+    longer = next(remedies(case.scenario, case.lacking, case.argv), None)
+    if verdict is Verdict.INCONCLUSIVE and longer is not None:
+        yield f"{longer.purpose}: {longer.command}"
+    elif verdict is Verdict.INCONCLUSIVE and any("needs" in (score.reason or "") for score in short):
         yield f"loadctl show {case.scenario.name} says how long a run must be for every target"
     elif not case.scores:
         yield f"loadctl run {case.scenario.name}{case.place} --target latency_p95=200ms"

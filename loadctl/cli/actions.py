@@ -70,6 +70,8 @@ def _outputs(result: Result) -> str:
     values = {
         "verdict": result.verdict.value,
         "exit-code": str(int(result.exit_code)),
+        "smoke": str(result.smoke).lower(),
+        "repeat-may-help": str(result.repeat_may_help).lower(),
         "run-dir": str(run),
         "result": str(run / "result.json"),
     }

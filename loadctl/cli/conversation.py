@@ -68,7 +68,7 @@ class Conversation:
         text = "".join(f"{line}\n" for line in lines)
         if self._live is not None:
             console = self._live.console
-            self._draw(lambda: console.print(text, end="", markup=False, highlight=False))
+            self._draw(lambda: console.print(text, end="", markup=False, highlight=False, soft_wrap=True))
         else:
             self._silent = not complain(text)
 
@@ -117,7 +117,8 @@ class Conversation:
 
         engine = engine_label(manifest.engine, manifest.engine_version, manifest.engine_extension)
         watched = manifest.watched or "nothing watched"
-        self.say(preamble(manifest.scenario, expect(manifest.scenario), watched, engine, self._width))
+        scenario, argv = manifest.scenario, manifest.argv
+        self.say(preamble(scenario, expect(scenario), watched, engine, self._width, argv=argv))
         self.say([f"  {note}" for note in manifest.watch_notes])
         import_module("loadctl.cli.judging")  # needed when the load has ended: nobody shall wait for it then
         import_module("loadctl.cli.telling")

@@ -25,6 +25,7 @@ from loadctl.engines.base import Engine
 from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
 from loadctl.results.verdict import ExitCode
 from loadctl.run.directory import RunDirectory
+from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import parse_duration
 from loadctl.scenario.watch import Watch
@@ -135,7 +136,11 @@ def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
         ):  # the raw stacks stay, and the result lists only what there is
             write_profiles(directory, read_recording(directory)[1].profiles)
     judgement = judged(directory, fail_on_warn=fail_on_warn)
-    directory.replace("result.json", dumps(judgement.result))
+    result, manifest = judgement.result, judgement.manifest
+    if manifest.smoke and manifest.targets_judged != result.targets_judged:
+        manifest = replace(manifest, targets_judged=result.targets_judged)
+        directory.write_manifest(manifest)
+    directory.replace("result.json", dumps(result))
     return judgement
 
 
@@ -151,12 +156,13 @@ def write_report(directory: RunDirectory, judgement: Judgement) -> None:
 def prepared(options: RunOptions, host: str | None) -> Scenario:
     scenario = planned(options.reference, replace(options.overrides, host=host))
     watch = on_top_of(Watch() if options.demo else scenario.watch, options.watch)
-    return replace(
+    scenario = replace(
         scenario,
         watch=watch,
         seed=scenario.seed if options.seed is None else options.seed,
         allow_hosts=(*scenario.allow_hosts, *options.allow_hosts),
     )
+    return replace(scenario, smoke=smoke_of(scenario)) if options.smoke else scenario
 
 
 def usable(scenario: Scenario, options: RunOptions) -> Engine:

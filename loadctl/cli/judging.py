@@ -15,6 +15,7 @@ from loadctl.results.result import Result
 from loadctl.run.directory import RunDirectory
 from loadctl.run.manifest import Manifest
 from loadctl.run.store import read_recording
+from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.load import Load
 from loadctl.scenario.target import Target
 
@@ -73,6 +74,8 @@ def _judged(run: RunDirectory, targets: Sequence[Target] | None, *, fail_on_warn
     scenario = manifest.scenario
     if targets is not None:
         scenario = replace(scenario, targets=tuple(targets))
+        if scenario.smoke is not None:
+            scenario = replace(scenario, smoke=smoke_of(scenario))
     facts = RunFacts(
         engine=manifest.engine,
         engine_version=manifest.engine_version,

@@ -69,6 +69,7 @@ class RunOptions:
     python: str | None
     out: Path
     fail_on: str
+    smoke: bool = False
     early: Early | None = None
 
 

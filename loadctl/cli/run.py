@@ -109,6 +109,10 @@ def run(
     on_finish: OnFinish = None,
     out: RunsFolder = Path("runs"),
     fail_on: FailOn = "fail",
+    smoke: Annotated[
+        bool,
+        typer.Option("--smoke", help="A quick look: leave out the targets that this load is too small for."),
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="No redrawn lines, even in a terminal.")] = False,
     quiet: Quiet = False,
     as_json: JsonFlag = False,
@@ -145,6 +149,7 @@ def run(
         python=python,
         out=out,
         fail_on=fail_on,
+        smoke=smoke,
         early=early,
     )
     demo_options = DemoOptions(use=demo, faults=fault or (), service=service, truth=truth)

@@ -22,6 +22,7 @@ _HEALTH = {
     ("generator-lag", "info"): "a little late",
 }
 """What findings say of the generator, the gravest first."""
+_NEXT = f"{'NEXT':<11}"
 _BEHIND = ("generator-saturated", "generator-lag")
 
 
@@ -37,7 +38,7 @@ def facts(result: Result, width: int) -> Iterator[str]:
     yield from _section("PROFILE", _profile(result.profile), width)
     yield from _section("GENERATOR", [_generator(result), *_users(result)], width)
     yield from noticed_lines(result, width)
-    yield from _section("NEXT", _next(result), width)
+    yield from _next(result, width)
 
 
 def _section(head: str, lines: Sequence[str], width: int) -> Iterator[str]:
@@ -188,7 +189,14 @@ def _complaints(result: Result) -> dict[tuple[str, str], object]:
     return {(finding.id, finding.severity): finding.evidence.get("of") for finding in result.findings}
 
 
-def _next(result: Result) -> list[str]:
-    """Commands, and beside them what they are good for."""
-    room = max((len(printable(step.command, 200)) for step in result.next), default=0)
-    return [f"{printable(step.command, 200):<{room}}  {printable(step.purpose)}" for step in result.next]
+def _next(result: Result, width: int) -> Iterator[str]:
+    """Commands, never wrapped, and what they are good for: beside them or, where one has no room for that, below."""
+    told = [(printable(step.command, 1000), printable(step.purpose)) for step in result.next]
+    room = max((len(command) for command, _ in told), default=0)
+    beside = all(len(_NEXT) + room + 2 + len(purpose) <= width for _, purpose in told)
+    head = _NEXT
+    for command, purpose in told:
+        yield f"{head}{command:<{room}}  {purpose}" if beside else f"{head}{command}"
+        head = " " * len(_NEXT)
+        if not beside:
+            yield f"{head}  {purpose}"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from loadctl.reports.printable import printable
-from loadctl.reports.scores import figures, is_judged, remark, told
+from loadctl.reports.scores import figures, is_judged, remark, told, verdict_words
 from loadctl.results.decision import label
 from loadctl.results.finding import Finding
 from loadctl.results.result import Result
@@ -51,7 +51,7 @@ def _properties(result: Result) -> ET.Element:
     """Facts that are no cases."""
     found = ET.Element("properties")
     facts = {
-        "verdict": result.verdict,
+        "verdict": verdict_words(result),
         "exit_code": str(int(result.exit_code)),
         "engine": result.engine_label,
         "run": result.run_dir or ", ".join(result.files),
@@ -88,7 +88,7 @@ def _tell_apart(cases: Sequence[ET.Element]) -> None:
 def _verdict(result: Result) -> ET.Element:
     kind = {ExitCode.OK: "system-out", ExitCode.FAIL: "failure"}.get(result.exit_code, "error")
     why = " ".join([*result.reasons, *([result.why] if result.why else [])])
-    return _case("verdict", f"verdict of {result.scenario}", kind, why, result.verdict)
+    return _case("verdict", f"verdict of {result.scenario}", kind, why, verdict_words(result))
 
 
 def _target(score: Score, result: Result) -> ET.Element:

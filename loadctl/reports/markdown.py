@@ -23,6 +23,7 @@ from loadctl.reports.scores import (
     remark,
     status_word,
     times,
+    verdict_words,
     wanted,
 )
 from loadctl.results.decision import label
@@ -71,7 +72,7 @@ def prose(text: str, limit: int = 300) -> str:
 
 
 def _head(result: Result) -> Iterator[str]:
-    yield f"### {_SIGNS.get(result.verdict, '')} {result.verdict}: {code(result.scenario, 60)}"
+    yield f"### {_SIGNS.get(result.verdict, '')} {verdict_words(result)}: {code(result.scenario, 60)}"
     yield ""
     yield from _list(result.reasons)
     if result.why:

@@ -45,6 +45,13 @@ def add_result(families: Families, result: Result) -> None:
     """What is known when the run has been judged."""
     families.states("loadctl_verdict", "The run's one word.", Verdict, [((), result.verdict)])
     families.gauge("loadctl_exit_code", "What loadctl ends with.", [((), int(result.exit_code))])
+    families.gauge("loadctl_smoke", "1: a quick look, which left targets out.", [((), int(result.smoke))])
+    families.gauge(
+        "loadctl_targets",
+        "How many targets the scenario judges, and of how many something is proved.",
+        [(("judged",), result.targets_judged), (("total",), result.targets_total)],
+        ["state"],
+    )
     _scores(families, result)
     _counters(families, result)
     _latencies(families, result)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from loadctl.analysis.remedy import remedies
 from loadctl.reports.curve import curve
 from loadctl.reports.printable import hanging, printable, shortened
 from loadctl.scenario.expectation import CannotJudge, Expectation
 from loadctl.scenario.load import Load
 from loadctl.scenario.redaction import without_secrets
 from loadctl.scenario.scenario import Scenario, Script
+from loadctl.scenario.smoke import OPTION
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import (
     format_clock,
@@ -78,9 +80,17 @@ def _file(path: str) -> str:
 
 
 def preamble(
-    scenario: Scenario, expectation: Expectation, watched: str, engine: str, width: int = 80
+    scenario: Scenario,
+    expectation: Expectation,
+    watched: str,
+    engine: str,
+    width: int = 80,
+    *,
+    argv: Sequence[str] = (),
 ) -> list[str]:
-    """The first lines of `run`: what is loaded, from which files, what to expect, what cannot be judged."""
+    """The first lines of `run`: what is loaded, from which files, what to expect, what cannot be judged.
+
+    `argv`: what loadctl was started with, for commands that would do better."""
     name = "" if scenario.name.startswith(scenario.host) else f"{printable(scenario.name, 60)} on "
     place = f"{name}{printable(scenario.host, 120)}, {printable(watched, 160)}"
     if len(place) + len(engine) + 3 <= width:
@@ -92,11 +102,26 @@ def preamble(
     lines += hanging(
         "", f"{load}, {_expected(scenario, expectation)}. Ctrl-C stops and still reports.", width
     )
-    doubts = [*unjudgeable_lines(expectation), *_not_exercised(expectation), *_not_judged(scenario)]
+    doubts = [
+        *unjudgeable_lines(expectation),
+        *_not_exercised(expectation),
+        *_left_out(scenario, expectation),
+        *_not_judged(scenario),
+    ]
     rules = [f"stops early: {rule}" for rule in scenario.own_stop_rules]
     for line in [*users_lines(scenario), *doubts, *rules, *map(printable, scenario.notes)]:
         lines += hanging("  ", line, width)
-    return lines
+    return [*lines, *_remedies(scenario, expectation, argv)]
+
+
+def _remedies(scenario: Scenario, expectation: Expectation, argv: Sequence[str]) -> Iterator[str]:
+    """Commands are not wrapped, so that they can be pasted."""
+    steps = list(remedies(scenario, expectation.cannot_judge, argv))
+    if steps:
+        yield "  this run will be INCONCLUSIVE, unless it fails; instead:"
+    for step in steps:
+        yield f"    {step.purpose}:"
+        yield f"      {printable(step.command, 1000)}"
 
 
 def _expected(scenario: Scenario, expectation: Expectation) -> str:
@@ -108,21 +133,26 @@ def _expected(scenario: Scenario, expectation: Expectation) -> str:
 
 
 def _judged(scenario: Scenario, expectation: Expectation) -> str:
-    judged = sum(target.judged for target in scenario.targets)
-    doubtful = len({t.key for t in _doubtful(expectation)})
-    if not judged:
+    """Of all targets that the tables show: those that are not judged stand below, with their reasons."""
+    total = len(scenario.targets)
+    doubtful = {
+        target.key
+        for target in (
+            *(item.target for item in expectation.cannot_judge),
+            *expectation.not_exercised,
+            *expectation.left_out,
+            *(target for target in scenario.targets if not target.judged),
+        )
+    }
+    if not any(target.judged for target in scenario.targets):
         return "no target is judged: add one, as in  --target latency_p95=200ms"
     if not doubtful:
         return {1: "its one target can be judged", 2: "both targets can be judged"}.get(
-            judged, f"all {judged} targets can be judged"
+            total, f"all {total} targets can be judged"
         )
-    if judged == 1:
+    if total == 1:
         return "its one target cannot be judged"
-    return f"{judged - doubtful or 'none'} of {judged} targets can be judged"
-
-
-def _doubtful(expectation: Expectation) -> list[Target]:
-    return [*(item.target for item in expectation.cannot_judge), *expectation.not_exercised]
+    return f"{total - len(doubtful) or 'none'} of {total} targets can be judged"
 
 
 def unjudgeable_lines(expectation: Expectation) -> list[str]:
@@ -141,8 +171,17 @@ def _not_exercised(expectation: Expectation) -> Iterator[str]:
         yield f"cannot be judged: {names}: this load offers about {offered} at its peak"
 
 
+def _left_out(scenario: Scenario, expectation: Expectation) -> Iterator[str]:
+    if expectation.left_out and scenario.smoke is not None:
+        names = (
+            f"{name_of(target)} ({printable(scenario.smoke.reason(target) or '')})"
+            for target in expectation.left_out
+        )
+        yield f"left out by {OPTION}: {', '.join(names)}"
+
+
 def _not_judged(scenario: Scenario) -> list[str]:
-    """Targets that were taken out before, each reason once."""
+    """Targets that the scenario does not judge, each reason once."""
     reasons: dict[str, list[str]] = {}
     for target in scenario.targets:
         if not target.judged and target.why_not_judged:
@@ -152,6 +191,9 @@ def _not_judged(scenario: Scenario) -> list[str]:
 
 def _why(item: CannotJudge) -> str:
     enough = f"; --duration {write_duration(item.shortest_s)} would do" if item.shortest_s else ""
+    if item.level is not None:
+        option = "--users" if item.target.unit == "users" else "--rate"
+        enough = f"; {option} {item.level:g} would do"
     return printable(item.reason) + enough
 
 
@@ -341,6 +383,7 @@ def _doubt_document(item: CannotJudge) -> Mapping[str, object]:
         "expected": item.expected,
         "needed": item.needed,
         "shortest_s": item.shortest_s,
+        "level": item.level,
         "by_load": item.by_load,
     }
 

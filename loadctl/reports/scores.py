@@ -13,6 +13,13 @@ from loadctl.scenario.units import format_duration, format_limit, format_ms, for
 UNKNOWN = "–"
 
 
+def verdict_words(result: Result) -> str:
+    """The verdict and, of a quick look, how much it says: "PASS (smoke: 1 of 5 targets)"."""
+    if not result.smoke:
+        return result.verdict.value
+    return f"{result.verdict.value} (smoke: {result.targets_judged} of {result.targets_total} targets)"
+
+
 def is_doubtful(score: Score) -> bool:
     """A latency that was measured, but says nothing about the system: shown in brackets."""
     return bool(score.void) and score.target.unit == "ms" and score.value is not None
@@ -34,8 +41,8 @@ def is_unsure(result: Result) -> bool:
 
 
 def is_judged(score: Score) -> bool:
-    """It says something about the system, good or bad."""
-    return score.judged and not score.void and score.status not in {Status.NO_DATA, Status.NOT_EXERCISED}
+    """See Score.decides."""
+    return score.decides
 
 
 def measured(score: Score, *, as_written: bool = False) -> str:

@@ -19,6 +19,7 @@ from loadctl.reports.scores import (
     remark,
     status_word,
     times,
+    verdict_words,
     wanted,
 )
 from loadctl.results.result import Result
@@ -59,7 +60,8 @@ def render(result: Result, *, width: int = 80, colour: bool = False) -> str:
 def headline(result: Result, *, colour: bool = False) -> str:
     """Verdict, scenario, load, duration, engine, host: the one line of `-q`."""
     facts = filter(None, [*load_in_brief(result), result.engine, printable(result.host, 120)])
-    return f"{_paint(result.verdict, colour)}  {printable(result.scenario, 60)}  {', '.join(facts)}"
+    words = verdict_words(result).replace(result.verdict, _paint(result.verdict, colour), 1)
+    return f"{words}  {printable(result.scenario, 60)}  {', '.join(facts)}"
 
 
 def _paint(word: str, colour: bool) -> str:

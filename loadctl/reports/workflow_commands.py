@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from loadctl.errors import Mistake, Where
 from loadctl.reports.printable import printable
-from loadctl.reports.scores import is_judged, told
+from loadctl.reports.scores import is_judged, told, verdict_words
 from loadctl.results.decision import label
 from loadctl.results.result import Result
 from loadctl.results.score import Status
@@ -69,7 +69,7 @@ def run_annotations(result: Result, locate: Locate) -> Iterator[str]:
             printable(reason) for reason in [*result.reasons, *([result.why] if result.why else [])]
         )
         place = locate(Where(result.source, 1))
-        yield _annotation(level, f"{result.verdict} {printable(result.scenario, 60)}", why, place)
+        yield _annotation(level, f"{verdict_words(result)} {printable(result.scenario, 60)}", why, place)
     strict = result.verdict is Verdict.WARN and result.exit_code is ExitCode.FAIL
     for score in result.scores:
         if is_judged(score) and score.status in {Status.FAIL, Status.WARN}:

@@ -11,6 +11,7 @@ from loadctl.results.finding import Finding
 from loadctl.results.recording import Recording
 from loadctl.results.score import Score, Status
 from loadctl.results.verdict import ExitCode, Verdict
+from loadctl.scenario.smoke import OPTION
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_duration
 
@@ -46,6 +47,14 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class QuickLook:
+    """What a smoke run left out, as the load was too small for it, and how many of its requests succeeded."""
+
+    left_out: Sequence[Target]
+    succeeded: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Claim:
     """One reason, and the verdict it asks for. The gravest claim wins; the others stay in the reasons."""
 
@@ -59,10 +68,13 @@ def decide(
     recording: Recording,
     *,
     started: int,
+    smoke: QuickLook | None = None,
     fail_on_warn: bool = False,
 ) -> Decision:
     """`scores` are already voided; `started` is how many requests the run began, warm-up included."""
     claims = [*_carried_out(recording, started), *_broken(scores, findings), *_unproven(scores, findings)]
+    if smoke is not None and not smoke.succeeded:
+        claims.append(_Claim(Verdict.INCONCLUSIVE, "No request succeeded."))
     claims.extend(_met(scores, nothing_else=not claims))
     claims.sort(key=lambda claim: _ORDER.index(claim.verdict))
     verdict = claims[0].verdict
@@ -70,7 +82,14 @@ def decide(
         first = claims[0].reason
         claims[0] = _Claim(verdict, f"No verdict on the system: {first[:1].lower()}{first[1:]}")
     code = _exit_code(verdict, recording.interrupted_by, fail_on_warn=fail_on_warn)
-    return Decision(verdict, code, tuple(dict.fromkeys(claim.reason for claim in claims)))
+    reasons = [*(claim.reason for claim in claims), *_left_out(smoke)]
+    return Decision(verdict, code, tuple(dict.fromkeys(reasons)))
+
+
+def _left_out(smoke: QuickLook | None) -> Iterator[str]:
+    if smoke is not None and smoke.left_out:
+        names = ", ".join(map(label, smoke.left_out))
+        yield f"Left out by {OPTION}, because the load is too small: {names}."
 
 
 def void_scores(scores: Iterable[Score], findings: Iterable[Finding]) -> tuple[Score, ...]:
@@ -218,7 +237,7 @@ def _no_data(missing: Sequence[Score], targets: int) -> str:
 def _nothing_judged(scores: Sequence[Score]) -> str:
     if not scores:
         return "Nothing was judged: the scenario has no targets."
-    whys = "; ".join(f"{label(score.target)}: {score.reason}" for score in scores)
+    whys = "; ".join(f"{label(score.target)}: {score.reason}" for score in scores if score.reason)
     return f"Nothing could be judged: {whys}."
 
 

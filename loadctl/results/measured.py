@@ -30,6 +30,8 @@ class Measured:
     readings: Mapping[str, Readings]
     """Of the whole run, by subject."""
     model: Model
+    peak: float
+    """The highest level that was planned."""
     folded: Folded
     system: ResourceUse
     generator: ResourceUse
@@ -70,6 +72,7 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
     return Measured(
         readings=readings,
         model=scenario.load.model,
+        peak=scenario.load.peak,
         folded=folded,
         system=use,
         generator=generator_use(generator, recording.seconds, start, end),

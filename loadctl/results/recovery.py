@@ -10,7 +10,6 @@ falsely 5 %.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -19,12 +18,7 @@ from loadctl.results.level import NOISE_MS, Total, total
 from loadctl.results.moment import Moment
 from loadctl.results.packed import Pool
 from loadctl.scenario.load import Load
-from loadctl.scenario.phases import NO_SPIKE, Phases, phases
-
-WINDOW_S = 5
-ENOUGH_REQUESTS = 100
-STEADY_S = 10
-ENOUGH_BEFORE_S = 20
+from loadctl.scenario.phases import NO_SPIKE, STEADY_S, Phases, phases, window_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +43,12 @@ def recovery(load: Load, seconds: Sequence[Moment], ended_s: float) -> Recovery 
     if found is None:
         return NO_SPIKE
     end = min(ended_s, found.after[1])
-    if end < found.after[0] + STEADY_S:
-        return f"the load must be back for at least {STEADY_S} s, and was so for {max(0.0, end - found.after[0]):.0f} s"
-    if found.before[1] - found.before[0] < ENOUGH_BEFORE_S:
-        return f"it needs a stage of at least {ENOUGH_BEFORE_S} s before the spike"
-    if any(second.ok.untimed for second in seconds):
-        return "some successes have no latency that loadctl could see"
     by_t = {second.t: second for second in seconds}
     course = _Course([by_t.get(t) or Moment(t=t) for t in range(int(end))], found)
-    if course.too_coarse is not None:
-        return course.too_coarse
+    if (short := found.too_short(course.requests_before, end)) is not None:
+        return short
+    if any(second.ok.untimed for second in seconds):
+        return "some successes have no latency that loadctl could see"
     if not course.normal:
         return "no request was answered before the spike"
     return course.told()
@@ -69,22 +59,13 @@ class _Course:
         self._seconds, self._phases = seconds, found
         start, end = (int(edge) for edge in found.before)
         self._before = total(seconds[start:end])
-        rate = max(1.0, self._before.completed / (end - start))
-        self._width = max(WINDOW_S, math.ceil(ENOUGH_REQUESTS / rate))
+        self._width = window_s(self._before.completed, found.before[1] - found.before[0])
         windows = (self._p95(i, i + self._width) for i in range(start, end - self._width + 1))
         self.normal = sorted(p95 for p95 in windows if p95 is not None)
 
     @property
-    def too_coarse(self) -> str | None:
-        """Why the seconds of recovery cannot be told apart; None: they can."""
-        start, end = self._phases.before
-        room = min(end - start, (len(self._seconds) - self._phases.after[0]) / 2)
-        if self._width <= room:
-            return None
-        return (
-            f"{ENOUGH_REQUESTS} requests take {self._width} s at the load before the spike: the stages before and "
-            f"after it must be at least {self._width} and {2 * self._width} s long, or that load higher"
-        )
+    def requests_before(self) -> int:
+        return self._before.completed
 
     def told(self) -> Recovery:
         start, end = int(self._phases.after[0]), len(self._seconds)

@@ -66,6 +66,10 @@ class Step:
 class Result:
     verdict: Verdict
     exit_code: ExitCode
+    smoke: bool = False
+    """Only a quick look: what its load was too small for was left out."""
+    repeat_may_help: bool = False
+    """It is INCONCLUSIVE for another reason than its plan."""
     reasons: Sequence[str]
     """All of them, the one that decided first."""
     why: str | None = None
@@ -119,6 +123,16 @@ class Result:
     @property
     def engine_label(self) -> str:
         return engine_label(self.engine, self.engine_version, self.engine_extension)
+
+    @property
+    def targets_judged(self) -> int:
+        """Of which something is proved, good or bad."""
+        return sum(score.decides for score in self.scores)
+
+    @property
+    def targets_total(self) -> int:
+        """Those that the scenario judges."""
+        return sum(score.target.judged for score in self.scores)
 
 
 def engine_label(name: str, version: str | None, extension: str | None) -> str:

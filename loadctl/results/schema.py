@@ -260,12 +260,19 @@ class StepDocument(TypedDict):
 class ResultDocument(TypedDict):
     """A null has its reason in the `absent` or `reason` beside it, or in the description of its object. `why` is null
     where `reasons` say all; `engine.version` where the engine was not found. `peak`: users, or arrivals per second.
+    `smoke`: a quick look, which left out what its load was too small for. `targets_judged`: of which something is
+    proved, of the `targets_total` that the scenario judges. `repeat_may_help`: an INCONCLUSIVE that the plan did not
+    foresee.
     `ended_s`: until when load was made. `files`: what an engine wrote, where that was read instead of a recording; what
     it does not say of `peak`, `started_at`, `planned_s` and `engine.version` is null."""
 
     schema: str
     verdict: Verdict
     exit_code: int
+    smoke: NotRequired[bool]
+    targets_judged: NotRequired[int]
+    targets_total: NotRequired[int]
+    repeat_may_help: NotRequired[bool]
     reasons: list[str]
     why: str | None
     advice: list[str]

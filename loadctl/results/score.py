@@ -17,6 +17,9 @@ class Status(StrEnum):
     NOT_EXERCISED = "NOT_EXERCISED"
 
 
+_TOLD = frozenset({Status.PASS, Status.WARN, Status.FAIL})
+
+
 def enough_requests(limit_pct: float) -> int:
     """How many requests an error rate within `limit_pct` needs before it may count as met: 100 for 1 %, 1000 for 0.1 %.
 
@@ -44,6 +47,11 @@ class Score:
     void: str | None = None
     detail: str | None = None
     """What people want beside the number: "11 of 34,512", "of 4 cores", "PSS of 3 processes"."""
+
+    @property
+    def decides(self) -> bool:
+        """It says something about the system, good or bad."""
+        return self.judged and not self.void and self.status in _TOLD
 
 
 def status_of(target: Target, value: float) -> Status:

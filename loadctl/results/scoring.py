@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from loadctl.results.histogram import PERCENTILES
 from loadctl.results.measured import Measured, plateau_for
 from loadctl.results.score import Score, Status, distance_of, enough_requests, status_of
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.throughput import offered
+from loadctl.scenario.expectation import ends_below
 from loadctl.scenario.metric import NO_STAIRCASE
+from loadctl.scenario.smoke import OPTION, Smoke
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_limit
 
@@ -29,9 +32,22 @@ class _Found:
     reason: str | None = None
 
 
-def score(target: Target, measured: Measured) -> Score:
-    """Never PASS without a value; a value that cannot be compared is NO_DATA with the reason."""
-    found = _with_enough_requests(target, _in_unit_of(target, _find(target, measured)))
+def score(target: Target, measured: Measured, smoke: Smoke | None = None) -> Score:
+    """Never PASS without a value; a value that cannot be compared is NO_DATA with the reason.
+
+    A smoke run leaves out only what has no data: a limit can be broken, or be met, in spite of a small plan.
+    """
+    too_small = None if smoke is None else smoke.reason(target)
+    scored = _score(target, measured, of_few=too_small is not None)
+    if too_small is None or not scored.judged or scored.status is not Status.NO_DATA:
+        return scored
+    return replace(scored, judged=False, reason=f"left out by {OPTION}: {too_small}")
+
+
+def _score(target: Target, measured: Measured, *, of_few: bool) -> Score:
+    found = _in_unit_of(target, _find(target, measured))
+    if not of_few:
+        found = _with_enough_requests(target, found)
     judged = target.judged and _watched(target, measured)
     why = None if target.judged else target.why_not_judged or "the scenario does not judge it"
     if found.value is None:
@@ -125,7 +141,7 @@ def _find(target: Target, measured: Measured) -> _Found:
     summary = _summary_of(target, measured)
     if isinstance(summary, str):
         return _absent(summary)
-    return _error_rate(summary) if target.metric == "error_rate" else _latency(target.metric, summary)
+    return _error_rate(summary) if target.metric == "error_rate" else _latency(target, summary)
 
 
 def _series(target: Target, measured: Measured) -> _Found:
@@ -138,11 +154,14 @@ def _series(target: Target, measured: Measured) -> _Found:
 
 
 def _breaking_point(target: Target, measured: Measured) -> _Found:
-    """The highest level that held."""
+    """The highest level that held; nothing is known of a limit beyond the levels that were tried."""
     found = measured.breaking_point
     if found is None:
         return _absent(NO_STAIRCASE)
     requests = sum(step.requests for step in found.steps)
+    limit = target.critical if target.target is None or found.broke is not None else target.target
+    if limit > measured.peak:
+        return _absent(ends_below(measured.peak, target.unit), requests)
     asks_latency = any(limit.metric.startswith("latency_") for limit in found.limits)
     if asks_latency and any(second.ok.untimed for step in found.steps for second in step.level.seconds):
         return _absent("some successes have no latency that loadctl could see", requests)
@@ -210,8 +229,8 @@ def _error_rate(summary: EndpointSummary) -> _Found:
     return _Found(summary.error_rate * 100, "%", requests, f"{failed:,} of {requests:,}")
 
 
-def _latency(metric: str, summary: EndpointSummary) -> _Found:
-    family, _, statistic = metric.rpartition("_")
+def _latency(target: Target, summary: EndpointSummary) -> _Found:
+    family, _, statistic = target.metric.rpartition("_")
     latency: Latency | None
     match family:
         case "latency":
@@ -222,11 +241,29 @@ def _latency(metric: str, summary: EndpointSummary) -> _Found:
         case "ttfb":
             latency, why = summary.ttfb, "no time to first byte was recorded"
         case _:
-            return _absent(f"{metric} is not known to this version")
+            return _absent(f"{target.metric} is not known to this version")
     if latency is None:
         return _absent(why)
     value = _statistic(latency, statistic)
-    return _absent(value, latency.n) if isinstance(value, str) else _Found(value, "ms", latency.n)
+    if isinstance(value, str):
+        return _fastest(target, latency) or _absent(value, latency.n)
+    return _Found(value, "ms", latency.n)
+
+
+def _fastest(target: Target, latency: Latency) -> _Found | None:
+    """Too few successes to meet a limit, all of them beyond it: whatever the percentile is, it is beyond it too."""
+    if target.metric.rpartition("_")[2] not in PERCENTILES or latency.min is None:
+        return None
+    if target.unit != "ms" or status_of(target, latency.min) is not Status.FAIL:
+        return None
+    many = "the only success" if latency.n == 1 else f"the fastest of {latency.n:,} successes"
+    return _Found(latency.min, "ms", latency.n, f"of {many}")
+
+
+def begun(target: Target, measured: Measured) -> int:
+    """Requests of its scope; 0 where there is no such scope."""
+    summary = _summary_of(target, measured)
+    return 0 if isinstance(summary, str) else summary.completed + summary.unfinished
 
 
 def _statistic(latency: Latency, name: str) -> float | str:

@@ -41,6 +41,8 @@ def from_document(raw: object) -> Result:
     return Result(
         verdict=document["verdict"],
         exit_code=ExitCode(document["exit_code"]),
+        smoke=document.get("smoke", False),
+        repeat_may_help=document.get("repeat_may_help", False),
         reasons=tuple(document["reasons"]),
         why=document["why"],
         advice=tuple(document["advice"]),

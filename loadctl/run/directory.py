@@ -144,14 +144,16 @@ class RunDirectory:
         """Of a finished run: the few lines of a shard that are no seconds, which stand among its frames too."""
         return self.frames / f"{shard}.said"
 
-    def verdict(self) -> str | None:
-        """The word of result.json; None before there is one."""
+    def verdict(self) -> tuple[str | None, bool]:
+        """The word of result.json, None before there is one; and whether it is that of a smoke run."""
         try:
             found: object = json.loads(self.result.read_bytes())
         except (OSError, ValueError):
-            return None
-        verdict = found.get("verdict") if isinstance(found, dict) else None
-        return verdict if isinstance(verdict, str) else None
+            return None, False
+        if not isinstance(found, dict):
+            return None, False
+        verdict = found.get("verdict")
+        return verdict if isinstance(verdict, str) else None, found.get("smoke") is True
 
     @property
     def age(self) -> tuple[str, int]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA = "loadctl.run/1"
-_NOT_IN_HASH = {"where", "rescaled", "notes", "source", "packaged", "host", "credentials", "secrets"}
+_NOT_IN_HASH = {"where", "rescaled", "notes", "source", "packaged", "smoke", "host", "credentials", "secrets"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,10 @@ class Manifest:
     """What of loadctl's stands at its own extension point, once its shards have said so."""
     shards: int
     argv: Sequence[str] = ()
+    smoke: bool = False
+    targets_judged: int | None = None
+    """As planned; None where only the requests of a script will tell. A smoke run writes the number in the end."""
+    targets_total: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of loadctl and python."""
     machine: Machine

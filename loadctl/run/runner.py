@@ -31,6 +31,7 @@ from loadctl.run.steering import Steering
 from loadctl.run.under_way import UnderWay
 from loadctl.run.wall_clock import utc
 from loadctl.run.watching import Watching, watching
+from loadctl.scenario.expectation import expect
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.watch import Watch
 
@@ -166,6 +167,7 @@ class _Run:
     def _manifest(self, engine_version: str | None) -> Manifest:
         request = self._request
         source = Path(request.scenario.source)
+        expectation = expect(request.scenario)
         return Manifest(
             id=self._directory.id,
             scenario=request.scenario,
@@ -174,6 +176,9 @@ class _Run:
             engine_version=engine_version,
             shards=request.shards,
             argv=request.argv,
+            smoke=request.scenario.smoke is not None,
+            targets_judged=expectation.targets_judged,
+            targets_total=sum(target.judged for target in request.scenario.targets),
             versions={"loadctl": version("loadctl"), "python": platform.python_version()},
             machine=this_machine(),
             git_revision=git_revision(source.parent if source.is_file() else Path.cwd()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loadctl.results.histogram import PERCENTILES, enough_samples
@@ -12,9 +13,11 @@ from loadctl.results.score import enough_requests
 from loadctl.scenario.consent import host_name
 from loadctl.scenario.load import STAIRCASE_LEVELS
 from loadctl.scenario.metric import NO_STAIRCASE
-from loadctl.scenario.phases import NO_SPIKE, phases
+from loadctl.scenario.phases import ENOUGH_REQUESTS, NO_SPIKE, phases
+from loadctl.scenario.smoke import Smoke, TooSmall
 from loadctl.scenario.stretch import stretched
 from loadctl.scenario.traffic import Traffic
+from loadctl.scenario.units import format_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 ASSUMED_LATENCY_S = 0.05
 MAX_THROUGHPUT_HOLD_S = 10.0
+CPU_NEEDS_S = 4.0
+"""Three readings, a second apart, and one that a busy machine skips."""
 _LONGEST_S = 7 * 24 * 3600
 
 
@@ -42,8 +47,8 @@ class CannotJudge:
     """A judged target that this load cannot judge.
 
     `expected` and `needed` count samples (None: it is not about their number); `shortest_s` is the duration
-    of the same shape that would do (None: no duration would). `by_load`: another load could judge it; else the
-    metric itself cannot be measured here, and the run will end INCONCLUSIVE unless something fails.
+    of the same shape that would do (None: no duration would), `level` the highest level that the load would need.
+    `by_load`: the planned load or its length is too small; else the metric itself cannot be measured here.
     """
 
     target: Target
@@ -51,7 +56,10 @@ class CannotJudge:
     expected: int | None = None
     needed: int | None = None
     shortest_s: int | None = None
-    by_load: bool = True
+    level: float | None = None
+    by_load: bool = False
+    perhaps: bool = False
+    """It may turn out that it can be judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,10 @@ class Expectation:
     """In the order of the scenario's targets; only targets that are judged."""
     not_exercised: Sequence[Target] = ()
     """Judged throughput targets whose critical limit is above what the load offers: they can pass, never fail."""
+    left_out: Sequence[Target] = ()
+    """By --smoke; they are not in `cannot_judge`."""
+    targets_judged: int | None = None
+    """How many of the judged targets it will have data for; None where only the requests of a script will tell."""
 
 
 def expect(scenario: Scenario) -> Expectation:
@@ -89,13 +101,22 @@ def expect(scenario: Scenario) -> Expectation:
     start, end = load.window
     latency_s, assumption = _assumed_latency(scenario)
     traffic, unknown = _traffic(scenario, latency_s)
+    smoke = scenario.smoke or Smoke()
+    lacking = [item for item in _cannot_judge(scenario, traffic) if smoke.reason(item.target) is None]
+    not_exercised = [] if traffic is None else _not_exercised(scenario, traffic)
+    left_out = [target for target in scenario.targets if smoke.leaves_out(target)]
+    doubtful = {target.key for target in (*not_exercised, *left_out, *(item.target for item in lacking))}
+    judged = sum(target.judged and target.key not in doubtful for target in scenario.targets)
     known = Expectation(
         model=load.model,
         peak=load.peak,
         duration_s=load.duration_s,
         scored_s=end - start,
         unknown=unknown,
-        cannot_judge=tuple(_cannot_judge(scenario, traffic)),
+        cannot_judge=tuple(lacking),
+        not_exercised=tuple(not_exercised),
+        left_out=tuple(left_out),
+        targets_judged=judged if scenario.script is None else None,
     )
     if traffic is None:
         return known
@@ -112,33 +133,58 @@ def expect(scenario: Scenario) -> Expectation:
             for name in scenario.endpoints
         ),
         assumption=assumption if load.model == "closed" else None,
-        not_exercised=tuple(
-            target
-            for target in scenario.targets
-            if target.judged
-            and target.metric in {"throughput", "max_throughput"}
-            and target.scope.kind == "run"
-            and traffic.per_level_second * load.peak < target.critical
-        ),
     )
 
 
-def judgeable(scenario: Scenario) -> Scenario:
-    """`scenario` with all targets that its load cannot judge not judged, each with the reason.
+def _not_exercised(scenario: Scenario, traffic: Traffic) -> list[Target]:
+    return [
+        target
+        for target in scenario.targets
+        if target.judged
+        and target.metric in {"throughput", "max_throughput"}
+        and target.scope.kind == "run"
+        and traffic.per_level_second * scenario.load.peak < target.critical
+    ]
 
-    For loads that were rescaled for a quick look; a load as it was written keeps its targets, so that too
-    little data ends as INCONCLUSIVE and not in silence.
+
+def cannot_judge(scenario: Scenario, begun: Callable[[Target], int] | None = None) -> list[CannotJudge]:
+    """What a run of this load would again not judge: by its plan and, of a script, by the requests `begun`.
+
+    A name that no request of a script has may be misspelt: that none was begun is not for lack of load.
     """
-    reasons = {item.target.key: item.reason for item in expect(scenario).cannot_judge if item.by_load}
-    return replace(
-        scenario,
-        targets=tuple(
-            replace(target, judged=False, why_not_judged=reasons[target.key])
-            if target.judged and target.key in reasons
-            else target
-            for target in scenario.targets
-        ),
-    )
+    if not scenario.load.stages:
+        return []
+    traffic, _ = _traffic(scenario, _assumed_latency(scenario)[0])
+    return _cannot_judge(scenario, traffic) + _too_few_begun(scenario, begun)
+
+
+def smoke_of(scenario: Scenario, begun: Callable[[Target], int] | None = None) -> Smoke:
+    """What a quick look at this load leaves out. `begun`: see cannot_judge.
+
+    Where the system decides how many requests there are, they are counted as if it answered as it ought to.
+    """
+    if not scenario.load.stages:
+        return Smoke()
+    traffic = None
+    if scenario.script is None:
+        traffic = Traffic.of(scenario.user_types, scenario.load.model, _assumed_latency(scenario)[0])
+    found = _cannot_judge(scenario, traffic) + _too_few_begun(scenario, begun)
+    return Smoke(tuple(TooSmall(*item.target.key, item.reason) for item in found if item.by_load))
+
+
+def _too_few_begun(scenario: Scenario, begun: Callable[[Target], int] | None) -> list[CannotJudge]:
+    if begun is None:
+        return []
+    judged = [target for target in scenario.targets if target.judged]
+    return [few for target in judged if (few := _begun(target, begun(target))) is not None]
+
+
+def _begun(target: Target, requests: int) -> CannotJudge | None:
+    needed = requests_needed(target)
+    if needed is None or not 0 < requests < needed:
+        return None
+    reason = f"{requests:,} requests were begun, {needed:,} needed"
+    return CannotJudge(target=target, reason=reason, expected=requests, needed=needed, by_load=True)
 
 
 def _assumed_latency(scenario: Scenario) -> tuple[float, str]:
@@ -170,9 +216,14 @@ def _cannot_judge(scenario: Scenario, traffic: Traffic | None) -> list[CannotJud
             continue
         missing = _missing_stage(target, scenario.load)
         if (never := _never(target, scenario)) is not None:
-            found.append(CannotJudge(target=target, reason=never, by_load=False))
+            perhaps = target.metric in {"cpu", "memory"}
+            found.append(CannotJudge(target=target, reason=never, perhaps=perhaps))
         elif missing is not None:
             found.append(missing)
+        elif (low := _too_low(target, scenario.load)) is not None:
+            found.append(low)
+        elif (short := _too_short(target, scenario.load, traffic)) is not None:
+            found.append(short)
         elif traffic is not None and (few := _too_few(target, scenario.load, traffic)):
             found.append(few)
     return found
@@ -211,8 +262,57 @@ def _missing_stage(target: Target, load: Load) -> CannotJudge | None:
     if target.metric == "max_throughput" and longest < MAX_THROUGHPUT_HOLD_S:
         reason = f"no stage holds its level for {MAX_THROUGHPUT_HOLD_S:.0f} s"
         longer = _shortest(load, lambda plan: _longest_hold_s(plan, stage) >= MAX_THROUGHPUT_HOLD_S)
-        return CannotJudge(target=target, reason=reason, shortest_s=longer if longest else None)
+        return CannotJudge(
+            target=target, reason=reason, shortest_s=longer if longest else None, by_load=longest > 0
+        )
     return None
+
+
+def _too_low(target: Target, load: Load) -> CannotJudge | None:
+    """A limit that no level of the load reaches: a system that holds all of them may still break below it."""
+    if target.metric != "breaking_point":
+        return None
+    level = target.critical if target.target is None else target.target
+    if level <= load.peak:
+        return None
+    return CannotJudge(target=target, reason=ends_below(load.peak, target.unit), level=level, by_load=True)
+
+
+def _too_short(target: Target, load: Load, traffic: Traffic | None) -> CannotJudge | None:
+    """For targets that need time, however many requests there are."""
+    reason: Callable[[Load], str | None]
+    if target.metric == "cpu":
+        reason = partial(_too_short_for_cpu, target)
+    elif target.metric == "recovery_time":
+        reason = partial(_too_short_to_recover, traffic)
+    else:
+        return None
+    why = reason(load)
+    if why is None:
+        return None
+    shortest_s = _shortest(load, lambda plan: reason(plan) is None)
+    return CannotJudge(target=target, reason=why, shortest_s=shortest_s, by_load=True)
+
+
+def _too_short_for_cpu(target: Target, load: Load) -> str | None:
+    seconds = sum(end - start for start, end in _spans_of(target, load))
+    if seconds >= CPU_NEEDS_S:
+        return None
+    return f"{seconds:.0f} s are scored, and {CPU_NEEDS_S:.0f} s are needed"
+
+
+def _too_short_to_recover(traffic: Traffic | None, load: Load) -> str | None:
+    found = phases(load)
+    if found is None:
+        return NO_SPIKE
+    enough = ENOUGH_REQUESTS * (found.before[1] - found.before[0])
+    before = enough if traffic is None else sum(traffic.requests(load, *found.before).values())
+    return found.too_short(before, found.after[1])
+
+
+def ends_below(peak: float, unit: str) -> str:
+    """Why a level beyond `peak` cannot be told of."""
+    return f"the load ends at {format_limit(peak, unit)}"
 
 
 def _longest_hold_s(load: Load, stage: str | None) -> float:
@@ -232,7 +332,7 @@ def _scored_spans(load: Load, name: str | None) -> list[tuple[float, float, floa
 
 
 def _too_few(target: Target, load: Load, traffic: Traffic) -> CannotJudge | None:
-    needed = _needed(target)
+    needed = requests_needed(target)
     if needed is None:
         return None
     expected = _samples(target, load, traffic)
@@ -244,12 +344,13 @@ def _too_few(target: Target, load: Load, traffic: Traffic) -> CannotJudge | None
         reason=f"about {expected:,.0f} requests expected, {'too close to the ' if close else ''}{needed:,} needed",
         expected=round(expected),
         needed=needed,
+        by_load=True,
         shortest_s=_shortest(load, lambda plan: _surely(_samples(target, plan, traffic), needed)),
     )
 
 
-def _needed(target: Target) -> int | None:
-    """Samples without which the metric is NO_DATA; None: it does not rest on their number."""
+def requests_needed(target: Target) -> int | None:
+    """Those without which the metric is NO_DATA; None: it does not rest on their number."""
     match = re.fullmatch(r"(?:latency|ttfb|corrected)_(p[0-9]+)", target.metric)
     if match and match[1] in PERCENTILES:
         return enough_samples(PERCENTILES[match[1]])
@@ -257,14 +358,16 @@ def _needed(target: Target) -> int | None:
 
 
 def _samples(target: Target, load: Load, traffic: Traffic) -> float:
-    if target.scope.kind == "stage":
-        spans = [(start, end) for start, end, _ in _scored_spans(load, target.scope.name)]
-    else:
-        spans = [load.window]
-    counts = [traffic.requests(load, start, end) for start, end in spans]
+    counts = [traffic.requests(load, start, end) for start, end in _spans_of(target, load)]
     if target.scope.kind == "endpoint":
         return sum(count.get(target.scope.name, 0.0) for count in counts)
     return sum(sum(count.values()) for count in counts)
+
+
+def _spans_of(target: Target, load: Load) -> Sequence[tuple[float, float]]:
+    if target.scope.kind == "stage":
+        return [(start, end) for start, end, _ in _scored_spans(load, target.scope.name)]
+    return [load.window]
 
 
 def _surely(expected: float, needed: int) -> bool:

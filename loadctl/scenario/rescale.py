@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
-from loadctl.scenario.expectation import judgeable
 from loadctl.scenario.stretch import stretched
 from loadctl.scenario.units import format_duration, format_rate
 
@@ -21,9 +20,8 @@ def rescaled(
 ) -> Scenario:
     """`scenario` with its peak at `users` (closed model) or `rate` arrivals/s (open), over `duration_s`.
 
-    Targets that the new load cannot judge are no longer judged, with the reason. With nothing to change the
-    scenario stays as it is. Raises UsageError, for `users` under an open load, `rate` under a closed one,
-    and nonsense.
+    Its targets stay judged: a PASS must not be had by shortening. With nothing to change the scenario stays as it is.
+    Raises UsageError, for `users` under an open load, `rate` under a closed one, and nonsense.
     """
     if users is None and rate is None and duration_s is None:
         return scenario
@@ -39,7 +37,7 @@ def rescaled(
     if peak is not None and load.peak <= 0:
         raise UsageError(f"the load of {scenario.name} is 0 throughout, it cannot be rescaled")
     new = stretched(load, peak=peak, duration_s=duration_s)
-    return judgeable(replace(scenario, load=new, rescaled=_in_words(load, new, duration_s)))
+    return replace(scenario, load=new, rescaled=_in_words(load, new, duration_s))
 
 
 def _in_words(old: Load, new: Load, asked_s: float | None) -> str | None:

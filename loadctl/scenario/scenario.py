@@ -8,6 +8,7 @@ from typing import Literal
 
 from loadctl.scenario.commands import LocalCommand
 from loadctl.scenario.load import Load
+from loadctl.scenario.smoke import Smoke
 from loadctl.scenario.stop_rule import DEFAULT, StopRule
 from loadctl.scenario.target import Target
 from loadctl.scenario.user_type import Request, UserType
@@ -108,6 +109,8 @@ class Scenario:
     seed: int = 1
     rescaled: str | None = None
     """What the command line made of the load, in words: "30 s instead of 10 min"."""
+    smoke: Smoke | None = None
+    """Only a quick look: what its load is too small for is not judged."""
     notes: Sequence[str] = ()
     """What was found and is not used, for the first lines."""
     secrets: Sequence[str] = ()

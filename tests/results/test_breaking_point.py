@@ -150,16 +150,39 @@ def test_it_is_a_target(breaks: int, status: Status) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "status"), [(10, Status.PASS), (7, Status.NOT_EXERCISED), (3, Status.NOT_EXERCISED)]
+    ("steps", "broke", "status"),
+    [
+        (10, 10, Status.PASS),
+        (7, 7, Status.NO_DATA),
+        (7, 6, Status.WARN),
+        (7, 3, Status.FAIL),
+        (3, 3, Status.NO_DATA),
+        (3, 1, Status.NO_DATA),
+    ],
 )
-def test_a_limit_beyond_all_that_was_tried_is_not_failed(steps: int, status: Status) -> None:
+def test_nothing_is_known_of_a_limit_beyond_the_highest_planned_level(
+    steps: int, broke: int, status: Status
+) -> None:
     load = staircase(steps)
     aim = target("breaking_point", 500, 1000, unit="users")
-    measured = measure(scenario(load, [aim, P95_LIMIT]), recording(run(load, [40.0] * steps)))
+    measured = measure(
+        scenario(load, [aim, P95_LIMIT]), recording(run(load, [40.0] * broke + [400.0] * (steps - broke)))
+    )
     found = score(aim, measured)
-    assert (found.status, found.value) == (status, steps * 100)
-    if status is Status.NOT_EXERCISED:
-        assert found.reason == f"it held {steps * 100}, the highest level that was tried"
+    assert (found.status, found.value) == (status, None if status is Status.NO_DATA else broke * 100)
+    if status is Status.NO_DATA:
+        assert found.reason == f"the load ends at {steps * 100} users"
+
+
+def test_a_level_that_was_planned_and_not_carried_out_is_not_exercised() -> None:
+    load = staircase()
+    aim = target("breaking_point", 500, 1000, unit="users")
+    measured = measure(
+        scenario(load, [aim, P95_LIMIT]), recording([s for s in run(load, [40.0] * 10) if s.t < 100])
+    )
+    found = score(aim, measured)
+    assert found.status is Status.NOT_EXERCISED
+    assert found.reason == "it held 300, the highest level that was tried"
 
 
 def test_levels_with_latencies_that_nobody_knows_have_not_held() -> None:

@@ -258,8 +258,8 @@ def test_scopes(aim: Target, value: float) -> None:
 @pytest.mark.parametrize(
     ("aim", "reason"),
     [
-        (target(P99, 1), "needs 1,000 successes, has 400"),
-        (target("latency_p999", 1), "needs 10,000 successes, has 400"),
+        (target(P99, 10), "needs 1,000 successes, has 400"),
+        (target("latency_p999", 10), "needs 10,000 successes, has 400"),
         (target(P95, 1, endpoint="GET /nowhere"), "no request of the scored part was named 'GET /nowhere'"),
         (
             target("throughput", 1, endpoint="GET /nowhere"),
@@ -283,7 +283,7 @@ def test_scopes(aim: Target, value: float) -> None:
         (target("breaking_point", 1), NO_STAIRCASE),
         (target("recovery_time", 1), NO_SPIKE),
         (target("log_errors", 1), "no log was followed (watch: logs: FILE)"),
-        (replace(target(P99, 1), judged=False, why_not_judged="only a quick look"), "only a quick look"),
+        (replace(target(P99, 10), judged=False, why_not_judged="only a quick look"), "only a quick look"),
     ],
 )
 def test_no_data_always_has_its_reason(aim: Target, reason: str) -> None:

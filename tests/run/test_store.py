@@ -338,11 +338,11 @@ def test_a_gzip_file_cut_short_gives_what_came_before(tmp_path: Path) -> None:
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     run = made(tmp_path)
     run.replace("result.json", '{"verdict": "PASS"}')
-    assert run.verdict() == "PASS"
+    assert run.verdict() == ("PASS", False)
     (run.path / ".result.json.partial").mkdir()
     with pytest.raises(UnwritableError):
         run.replace("result.json", "{}")
-    assert run.verdict() == "PASS"
+    assert run.verdict() == ("PASS", False)
     run.result.write_text("[1")
-    assert run.verdict() is None
+    assert run.verdict() == (None, False)
     assert Counter(path.name for path in run.path.iterdir())["result.json"] == 1

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadctl.scenario.expectation import expect, judgeable
+from loadctl.scenario.expectation import expect
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.metric import NO_STAIRCASE
 from loadctl.scenario.phases import NO_SPIKE
@@ -229,12 +229,13 @@ def test_a_stage_is_judged_by_its_own_requests() -> None:
         (replace(target("memory"), own=True), "http://127.0.0.1:80", None, None),
     ],
 )
-def test_what_no_load_could_judge_is_announced_and_stays_judged(
+def test_what_no_load_could_judge_is_announced(
     aim: Target, host: str, pace_s: float | None, reason: str | None
 ) -> None:
     plan = replace(scenario(HOLD, user_type(think=Think(1, 1), pace_s=pace_s), targets=(aim,)), host=host)
-    assert [item.reason for item in expect(plan).cannot_judge] == ([reason] if reason else [])
-    assert judgeable(plan).targets[0].judged
+    assert [(item.reason, item.by_load) for item in expect(plan).cannot_judge] == (
+        [(reason, False)] if reason else []
+    )
 
 
 @pytest.mark.parametrize(("critical", "exercised"), [(9, True), (11, False)])
@@ -247,15 +248,6 @@ def test_a_throughput_beyond_what_the_load_offers_is_announced(critical: float, 
 def test_targets_that_nobody_judges_are_not_announced() -> None:
     silent = replace(target("latency_p999"), judged=False, why_not_judged="because")
     assert expect(scenario(HOLD, user_type(think=Think(1, 1)), targets=(silent,))).cannot_judge == ()
-
-
-def test_the_announced_targets_can_be_taken_out_of_judgement() -> None:
-    before = scenario(
-        HOLD, user_type(think=Think(1, 1)), targets=(target("latency_p99"), target("latency_p95"))
-    )
-    after = judgeable(before)
-    assert [t.judged for t in after.targets] == [False, True]
-    assert judgeable(after) == after
 
 
 @settings(max_examples=30)
@@ -271,6 +263,6 @@ def test_the_shortest_duration_is_enough_and_a_much_shorter_one_is_not(
     plan = scenario(load, user_type(think=Think(think, think)), targets=(target(metric),))
     for found in expect(plan).cannot_judge:
         assert found.shortest_s is not None
-        assert rescaled(plan, duration_s=found.shortest_s).targets[0].judged
+        assert not expect(rescaled(plan, duration_s=found.shortest_s)).cannot_judge
         shorter = replace(plan, load=stretched(load, duration_s=found.shortest_s / 2))
         assert expect(shorter).cannot_judge or found.shortest_s <= 10

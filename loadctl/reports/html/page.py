@@ -140,6 +140,7 @@ def _environment() -> Environment:
         "measured": scores.measured,
         "wanted": scores.wanted,
         "critical": scores.critical,
+        "verdict": scores.verdict_words,
         "status": scores.status_word,
         "remark": scores.remark,
         "distance": lambda score: scores.distance(score) if scores.is_judged(score) else "",
