@@ -53,8 +53,10 @@ def test_the_readme_names_these_commands() -> None:
         "loadctl run api --duration 30s",
         "pip install 'loadctl[artillery]'",
         "loadctl engines install artillery",
-        "loadctl run spike --engine artillery --demo --users 60 --duration 30s",
+        "loadctl run spike --engine artillery --demo --users 60 --duration 30s --smoke",
         "loadctl watch --demo --for 3s",
+        "loadctl run baseline --demo --duration 10s",
+        "loadctl run baseline --demo --duration 10s --smoke",
     ]
 
 
@@ -103,9 +105,21 @@ def test_the_way_to_the_other_engine_works_as_written(loadctl: Shell, artillery:
     assert "is there already" in installed.err
     assert installed.out.strip() == str(artillery.package.parent.parent)
     ended = loadctl(*shlex.split(COMMANDS[8])[1:])
-    assert ended.out.split()[:2] in (["PASS", "spike"], ["INCONCLUSIVE", "spike"]), ended.out + ended.err
+    assert re.match(r"(PASS|INCONCLUSIVE) \(smoke: \d of 8 targets\)  spike", ended.out), (
+        ended.out + ended.err
+    )
     assert "100.0 %" not in ended.out
     assert re.search(r"error rate +0\.00 %", ended.out), ended.out
+
+
+@pytest.mark.quiet
+def test_a_quick_look_passes_where_the_same_load_is_inconclusive(loadctl: Shell) -> None:
+    short, quick = (loadctl(*shlex.split(command)[1:]) for command in COMMANDS[10:12])
+    assert (short.code, short.out.split()[0]) == (3, "INCONCLUSIVE"), short.out + short.err
+    assert "      loadctl run baseline --demo --duration 10s --smoke\n" in short.err
+    assert (quick.code, quick.out.split("  ")[0]) == (0, "PASS (smoke: 6 of 8 targets)"), (
+        quick.out + quick.err
+    )
 
 
 def test_the_smallest_scenario_is_valid(loadctl: Shell) -> None:
@@ -130,6 +144,6 @@ def test_the_step_of_the_readme_uses_the_action_as_it_is() -> None:
 
 
 def test_watching_needs_no_load(loadctl: Shell) -> None:
-    ended = loadctl(*shlex.split(COMMANDS[-1])[1:])
+    ended = loadctl(*shlex.split(COMMANDS[9])[1:])
     assert ended.code == 0, ended.err
     assert "process python pid" in ended.out

@@ -12,14 +12,16 @@ from loadctl.results.result import Step
 from loadctl.scenario.expectation import CannotJudge, cannot_judge
 from loadctl.scenario.load import Load
 from loadctl.scenario.redaction import Redaction, without_secrets
+from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.smoke import OPTION
 from loadctl.scenario.stretch import WARMUP_SHARE, stretched
-from loadctl.scenario.units import format_rate, write_duration
+from loadctl.scenario.units import format_rate, parse_duration, write_duration
 
 _MARGIN = 1.25
 """For a script, whose requests are known of one run only."""
 _TRIES = 24
+_FIRST_S, _FIRST_AT_MOST_S = 30, 300
 _NOT_REPEATED = {OPTION, "--json", "--quiet", "-q", "--plain"}
 
 
@@ -34,12 +36,16 @@ def remedies(scenario: Scenario, lacking: Sequence[CannotJudge], argv: Sequence[
     if scaled:
         replaced = [spelling for option in scaled[::2] for spelling in SPELLINGS[option]]
         yield Step(_command([*without(ours, replaced), *scaled, *of_script]), "enough for every target")
-    left_out = {item.target.key for item in lacking if item.target.metric != "error_rate"}
-    judged = [target for target in scenario.targets if target.judged]
-    left = sum(target.key not in left_out for target in judged)
+    left = _judged(scenario, lacking)
     if left and all(item.by_load for item in lacking) and scenario.smoke is None:
-        purpose = f"a quick look: {left} of {len(judged)} targets"
+        purpose = f"a quick look: {left} of {sum(target.judged for target in scenario.targets)} targets"
         yield Step(_command([*ours, OPTION, *of_script]), purpose)
+
+
+def _judged(scenario: Scenario, lacking: Sequence[CannotJudge]) -> int:
+    """How many targets a quick look judges."""
+    left_out = {item.target.key for item in lacking if item.target.metric != "error_rate"}
+    return sum(target.judged and target.key not in left_out for target in scenario.targets)
 
 
 def _shown(scenario: Scenario, argv: Sequence[str]) -> list[str]:
@@ -49,6 +55,18 @@ def _shown(scenario: Scenario, argv: Sequence[str]) -> list[str]:
 
 def _command(words: Sequence[str]) -> str:
     return f"loadctl {shlex.join(words)}"
+
+
+def first_run(scenario: Scenario) -> str:
+    """The options of a first run: half a minute or as much as its targets need; if that is too long, a quick look."""
+    plan = rescaled(scenario, duration_s=_FIRST_S)
+    lacking = [item for item in cannot_judge(plan) if item.by_load]
+    if not lacking:
+        return f"--duration {write_duration(_FIRST_S)}"
+    scaled = enough(plan, lacking)
+    if scaled[:1] == ["--duration"] and parse_duration(scaled[1]) <= _FIRST_AT_MOST_S:
+        return shlex.join(scaled)
+    return f"--duration {write_duration(_FIRST_S)} {OPTION}" if _judged(plan, lacking) else ""
 
 
 def enough(scenario: Scenario, lacking: Sequence[CannotJudge]) -> list[str]:

@@ -55,7 +55,7 @@ def try_(
         write_json(exchanges_document(found, told))
     _raise_if_nobody_answered(found, told)
     if not as_json:
-        write(closing(told, _next(scenario), brief=quiet))
+        write(closing(told, _next(scenario, found), brief=quiet))
     return ExitCode.FAIL if any(exchange.outcome == "failed" for exchange in told) else ExitCode.OK
 
 
@@ -77,7 +77,8 @@ def _prepared(
             f"{found.name} runs a script, which keeps to itself what it sends",
             hint=None
             if found.script.own_load
-            else f"run it with one user instead:  loadctl run {reference or found.name} --users 1 --duration 10s",
+            else "run it with one user instead:  "
+            f"loadctl run {reference or found.name} --users 1 --duration 10s --smoke",
         )
     return replace(
         found,
@@ -118,10 +119,11 @@ def _bring_up(scenario: Scenario, around: ExitStack, *, demo: bool) -> None:
             )
 
 
-def _next(reference: str | None) -> str:
+def _next(reference: str | None, scenario: Scenario) -> str:
+    from loadctl.analysis.remedy import first_run
     from loadctl.cli.project import is_quick
 
-    load = "-u 10 -t 30s" if is_quick(reference) else "--duration 30s"
+    load = "-u 10 -t 30s" if is_quick(reference) else first_run(scenario)
     return " ".join(word for word in ("loadctl run", reference, load) if word)
 
 

@@ -70,9 +70,9 @@ def test_a_host_that_is_not_there_fails_the_step(job: Job) -> None:
 
 
 def test_an_inconclusive_run_is_made_again_and_stays_red_when_that_proves_nothing_either(job: Job) -> None:
-    """What can be judged only with 1,000 requests, until a command after the first run asks for less."""
+    """What no monitor reports, until a command after the first run asks for something else."""
     scenario = job.workspace / "perf" / "scenarios" / "ci.yaml"
-    scenario.write_text(SCENARIO.replace("50%}", "50%, latency_p99: 10s}"))
+    scenario.write_text(SCENARIO.replace("50%}", "50%, metrics: {queue: 5}}"))
     inputs = {"scenario": "ci", "duration": "2s", "working_directory": "perf"}
     once = job.step(RUN, args="--demo", retry_inconclusive="0", **inputs)
     assert once.returncode == 3, once.stdout
@@ -81,10 +81,27 @@ def test_an_inconclusive_run_is_made_again_and_stays_red_when_that_proves_nothin
     assert (still.returncode, job.outputs["verdict"]) == (3, "INCONCLUSIVE"), still.stdout
     assert len(list((job.workspace / "perf" / "runs").iterdir())) == 3
     assert "INCONCLUSIVE: this run proved nothing, so it is made again" in still.stdout
-    less = "--on-finish\nsed -i s/latency_p99/latency_p50/ scenarios/ci.yaml"
+    less = "--on-finish\nsed -i s/queue:.5/queue:null/ scenarios/ci.yaml"
     twice = job.step(RUN, args=f"--demo\n{less}", **inputs)
     assert "so it is made again" in twice.stdout
     assert (twice.returncode, job.outputs["verdict"]) == (0, "PASS"), twice.stdout
+
+
+def test_a_plan_that_is_too_small_is_not_run_again_and_passes_as_a_quick_look(job: Job) -> None:
+    scenario = job.workspace / "perf" / "scenarios" / "ci.yaml"
+    scenario.write_text(SCENARIO.replace("50%}", "50%, latency_p999: 10s}"))
+    inputs = {"scenario": "ci", "duration": "2s", "working_directory": "perf", "args": "--demo"}
+    once = job.step(RUN, **inputs)
+    assert (once.returncode, job.outputs["verdict"]) == (3, "INCONCLUSIVE"), once.stdout
+    assert "INCONCLUSIVE by its plan" in once.stdout
+    assert len(list((job.workspace / "perf" / "runs").iterdir())) == 1
+    quick = job.step(RUN, smoke="true", **inputs)
+    assert (quick.returncode, job.outputs["verdict"], job.outputs["smoke"]) == (0, "PASS", "true"), (
+        quick.stdout
+    )
+    assert "PASS (smoke: 1 of 2 targets)  ci" in quick.stdout
+    assert "### ✅ PASS (smoke: 1 of 2 targets): `ci`" in job.summary.read_text()
+    assert job.step(RUN, smoke="yes", **inputs).returncode == 2
 
 
 @pytest.mark.parametrize("retry", ["", "-1", "many", "1; true"])

@@ -29,7 +29,7 @@ def test_the_first_minute(loadctl: Loadctl, demo_host: str) -> None:
     assert all(len(line) <= 80 for line in lines)
     assert loadctl("try", "-q").out.startswith("5 of 5 answered as expected.")
     assert loadctl("validate", "-q").out == "1 of 1 valid\n"
-    ran = loadctl("run", "--duration", "6s", "-q")
+    ran = loadctl("run", "--duration", "6s", "--smoke", "-q")
     assert ran.code == 0, ran
     assert ran.out.startswith("PASS")
 
