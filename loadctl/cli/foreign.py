@@ -1,4 +1,4 @@
-"""Options of the engines' own command lines that loadctl has in other words."""
+"""Options that loadctl has in other words or at another command: those of the engines' own command lines, and --smoke."""
 
 from __future__ import annotations
 
@@ -76,10 +76,11 @@ _CALLED: Mapping[str, str] = {
     "--key": _NO_CLOUD,
     "--note": _NO_CLOUD,
     "--name": "a run is named by its scenario, and found again with  loadctl runs",
+    "--smoke": "only a run can be a quick look, as in  loadctl run X --smoke",
 }
 
 
 def in_our_words(option: str) -> str | None:
-    """The message for an option that an engine has and loadctl does not; None: nobody has it."""
+    """The message for an option of the table that this command does not have; None: nobody has it."""
     ours = _CALLED.get(option)
     return None if ours is None else f"there is no {option} here: {ours}\n"

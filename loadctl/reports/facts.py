@@ -159,8 +159,12 @@ def _generator(result: Result) -> str:
     behind = next((found for found in result.findings if found.id in _BEHIND), None)
     at = str(behind.evidence.get("percentile", "p95")) if behind else "p95"
     busy, lag, late = (use.extra.get(key) for key in ("cpu_pct_of_one_core", f"lag_{at}_ms", "late_p95_ms"))
-    which = "the busiest of its processes at " if result.shards > 1 else ""
+    which = "the busiest of its processes: " if result.shards > 1 else ""
+    wanted = None if behind is None else behind.evidence.get("cpu_pct_of_one_core_max")
     said = [f"{which}{format_percent(busy, 0)} of a core" if busy is not None else "cpu not measured"]
+    if isinstance(wanted, float) and busy is not None:
+        most = format_percent(wanted, 0)
+        said = [f"{which}wanted up to {most} of a core, had {format_percent(busy, 0)} over 30 s"]
     if lag is not None:
         said.append(f"{'behind its timers' if behind else 'on time'} ({format_ms(lag)} at {at})")
     if late is not None:

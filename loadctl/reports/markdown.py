@@ -16,7 +16,7 @@ from loadctl.reports.scores import (
     doubt,
     is_first_byte,
     is_judged,
-    is_unsure,
+    is_unsure_of,
     load_in_brief,
     measured,
     milliseconds,
@@ -150,18 +150,16 @@ def _endpoints(result: Result) -> Iterator[str]:
 
 
 def _row(name: str, row: EndpointSummary, result: Result) -> str:
-    def figure(ms: float | None) -> str:
+    def figure(name: str) -> str:
+        ms: float | None = getattr(found, name)
         if ms is None:
             return UNKNOWN
-        return (
-            f"({milliseconds(ms, as_written=bool(result.files))})"
-            if is_unsure(result)
-            else milliseconds(ms, as_written=bool(result.files))
-        )
+        text = milliseconds(ms, as_written=bool(result.files))
+        return f"({text})" if is_unsure_of(result, row, name) else text
 
     rate = UNKNOWN if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
     found = times(row, first_byte=is_first_byte(result))
-    latency = " | ".join(map(figure, (found.p50, found.p95, found.p99)))
+    latency = " | ".join(map(figure, ("p50", "p95", "p99")))
     requests, failed = row.completed + row.unfinished, row.failed + row.unfinished
     return f"| {name} | {format_count(requests)} | {rate} | {latency} | {format_count(failed)} |"
 

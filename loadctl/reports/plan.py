@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from loadctl.analysis.remedy import remedies
 from loadctl.reports.curve import curve
 from loadctl.reports.printable import hanging, printable, shortened
+from loadctl.results.scoring import RESOURCES
 from loadctl.scenario.expectation import CannotJudge, Expectation
 from loadctl.scenario.load import Load
 from loadctl.scenario.redaction import without_secrets
@@ -99,14 +100,16 @@ def preamble(
         lines = hanging("", f"{place}, {engine}", width)
     load = f"{printable(scenario.source, 120)}: {load_of(scenario)}"
     load += f" ({scenario.rescaled})" if scenario.rescaled else ""
+    unseen = _unwatched(scenario) if watched.startswith("nothing") else []
     lines += hanging(
-        "", f"{load}, {_expected(scenario, expectation)}. Ctrl-C stops and still reports.", width
+        "", f"{load}, {_expected(scenario, expectation, unseen)}. Ctrl-C stops and still reports.", width
     )
     doubts = [
         *unjudgeable_lines(expectation),
         *_not_exercised(expectation),
         *_left_out(scenario, expectation),
         *_not_judged(scenario),
+        *([f"not judged: {', '.join(map(name_of, unseen))}: nothing watches the system"] if unseen else []),
     ]
     rules = [f"stops early: {rule}" for rule in scenario.own_stop_rules]
     for line in [*users_lines(scenario), *doubts, *rules, *map(printable, scenario.notes)]:
@@ -124,15 +127,24 @@ def _remedies(scenario: Scenario, expectation: Expectation, argv: Sequence[str])
         yield f"      {printable(step.command, 1000)}"
 
 
-def _expected(scenario: Scenario, expectation: Expectation) -> str:
+def _unwatched(scenario: Scenario) -> list[Target]:
+    """What nobody asked to be watched is judged only where the system's process was found."""
+    return [
+        target
+        for target in scenario.targets
+        if target.judged and target.metric in RESOURCES and not (target.own or scenario.watch.asked)
+    ]
+
+
+def _expected(scenario: Scenario, expectation: Expectation, unseen: Sequence[Target]) -> str:
     if expectation.scored is None:
         count = printable(expectation.unknown or "the number of requests is unknown")
     else:
         count = f"about {format_count(expectation.scored)} requests scored"
-    return f"{count}; {_judged(scenario, expectation)}"
+    return f"{count}; {_judged(scenario, expectation, unseen)}"
 
 
-def _judged(scenario: Scenario, expectation: Expectation) -> str:
+def _judged(scenario: Scenario, expectation: Expectation, unseen: Sequence[Target] = ()) -> str:
     """Of all targets that the tables show: those that are not judged stand below, with their reasons."""
     total = len(scenario.targets)
     doubtful = {
@@ -141,6 +153,7 @@ def _judged(scenario: Scenario, expectation: Expectation) -> str:
             *(item.target for item in expectation.cannot_judge),
             *expectation.not_exercised,
             *expectation.left_out,
+            *unseen,
             *(target for target in scenario.targets if not target.judged),
         )
     }
@@ -302,7 +315,7 @@ def _note(target: Target, scenario: Scenario, expectation: Expectation, *, impos
         return "cannot be judged"
     if target in expectation.not_exercised:
         return f"offers {format_rate(expectation.peak_requests_per_s or 0.0)} only"
-    if target.metric in {"cpu", "memory"} and not target.own and not scenario.watch.asked:
+    if target.metric in RESOURCES and not target.own and not scenario.watch.asked:
         return "if its process is found"
     return ""
 

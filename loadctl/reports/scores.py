@@ -8,6 +8,7 @@ from loadctl.reports.printable import printable
 from loadctl.results.result import Result
 from loadctl.results.score import Score, Status
 from loadctl.results.summary import EndpointSummary, Latency
+from loadctl.scenario.target import Scope
 from loadctl.scenario.units import format_duration, format_limit, format_ms, format_percent, format_value
 
 UNKNOWN = "–"
@@ -36,8 +37,23 @@ def doubt(result: Result) -> str | None:
 
 def is_unsure(result: Result) -> bool:
     """Latencies of this run hold the generator's own delay, or prove nothing for another reason."""
+    return any(map(is_doubtful, result.scores)) or _is_all_delayed(result)
+
+
+def _is_all_delayed(result: Result) -> bool:
     delays = (finding for finding in result.findings if finding.evidence.get("of") != "script")
-    return any(map(is_doubtful, result.scores)) or any(finding.voids == "all" for finding in delays)
+    return any(finding.voids == "all" for finding in delays)
+
+
+def is_unsure_of(result: Result, row: EndpointSummary, name: str) -> bool:
+    """The same of one percentile in the table of endpoints: as its own target says or, without one, that of the whole
+    run, so that a figure is never trusted in one table and not in the other."""
+    metrics = {f"latency_{name}", f"ttfb_{name}"}
+    scores = [score for score in result.scores if score.target.metric in metrics and score.value is not None]
+    own = [score for score in scores if score.target.scope == Scope("endpoint", row.endpoint)]
+    whole = [score for score in scores if score.target.scope == Scope()]
+    found = whole if row is result.summary.total else own or whole
+    return _is_all_delayed(result) or (is_doubtful(found[0]) if found else is_unsure(result))
 
 
 def is_judged(score: Score) -> bool:

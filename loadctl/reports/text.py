@@ -13,6 +13,7 @@ from loadctl.reports.scores import (
     doubt,
     is_first_byte,
     is_unsure,
+    is_unsure_of,
     load_in_brief,
     measured,
     milliseconds,
@@ -149,14 +150,15 @@ def _footnotes(shown: Sequence[Latency]) -> Iterator[str]:
 
 
 def _endpoint_line(row: EndpointSummary, result: Result, room: int, column: int) -> str:
-    def show(ms: float | None) -> str:
+    def show(name: str) -> str:
+        ms: float | None = getattr(found, name)
         text = UNKNOWN if ms is None else milliseconds(ms, as_written=bool(result.files))
-        return f"({text})" if is_unsure(result) and ms is not None else text
+        return f"({text})" if ms is not None and is_unsure_of(result, row, name) else text
 
     rate = UNKNOWN if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
     name = cut_in_the_middle(printable(row.endpoint, 4096), room - 3)
     found = times(row, first_byte=is_first_byte(result))
-    figures = "".join(f"{show(ms):>{column}}" for ms in (found.p50, found.p95, found.p99))
+    figures = "".join(f"{show(name):>{column}}" for name in _PERCENTILES)
     requests = format_count(row.completed + row.unfinished)
     return (
         f"  {name:<{room - 2}}{requests:>9}{rate:>8}{figures}{format_count(row.failed + row.unfinished):>8}"

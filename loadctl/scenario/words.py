@@ -53,6 +53,7 @@ _SCENARIO |= {
     "monitoring": "watch",
     "insecureSkipTLSVerify": "write  verify: false",
     "insecure": "write  verify: false",
+    "smoke": "a quick look is asked for on the command line:  loadctl run X --smoke",
     "maxVUs": "max_in_flight",
     "maxSessions": "max_in_flight",
 }

@@ -17,7 +17,7 @@ from loadctl.reports.plan import (
     show_plan,
     unjudgeable_lines,
 )
-from loadctl.scenario.expectation import expect
+from loadctl.scenario.expectation import expect, smoke_of
 from loadctl.scenario.load import Load, Model, Stage
 from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.target import Scope, Target
@@ -282,3 +282,44 @@ def test_the_document_says_the_same_to_machines() -> None:
         }
         or document["expected"]
     )
+
+
+def test_a_run_that_will_prove_nothing_prints_the_commands_that_do_better() -> None:
+    argv = ["-C", "my load", "run", "api", "--duration", "1m", "--json", "--password=x", "-H", "http://h"]
+    targets = [limit("latency_p99", 500), limit("latency_p999", 900), limit("error_rate", 1)]
+    scenario = replace(SCENARIO, targets=targets)
+    lines = preamble(scenario, expect(scenario), "nothing watched", "locust", 40, argv=argv)
+    assert lines[-5:] == [
+        "  this run will be INCONCLUSIVE, unless it fails; instead:",
+        "    enough for every target:",
+        "      loadctl -C 'my load' run api '--password=[redacted]' -H http://h --duration 4m45s",
+        "    a quick look: 2 of 3 targets:",
+        "      loadctl -C 'my load' run api --duration 1m '--password=[redacted]' -H http://h --smoke",
+    ]
+    assert not [
+        line
+        for line in preamble(scenario, expect(scenario), "nothing watched", "locust")
+        if "--smoke" in line
+    ]
+
+
+def test_a_quick_look_says_beforehand_what_it_leaves_out() -> None:
+    scenario = replace(SCENARIO, targets=[limit("latency_p999", 900), limit("error_rate", 1)])
+    smoke = replace(scenario, smoke=smoke_of(scenario))
+    text = " ".join(" ".join(preamble(smoke, expect(smoke), "watching it", "locust", argv=["run"])).split())
+    assert "1 of 2 targets can be judged" in text
+    assert "left out by --smoke: latency_p999 (about 2,000 requests expected, 10,000 needed)" in text
+    assert "INCONCLUSIVE" not in text
+
+
+def test_targets_that_are_not_judged_count_among_all_of_them() -> None:
+    shared, silent = (
+        limit("cpu", 90),
+        limit("latency_p50", 10, judged=False, why_not_judged="defines the break"),
+    )
+    scenario = replace(SCENARIO, targets=[limit("error_rate", 1), shared, silent])
+    seen = " ".join(preamble(scenario, expect(scenario), "watching api (pid 7)", "locust"))
+    unseen = " ".join(preamble(scenario, expect(scenario), "nothing: not found", "locust"))
+    assert "2 of 3 targets can be judged" in " ".join(seen.split())
+    assert "1 of 3 targets can be judged" in " ".join(unseen.split())
+    assert "not judged: cpu: nothing watches the system" in unseen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.reports.text import headline, render
-from loadctl.results.finding import Finding, Voids
+from loadctl.results.finding import Evidence, Finding, Voids
 from loadctl.results.recording import Example, VirtualUsers
 from loadctl.results.result import Result
 from loadctl.results.score import Status
 from loadctl.results.summary import Counters, StageSummary, Summary
 from loadctl.results.verdict import ExitCode, Verdict
+from loadctl.scenario.target import Scope
 from tests.reports.sample import CRASHED, FAILED, INCONCLUSIVE, PASSED, endpoint
 
 SCREENS = Path(__file__).parent / "screens"
@@ -267,3 +269,33 @@ def test_faults_of_a_script_delay_nothing_so_figures_have_no_brackets() -> None:
     faults = Finding("generator-faults", "invalid", "m", {"of": "script"}, voids="all")
     assert "(61.2 ms)" not in render(replace(FAILED, findings=[faults]))
     assert "(61.2 ms)" in render(replace(FAILED, findings=[replace(faults, evidence={})]))
+
+
+def test_a_figure_is_doubted_in_the_table_of_endpoints_where_its_target_is() -> None:
+    """p50 is over its limit by less than the generator was late, p95 by far more."""
+    p50, p95, *others = FAILED.scores
+    predict = replace(p95, target=replace(p95.target, scope=Scope("endpoint", "POST /predict")), value=331.0)
+    near = Finding("generator-lag", "info", "m", {"lag_p95_ms": 15.0}, voids="near")
+    scores = [replace(p50, void="generator late"), p95, replace(predict, void="generator late"), *others]
+    screen = render(replace(FAILED, scores=scores, findings=[near]))
+    (total,) = re.findall(r"^  total .*", screen, re.MULTILINE)
+    (row,) = re.findall(r"^  POST /predict  .*", screen, re.MULTILINE)
+    assert "(61.2 ms)" in total
+    assert " 312 ms" in total
+    assert "(78.4 ms)" in row
+    assert "(331 ms)" in row
+    assert re.findall(r"latency p95 +(\S+ ms\)?)", screen) == ["312 ms", "(331 ms)"]
+
+
+def test_a_saturated_generator_has_one_figure_for_its_core() -> None:
+    evidence: Evidence = {"busy_share": 0.12, "cpu_pct_of_one_core_max": 104.0}
+    busy = Finding("generator-saturated", "invalid", "shard 0 needed 90 % of a core", evidence, voids="all")
+    screen = render(replace(FAILED, findings=[busy]))
+    assert "GENERATOR  saturated: wanted up to 104 % of a core, had 11 % over 30 s" in screen
+
+
+def test_a_quick_look_says_so_in_the_first_line() -> None:
+    left_out = replace(PASSED.scores[0], judged=False, status=Status.NO_DATA, value=None)
+    smoke = replace(PASSED, smoke=True, scores=[left_out, *PASSED.scores[1:]])
+    assert headline(smoke).startswith("PASS (smoke: ")
+    assert headline(smoke, colour=True).startswith("\x1b[1;32mPASS\x1b[0m (smoke: ")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -62,6 +62,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         bin_s=charts.bin_s,
         targets=target_rows(result),
         doubt=scores.doubt(result),
+        unsure=partial(scores.is_unsure_of, result),
         tiles=tiles(result),
         panels=_drawn(shown, charts, over_time),
         more=_drawn(more, charts, over_time),
