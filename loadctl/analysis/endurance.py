@@ -1,12 +1,14 @@
 """Does anything grow while the load stays the same? Memory, descriptors, threads. Method: analysis/trend.py.
 
 Within a run a slow fill and a leak are the same curve: "growing steadily" is said, never "leak", and of less than
-8 settled minutes (a run of 10) nothing at all.
+8 settled minutes (a run of 10) only by how much it grew and which length would tell whether it goes on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from statistics import median
 
 from loadctl.analysis.case import Case
@@ -14,11 +16,14 @@ from loadctl.analysis.trend import ENOUGH_S, Growth, growth
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.readings import Readings
 from loadctl.results.usage import of_best_source
-from loadctl.scenario.units import format_bytes, format_duration
+from loadctl.scenario.stretch import WARMUP_SHARE
+from loadctl.scenario.units import format_bytes, format_duration, write_duration
 
 SETTLE_SHARE = 0.2
 """The first fifth is left out: caches fill, pools grow."""
-_MB = 1e6
+MEMORY_LEAST = 8e6
+GREW_SHARE = 0.1
+FEW_READINGS = 3
 _NAMES = {
     "open_fds": ("descriptors-growing", "open files", 20.0),
     "threads": ("threads-growing", "threads", 10.0),
@@ -29,6 +34,55 @@ def endurance_findings(case: Case) -> list[Finding]:
     if not case.constant_load:
         return []
     return [*_memory(case), *_counts(case)]
+
+
+@dataclass(frozen=True, slots=True)
+class ShortGrowth:
+    """What grew in a run that is too short to say whether it goes on."""
+
+    name: str
+    first: float
+    last: float
+    watched_s: float
+
+
+def short_growth(case: Case, name: str, least: float) -> ShortGrowth | None:
+    """All of the last third lies above the first, and its lowest by `least` and GREW_SHARE above that one's lowest."""
+    values, period = _settled(case, name)
+    if not case.constant_load or len(values) * period >= ENOUGH_S:
+        return None
+    points = _speaker(case).series(name)
+    third = len(points) // 3
+    if third < FEW_READINGS:
+        return None
+    before = [value for _, value in points[:third]]
+    after = min(value for _, value in points[-third:])
+    if after <= max(before) or after - min(before) < max(least, GREW_SHARE * min(before)):
+        return None
+    return ShortGrowth(name, points[0][1], points[-1][1], points[-1][0] - points[0][0])
+
+
+def _short(case: Case, name: str, shown: str, least: float) -> Iterator[Finding]:
+    grew = short_growth(case, name, least)
+    if grew is None:
+        return
+    size = format_bytes if name == "memory_bytes" else "{:.0f}".format
+    message = (
+        f"{shown} grew from {size(grew.first)} to {size(grew.last)} within "
+        f"{format_duration(round(grew.watched_s))} at one load; whether that goes on {_would_tell(case)}"
+    )
+    evidence: Evidence = {"first": grew.first, "last": grew.last, "watched_s": round(grew.watched_s)}
+    yield Finding(f"{shown.replace(' ', '-')}-grew", "info", message, evidence)
+
+
+def _would_tell(case: Case) -> str:
+    length_s = ENOUGH_S / (1 - SETTLE_SHARE)
+    script = case.scenario.script
+    if not case.planned or (script is not None and script.own_load):
+        return f"can be told of {format_duration(length_s)} at one load"
+    if any(stage.warmup for stage in case.scenario.load.stages):
+        length_s /= 1 - WARMUP_SHARE
+    return f"is told by a run of --duration {write_duration(math.ceil(length_s / 60) * 60)}"
 
 
 def _settled(case: Case, name: str) -> tuple[list[float], float]:
@@ -48,8 +102,9 @@ def _speaker(case: Case) -> Readings:
 def _memory(case: Case) -> Iterator[Finding]:
     values, period = _settled(case, "memory_bytes")
     if len(values) * period < ENOUGH_S:
+        yield from _short(case, "memory_bytes", "memory", MEMORY_LEAST)
         return
-    found = growth(values, period, least=8 * _MB)
+    found = growth(values, period, least=MEMORY_LEAST)
     per_hour = found.per_s * 3600
     evidence: Evidence = {
         "growth_bytes_per_h": round(per_hour),
@@ -108,6 +163,7 @@ def _counts(case: Case) -> Iterator[Finding]:
     for name, (finding_id, shown, least) in _NAMES.items():
         values, period = _settled(case, name)
         if len(values) * period < ENOUGH_S:
+            yield from _short(case, name, shown, least)
             continue
         found = growth(values, period, least=least, least_share=0.10)
         if found.course == "growing":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadctl.analysis.case import Case
-from loadctl.analysis.endurance import SETTLE_SHARE
+from loadctl.analysis.endurance import MEMORY_LEAST, SETTLE_SHARE, short_growth
 from loadctl.analysis.latency_shape import ENOUGH_LEVELS, ENOUGH_REQUESTS, ENOUGH_S, mark_of
 from loadctl.analysis.spike import is_spike
 from loadctl.analysis.trend import ENOUGH_S as GROWTH_S
@@ -48,5 +48,6 @@ def _growth(case: Case) -> Iterator[str]:
     start, end = case.window
     enough = GROWTH_S / (1 - SETTLE_SHARE)
     watched = "memory_bytes" in case.readings("system").names
-    if case.constant_load and watched and _ASKED_S <= end - start < enough:
+    told = short_growth(case, "memory_bytes", MEMORY_LEAST) is not None
+    if case.constant_load and watched and not told and _ASKED_S <= end - start < enough:
         yield f"whether memory grows (it needs {format_duration(enough)} at one load)"

@@ -56,11 +56,25 @@ def test_a_sawtooth_is_stable() -> None:
     assert found["memory-stable"].severity == "good"
 
 
-def test_nothing_is_said_of_a_short_run_or_while_the_load_changes() -> None:
-    grown = watched(series(1, lambda x: 100 * x, 300))
-    assert findings(steady(n=300), grown) == {}
-    nine_minutes = watched(series(1, lambda x: 100 * x, 540))
-    assert findings(steady(n=540), nine_minutes) == {}
+def test_of_a_short_run_it_is_said_that_memory_grew_and_what_would_tell() -> None:
+    grown = watched([31e6 + 3e5 * t for t in range(60)])
+    found = findings(steady(n=60), grown, load("10 6 warm warmup", "10 54 hold"))
+    assert (found["memory-grew"].severity, set(found)) == ("info", {"memory-grew"})
+    assert found["memory-grew"].message == (
+        "memory grew from 33 MB to 49 MB within 53 s at one load; whether that goes on is told by a run of "
+        "--duration 12m"
+    )
+    nine_minutes = watched([31e6 + 3e5 * t for t in range(540)])
+    assert findings(steady(n=540), nine_minutes)["memory-grew"].message.endswith("a run of --duration 10m")
+    for values in ([31e6 + 2e5 * (t % 30) for t in range(60)], [31e6 + 1e5 * t for t in range(60)]):
+        assert findings(steady(n=60), watched(values)) == {}
+    files = findings(steady(n=60), watched([20.0 + t for t in range(60)], "open_fds"))
+    assert files["open-files-grew"].message.startswith(
+        "open files grew from 20 to 79 within 59 s at one load"
+    )
+
+
+def test_nothing_is_said_while_the_load_changes() -> None:
     rising = load("10 450 a", "20 450 b")
     assert findings(steady(), watched(series(1, lambda x: 100 * x, QUARTER)), rising) == {}
 

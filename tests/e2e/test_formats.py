@@ -65,6 +65,8 @@ def test_a_step_of_github_actions(loadctl: Shell) -> None:
     assert values == {
         "verdict": "FAIL",
         "exit-code": "1",
+        "smoke": "false",
+        "repeat-may-help": "false",
         "run-dir": str(run),
         "result": str(run / "result.json"),
     }
