@@ -1,4 +1,4 @@
-"""Options that loadctl has in other words or at another command: those of the engines' own command lines, and --smoke."""
+"""Options that loadctl has in other words or at another command: those of the engines, and --smoke."""
 
 from __future__ import annotations
 

@@ -166,7 +166,8 @@ def test_a_script_that_ends_before_the_load_refuses_it_at_once(
 ) -> None:
     before = "before: {flow: [{function: begin}]}\n" if "begin" in processor else ""
     folder.write(
-        script__yml=f"{HEAD}{TWENTY}  processor: ./{name}\n{before}scenarios: [{{flow: [{{get: {{url: /sleep/1}}}}]}}]\n",
+        script__yml=f"{HEAD}{TWENTY}  processor: ./{name}\n{before}"
+        "scenarios: [{flow: [{get: {url: /sleep/1}}]}]\n",
         **{name.replace(".", "__"): processor},
     )
     said = folder.run()
