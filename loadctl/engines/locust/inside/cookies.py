@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from math import inf
 from time import time
 from typing import NamedTuple
 
 COOKIES_MAX = 200
-_AGE = re.compile(rb"[+-]?[0-9]+")
+_AGE = re.compile(rb"-?[0-9]+")
+_CONTROL = re.compile(rb"[\x00-\x1f]")
+_TOKENS = re.compile(r"[^\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")
+_TIME = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[^0-9]|$)")
+_DAY = re.compile(r"([0-9]{1,2})(?:[^0-9]|$)")
+_YEAR = re.compile(r"([0-9]{2,4})(?:[^0-9]|$)")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 class _Key(NamedTuple):
@@ -23,6 +29,34 @@ class _Cookie(NamedTuple):
     host_only: bool
     secure: bool
     expires: float
+
+
+class _Attributes:
+    """RFC 6265 §5.2: of each the last that is valid. `domain` and `path` are empty where the request's own count."""
+
+    __slots__ = ("domain", "expires", "path", "secure")
+
+    def __init__(self, attributes: list[bytes]) -> None:
+        self.domain = self.path = ""
+        self.secure = False
+        self.expires = age = inf
+        has_age = False
+        for attribute in attributes:
+            name, _, value = (part.strip() for part in attribute.partition(b"="))
+            match name.lower():
+                case b"domain" if domain := value.removeprefix(b"."):
+                    self.domain = domain.decode("latin-1").lower()
+                case b"path":
+                    self.path = value.decode("latin-1") if value.startswith(b"/") else ""
+                case b"secure":
+                    self.secure = True
+                case b"max-age" if _AGE.fullmatch(value):
+                    # int refuses thousands of digits, and float cannot add the hundreds it takes.
+                    has_age, age = True, time() + float(value)
+                case b"expires" if (date := _date(value.decode("latin-1"))) != inf:
+                    self.expires = date
+        if has_age:
+            self.expires = age
 
 
 class Jar:
@@ -48,21 +82,17 @@ class Jar:
         """The value of one Set-Cookie header, answering a request for `target` (path and query) at `host`."""
         pair, *attributes = line.split(b";")
         name, equals, value = (part.strip() for part in pair.partition(b"="))
-        if not equals or not name:
+        if not equals or not name or _CONTROL.search(name + value):
             return
-        given = {k.strip().lower(): v.strip() for k, _, v in (a.partition(b"=") for a in attributes)}
-        domain = given.get(b"domain", b"").decode("ascii", "replace").lstrip(".").lower()
-        if domain and domain != host and not (_below(host, domain) and "." in domain):
+        given = _Attributes(attributes)
+        if given.domain and given.domain != host and not _below(host, given.domain):
             return
-        path = given.get(b"path", b"").decode("latin-1")
-        if not path.startswith("/"):
-            path = target.partition(b"?")[0].decode("latin-1").rpartition("/")[0] or "/"
-        key = _Key(domain or host, path, name)
-        expires = _expires(given)
-        if expires <= time():
+        path = given.path or target.partition(b"?")[0].decode("latin-1").rpartition("/")[0] or "/"
+        key = _Key(given.domain or host, path, name)
+        if given.expires <= time():
             self._cookies.pop(key, None)
         elif key in self._cookies or len(self._cookies) < COOKIES_MAX:
-            self._cookies[key] = _Cookie(value, not domain, b"secure" in given, expires)
+            self._cookies[key] = _Cookie(value, not given.domain, given.secure, given.expires)
         lasting = all(key.path == "/" and cookie.expires == inf for key, cookie in self._cookies.items())
         self._lines = {} if lasting else None
 
@@ -100,14 +130,26 @@ def _within(path: str, scope: str) -> bool:
     return path == scope or (path.startswith(scope) and (scope.endswith("/") or path[len(scope)] == "/"))
 
 
-def _expires(given: dict[bytes, bytes]) -> float:
-    """Seconds since 1970; infinity for a cookie of the session. Max-Age goes before Expires."""
-    age = given.get(b"max-age", b"")
-    if _AGE.fullmatch(age):
-        return time() + float(
-            age
-        )  # int refuses thousands of digits, and float cannot add the hundreds it takes
-    try:
-        return parsedate_to_datetime(given[b"expires"].decode("latin-1").replace("-", " ")).timestamp()
-    except (KeyError, ValueError, OverflowError):
+def _date(text: str) -> float:
+    """RFC 6265 §5.1.1: a time, a day, a month and a year in any order; infinity for what is no date.
+
+    31 February is 3 March, as with tough-cookie, the library of the other engine.
+    """
+    clock = day = month = year = None
+    for token in _TOKENS.findall(text):
+        if clock is None and (match := _TIME.match(token)):
+            clock = [int(part) for part in match.groups()]
+        elif day is None and (match := _DAY.match(token)):
+            day = int(match[1])
+        elif month is None and token[:3].lower() in _MONTHS:
+            month = _MONTHS.index(token[:3].lower()) + 1
+        elif year is None and (match := _YEAR.match(token)):
+            year = int(match[1])
+    if clock is None or day is None or month is None or year is None:
         return inf
+    year += 1900 if 70 <= year <= 99 else 2000 if year <= 69 else 0
+    hour, minute, second = clock
+    if year < 1601 or not 1 <= day <= 31 or hour > 23 or minute > 59 or second > 59:
+        return inf
+    first = datetime(year, month, 1, hour, minute, second, tzinfo=UTC)
+    return first.timestamp() + (day - 1) * 86400.0
