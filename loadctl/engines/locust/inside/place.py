@@ -6,7 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from gevent import get_hub
 from gevent.event import Event
+from gevent.hub import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,19 +36,19 @@ class Place:
         """Its user executes a task of a locustfile."""
         self.due: float | None = None
         """Open model: the monotonic second from which the latency of the next request counts."""
+        self.takes_arrivals = on_idle is not None
+        """Open model."""
         self._on_idle = on_idle
         self._serves = False
-        self._left = Event()
+        self._pauses: set[Waiter] = set()
+        """Of its user, and of greenlets that a script started for it."""
         self._arrived = Event()
-
-    @property
-    def takes_arrivals(self) -> bool:
-        return self._on_idle is not None
 
     def leave(self) -> None:
         """Its user begins no more requests, and wakes from a pause between them."""
         self.leaving = True
-        self._left.set()
+        for pause in self._pauses:
+            get_hub().loop.run_callback(pause.switch, None)
         self._arrived.set()
 
     def stopping(self, _user: object = None) -> bool:
@@ -54,17 +56,25 @@ class Place:
         return self.leaving
 
     def sleep(self, seconds: float) -> bool:
-        """False: woken early, because the user must leave."""
-        if seconds > 0:
-            self._left.wait(seconds)
-        else:
+        """False: woken early, because the user must leave. At a third of the cost of an Event with a timeout."""
+        if seconds <= 0:
             gevent.sleep(0)
+        elif not self.leaving:
+            hub = get_hub()
+            pause = Waiter(hub)
+            self._pauses.add(pause)
+            try:
+                with hub.loop.timer(seconds) as timer:
+                    timer.start(pause.switch, None, update=True)
+                    pause.get()
+            finally:
+                self._pauses.discard(pause)
         return not self.leaving
 
     def sleep_until(self, moment: float) -> None:
         """Exact: a timer may wake a little early."""
         while not self.leaving and (left := moment - time.monotonic()) > 0:
-            self._left.wait(left)
+            self.sleep(left)
 
     def arrive(self, index: int, due: float) -> None:
         """Open model: serve this arrival next."""
