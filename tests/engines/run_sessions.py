@@ -25,7 +25,7 @@ class Watched:
     def __init__(self, environment: Environment, rate_limited: bool) -> None:
         self.lines: list[str] = []
         self._recorder = Recorder(self.lines.append)
-        self._recorder.statistics = Statistics(environment.stats)
+        Statistics(environment.stats, self._recorder)
         self.sessions = Sessions(self._recorder, timeout_s=1.0, rate_limited=rate_limited)
         self.sessions.install()
         handlers: Any = environment.events.request._handlers
@@ -71,7 +71,7 @@ def _tasks(user: Any, watched: Watched | None, raised: dict[str, str]) -> None:
             raised[task.__name__] = type(error).__name__
         finally:
             if watched is not None:
-                watched.sessions.settle(gevent.getcurrent())
+                watched.sessions.settle()
 
 
 def _told(entry: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 
 class Histogram:
     """One distribution of one second. Kept apart from `end`, which inlines `add` for successes."""
@@ -24,6 +26,13 @@ class Histogram:
         if us > self.max_us:  # noqa: PLR1730
             self.max_us = us
 
+    def merge(self, other: Histogram) -> None:
+        for bucket, count in other.buckets.items():
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + count
+        self.sum_us += other.sum_us
+        self.min_us = min(self.min_us, other.min_us)
+        self.max_us = max(self.max_us, other.max_us)
+
     def cell(self) -> dict[str, object]:
         return {
             "n": sum(self.buckets.values()),
@@ -37,9 +46,11 @@ class Histogram:
 class Cell:
     """One endpoint in the current second."""
 
-    __slots__ = ("bytes", "errors", "failed", "ok", "rate_limited", "ttfb", "untimed")
+    __slots__ = ("bytes", "errors", "failed", "ok", "rate_limited", "since", "ttfb", "until", "untimed")
 
-    def __init__(self) -> None:
+    def __init__(self, now: float) -> None:
+        self.since = self.until = now
+        """When its first and its last request ended, on its keeper's clock."""
         self.ok = Histogram()
         self.failed = Histogram()
         self.ttfb = Histogram()
@@ -53,23 +64,46 @@ class Cell:
         self.errors[error] = self.errors.get(error, 0) + 1
         return error
 
+    @property
+    def n(self) -> int:
+        """Requests that ended, however they went."""
+        timed = sum(self.ok.buckets.values()) + sum(self.failed.buckets.values())
+        return timed + self.untimed + self.rate_limited
+
+    def merge(self, other: Cell) -> None:
+        self.since, self.until = min(self.since, other.since), max(self.until, other.until)
+        for mine, more in ((self.ok, other.ok), (self.failed, other.failed), (self.ttfb, other.ttfb)):
+            mine.merge(more)
+        for error, count in other.errors.items():
+            self.errors[error] = self.errors.get(error, 0) + count
+        self.untimed += other.untimed
+        self.rate_limited += other.rate_limited
+        self.bytes += other.bytes
+
+
+Entry: TypeAlias = tuple[str, str] | None
+"""Under which name and method a request stands in Locust's statistics.
+
+None: those that its endpoint says. ELSEWHERE: it is counted there by itself.
+"""
+ELSEWHERE: Entry = ("", "")
+
 
 class Endpoint:
-    __slots__ = ("cell", "examples", "flights", "is_scripted", "name")
+    __slots__ = ("cells", "examples", "flights", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.cell: Cell | None = None
+        self.cells: dict[Entry, Cell] = {}
         self.flights: set[Flight] = set()
         self.examples: dict[str, int] = {}
-        self.is_scripted = False
-        """A script's own client asks it; journeys of user types do not."""
 
 
 class Flight:
     """A request under way: the token between `begin` and `end`."""
 
     __slots__ = ("began", "endpoint")
+    entry: Entry = None
 
     def __init__(self, endpoint: Endpoint, began: float) -> None:
         self.endpoint = endpoint

@@ -12,12 +12,13 @@ import time
 from math import inf
 from typing import TYPE_CHECKING
 
-from .cells import Cell, Endpoint, Flight, Histogram
+from .cells import ELSEWHERE, Cell, Endpoint, Flight, Histogram
 from .limit import RATE_LIMITED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
+    from .cells import Entry
     from .statistics import Statistics
 
 ENDPOINTS_MAX = 500
@@ -52,7 +53,7 @@ class Recorder:
         self.leaving = 0
         self.ended = 0
         self.statistics: Statistics | None = None
-        """Locust's, fed when a second has ended; with requests of scripts it is fed by their sessions."""
+        """Locust's, fed when a second has ended."""
         self._write = write
         self._redact = redact
         self._redact_name = redact if redact_names else str
@@ -121,9 +122,8 @@ class Recorder:
             self._turn_over(now)
         endpoint = token.endpoint
         endpoint.flights.discard(token)
-        cell = endpoint.cell
-        if cell is None:
-            cell = endpoint.cell = Cell()
+        cell = endpoint.cells.get(token.entry) or self._cell(endpoint, token.entry, now)
+        cell.until = now
         if error is None and not rate_limited:
             ok = cell.ok
             shift = us.bit_length() - 8
@@ -152,9 +152,9 @@ class Recorder:
         self.catch_up()
         endpoint = token.endpoint
         endpoint.flights.discard(token)
-        cell = endpoint.cell
-        if cell is None:
-            cell = endpoint.cell = Cell()
+        now = self.clock()
+        cell = endpoint.cells.get(token.entry) or self._cell(endpoint, token.entry, now)
+        cell.until = now
         cell.untimed += 1
         cell.bytes += size
         if ttfb_us is not None:
@@ -162,7 +162,9 @@ class Recorder:
 
     def turn(self) -> None:
         """A turn ended, however it went."""
-        self.catch_up()
+        now = self.clock()
+        if now >= self._edge:
+            self._turn_over(now)
         self._second["turns"] += 1
 
     def fault(self, message: str, endpoint: str = SCRIPT_ENDPOINT, now: float | None = None) -> None:
@@ -183,6 +185,12 @@ class Recorder:
     def abandon(self, token: Flight) -> None:
         """Forget a request whose outcome will never be told."""
         token.endpoint.flights.discard(token)
+
+    def uncount(self) -> None:
+        """The script has emptied Locust's statistics: what has ended in this second must not appear there."""
+        for endpoint in self._endpoints:
+            if endpoint.cells:
+                endpoint.cells = {ELSEWHERE: _together(endpoint.cells.values())}
 
     # -- what the load calls ---------------------------------------------------------------------------------
 
@@ -274,6 +282,15 @@ class Recorder:
         self._endpoints.append(endpoint)
         return endpoint
 
+    def _cell(self, endpoint: Endpoint, entry: Entry, now: float) -> Cell:
+        """Of an entry without one in this second."""
+        if self.statistics is not None and entry is not None:
+            entry = self.statistics.within(entry)
+        cell = endpoint.cells.get(entry)
+        if cell is None:
+            cell = endpoint.cells[entry] = Cell(now)
+        return cell
+
     def _capped_class(self, error: str) -> str:
         if error in self._classes:
             return error
@@ -319,10 +336,8 @@ class Recorder:
         cells = {}
         for endpoint in self._endpoints:
             in_flight = sum(flight.began < self._edge for flight in endpoint.flights)
-            if self.statistics is not None and endpoint.cell is not None and not endpoint.is_scripted:
-                self.statistics.feed(endpoint.name, endpoint.cell)
-            if endpoint.cell is not None or in_flight:
-                cells[endpoint.name] = {**self._close_cell(endpoint), "in_flight": in_flight}
+            if endpoint.cells or in_flight:
+                cells[endpoint.name] = {**self._close_cells(endpoint), "in_flight": in_flight}
         for name, count in self._second.items():
             self.totals[name] += count
         if not partial or cells or any(self._second.values()) or self.users or self.leaving:
@@ -336,13 +351,19 @@ class Recorder:
         self._t += 1
         self._edge = self._t0 + self._t + 1
 
-    def _close_cell(self, endpoint: Endpoint) -> Mapping[str, object]:
-        cell, endpoint.cell = endpoint.cell, None
-        if cell is None:
+    def _close_cells(self, endpoint: Endpoint) -> Mapping[str, object]:
+        cells, endpoint.cells = endpoint.cells, {}
+        if not cells:
             return {}
-        failed = sum(cell.errors.values())
-        self.totals["completed"] += sum(cell.ok.buckets.values()) + cell.untimed + failed + cell.rate_limited
-        self.totals["failed"] += failed
+        told = self._told(_together(cells.values()))
+        if self.statistics is not None:
+            for entry, cell in cells.items():
+                self.statistics.feed(endpoint.name, entry, cell)
+        return told
+
+    def _told(self, cell: Cell) -> Mapping[str, object]:
+        self.totals["completed"] += cell.n
+        self.totals["failed"] += sum(cell.errors.values())
         self.totals["rate_limited"] += cell.rate_limited
         histograms = {"ok": cell.ok, "failed": cell.failed, "ttfb": cell.ttfb}
         counts = {
@@ -388,6 +409,16 @@ class Recorder:
 
     def _since_start(self, now: float) -> float:
         return round(max(0.0, now - self._t0), 3) if self._t0 < inf else 0.0
+
+
+def _together(cells: Collection[Cell]) -> Cell:
+    first, *others = cells
+    if not others:
+        return first
+    whole = Cell(first.since)
+    for cell in cells:
+        whole.merge(cell)
+    return whole
 
 
 def _json(record: Mapping[str, object]) -> str:

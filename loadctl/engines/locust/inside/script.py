@@ -133,25 +133,22 @@ def _watch_tasks(recorder: Recorder, sessions: Sessions) -> None:
                 _spread(tasks.user, place)
             if isinstance(task, type) and issubclass(task, TaskSet):
                 original(tasks, task)  # a nested set: its own tasks are the turns
-            else:
-                _run_task(original, tasks, task, place)
+                return
+            if place.leaving or (place.takes_arrivals and not place.next_arrival()):
+                raise StopUser
+            place.in_task = True
+            try:
+                original(tasks, task)
+            except SystemExit as end:
+                # It would end the process from within the hub, without a bye.
+                tasks.user.environment.runner.exited(end)
+                raise StopUser from end
+            finally:
+                place.in_task = False
+                sessions.settle()
+                recorder.turn()
 
         return execute_task
-
-    def _run_task(original: Any, tasks: Any, task: Any, place: Place) -> None:
-        if place.leaving or (place.takes_arrivals and not place.next_arrival()):
-            raise StopUser
-        place.in_task = True
-        try:
-            original(tasks, task)
-        except SystemExit as end:
-            # It would end the process from within the hub, without a bye.
-            tasks.user.environment.runner.exited(end)
-            raise StopUser from end
-        finally:
-            place.in_task = False
-            sessions.settle(gevent.getcurrent())
-            recorder.turn()
 
     for kind in (TaskSet, DefaultTaskSet):
         kind.execute_task = watched(kind.execute_task)
@@ -176,7 +173,7 @@ def _spread(user: Any, place: Place) -> None:
 def _sleep(tasks: Any, seconds: float) -> None:
     """A wait that ends at once when the user must leave; in the open model arrivals say when the next task begins."""
     place = getattr(tasks.user, "loadctl_place", None)
-    if place is None:
+    if place is None or (seconds <= 0 and not place.takes_arrivals):
         gevent.sleep(seconds)
     elif not place.takes_arrivals:
         place.sleep(seconds)

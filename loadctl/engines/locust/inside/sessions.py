@@ -26,14 +26,14 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.exception import StopUser
 
 from .body import watch
-from .cells import Flight
+from .cells import ELSEWHERE, Flight
 from .classify import classify
 from .limit import limit_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .cells import Endpoint
+    from .cells import Endpoint, Entry
     from .recorder import Recorder
 
 _BODY_KEPT = 65536
@@ -53,6 +53,7 @@ class _Request(Flight):
     What most requests never need is not set for each of them.
     """
 
+    entry: Entry = ELSEWHERE
     ended: float | None = None
     """When the reading of a streamed body ended, on the recorder's clock."""
     broken = False
@@ -98,10 +99,9 @@ class Sessions:
             response.__exit__ = self._watched(response.__exit__)
         _send_once()
 
-    def settle(self, greenlet: object) -> None:
+    def settle(self, greenlet: object = None) -> None:
         """A task has ended: what it did not tell the outcome of is counted by its status."""
-        held = self._held.get(greenlet)
-        if held:
+        if self._held and (held := self._held.get(getcurrent() if greenlet is None else greenlet)):
             killed = isinstance(sys.exc_info()[1], GreenletExit)
             for request in held.copy():
                 self._settle(request, killed=killed)
@@ -166,7 +166,6 @@ class Sessions:
         method, name, _, url = key
         name = name or urlsplit(session._build_url(url)).path or "/"
         endpoint = self._recorder.endpoint(_named(method, name))
-        endpoint.is_scripted = True
         if len(self._endpoints) < _KNOWN_MAX:
             self._endpoints[key] = endpoint
         return endpoint
@@ -203,9 +202,9 @@ class Sessions:
         self._held.pop(greenlet, None)
 
     def _watched(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def leave(response: Any, kind: type[BaseException] | None, *error: Any) -> Any:
+        def leave(response: Any, kind: type[BaseException] | None, error: object, traceback: object) -> Any:
             """The end of a `with` block; Locust fires no event when it raised."""
-            swallowed = original(response, kind, *error)
+            swallowed = original(response, kind, error, traceback)
             if kind is not None:
                 request = getattr(response.request_meta["response"], "_loadctl_request", None)
                 if request is not None and request.held is not None and not request.is_told:
@@ -228,17 +227,42 @@ class Sessions:
         """Locust's `request` event: one request has ended. Locust calls it a failure if `exception` is true."""
         if not self.open:
             return
-        if type(response_time) is not float or not -_MOST < response_time < _MOST:
-            response_time = _number(response_time)
-        size = response_length if type(response_length) is int else int(_number(response_length) or 0)
-        if self._statistics is not None:
-            self._statistics.add(request_type, name, response_time, size, exception)
-        request = self._request_of(response) or self._own(request_type, name)
+        request = getattr(response, "_loadctl_request", None) or self._now.get(getcurrent())
+        if response is None or type(request) is not _Request or request.is_told:
+            request = self._own(request_type, name)
         request.is_told = True
-        request.size = size
         if request.name is not None and request.name != name:
             self._recorder.rename(request, _named(request_type, name))
-            request.endpoint.is_scripted = True
+        if (
+            exception
+            or self._rate_limited
+            or request.streamed
+            or type(response_time) is not float
+            or not 0 <= response_time < _MOST
+            or type(response_length) is not int
+        ):
+            self._unusual(request, (request_type, name), response_time, response_length, response, exception)
+            return
+        if request.held is not None:
+            self._release(request)
+        request.entry = name, request_type
+        us = round(response_time * 1000) + request.late_us
+        self._recorder.end(request, us=us, size=response_length)
+
+    def _unusual(
+        self,
+        request: _Request,
+        entry: tuple[str, str],
+        response_time: object,
+        response_length: object,
+        response: Any,
+        exception: Any,
+    ) -> None:
+        """It failed, is streamed, or was told by the script itself: in Locust's statistics it may count otherwise."""
+        response_time = _number(response_time)
+        request.size = int(_number(response_length) or 0)
+        if self._statistics is not None:
+            self._statistics.add(*entry, response_time, request.size, exception)
         if exception or self._rate_limited:
             request.status = _status(response)
             error = _class_of(exception, request.status) if exception else None
@@ -257,18 +281,8 @@ class Sessions:
             self._release(request)
             self._succeed(request, response_time)
 
-    def _request_of(self, response: Any) -> _Request | None:
-        """Which request this event is about; None: one that the script made by other means."""
-        if response is None:
-            return None
-        request: _Request | None = getattr(response, "_loadctl_request", None)
-        if type(request) is not _Request or request.is_told:
-            request = self._now.get(getcurrent())
-        return None if request is None or request.is_told else request
-
     def _own(self, method: str, name: Any) -> _Request:
         endpoint = self._recorder.endpoint(_named(method, name))
-        endpoint.is_scripted = True
         request = _Request(endpoint, self._recorder.clock())
         endpoint.flights.add(request)
         return request

@@ -217,12 +217,12 @@ def _runner(
     from .runner import PlanRunner
     from .statistics import Statistics
 
+    Statistics(environment.stats, recorder)
     schedule: Schedule | Wishes = Wishes(control.wishes)
     if plan["stages"]:
         schedule = Schedule([Stage(**stage) for stage in plan["stages"]])
     runner = PlanRunner(environment, plan, schedule, recorder, control)
     without_own_listener(environment)
-    recorder.statistics = Statistics(environment.stats)
     return runner
 
 

@@ -1,17 +1,17 @@
 """Locust's own statistics (`environment.stats`), fed once a second, as scripts read them.
 
-Locust logs every request in two entries, each with a rounded time, which costs a tenth of a small request. Here
-requests are counted in plain numbers, and each second of them is added to Locust's entries at once.
+Locust logs every request in two entries, each with a rounded time, which costs a tenth of a small request. Here each
+second of the recorder is added to Locust's entries at once.
 """
 
 from __future__ import annotations
 
 import time
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from locust.stats import StatsEntry, StatsError
 
+from .cells import ELSEWHERE, Cell
 from .recorder import ENDPOINTS_MAX, OTHER_ENDPOINT
 
 if TYPE_CHECKING:
@@ -19,103 +19,70 @@ if TYPE_CHECKING:
 
     from locust.stats import RequestStats
 
-    from .cells import Cell, Histogram
+    from .cells import Entry
+    from .recorder import Recorder
 
 ERRORS_MAX = 100
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
 
-class _Entry:
-    """What has been counted under one name and method since the last flush."""
-
-    __slots__ = (
-        "failed_in",
-        "first",
-        "last",
-        "max_ms",
-        "min_ms",
-        "n",
-        "size",
-        "sum_ms",
-        "times",
-        "total_in",
-        "untimed",
-    )
-
-    def __init__(self, now: float) -> None:
-        self.first = self.last = now
-        self.n = self.untimed = self.size = 0
-        self.sum_ms = self.max_ms = 0.0
-        self.min_ms = inf
-        self.times: dict[int, int] = {}
-        """By bucket of the recorder's histogram."""
-        self.total_in: dict[int, int] = {}
-        self.failed_in: dict[int, int] = {}
-        """By second of the wall clock."""
-
-
 class Statistics:
-    """`add` for requests of scripts, `feed` for seconds of user types, `flush` once a second."""
+    """The recorder feeds its seconds; `add` is for requests that count otherwise there. `flush` once a second."""
 
-    def __init__(self, stats: RequestStats, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, stats: RequestStats, recorder: Recorder, wall: Callable[[], float] = time.time
+    ) -> None:
         self._stats = stats
-        self._clock = clock
-        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._recorder = recorder
+        self._wall = wall
+        self._cells: dict[tuple[str, str], Cell] = {}
+        """By name and method: what has not been added to Locust's entries yet."""
         self._names: set[tuple[str, str]] = set()
         self._also: list[RequestStats] = []
+        recorder.statistics = self
         for name in ("clear_all", "reset_all"):
             setattr(stats, name, self._emptying(getattr(stats, name)))
 
+    def within(self, entry: tuple[str, str]) -> tuple[str, str]:
+        """The entry, or that of all others where there are too many."""
+        if entry not in self._names and entry != ELSEWHERE:
+            if len(self._names) >= ENDPOINTS_MAX:
+                return OTHER_ENDPOINT, ""
+            self._names.add(entry)
+        return entry
+
     def add(self, method: str, name: str, ms: float | None, size: int, error: Any) -> None:
         """A request ended; `error` is what the script or the client said, "" and None say nothing."""
-        entry = self._entries.get((name, method)) or self._entry(name, method)
-        entry.last = now = self._clock()
-        second = int(now)
-        entry.n += 1
-        entry.total_in[second] = entry.total_in.get(second, 0) + 1
-        entry.size += size
+        now = self._recorder.clock()
+        cell = self._cells.setdefault(self.within((name, method)), Cell(now))
+        cell.until = now
+        cell.bytes += size
         if ms is None:
-            entry.untimed += 1
+            cell.untimed += 1
         else:
-            entry.sum_ms += ms
-            if ms < entry.min_ms:  # noqa: PLR1730 - min() costs three times as much
-                entry.min_ms = ms
-            if ms > entry.max_ms:  # noqa: PLR1730
-                entry.max_ms = ms
-            us = int(ms * 1000) if ms > 0 else 0
-            shift = us.bit_length() - 8
-            bucket = us if shift <= 0 else (shift << 8) + (us >> shift)
-            entry.times[bucket] = entry.times.get(bucket, 0) + 1
+            cell.ok.add(max(0, round(ms * 1000)))
         if error:
-            entry.failed_in[second] = entry.failed_in.get(second, 0) + 1
-            self._error(method, name, error, 1, now)
+            cell.errors[""] = cell.errors.get("", 0) + 1
+            self._error(method, name, error, 1)
 
-    def feed(self, endpoint: str, cell: Cell) -> None:
-        """A second of user types has ended: what its requests to this endpoint were."""
-        method, _, name = endpoint.partition(" ")
-        if method not in _METHODS:
-            method, name = "", endpoint
-        entry = self._entries.get((name, method)) or self._entry(name, method)
-        entry.last = now = self._clock()
-        second = int(now - 0.5)
-        failed = sum(cell.errors.values())
-        n = sum(cell.ok.buckets.values()) + cell.untimed + cell.rate_limited + failed
-        entry.n += n
-        entry.untimed += cell.untimed + cell.rate_limited
-        entry.size += cell.bytes
-        for histogram in (cell.ok, cell.failed):
-            _merge(entry, histogram)
-        entry.total_in[second] = entry.total_in.get(second, 0) + n
-        if failed:
-            entry.failed_in[second] = entry.failed_in.get(second, 0) + failed
-        for error, count in cell.errors.items():
-            self._error(method, name, error, count, now)
+    def feed(self, endpoint: str, entry: Entry, cell: Cell) -> None:
+        """A second has ended: what its requests were. The cell is ours from now on."""
+        if entry == ELSEWHERE:
+            return
+        if entry is None:
+            method, _, name = endpoint.partition(" ")
+            entry = self.within((name, method) if method in _METHODS else (endpoint, ""))
+            for error, count in cell.errors.items():
+                self._error(entry[1], entry[0], error, count)
+        known = self._cells.setdefault(entry, cell)
+        if known is not cell:
+            known.merge(cell)
 
     def flush(self) -> None:
         """Add what has been counted to Locust's entries."""
-        entries, self._entries = self._entries, {}
-        for (name, method), entry in entries.items():
-            batch = _batch(self._stats, name, method, entry)
+        cells, self._cells = self._cells, {}
+        for (name, method), cell in cells.items():
+            batch = self._batch(name, method, cell)
             for stats in (self._stats, *self._also):
                 stats.entries[name, method].extend(batch)
                 stats.total.extend(batch)
@@ -124,56 +91,43 @@ class Statistics:
         """From now on requests, but not errors, are added there too."""
         self._also.append(stats)
 
-    def _entry(self, name: str, method: str) -> _Entry:
-        key = name, method
-        if key not in self._names:
-            if len(self._names) >= ENDPOINTS_MAX:
-                key = OTHER_ENDPOINT, ""
-            self._names.add(key)
-        return self._entries.setdefault(key, _Entry(self._clock()))
+    def _batch(self, name: str, method: str, cell: Cell) -> StatsEntry:
+        batch = StatsEntry(self._stats, name, method)
+        behind = self._wall() - self._recorder.clock()
+        batch.start_time, batch.last_request_timestamp = cell.since + behind, cell.until + behind
+        batch.num_requests, batch.num_none_requests = cell.n, cell.untimed + cell.rate_limited
+        batch.num_failures = sum(cell.errors.values())
+        batch.total_content_length = cell.bytes
+        second = int((batch.start_time + batch.last_request_timestamp) / 2)
+        batch.num_reqs_per_sec = {second: cell.n}
+        batch.num_fail_per_sec = {second: batch.num_failures} if batch.num_failures else {}
+        times = cell.ok
+        times.merge(cell.failed)
+        if times.buckets:
+            batch.total_response_time = times.sum_us / 1000
+            batch.min_response_time, batch.max_response_time = times.min_us / 1000, times.max_us / 1000
+            batch.response_times = {_ms(bucket): count for bucket, count in times.buckets.items()}
+        return batch
 
-    def _error(self, method: str, name: str, error: Any, count: int, now: float) -> None:
+    def _error(self, method: str, name: str, error: Any, count: int) -> None:
         known = StatsError.create_key(method, name, error)
         errors = self._stats.errors
         entry = errors.get(known)
         if entry is None:
             if len(errors) >= ERRORS_MAX:
                 return
-            entry = errors[known] = StatsError(method, name, error, first_seen=now)
+            entry = errors[known] = StatsError(method, name, error, first_seen=self._wall())
         entry.occurrences += count
-        entry.last_seen = now
+        entry.last_seen = self._wall()
 
     def _emptying(self, original: Callable[[], None]) -> Callable[[], None]:
         def empty() -> None:
             """What ended before it must not appear after it."""
-            self._entries.clear()
+            self._cells.clear()
+            self._recorder.uncount()
             original()
 
         return empty
-
-
-def _merge(entry: _Entry, histogram: Histogram) -> None:
-    if not histogram.buckets:
-        return
-    entry.sum_ms += histogram.sum_us / 1000
-    entry.min_ms = min(entry.min_ms, histogram.min_us / 1000)
-    entry.max_ms = max(entry.max_ms, histogram.max_us / 1000)
-    for bucket, count in histogram.buckets.items():
-        entry.times[bucket] = entry.times.get(bucket, 0) + count
-
-
-def _batch(stats: RequestStats, name: str, method: str, entry: _Entry) -> StatsEntry:
-    batch = StatsEntry(stats, name, method)
-    batch.start_time, batch.last_request_timestamp = entry.first, entry.last
-    batch.num_requests, batch.num_none_requests = entry.n, entry.untimed
-    batch.num_failures = sum(entry.failed_in.values())
-    batch.total_response_time = entry.sum_ms
-    batch.max_response_time = entry.max_ms
-    batch.min_response_time = None if entry.min_ms == inf else entry.min_ms
-    batch.total_content_length = entry.size
-    batch.response_times = {_ms(bucket): count for bucket, count in entry.times.items()}
-    batch.num_reqs_per_sec, batch.num_fail_per_sec = entry.total_in, entry.failed_in
-    return batch
 
 
 def _ms(bucket: int) -> float:
