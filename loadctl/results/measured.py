@@ -94,7 +94,7 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
 
 
 def _requests_per_turn(scenario: Scenario, recording: Recording) -> dict[str, float]:
-    if scenario.user_types:
+    if scenario.script is None:
         return planned_requests_per_turn(scenario.user_types)
     ended: Counter[str] = Counter()
     for span in recording.spans:
