@@ -36,7 +36,12 @@ class Folder:
         scenario = Scenario(name="x", host=host, load=load, script=own)
         completed = ENGINES["artillery"].completed(scenario, {})
         return self._shards.begin(
-            host=completed.host, load=completed.load, script=completed.script, **{"drain_s": 2.0, **fields}
+            host=completed.host,
+            load=completed.load,
+            script=completed.script,
+            user_types=completed.user_types,
+            secrets=completed.secrets,
+            **{"drain_s": 2.0, **fields},
         )
 
     def run(self, load: Load = OWN, **fields: Any) -> Said:

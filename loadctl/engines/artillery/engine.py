@@ -23,6 +23,7 @@ from loadctl.engines.artillery.environment import artillery_environment
 from loadctl.engines.artillery.locate import INSTALL, Artillery, Missing, locate
 from loadctl.engines.artillery.own_script import read_own_script
 from loadctl.engines.artillery.pattern import Untranslatable, to_javascript
+from loadctl.engines.artillery.script_flows import read_flows
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.locust.inside.redaction import Redaction
 from loadctl.engines.shard_plan import shard_plan
@@ -92,10 +93,8 @@ class ArtilleryEngine:
         return None
 
     def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
-        mistakes = [*_untranslatable(scenario)]
         if scenario.script is None:
-            if mistakes:
-                raise InvalidInput(mistakes)
+            _refuse_untranslatable(scenario)
             return scenario
         return _with_script(scenario, scenario.script, environ)
 
@@ -140,13 +139,15 @@ class ArtilleryEngine:
         }
         shown = {**plan, "secrets": [], "host": scenario.host}
         redact = Redaction(scenario.secrets)
+        files = {
+            f"engine/plan-{shard}.json": redact(json.dumps(shown, indent=1, ensure_ascii=False)) + "\n",
+        }
+        if scenario.script is None:
+            files[script] = json.dumps(virtual_users.script(scenario, places), indent=1) + "\n"
         return Command(
             argv=(str(found.node), *(_SMALL_PAUSES if scenario.script is None else ()), str(LAUNCH)),
             env=artillery_environment(os.environ, found),
-            files={
-                f"engine/plan-{shard}.json": redact(json.dumps(shown, indent=1, ensure_ascii=False)) + "\n",
-                script: json.dumps(virtual_users.script(scenario, places), indent=1) + "\n",
-            },
+            files=files,
             stdin=json.dumps(plan, ensure_ascii=False, allow_nan=False) + "\n",
         )
 
@@ -159,8 +160,13 @@ def javascript_plan(scenario: Scenario) -> dict[str, Json]:
     }
 
 
+def _refuse_untranslatable(scenario: Scenario) -> None:
+    """Captures by a pattern that JavaScript cannot read. Raises: InvalidInput."""
+    if mistakes := [*_untranslatable(scenario)]:
+        raise InvalidInput(mistakes)
+
+
 def _untranslatable(scenario: Scenario) -> Iterator[Mistake]:
-    """Captures by a pattern that JavaScript cannot read."""
     for request, pattern in _patterns(scenario):
         try:
             to_javascript(pattern)
@@ -181,6 +187,9 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
     if not host:
         message = "no host: neither the scenario nor the script's target says which system is loaded"
         raise InvalidInput([Mistake(where, message, "host: http://localhost:8080, or --host URL")])
+    flows = read_flows(script, scenario.timeout_s, environ)
+    scenario = replace(scenario, user_types=flows.user_types, secrets=(*scenario.secrets, *flows.secrets))
+    _refuse_untranslatable(scenario)
     return replace(
         scenario,
         host=host,

@@ -60,9 +60,9 @@ def read_own_script(
     options = options or {}
     from_file = dict(_dotenv(options["dotenv"])) if "dotenv" in options else {}
     secrets = secret_fields(dict(from_file))
-    if not path.endswith(_READABLE):
+    if not is_readable(path):
         return OwnScript(Where(path), no_load="its phases are only known to itself", secrets=secrets)
-    script = _script(path, environment, options)
+    script = whole_script(path, environment, options)
     config = _config_of(script)
     _check_scenario_name(script, options.get("scenario-name"))
     fill = _filler(environment, {**from_file, **environ}, options)
@@ -84,7 +84,11 @@ def _is_loose(phase: Node, fill: Callable[[Node | None], str]) -> bool:
     return phase.get("maxVusers") is not None or fill(phase.get("mode")) == _BY_CHANCE
 
 
-def _script(path: str, environment: str | None, options: Mapping[str, str]) -> Node:
+def is_readable(path: str) -> bool:
+    return path.endswith(_READABLE)
+
+
+def whole_script(path: str, environment: str | None, options: Mapping[str, str]) -> Node:
     """The script with its configuration file, its environment and its overrides, put over it in this order."""
     script = _document(path)
     if "config" in options:
@@ -160,11 +164,15 @@ def _text_of(path: str) -> str:
         raise InvalidInput([Mistake(Where(path), f"it cannot be read: {error}")]) from error
 
 
-def _document(path: str) -> Node:
+def script_text(path: str) -> Text:
     text = _text_of(path)
     if path.endswith(".json"):
         text = _TABS.sub(lambda tabs: " " * len(tabs[0]), text)  # JSON may be indented with tabs
-    document, mistakes = read_document(Text(path, text))
+    return Text(path, text)
+
+
+def _document(path: str) -> Node:
+    document, mistakes = read_document(script_text(path))
     if document is None or mistakes:
         raise InvalidInput(mistakes)
     return document

@@ -11,7 +11,7 @@ import { Watchdog } from './watchdog.mjs';
 // A script that always breaks must neither spin nor stop the load.
 const FAULT_PAUSE_S = 0.5;
 
-// The factory of user k, k counted over all shards. `context` is what the load tells its users: stopping(user): the user must not
+// The factory of user k, k counted over all shards; `at`: its user type, else by rotation. `context` is what the load tells its users: stopping(user): the user must not
 // begin another request; sleep(user, seconds): false, woken early, because the user must leave.
 export function makeUsers(plan, recorder, context) {
   const network = new Network(plan.tls);
@@ -23,10 +23,9 @@ export function makeUsers(plan, recorder, context) {
     contentTypes: plan.content_types ?? {},
   };
   const types = plan.user_types.map((each) => new UserType(each, world));
-  const rotation = plan.rotation.map((at) => types[at]);
-  return (index) => {
-    const kind = rotation[index % rotation.length];
-    return new User(kind, index, { seed: plan.seed, client: new Client(network, watchdog), recorder, context });
+  const { rotation } = plan;
+  return (index, at = rotation[index % rotation.length]) => {
+    return new User(types[at], index, { seed: plan.seed, client: new Client(network, watchdog), recorder, context });
   };
 }
 
@@ -107,10 +106,15 @@ export class User {
   // One task, by weight, after the start steps where they are still to be taken.
   // The latency of the first request of all these counts from `due` (monotonic seconds, or null).
   async turn(due = null) {
+    await this.act(due);
+    this._recorder.turn();
+  }
+
+  // The same, where somebody else counts the turns.
+  async act(due) {
     this.due = due;
     await this.start();
     if (this._started) await this.kind.tasks[this.stream.weighted_index(this.kind.weights)](this);
-    this._recorder.turn();
   }
 
   async perform(request) {

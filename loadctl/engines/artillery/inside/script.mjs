@@ -3,6 +3,7 @@
 // Artillery makes its arrivals with a phaser that its runner listens to; the listener is caught, so that the load begins at
 // t0, stops when it is told to, and follows the scenario's plan instead of the script's phases.
 
+import { writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import { Alarm } from './alarm.mjs';
@@ -13,6 +14,7 @@ import { Schedule } from './schedule.mjs';
 import { hello, openRecorder, sayByeOnce, waitForStart } from './shard.mjs';
 import { Users } from './script_users.mjs';
 
+const OWN = "the script's own users and clients";
 const TICK_S = 0.02;
 const LOOK_MS = 100;
 // Virtual users of the script's own phases that have sent nothing for so long after the last arrival are not waited for.
@@ -21,14 +23,22 @@ const IDLE_S = 60;
 const OWN_END_S = 10;
 
 export class Script {
-  // `engines`: names of those that the script's config asks for; `processor`: the path of its functions.
-  constructor({ plan, control, engines = [], processor = '' }) {
+  // `engines`: names of those that the script's config asks for; `asked`: of those that its scenarios ask for; `processor`: the path of
+  // its functions.
+  constructor({ plan, control, engines, asked, processor = '' }) {
     this._plan = plan;
     this._engines = engines;
+    this._asked = asked;
     this._control = control;
     this._recorder = openRecorder(plan, control);
     this._bye = sayByeOnce(this._recorder, control);
-    this._users = new Users({ plan, recorder: this._recorder, file: basename(processor), ended: () => this._userEnded() });
+    this._users = new Users({
+      plan,
+      recorder: this._recorder,
+      file: basename(processor),
+      ended: () => this._userEnded(),
+      broke: (error) => this._fail(error),
+    });
     this._wanted = 0;
     this._skipped = 0;
     this._arrive = null;
@@ -41,6 +51,7 @@ export class Script {
     const original = EventEmitter.prototype.on;
     const script = this;
     EventEmitter.prototype.on = function (event, listener, context) {
+      if (event === 'phaseStarted' && this.warnings) script._look(this.warnings.engines);
       if (event !== 'arrival' || typeof this.run !== 'function') return original.call(this, event, listener, context);
       script._catchPhaser(this, listener);
       return original.call(this, event, (spec) => script._ownArrival(() => listener.call(this, spec)));
@@ -49,22 +60,33 @@ export class Script {
     return this._installed;
   }
 
+  // Artillery only warns of engines that it could not load, and breaks when the first virtual user arrives.
+  _look(broken) {
+    const custom = this._asked.filter((name) => !this._users.isArtillerys(name));
+    const unknown = custom.find((name) => !this._engines.includes(name));
+    if (unknown) this._fail(`Error: a scenario asks for the engine "${unknown}", which config.engines does not name`);
+    const [first] = Object.values(broken);
+    if (first && custom.length) this._fail(first.error);
+  }
+
+  _fail(error) {
+    writeSync(2, `${error?.stack ?? error}\n`);
+    this._control.exit(1);
+  }
+
   // Artillery's `run` of its phases becomes ours.
   _catchPhaser(phaser, listener) {
     const own = phaser.run;
     this._arrive = () => listener({});
     phaser.run = () => {
-      this._run(phaser, own).catch((error) => {
-        process.stderr.write(`${error?.stack ?? error}\n`);
-        this._control.exit(1);
-      });
+      this._run(phaser, own).catch((error) => this._fail(error));
     };
   }
 
   async _run(phaser, own) {
     const { _plan: plan, _recorder: recorder, _control: control } = this;
     await this._installed;
-    hello(plan, recorder);
+    hello(plan, recorder, { users: plan.user_types.length ? `${OWN}, and steps of user types on loadctl's engine` : OWN });
     control.raise(HELLO);
     const t0 = await waitForStart(control);
     if (t0 === null) return this._leave();
@@ -79,7 +101,7 @@ export class Script {
     recorder.catchUp(); // before the gauge changes
     this._over = true;
     this._wanted = 0;
-    this._users.parked = true;
+    this._users.park();
     this._gauge();
     await this._drain();
     ended = true;

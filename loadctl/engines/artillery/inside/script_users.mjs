@@ -13,6 +13,9 @@ import { Http } from './script_http.mjs';
 import { Sessions } from './script_sessions.mjs';
 
 const OWN = { http: 'engine_http', ws: 'engine_ws', socketio: 'engine_socketio' };
+export const LOADCTL = 'loadctl';
+// Engines whose requests are seen one by one.
+const SEEN_INSIDE = new Set([...Object.keys(OWN), LOADCTL]);
 // In the context of a virtual user, which engines copy.
 const USER = Symbol('loadctl');
 
@@ -31,23 +34,35 @@ class VirtualUser {
   }
 }
 
+let current = null;
+
+// Those of the script in this worker, for the engine `loadctl`, which Artillery makes.
+export function usersOfScript() {
+  if (current === null) throw new Error('before: and after: of a script run on an engine of Artillery, not on loadctl');
+  return current;
+}
+
 export class Users {
-  // `ended()` is called when a virtual user has ended; `file` is named for errors that say no place themselves.
-  constructor({ plan, recorder, file, ended }) {
-    this.parked = false; // true: no step begins any more
+  // `ended()` is called when a virtual user has ended, `broke(error)` when an engine cannot begin; `file` is named for errors that say
+  // no place themselves.
+  constructor({ plan, recorder, file, ended, broke }) {
+    this.parked = false;
+    this.pauses = null; // of those who live on loadctl's engine
     this.starting = null;
     this.sentAt = -Infinity; // the last request
     this._released = false;
-    this._plan = plan;
-    this._recorder = recorder;
+    this.plan = plan;
+    this.recorder = recorder;
     this._ended = ended;
     this._file = file;
+    this._broke = broke;
     this._everyone = new Set();
     this._begun = 0;
     this._nextDue = null;
     this._told = new WeakSet();
     this._http = new Http({ plan, recorder, users: this });
     this._sessions = new Sessions({ plan, recorder, users: this });
+    current = this;
   }
 
   get active() {
@@ -60,7 +75,7 @@ export class Users {
 
   // Wrap what is private; throws where it is not there. `engines`: those that the script's config names beside Artillery's own.
   async install(engines) {
-    const { package: folder } = this._plan.artillery;
+    const { package: folder } = this.plan.artillery;
     for (const [kind, file] of Object.entries(OWN)) {
       const module = await import(pathToFileURL(`${folder}/dist/lib/core/${file}.js`).href);
       const { prototype } = module.default ?? {};
@@ -81,7 +96,7 @@ export class Users {
 
   // An engine that is no part of Artillery: only its virtual users can be seen. One that cannot be loaded is Artillery's to tell.
   async _installOther(kind) {
-    const { resolveBuiltinPackage } = await import(pathToFileURL(`${this._plan.artillery.package}/dist/lib/builtin-packages.js`).href);
+    const { resolveBuiltinPackage } = await import(pathToFileURL(`${this.plan.artillery.package}/dist/lib/builtin-packages.js`).href);
     let module;
     try {
       module = await import(pathToFileURL(resolveBuiltinPackage(`artillery-engine-${kind}`)).href);
@@ -91,11 +106,22 @@ export class Users {
     const { prototype } = module.default ?? module;
     this._need(kind, prototype, ['createScenario']);
     this._wrapLife(kind, prototype);
+    this._wrapInit(prototype);
+  }
+
+  // Artillery goes on without a worker whose engine broke as it began.
+  _wrapInit(prototype) {
+    const original = prototype.init;
+    if (original?.constructor.name !== 'AsyncFunction') return; // it calls no other
+    const broke = this._broke;
+    prototype.init = async function () {
+      await original.call(this).catch(broke);
+    };
   }
 
   _need(kind, owner, names) {
     const missing = names.find((name) => typeof owner?.[name] !== 'function');
-    if (missing) throw new Error(`the engine ${kind} of Artillery ${this._plan.artillery.version} has no ${missing} that can be watched`);
+    if (missing) throw new Error(`the engine ${kind} of Artillery ${this.plan.artillery.version} has no ${missing} that can be watched`);
   }
 
   _wrapLife(kind, prototype) {
@@ -130,6 +156,16 @@ export class Users {
     this._sessions.tellMessages();
   }
 
+  isArtillerys(engine) {
+    return engine in OWN;
+  }
+
+  // No step begins any more.
+  park() {
+    this.parked = true;
+    this.pauses?.stop();
+  }
+
   // After the bye: those who are left have ended, as far as Artillery knows.
   release() {
     this._released = true;
@@ -150,7 +186,7 @@ export class Users {
     this._nextDue = null;
     this._begun += 1;
     this._everyone.add(user);
-    const session = kind in OWN ? null : this._recorder.begin(`${kind} ${spec.name ?? 'session'}`);
+    const session = SEEN_INSIDE.has(kind) ? null : this.recorder.begin(`${kind} ${spec.name ?? 'session'}`);
     this.starting = user;
     try {
       live(context, (error, left) => {
@@ -166,21 +202,21 @@ export class Users {
     this._everyone.delete(user);
     if (this._released) return;
     if (session) this._endSession(session, error, began);
-    else if (error && error !== user.told && !this._told.has(error)) this._recorder.fault(this._words(error), SCRIPT_ENDPOINT);
+    else if (error && error !== user.told && !this._told.has(error)) this.recorder.fault(this._words(error), SCRIPT_ENDPOINT);
     this._http.forget(user);
     this._sessions.forget(user);
-    this._recorder.turn();
+    this.recorder.turn();
     this._ended();
   }
 
   _words(error) {
-    const { message, where } = faultOf(error, this._plan.artillery.package, this._file);
+    const { message, where } = faultOf(error, this.plan.artillery.package, this._file);
     return where ? `${message} (${where})` : message;
   }
 
   // A session of an engine that is no part of Artillery counts as one request, from its start to its end.
   _endSession(session, error, began) {
     const us = Math.trunc((monotonic() - began) * 1e6);
-    this._recorder.end(session, error ? { us, error: classify(error), message: this._words(error) } : { us });
+    this.recorder.end(session, error ? { us, error: classify(error), message: this._words(error) } : { us });
   }
 }

@@ -1,16 +1,20 @@
-// Artillery's engine `loadctl`: its virtual users are the users of user types. Loaded by Artillery's worker, which finds it by NODE_PATH.
+// Artillery's engine `loadctl`: its virtual users are the users of user types, or of the scenarios of a script that name it. Artillery
+// finds it by NODE_PATH.
 
 import { writeSync } from 'node:fs';
 import { getEnvironmentData } from 'node:worker_threads';
 import { Control, LOADED } from '../../flags.mjs';
 import { parseJson } from '../../json.mjs';
 import { Places } from '../../places.mjs';
+import { Flows } from '../../script_flows.mjs';
+import { usersOfScript } from '../../script_users.mjs';
 import { runShard } from '../../shard.mjs';
 import { countVirtualUsers } from '../../vusers.mjs';
 
 export default class LoadctlEngine {
-  constructor() {
+  constructor(script) {
     const { text, shared } = getEnvironmentData('loadctl');
+    this._script = script;
     this._plan = parseJson(text);
     this._control = new Control(shared);
     this._places = new Places(this._plan.places);
@@ -19,6 +23,7 @@ export default class LoadctlEngine {
   // Artillery waits for it before its first virtual user.
   async init() {
     const { _plan: plan, _control: control } = this;
+    if (plan.script !== null) return;
     const counted = await countVirtualUsers(plan.artillery);
     const fail = (error) => {
       writeSync(2, `${error?.stack ?? error}\n`);
@@ -29,9 +34,15 @@ export default class LoadctlEngine {
   }
 
   createScenario(spec, ee) {
+    const live = this._plan.script === null ? (...user) => this._places.join(...user) : this._flow(spec);
     return (context, done) => {
       ee.emit('started'); // else Artillery never ends
-      this._places.join(context, done);
+      live(context, done);
     };
+  }
+
+  _flow(spec) {
+    this._flows ??= new Flows(usersOfScript());
+    return this._flows.of(spec, this._script);
   }
 }

@@ -5,6 +5,7 @@ import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { Control } from '../../flags.mjs';
 import { parseJson } from '../../json.mjs';
 import { Script } from '../../script.mjs';
+import { LOADCTL } from '../../script_users.mjs';
 
 export const LEGACY_METRICS_FORMAT = false;
 
@@ -21,8 +22,10 @@ export class Plugin {
       writeSync(2, `${error?.stack ?? error}\n`);
       control.exit(1);
     };
+    if (plan.user_types.length) script.config.engines = { ...script.config.engines, [LOADCTL]: {} };
     const engines = Object.keys(script.config.engines ?? {});
-    new Script({ plan, control, engines, processor: getEnvironmentData('loadctl processor') }).attach().catch(fail);
+    const asked = script.scenarios.map((scenario) => scenario.engine ?? script.config.engine ?? 'http');
+    new Script({ plan, control, engines, asked, processor: getEnvironmentData('loadctl processor') }).attach().catch(fail);
   }
 
   cleanup(done) {
