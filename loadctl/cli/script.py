@@ -298,6 +298,7 @@ def _refuse_for_others(scenario: Scenario, said: ForScript) -> None:
         option = next((name for name, value in given.items() if value), None)
         if option is not None and key != kind:
             what = "a locustfile" if kind == "locustfile" else "a script of Artillery"
+            what = "a script of your own" if option == "--config" else what
             hint = _MEANT.get(option, "leave it out") if key == "artillery" else "leave it out"
             raise UsageError(f"{option} is for {what}, and {scenario.name} runs none", hint=hint)
     if key == "locustfile":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from loadctl.engines.artillery.engine import ArtilleryEngine
 from loadctl.engines.artillery.own_script import read_own_script
 from loadctl.errors import InvalidInput, UsageError
 from loadctl.scenario.load import Load, Stage
-from loadctl.scenario.scenario import Scenario, Script
+from loadctl.scenario.scenario import Scenario, Script, Tls
 
 OUT = Path("/somewhere/runs/x")
 LOAD = Load("closed", [Stage(10, 10, 60.0, "hold")])
@@ -123,6 +124,121 @@ def test_where_all_phases_are_called_warm_up_none_is(tmp_path: Path) -> None:
     (tmp_path / "s.yml").write_text(SCRIPT % "[{duration: 5, arrivalRate: 1, name: Warm up the API}]")
     load = read_own_script(str(tmp_path / "s.yml"), None, {}).load
     assert load == Load("open", [Stage(1, 1, 5, "Warm up the API")])
+
+
+def test_without_phases_there_is_one_virtual_user_as_in_artillery(tmp_path: Path) -> None:
+    completed = ArtilleryEngine().completed(own(tmp_path, "config: {target: 'http://h'}\n"), {})
+    assert completed.load == Load("open", [Stage(1, 1, 1, "phase 1")])
+    assert completed.script is not None
+    assert completed.script.own_load
+
+
+def test_a_ramp_may_leave_out_where_it_begins(tmp_path: Path) -> None:
+    (tmp_path / "s.yml").write_text(SCRIPT % "[{duration: 10, rampTo: 20}]")
+    assert read_own_script(str(tmp_path / "s.yml"), None, {}).load == Load(
+        "open", [Stage(0, 20, 10, "phase 1")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("phase", "loose"),
+    [
+        ("{duration: 5, arrivalRate: 5}", False),
+        ("{duration: 5, arrivalRate: 5, maxVusers: 3}", True),
+        ("{duration: 5, arrivalRate: 5, mode: poisson}", True),
+    ],
+)
+def test_arrivals_by_chance_or_capped_cannot_be_missing(tmp_path: Path, phase: str, loose: bool) -> None:
+    completed = ArtilleryEngine().completed(own(tmp_path, SCRIPT % f"[{phase}]"), {})
+    assert completed.script is not None
+    assert completed.script.loose_arrivals is loose
+
+
+PUT_OVER = """
+config:
+  target: http://{{ $env.PLACE }}
+  phases: [{duration: "{{ seconds }}", arrivalRate: 1}, {duration: 9, arrivalRate: 9}]
+  environments: {dev: {phases: [{arrivalRate: 2}]}}
+scenarios: [{name: browse, flow: []}, {name: buy, flow: []}, {flow: []}]
+"""
+
+
+def test_what_options_put_over_a_script_counts_in_artillerys_order(tmp_path: Path) -> None:
+    path = tmp_path / "s.yml"
+    path.write_text(PUT_OVER)
+    (tmp_path / "c.yml").write_text("config: {phases: [{arrivalRate: 3, name: first}]}\n")
+    (tmp_path / "e.env").write_text("export PLACE=\"there:1\"\nAPI_TOKEN='sesame street' # mine\nLEFT=1\n")
+    options = {
+        "variables": '{"seconds": 4}',
+        "config": str(tmp_path / "c.yml"),
+        "dotenv": str(tmp_path / "e.env"),
+        "scenario-name": "^bro",
+    }
+    found = read_own_script(str(path), None, {}, options)
+    assert found.target == "http://there:1"
+    assert found.load == Load("open", [Stage(3, 3, 4, "first"), Stage(9, 9, 9, "phase 2")])
+    assert found.secrets == ["sesame street"]
+    found = read_own_script(str(path), "dev", {"PLACE": "here"}, options)
+    assert found.target == "http://here"
+    assert found.load == Load("open", [Stage(2, 2, 4, "first"), Stage(9, 9, 9, "phase 2")])
+    options["overrides"] = (
+        '{"config": {"target": "http://over", "phases": [{"duration": 7, "arrivalCount": 7}]}}'
+    )
+    found = read_own_script(str(path), "dev", {}, options)
+    assert (found.target, found.load) == ("http://over", Load("open", [Stage(1, 1, 7, "phase 1")]))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sell", "--scenario-name: no scenario is called 'sell'; there are browse, buy"),
+        ("b", "--scenario-name: 'b' fits 2 scenarios; there are browse, buy"),
+    ],
+)
+def test_a_scenario_that_is_not_one_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "s.yml").write_text(PUT_OVER)
+    with pytest.raises(InvalidInput) as error:
+        read_own_script(
+            str(tmp_path / "s.yml"), None, {}, {"scenario-name": name, "variables": '{"seconds": 1}'}
+        )
+    assert error.value.mistakes[0].message == message
+
+
+def test_an_environment_may_be_a_mere_name(tmp_path: Path) -> None:
+    text = SCRIPT % "[{duration: 5, arrivalRate: 1}]" + "# {{ $environment }}\n"
+    (tmp_path / "s.yml").write_text(text)
+    assert read_own_script(str(tmp_path / "s.yml"), "dev", {}).load is not None
+
+
+def test_a_script_that_checks_no_certificate_is_probed_without(tmp_path: Path) -> None:
+    script = "config: {target: 'https://h', tls: {rejectUnauthorized: %s}}\n"
+    assert not ArtilleryEngine().completed(own(tmp_path, script % "false"), {}).tls.verify
+    assert ArtilleryEngine().completed(own(tmp_path, script % "true"), {}).tls.verify
+
+
+def arguments(scenario: Scenario) -> list[str]:
+    [command] = ArtilleryEngine().plan(scenario, OUT, 1)
+    found: list[str] = json.loads(command.stdin)["artillery"]["arguments"]
+    return found
+
+
+@pytest.mark.usefixtures("artillery")
+def test_artillery_hears_what_was_said(tmp_path: Path) -> None:
+    asked = own(tmp_path, SCRIPT % "[{duration: 5, arrivalRate: 1}]" + "# $environment\n")
+    assert asked.script is not None
+    over = '{"config": {"target": "http://over", "http": {"timeout": 3}}, "x": 1}'
+    script = replace(asked.script, environment="dev", engine_options={"payload": "-p.csv", "overrides": over})
+    said = ArtilleryEngine().completed(replace(asked, script=script, tls=Tls(verify=False)), {})
+    path = str(tmp_path / "s.yml")
+    heard = '--overrides={"config": {"target": "http://over", "http": {"timeout": 3}}, "x": 1}'
+    assert arguments(said) == ["--quiet", "--payload=-p.csv", heard, "--environment=dev", "--insecure", path]
+    given = replace(asked, script=script, host="http://said", load=LOAD, tls=Tls(ca="/ca.pem"))
+    completed = ArtilleryEngine().completed(given, {})
+    heard = '--overrides={"config": {"http": {"timeout": 3}, "phases": [{"duration": 1, "arrivalCount": 1}]}, "x": 1}'
+    words = ["--payload=-p.csv", heard, "--environment=dev", "--target=http://said"]
+    assert arguments(completed) == ["--quiet", *words, path]
+    [command] = ArtilleryEngine().plan(completed, OUT, 1)
+    assert command.env["NODE_EXTRA_CA_CERTS"] == "/ca.pem"
 
 
 def test_a_mistake_has_its_place(tmp_path: Path) -> None:

@@ -146,10 +146,16 @@ class ArtilleryEngine:
             files[script] = json.dumps(virtual_users.script(scenario, places), indent=1) + "\n"
         return Command(
             argv=(str(found.node), *(_SMALL_PAUSES if scenario.script is None else ()), str(LAUNCH)),
-            env=artillery_environment(os.environ, found),
+            env={**artillery_environment(os.environ, found), **_trusted(scenario)},
             files=files,
             stdin=json.dumps(plan, ensure_ascii=False, allow_nan=False) + "\n",
         )
+
+
+def _trusted(scenario: Scenario) -> Mapping[str, str]:
+    """The scenario's `ca:` for a script, whose requests are Artillery's own."""
+    ca = scenario.tls.ca
+    return {"NODE_EXTRA_CA_CERTS": ca} if scenario.script is not None and ca is not None else {}
 
 
 def javascript_plan(scenario: Scenario) -> dict[str, Json]:

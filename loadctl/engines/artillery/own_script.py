@@ -231,6 +231,9 @@ def _stage(phase: Node, number: int, fill: Callable[[Node | None], str]) -> Stag
         arrivals = _number(fill(count))
         return None if arrivals is None else Stage(arrivals / duration, arrivals / duration, duration, name)
     rate = phase.get("arrivalRate")
+    if rate is None and phase.get("rampTo") is not None:
+        ends = _number(fill(phase.get("rampTo")))
+        return None if ends is None else Stage(0, ends, duration, name)
     if rate is None:
         _refuse(phase.where, f"phase {number} has no arrivalRate, arrivalCount or pause")
     start = _number(fill(rate))
