@@ -66,11 +66,16 @@ export class Connection {
 
   // The time of the request is over.
   expire() {
-    const { host, port } = this.origin;
-    if (!this._isOpening) this._response.fail(new Failed('timeout', 'no complete response in time'));
-    else if (this.waitsForName) this.socket.destroy(new Failed('dns', `the name ${host} was not resolved in time`));
-    else this.socket.destroy(new Failed('connect_timeout', `no connection to ${host}:${port} in time`));
     this.deadline = Infinity;
+    if (this._response.sent) this._response.fail(this._overdue());
+    else this.socket.destroy(this._overdue()); // a request that waits for its socket ends with it
+  }
+
+  _overdue() {
+    const { host, port } = this.origin;
+    if (!this._isOpening) return new Failed('timeout', 'no complete response in time');
+    if (this.waitsForName) return new Failed('dns', `the name ${host} was not resolved in time`);
+    return new Failed('connect_timeout', `no connection to ${host}:${port} in time`);
   }
 
   close() {
