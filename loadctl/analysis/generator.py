@@ -118,7 +118,9 @@ def _late(case: Case) -> Iterator[Finding]:
     if not noted:
         return
     lag = lags["lag_p95_ms"]
-    limit = max(MIN_LAG_MS, LAG_SHARE * (total.p95 or 0.0))
+    limit = max(
+        MIN_LAG_MS, LAG_SHARE * (total.p95 or total.min or 0.0)
+    )  # of few, p95 is at least their lowest
     evidence: Evidence = {"percentile": noted[0], "limit_ms": limit}
     evidence |= {name: value for name, value in lags.items() if name.startswith("lag_")}
     evidence |= {f"latency_{name}_ms": latency for name, latency in latencies.items()}

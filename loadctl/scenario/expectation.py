@@ -102,8 +102,13 @@ def expect(scenario: Scenario) -> Expectation:
     latency_s, assumption = _assumed_latency(scenario)
     traffic, unknown = _traffic(scenario, latency_s)
     smoke = scenario.smoke or Smoke()
-    lacking = [item for item in _cannot_judge(scenario, traffic) if smoke.reason(item.target) is None]
-    not_exercised = [] if traffic is None else _not_exercised(scenario, traffic)
+    lacking = [
+        item
+        for item in _cannot_judge(scenario, traffic, _most(scenario, unknown))
+        if smoke.reason(item.target) is None
+    ]
+    certain = traffic if unknown is None else None
+    not_exercised = [] if certain is None else _not_exercised(scenario, certain)
     left_out = [target for target in scenario.targets if smoke.leaves_out(target)]
     doubtful = {target.key for target in (*not_exercised, *left_out, *(item.target for item in lacking))}
     judged = sum(target.judged and target.key not in doubtful for target in scenario.targets)
@@ -118,16 +123,16 @@ def expect(scenario: Scenario) -> Expectation:
         left_out=tuple(left_out),
         targets_judged=judged if scenario.script is None else None,
     )
-    if traffic is None:
+    if certain is None:
         return known
-    whole, scored = traffic.requests(load, 0.0, load.duration_s), traffic.requests(load, start, end)
+    whole, scored = certain.requests(load, 0.0, load.duration_s), certain.requests(load, start, end)
     return replace(
         known,
-        turns=round(traffic.turns(load)),
+        turns=round(certain.turns(load)),
         requests=round(sum(whole.values())),
         scored=round(sum(scored.values())),
-        requests_per_turn=traffic.requests_per_turn,
-        peak_requests_per_s=traffic.per_level_second * load.peak,
+        requests_per_turn=certain.requests_per_turn,
+        peak_requests_per_s=certain.per_level_second * load.peak,
         endpoints=tuple(
             EndpointExpectation(name, round(whole.get(name, 0.0)), round(scored.get(name, 0.0)))
             for name in scenario.endpoints
@@ -154,8 +159,8 @@ def cannot_judge(scenario: Scenario, begun: Callable[[Target], int] | None = Non
     """
     if not scenario.load.stages:
         return []
-    traffic, _ = _traffic(scenario, _assumed_latency(scenario)[0])
-    return _cannot_judge(scenario, traffic) + _too_few_begun(scenario, begun)
+    traffic, unknown = _traffic(scenario, _assumed_latency(scenario)[0])
+    return _cannot_judge(scenario, traffic, _most(scenario, unknown)) + _too_few_begun(scenario, begun)
 
 
 def smoke_of(scenario: Scenario, begun: Callable[[Target], int] | None = None) -> Smoke:
@@ -165,9 +170,7 @@ def smoke_of(scenario: Scenario, begun: Callable[[Target], int] | None = None) -
     """
     if not scenario.load.stages:
         return Smoke()
-    traffic = None
-    if scenario.script is None:
-        traffic = Traffic.of(scenario.user_types, scenario.load.model, _assumed_latency(scenario)[0])
+    traffic, _ = _traffic(scenario, _assumed_latency(scenario)[0])
     found = _cannot_judge(scenario, traffic) + _too_few_begun(scenario, begun)
     return Smoke(tuple(TooSmall(*item.target.key, item.reason) for item in found if item.by_load))
 
@@ -196,20 +199,32 @@ def _assumed_latency(scenario: Scenario) -> tuple[float, str]:
     return ASSUMED_LATENCY_S, f"answers in {ASSUMED_LATENCY_S * 1000:.0f} ms"
 
 
+def _most(scenario: Scenario, unknown: str | None) -> Traffic | None:
+    """The requests that there cannot be more of, where it is not known how many there will be."""
+    if unknown is None or scenario.script is not None:
+        return None
+    return Traffic.of(scenario.user_types, scenario.load.model, 0.0)
+
+
 def _traffic(scenario: Scenario, latency_s: float) -> tuple[Traffic | None, str | None]:
+    """None for a script. With a reason: the system decides how many requests there are, these are those of one that
+    answers as it ought to."""
     if scenario.script is not None:
         return None, "what a script sends is only known when it runs"
     traffic = Traffic.of(scenario.user_types, scenario.load.model, latency_s)
     restless = [behaviour.name for behaviour in traffic.behaviours if behaviour.restless]
     if scenario.load.model == "closed" and restless:
         return (
-            None,
+            traffic,
             f"the pauses of {', '.join(restless)} are so short that the system decides how many requests it gets",
         )
     return traffic, None
 
 
-def _cannot_judge(scenario: Scenario, traffic: Traffic | None) -> list[CannotJudge]:
+def _cannot_judge(
+    scenario: Scenario, traffic: Traffic | None, most: Traffic | None = None
+) -> list[CannotJudge]:
+    """`most`: where the system decides how many requests there are, those of one that answers at once."""
     found = []
     for target in scenario.targets:
         if not target.judged or target.scope.kind == "series":
@@ -224,7 +239,7 @@ def _cannot_judge(scenario: Scenario, traffic: Traffic | None) -> list[CannotJud
             found.append(low)
         elif (short := _too_short(target, scenario.load, traffic)) is not None:
             found.append(short)
-        elif traffic is not None and (few := _too_few(target, scenario.load, traffic)):
+        elif traffic is not None and (few := _too_few(target, scenario.load, traffic, most)):
             found.append(few)
     return found
 
@@ -331,17 +346,23 @@ def _scored_spans(load: Load, name: str | None) -> list[tuple[float, float, floa
     ]
 
 
-def _too_few(target: Target, load: Load, traffic: Traffic) -> CannotJudge | None:
+def _too_few(target: Target, load: Load, traffic: Traffic, most: Traffic | None) -> CannotJudge | None:
     needed = requests_needed(target)
     if needed is None:
         return None
     expected = _samples(target, load, traffic)
     if _surely(expected, needed):
         return None
+    about = f"about {expected:,.0f}"
+    if most is not None:
+        bound = _samples(target, load, most)
+        if bound >= needed:
+            return None
+        about = f"at most {bound:,.0f}"
     close = expected >= needed
     return CannotJudge(
         target=target,
-        reason=f"about {expected:,.0f} requests expected, {'too close to the ' if close else ''}{needed:,} needed",
+        reason=f"{about} requests expected, {'too close to the ' if close else ''}{needed:,} needed",
         expected=round(expected),
         needed=needed,
         by_load=True,

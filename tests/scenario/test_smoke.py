@@ -117,6 +117,18 @@ def test_users_who_never_pause_are_counted_as_if_the_system_answered_as_it_ought
     assert expect(busy).cannot_judge == ()  # how many it will be is not known
 
 
+@pytest.mark.parametrize(
+    ("think_s", "told"), [(0.0, None), (0.04, "at most 1,000 requests expected, 10,000 needed")]
+)
+def test_of_users_who_wait_for_the_system_it_is_known_how_many_requests_there_cannot_be(
+    think_s: float, told: str | None
+) -> None:
+    plan = scenario(target("latency_p999"), think_s=think_s)
+    found = expect(plan)
+    assert found.requests is None
+    assert [item.reason for item in found.cannot_judge] == ([] if told is None else [told])
+
+
 loads = st.lists(st.tuples(st.integers(1, 50), st.integers(1, 60)), min_size=1, max_size=4).map(
     lambda parts: Load("closed", [Stage(u, u, s, f"{i}") for i, (u, s) in enumerate(parts)])
 )
@@ -139,11 +151,10 @@ def test_what_is_left_out_was_announced_and_the_rest_can_be_judged(load: Load, m
     assert {item.target.metric for item in expect(plan).cannot_judge if item.by_load} == set(left_out(plan))
     assert [aim.metric for aim in expect(smoke).left_out] == left_out(plan)
     assert not [item for item in expect(smoke).cannot_judge if item.by_load]
-    judged = expect(smoke).targets_judged
-    assert judged is not None
-    assert judged + len({*left_out(plan), *(one.target.metric for one in expect(smoke).cannot_judge)}) == len(
-        metrics
-    )
+    seen = expect(smoke)
+    doubtful = {*left_out(plan), *(one.target.metric for one in seen.cannot_judge)}
+    doubtful |= {aim.metric for aim in seen.not_exercised}
+    assert seen.targets_judged == len(metrics) - len(doubtful)
 
 
 def script(*targets: Target) -> Scenario:
