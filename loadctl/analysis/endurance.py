@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 
 from loadctl.analysis.case import Case
@@ -31,14 +32,15 @@ _NAMES = {
 
 
 def endurance_findings(case: Case) -> list[Finding]:
-    if not case.constant_load:
-        return []
-    return [*_memory(case), *_counts(case)]
+    if case.constant_load:
+        return [*_memory(case), *_counts(case)]
+    counts = (_short(case, name, shown, least) for name, (_, shown, least) in _NAMES.items())
+    return [*_short(case, "memory_bytes", "memory", MEMORY_LEAST), *chain.from_iterable(counts)]
 
 
 @dataclass(frozen=True, slots=True)
 class ShortGrowth:
-    """What grew in a run that is too short to say whether it goes on."""
+    """What grew while the load was the same, for too short a time to say whether it goes on."""
 
     name: str
     first: float
@@ -48,10 +50,10 @@ class ShortGrowth:
 
 def short_growth(case: Case, name: str, least: float) -> ShortGrowth | None:
     """All of the last third lies above the first, and its lowest by `least` and GREW_SHARE above that one's lowest."""
-    values, period = _settled(case, name)
-    if not case.constant_load or len(values) * period >= ENOUGH_S:
+    start, end = _longest_hold(case)
+    points = [(t, value) for t, value in _speaker(case).series(name) if start < t <= end]
+    if case.constant_load and (end - start) * (1 - SETTLE_SHARE) >= ENOUGH_S:
         return None
-    points = _speaker(case).series(name)
     third = len(points) // 3
     if third < FEW_READINGS:
         return None
@@ -60,6 +62,19 @@ def short_growth(case: Case, name: str, least: float) -> ShortGrowth | None:
     if after <= max(before) or after - min(before) < max(least, GREW_SHARE * min(before)):
         return None
     return ShortGrowth(name, points[0][1], points[-1][1], points[-1][0] - points[0][0])
+
+
+def _longest_hold(case: Case) -> tuple[float, float]:
+    """The longest part of the window at one level."""
+    start, end = case.window
+    if case.constant_load:
+        return start, end
+    holds = [
+        (max(first, start), min(last, end))
+        for first, last, stage in case.scenario.load.spans()
+        if stage.holds and first < end and last > start
+    ]
+    return max(holds, key=lambda span: span[1] - span[0], default=(start, start))
 
 
 def _short(case: Case, name: str, shown: str, least: float) -> Iterator[Finding]:
@@ -80,6 +95,8 @@ def _would_tell(case: Case) -> str:
     script = case.scenario.script
     if not case.planned or (script is not None and script.own_load):
         return f"can be told of {format_duration(length_s)} at one load"
+    if not case.constant_load:
+        return f"is told by a load that holds one level for {format_duration(length_s)}"
     if any(stage.warmup for stage in case.scenario.load.stages):
         length_s /= 1 - WARMUP_SHARE
     return f"is told by a run of --duration {write_duration(math.ceil(length_s / 60) * 60)}"

@@ -74,8 +74,19 @@ def test_of_a_short_run_it_is_said_that_memory_grew_and_what_would_tell() -> Non
     )
 
 
+def test_within_the_longest_level_of_a_staircase_growth_is_told_too() -> None:
+    steps = load("10 20 a", "10..20 10 b", "20 30 c")
+    found = findings(steady(n=60), watched([31e6 + 6e5 * t for t in range(60)]), steps)
+    assert found["memory-grew"].message == (
+        "memory grew from 49 MB to 66 MB within 29 s at one load; whether that goes on is told by a load that holds "
+        "one level for 10 min"
+    )
+    by_level = watched([40e6 if t < 20 else 80e6 for t in range(60)])  # what more users need
+    assert findings(steady(n=60), by_level, steps) == {}
+
+
 def test_nothing_is_said_while_the_load_changes() -> None:
-    rising = load("10 450 a", "20 450 b")
+    rising = load("10..30 900 ramp")
     assert findings(steady(), watched(series(1, lambda x: 100 * x, QUARTER)), rising) == {}
 
 
