@@ -25,10 +25,12 @@ from tests.results.recorded import (
     P50,
     P95,
     P99,
+    interval,
     load,
     readings,
     recording,
     scenario,
+    second,
     steady,
     target,
     user_type,
@@ -114,17 +116,20 @@ def test_what_is_left_out_fails_where_every_success_is_beyond_the_limit() -> Non
     assert result.verdict is Verdict.FAIL
 
 
-@pytest.mark.parametrize(
-    ("targets", "seconds"),
-    [
-        ([target(P95, 200)], QUICK),  # nothing is judged but the error rate: see below
-        ([MEMORY], steady(4, [], errors={"status_500": 8})),
-    ],
-)
-def test_without_a_success_or_a_judged_target_nothing_is_proved(
-    targets: Sequence[Target], seconds: Sequence[Second]
-) -> None:
-    assert judged(plan(targets), seconds).verdict in {Verdict.INCONCLUSIVE, Verdict.FAIL}
+def test_without_a_success_nothing_is_proved() -> None:
+    refused = [second(t, {"GET /": interval(rate_limited=8)}) for t in range(4)]
+    assert judged(plan([MEMORY]), refused).verdict is Verdict.INCONCLUSIVE
+    only_warm = [*steady(2, [10.0] * 8), *(second(t) for t in range(2, 6))]
+    result = judged(plan([MEMORY], load("10 2 warm warmup", "10 4 hold")), only_warm)
+    assert (result.verdict, result.reasons[0]) == (Verdict.INCONCLUSIVE, "No request succeeded.")
+    assert judged(plan([MEMORY]), QUICK).verdict is Verdict.PASS
+    failed = judged(plan([MEMORY]), steady(4, [], errors={"status_500": 8}))
+    assert (failed.verdict, failed.reasons[1]) == (Verdict.FAIL, "No request succeeded.")
+
+
+def test_without_a_judged_target_nothing_is_proved() -> None:
+    result = judged(plan([target(P95, 200), target(P99, 500)]), QUICK)
+    assert (result.verdict, result.targets_judged, result.repeat_may_help) == (Verdict.INCONCLUSIVE, 0, False)
 
 
 def test_a_lost_monitor_is_no_small_load() -> None:
