@@ -120,8 +120,8 @@ def preamble(
 def _remedies(scenario: Scenario, expectation: Expectation, argv: Sequence[str]) -> Iterator[str]:
     """Commands are not wrapped, so that they can be pasted."""
     steps = list(remedies(scenario, expectation.cannot_judge, argv))
-    if steps:
-        yield "  this run will be INCONCLUSIVE, unless it fails; instead:"
+    if not all(item.perhaps for item in expectation.cannot_judge):
+        yield f"  this run will be INCONCLUSIVE, unless it fails{'; instead:' if steps else ''}"
     for step in steps:
         yield f"    {step.purpose}:"
         yield f"      {printable(step.command, 1000)}"
