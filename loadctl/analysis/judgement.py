@@ -30,7 +30,7 @@ from loadctl.analysis.story import story
 from loadctl.analysis.suspect import suspect_findings
 from loadctl.analysis.undecided import undecided_findings
 from loadctl.analysis.warmup import warmup_findings
-from loadctl.results.decision import QuickLook, decide, void_scores
+from loadctl.results.decision import Decision, QuickLook, decide, void_scores
 from loadctl.results.finding import Finding
 from loadctl.results.load_seen import load_seen
 from loadctl.results.measured import measure
@@ -111,14 +111,7 @@ def _without_plan(target: Target) -> Target:
 
 def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Result:
     scenario, recording, measured, folded = case.scenario, case.recording, case.measured, case.folded
-    decision = decide(
-        case.scores,
-        findings,
-        recording,
-        started=folded.counters.started,
-        smoke=_quick_look(case),
-        fail_on_warn=facts.fail_on_warn,
-    )
+    decision = _decided(case, findings, facts)
     why, advice = story(case, findings, decision)
     return Result(
         verdict=decision.verdict,
@@ -160,6 +153,17 @@ def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Resul
         examples=tuple(recording.examples),
         events=tuple(recording.events),
         run_dir=facts.run_dir,
+    )
+
+
+def _decided(case: Case, findings: Sequence[Finding], facts: RunFacts) -> Decision:
+    return decide(
+        case.scores,
+        findings,
+        case.recording,
+        started=case.folded.counters.started,
+        smoke=_quick_look(case),
+        fail_on_warn=facts.fail_on_warn,
     )
 
 
