@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.recording import Example
-from loadctl.scenario.scenario import RateLimit
+from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.units import format_duration, format_rate
 
 RATE_LIMITED = "rate_limited"

@@ -1,70 +1,167 @@
-"""Does the system keep the rate limit that it declares?
+"""Does the system keep the rate limit that it declares, and is it no stricter than that?
 
-Over the scored window, without marked seconds: what was accepted is at most the limit times the time, and one second's
-worth more (a token bucket starts full), with 5 % for clocks; a 429 comes only when the seconds around it offered more
-than nine tenths of the limit. On simulated buckets and windows neither rule was broken by chance (tests). While
-requests are refused, those accepted must not become slower: p95 at most 1.5 times that of the calm seconds, or NOISE_MS
-above it, where there are ten of each. Headers: analysis/limit_headers.py.
+Over the scored window, without marked seconds. Too loose: what was served is more than the limit times the time, what a
+bucket or a window lets through at once, and 5 % for clocks. Too early: a 429 where the seconds around it offered less
+than nine tenths of the limit. Too strict: of 10 s or more that offered 1.5 times the limit, less than half of it was
+accepted, or, at any load, less than a tenth; up to nine tenths is a warning. A limit a minute or an hour may be counted
+in windows so long, so that takes three of them. On simulated buckets and windows at the right limit none of these rules
+was broken by chance (tests). While requests are refused, those accepted must not become slower: p95 at most 1.5 times
+that of the calm seconds, or NOISE_MS above it, where there are ten of each. Headers: analysis/limit_headers.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import accumulate
+from operator import attrgetter
 
 from loadctl.analysis.case import Case
 from loadctl.analysis.limit_headers import header_findings
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.level import NOISE_MS, total
 from loadctl.results.moment import Moment
-from loadctl.scenario.scenario import RateLimit
-from loadctl.scenario.units import format_count, format_ms, format_percent, format_rate
+from loadctl.scenario.rate_limit import RateLimit
+from loadctl.scenario.units import (
+    format_clock,
+    format_count,
+    format_duration,
+    format_ms,
+    format_percent,
+    format_rate,
+)
 
 _TOLERANCE = 1.05
 _NEAR = 0.9
 _FEW = 5
+_EARLY = 0.05
 _SHARE = 0.01
 _SLOWER = 1.5
 _CALM = 0.8
 _ENOUGH_S = 10
-_KEY_HEADERS = {"x-api-key", "authorization", "api-key", "apikey"}
-_ADVICE = "look at where the limit is counted: each worker or replica for itself, or all together"
+_WINDOWS = 3
+_OVER = 1.5
+_HALF = 0.5
+_SHUT = 0.1
+_MANY = 1000
+_NO_LIMITER = {
+    "status_401",
+    "status_403",
+    "timeout",
+    "connect_refused",
+    "connect_timeout",
+    "reset",
+    "dns",
+    "tls",
+}
+"""Not answered, or turned away before a limit is asked."""
+_COUNTING = "look at where the limit is counted: each worker or replica for itself, or all together"
+_SETTING = "look at what the limiter counts, and per what: its unit of time, its burst, and whether it ever gives back"
 
 
 @dataclass(frozen=True, slots=True)
 class _Flow:
-    """Requests of one second."""
+    """Requests of one second or of several from `t` on. `due`: what a limiter accepts of them at the least."""
 
+    t: int
     accepted: int
     refused: int
-    broken: int
-    """Accepted, and answered with 5xx."""
+    served: int
+    """Accepted, and not answered with 5xx."""
+    due: float
+    seconds: int = 1
 
     @property
     def offered(self) -> int:
         return self.accepted + self.refused
 
+    @property
+    def broken(self) -> int:
+        return self.accepted - self.served
+
+
+_COUNTS: Sequence[Callable[[_Flow], int]] = tuple(map(attrgetter, ("accepted", "refused", "served")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """The declared one, as this load meets it: `buckets` are counted apart."""
+
+    declared: RateLimit
+    buckets: int
+
+    @property
+    def per_s(self) -> float:
+        """Of all buckets together."""
+        return self.declared.per_s * self.buckets
+
+    @property
+    def counted_s(self) -> float:
+        """The longest window that a system may count in."""
+        return max(1.0, self.declared.period_s)
+
+    @property
+    def at_once(self) -> float:
+        """What may be accepted beyond the limit times the time: a full bucket, or parts of windows at both ends."""
+        return self.per_s * (2 * self.counted_s if self.counted_s > 1 else 1)
+
+    @property
+    def enough_s(self) -> int:
+        return max(_ENOUGH_S, math.ceil(_WINDOWS * self.counted_s))
+
+    @property
+    def in_words(self) -> str:
+        each = f" for each of {self.buckets} keys" if self.buckets > 1 else ""
+        return f"the limit is {format_rate(self.declared.per_s)}{each}"
+
+    def flow(self, second: Moment) -> _Flow:
+        errors = second.errors
+        accepted = second.completed - second.rate_limited - sum(errors.get(name, 0) for name in _NO_LIMITER)
+        broken = sum(count for name, count in errors.items() if name.startswith("status_5"))
+        refused = second.rate_limited
+        return _Flow(second.t, accepted, refused, accepted - broken, self.due(accepted + refused))
+
+    def due(self, offered: int) -> float:
+        """Of keys that may send unlike shares, no more than one key's limit is sure."""
+        evenly = self.buckets == 1 or self.declared.evenly
+        return _carried(offered, max(1, int(self.per_s if evenly else self.declared.per_s)))
+
+
+@lru_cache(maxsize=4096)
+def _carried(offered: int, limit: int) -> float:
+    """What a sliding window of a second accepts of requests at random moments, by Erlang's formula for lost calls.
+
+    With a limit of 5/s and 8/s offered that is 4.2/s: not each place that becomes free is taken at once.
+    """
+    if limit > _MANY:
+        return min(offered, limit)
+    lost = 1.0
+    for places in range(1, limit + 1):
+        lost = offered * lost / (places + offered * lost)
+    return offered * (1 - lost)
+
 
 def rate_limit_findings(case: Case) -> list[Finding]:
-    """`rate-limit-working`, `-not-working` or `-unknown`, where a limit is declared or 429s were seen.
+    """`rate-limit-working`, `-strict`, `-not-working` or `-unknown`, where a limit is declared or 429s were seen.
 
     Beside them `rate-limit-headers` and `rate-limit-slows`.
     """
     declared = case.scenario.rate_limit
     if declared is None:
         return list(_described(case))
-    flows = [_flow(second) for second in case.seconds]
+    buckets = buckets_of(case, declared)
+    limit = _Limit(declared, buckets or 1)
+    flows = [limit.flow(second) for second in case.seconds]
     if not flows:
         return []
-    buckets = buckets_of(case, declared)
     if buckets is None:
-        return [_uncountable(declared, flows)]
-    checked = _checked(declared, buckets, flows)
-    served = checked.id == "rate-limit-working"
+        return [_all_refused(limit, flows) or _uncountable(declared, flows)]
     return [
-        checked,
-        *header_findings(declared, case.recording.examples, served=served),
-        *_slowed(case, flows, declared.per_s * buckets),
+        _checked(limit, flows),
+        *header_findings(declared, case.recording.examples, served=_served_all_along(limit, flows)),
+        *_slowed(case, flows, limit.per_s),
     ]
 
 
@@ -72,67 +169,163 @@ def buckets_of(case: Case, declared: RateLimit) -> int | None:
     """How many are counted apart; None: it cannot be known. All requests come from one address."""
     if declared.by in {"all", "ip"}:
         return 1
-    if declared.by != "key" or not case.scenario.user_types:
+    if declared.by != "key" or declared.keys is None:
         return None
-    keys = set()
-    for user_type in case.scenario.user_types:
-        for headers in (user_type.headers, *(request.headers for request in user_type.requests())):
-            keys |= {str(value) for name, value in headers.items() if name.lower() in _KEY_HEADERS}
-    return None if any("${" in key for key in keys) else max(1, len(keys))
+    load = case.scenario.load
+    return min(declared.keys, max(1, math.ceil(load.peak))) if load.model == "closed" else declared.keys
 
 
-def _flow(second: Moment) -> _Flow:
-    broken = sum(count for name, count in second.errors.items() if name.startswith("status_5"))
-    return _Flow(second.completed - second.rate_limited, second.rate_limited, broken)
-
-
-def _checked(declared: RateLimit, buckets: int, flows: list[_Flow]) -> Finding:
-    limit = declared.per_s * buckets
-    accepted, refused = sum(flow.accepted for flow in flows), sum(flow.refused for flow in flows)
-    most = max(flow.offered for flow in flows)
+def _checked(limit: _Limit, flows: Sequence[_Flow]) -> Finding:
+    whole = _together(flows)
     evidence: Evidence = {
-        "limit_per_s": limit,
-        "accepted_per_s": round(accepted / len(flows), 2),
-        "offered_per_s": round((accepted + refused) / len(flows), 2),
-        "most_offered_per_s": most,
-        "rate_limited": refused,
+        "limit_per_s": limit.per_s,
+        "accepted_per_s": round(whole.accepted / whole.seconds, 2),
+        "offered_per_s": round(whole.offered / whole.seconds, 2),
+        "most_offered_per_s": max(flow.offered for flow in flows),
+        "rate_limited": whole.refused,
     }
-    told = _limit_in_words(declared, buckets)
-    rate = format_rate(accepted / len(flows))
-    if accepted > _TOLERANCE * limit * len(flows) + limit:
-        message = f"the rate limit does not hold: {rate} were accepted, {told}"
-        return Finding("rate-limit-not-working", "critical", message, evidence, (_ADVICE,))
-    early = sum(flow.refused for flow in _below(flows, limit))
-    if early >= _FEW and early > _SHARE * (accepted + refused):
-        message = (
-            f"{format_count(early)} requests were answered 429 although the load was below the limit, {told}"
-        )
-        return Finding("rate-limit-not-working", "critical", message, evidence, (_ADVICE,))
-    over = [flow for flow in flows if flow.refused]
-    broken = sum(flow.broken for flow in over)
-    if broken >= _FEW and broken > _SHARE * sum(flow.offered for flow in over):
-        message = (
-            f"beyond the rate limit {format_count(broken)} requests were answered with 5xx instead of 429"
-        )
-        return Finding("rate-limit-not-working", "critical", message, evidence, (_ADVICE,))
-    if not refused and accepted <= _TOLERANCE * limit * len(flows):
-        message = f"the rate limit was not tried: at most {format_rate(most)} were offered, {told}"
-        advice = (f"to check it, offer more: above {format_rate(1.2 * limit)}",)
-        return Finding("rate-limit-unknown", "info", message, evidence, advice)
-    share = format_percent(100 * refused / (accepted + refused), 0)
-    message = f"the rate limit holds: {rate} were accepted, {told}; {share} of requests were answered 429"
+    for ask in (_all_refused, _loose, _early, _broken, _strict, _untried):
+        found = ask(limit, flows)
+        if found is not None:
+            return replace(found, evidence=evidence)
+    share = format_percent(100 * whole.refused / whole.offered, 0)
+    holds = f"the rate limit holds: {_rate(whole)} were accepted, {limit.in_words}"
+    message = f"{holds}; {share} of requests were answered 429"
     return Finding("rate-limit-working", "good", message, evidence)
 
 
-def _below(flows: list[_Flow], limit: float) -> Iterator[_Flow]:
-    """Seconds that, with both of their neighbours, offered clearly less than the limit."""
+def _rate(flow: _Flow) -> str:
+    return format_rate(flow.accepted / flow.seconds)
+
+
+def _together(flows: Sequence[_Flow]) -> _Flow:
+    accepted, refused, served = (sum(map(count, flows)) for count in _COUNTS)
+    return _Flow(flows[0].t, accepted, refused, served, sum(flow.due for flow in flows), len(flows))
+
+
+def _wrong(message: str, advice: str) -> Finding:
+    return Finding("rate-limit-not-working", "critical", message, {}, (advice,))
+
+
+def _all_refused(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
+    whole = _together(flows)
+    if whole.accepted or whole.refused < _FEW:
+        return None
+    message = (
+        f"no request was accepted: all {format_count(whole.refused)} were answered 429, {limit.in_words}"
+    )
+    counted = format_duration(limit.counted_s)
+    used_up = (
+        f"it may count over {counted}, and others or an earlier run had used it up: wait so long, and repeat"
+    )
+    return _wrong(message, used_up if limit.counted_s >= whole.seconds else _SETTING)
+
+
+def _loose(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
+    whole = _together(flows)
+    if whole.served <= _TOLERANCE * limit.per_s * whole.seconds + limit.at_once:
+        return None
+    return _wrong(f"the rate limit does not hold: {_rate(whole)} were accepted, {limit.in_words}", _COUNTING)
+
+
+def _early(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
+    below = list(_below(limit, flows))
+    early, offered = (sum(map(count, below)) for count in (attrgetter("refused"), attrgetter("offered")))
+    if early < _FEW or early <= max(_SHARE * _together(flows).offered, _EARLY * offered):
+        return None
+    count = format_count(early)
+    message = f"{count} requests were answered 429 although the load was below the limit, {limit.in_words}"
+    return _wrong(message, _COUNTING)
+
+
+def _below(limit: _Limit, flows: Sequence[_Flow]) -> Iterator[_Flow]:
+    """Seconds that, with the next and all that may be counted with them, offered clearly less than the limit."""
+    back = math.ceil(limit.counted_s)
     for index, flow in enumerate(flows):
-        around = flows[max(0, index - 1) : index + 2]
-        if max(one.offered for one in around) < _NEAR * limit:
+        known = back == 1 or index >= back
+        around = flows[max(0, index - back) : index + 2]
+        if known and max(one.offered for one in around) < _NEAR * limit.per_s:
             yield flow
 
 
-def _slowed(case: Case, flows: list[_Flow], limit: float) -> Iterator[Finding]:
+def _broken(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
+    over = [flow for flow in flows if flow.refused or flow.offered > limit.per_s]
+    broken = sum(flow.broken for flow in over)
+    if broken < _FEW or broken <= _SHARE * sum(flow.offered for flow in over):
+        return None
+    message = f"beyond the rate limit {format_count(broken)} requests were answered with 5xx instead of 429"
+    return _wrong(message, _COUNTING)
+
+
+def _strict(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
+    """Refused, although the limit was not used up."""
+    spans = list(_spans(flows, limit.enough_s))
+    over = [span for span in spans if span.offered >= _OVER * limit.per_s * span.seconds]
+    refusing = [span for span in spans if span.refused >= _FEW]
+    far = [span for span in refusing if span.accepted < _SHUT * span.due]
+    far = far or [span for span in over if span.accepted < _HALF * span.due]
+    if far:
+        worst = min(far, key=lambda span: round(span.accepted / span.due, 3))
+        when = f"from {format_clock(worst.t)} to {format_clock(worst.t + worst.seconds)}"
+        message = f"the rate limit is far too strict: {when} {_of_offered(worst)}, {limit.in_words}"
+        return _wrong(message, _SETTING)
+    told = _together(_covered(flows, over)) if over else _together(flows)
+    if over:
+        least = min(_NEAR * told.due, told.due - limit.per_s * limit.counted_s)
+    else:  # too short for its windows: half of a fresh one should be there
+        enough = not spans and told.offered >= _OVER * limit.per_s * told.seconds and told.refused >= _FEW
+        least = (
+            _HALF * limit.per_s * min(told.seconds, limit.counted_s)
+            if enough and limit.counted_s > 1
+            else 0.0
+        )
+    if told.accepted >= least:
+        return None
+    message = f"the rate limit is stricter than declared: {_of_offered(told)}, {limit.in_words}"
+    advice = "a limiter without a burst (nginx: limit_req without burst=) refuses requests that come close together"
+    return Finding("rate-limit-strict", "warning", message, {}, (advice,))
+
+
+def _of_offered(flow: _Flow) -> str:
+    if not flow.accepted:
+        return f"none of {format_count(flow.offered)} requests was accepted"
+    return f"{_rate(flow)} were accepted of {format_rate(flow.offered / flow.seconds)}"
+
+
+def _spans(flows: Sequence[_Flow], seconds: int) -> Iterator[_Flow]:
+    """Every stretch of so many seconds."""
+    sums = [list(accumulate(map(count, flows), initial=0)) for count in _COUNTS]
+    due = list(accumulate((flow.due for flow in flows), initial=0.0))
+    for i in range(len(flows) - seconds + 1):
+        accepted, refused, served = (part[i + seconds] - part[i] for part in sums)
+        yield _Flow(flows[i].t, accepted, refused, served, due[i + seconds] - due[i], seconds)
+
+
+def _covered(flows: Sequence[_Flow], spans: Sequence[_Flow]) -> list[_Flow]:
+    seconds = {t for span in spans for t in range(span.t, span.t + span.seconds)}
+    return [flow for flow in flows if flow.t in seconds]
+
+
+def _untried(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
+    whole, most = _together(flows), max(flow.offered for flow in flows)
+    if whole.refused:
+        return None
+    offered = f"at most {format_rate(most)} were" if most <= limit.per_s else f"{_rate(whole)} were"
+    message = f"the rate limit was not tried: {offered} offered, {limit.in_words}"
+    advice = (f"to check it, offer more: above {format_rate(1.2 * limit.per_s)}",)
+    return Finding("rate-limit-unknown", "info", message, {}, advice)
+
+
+def _served_all_along(limit: _Limit, flows: Sequence[_Flow]) -> bool:
+    """While requests were refused others were accepted, without a longer break than so low a limit makes."""
+    longest = gap = 0
+    for flow in flows:
+        gap = gap + 1 if flow.refused and not flow.accepted else 0
+        longest = max(longest, gap)
+    return longest <= max(1.0, 2 / limit.per_s) and any(flow.accepted for flow in flows)
+
+
+def _slowed(case: Case, flows: Sequence[_Flow], limit: float) -> Iterator[Finding]:
     """Accepted requests of the seconds in which others were refused, against those of the calm ones."""
     pairs = list(zip(case.seconds, flows, strict=True))
     busy = [second for second, flow in pairs if flow.refused]
@@ -151,12 +344,7 @@ def _slowed(case: Case, flows: list[_Flow], limit: float) -> Iterator[Finding]:
     yield Finding("rate-limit-slows", "warning", message, evidence, advice)
 
 
-def _limit_in_words(declared: RateLimit, buckets: int) -> str:
-    each = f" for each of {buckets} keys" if buckets > 1 else ""
-    return f"the limit is {format_rate(declared.per_s)}{each}"
-
-
-def _uncountable(declared: RateLimit, flows: list[_Flow]) -> Finding:
+def _uncountable(declared: RateLimit, flows: Sequence[_Flow]) -> Finding:
     refused = sum(flow.refused for flow in flows)
     what = "keys" if declared.by == "key" else f"{declared.by}s"
     message = (

@@ -11,7 +11,7 @@ from loadctl.demo import exposition
 from loadctl.demo.api import UNKNOWN, Answer, answer, handler_of, refusal
 from loadctl.demo.exchange import Exchange, Receive, Scope, Send, read_whole
 from loadctl.demo.exposition import Exposition
-from loadctl.demo.rate_limit import Allowance, RateLimiter
+from loadctl.demo.rate_limit import Allowance, OtherLimiter, RateLimiter
 from loadctl.demo.treatment import UNTOUCHED, Treatment, Treatments
 from loadctl.demo.truth import Truth
 
@@ -28,6 +28,7 @@ class DemoApp:
         self._age_s = age_s
         self._exposition = Exposition()
         self._limiter = RateLimiter()
+        self._other_limiter = OtherLimiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = await read_whole(scope, receive, send)
@@ -91,15 +92,19 @@ class DemoApp:
         key = exchange.api_key
         if key is None:
             return None, ()
+        now_s = time.monotonic()
         try:
-            allowance = self._limiter.take(key, time.monotonic())
+            allowance = self._limiter.take(key, now_s)
         except KeyError:
             return refusal(401, "this API key is not known"), ()
         if allowance is None:
             return None, ()
-        used_up = allowance.retry_after_s is not None and self._treatments.keeps_limits(self._age_s())
+        allowed = allowance.retry_after_s is None
+        other = self._treatments.other_limit(self._age_s())
+        if other is not None:
+            allowed = self._other_limiter.takes(key, other, now_s)
         why = f"more than {allowance.limit} requests a second for this API key"
-        return refusal(429, why) if used_up else None, _limit_headers(allowance)
+        return None if allowed else refusal(429, why), _limit_headers(allowance)
 
     def _answer(self, exchange: Exchange) -> Answer:
         if exchange.path == "/metrics":

@@ -12,7 +12,8 @@
     sawtooth=50MB/20s   memory that grows to 50 MB and falls back to nothing, every 20 s: no leak
     linear=1ms          every request takes 1 ms longer for each that is under way: latency in proportion to users
     warmup=10s          for the first 10 s every request takes 50 ms longer
-    ratelimit=off       the rate limit of API keys is told in headers, and not kept
+    ratelimit=off       the rate limit of API keys is told in headers, and not kept; ratelimit=shut refuses every
+                        request of a key with a limit, ratelimit=2/s accepts so many of each
     crash@20s           the process is gone after 20 s, exit code 1
     restart@20s+3s      the process is gone after 20 s, and a new one listens 3 s later
     worker-crash@20s    three worker processes share the port, and one of them is gone after 20 s; @20s+3s: another
@@ -28,7 +29,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from loadctl.demo.fault_spec import RATE, SECONDS, Spec, cut
+from loadctl.demo.fault_spec import SECONDS, Spec, cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +112,10 @@ class WarmUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoLimit(Timed):
-    """The rate limit of API keys is not kept."""
+class OtherLimit(Timed):
+    """What is kept instead of the rate limit of API keys; 0: nothing is accepted, infinite: no limit."""
+
+    rate_per_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +149,7 @@ Fault = (
     | Sawtooth
     | Linear
     | WarmUp
-    | NoLimit
+    | OtherLimit
     | Crash
     | Restart
     | WorkerCrash
@@ -179,10 +182,8 @@ def _errors(spec: Spec) -> Errors:
 
 def _capacity(spec: Spec) -> Capacity:
     spec.only("value")
-    match = RATE.fullmatch(spec.value or "")
-    if match is None or not float(match[1]):
-        spec.refuse(f"{spec.value!r} is not a rate such as 300/s" if spec.value else "its rate is missing")
-    return Capacity(rate_per_s=float(match[1]) / SECONDS[match[2]], **spec.span())
+    wrong = f"{spec.value!r} is not a rate such as 300/s" if spec.value else "its rate is missing"
+    return Capacity(rate_per_s=spec.rate(wrong), **spec.span())
 
 
 def _slow_body(spec: Spec) -> SlowBody:
@@ -235,11 +236,13 @@ def _warmup(spec: Spec) -> WarmUp:
     return WarmUp(for_s=spec.duration(spec.value, "the length of the warm-up"))
 
 
-def _ratelimit(spec: Spec) -> NoLimit:
+def _ratelimit(spec: Spec) -> OtherLimit:
     spec.only("value")
-    if spec.value != "off":
-        spec.refuse(f"it can be off, not {spec.value!r}")
-    return NoLimit(**spec.span())
+    words = {"off": math.inf, "shut": 0.0}
+    rate_per_s = words.get(spec.value or "")
+    if rate_per_s is None:
+        rate_per_s = spec.rate(f"{spec.value!r} is not off, shut or a rate such as 2/s")
+    return OtherLimit(rate_per_s=rate_per_s, **spec.span())
 
 
 def _crash(spec: Spec) -> Crash:

@@ -37,7 +37,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 _MEGABYTES = re.compile(r"(\d+(?:\.\d+)?)MB")
-RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)")
+_RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,13 @@ class Spec:
         if match is None or not float(match[1]):
             self.refuse(f"{what} {text!r} is not a size such as 20MB" if text else f"{what} is missing")
         return float(match[1]) * 1e6
+
+    def rate(self, wrong: str) -> float:
+        """Per second. `wrong`: what is said of a value that is none."""
+        match = _RATE.fullmatch(self.value or "")
+        if match is None or not float(match[1]):
+            self.refuse(wrong)
+        return float(match[1]) / SECONDS[match[2]]
 
     def only(self, *parts: str) -> None:
         """Refuse whichever of value, share and start this kind of fault has no use for."""

@@ -31,11 +31,16 @@ class TokenBucket:
     def full(cls, rate_per_s: float, now_s: float) -> TokenBucket:
         return cls(rate_per_s, rate_per_s, now_s)
 
-    def take(self, now_s: float) -> Allowance:
-        self.tokens = min(self.rate_per_s, self.tokens + (now_s - self.filled_at_s) * self.rate_per_s)
+    def takes(self, now_s: float) -> bool:
+        size = max(1.0, self.rate_per_s)
+        self.tokens = min(size, self.tokens + (now_s - self.filled_at_s) * self.rate_per_s)
         self.filled_at_s = now_s
         allowed = self.tokens >= 1
         self.tokens -= allowed
+        return allowed
+
+    def take(self, now_s: float) -> Allowance:
+        allowed = self.takes(now_s)
         return Allowance(
             limit=int(self.rate_per_s),
             remaining=int(self.tokens),
@@ -58,3 +63,16 @@ class RateLimiter:
         if key not in self._buckets:
             self._buckets[key] = TokenBucket.full(rate_per_s, now_s)
         return self._buckets[key].take(now_s)
+
+
+class OtherLimiter:
+    """Accepts so many a second of each key, whatever its limit is."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, TokenBucket] = {}
+
+    def takes(self, key: str, rate_per_s: float, now_s: float) -> bool:
+        if rate_per_s in {0, math.inf}:
+            return rate_per_s > 0
+        bucket = self._buckets.setdefault(key, TokenBucket.full(rate_per_s, now_s))
+        return bucket.takes(now_s)

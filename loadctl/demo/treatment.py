@@ -15,7 +15,7 @@ from loadctl.demo.fault import (
     Hang,
     Latency,
     Linear,
-    NoLimit,
+    OtherLimit,
     Reset,
     SlowBody,
     Stall,
@@ -56,7 +56,7 @@ class Treatments:
         self._hangs = [fault for fault in faults if isinstance(fault, Hang)]
         self._linears = [fault for fault in faults if isinstance(fault, Linear)]
         self._warmups = [fault for fault in faults if isinstance(fault, WarmUp)]
-        self._no_limits = [fault for fault in faults if isinstance(fault, NoLimit)]
+        self._other_limits = [fault for fault in faults if isinstance(fault, OtherLimit)]
         self._service = service
         self._random = Random(seed)
         self._idle = not faults and service is None
@@ -65,8 +65,9 @@ class Treatments:
         """Whether even probes and scrapes get no answer."""
         return any(fault.share == 1 and fault.holds_at(now_s) for fault in self._hangs)
 
-    def keeps_limits(self, now_s: float) -> bool:
-        return not any(fault.holds_at(now_s) for fault in self._no_limits)
+    def other_limit(self, now_s: float) -> float | None:
+        """What is kept instead of each key's rate limit, per second; None: that limit."""
+        return next((fault.rate_per_s for fault in self._other_limits if fault.holds_at(now_s)), None)
 
     def of_request(self, now_s: float, under_way: int = 1) -> Treatment:
         """The treatment of a request read `now_s` after the start. Call once for each, in their order.

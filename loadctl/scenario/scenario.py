@@ -8,6 +8,7 @@ from typing import Literal
 
 from loadctl.scenario.commands import LocalCommand
 from loadctl.scenario.load import Load
+from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.smoke import Smoke
 from loadctl.scenario.stop_rule import DEFAULT, StopRule
 from loadctl.scenario.target import Target
@@ -65,14 +66,6 @@ class Tls:
     verify: bool = True
     ca: str | None = None
     cert: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """A limit that the system declares: 429s within it are expected. `by`: what it counts per."""
-
-    per_s: float
-    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

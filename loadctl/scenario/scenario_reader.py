@@ -16,8 +16,9 @@ from loadctl.scenario.environment import Environment
 from loadctl.scenario.load import Load
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.population import IN_PLACE, Population
+from loadctl.scenario.rate_limit import RateLimit, counted
 from loadctl.scenario.redaction import secret_arguments
-from loadctl.scenario.scenario import RateLimit, Scenario, Script, Tls
+from loadctl.scenario.scenario import Scenario, Script, Tls
 from loadctl.scenario.shape import (
     Flag,
     Integer,
@@ -35,7 +36,7 @@ from loadctl.scenario.shape import (
 from loadctl.scenario.stages import read_load
 from loadctl.scenario.stop_rule import DEFAULT, EXAMPLE, StopRule, parse_stop_rule
 from loadctl.scenario.targets import Applicable
-from loadctl.scenario.units import parse_rate
+from loadctl.scenario.units import parse_rate, rate_period_s
 from loadctl.scenario.user_type import UserType
 from loadctl.scenario.watch import Watch
 from loadctl.scenario.watch_reader import WatchReader
@@ -133,7 +134,7 @@ class ScenarioReader:
             timeout_s=shape.timeout,
             drain_s=min(shape.timeout, 10.0) if shape.drain is None else shape.drain,
             max_in_flight=self._max_in_flight(node, shape, load),
-            rate_limit=self._rate_limit(shape.rate_limit),
+            rate_limit=self._rate_limit(shape.rate_limit, types),
             tls=Tls(shape.verify, self._file(node, "ca", shape.ca), self._file(node, "cert", shape.cert)),
             allow_hosts=tuple(shape.allow_hosts),
             health=self._health(node, shape),
@@ -292,7 +293,7 @@ class ScenarioReader:
                 self.mistakes.add(where, f"stop_when: {error}")
         return tuple(rules)
 
-    def _rate_limit(self, node: Node | None) -> RateLimit | None:
+    def _rate_limit(self, node: Node | None, types: Sequence[UserType]) -> RateLimit | None:
         shape = read_shape(_RateLimitShape, node, self.mistakes) if node else None
         if node is None or shape is None:
             return None
@@ -301,7 +302,8 @@ class ScenarioReader:
                 (node.get("by") or node).where, f"by: takes {', '.join(_COUNTED_PER)}, not '{shape.by}'"
             )
         try:
-            return RateLimit(parse_rate(shape.limit), shape.by)
+            limit = RateLimit(parse_rate(shape.limit), shape.by, rate_period_s(shape.limit))
+            return counted(limit, types) if limit.by == "key" else limit
         except ValueError as error:
             self.mistakes.add((node.get("limit") or node).where, f"limit: {error}")
             return None

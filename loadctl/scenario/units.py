@@ -51,6 +51,11 @@ def parse_rate(text: str) -> float:
     return float(match[1]) / _PER_SECOND[match[2]]
 
 
+def rate_period_s(text: str) -> float:
+    """The time of a rate's unit: 60 for 20/min."""
+    return _PER_SECOND[text.rpartition("/")[2].strip()]
+
+
 def parse_percent(text: str) -> float:
     _refuse_bare_number(text, "5%", ("%",))
     match = re.fullmatch(rf"({_NUMBER}) ?%", text)

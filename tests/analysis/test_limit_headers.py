@@ -7,7 +7,7 @@ import pytest
 from loadctl.analysis.limit_headers import RATE_LIMITED, header_findings
 from loadctl.results.finding import Finding
 from loadctl.results.recording import Example
-from loadctl.scenario.scenario import RateLimit
+from loadctl.scenario.rate_limit import RateLimit
 
 TRUE = {"Retry-After": "1", "X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "0"}
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from loadctl.analysis.case import Case
-from loadctl.analysis.rate_limit import buckets_of, rate_limit_findings
+from loadctl.analysis.rate_limit import rate_limit_findings
 from loadctl.demo.rate_limit import TokenBucket
 from loadctl.results.finding import Finding
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
-from loadctl.scenario.scenario import RateLimit
-from loadctl.scenario.user_type import Task, UserType
+from loadctl.scenario.rate_limit import RateLimit
 from tests.results.recorded import interval, load, recording, scenario, second
 
 LIMIT = RateLimit(100, "all")
@@ -41,6 +41,37 @@ def seconds(of: Callable[[int], tuple[int, int]], n: int = 60, errors: int = 0) 
 @pytest.mark.parametrize(
     ("flow", "errors", "finding", "severity", "words"),
     [
+        (
+            lambda _: (0, 60),
+            0,
+            "rate-limit-not-working",
+            "critical",
+            "no request was accepted: all 3,600 were",
+        ),
+        (
+            lambda _: (10, 180),
+            0,
+            "rate-limit-not-working",
+            "critical",
+            "far too strict: from 0:00 to 0:10 10.0/s were accepted of 190/s, the limit is 100/s",
+        ),
+        (
+            lambda t: (100, 90) if t < 45 else (0, 190),
+            0,
+            "rate-limit-not-working",
+            "critical",
+            "0:45 to 0:55 none of 1,900",
+        ),
+        (
+            lambda t: (30, 90) if t < 1 else (0, 110),
+            0,
+            "rate-limit-not-working",
+            "critical",
+            "none of 1,100 requests",
+        ),
+        (lambda _: (70, 120), 0, "rate-limit-strict", "warning", "70.0/s were accepted of 190/s"),
+        (lambda _: (95, 60), 0, "rate-limit-working", "good", "95.0/s were accepted"),
+        (lambda _: (100, 0), 90, "rate-limit-not-working", "critical", "answered with 5xx instead of 429"),
         (lambda _: (100, 50), 0, "rate-limit-working", "good", "100/s were accepted, the limit is 100/s; 33"),
         (
             lambda _: (150, 0),
@@ -74,21 +105,115 @@ def test_a_declared_limit(
     assert words in told.message
 
 
-@given(st.integers(20, 500), st.integers(30, 200), st.integers(0, 2**32))
-def test_a_token_bucket_is_never_accused(offered: int, limit: int, seed: int) -> None:
-    """The demo's own limiter, asked at even times with a phase of chance."""
+@dataclass
+class Fixed:
+    """So many in each window, which begins at `phase`."""
+
+    limit: float
+    window_s: float
+    phase: float
+    used: int = 0
+    window: int = -1
+
+    def takes(self, at: float) -> bool:
+        window = math.floor((at + self.phase) / self.window_s)
+        self.used, self.window = (self.used if window == self.window else 0), window
+        allowed = self.used < self.limit
+        self.used += allowed
+        return allowed
+
+
+@dataclass
+class Sliding:
+    """So many in any window, by a log of what was accepted."""
+
+    limit: float
+    window_s: float
+    log: deque[float] = field(default_factory=deque)
+
+    def takes(self, at: float) -> bool:
+        while self.log and self.log[0] <= at - self.window_s:
+            self.log.popleft()
+        if len(self.log) < self.limit:
+            self.log.append(at)
+            return True
+        return False
+
+
+@dataclass
+class Bucket:
+    bucket: TokenBucket
+
+    def takes(self, at: float) -> bool:
+        return self.bucket.take(at).retry_after_s is None
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_limiter_at_the_right_limit_is_never_accused(seed: int) -> None:
+    """Three kinds of limiter, by second and minute; even, random and bunched requests; quick and slow answers."""
+    chance = Random(seed)
+    window_s = chance.choice([1.0, 1.0, 1.0, 60.0])
+    per_window = chance.randint(5, 120) * (1 if window_s == 1 else 10)
+    limit = per_window / window_s
     bucket = TokenBucket.full(limit, 0.0)
-    counts = {}
-    for t in range(30):
-        allowed = 0
-        for k in range(offered):
-            allowed += bucket.take(t + (k + (seed % 97) / 97) / offered).retry_after_s is None
-        counts[t] = (allowed, offered - allowed)
-    [told] = found(seconds(counts.__getitem__, 30), RateLimit(limit, "ip"))
-    assert told.id == ("rate-limit-unknown" if offered <= limit else told.id)
-    assert told.id != "rate-limit-not-working"
-    if offered > 1.2 * limit:
-        assert told.id == "rate-limit-working"
+    kinds: list[Fixed | Sliding | Bucket] = [
+        Fixed(per_window, window_s, chance.random() * window_s),
+        Sliding(per_window, window_s),
+        Bucket(bucket),
+    ]
+    limiter = kinds[seed % 3 if limit >= 1 else seed % 2]
+    offered, length = (
+        limit * chance.choice([0.5, 0.8, 1.0, 1.3, 1.6, 2.0, 4.0]),
+        chance.choice([12, 30, 60, 200]),
+    )
+    takes_s, shape = chance.choice([0.0, 0.05, 0.4]), chance.choice(["even", "random", "bunched"])
+    ended: dict[int, list[int]] = {t: [0, 0] for t in range(length)}
+    at, k = 0.0, 0
+    while at < length:
+        k += 1
+        gap = chance.expovariate(offered) if shape == "random" else 1 / offered
+        at = k // 10 * 10 / offered if shape == "bunched" else at + gap
+        allowed = limiter.takes(at)
+        second_of_end = int(at + (takes_s if allowed else 0.001))
+        if second_of_end in ended:
+            ended[second_of_end][not allowed] += 1
+    made = seconds(lambda t: (ended[t][0], ended[t][1]), length)
+    told = found(made, RateLimit(limit, "ip", window_s))
+    assert {one.id for one in told} <= {"rate-limit-working", "rate-limit-unknown"}, (shape, offered, limit)
+    if offered >= 1.6 * limit and length > 3 * window_s:
+        assert told[0].id == "rate-limit-working"
+
+
+def test_a_limit_a_minute_takes_three_of_them() -> None:
+    a_minute = RateLimit(2, "ip", 60.0)
+
+    def burst(t: int) -> tuple[int, int]:
+        """120 at the beginning of each minute."""
+        return (10, 0) if t % 60 < 12 else (0, 10)
+
+    assert [f.id for f in found(seconds(burst, 50), a_minute)] == ["rate-limit-working"]
+    assert [f.id for f in found(seconds(burst, 240), a_minute)] == ["rate-limit-working"]
+    assert [f.severity for f in found(seconds(lambda t: (t % 10 == 0, 10), 50), a_minute)] == ["warning"]
+    [shut] = found(seconds(lambda t: burst(t) if t < 60 else (0, 10), 260), a_minute)
+    assert (shut.id, shut.severity) == ("rate-limit-not-working", "critical")
+
+
+def test_a_system_that_is_down_or_asks_for_credentials_has_accepted_nothing() -> None:
+    for error in ("connect_refused", "status_401"):
+        made = [second(t, {"GET /": interval(errors={error: 300})}) for t in range(30)]
+        assert [one.id for one in found(made)] == ["rate-limit-unknown"]
+
+
+def test_keys_that_send_unlike_shares_are_due_no_more_than_one_limit() -> None:
+    """One key offers 300/s and has its 100; the other sends 10/s."""
+    assert [f.id for f in found(seconds(lambda _: (110, 200)), RateLimit(100, "key", keys=2))] == [
+        "rate-limit-working"
+    ]
+    even = RateLimit(100, "key", keys=2, evenly=True)
+    assert [f.id for f in found(seconds(lambda _: (110, 200)), even)] == ["rate-limit-strict"]
+    assert [f.severity for f in found(seconds(lambda _: (9, 300)), RateLimit(100, "key", keys=2))] == [
+        "critical"
+    ]
 
 
 def test_without_a_declaration_it_is_only_described() -> None:
@@ -99,22 +224,18 @@ def test_without_a_declaration_it_is_only_described() -> None:
     assert not found(seconds(lambda _: (100, 0)), None)
 
 
-def test_keys_are_counted_where_they_stand_in_the_scenario() -> None:
-    def case(*headers: dict[str, str]) -> Case:
-        types = [
-            UserType(name=str(i), weight=1, tasks=[Task("t", 1, [])], headers=h)
-            for i, h in enumerate(headers)
-        ]
-        asked = replace(scenario(load("10 60 hold")), user_types=types)
-        made = recording(seconds(lambda _: (1, 0)))
-        return Case(asked, made, measure(scenario(load("10 60 hold")), made), ())
+def test_what_is_counted_per_somebody_unknown_cannot_be_told() -> None:
+    flow = seconds(lambda _: (100, 50))
+    assert [one.id for one in found(flow, RateLimit(100, "user"))] == ["rate-limit-unknown"]
+    assert [one.id for one in found(flow, RateLimit(100, "key"))] == ["rate-limit-unknown"]
+    [shut] = found(seconds(lambda _: (0, 50)), RateLimit(100, "key"))
+    assert (shut.id, shut.severity) == ("rate-limit-not-working", "critical")
 
-    by_key = RateLimit(100, "key")
-    assert buckets_of(case({"X-API-Key": "a"}, {"x-api-key": "b"}), by_key) == 2
-    assert buckets_of(case({"X-API-Key": "a"}, {"X-API-Key": "a"}), by_key) == 1
-    assert buckets_of(case({"X-API-Key": "${row.key}"}), by_key) is None
-    assert buckets_of(case({"X-API-Key": "a"}), RateLimit(100, "user")) is None
-    assert buckets_of(case({"X-API-Key": "${row.key}"}), RateLimit(100, "all")) == 1
+
+def test_no_more_keys_are_used_than_there_are_users() -> None:
+    declared = RateLimit(10, "key", keys=1000, evenly=True)
+    [told] = found(seconds(lambda _: (100, 100)), declared)
+    assert told.evidence["limit_per_s"] == 100  # of ten users
 
 
 def test_accepted_requests_that_become_slower_while_others_are_refused() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from loadctl.demo.fault import (
@@ -14,7 +16,7 @@ from loadctl.demo.fault import (
     Latency,
     Leak,
     Linear,
-    NoLimit,
+    OtherLimit,
     Reset,
     Restart,
     Sawtooth,
@@ -52,7 +54,9 @@ from loadctl.errors import UsageError
         ("sawtooth=50MB/20s", Sawtooth(peak_bytes=50e6, every_s=20, start_s=0)),
         ("linear=1ms@3s", Linear(extra_s=0.001, start_s=3)),
         ("warmup=10s", WarmUp(for_s=10)),
-        ("ratelimit=off@4s", NoLimit(start_s=4)),
+        ("ratelimit=off@4s", OtherLimit(rate_per_s=math.inf, start_s=4)),
+        ("ratelimit=shut", OtherLimit(rate_per_s=0, start_s=0)),
+        ("ratelimit=120/m@2s", OtherLimit(rate_per_s=2, start_s=2)),
         ("crash@20s", Crash(start_s=20)),
         ("restart@20s+3s", Restart(start_s=20, down_s=3)),
         ("worker-crash@20s", WorkerCrash(start_s=20, back_s=None)),
@@ -80,7 +84,7 @@ def test_every_example_in_the_hint_can_be_read(example: str) -> None:
         ("leak=20MB/m@5%", "it takes no share (5%)"),
         ("sawtooth=50MB", "the period is missing"),
         ("warmup=10s@3s", "it begins at once, so it takes no start time (3s)"),
-        ("ratelimit=on", "it can be off, not 'on'"),
+        ("ratelimit=on", "'on' is not off, shut or a rate such as 2/s"),
         ("latncy=200ms", "there is no fault named 'latncy'"),
         ("latency", "the extra latency is missing"),
         ("latency=200", "the extra latency '200' is not a duration such as 200ms"),

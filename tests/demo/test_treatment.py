@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from loadctl.demo.fault import parse_fault
+from loadctl.demo.rate_limit import OtherLimiter
 from loadctl.demo.service import Constant
 from loadctl.demo.treatment import UNTOUCHED, Fate, Treatments
 
@@ -88,10 +91,21 @@ def test_a_cold_system_is_slow_at_first() -> None:
     assert waits_s(treatments("warmup=10s"), 0, 9.9, 10, 99) == [0.05, 0.05, 0, 0]
 
 
-def test_a_limit_that_is_not_kept() -> None:
-    treated = treatments("ratelimit=off@5s")
-    assert (treated.keeps_limits(4), treated.keeps_limits(5), treatments().keeps_limits(9)) == (
+def test_another_limit_than_the_keys_own() -> None:
+    treated = treatments("ratelimit=off@5s", "ratelimit=2/s@9s")
+    assert [treated.other_limit(now_s) for now_s in (4, 5, 9)] == [None, math.inf, math.inf]
+    assert treatments("ratelimit=shut").other_limit(0) == 0
+
+
+def test_the_other_limit_is_each_keys_own() -> None:
+    limiter = OtherLimiter()
+    assert [
+        limiter.takes(key, 2, at) for key, at in [("a", 0), ("a", 0), ("a", 0), ("b", 0), ("a", 0.5)]
+    ] == [
+        True,
         True,
         False,
         True,
-    )
+        True,
+    ]
+    assert (limiter.takes("a", 0, 9), limiter.takes("a", math.inf, 9)) == (False, True)

@@ -17,7 +17,11 @@ targets: {error_rate: 1%}
 
 @pytest.mark.parametrize(
     ("faults", "finding", "verdict"),
-    [((), "rate-limit-working", "PASS"), (("--fault", "ratelimit=off"), "rate-limit-not-working", "FAIL")],
+    [
+        ((), "rate-limit-working", "PASS"),
+        (("--fault", "ratelimit=off"), "rate-limit-not-working", "FAIL"),
+        (("--fault", "ratelimit=shut"), "rate-limit-not-working", "FAIL"),
+    ],
 )
 def test_a_limit_is_checked(
     loadctl: Shell, engine: str, faults: tuple[str, ...], finding: str, verdict: str
@@ -26,5 +30,5 @@ def test_a_limit_is_checked(
     ended = loadctl("run", "limited", "--demo", *faults, "--engine", engine, "--json")
     assert ended.verdict == verdict
     assert finding in ended.finding_ids()
-    assert bool(ended.result["counters"]["rate_limited"]) == (not faults)
+    assert bool(ended.result["counters"]["rate_limited"]) == ("ratelimit=off" not in faults)
     assert ended.result["summary"]["total"]["failed"] == 0

@@ -6,7 +6,8 @@ import pytest
 
 from loadctl.errors import InvalidInput
 from loadctl.scenario.parse import Sources, Text, applicable_to, read_scenario, read_targets
-from loadctl.scenario.scenario import RateLimit, Scenario, Script
+from loadctl.scenario.rate_limit import RateLimit
+from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.target import Target
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Think
 from loadctl.scenario.watch import Watch
@@ -219,7 +220,7 @@ def test_the_other_keys_are_read() -> None:
     )
     scenario = read(text)
     assert scenario.watch == Watch(pid=12, process="uvicorn")
-    assert scenario.rate_limit == RateLimit(100, "key")
+    assert scenario.rate_limit == RateLimit(100, "key", keys=1, evenly=True)
     assert (scenario.max_in_flight, scenario.seed, scenario.health) == (50, 7, "/health")
     assert (scenario.timeout_s, scenario.drain_s, scenario.requests()[0].timeout_s) == (4, 4, 4)
     assert (scenario.tls.ca, scenario.tls.cert, scenario.tls.verify) == (
