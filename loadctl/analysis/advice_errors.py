@@ -14,32 +14,26 @@ _LATE_SHARE = 0.2
 
 
 def error_tips(clue: Clue) -> Iterator[str]:
-    """Of the commonest classes, and only those that say something about the cause."""
+    """Of the commonest classes: what the system's log or a single request will show of them."""
     errors = Counter(clue.case.folded.summary.total.errors)
     errors.pop(GENERATOR_FAULT, None)
     for name, count in errors.most_common(2):
-        tip = _OF_CLASS.get(name)
-        if tip is not None:
-            yield tip(clue, format_count(count))
+        yield _of_class(name)(
+            clue, f"{format_count(count)} × {name.removeprefix('status_').replace('_', ' ')}"
+        )
     logs = clue.findings.get("log-errors")
     if logs is not None and any(name.startswith("status_5") for name in errors):
         yield f"its log says why: {logs.message}"
-    elif errors:
-        name, count = errors.most_common(1)[0]
-        place = _place(clue, name)
-        if place and name not in _OF_CLASS:
-            yield f"{format_count(count)} × {name.replace('_', ' ')}, {place}: see one with  {clue.case.look_closer}"
 
 
 def _place(clue: Clue, name: str) -> str:
-    """Where it is concentrated."""
+    """Where it is concentrated, and when it began."""
     rows = [(row.errors.get(name, 0), row) for row in clue.case.folded.summary.endpoints]
     count, row = max(rows, key=lambda pair: pair[0])
     whole = sum(number for number, _ in rows)
-    if len(rows) > 1 and count >= 0.9 * whole:
-        return f"nearly all on {row.endpoint}"
+    where = f", nearly all on {row.endpoint}" if len(rows) > 1 and count >= 0.9 * whole else ""
     first = _first(clue, name)
-    return "" if first is None else f"first at {format_clock(first)}"
+    return where if first is None else f"{where}, first at {format_clock(first)}"
 
 
 def _first(clue: Clue, name: str) -> float | None:
@@ -49,13 +43,13 @@ def _first(clue: Clue, name: str) -> float | None:
 def _timeout(clue: Clue, count: str) -> str:
     if clue.waits is not None:
         return (
-            f"{count} requests had no answer within their timeout while cpu was at "
+            f"{count} (no answer in time) while cpu was at "
             f"{format_percent(clue.waits, 0)}: something "
             "they wait for is stuck; give every call to another service a timeout below the client's, and see "
             "which one fires"
         )
     return (
-        f"{count} requests had no answer within their timeout: it took on more than it can finish; refuse early "
+        f"{count} (no answer in time): it took on more than it can finish; refuse early "
         "(503 with "
         "Retry-After) beyond a bounded queue, and see whether p95 of the others falls"
     )
@@ -63,7 +57,7 @@ def _timeout(clue: Clue, count: str) -> str:
 
 def _refused(_clue: Clue, count: str) -> str:
     return (
-        f"{count} connections were refused: nothing listened, or its backlog was full; look whether the process "
+        f"{count}: nothing listened, or its backlog was full; look whether the process "
         "restarted, "
         "then at its backlog and net.core.somaxconn"
     )
@@ -71,17 +65,17 @@ def _refused(_clue: Clue, count: str) -> str:
 
 def _reset(clue: Clue, count: str) -> str:
     if {"service-restarted", "service-crashed", "worker-lost", "worker-restarted"} & clue.findings.keys():
-        return f"{count} connections were reset when a process ended: let it finish what is under way before it leaves"
+        return f"{count} when a process ended: let it finish what is under way before it leaves"
     if any(example.stale for example in clue.case.recording.examples):
         return (
-            f"{count} requests were reset because the server closed the kept connection as they were sent: let it "
+            f"{count}, as the server closed the kept connection when they were sent: let it "
             "announce that (Connection: close, or Keep-Alive: timeout=), or keep idle connections for longer than "
             "the users' pauses"
         )
     return (
-        f"{count} connections were reset, and no process ended: a server or proxy that closes idle connections "
-        "just as they "
-        "are used; make its keep-alive timeout longer than the pauses between requests"
+        f"{count}, and no process ended: {_log(clue, 'reset')} (a worker that gave up, a limit of a proxy); or idle "
+        "connections are closed just as they are used: make its keep-alive timeout longer than the pauses "
+        "between requests"
     )
 
 
@@ -89,16 +83,23 @@ def _unauthorized(clue: Clue, count: str) -> str:
     first, (start, end) = _first(clue, "status_401"), clue.case.window
     if first is not None and first - start > _LATE_SHARE * (end - start):
         return (
-            f"{count} × 401, none before {format_clock(first)}: a token that expires; log in again in the flow, "
+            f"{count}, none before {format_clock(first)}: a token that expires; log in again in the flow, "
             "or ask for a "
             "longer life, and run past that time"
         )
-    return f"{count} × 401: the scenario's credentials; see one request with  {clue.case.look_closer}"
+    if clue.case.scenario.script is not None:
+        return (
+            f"{count}: the credentials that the script sends; see one request with  {clue.case.look_closer}"
+        )
+    return (
+        f"{count}: requests carry no credentials, or wrong ones: log in under start:, capture: {{token: $.token}}, "
+        f'and send it (headers: {{Authorization: "Bearer {{{{ token }}}}"}}); see one with  {clue.case.look_closer}'
+    )
 
 
 def _too_many(_clue: Clue, count: str) -> str:
     return (
-        f"{count} × 429: a rate limit, which is no failure if it is meant: declare it (rate_limit: "
+        f"{count}: a rate limit, which is no failure if it is meant: declare it (rate_limit: "
         f"{{limit: 100/s, by: key}}), "
         "or raise it for this key, and it is checked instead"
     )
@@ -106,12 +107,50 @@ def _too_many(_clue: Clue, count: str) -> str:
 
 def _unavailable(_clue: Clue, count: str) -> str:
     return (
-        f"{count} × 502, 503 or 504: what stands before the system had nobody to give them to; compare its "
+        f"{count}: what stands before the system had nobody to give them to, or it was full; compare its "
         "limits and health "
         "checks with the time of the first, and watch the number of healthy instances"
     )
 
 
+def _of_the_system(name: str) -> Callable[[Clue, str], str]:
+    """One request alone may well succeed: what happened then stands in the log."""
+
+    def tip(clue: Clue, count: str) -> str:
+        return f"{count}{_place(clue, name)}: {_log(clue, name)}; it fails there, not in the request"
+
+    return tip
+
+
+def _log(clue: Clue, name: str) -> str:
+    first = _first(clue, name)
+    return "read the system's own log" + ("" if first is None else f" of {format_clock(first)} of the run")
+
+
+def _of_the_request(name: str) -> Callable[[Clue, str], str]:
+    def tip(clue: Clue, count: str) -> str:
+        return f"{count}{_place(clue, name)}{_SAYS.get(name, '')}: see one with  {clue.case.look_closer}"
+
+    return tip
+
+
+def _of_class(name: str) -> Callable[[Clue, str], str]:
+    if name in _OF_CLASS:
+        return _OF_CLASS[name]
+    return _of_the_system(name) if name.startswith("status_5") else _of_the_request(name)
+
+
+_SAYS: Mapping[str, str] = {
+    "status_400": ", the request is not what it expects",
+    "status_403": ", these credentials may not do that",
+    "status_404": ", a wrong path or an id that does not exist",
+    "status_405": ", a wrong method",
+    "status_415": ", a wrong Content-Type",
+    "status_422": ", the body is not what it expects",
+    "dns": ", its name could not be looked up",
+    "tls": ", no TLS with its certificate",
+    "check_failed": ", it answers, and not what the check wants",
+}
 _OF_CLASS: Mapping[str, Callable[[Clue, str], str]] = {
     "timeout": _timeout,
     "connect_timeout": _refused,

@@ -36,9 +36,28 @@ def latency_tips(clue: Clue) -> Iterator[str]:
         )
     elif clue.fills_one_core is not None or clue.fills_all_cores:
         yield from cpu_tips(clue)
+    elif clue.full_machine is not None:
+        yield _full(clue, clue.full_machine)
+    elif clue.waits is not None and "latency-stable" in clue.findings:
+        yield (
+            f"cpu is at {format_percent(clue.waits, 0)} and it is as slow at the lowest level: no queue, each request "
+            "waits that long; look for a slow call (another service, a query, a sleep) and time it in its log"
+        )
     elif clue.waits is not None:
         yield from _waiting(clue, clue.waits)
     yield from _where(clue)
+
+
+def _full(clue: Clue, machine_pct: float) -> str:
+    """It computes and does not get the core, or waits for something else: that cannot be told."""
+    cores = clue.case.measured.system.cpu_cores
+    had = "" if cores is None else f", and the system had {cores:.2g} of them"
+    cost = clue.cpu_ms_a_request
+    each = "" if cost is None else f" (a request costs {format_ms(cost)} of cpu)"
+    return (
+        f"the cores of this machine are {format_percent(machine_pct, 0)} busy{had}{each}: it may wait for a core; "
+        "run the generator, and whatever else runs here, on another machine and measure again"
+    )
 
 
 def queue_tips(clue: Clue) -> Iterator[str]:
@@ -67,7 +86,7 @@ def queue_tips(clue: Clue) -> Iterator[str]:
 def _waiting(clue: Clue, cpu_pct: float) -> Iterator[str]:
     """Little's law at the most it served: how many requests it works on at a time."""
     most = clue.evidence("throughput-saturated", "max_per_s")
-    calm = _calm_ms(clue)
+    calm = clue.evidence("throughput-saturated", "p50_calm_ms") or _calm_ms(clue)
     size = ""
     if most and calm:
         each = f"{format_rate(most)} at {format_ms(calm)} each"

@@ -16,13 +16,20 @@ from statistics import median
 from loadctl.analysis.case import Case
 from loadctl.results.breaking_point import BreakingPoint
 from loadctl.results.finding import Evidence, Finding
-from loadctl.results.level import Level
-from loadctl.scenario.units import format_rate
+from loadctl.results.level import NOISE_MS, Level
+from loadctl.results.outage import Stall
+from loadctl.scenario.units import format_count, format_ms, format_rate
 
 ENOUGH_LEVELS = 5
 BIC_MARGIN = 6.0
 FLAT = 0.5
 BELOW = 0.9
+LOW = 0.5
+TOP = 0.8
+SLOW = 3.0
+FULL = 0.8
+FULL_S = 5
+"""See `_full`: seconds, and shares of the highest level and of what the lower ones served."""
 
 
 def breaking_findings(case: Case) -> list[Finding]:
@@ -31,7 +38,7 @@ def breaking_findings(case: Case) -> list[Finding]:
 
 def _break(case: Case, found: BreakingPoint | None) -> Iterator[Finding]:
     """Only where a load rises in several steps; one level is no staircase."""
-    if found is None:
+    if found is None or case.measured.break_untold:
         return
     unit = case.level_unit
     step = found.broke
@@ -72,6 +79,7 @@ def _saturated(case: Case) -> Iterator[Finding]:
     levels = case.measured.levels
     bend = bend_of([level.level for level in levels], [level.throughput_per_s for level in levels])
     if bend is None:
+        yield from _full(case) if len(levels) < ENOUGH_LEVELS else ()
         return
     beyond = [level for level in levels if level.level >= bend] or [levels[-1]]
     most = median(level.throughput_per_s for level in beyond)
@@ -87,6 +95,44 @@ def _saturated(case: Case) -> Iterator[Finding]:
         "max_per_s": round(most, 1),
     }
     yield Finding("throughput-saturated", "warning", message, evidence)
+
+
+def _full(case: Case) -> Iterator[Finding]:
+    """Of a load with fewer levels: at its top most requests wait, and it serves much less than in proportion to it."""
+    load, away = case.scenario.load, {t for stall in case.measured.stalls for t in _seconds_of(stall)}
+    timed = [
+        (load.level_at(second.t + 0.5), us / 1000, second)
+        for second in case.recording.seconds
+        if second.t not in away and (us := second.ok.nearest_rank_us(0.5))
+    ]
+    low = [(level, ms, second) for level, ms, second in timed if 0 < level <= LOW * load.peak]
+    top = [(ms, second) for level, ms, second in timed if level >= TOP * load.peak]
+    if not low or not top:
+        return
+    calm_ms = median(ms for _, ms, _ in low)
+    slow = [(ms, second) for ms, second in top if ms > max(SLOW * calm_ms, calm_ms + 5 * NOISE_MS)]
+    each = sum(second.ok.count for _, _, second in low) / sum(level for level, _, _ in low)
+    if len(slow) < max(FULL_S, len(top) / 2) or not each:
+        return
+    most = median(second.ok.count for _, second in slow)
+    waiting, ms = max(second.in_flight for _, second in slow), median(ms for ms, _ in slow)
+    if most > FULL * each * TOP * load.peak:
+        return
+    message = (
+        f"it serves no more than {format_rate(most)}: at {load.peak:g}{case.level_unit} up to "
+        f"{format_count(waiting)} requests wait at once, and p50 is {format_ms(ms)} instead of {format_ms(calm_ms)}"
+    )
+    evidence: Evidence = {
+        "max_per_s": round(most, 1),
+        "waiting": waiting,
+        "p50_ms": ms,
+        "p50_calm_ms": calm_ms,
+    }
+    yield Finding("throughput-saturated", "warning", message, evidence)
+
+
+def _seconds_of(stall: Stall) -> range:
+    return range(int(stall.start_s), int(stall.start_s if stall.end_s is None else stall.end_s) + 2)
 
 
 def _around(levels: Sequence[Level], bend: float) -> tuple[float, float]:

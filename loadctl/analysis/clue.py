@@ -11,6 +11,8 @@ from loadctl.results.summary import EndpointSummary
 
 _BUSY_PCT = 80.0
 _IDLE_PCT = 50.0
+_FULL_PCT = 95.0
+_LITTLE_CORES = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,26 @@ class Clue:
 
     @property
     def waits(self) -> float | None:
-        """The cpu % of a system that was watched and far from busy: it does not compute, it waits."""
+        """The cpu % of a system that was watched and far from busy: it does not compute, it waits.
+
+        None too where the machine was full: then it may wait for a core.
+        """
+        if self.full_machine is not None:
+            return None
         busiest = self.case.measured.system.extra.get("busiest_pct_of_one_core", 0.0)
         idle = self.cpu_pct is not None and self.cpu_pct < _IDLE_PCT and busiest < _BUSY_PCT
         return self.cpu_pct if idle else None
+
+    @property
+    def full_machine(self) -> float | None:
+        """The cpu % of a machine that the system shares with the generator, where that had no core to spare.
+
+        A system that wants to compute gets its share of them all the same: one that had very little did not want to.
+        """
+        shares = self.case.readings("host").values("cpu_pct") if self.case.same_host else ()
+        mean = sum(shares) / len(shares) if shares else 0.0
+        little = (self.case.measured.system.cpu_cores or 0.0) < _LITTLE_CORES
+        return mean if mean >= _FULL_PCT and not little else None
 
     @property
     def cpu_ms_a_request(self) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from loadctl.analysis.advice import advised
 from loadctl.analysis.breaking import breaking_findings
 from loadctl.analysis.case import Case
+from loadctl.analysis.cause import by_gravity
 from loadctl.analysis.closed_model import closed_model_findings
 from loadctl.analysis.completeness import completeness_findings
 from loadctl.analysis.cpu import cpu_findings
@@ -26,6 +27,7 @@ from loadctl.analysis.resources import nagle_findings, resource_findings
 from loadctl.analysis.script import script_findings
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.spike import spike_findings
+from loadctl.analysis.stall import stall_findings
 from loadctl.analysis.story import story
 from loadctl.analysis.suspect import suspect_findings
 from loadctl.analysis.undecided import undecided_findings
@@ -60,6 +62,7 @@ SYSTEM: Sequence[Question] = (
 )
 TIMING: Sequence[Question] = (
     suspect_findings,
+    stall_findings,
     breaking_findings,
     spike_findings,
     latency_shape_findings,
@@ -70,7 +73,6 @@ TIMING: Sequence[Question] = (
     undecided_findings,
 )
 """About when things happened: not asked where a saturated generator decided that (DESIGN §7)."""
-_GRAVITY = ("invalid", "critical", "warning", "info", "good")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,4 +198,4 @@ def _findings(case: Case, doubts: Sequence[Finding]) -> tuple[Finding, ...]:
     saturated = any(finding.voids == "all" for finding in doubts)
     questions = SYSTEM if saturated else (*SYSTEM, *TIMING)
     found = advised(case, [*doubts, *(finding for ask in questions for finding in ask(case))])
-    return tuple(sorted(found, key=lambda finding: _GRAVITY.index(finding.severity)))
+    return by_gravity(case, found)

@@ -14,11 +14,10 @@ from dataclasses import replace
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding, Severity
-from loadctl.results.moment import Moment
+from loadctl.results.outage import CONNECTION_ERRORS, is_cut_off
 from loadctl.results.recording import Event
 from loadctl.scenario.units import format_clock, format_count, format_duration
 
-CONNECTION_ERRORS = frozenset({"connect_refused", "connect_timeout", "reset", "dns"})
 CUT_ERRORS = CONNECTION_ERRORS | {"protocol"}
 """What a client sees of a process that ends under its requests."""
 UNREACHABLE_S = 2
@@ -124,7 +123,7 @@ def _finding(events: list[Event], finding_id: str, severity: Severity, what: str
 def _unreachable(case: Case) -> Iterator[Finding]:
     spells: list[list[int]] = []
     for second in case.recording.seconds:
-        if not _cut_off(second):
+        if not is_cut_off(second):
             continue
         if spells and spells[-1][-1] == second.t - 1:
             spells[-1].append(second.t)
@@ -139,14 +138,6 @@ def _unreachable(case: Case) -> Iterator[Finding]:
         advice = (f"read the system's own log at {format_clock(long[0][0])} of the run",)
         evidence = {"unreachable_s": total, "first_at_s": long[0][0]}
         yield Finding("service-unreachable", "critical", message, evidence, advice)
-
-
-def _cut_off(second: Moment) -> bool:
-    if second.ok.count or second.rate_limited:
-        return False
-    failed = sum(second.errors.values())
-    cut = sum(second.errors.get(name, 0) for name in CONNECTION_ERRORS)
-    return failed > 0 and 2 * cut >= failed
 
 
 def _silent(case: Case) -> Iterator[Finding]:

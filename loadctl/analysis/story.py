@@ -5,33 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadctl.analysis.case import Case
+from loadctl.analysis.cause import causes, commonest_error, error_kind
 from loadctl.analysis.errors import slowest
 from loadctl.analysis.remedy import remedies
 from loadctl.results.answer import said
 from loadctl.results.decision import Decision, label, sentence
 from loadctl.results.finding import Finding
-from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.score import Score, Status
 from loadctl.results.verdict import Verdict
 from loadctl.scenario.units import format_clock, format_count, format_limit, format_value
 
-_CAUSES = (
-    "all-requests-failed",
-    "service-crashed",
-    "service-restarted",
-    "service-unreachable",
-    "script_fault",
-    "script_verdict",
-    "generator-saturated",
-    "generator-faults",
-    "cpu-high",
-    "data-incomplete",
-    "load-not-reached",
-    "closed-model-stall",
-)
-"""Likeliest cause first, of what may be the cause of a verdict that is not PASS."""
-_NO_CAUSE_OF_FAIL = {"generator-saturated", "generator-faults", "data-incomplete", "load-not-reached"}
-"""A limit that is broken in spite of them was broken by the system: what they spoil is voided."""
 _BROKEN = (Verdict.FAIL, Verdict.WARN)
 
 
@@ -41,41 +24,29 @@ def story(case: Case, findings: Sequence[Finding], decision: Decision) -> tuple[
         return None, tuple(_after_pass(case))
     if decision.verdict is Verdict.INTERRUPTED:
         return None, ()
-    causes = sorted(
-        (
-            finding
-            for finding in findings
-            if finding.id in _CAUSES
-            and not (decision.verdict is Verdict.FAIL and finding.id in _NO_CAUSE_OF_FAIL)
-        ),
-        key=lambda finding: _CAUSES.index(finding.id),
+    found = causes(case, findings, decision.verdict)
+    why = _of_cause(case, found[0]) if found else ""
+    if not found and decision.verdict in _BROKEN:
+        why = worst(case.scores)
+    elif not found and decision.verdict is Verdict.ERROR:
+        why = _commonest_error(case)
+    slow = (
+        [finding for finding in findings if finding.id == "slow-responses"]
+        if decision.verdict in _BROKEN
+        else []
     )
-    parts = [sentence(finding.message) for finding in causes[:1]]
-    if not causes:
-        parts.extend(_worst(case, findings) if decision.verdict in _BROKEN else _commonest_error(case))
-    fresh = [part for part in dict.fromkeys(parts) if part and not _said(part, decision)]
-    slow = [finding for finding in findings if finding.id == "slow-responses"]
-    advice = next((finding.advice for finding in [*causes, *slow] if finding.advice), None)
+    advice = next((finding.advice for finding in [*found[:1], *slow] if finding.advice), None)
     advice = advice or list(_next_step(case, decision.verdict))
-    return " ".join(fresh) or None, tuple(dict.fromkeys(advice))
+    return (None if _said(why, decision) else why or None), tuple(dict.fromkeys(advice))
+
+
+def _of_cause(case: Case, finding: Finding) -> str:
+    """Which failures they were says more than how many."""
+    return _commonest_error(case) if finding.id.startswith("errors-over-") else sentence(finding.message)
 
 
 def _said(part: str, decision: Decision) -> bool:
     return any(part.rstrip(".").lower() in reason.lower() for reason in decision.reasons)
-
-
-_TELLS = {"breaking_point": "breaking-point", "recovery_time": "spike-not-recovered"}
-"""Findings that say what a metric's value consists of."""
-
-
-def _worst(case: Case, findings: Sequence[Finding]) -> Iterator[str]:
-    """What the score furthest beyond its limit consists of; else its numbers."""
-    score = _furthest(case.scores)
-    metric = None if score is None else score.target.metric
-    told = [sentence(finding.message) for finding in findings if finding.id == _TELLS.get(metric or "")]
-    if metric in {"error_rate", None}:
-        told = list(_commonest_error(case))
-    yield from told[:1] or [worst(case.scores)]
 
 
 def worst(scores: Sequence[Score]) -> str:
@@ -106,22 +77,21 @@ def _capital(name: str) -> str:
     return "CPU" if name == "cpu" else f"{name[:1].upper()}{name[1:]}"
 
 
-def _commonest_error(case: Case) -> Iterator[str]:
-    total = case.folded.summary.total
-    counts = {name: count for name, count in total.errors.items() if name != GENERATOR_FAULT}
-    if total.unfinished > max(counts.values(), default=0):
-        yield (
-            f"{format_count(total.unfinished)} of {format_count(total.completed + total.unfinished)} requests "
-            "had no answer when the run ended."
-        )
-        return
-    if not counts:
-        return
-    error_class, count = max(counts.items(), key=lambda item: item[1])
+def _commonest_error(case: Case) -> str:
+    commonest = commonest_error(case)
+    if commonest is None:
+        return ""
+    error_class, count = commonest
+    if error_class == "unfinished":
+        total = case.folded.summary.total
+        of = format_count(total.completed + total.unfinished)
+        return f"{format_count(count)} of {of} requests had no answer when the run ended."
     alike = [one for one in case.recording.examples if one.error_class == error_class]
     first = min(alike, key=lambda one: one.t, default=None)
     words = "" if first is None else f', first at {format_clock(first.t)}: "{said(first)}"'
-    yield f"{format_count(count)} × {error_class.replace('_', ' ')}{_where(case, error_class, count)}{words}."
+    return (
+        f"{format_count(count)} × {error_class.replace('_', ' ')}{_where(case, error_class, count)}{words}."
+    )
 
 
 def _where(case: Case, error_class: str, count: int) -> str:
@@ -138,7 +108,7 @@ def _next_step(case: Case, verdict: Verdict) -> Iterator[str]:
         yield f"loadctl show {case.scenario.name} says how long a run must be for every target"
     elif not case.scores:
         yield f"loadctl run {case.scenario.name}{case.place} --target latency_p95=200ms"
-    elif case.folded.summary.total.failed or case.folded.summary.total.unfinished:
+    elif verdict in _BROKEN and error_kind(case) == "scenario":
         yield case.look_closer
     elif verdict is Verdict.WARN:
         yield from slowest(case)

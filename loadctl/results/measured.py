@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from loadctl.results.breaking_point import BreakingPoint, breaking_point, limits_of
+from loadctl.results.breaking_point import BreakingPoint, Limit, breaking_point, limits_of
 from loadctl.results.fold import Folded, Plateau, fold
 from loadctl.results.interval import completed_of
 from loadctl.results.level import Level, levels
 from loadctl.results.log_use import LogUse, log_use
+from loadctl.results.outage import Stall, disturbed, stalls
 from loadctl.results.profile import ProfileUse, marked_seconds, profile_use
 from loadctl.results.readings import NONE, Readings
 from loadctl.results.recording import Recording
@@ -22,6 +23,7 @@ from loadctl.results.usage import companion_uses, generator_use, system_use
 from loadctl.scenario.load import Model
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
+from loadctl.scenario.units import format_clock
 from loadctl.scenario.user_type import Repeat, Request, Step, UserType
 
 
@@ -47,6 +49,10 @@ class Measured:
     """Or why it cannot be told."""
     breaking_point: BreakingPoint | None = None
     """None: the load holds fewer than two levels."""
+    break_untold: str = ""
+    """Why a break is not told although levels failed: it was not the load. Empty: nothing stands against it."""
+    stalls: Sequence[Stall] = ()
+    """Of the scored window."""
     requests_per_turn: Mapping[str, float] = field(default_factory=dict)
     """By endpoint: as planned; for a script, as measured."""
     p50_limit_ms: float = 0.0
@@ -67,7 +73,12 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
     fair = system.without(marked)
     start, end = folded.summary.start_s, folded.summary.end_s
     spans = {name: (summary.start_s, summary.end_s) for name, summary in folded.named.items()}
-    steps = levels(scenario.load, scored, folded.ended_s)
+    away = disturbed(recording.seconds, recording.events)
+    every = levels(scenario.load, scored, folded.ended_s)
+    calm = levels(scenario.load, [second for second in scored if second.t not in away], folded.ended_s)
+    limits = limits_of(scenario.targets)
+    untold = _break_untold(every, calm, limits, away)
+    steps = calm if calm or untold else every
     use = system_use(fair, start, end, unwatched=recording.unwatched)
     return Measured(
         readings=readings,
@@ -84,13 +95,27 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
         series=monitored(whole, start, end),
         levels=steps,
         recovery=recovery(scenario.load, recording.seconds, folded.ended_s),
-        breaking_point=breaking_point(steps, limits_of(scenario.targets)) if steps else None,
+        breaking_point=breaking_point(steps, limits) if steps else None,
+        break_untold=untold,
+        stalls=[stall for stall in stalls(recording.seconds) if start <= stall.start_s < end],
         profile=profile_use(recording.profiles, recording.profile_files),
         logs=log_use(system, recording.events, start, end),
         requests_per_turn=_requests_per_turn(scenario, recording),
         p50_limit_ms=_p50_limit_ms(scenario.targets),
         watched=scenario.watch.asked or bool(system.measured),
     )
+
+
+def _break_untold(
+    every: Sequence[Level], calm: Sequence[Level], limits: Sequence[Limit], away: Mapping[int, str]
+) -> str:
+    """A level that fails only with the seconds in which nobody was answered did not fail by its load."""
+    whole = breaking_point(every, limits).broke if every else None
+    alone = breaking_point(calm, limits).broke if calm else None
+    if whole is None or alone is not None:
+        return ""
+    first = next((t for t in sorted(away) if t >= whole.level.start_s), min(away))
+    return f"{away[first]} at {format_clock(first)}, so the levels from {whole.level.level:g} on say nothing of load"
 
 
 def _requests_per_turn(scenario: Scenario, recording: Recording) -> dict[str, float]:

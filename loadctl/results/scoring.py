@@ -156,6 +156,8 @@ def _series(target: Target, measured: Measured) -> _Found:
 def _breaking_point(target: Target, measured: Measured) -> _Found:
     """The highest level that held; nothing is known of a limit beyond the levels that were tried."""
     found = measured.breaking_point
+    if measured.break_untold:
+        return _absent(measured.break_untold)
     if found is None:
         return _absent(NO_STAIRCASE)
     requests = sum(step.requests for step in found.steps)

@@ -105,6 +105,22 @@ def test_an_idle_system_waits_for_something() -> None:
     assert "workers" not in told
 
 
+def test_what_is_as_slow_at_any_load_is_no_queue() -> None:
+    stable = Finding("latency-stable", "good", "x")
+    told = given(SLOW, readings=IDLE, others=[stable])
+    assert "no queue, each request waits that long" in told
+    assert "pool" not in told
+
+
+def test_on_a_full_machine_waiting_and_computing_cannot_be_told_apart() -> None:
+    full = [Reading(t + 1.0, "host", "machine", "", {"cpu_pct": 99.0}) for t in range(N)]
+    told = given(SLOW, readings=[*use(cpu_cores=0.5, cpu_pct=25.0), *full])
+    assert "the cores of this machine are 99 % busy, and the system had 0.5 of them" in told
+    assert "the limit is no computing" not in told
+    idle = given(SLOW, readings=[*use(cpu_cores=0.1, cpu_pct=5.0), *full])
+    assert "the limit is no computing" in idle
+
+
 def test_the_suspect_decides() -> None:
     def suspect(resource: str, of: str = "") -> list[Finding]:
         evidence: Evidence = {"resource": resource, "of": of}
@@ -211,13 +227,23 @@ def failing(error: str, at: float = 1.0) -> Recording:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        ("timeout", "120 requests had no answer within their timeout: it took on more than it can finish"),
-        ("connect_refused", "120 connections were refused: nothing listened, or its backlog was full"),
-        ("reset", "120 connections were reset, and no process ended"),
-        ("status_401", "120 × 401: the scenario's credentials; see one request with  loadctl try api"),
+        ("timeout", "120 × timeout (no answer in time): it took on more than it can finish"),
+        ("connect_refused", "120 × connect refused: nothing listened, or its backlog was full"),
+        ("reset", "120 × reset, and no process ended"),
+        ("status_401", "120 × 401: requests carry no credentials, or wrong ones: log in under start:"),
         ("status_429", "declare it (rate_limit: {limit: 100/s, by: key})"),
         ("status_503", "had nobody to give them to"),
-        ("status_418", "120 × status 418, first at 0:01: see one with  loadctl try api"),
+        ("status_418", "120 × 418, first at 0:01: see one with  loadctl try api"),
+        ("status_404", "120 × 404, first at 0:01, a wrong path or an id that does not exist: see one with"),
+        (
+            "check_failed",
+            "120 × check failed, first at 0:01, it answers, and not what the check wants: see one with",
+        ),
+        (
+            "status_500",
+            "120 × 500, first at 0:01: read the system's own log of 0:01 of the run; it fails there",
+        ),
+        ("status_507", "120 × 507, first at 0:01: read the system's own log"),
     ],
 )
 def test_each_class_has_its_own_cause(error: str, said: str) -> None:

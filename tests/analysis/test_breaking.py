@@ -10,8 +10,12 @@ from loadctl.analysis.breaking import bend_of, breaking_findings
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Finding
 from loadctl.results.measured import measure
-from tests.results.recorded import recording, scenario, target
+from loadctl.results.score import Score, Status
+from loadctl.results.scoring import score
+from tests.results.recorded import interval, load, recording, scenario, second, target
 from tests.results.test_breaking_point import P95_LIMIT, run, staircase
+from tests.results.test_outage import Answered, answered, queue
+from tests.results.test_outage import run as run_users
 
 LEVELS = [float(level) for level in range(100, 1001, 100)]
 
@@ -64,3 +68,58 @@ def test_a_system_that_grows_with_its_load_has_no_bend() -> None:
 def test_too_few_levels_cannot_tell() -> None:
     assert bend_of([100, 200, 300, 400], [90, 100, 100, 100]) is None
     assert bend_of([], []) is None
+
+
+def by_load(at: Answered, levels: int = 4) -> tuple[list[Finding], Score, str]:
+    """A staircase of 10 s for each 10 users, of which each second is simulated."""
+    planned = load(*(f"{10 * n} 10 {10 * n}" for n in range(1, levels + 1)))
+    seconds = [
+        one
+        for n in range(levels)
+        for one in run_users(at, users=10 * (n + 1), length=40)[10 * n : 10 * n + 10]
+    ]
+    asked = scenario(planned, [target("breaking_point", 20, 40, unit="users"), P95_LIMIT])
+    made = recording(seconds)
+    measured = measure(asked, made)
+    return (
+        breaking_findings(Case(asked, made, measured)),
+        score(asked.targets[0], measured),
+        measured.break_untold,
+    )
+
+
+def test_a_stall_is_no_break_by_load() -> None:
+    found, told, why = by_load(answered(4, 12))
+    assert not [finding for finding in found if finding.id == "breaking-point" and finding.evidence["broke"]]
+    assert (told.status, why) in [(Status.PASS, ""), (Status.NO_DATA, why)]
+    assert told.status is Status.PASS or why.startswith("the system stalled at 0:")
+
+
+def test_a_system_that_is_full_serves_no_more() -> None:
+    """Two levels: from a tenth of the users to all of them it serves 60/s instead of 100/s."""
+    planned = load("2 20 before", "20 20 spike")
+    server = queue()
+    seconds = [
+        *[second(t, {"GET /": interval([4.0] * 20)}, users=2) for t in range(20)],
+        *[
+            second(t + 20, one.cells, users=20)
+            for t, one in enumerate(run_users(server, users=20, length=20))
+        ],
+    ]
+    asked = scenario(planned)
+    made = recording(seconds)
+    [told] = breaking_findings(Case(asked, made, measure(asked, made)))
+    assert told.id == "throughput-saturated"
+    assert told.message.startswith("it serves no more than 60.0/s: at 20 users up to 1")
+    assert "instead of 4" in told.message
+
+
+def test_a_system_that_is_as_slow_for_few_is_not_full() -> None:
+    planned = load("2 20 before", "20 20 spike")
+    seconds = [
+        second(t, {"GET /": interval([600.0] * (3 if t < 20 else 30))}, users=2 if t < 20 else 20)
+        for t in range(40)
+    ]
+    asked = scenario(planned)
+    made = recording(seconds)
+    assert not breaking_findings(Case(asked, made, measure(asked, made)))

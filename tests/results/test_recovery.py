@@ -75,6 +75,23 @@ def test_a_system_that_stays_slow_has_not_recovered() -> None:
     assert relapses.took_s is None
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_machine_that_is_noisy_now_and_then_says_nothing_of_recovery(seed: int) -> None:
+    """A third of the later windows are disturbed: neither recovered nor not."""
+    chance = random.Random(seed)
+    busy = {t for start in range(BACK, 320, 12) for t in range(start + chance.randint(0, 8), start + 4)}
+    told = recovery(SPIKE, moments(run(lambda t: 60.0 if t in busy else 20.0, seed=seed)), SPIKE.duration_s)
+    assert not isinstance(told, Recovery) or told.took_s is not None
+
+
+def test_what_is_told_of_an_unsteady_end() -> None:
+    told = recovery(
+        SPIKE, moments(run(lambda t: 90.0 if t > BACK and t % 20 < 4 else 20.0)), SPIKE.duration_s
+    )
+    assert isinstance(told, str)
+    assert told.startswith("latency was unsteady after the spike: within its normal range in ")
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_falsely_recovered_is_rare(seed: int) -> None:
     """It stays at three times normal: never called recovered."""

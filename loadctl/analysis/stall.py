@@ -1,0 +1,45 @@
+"""Did the system stall: stop answering all at once, now and then or for good? The method: results/outage.py."""
+
+from __future__ import annotations
+
+from loadctl.analysis.case import Case
+from loadctl.results.finding import Evidence, Finding
+from loadctl.results.outage import period_s
+from loadctl.scenario.units import format_clock, format_count, format_duration
+
+_OPEN = "users that wait send nothing, so these figures are too good: an open load (rate: in the scenario) measures it"
+
+
+def stall_findings(case: Case) -> list[Finding]:
+    """`system-stalls`: at most one. What a process that ended did to requests is told of that process."""
+    found = case.measured.stalls
+    if not found:
+        return []
+    first, waiting = found[0], max(stall.waiting for stall in found)
+    lengths = [stall.end_s - stall.start_s for stall in found if stall.end_s is not None]
+    every = period_s(found)
+    evidence: Evidence = {
+        "stalls": len(found),
+        "first_at_s": round(first.start_s, 1),
+        "longest_s": round(max(lengths), 1) if lengths else None,
+        "period_s": None if every is None else round(every, 1),
+        "waiting": waiting,
+    }
+    at, under_way = format_clock(first.start_s), f"{format_count(waiting)} requests under way"
+    if not lengths:
+        message = f"the system stopped answering at {at}: {under_way} got no answer to the end"
+        advice: tuple[str, ...] = (
+            f"look at what it waited for at {at}: its log, its threads (py-spy dump), its pools",
+        )
+        return [Finding("system-stalls", "warning", message, evidence, advice)]
+    times = f"for {format_duration(round(max(lengths), 1))} at {at}"
+    if len(found) > 1:
+        often = f"{format_count(len(found))} times" + ("" if every is None else f", every {every:.0f} s")
+        times = f"{often}, for up to {format_duration(round(max(lengths), 1))}, first at {at}"
+    message = f"the system stalled {times}: up to {under_way} got no answer meanwhile"
+    what = "what runs then" if every is None else f"what runs every {every:.0f} s"
+    advice = (
+        f"look for {what}: garbage collection, a checkpoint, a job, a lock; read its log at {at} of the run",
+        *((_OPEN,) if case.scenario.load.model == "closed" else ()),
+    )
+    return [Finding("system-stalls", "warning", message, evidence, advice)]

@@ -1,0 +1,72 @@
+"""Which of several findings is told as the cause, and which never is."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadctl.analysis.case import Case
+from loadctl.analysis.cause import by_gravity, causes
+from loadctl.results.finding import Finding
+from loadctl.results.measured import measure
+from loadctl.results.score import Score
+from loadctl.results.scoring import score
+from loadctl.results.verdict import Verdict
+from tests.results.recorded import P95, load, recording, scenario, steady, target
+
+SATURATED = Finding("throughput-saturated", "warning", "saturated")
+CPU = Finding("cpu-high", "warning", "cpu")
+STALLS = Finding("system-stalls", "warning", "stalls")
+CRASHED = Finding("service-crashed", "critical", "crashed")
+STOPPED = Finding("stopped-early", "critical", "stopped")
+ERRORS = Finding("errors-over-critical", "critical", "errors")
+LATE = Finding("generator-saturated", "warning", "late", voids="near")
+DRIFT = Finding("latency-drift", "warning", "drift")
+
+
+def case(error: str | None = None, *, slow: bool = False) -> Case:
+    """30 % failed so, or p95 is beyond its limit, or both."""
+    errors = {error: 9} if error else None
+    made = recording(steady(60, [300.0 if slow else 10.0] * 21, errors=errors))
+    asked = scenario(load("10 60 hold"), [target(P95, 200), target("error_rate", 1.0)])
+    measured = measure(asked, made)
+    scores: list[Score] = [score(one, measured) for one in asked.targets]
+    return Case(asked, made, measured, scores)
+
+
+@pytest.mark.parametrize(
+    ("error", "slow", "noticed", "first"),
+    [
+        ("status_401", True, [SATURATED, CPU, ERRORS], ERRORS),
+        ("status_500", True, [SATURATED, ERRORS], ERRORS),
+        ("check_failed", False, [SATURATED, ERRORS], ERRORS),
+        ("timeout", True, [ERRORS, SATURATED, CPU], CPU),
+        ("timeout", False, [ERRORS, STALLS], STALLS),
+        ("status_503", True, [ERRORS, SATURATED], SATURATED),
+        ("status_500", False, [STALLS, SATURATED, ERRORS], ERRORS),
+        (None, True, [SATURATED, STALLS], STALLS),
+        (None, True, [LATE, SATURATED], SATURATED),
+        (None, True, [DRIFT, LATE], None),
+        ("reset", True, [ERRORS, SATURATED, STOPPED, CRASHED], CRASHED),
+    ],
+)
+def test_the_gravest_that_explains_what_failed(
+    error: str | None, slow: bool, noticed: list[Finding], first: Finding | None
+) -> None:
+    found = case(error, slow=slow)
+    told = causes(found, by_gravity(found, noticed), Verdict.FAIL)
+    assert (told[0] if told else None) is first
+
+
+def test_a_stall_is_no_cause_of_wrong_requests() -> None:
+    assert causes(case("status_404"), [STALLS], Verdict.FAIL) == []
+
+
+def test_what_is_wrong_with_the_measurement_explains_only_that_there_is_no_verdict() -> None:
+    invalid = Finding("load-not-reached", "invalid", "missing", voids="pass")
+    assert causes(case(slow=True), [invalid, LATE], Verdict.FAIL) == []
+    assert causes(case(), [invalid, ERRORS], Verdict.INCONCLUSIVE) == [invalid]
+
+
+def test_reasons_begin_with_what_explains_most() -> None:
+    found = case("reset")
+    assert by_gravity(found, [STOPPED, ERRORS, CRASHED, CPU]) == (CRASHED, ERRORS, STOPPED, CPU)
