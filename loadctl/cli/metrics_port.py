@@ -109,6 +109,7 @@ class LiveMetrics:
                 scenario=manifest.scenario,
                 engine=manifest.engine,
                 engine_version=manifest.engine_version,
+                engine_extension=manifest.engine_extension,
                 started_at=manifest.t0_wall or manifest.created_at,
             )
             self._state += 1

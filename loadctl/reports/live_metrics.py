@@ -21,6 +21,7 @@ class Running:
     scenario: Scenario
     engine: str
     engine_version: str | None
+    engine_extension: str | None
     started_at: str
 
 
@@ -32,6 +33,7 @@ def live_families(running: Running, tally: Tally) -> Families:
         scenario=running.scenario.name,
         engine=running.engine,
         version=running.engine_version,
+        extension=running.engine_extension,
         host=running.scenario.host,
         model=running.scenario.load.model,
         started_at=running.started_at,

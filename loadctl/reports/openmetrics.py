@@ -32,6 +32,7 @@ def openmetrics(result: Result) -> str:
         scenario=result.scenario,
         engine=result.engine,
         version=result.engine_version,
+        extension=result.engine_extension,
         host=result.host,
         model=result.model,
         started_at=result.started_at or "",

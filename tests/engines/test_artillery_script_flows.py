@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.engines.conftest import KnownServer
 
 MIXED = """\
+before: {flow: [{get: {url: /before}}]}
 scenarios:
   - name: ours
     engine: loadctl
@@ -56,11 +57,25 @@ def test_a_script_that_mixes_both_engines_counts_every_request_of_both(
     assert said.ok("GET /status/404") == server.count["GET /status/404"] == ours
     assert said.ok("GET /sleep/30") == theirs
     assert said.errors("GET /status/500") == {"status_500": theirs}
+    assert server.count.pop("GET /before") == 1
     assert said.totals["completed"] == sum(server.count.values())
     assert said.totals["faults"] == 0
     assert min(cell["ok"]["min_us"] for cell in said.cells("GET /sleep/20") if "ok" in cell) >= 20_000
     [hello] = said.of("hello")
     assert hello["users"] == "the script's own users and clients, and steps of user types on loadctl's engine"
+
+
+def test_its_hooks_run_on_engines_of_artillery(folder: Folder) -> None:
+    folder.write(
+        script__yml=HEAD
+        + TWENTY
+        + "  engines: {loadctl: {}}\nbefore: {engine: loadctl, flow: [{get: /}]}\n"
+        + "scenarios:\n  - {engine: loadctl, flow: [{get: /}]}\n"
+    )
+    said = folder.run()
+    outcome = ArtilleryEngine().outcome(said.returncode or 0, said.stderr)
+    assert "before: and after: of a script run on an engine of Artillery" in (outcome.reason or "")
+    assert not said.lines
 
 
 @pytest.mark.parametrize("load", [closed((4, 4, 1)), opened((20, 20, 1))])
@@ -85,7 +100,7 @@ def test_a_pause_ends_with_the_load(folder: Folder, server: KnownServer) -> None
         + "scenarios:\n  - {engine: loadctl, flow: [{get: /sleep/1}, {think: 60s}, {get: /never}]}\n"
     )
     said = finished(folder.run(closed((3, 3, 1))))
-    assert said.ended - said.t0 < 4
+    assert said.totals["turns"] == 3, "they have ended before the bye"
     assert said.ok("GET /sleep/1") == server.count["GET /sleep/1"] == 3
     assert "GET /never" not in server.count
 

@@ -6,7 +6,9 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
+import time
 from contextlib import closing
 from math import floor
 from pathlib import Path
@@ -204,6 +206,21 @@ def test_virtual_users_that_were_stopped_before_the_load_have_completed(shards: 
     shard.say("stop")
     said = shard.result()
     assert said.bye["virtual_users"] == {"created": 4, "completed": 4, "failed": 0}
+
+
+def test_at_a_second_signal_those_who_wait_for_an_answer_have_failed(shards: Shards) -> None:
+    shard = shards.begin(
+        user_types=[user("/hang"), user(name="B", think=9.0)], load=closed((4, 4, 30)), drain_s=9.0
+    )
+    shard.sleep_until(1.2)
+    for _ in range(2):
+        shard.process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    asked = time.monotonic()
+    said = shard.result()
+    assert said.ended - asked < 1.0
+    assert len(said.bye["unfinished"]["GET /hang"]) == 2
+    assert said.bye["virtual_users"] == {"created": 4, "completed": 2, "failed": 2}
 
 
 def test_a_shard_without_users_says_hello_and_bye(shards: Shards) -> None:

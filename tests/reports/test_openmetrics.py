@@ -48,6 +48,7 @@ def live(tally: Tally, model: Model = "closed", **more: object) -> Running:
         scenario=replace(plan, **more),  # type: ignore[arg-type]
         engine="locust",
         engine_version="2.47.0",
+        engine_extension=None,
         started_at="2026-11-23T08:20:00.000Z",
     )
 
