@@ -23,6 +23,7 @@ from loadctl.engines.locust.inside.schedule import Stage as Span
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.user_type import Request, Task, Think, UserType
 from tests.engines.conftest import Shards, closed, opened
+from tests.engines.scripted import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,6 +222,18 @@ def test_at_a_second_signal_those_who_wait_for_an_answer_have_failed(shards: Sha
     assert said.ended - asked < 1.0
     assert len(said.bye["unfinished"]["GET /hang"]) == 2
     assert said.bye["virtual_users"] == {"created": 4, "completed": 2, "failed": 2}
+
+
+def test_surplus_ones_end_at_once_and_the_others_with_what_became_of_them(artillery: Artillery) -> None:
+    said = Runtime("artillery", artillery).run("run_places", None)
+    assert not said["early"], "not complete with one of two"
+    assert said["atOnce"] == [["surplus", None], ["another", None]]
+    assert said["broke"] == ["not expected"]
+    assert said["lives"] == [3, 1]
+    assert said["ended"] == [
+        ["a", "not expected"],
+        ["b", "its request was not answered before the load ended"],
+    ]
 
 
 def test_a_shard_without_users_says_hello_and_bye(shards: Shards) -> None:
