@@ -14,7 +14,7 @@ import { Schedule } from './schedule.mjs';
 import { warmUsers } from './warm.mjs';
 
 const POLL_S = 0.005;
-const OF_USER_TYPES = { extension: 'engine loadctl', users: "user types as Artillery's virtual users, with loadctl's own client and waits" };
+const OF_USER_TYPES = { extension: 'engine loadctl', users: "user types as Artillery's virtual users, with loadctl's own client (on undici) and waits" };
 
 export function openRecorder(plan, control) {
   const giveUp = (sentence) => {
