@@ -31,7 +31,7 @@ from .classify import classify
 from .limit import limit_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .cells import Endpoint, Entry
     from .recorder import Recorder
@@ -61,7 +61,8 @@ class _Request(Flight):
     is_told = False
     """Locust's event has come."""
     held: list[_Request] | None = None
-    method = ""
+    meta: Mapping[str, Any] | None = None
+    """Locust's, until its event comes."""
     name: str | None = None
     """What Locust calls it; another name in the event: the script renamed it."""
     ms: float | None = None
@@ -171,16 +172,9 @@ class Sessions:
         return endpoint
 
     def _await(self, greenlet: object, request: _Request, response: Any) -> None:
-        """The script means to say how it went, in a `with` block; until then it is known by its status."""
-        meta = response.request_meta
-        request.method, request.name = meta["request_type"], meta["name"]
-        request.ms, request.size = meta["response_time"], meta["response_length"]
-        request.status = _status(response)
-        fault = meta["exception"] or getattr(response, "error", None)
-        if fault is not None:
-            request.error, request.message = classify(fault, request.status), str(fault)
-        elif request.status is not None and request.status >= 400:
-            request.error = f"status_{request.status}"
+        """The script means to say how it went, in a `with` block."""
+        meta = request.meta = response.request_meta
+        request.name, request.ms = meta["name"], meta["response_time"]
         meta["response"]._loadctl_request = request
         self._hold(greenlet, request)
         if request.streamed:
@@ -297,22 +291,36 @@ class Sessions:
             self._succeed(request, request.ms)
 
     def _settle(self, request: _Request, *, killed: bool = False) -> None:
+        meta = request.meta
         self._release(request)
         if killed and request.streamed and request.ended is None:
             self._recorder.abandon(request)
             return
-        if not request.is_told and self._statistics is not None:
-            said = request.message or request.error
-            self._statistics.add(request.method, request.name or "", request.ms, request.size, said)
+        if meta is not None and not request.is_told:
+            self._judge(request, meta)
         if request.error is None:
             self._succeed(request, request.ms)
         else:
             self._fail(request, request.ms, request.error, request.message, None)
 
+    def _judge(self, request: _Request, meta: Mapping[str, Any]) -> None:
+        """By its status: the script never said how it went."""
+        request.size, request.status = meta["response_length"], _status(meta["response"])
+        fault = meta["exception"] or getattr(meta["response"], "error", None)
+        if request.broken:
+            pass
+        elif fault is not None:
+            request.error, request.message = classify(fault, request.status), str(fault)
+        elif request.status is not None and request.status >= 400:
+            request.error = f"status_{request.status}"
+        if self._statistics is not None:
+            said = request.message or request.error
+            self._statistics.add(meta["request_type"], request.name or "", request.ms, request.size, said)
+
     def _release(self, request: _Request) -> None:
         if request.held is not None:
             request.held.remove(request)
-            request.held = None
+            request.held = request.meta = None  # its response refers to it
 
     def _succeed(self, request: _Request, ms: float | None) -> None:
         """As Locust sees it; where the body broke off, it failed all the same."""
