@@ -4,13 +4,16 @@
     step       {kind: request, …} · {kind: think, min_s, max_s} · {kind: repeat, times, while, flow: [step]}
 
 Texts that may hold templates are plans of scenario/template.py; all else is as in the records of user_type.py.
+Mappings are lists of pairs, because an object of JavaScript would put some keys first. In a query or a form, a name
+with a list of values comes once for each.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadctl.scenario.template import to_plan
+from loadctl.scenario.prng import in_order
+from loadctl.scenario.template import json_plan, text_plan
 from loadctl.scenario.user_type import Repeat, Think
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ def user_type_plan(user_type: UserType) -> dict[str, Json]:
         "headers": _fields(user_type.headers),
         "think": None if think is None else [think.min_s, think.max_s],
         "pace_s": user_type.pace_s,
-        "data": [dict(row) for row in user_type.data],
+        "data": [dict(in_order(row)) for row in user_type.data],
     }
 
 
@@ -52,38 +55,45 @@ def _request(request: Request) -> Json:
     return {
         "kind": "request",
         "method": request.method.upper(),
-        "url": to_plan(request.url),
+        "url": text_plan(request.url),
         "endpoint": request.endpoint,
         "query": _fields(request.query),
         "headers": _fields(request.headers),
         "body": None if request.body is None else _body(request.body),
-        "capture": dict(request.capture),
+        "capture": _pairs(request.capture),
         "check": _check(request.check),
         "timeout_s": request.timeout_s,
     }
 
 
 def _fields(fields: Mapping[str, Json]) -> Json:
-    """A mapping of names, never a plan itself: no `$map` around it."""
-    return {name: to_plan(value) for name, value in fields.items()}
+    return [
+        [name, text_plan(item)]
+        for name, value in fields.items()
+        for item in (value if isinstance(value, list | tuple) else [value])
+    ]
+
+
+def _pairs(mapping: Mapping[str, str]) -> Json:
+    return [list(pair) for pair in mapping.items()]
 
 
 def _body(body: Body) -> Json:
     return {
         "kind": body.kind,
-        "json": to_plan(body.json),
+        "json": json_plan(body.json),
         "fields": _fields(body.fields),
-        "files": dict(body.files),
-        "raw": to_plan(body.raw),
+        "files": _pairs(body.files),
+        "raw": text_plan(body.raw),
     }
 
 
 def _check(check: Check) -> Json:
     return {
         "status": [list(limits) for limits in check.status],
-        "has": to_plan(check.has),
-        "lacks": to_plan(check.lacks),
-        "json": _fields(check.json),
-        "text": to_plan(check.text),
+        "has": [text_plan(path) for path in check.has],
+        "lacks": [text_plan(path) for path in check.lacks],
+        "json": [[path, json_plan(expected)] for path, expected in check.json.items()],
+        "text": [text_plan(text) for text in check.text],
         "within_s": check.within_s,
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadctl.engines.journey_plan import user_type_plan
+from loadctl.scenario.prng import MASK
 from loadctl.scenario.rotation import weighted_order
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
         "max_in_flight": scenario.max_in_flight,
         "rate_limit": {"per_s": rate_limit.per_s, "by": rate_limit.by} if rate_limit else None,
         "tls": asdict(scenario.tls),
-        "seed": scenario.seed,
+        "seed": scenario.seed & MASK,
         "rotation": [names.index(name) for name in order],
         "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
         "script": None if script is None else shard_script(script, scenario),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -73,6 +74,14 @@ def read_expression(text: str, opening: int) -> tuple[Expression, int]:
     return _Reader(text, opening).expression_to_close()
 
 
+def _number(text: str) -> int | float:
+    number = float(text)
+    if not math.isfinite(number):
+        shown = text if len(text) <= 20 else f"{text[:19]}…"
+        raise TemplateError(f"{shown} is too large a number")
+    return one_kind(number) if re.search("[.eE]", text) else int(text)
+
+
 class _Reader:
     """One expression, from its `{{` to its `}}`."""
 
@@ -94,7 +103,7 @@ class _Reader:
     def _expression(self, kind: str, found: str) -> Expression:
         expression: Expression
         if kind == "number":
-            expression = Literal(one_kind(float(found)) if re.search("[.eE]", found) else int(found))
+            expression = Literal(_number(found))
         elif kind == "text":
             expression = Literal(found[1:-1])
         elif kind == "name":

@@ -7,7 +7,8 @@ same rules hold for an engine in JavaScript; tests/scenario/prng-vectors.json is
   life draws from it as it happens: the task of a turn, pauses, and the helpers of a text from left to
   right. A request renders its url, query, headers and body in this order, each in the order of the file.
 * A draw is a whole number below 2³², from mulberry32: 32-bit products (`Math.imul`), shifts and sums only.
-* A number has one kind, as in JSON: a whole one is written without a fraction.
+* A number has one kind, as in JSON: a whole one is written without a fraction, any other as JavaScript writes it.
+* The keys of a mapping that came from elsewhere stand in the order of JavaScript: whole numbers first, by size.
 * Only `now` and `timestamp` are not fixed by the seed.
 """
 
@@ -18,15 +19,20 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 MASK = 0xFFFFFFFF
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-_LARGEST = 2**53 - 1
+LARGEST = 2**53 - 1
+"""Whole numbers beyond it are rounded by readers of JSON in JavaScript, and in many other languages."""
+_INDEX = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
+_STRING_OR_POWER = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9.]+e[+-][0-9]+')
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 _UTC = timezone.utc  # noqa: UP017 - an engine's Python may be older than 3.11
 _BLANKS = " \t\r\n"
+Value = TypeVar("Value")
 
 
 def mix32(h: int) -> int:
@@ -81,7 +87,10 @@ class Stream:
         """low ≤ x < high: low + (high - low) * (draw / 2³²), in doubles, in this order. One draw."""
         if not (_number(low) and _number(high)):
             raise ValueError(f"random_float needs two numbers, not {_shown(low)} and {_shown(high)}")
-        return one_kind(low + (high - low) * (self.next() / 4294967296))
+        drawn = low + (high - low) * (self.next() / 4294967296)
+        if not math.isfinite(drawn):
+            raise ValueError(f"random_float({text(low)}, {text(high)}) has too wide a range")
+        return one_kind(drawn)
 
     def random_floats(self, count: object) -> list[int | float]:
         """`count` numbers in [0, 1) of 6 decimals: (draw modulo 10⁶) / 10⁶. One draw each."""
@@ -110,7 +119,7 @@ class Stream:
 
 def one_kind(number: float) -> int | float:
     """A whole float as an int, so that JSON and texts show 3, not 3.0. Beyond 2⁵³ floats stay as they are."""
-    whole = isinstance(number, float) and number.is_integer() and abs(number) <= _LARGEST
+    whole = isinstance(number, float) and number.is_integer() and abs(number) <= LARGEST
     return int(number) if whole else number
 
 
@@ -118,10 +127,10 @@ def to_int(value: object) -> int:
     """`int(x)`: a number cut towards zero; a text of digits with an optional sign; true 1, false 0."""
     found: int | None = None
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip(_BLANKS)):
-        found = int(value.strip(_BLANKS)) if len(value) < 40 else _LARGEST + 1
+        found = int(value.strip(_BLANKS)) if len(value) < 40 else LARGEST + 1
     elif isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         found = int(value)
-    if found is None or abs(found) > _LARGEST:
+    if found is None or abs(found) > LARGEST:
         raise ValueError(f"int() cannot read {_shown(value)}")
     return found
 
@@ -153,7 +162,27 @@ def text(value: object) -> str:
         return _decimal(value)
     if isinstance(value, int):
         return str(value)
-    return json.dumps(_one_kind_within(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return as_json(value)
+
+
+def as_json(value: object) -> str:
+    """Compact JSON of a value whose numbers have one kind: the bytes of JavaScript's JSON.stringify."""
+    if type(value) is int:  # json takes twenty times as long for a number
+        return str(value)
+    if isinstance(value, float):
+        return _decimal(value)
+    encoded = _encode(value)
+    if (
+        "e-0" in encoded or "e+" in encoded
+    ):  # the powers that Python writes otherwise, or a text that looks so
+        encoded = _STRING_OR_POWER.sub(lambda m: m[0] if m[0][0] == '"' else _decimal(float(m[0])), encoded)
+    return encoded
+
+
+def in_order(mapping: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Keys that are whole numbers first, as an object of JavaScript has them."""
+    first = [key for key in mapping if _INDEX.fullmatch(key) and int(key) < MASK]
+    return {**{key: mapping[key] for key in sorted(first, key=int)}, **mapping} if first else mapping
 
 
 def now() -> str:
@@ -171,14 +200,13 @@ def _decimal(number: float) -> str:
     """Number.prototype.toString: the shortest digits that read back, plain between 1e-6 and 1e21."""
     if not math.isfinite(number):
         raise ValueError(f"{number} is not a number that can be sent")
+    shown = repr(number)
+    if "e" not in shown:
+        return shown.removesuffix(".0") if number else "0"
     sign, digits, exponent = _shortest(number)
     point = len(digits) + exponent
-    if number == 0:
-        return "0"
     if len(digits) <= point <= 21:
         return sign + digits + "0" * (point - len(digits))
-    if 0 < point <= 21:
-        return f"{sign}{digits[:point]}.{digits[point:]}"
     if -6 < point <= 0:
         return f"{sign}0.{'0' * -point}{digits}"
     mantissa = digits if len(digits) == 1 else f"{digits[0]}.{digits[1:]}"
@@ -195,24 +223,14 @@ def _shortest(number: float) -> tuple[str, str, int]:
     return "-" if number < 0 else "", shortest, power
 
 
-def _one_kind_within(value: object) -> object:
-    if isinstance(value, float):
-        return one_kind(value)
-    if isinstance(value, Mapping):
-        return {key: _one_kind_within(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_one_kind_within(item) for item in value]
-    return value
-
-
 def _number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _whole(value: object) -> TypeGuard[int | float]:
     if type(value) is int:
-        return -_LARGEST <= value <= _LARGEST
-    return isinstance(value, float) and abs(value) <= _LARGEST and value == math.floor(value)
+        return -LARGEST <= value <= LARGEST
+    return isinstance(value, float) and abs(value) <= LARGEST and value == math.floor(value)
 
 
 def _count(name: str, value: object) -> int:
@@ -222,5 +240,5 @@ def _count(name: str, value: object) -> int:
 
 
 def _shown(value: object) -> str:
-    shown = json.dumps(value, ensure_ascii=False, default=str)
+    shown = as_json(value)
     return shown if len(shown) <= 60 else shown[:59] + "…"

@@ -13,8 +13,9 @@ from pydantic import Field
 from loadctl.errors import Where
 from loadctl.scenario.document import Node, Scalar
 from loadctl.scenario.environment import Environment
-from loadctl.scenario.expression import Attribute, Variable
+from loadctl.scenario.expression import Attribute, Literal, Variable
 from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.prng import LARGEST
 from loadctl.scenario.shape import Line, Part, Shape, SomeSeconds, Whole, Words, read_shape, scalar_text
 from loadctl.scenario.template import GIVEN, HELPERS, check_template, endpoint_path, parse
 from loadctl.scenario.user_type import Body, Check, Json, Request
@@ -244,7 +245,7 @@ class RequestReader:
         for part in (node.get("has"), node.get("lacks"), node.get("text")):
             for item in part.walk() if part else ():
                 self.check_template(item)
-        expected = {name: self.json(value) for name, value in self._entries("json", shape.json_)}
+        expected = {name: self._expected(value) for name, value in self._entries("json", shape.json_)}
         return Check(
             status=self._statuses(shape.status),
             has=tuple(shape.has),
@@ -253,6 +254,14 @@ class RequestReader:
             text=tuple(shape.text),
             within_s=shape.within,
         )
+
+    def _expected(self, node: Node) -> Json:
+        for item in node.walk():
+            number = _constant(item)
+            if isinstance(number, int | float) and abs(number) > LARGEST:
+                message = f"a number beyond ±{LARGEST} cannot be compared exactly"
+                self.mistakes.add(item.where, message, "look for its digits in the body, with  text:")
+        return self.json(node)
 
     def _statuses(self, node: Node | None) -> tuple[tuple[int, int], ...]:
         found = []
@@ -279,6 +288,14 @@ class RequestReader:
             return None
         self.check_template(node)
         return text
+
+
+def _constant(node: Node) -> Scalar:
+    """The value of a scalar that is no template, or of one that is one literal."""
+    if not isinstance(node.value, str) or "{{" not in node.value or check_template(node.value):
+        return node.value
+    whole = parse(node.value).whole
+    return whole.value if isinstance(whole, Literal) else None
 
 
 def _has_host(url: str) -> bool:

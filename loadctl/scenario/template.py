@@ -7,7 +7,7 @@ A value that is one whole `{{ }}` keeps the type of its expression; otherwise al
 says how; null is empty). A variable that does not exist is an error of that turn. `{{ "{{" }}` writes braces.
 
 Engines get plans, plain JSON: a text without templates stays a text · {"$expr": E} keeps its type ·
-{"$text": [text or E, …]} joins · {"$map": {…}} is a mapping that has such a key itself. Keys stay.
+{"$text": [text or E, …]} joins. A JSON value is a list: ready JSON text, and between it plans whose values become JSON.
 E = ["lit", value] | ["var", name] | ["get", E, name] | ["call", name, [E, …]].
 """
 
@@ -28,6 +28,7 @@ from loadctl.scenario.expression import (
     Variable,
     read_expression,
 )
+from loadctl.scenario.prng import LARGEST, as_json, one_kind
 from loadctl.scenario.prng import text as as_text
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ _OTHER_TOOLS |= {
     "guid": "uuid",
     "string": "str",
 }
-_PLAN_KEYS = frozenset({"$expr", "$text", "$map"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +111,23 @@ def parse(text: str) -> Template:
     return Template(tuple(_joined(parts)))
 
 
-def to_plan(value: Json) -> Json:
-    """`value` with every text compiled for the engine; raises TemplateError."""
-    if isinstance(value, str):
-        return parse(value).plan()
-    if isinstance(value, Mapping):
-        planned = {key: to_plan(item) for key, item in value.items()}
-        return {"$map": planned} if _PLAN_KEYS & planned.keys() else planned
-    if isinstance(value, Sequence):
-        return [to_plan(item) for item in value]
-    return value
+def text_plan(value: Json) -> Json:
+    """A scalar as the text that it is sent as, compiled for the engine; raises TemplateError."""
+    if not isinstance(value, str):
+        return as_text(value)
+    template = parse(value)
+    return as_text(template.whole.value) if isinstance(template.whole, Literal) else template.plan()
+
+
+def json_plan(value: Json) -> list[Json]:
+    """A JSON value, compiled for the engine; raises TemplateError."""
+    plan: list[Json] = [""]
+    for part in _json_parts(value):
+        if isinstance(part, str) and isinstance(plan[-1], str):
+            plan[-1] += part
+        else:
+            plan.append(part)
+    return [part for part in plan if part != ""]
 
 
 def check_template(text: str) -> str | None:
@@ -192,6 +199,30 @@ def _joined(parts: Sequence[str | Expression]) -> Iterator[str | Expression]:
         yield pending
 
 
+def _json_parts(value: Json) -> Iterator[Json]:
+    if isinstance(value, str):
+        template = parse(value)
+        if isinstance(template.whole, Literal):
+            yield as_json(template.whole.value)
+        else:
+            plan = template.plan()
+            yield as_json(plan) if isinstance(plan, str) else plan
+    elif isinstance(value, Mapping):
+        yield "{"
+        for at, (key, item) in enumerate(value.items()):
+            yield f"{',' if at else ''}{as_json(key)}:"
+            yield from _json_parts(item)
+        yield "}"
+    elif isinstance(value, Sequence):
+        yield "["
+        for at, item in enumerate(value):
+            yield "," if at else ""
+            yield from _json_parts(item)
+        yield "]"
+    else:
+        yield as_json(one_kind(value) if isinstance(value, float) else value)
+
+
 def _mistake_in(call: Call) -> str | None:
     if call.name not in HELPERS:
         wanted = _OTHER_TOOLS.get(call.name.lower().replace("_", ""))
@@ -203,6 +234,13 @@ def _mistake_in(call: Call) -> str | None:
             len(HELPERS[call.name]), f"{len(HELPERS[call.name])} arguments"
         )
         return f"{call.name}() takes {wants}, not {len(call.arguments)}; write {_signature(call.name)}"
+    for argument in call.arguments:
+        if (
+            isinstance(argument, Literal)
+            and isinstance(argument.value, int)
+            and abs(argument.value) > LARGEST
+        ):
+            return f"{call.name}() takes no whole number beyond ±{LARGEST}"
     first, last = (call.arguments[0], call.arguments[-1]) if call.arguments else (None, None)
     numbers = (
         isinstance(first, Literal)

@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { monotonic } from '../../loadctl/engines/artillery/inside/clock.mjs';
 import { makeUsers } from '../../loadctl/engines/artillery/inside/journey.mjs';
-import { parseJson } from '../../loadctl/engines/artillery/inside/json.mjs';
 
 // Recorder and context of the users at once: notes what they are told, and never sleeps.
 class Calls {
@@ -44,7 +43,7 @@ class Calls {
   }
 }
 
-const given = parseJson(readFileSync(0, 'utf8'));
+const given = JSON.parse(readFileSync(0, 'utf8'));
 const calls = new Calls(given.requests_max);
 const factory = makeUsers(given.plan, calls, calls);
 const users = new Map();

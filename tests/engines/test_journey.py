@@ -194,7 +194,13 @@ CHECKS: list[tuple[str, Check, list[Act], str | None, str]] = [
     ("json differs", Check(json={"a": 1}), ok({"a": True}), "check_failed", "expected a to be 1, got true"),
     ("json absent", Check(json={"a": "x"}), ok({}), "check_failed", 'expected a to be "x", got nothing'),
     ("json of the user", Check(json={"id": "{{ user }}"}), ok({"id": 0}), None, ""),
-    ("json large", Check(json={"a": float(2**53)}), ok({"a": 2**53}), None, ""),
+    (
+        "json large",
+        Check(json={"a": 1}),
+        ok({"a": 2**53}),
+        "check_failed",
+        "a holds a number beyond ±9007199254740991",
+    ),
     (
         "json within",
         Check(json={"a": [{"b": 1}]}),

@@ -10,6 +10,7 @@ from loadctl.scenario.parse import Sources, Text, read_scenario
 USERS = "Operator: {tasks: [{get: /admin}]}\nHeavy: {weight: 3, tasks: [{get: /}]}\n"
 FILES = {"accounts.csv": "email,age\na@b.c,3\n", "ragged.csv": "a,b\n1,2\n3\n", "empty.csv": "a,b\n"}
 FILES["own.py"] = "class Operator(HttpUser):\n    pass\n"
+DIGITS = "look for its digits in the body, with  text:"
 TOP = "host: http://localhost:8000\ntasks: [{get: /items}, {post: /predict}]\nload: [{users: 5, for: 10s}]\n"
 
 
@@ -190,6 +191,13 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
         (
             "{get: /, json: ['{{ row.email }}']}",
             ["3:21  row: this user type has no data: | as in  data: accounts.csv"],
+        ),
+        (
+            "{get: /, check: {json: {id: 12345678901234567890, n: [1.0, '{{ 1e16 }}']}}}",
+            [
+                f"3:33  a number beyond ±9007199254740991 cannot be compared exactly | {DIGITS}",
+                f"3:64  a number beyond ±9007199254740991 cannot be compared exactly | {DIGITS}",
+            ],
         ),
         ("{get: /, json: {}, form: {}}", ["3:24  a request has one body; this one has json and form"]),
         (

@@ -62,7 +62,8 @@ def test_the_text_of_a_number_reads_back_as_the_same_number(number: float) -> No
         (7, "7"),
         (2.0, "2"),
         ("as it is", "as it is"),
-        (["a", 1.0, None], '["a",1,null]'),
+        (["a", 1, None], '["a",1,null]'),
+        ([1e-7, "1e-07", {"e-05": 1e16}], '[1e-7,"1e-07",{"e-05":10000000000000000}]'),
         ({"k": {"é": 0.5}}, '{"k":{"é":0.5}}'),
     ],
 )

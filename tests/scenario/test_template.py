@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.scenario.prng import Stream
-from loadctl.scenario.template import HELPERS, check_template, endpoint_path, parse, to_plan, variables
+from loadctl.scenario.template import (
+    HELPERS,
+    check_template,
+    endpoint_path,
+    json_plan,
+    parse,
+    text_plan,
+    variables,
+)
 from loadctl.scenario.user_type import Json
 
 texts = st.text(st.sampled_from("ab{}\"'( ),.1é")) | st.text(max_size=20)
@@ -31,10 +39,10 @@ texts = st.text(st.sampled_from("ab{}\"'( ),.1é")) | st.text(max_size=20)
             {"$expr": ["get", ["call", "random_choice", [["var", "ids"]]], "name"]},
         ),
         ("{{ uuid() }}", {"$expr": ["call", "uuid", []]}),
-        ("{{ -1.5 }}", {"$expr": ["lit", -1.5]}),
-        ("{{ 2.0 }}", {"$expr": ["lit", 2]}),
-        ("{{ null }}", {"$expr": ["lit", None]}),
-        ("{{ true }}", {"$expr": ["lit", True]}),
+        ("{{ -1.5 }}", "-1.5"),
+        ("{{ 2.0 }}", "2"),
+        ("{{ null }}", ""),
+        ("{{ true }}", "true"),
         ("{{ 'it' }}", "it"),
         ('{{ "{{" }}', "{{"),
         ('{{ "{{" }} x }}', "{{ x }}"),
@@ -43,7 +51,7 @@ texts = st.text(st.sampled_from("ab{}\"'( ),.1é")) | st.text(max_size=20)
     ],
 )
 def test_a_text_compiles_to(text: str, plan: Json) -> None:
-    assert to_plan(text) == plan
+    assert text_plan(text) == plan
     assert check_template(text) is None
 
 
@@ -55,31 +63,50 @@ def test_a_body_compiles_with_its_shape_and_types() -> None:
         "none": None,
         "f": ["{{ random_floats(8) }}", "x{{ a }}"],
     }
-    assert to_plan(body) == {
-        "model": "churn",
-        "n": 1,
-        "on": True,
-        "none": None,
-        "f": [{"$expr": ["call", "random_floats", [["lit", 8]]]}, {"$text": ["x", ["var", "a"]]}],
-    }
+    assert json_plan(body) == [
+        '{"model":"churn","n":1,"on":true,"none":null,"f":[',
+        {"$expr": ["call", "random_floats", [["lit", 8]]]},
+        ",",
+        {"$text": ["x", ["var", "a"]]},
+        "]}",
+    ]
 
 
 def test_a_body_that_looks_like_a_plan_is_not_mistaken_for_one() -> None:
-    assert to_plan({"q": {"$expr": ["var", "{{ a }}"]}}) == {
-        "q": {"$map": {"$expr": ["var", {"$expr": ["var", "a"]}]}},
-    }
+    plan = json_plan({"q": {"$expr": ["var", "{{ a }}"]}})
+    assert plan == ['{"q":{"$expr":["var",', {"$expr": ["var", "a"]}, "]}}"]
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"10": 1, "2": 2, "a": {"1": 1, "0": 0}}, '{"10":1,"2":2,"a":{"1":1,"0":0}}'),
+        (
+            [12345678901234567890, -(2**63), 1.0, 1e-7, 1e16, 1e21],
+            "[12345678901234567890,-9223372036854775808,1,1e-7,10000000000000000,1e+21]",
+        ),
+        (
+            ["{{ 12345678901234567890 }}", "{{ '1' }}", "{{ null }}", "{{ 1 }}{{ 2 }}"],
+            '[12345678901234567890,"1",null,"12"]',
+        ),
+        ({"": [[], {}, None, True, '\u2028\x7f"é']}, '{"":[[],{},null,true,"\u2028\x7f\\"é"]}'),
+        ("", '""'),
+    ],
+)
+def test_a_body_without_templates_is_ready_text(body: Json, text: str) -> None:
+    assert json_plan(body) == [text]
 
 
 @given(texts)
 def test_any_text_can_be_sent_as_it_is_by_escaping_its_braces(text: str) -> None:
-    assert to_plan(text.replace("{{", '{{ "{{" }}')) == text
+    assert text_plan(text.replace("{{", '{{ "{{" }}')) == text
 
 
 @given(texts)
 def test_any_text_either_compiles_or_gets_one_sentence(text: str) -> None:
     mistake = check_template(text)
     if mistake is None:
-        json.dumps(to_plan(text))
+        json.dumps(text_plan(text))
     else:
         assert "\n" not in mistake
 
@@ -109,6 +136,9 @@ def test_any_text_either_compiles_or_gets_one_sentence(text: str) -> None:
         ("{{ uuid(4) }}", "uuid() takes no argument, not 1"),
         ("{{ int() }}", "int() takes 1 argument, not 0"),
         ("{{ random_int(9, 1) }}", "the smaller one first"),
+        ("{{ random_int(1, 9007199254740993) }}", "takes no whole number beyond ±9007199254740991"),
+        ("{{ 1e999 }}", "1e999 is too large a number"),
+        ("{{ " + "7" * 5000 + " }}", "7777777777777777777… is too large a number"),
         ("{{ random_int('1', 9) }}", "needs two numbers"),
         ("{{ env.TOKEN }}", "write ${NAME}"),
         ("{{ user.name }}", "user is a number"),

@@ -1,7 +1,9 @@
 // Values out of a response, by the expressions of `capture:` and `check:`, each compiled once.
 
+import { decoded } from './charset.mjs';
+import { packed } from './content.mjs';
+import { exact, isMapping, readJson } from './document.mjs';
 import { ValueError } from './failure.mjs';
-import { get, has, isMapping, parseJson } from './json.mjs';
 
 const STEP = /\.([^.[\]]+)|\[(-?\d+|\*)\]|\[(?:'([^']*)'|"([^"]*)")\]/y;
 
@@ -10,28 +12,44 @@ export const NOTHING = Symbol('nothing');
 // The step `[*]`.
 const ALL = Symbol('*');
 
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const fromWire = (value) => Buffer.from(value, 'latin1').toString();
 
-// A response with its body read as JSON or text at most once.
+// A response with its body read as JSON or text at most once. Reading it throws ValueError with a sentence.
 export class Reply {
   constructor(response, client) {
     this.response = response;
     this.client = client;
     this._document = NOTHING;
+    this._text = null;
   }
 
-  // The body as JSON; throws ValueError with a sentence.
   get document() {
-    if (this._document === NOTHING) {
-      try {
-        this._document = parseJson(strict.decode(this.response.body));
-      } catch {
-        const kind = this.response.first('content-type') ?? 'no content type';
-        throw new ValueError(`expected JSON, got ${this.response.size} bytes (${kind})`);
-      }
-    }
+    if (this._document === NOTHING) this._document = this._readDocument();
     return this._document;
+  }
+
+  get text() {
+    if (this._text === null) this._text = decoded(this._unpacked(), this._contentType);
+    return this._text;
+  }
+
+  _readDocument() {
+    const text = decoded(this._unpacked(), this._contentType, { strict: true });
+    try {
+      return readJson(text);
+    } catch (error) {
+      throw new ValueError(`expected JSON, got ${this.response.size} bytes${error.message} (${this._contentType || 'no content type'})`);
+    }
+  }
+
+  get _contentType() {
+    return this.response.first('content-type') ?? '';
+  }
+
+  _unpacked() {
+    const encoding = this.response.notable && packed(this.response.values('content-encoding'));
+    if (!encoding) return this.response.body;
+    throw new ValueError(`the body is packed as ${encoding}, which loadctl cannot unpack; ask for gzip or deflate (Accept-Encoding)`);
   }
 }
 
@@ -44,9 +62,10 @@ export function compileSource(source, patterns) {
     return (reply) => orNothing(reply.response.first(name));
   }
   if (kind === 'cookie') return (reply) => orNothing(reply.client.jar.value(Buffer.from(rest).latin1Slice()));
-  if (kind === 'regex') return regex(new RegExp(...get(patterns, rest)));
-  const steps = jsonPath(source.trim());
-  return (reply) => lookup(reply.document, steps);
+  if (kind === 'regex') return regex(new RegExp(...patterns[rest]));
+  const path = source.trim();
+  const steps = jsonPath(path);
+  return (reply) => exact(lookup(reply.document, steps), path);
 }
 
 // The steps of `$.a[0].b[*]`: a name, an index, or ALL; throws ValueError.
@@ -90,7 +109,7 @@ function stepInto(document, step) {
     const isIndex = typeof step === 'number' || /^[0-9]+$/.test(step);
     return isIndex ? (document.at(Number(step)) ?? null) : null;
   }
-  return isMapping(document) && has(document, String(step)) ? get(document, String(step)) : null;
+  return isMapping(document) && Object.hasOwn(document, step) ? document[step] : null;
 }
 
 const orNothing = (value) => (value === undefined ? NOTHING : fromWire(value));
@@ -98,7 +117,7 @@ const orNothing = (value) => (value === undefined ? NOTHING : fromWire(value));
 function regex(pattern) {
   const groups = new RegExp(`${pattern.source}|`, pattern.flags).exec('').length - 1;
   return (reply) => {
-    const match = pattern.exec(reply.response.body.toString());
+    const match = pattern.exec(reply.text);
     return (match === null ? undefined : match[groups ? 1 : 0]) ?? NOTHING;
   };
 }

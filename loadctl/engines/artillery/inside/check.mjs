@@ -1,8 +1,9 @@
 // What a response must satisfy. A check says in one sentence what was expected and what came.
 
 import { NOTHING, dotted, lookup } from './capture.mjs';
-import { encodeJson, entries, get, has, isMapping, shortened } from './json.mjs';
-import { compileText, compileValue } from './render.mjs';
+import { exact, isMapping } from './document.mjs';
+import { compileJson, compileText, compileValue } from './render.mjs';
+import { shortened } from './shortened.mjs';
 
 // A test of statuses, and how to say it. No ranges: all below 400.
 export function compileStatus(ranges) {
@@ -18,7 +19,7 @@ export function compileStatus(ranges) {
 export function compileCheck(plan) {
   const parts = [['has', has_], ['lacks', lacks], ['text', contains]];
   const complaints = parts.flatMap(([part, make]) => plan[part].map((each) => compiled(each, make)));
-  return [...complaints, ...entries(plan.json).map(([path, expected]) => equals(path, expected))];
+  return [...complaints, ...plan.json.map(([path, expected]) => equals(path, expected))];
 }
 
 function compiled(plan, make) {
@@ -36,24 +37,31 @@ function lacks(path) {
   const steps = dotted(path);
   return (reply) => {
     const found = lookup(reply.document, steps);
-    return found === NOTHING ? null : `expected no ${path} in the response, got ${shown(found)}`;
+    return found === NOTHING ? null : `expected no ${path} in the response, got ${shown(exact(found, path))}`;
   };
 }
 
 function equals(path, expected) {
   const steps = dotted(path);
-  const value = compileValue(expected);
+  const value = compileExpected(expected);
   return (reply, scope) => {
-    const found = lookup(reply.document, steps);
+    const found = exact(lookup(reply.document, steps), path);
     const wanted = value(scope);
     if (found === NOTHING ? wanted === null : same(found, wanted)) return null;
     return `expected ${path} to be ${shown(wanted)}, got ${found === NOTHING ? 'nothing' : shown(found)}`;
   };
 }
 
+function compileExpected(plan) {
+  if (plan.length === 1 && typeof plan[0] !== 'string') return compileValue(plan[0]);
+  const rendered = compileJson(plan);
+  if (typeof rendered === 'function') return (scope) => JSON.parse(rendered(scope));
+  const value = JSON.parse(rendered);
+  return () => value;
+}
+
 function contains(words) {
-  const needle = Buffer.from(words);
-  return (reply) => (reply.response.body.includes(needle) ? null : `expected the text ${shown(words)} in the body`);
+  return (reply) => (reply.text.includes(words) ? null : `expected the text ${shown(words)} in the body`);
 }
 
 // Equal as JSON: true is not 1.
@@ -61,17 +69,10 @@ function same(found, wanted) {
   if (Array.isArray(found)) {
     return Array.isArray(wanted) && found.length === wanted.length && found.every((item, at) => same(item, wanted[at]));
   }
-  if (isMapping(found)) {
-    const pairs = entries(found);
-    return (
-      isMapping(wanted) &&
-      pairs.length === entries(wanted).length &&
-      pairs.every(([key, item]) => has(wanted, key) && same(item, get(wanted, key)))
-    );
-  }
-  // eslint-disable-next-line eqeqeq -- numbers of two types may be equal
-  return isNumber(found) && isNumber(wanted) ? found == wanted : found === wanted;
+  if (!isMapping(found)) return found === wanted;
+  const pairs = Object.entries(found);
+  const isAlike = isMapping(wanted) && pairs.length === Object.keys(wanted).length;
+  return isAlike && pairs.every(([key, item]) => Object.hasOwn(wanted, key) && same(item, wanted[key]));
 }
 
-const isNumber = (value) => typeof value === 'number' || typeof value === 'bigint';
-const shown = (value) => shortened(encodeJson(value), 80);
+const shown = (value) => shortened(JSON.stringify(value), 80);

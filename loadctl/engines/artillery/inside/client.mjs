@@ -6,8 +6,8 @@ import { Connection } from './connection.mjs';
 import { ACCEPTED, decoded } from './content.mjs';
 import { Jar } from './cookies.mjs';
 import { Failed, ValueError } from './failure.mjs';
-import { beginning, encodeJson } from './json.mjs';
 import { makeOrigin } from './network.mjs';
+import { beginning } from './shortened.mjs';
 
 const REDIRECTS_MAX = 10;
 export const KEEP_FOR_EXAMPLES = 65536;
@@ -33,7 +33,7 @@ export class Outgoing {
 // Text as it goes over the wire: the UTF-8 bytes of what is not ASCII, each as one character. Throws ValueError.
 export function headerValue(text) {
   // eslint-disable-next-line no-control-regex
-  if (/[\0-\x08\x0a-\x1f\x7f]/.test(text)) throw new ValueError(`a header cannot hold a control character: ${encodeJson(beginning(text, 60))}`);
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(text)) throw new ValueError(`a header cannot hold a control character: ${JSON.stringify(beginning(text, 60))}`);
   // eslint-disable-next-line no-control-regex
   return /^[\t\x20-\x7e]*$/.test(text) ? text : Buffer.from(text).latin1Slice();
 }

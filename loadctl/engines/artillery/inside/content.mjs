@@ -17,14 +17,18 @@ const limits = { maxOutputLength: UNPACKED_MAX };
 
 // `body` without its `encodings` (values of Content-Encoding). An unknown one ends it: the rest stays packed.
 export function decoded(body, encodings) {
-  const names = encodings.join(',').split(',').map((name) => name.trim().toLowerCase());
-  for (const name of names.reverse()) {
-    if (name === '' || name === 'identity') continue;
+  for (const name of names(encodings).reverse()) {
     if (!Object.hasOwn(UNPACKERS, name)) break;
     if (body.length) body = unpacked(UNPACKERS[name], body);
   }
   return body;
 }
+
+// The encoding at which `decoded` ends; undefined where it unpacks all.
+export const packed = (encodings) => names(encodings).findLast((name) => !Object.hasOwn(UNPACKERS, name));
+
+const names = (encodings) =>
+  encodings.join(',').split(',').map((name) => name.trim().toLowerCase()).filter((name) => name !== '' && name !== 'identity');
 
 function unpacked(unpack, body) {
   try {

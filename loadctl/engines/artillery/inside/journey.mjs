@@ -2,8 +2,8 @@
 // The rules that both engines follow stand at the head of locust/inside/journey.py.
 
 import { Client } from './client.mjs';
+import { isMapping } from './document.mjs';
 import { Stream, hash32 } from './draw.mjs';
-import { entries, isMapping } from './json.mjs';
 import { Network } from './network.mjs';
 import { Fault, Request } from './request.mjs';
 import { Watchdog } from './watchdog.mjs';
@@ -145,7 +145,7 @@ export class User {
 function isEmpty(value) {
   if (value === undefined || value === null || value === '') return true;
   if (Array.isArray(value)) return value.length === 0;
-  return isMapping(value) && entries(value).length === 0;
+  return isMapping(value) && Object.keys(value).length === 0;
 }
 
 // Variables that a `while` looks at.

@@ -5,7 +5,7 @@
 
 import { Cell, Endpoint, Flight, Histogram } from './cells.mjs';
 import { monotonic } from './clock.mjs';
-import { beginning, shortened } from './json.mjs';
+import { beginning, shortened } from './shortened.mjs';
 import { RATE_LIMITED } from './limit.mjs';
 
 const ENDPOINTS_MAX = 500;

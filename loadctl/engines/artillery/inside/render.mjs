@@ -1,19 +1,12 @@
 // Templates as scenario/template.py plans them, compiled once into functions of a user's scope {stream, variables: Map}.
 
+import { isMapping } from './document.mjs';
 import { FREE_HELPERS, text } from './draw.mjs';
 import { ValueError } from './failure.mjs';
-import { beginning, encodeJson, entries, get, has, isMapping } from './json.mjs';
+import { beginning } from './shortened.mjs';
 
 // A template names a variable that nothing has captured yet.
 export class Missing extends ValueError {}
-
-const isPlanned = (plan) => isMapping(plan) && (has(plan, '$expr') || has(plan, '$text'));
-
-// No template in it.
-export function isStatic(plan) {
-  if (isMapping(plan)) return !isPlanned(plan) && entries(plan).every(([, item]) => isStatic(item));
-  return Array.isArray(plan) ? plan.every(isStatic) : true;
-}
 
 const same = (value) => value;
 
@@ -24,54 +17,38 @@ const quotePlus = (value) => quote(value).replaceAll('%20', '+');
 
 // A text, or a function that makes one. `escape` is applied to the values of expressions only.
 export function compileText(plan, escape = same) {
-  if (isMapping(plan) && has(plan, '$expr')) return escaped(expression(plan.$expr), escape);
-  if (isMapping(plan) && has(plan, '$text')) {
-    return joined(plan.$text.map((part) => (typeof part === 'string' ? part : escaped(expression(part), escape))));
-  }
-  return text(plan);
+  if (typeof plan === 'string') return plan;
+  if (plan.$expr) return escaped(expression(plan.$expr), escape);
+  return joined(plan.$text.map((part) => (typeof part === 'string' ? part : escaped(expression(part), escape))));
 }
 
 // Values inside a URL are percent-encoded whole, but a URL may begin with one, which then stands as it is.
 export function compileUrl(plan) {
-  if (!(isMapping(plan) && has(plan, '$text'))) return compileText(plan);
+  if (!plan.$text) return compileText(plan);
   const escapes = (part, at) => (typeof part === 'string' ? part : escaped(expression(part), at ? quote : same));
   return joined(plan.$text.map(escapes));
 }
 
 // `a=1&b=2`; a list repeats its name.
 export function compileForm(fields) {
-  const parts = [];
-  for (const [name, plan] of entries(fields)) {
+  const parts = fields.flatMap(([name, plan]) => {
     const key = `${quotePlus(name)}=`;
-    for (const item of Array.isArray(plan) ? plan : [plan]) {
-      if (isStatic(item)) parts.push('&', key, quotePlus(text(item)));
-      else parts.push('&', pairs(key, compileValue(item)));
-    }
-  }
+    return ['&', typeof plan === 'string' ? key + quotePlus(plan) : pairs(key, compileValue(plan))];
+  });
   return joined(parts.slice(1));
 }
 
-// JSON text; what is static in it is encoded once.
-export const compileJson = (plan) => joined(jsonParts(plan));
+// JSON text, from what is ready of it and the values between.
+export const compileJson = (plan) => joined(plan.map((part) => (typeof part === 'string' ? part : encoded(compileValue(part)))));
 
 // A function that makes the value itself, with the type of its expression.
 export function compileValue(plan) {
-  if (isMapping(plan)) {
-    if (has(plan, '$expr')) return expression(plan.$expr);
-    if (has(plan, '$text')) {
-      const made = compileText(plan);
-      return typeof made === 'function' ? made : () => made;
-    }
-    const items = entries(has(plan, '$map') ? plan.$map : plan).map(([key, item]) => [key, compileValue(item)]);
-    return (scope) => new Map(items.map(([key, item]) => [key, item(scope)]));
-  }
-  if (Array.isArray(plan)) {
-    const values = plan.map(compileValue);
-    return (scope) => values.map((value) => value(scope));
-  }
-  return () => plan;
+  if (plan.$expr) return expression(plan.$expr);
+  const made = compileText(plan);
+  return typeof made === 'function' ? made : () => made;
 }
 
+const encoded = (value) => (scope) => JSON.stringify(value(scope));
 const escaped = (value, escape) => (scope) => escape(text(value(scope)));
 
 function pairs(key, value) {
@@ -100,26 +77,6 @@ function joined(parts) {
   };
 }
 
-function jsonParts(plan) {
-  if (isPlanned(plan)) {
-    const value = compileValue(plan);
-    return [(scope) => encodeJson(value(scope))];
-  }
-  if (isMapping(plan)) {
-    const parts = [];
-    for (const [key, item] of entries(has(plan, '$map') ? plan.$map : plan)) {
-      parts.push(parts.length ? ',' : '{', `${encodeJson(key)}:`, ...jsonParts(item));
-    }
-    return parts.length ? [...parts, '}'] : ['{}'];
-  }
-  if (Array.isArray(plan)) {
-    const parts = [];
-    for (const item of plan) parts.push(parts.length ? ',' : '[', ...jsonParts(item));
-    return parts.length ? [...parts, ']'] : ['[]'];
-  }
-  return [encodeJson(plan)];
-}
-
 function expression([kind, ...rest]) {
   if (kind === 'lit') return () => rest[0];
   if (kind === 'var') return variable(rest[0]);
@@ -137,8 +94,8 @@ function variable(name) {
 function attribute(of, name) {
   return (scope) => {
     const found = of(scope);
-    if (isMapping(found) && has(found, name)) return get(found, name);
-    throw new ValueError(`there is no .${name} in ${beginning(encodeJson(found), 60)}`);
+    if (isMapping(found) && Object.hasOwn(found, name)) return found[name];
+    throw new ValueError(`there is no .${name} in ${beginning(JSON.stringify(found), 60)}`);
   };
 }
 

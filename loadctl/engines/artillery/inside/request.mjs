@@ -7,9 +7,9 @@ import { compileCheck, compileStatus } from './check.mjs';
 import { KEEP_FOR_EXAMPLES, KEEP_TO_READ, Outgoing, encodeTarget, headerValue, splitUrl, withDefaults } from './client.mjs';
 import { monotonic } from './clock.mjs';
 import { Failed, ValueError } from './failure.mjs';
-import { beginning, encodeJson, entries, get } from './json.mjs';
 import { limitHeaders } from './limit.mjs';
 import { Missing, compileForm, compileJson, compileText, compileUrl } from './render.mjs';
+import { beginning } from './shortened.mjs';
 
 const BOUNDARY = 'loadctl-b1946ac92492d2347c6235b4d2611184';
 const NONE = Buffer.alloc(0);
@@ -32,7 +32,7 @@ export class Request {
     [this._accepts, this._expected] = compileStatus(plan.check.status);
     this._complaints = compileCheck(plan.check);
     this._withinS = plan.check.within_s;
-    this._captures = entries(plan.capture).map(([name, source]) => ({
+    this._captures = plan.capture.map(([name, source]) => ({
       name,
       source,
       take: compileSource(source, world.patterns),
@@ -90,7 +90,7 @@ export class Request {
 
   _compileHeaders(plan, headers, contentType) {
     const merged = new Map();
-    for (const [name, value] of [...entries(headers), ...entries(plan.headers)]) {
+    for (const [name, value] of [...headers, ...plan.headers]) {
       merged.set(name.toLowerCase(), [name, value]);
     }
     merged.delete('content-length'); // ours is right
@@ -224,12 +224,12 @@ function compileBody(plan, contentTypes) {
 
 // Fields before files, each file read once.
 function compileMultipart(plan, contentTypes) {
-  const files = entries(plan.files).flatMap(([name, path]) => {
-    const more = `; filename="${quoted(basename(path))}"\r\nContent-Type: ${get(contentTypes, path)}`;
+  const files = plan.files.flatMap(([name, path]) => {
+    const more = `; filename="${quoted(basename(path))}"\r\nContent-Type: ${contentTypes[path]}`;
     return [Buffer.from(partHead(name, more)), readFileSync(path), Buffer.from('\r\n')];
   });
   const end = Buffer.concat([...files, Buffer.from(`--${BOUNDARY}--\r\n`)]);
-  const fields = entries(plan.fields).map(([name, value]) => [partHead(name, ''), compileText(value)]);
+  const fields = plan.fields.map(([name, value]) => [partHead(name, ''), compileText(value)]);
   const render = (scope) => {
     const parts = fields.map(([head, value]) => `${head}${typeof value === 'function' ? value(scope) : value}\r\n`);
     return Buffer.concat([Buffer.from(parts.join('')), end]);

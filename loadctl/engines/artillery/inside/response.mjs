@@ -51,8 +51,12 @@ export class Response {
     return this.headers.filter((pair) => pair[0] === name).map((pair) => pair[1]);
   }
 
+  // The first of them; the other headers are left as they came.
   first(name) {
-    return this.headers.find((pair) => pair[0] === name)?.[1];
+    for (let at = 0; at < this._raw.length; at += 2) {
+      if (this._raw[at].length === name.length && this._raw[at].latin1Slice().toLowerCase() === name) return this._raw[at + 1].latin1Slice();
+    }
+    return undefined;
   }
 
   get sent() {

@@ -16,20 +16,21 @@ const REQUEST = {
   method: 'GET',
   url: '/warm-up',
   endpoint: 'warm-up',
-  query: {},
-  headers: {},
+  query: [],
+  headers: [],
   body: null,
-  capture: { ok: '$.ok' },
-  check: { status: [[200, 299]], has: ['ok'], lacks: [], json: {}, text: [], within_s: 1 },
+  capture: [['ok', '$.ok']],
+  check: { status: [[200, 299]], has: ['ok'], lacks: [], json: [], text: [], within_s: 1 },
   timeout_s: 1,
 };
-const TEMPLATE = { features: { $expr: ['call', 'random_floats', [['lit', 8]]] }, ok: { $expr: ['var', 'ok'] } };
-const BODY = { kind: 'json', json: TEMPLATE, fields: {}, files: {}, raw: '' };
+const FEATURES = { $expr: ['call', 'random_floats', [['lit', 8]]] };
+const JSON_PARTS = ['{"features":', FEATURES, ',"ok":', { $expr: ['var', 'ok'] }, '}'];
+const BODY = { kind: 'json', json: JSON_PARTS, fields: [], files: [], raw: '' };
 const TYPE = {
   name: 'warm-up',
   start: [],
-  tasks: [{ name: 'w', weight: 1, flow: [REQUEST, { ...REQUEST, method: 'POST', body: BODY, capture: {} }] }],
-  headers: {},
+  tasks: [{ name: 'w', weight: 1, flow: [REQUEST, { ...REQUEST, method: 'POST', body: BODY, capture: [] }] }],
+  headers: [],
   think: null,
   pace_s: null,
   data: [],

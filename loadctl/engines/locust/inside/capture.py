@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from .draw import one_kind
+from .charset import decoded
+from .content import packed
+from .document import exact, read_json
 
 if TYPE_CHECKING:
     from .client import Client
     from .response import Response
 
 _STEP = re.compile(r"""\.([^.\[\]]+)|\[(-?\d+|\*)\]|\[(?:'([^']*)'|"([^"]*)")\]""")
-_HALF = re.compile("[\ud800-\udfff]")
 
 
 class Nothing:
@@ -26,27 +26,49 @@ Source: TypeAlias = "Callable[[Reply], object]"
 
 
 class Reply:
-    """A response with its body read as JSON or text at most once."""
+    """A response with its body read as JSON or text at most once. Reading it raises ValueError with a sentence."""
 
-    __slots__ = ("_document", "client", "response")
+    __slots__ = ("_document", "_text", "client", "response")
 
     def __init__(self, response: Response, client: Client) -> None:
         self.response = response
         self.client = client
         self._document: object = NOTHING
+        self._text: str | None = None
 
     @property
     def document(self) -> object:
-        """The body as JSON; raises ValueError with a sentence."""
         if self._document is NOTHING:
+            self._text = self._decoded(strict=True)
             try:
-                text = self.response.body.decode()
-                document = _read(text)
-                self._document = _mended(document) if "\\ud" in text or "\\uD" in text else document
-            except (ValueError, RecursionError):
-                kind = next(self.response.values(b"content-type"), b"no content type").decode("latin-1")
-                raise ValueError(f"expected JSON, got {self.response.size} bytes ({kind})") from None
+                self._document = read_json(self._text)
+            except ValueError as error:
+                kind = self._content_type.decode("latin-1") or "no content type"
+                size = self.response.size
+                raise ValueError(f"expected JSON, got {size} bytes{error} ({kind})") from None
         return self._document
+
+    @property
+    def text(self) -> str:
+        if self._text is None:
+            self._text = self._decoded(strict=False)
+        return self._text
+
+    def _decoded(self, *, strict: bool) -> str:
+        response = self.response
+        if response.notable and (encoding := packed(response.values(b"content-encoding"))):
+            raise ValueError(
+                f"the body is packed as {encoding}, which loadctl cannot unpack; "
+                "ask for gzip or deflate (Accept-Encoding)"
+            )
+        return decoded(response.body, self._content_type, strict=strict)
+
+    @property
+    def _content_type(self) -> bytes:
+        for name, value in self.response.headers:  # half the time of next() and a generator
+            if name == b"content-type":
+                return value
+        return b""
 
 
 def compile_source(source: str) -> Source:
@@ -62,8 +84,9 @@ def compile_source(source: str) -> Source:
         return lambda reply: _or_nothing(reply.client.jar.value(rest.encode()))
     if kind == "regex":
         return _regex(rest)
-    steps = json_path(source.strip())
-    return lambda reply: whole(lookup(reply.document, steps))
+    path = source.strip()
+    steps = json_path(path)
+    return lambda reply: exact(lookup(reply.document, steps), path)
 
 
 def json_path(path: str) -> tuple[str | int | None, ...]:
@@ -117,44 +140,6 @@ def lookup(document: object, steps: tuple[str | int | None, ...]) -> object:
     return NOTHING if document is None else document
 
 
-def whole(value: object) -> object:
-    """Numbers of one kind throughout, as templates expect them."""
-    if isinstance(value, float):
-        return one_kind(value)
-    if isinstance(value, list):
-        return [whole(item) for item in value]
-    if isinstance(value, dict):
-        return {key: whole(item) for key, item in value.items()}
-    return value
-
-
-def _mended(value: object) -> object:
-    """Without halves of surrogate pairs, which JSON can spell and no UTF-8 can send again."""
-    if isinstance(value, str):
-        return _HALF.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_mended(item) for item in value]
-    if isinstance(value, dict):
-        return {_HALF.sub("\ufffd", key): _mended(item) for key, item in value.items()}
-    return value
-
-
-def _refuse(word: str) -> object:
-    raise ValueError(f"{word} is no JSON")
-
-
-_decoder = json.JSONDecoder(parse_constant=_refuse)
-
-
-def _read(text: str) -> object:
-    """JSON with blanks around it, or, which is quicker to find out, without."""
-    try:
-        document, end = _decoder.raw_decode(text)
-    except ValueError:
-        end = -1
-    return document if end == len(text) else _decoder.decode(text)
-
-
 def _or_nothing(value: bytes | None) -> object:
     return NOTHING if value is None else value.decode("utf-8", "replace")
 
@@ -163,7 +148,7 @@ def _regex(pattern: str) -> Source:
     compiled = re.compile(pattern)
 
     def search(reply: Reply) -> object:
-        match = compiled.search(reply.response.body.decode("utf-8", "replace"))
+        match = compiled.search(reply.text)
         if match is None:
             return NOTHING
         found = match[1] if compiled.groups else match[0]

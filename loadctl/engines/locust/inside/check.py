@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, cast
 
-from .capture import NOTHING, Reply, dotted, lookup, whole
-from .render import Scope, compile_text, compile_value, encode_json
+from .capture import NOTHING, Reply, dotted, lookup
+from .document import exact
+from .draw import as_json
+from .render import Scope, Value, compile_json, compile_text, compile_value
 
 Complaint: TypeAlias = "Callable[[Reply, Scope], str | None]"
 
@@ -28,7 +31,7 @@ def compile_check(plan: Mapping[str, object]) -> tuple[Complaint, ...]:
     for part, make in (("has", _has), ("lacks", _lacks), ("text", _contains)):
         complaints += [_compiled(each, make) for each in cast("list[object]", plan[part])]
     complaints += [
-        _equals(path, expected) for path, expected in cast("dict[str, object]", plan["json"]).items()
+        _equals(path, expected) for path, expected in cast("list[tuple[str, list[object]]]", plan["json"])
     ]
     return tuple(complaints)
 
@@ -55,17 +58,21 @@ def _lacks(path: str) -> Complaint:
 
     def complaint(reply: Reply, _: Scope) -> str | None:
         found = lookup(reply.document, steps)
-        return None if found is NOTHING else f"expected no {path} in the response, got {_shown(found)}"
+        return (
+            None
+            if found is NOTHING
+            else f"expected no {path} in the response, got {_shown(exact(found, path))}"
+        )
 
     return complaint
 
 
-def _equals(path: str, expected: object) -> Complaint:
+def _equals(path: str, expected: Sequence[object]) -> Complaint:
     steps = dotted(path)
-    value = compile_value(expected)
+    value = _compile_expected(expected)
 
     def complaint(reply: Reply, scope: Scope) -> str | None:
-        found = lookup(reply.document, steps)
+        found = exact(lookup(reply.document, steps), path)
         wanted = value(scope)
         if _same(found, wanted):
             return None
@@ -75,11 +82,19 @@ def _equals(path: str, expected: object) -> Complaint:
     return complaint
 
 
-def _contains(words: str) -> Complaint:
-    needle = words.encode()
+def _compile_expected(plan: Sequence[object]) -> Value:
+    if len(plan) == 1 and not isinstance(plan[0], str):
+        return compile_value(plan[0])
+    rendered = compile_json(plan)
+    if callable(rendered):
+        return lambda scope: json.loads(rendered(scope))
+    value = json.loads(rendered)
+    return lambda _: value
 
+
+def _contains(words: str) -> Complaint:
     def complaint(reply: Reply, _: Scope) -> str | None:
-        return None if needle in reply.response.body else f"expected the text {_shown(words)} in the body"
+        return None if words in reply.text else f"expected the text {_shown(words)} in the body"
 
     return complaint
 
@@ -98,5 +113,5 @@ def _same(found: object, wanted: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    shown = encode_json(whole(value))
+    shown = as_json(value)
     return shown if len(shown) <= 80 else shown[:79] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterable, Mapping
 
 from .failure import Failed
 
@@ -20,19 +21,28 @@ _BLOCK = 4096
 ACCEPTED = b"gzip, deflate, br" if brotli else b"gzip, deflate"
 
 
-def decoded(body: bytes, encodings: list[bytes]) -> bytes:
+def decoded(body: bytes, encodings: Iterable[bytes]) -> bytes:
     """`body` without its `encodings` (values of Content-Encoding). An unknown one ends it: the rest stays packed."""
-    for encoding in reversed([name.strip().lower() for line in encodings for name in line.split(b",")]):
-        if encoding in {b"gzip", b"x-gzip"}:
-            body = _inflate(body, 31)
-        elif encoding == b"deflate":
-            # zlib's format by the standard, the bare stream by custom.
-            body = _inflate(body, 15 if body[:1] and body[0] & 0x0F == 8 else -15)
-        elif encoding == b"br" and brotli:
-            body = _unbrotli(body)
-        elif encoding not in {b"", b"identity"}:
+    for encoding in reversed(_names(encodings)):
+        if encoding not in _UNPACKERS:
             break
+        body = _UNPACKERS[encoding](body)
     return body
+
+
+def packed(encodings: Iterable[bytes]) -> str:
+    """The encoding at which `decoded` ends; empty where it unpacks all."""
+    left = [name for name in _names(encodings) if name not in _UNPACKERS]
+    return left[-1].decode("latin-1") if left else ""
+
+
+def _names(encodings: Iterable[bytes]) -> list[bytes]:
+    return [
+        name
+        for line in encodings
+        for part in line.split(b",")
+        if (name := part.strip().lower()) not in {b"", b"identity"}
+    ]
 
 
 def _inflate(body: bytes, window_bits: int) -> bytes:
@@ -76,6 +86,24 @@ def _unbrotli(body: bytes) -> bytes:
     if room < 0:
         raise _too_large()
     return b"".join(pieces)
+
+
+def _undeflate(body: bytes) -> bytes:
+    """zlib's format by the standard, the bare stream by custom."""
+    return _inflate(body, 15 if body[:1] and body[0] & 0x0F == 8 else -15)
+
+
+def _ungzip(body: bytes) -> bytes:
+    return _inflate(body, 31)
+
+
+_UNPACKERS: Mapping[bytes, Callable[[bytes], bytes]] = {
+    b"gzip": _ungzip,
+    b"x-gzip": _ungzip,
+    b"deflate": _undeflate,
+}
+if brotli:
+    _UNPACKERS = {**_UNPACKERS, b"br": _unbrotli}
 
 
 def _too_large() -> Failed:

@@ -19,6 +19,9 @@ else:
 
 Stream = prng.Stream
 hash32 = prng.hash32
+LARGEST = prng.LARGEST
+as_json = prng.as_json
+in_order = prng.in_order
 one_kind = prng.one_kind
 text = prng.text
 FREE_HELPERS: Mapping[str, Callable[..., object]] = {

@@ -19,7 +19,7 @@ from typing import Protocol, cast
 from .client import Client
 from .draw import Stream, hash32
 from .network import Network
-from .request import Fault, Plan, Recorder, Request, Sender
+from .request import Fault, Pairs, Plan, Recorder, Request, Sender
 from .watchdog import Watchdog
 
 FAULT_PAUSE_S = 0.5
@@ -68,7 +68,7 @@ class UserType:
         self.name = str(plan["name"])
         self._host = host
         self._rate_limited = rate_limited
-        self._headers = cast("Plan", plan["headers"])
+        self._headers = cast("Pairs", plan["headers"])
         start = cast("list[Plan]", plan["start"])
         tasks = cast("list[Plan]", plan["tasks"])
         flows = [start, *(cast("list[Plan]", task["flow"]) for task in tasks)]

@@ -17,7 +17,7 @@ from .control import Control, kill_group
 from .journey import User, UserType
 from .network import Network
 from .redaction import Redaction
-from .request import Fault, Plan, Request
+from .request import Fault, Pairs, Plan, Request
 from .watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Rehearsal:
             request = Request(
                 step,
                 host=str(self._plan["host"]),
-                headers=cast("Plan", kind["headers"]),
+                headers=cast("Pairs", kind["headers"]),
                 rate_limited=self._rate_limited,
                 optional=frozenset(loops),
             )
@@ -234,7 +234,7 @@ class Teller:
     def tell(self, step: Plan, noted: Noted, client: Observed, variables: Mapping[str, object]) -> None:
         self._answered |= client.response is not None or noted.error not in _NOBODY_THERE
         self.nobody_there = not self._answered
-        captured = {} if noted.error else cast("Mapping[str, str]", step["capture"])
+        captured = () if noted.error else cast("Pairs", step["capture"])
         line: dict[str, object] = {
             "request": step["request"],
             "outcome": "failed" if noted.error else "expected",
@@ -242,7 +242,7 @@ class Teller:
             "message": self._redact(noted.message),
             "captured": {
                 name: self._cut(json.dumps(variables.get(name), ensure_ascii=False), VALUE_MAX)
-                for name in captured
+                for name, _ in captured
             },
         }
         if client.outgoing is not None:

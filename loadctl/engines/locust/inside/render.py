@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, cast
 from urllib.parse import quote, quote_plus
 
-from .draw import FREE_HELPERS, Stream, one_kind, text
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-
-
-def encode_json(value: object) -> str:
-    return (
-        str(value) if type(value) is int else _encode(value)
-    )  # json takes twenty times as long for a number
+from .draw import FREE_HELPERS, Stream, as_json, text
 
 
 class Missing(ValueError):
@@ -36,15 +27,6 @@ Value: TypeAlias = Callable[[Scope], object]
 Text: TypeAlias = Callable[[Scope], str]
 
 
-def is_static(plan: object) -> bool:
-    """No template in it."""
-    if isinstance(plan, Mapping):
-        return not plan.keys() & {"$expr", "$text"} and all(is_static(item) for item in plan.values())
-    if isinstance(plan, list):
-        return all(is_static(item) for item in plan)
-    return True
-
-
 def compile_text(plan: object, escape: Callable[[str], str] = str) -> str | Text:
     """A text, or a function that makes one. `escape` is applied to the values of expressions only."""
     if isinstance(plan, Mapping) and "$expr" in plan:
@@ -52,7 +34,7 @@ def compile_text(plan: object, escape: Callable[[str], str] = str) -> str | Text
         return lambda scope: escape(text(value(scope)))
     if isinstance(plan, Mapping) and "$text" in plan:
         return _joined([p if isinstance(p, str) else _escaped(_expression(p), escape) for p in plan["$text"]])
-    return text(plan)
+    return str(plan)
 
 
 def compile_url(plan: object) -> str | Text:
@@ -64,38 +46,26 @@ def compile_url(plan: object) -> str | Text:
     return _joined(whole + [p if isinstance(p, str) else _escaped(_expression(p), _component) for p in rest])
 
 
-def compile_form(fields: Mapping[str, object]) -> str | Text:
+def compile_form(fields: Sequence[tuple[str, object]]) -> str | Text:
     """`a=1&b=2`; a list repeats its name."""
     parts: list[str | Text] = []
-    for name, plan in fields.items():
+    for name, plan in fields:
         key = quote_plus(name) + "="
-        for item in plan if isinstance(plan, list) else [plan]:
-            if is_static(item):
-                parts += ["&", key, quote_plus(text(item))]
-            else:
-                parts += ["&", _pairs(key, compile_value(item))]
+        parts += ["&", key + quote_plus(plan) if isinstance(plan, str) else _pairs(key, compile_value(plan))]
     return _joined(parts[1:])
 
 
-def compile_json(plan: object) -> str | Text:
-    """JSON text; what is static in it is encoded once."""
-    return _joined(list(_json_parts(plan)))
+def compile_json(plan: Sequence[object]) -> str | Text:
+    """JSON text, from what is ready of it and the values between."""
+    return _joined([part if isinstance(part, str) else _encoded(compile_value(part)) for part in plan])
 
 
 def compile_value(plan: object) -> Value:
     """A function that makes the value itself, with the type of its expression."""
-    if isinstance(plan, Mapping):
-        if "$expr" in plan:
-            return _expression(plan["$expr"])
-        if "$text" in plan:
-            joined = compile_text(plan)
-            return joined if callable(joined) else _constant(joined)
-        items = {key: compile_value(item) for key, item in plan.get("$map", plan).items()}
-        return lambda scope: {key: item(scope) for key, item in items.items()}
-    if isinstance(plan, list):
-        values = [compile_value(item) for item in plan]
-        return lambda scope: [value(scope) for value in values]
-    return _constant(one_kind(plan) if isinstance(plan, float) else plan)
+    if isinstance(plan, Mapping) and "$expr" in plan:
+        return _expression(plan["$expr"])
+    made = compile_text(plan)
+    return made if callable(made) else _constant(made)
 
 
 def _constant(value: object) -> Value:
@@ -108,6 +78,10 @@ def _component(value: str) -> str:
 
 def _escaped(value: Value, escape: Callable[[str], str]) -> Text:
     return lambda scope: escape(text(value(scope)))
+
+
+def _encoded(value: Value) -> Text:
+    return lambda scope: as_json(value(scope))
 
 
 def _pairs(key: str, value: Value) -> Text:
@@ -145,23 +119,6 @@ def _joined(parts: Sequence[str | Text]) -> str | Text:
     return render
 
 
-def _json_parts(plan: object) -> list[str | Text]:
-    if isinstance(plan, Mapping) and ("$expr" in plan or "$text" in plan):
-        value = compile_value(plan)
-        return [lambda scope: encode_json(value(scope))]
-    if isinstance(plan, Mapping):
-        parts: list[str | Text] = []
-        for key, item in plan.get("$map", plan).items():
-            parts += ["," if parts else "{", encode_json(key) + ":", *_json_parts(item)]
-        return [*parts, "}"] if parts else ["{}"]
-    if isinstance(plan, list):
-        parts = []
-        for item in plan:
-            parts += ["," if parts else "[", *_json_parts(item)]
-        return [*parts, "]"] if parts else ["[]"]
-    return [encode_json(one_kind(plan) if isinstance(plan, float) else plan)]
-
-
 def _expression(plan: Sequence[object]) -> Value:
     kind = plan[0]
     if kind == "lit":
@@ -188,7 +145,7 @@ def _attribute(of: Value, name: str) -> Value:
         found = of(scope)
         if isinstance(found, Mapping) and name in found:
             return found[name]
-        raise ValueError(f"there is no .{name} in {encode_json(found)[:60]}")
+        raise ValueError(f"there is no .{name} in {as_json(found)[:60]}")
 
     return value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol, cast
@@ -21,9 +21,10 @@ from .client import (
     split_url,
     start_line,
 )
+from .draw import as_json
 from .failure import Failed
 from .limit import limit_headers
-from .render import Missing, Scope, Text, compile_form, compile_json, compile_text, compile_url, encode_json
+from .render import Missing, Scope, Text, compile_form, compile_json, compile_text, compile_url
 
 if TYPE_CHECKING:
     from .origin import Origin
@@ -33,6 +34,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 BOUNDARY = "loadctl-b1946ac92492d2347c6235b4d2611184"
 
 Plan = Mapping[str, object]
+Pairs = Sequence[tuple[str, object]]
 Bytes = Callable[[Scope], bytes]
 
 
@@ -77,7 +79,7 @@ class Fault(Exception):
 
 class Request:
     def __init__(
-        self, plan: Plan, *, host: str, headers: Plan, rate_limited: bool, optional: frozenset[str]
+        self, plan: Plan, *, host: str, headers: Pairs, rate_limited: bool, optional: frozenset[str]
     ) -> None:
         """`optional`: variables that may find nothing, because a `while` ends there; they become null."""
         self.endpoint = str(plan["endpoint"])
@@ -87,8 +89,7 @@ class Request:
         self._expects_429 = rate_limited
         self._url = _Url(plan, host)
         self._body, content_type = _compile_body(cast("Plan | None", plan["body"]))
-        merged = {name.lower(): (name, value) for name, value in headers.items()}
-        merged |= {k.lower(): (k, v) for k, v in cast("Plan", plan["headers"]).items()}
+        merged = {name.lower(): (name, value) for name, value in (*headers, *cast("Pairs", plan["headers"]))}
         merged.pop("content-length", None)  # ours is right
         if content_type:
             merged.setdefault("content-type", ("Content-Type", content_type))
@@ -102,8 +103,8 @@ class Request:
         self._accepted, self._expected = compile_status(cast("list[list[int]]", check["status"]))
         self._complaints = compile_check(check)
         self._within_s = cast("float | None", check["within_s"])
-        captures = cast("dict[str, str]", plan["capture"])
-        self._captures = [(v, s, compile_source(s), v in optional) for v, s in captures.items()]
+        captures = cast("Sequence[tuple[str, str]]", plan["capture"])
+        self._captures = [(v, s, compile_source(s), v in optional) for v, s in captures]
         self._reads_body = bool(self._complaints or self._captures)
         self._keep = KEEP_TO_READ if self._reads_body else KEEP_FOR_EXAMPLES
         self._fields: dict[Origin, bytes] = {}
@@ -230,7 +231,7 @@ def _limit_of(response: Response) -> str:
 
 def _header_value(value: str) -> str:
     if _CONTROL.search(value):
-        raise ValueError(f"a header cannot hold a control character: {encode_json(value[:60])}")
+        raise ValueError(f"a header cannot hold a control character: {as_json(value[:60])}")
     return value
 
 
@@ -241,7 +242,7 @@ class _Url:
         origin, base, self.credentials = split_url(host)
         self._origin, self._base = origin, base.decode().rstrip("/")
         self._url = compile_url(plan["url"])
-        self._query = compile_form(cast("Plan", plan["query"]))
+        self._query = compile_form(cast("Pairs", plan["query"]))
         self.fixed: tuple[Origin, bytes] | None = None
         if isinstance(self._url, str) and isinstance(self._query, str):
             self.fixed = self._resolved(self._url, self._query)
@@ -269,9 +270,9 @@ def _compile_body(plan: Plan | None) -> tuple[bytes | Bytes, str]:
         return b"", ""
     kind = plan["kind"]
     if kind == "json":
-        return _encoded(compile_json(plan["json"])), "application/json"
+        return _encoded(compile_json(cast("list[object]", plan["json"]))), "application/json"
     if kind == "form":
-        return _encoded(compile_form(cast("Plan", plan["fields"]))), "application/x-www-form-urlencoded"
+        return _encoded(compile_form(cast("Pairs", plan["fields"]))), "application/x-www-form-urlencoded"
     if kind == "raw":
         return _encoded(compile_text(plan["raw"])), "text/plain; charset=utf-8"
     return _compile_multipart(plan), f"multipart/form-data; boundary={BOUNDARY}"
@@ -286,15 +287,13 @@ def _encoded(rendered: str | Text) -> bytes | Bytes:
 def _compile_multipart(plan: Plan) -> bytes | Bytes:
     """Fields before files, each file read once."""
     files = []
-    for name, file in cast("dict[str, str]", plan["files"]).items():
+    for name, file in cast("Sequence[tuple[str, str]]", plan["files"]):
         path = Path(file)
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         head = _part_head(name, f'; filename="{_quoted(path.name)}"\r\nContent-Type: {kind}')
         files.append(head.encode() + path.read_bytes() + b"\r\n")
     end = b"".join(files) + f"--{BOUNDARY}--\r\n".encode()
-    fields = [
-        (_part_head(name, ""), compile_text(value)) for name, value in cast("Plan", plan["fields"]).items()
-    ]
+    fields = [(_part_head(name, ""), compile_text(value)) for name, value in cast("Pairs", plan["fields"])]
 
     def render(scope: Scope) -> bytes:
         parts = [f"{head}{value(scope) if callable(value) else value}\r\n" for head, value in fields]

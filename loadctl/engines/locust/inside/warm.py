@@ -23,15 +23,16 @@ _REQUEST: dict[str, object] = {
     "method": "GET",
     "url": "/warm-up",
     "endpoint": "warm-up",
-    "query": {},
-    "headers": {},
+    "query": [],
+    "headers": [],
     "body": None,
-    "capture": {"ok": "$.ok"},
-    "check": {"status": [[200, 299]], "has": ["ok"], "lacks": [], "json": {}, "text": [], "within_s": 1.0},
+    "capture": [["ok", "$.ok"]],
+    "check": {"status": [[200, 299]], "has": ["ok"], "lacks": [], "json": [], "text": [], "within_s": 1.0},
     "timeout_s": 1.0,
 }
-_TEMPLATE = {"features": {"$expr": ["call", "random_floats", [["lit", 8]]]}, "ok": {"$expr": ["var", "ok"]}}
-_BODY = {"kind": "json", "json": _TEMPLATE, "fields": {}, "files": {}, "raw": ""}
+_FEATURES = {"$expr": ["call", "random_floats", [["lit", 8]]]}
+_JSON = ['{"features":', _FEATURES, ',"ok":', {"$expr": ["var", "ok"]}, "}"]
+_BODY = {"kind": "json", "json": _JSON, "fields": [], "files": [], "raw": ""}
 _WARM_TYPE: dict[str, object] = {
     "name": "warm-up",
     "start": [],
@@ -39,10 +40,10 @@ _WARM_TYPE: dict[str, object] = {
         {
             "name": "w",
             "weight": 1,
-            "flow": [_REQUEST, {**_REQUEST, "method": "POST", "body": _BODY, "capture": {}}],
+            "flow": [_REQUEST, {**_REQUEST, "method": "POST", "body": _BODY, "capture": []}],
         }
     ],
-    "headers": {},
+    "headers": [],
     "think": None,
     "pace_s": None,
     "data": [],

@@ -4,7 +4,6 @@
 import { writeSync } from 'node:fs';
 import { getEnvironmentData } from 'node:worker_threads';
 import { Control, LOADED } from '../../flags.mjs';
-import { parseJson } from '../../json.mjs';
 import { Places } from '../../places.mjs';
 import { Flows } from '../../script_flows.mjs';
 import { usersOfScript } from '../../script_users.mjs';
@@ -15,7 +14,7 @@ export default class LoadctlEngine {
   constructor(script) {
     const { text, shared } = getEnvironmentData('loadctl');
     this._script = script;
-    this._plan = parseJson(text);
+    this._plan = JSON.parse(text);
     this._control = new Control(shared);
     this._places = new Places(this._plan.places);
   }

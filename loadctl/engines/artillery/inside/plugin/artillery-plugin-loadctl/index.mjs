@@ -3,7 +3,6 @@
 import { writeSync } from 'node:fs';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { Control } from '../../flags.mjs';
-import { parseJson } from '../../json.mjs';
 import { Script } from '../../script.mjs';
 import { LOADCTL } from '../../script_users.mjs';
 
@@ -16,7 +15,7 @@ export class Plugin {
       return;
     }
     const { text, shared } = getEnvironmentData('loadctl');
-    const plan = parseJson(text);
+    const plan = JSON.parse(text);
     const control = new Control(shared);
     const fail = (error) => {
       writeSync(2, `${error?.stack ?? error}\n`);
