@@ -235,7 +235,7 @@ def applied(scenario: Scenario, said: ForScript, environ: Mapping[str, str], *, 
         ),
         drain_s=drain_s,
         secrets=(*scenario.secrets, *secret_arguments(said.arguments)),
-        notes=tuple(_notes(said, environ, counted=quick)),
+        notes=(*scenario.notes, *_notes(said, environ, counted=quick)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pydantic import Field
@@ -60,6 +60,8 @@ class UserTypeReader:
     resolve: Callable[[str], str | None]
     timeout_s: float
     open_model: bool
+    notes: list[str] = field(default_factory=list)
+    """For the first lines: what was read and is not used."""
 
     def read(self, name: str, node: Node, *, weight: int | None) -> UserType | None:
         """`weight`: what the scenario gave; None: it stands in `node`, the type is written in place."""
@@ -114,10 +116,13 @@ class UserTypeReader:
             )
             return None
         try:
-            return read_rows(text)
+            rows, empty = read_rows(text)
         except _RowError as error:
             self.mistakes.add(Where(path, error.line), str(error))
             return None
+        if empty:
+            self.notes.append(f"{path}: {empty} empty row{' is' if empty == 1 else 's are'} skipped")
+        return rows
 
     def _check_names(self, names: Names, data: str | None, rows: Rows | None) -> None:
         for name, where in names.used:
@@ -198,16 +203,17 @@ class _RowError(Exception):
         self.line = line
 
 
-def read_rows(text: str) -> list[Mapping[str, str]]:
-    """The rows of a CSV by column, all values text; raises _RowError."""
+def read_rows(text: str) -> tuple[Rows, int]:
+    """The rows of a CSV by column, all values text, and how many were left out as empty; raises _RowError."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     rows: list[Mapping[str, str]] = []
     header: list[str] | None = None
+    empty = 0
     try:
         for cells in reader:
-            if not cells:
-                continue
-            if header is None:
+            if not any(cell.strip() for cell in cells):
+                empty += bool(cells)  # a line without any cell is no row
+            elif header is None:
                 header = [cell.strip() for cell in cells]
                 if not all(header) or len(set(header)) < len(header):
                     raise _RowError(reader.line_num, "the first row names the columns, each once")
@@ -221,4 +227,4 @@ def read_rows(text: str) -> list[Mapping[str, str]]:
         raise _RowError(reader.line_num, f"this is not CSV: {error}") from error
     if not rows:
         raise _RowError(1, "there are no rows; the first one names the columns")
-    return rows
+    return rows, empty

@@ -142,6 +142,7 @@ class ScenarioReader:
             before=commands.read(unfilled, "before"),
             after=commands.read(unfilled, "after"),
             seed=shape.seed,
+            notes=tuple(dict.fromkeys(population.reader.notes)),
         )
         self.applicable = Applicable(
             endpoints=None if _names_a_script(shape) or not types else scenario.endpoints,

@@ -8,7 +8,7 @@ from loadctl.errors import InvalidInput, Mistake
 from loadctl.scenario.parse import Sources, Text, read_scenario
 
 USERS = "Operator: {tasks: [{get: /admin}]}\nHeavy: {weight: 3, tasks: [{get: /}]}\n"
-FILES = {"accounts.csv": "email,age\na@b.c,3\n", "ragged.csv": "a,b\n1,2\n3\n", "empty.csv": "a,b\n"}
+FILES = {"accounts.csv": "email,age\na@b.c,3\n", "ragged.csv": "a,b\n1,2\n3\n", "empty.csv": "a,b\n,\n"}
 FILES["own.py"] = "class Operator(HttpUser):\n    pass\n"
 DIGITS = "look for its digits in the body, with  text:"
 TOP = "host: http://localhost:8000\ntasks: [{get: /items}, {post: /predict}]\nload: [{users: 5, for: 10s}]\n"

@@ -171,6 +171,23 @@ def test_rows_of_a_csv_are_text() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("rows", "notes"),
+    [
+        ("id,name\n1,ann\n,\n2,bob\n", ["a.csv: 1 empty row is skipped"]),
+        (',,\nid,name\n1,ann\n,,,\n\n \t,""\n2,bob\n,\n', ["a.csv: 4 empty rows are skipped"]),
+        ("id,name\n\n1,ann\n2,bob\n\n", []),
+    ],
+)
+def test_empty_rows_of_a_csv_are_skipped_and_counted(rows: str, notes: Sequence[str]) -> None:
+    users = "users: {A: {data: a.csv, tasks: [{get: /}]}, B: {data: a.csv, tasks: [{get: /}]}}"
+    scenario = read(HOST + LOAD + users, rows=rows)
+    assert [each.data for each in scenario.user_types] == [
+        [{"id": "1", "name": "ann"}, {"id": "2", "name": "bob"}]
+    ] * 2
+    assert scenario.notes == tuple(notes)
+
+
 def test_a_script_brings_its_own_users() -> None:
     scenario = read(HOST + LOAD + "locustfile: ../locustfile.py\nusers: {WebsiteUser: 3}")
     assert scenario.script == Script("locustfile", "/project/../locustfile.py", {"WebsiteUser": 3}, None)
