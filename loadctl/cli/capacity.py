@@ -92,7 +92,7 @@ def capacity(
         )
         unit = "users" if closed else "/s"
         plan = _Plan(meant, _probe_s(probe), unit, folder, workers_of(workers, meant.host))
-        return _find(plan, search, demo=demo, quiet=quiet, as_json=as_json)
+        return _find(plan, search, quiet=quiet, as_json=as_json)
 
 
 def _scenario(
@@ -166,13 +166,14 @@ def _probe_s(text: str) -> float:
     return found
 
 
-def _find(plan: _Plan, search: Search, *, demo: bool, quiet: bool, as_json: bool) -> int:
+def _find(plan: _Plan, search: Search, *, quiet: bool, as_json: bool) -> int:
     from loadctl.cli.output import complain, write
     from loadctl.cli.system import ask_for_consent
     from loadctl.reports import capacity as shown
     from loadctl.run.directory import RunDirectory
 
-    ask_for_consent(plan.scenario, f"up to {shown.level(search.most, plan.unit)}", demo=demo)
+    agreed = ask_for_consent(plan.scenario, f"up to {shown.level(search.most, plan.unit)}")
+    plan = replace(plan, scenario=agreed)
     say: Callable[[str], object] = (lambda _: None) if quiet or as_json else complain
     say(f"capacity of {plan.scenario.name} on {plan.scenario.host}: probes of {plan.probe_s:g} s\n")
     try:

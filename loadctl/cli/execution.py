@@ -45,7 +45,7 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
     finish = finish_of(options.on_finish)
     scenario = prepared(options, host)
     engine = usable(scenario, options)
-    _ask_for_consent(scenario, options)
+    scenario = _agreed(scenario)
     with ExitStack() as stack:
         redrawn = is_terminal() and not output.plain
         with Conversation(scenario, redrawn=redrawn, silent=output.quiet) as conversation:
@@ -177,6 +177,6 @@ def usable(scenario: Scenario, options: RunOptions) -> Engine:
     return engine
 
 
-def _ask_for_consent(scenario: Scenario, options: RunOptions) -> None:
+def _agreed(scenario: Scenario) -> Scenario:
     unit = "users" if scenario.load.model == "closed" else "arrivals a second"
-    ask_for_consent(scenario, f"up to {scenario.load.peak:g} {unit}", demo=options.demo)
+    return ask_for_consent(scenario, f"up to {scenario.load.peak:g} {unit}")

@@ -52,7 +52,7 @@ def serve(options: RunOptions, output: Output, host: str | None, bind: str, port
     scenario = _for_the_page(execution.prepared(_with_some_load(options), host))
     engine = execution.usable(scenario, options)
     shards = workers_of(options.workers, scenario.host)
-    ask_for_consent(scenario, "as many users as its page asks for", demo=options.demo)
+    scenario = ask_for_consent(scenario, "as many users as its page asks for")
     command = partial(locust_page.page_command, scenario, bind=bind, port=port, shards=shards)
     request = RunRequest(
         scenario=_without_plan(scenario, demo=options.demo),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ import typer
 
 from loadctl.cli.terminal import is_terminal
 from loadctl.errors import UsageError
-from loadctl.scenario.consent import host_name, may_load
+from loadctl.scenario.consent import Place, address_of, consent_of, places_of
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +59,50 @@ def host_of(demo: DemoOptions, host: str | None) -> Iterator[Callable[[], str | 
         yield lambda: system.host
 
 
-def ask_for_consent(scenario: Scenario, what: str, *, demo: bool = False) -> None:
-    """A public host is asked about in a terminal, and must be listed where nobody can answer.
+def ask_for_consent(scenario: Scenario, what: str) -> Scenario:
+    """The scenario with what may be loaded: other hosts are asked about in a terminal, and must be listed elsewhere.
 
     `what` is about to happen: "up to 50 users". Raises: UsageError, Abort.
     """
-    hosts = [scenario.host, *(scenario.script.own_hosts if scenario.script is not None else ())]
-    unknown = [host for host in hosts if not may_load(host, scenario.allow_hosts)]
-    if demo or not unknown:
-        return
-    name = host_name(unknown[0])
+    unknown = _unknown(scenario)
+    if not unknown:
+        return scenario
+    names = list(dict.fromkeys(place.name for place in unknown))
+    listed = ", ".join(names)
+    are = "is not a private host" if len(names) == 1 else "are not private hosts"
     if is_terminal() and sys.stdin.isatty():
-        typer.confirm(f"{name} is not a private host. You may load it: {what}?", abort=True, err=True)
-        return
+        typer.confirm(f"{listed} {are}. You may load {_it(names)}: {what}?", abort=True, err=True)
+        return replace(scenario, allow_hosts=(*scenario.allow_hosts, *names))
+    where = f"{unknown[0].where}  " if unknown[0].where else ""
     raise UsageError(
-        f"{name} is not a private host, and nobody said that it may be loaded; nothing was sent",
-        hint=f"in the scenario:  allow_hosts: [{name}]     or this once:  --allow-host {name}",
+        f"{where}{listed} {are}, and nobody said that {_it(names)} may be loaded; nothing was sent",
+        hint=f"in the scenario:  allow_hosts: [{listed}]     or this once:  "
+        + " ".join(f"--allow-host {name}" for name in names),
     )
+
+
+def _it(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "they"
+
+
+def _unknown(scenario: Scenario) -> Sequence[Place]:
+    """Hosts that nobody agreed to. Behind a proxy only the proxy knows where a name leads."""
+    consent = consent_of(scenario)
+    is_proxied = any(os.environ.get(name) for name in _PROXIES)
+    known: dict[str, bool] = {}
+    for place in dict.fromkeys(places_of(scenario)):
+        if place.name not in known:
+            known[place.name] = consent.allows(place.name) and (
+                is_proxied or consent.allows(place.name, _addresses(place.name))
+            )
+    return [place for place in places_of(scenario) if not known[place.name]]
+
+
+def _addresses(name: str) -> Sequence[str]:
+    """Where a name leads; empty where nobody knows it (yet: `before:` may bring it up)."""
+    if name == "localhost" or name.endswith(".localhost") or address_of(name) is not None:
+        return ()
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError):
+        return ()

@@ -39,7 +39,7 @@ def try_(
 
     with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place, ExitStack() as around:
         found = _prepared(scenario, place(), allow_host or (), seed)
-        ask_for_consent(found, "each request once", demo=demo)
+        found = ask_for_consent(found, "each request once")
         command = rehearsal(found)
         _bring_up(found, around, demo=demo)
         screen = not quiet and not as_json

@@ -25,6 +25,7 @@ _JSON_PATH = re.compile(r"\$(\.[^.\[\]\s*]+|\[(\*|-?[0-9]{1,9}|'[^']*'|\"[^\"]*\
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OF_THE_CLIENT = frozenset({"expect", "keep-alive", "transfer-encoding", "upgrade"})
 """How a client reads and writes: it decides by itself, and undici refuses such headers."""
+_BACKSLASH = re.compile(r"https?://[^/?#]*\\")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SOURCES = 'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
 
@@ -180,6 +181,10 @@ class RequestReader:
         if re.match(r"https?://", url):
             if not _has_host(url):
                 self.mistakes.add(node.where, f"'{url}' is not a complete URL; write a path such as /items")
+            if _BACKSLASH.match(url):
+                self.mistakes.add(
+                    node.where, "a backslash in the host: programs read it differently; leave it out"
+                )
         elif not url.startswith(("/", "{{")):
             self.mistakes.add(node.where, f"a path starts with /; write /{url}")
         if re.search(r"\s", outside):

@@ -254,6 +254,8 @@ class ScenarioReader:
         self.environment.redact(credentials)
         if url.scheme not in {"http", "https"} or not url.hostname or any(c.isspace() for c in text):
             raise ValueError("this is not an http:// or https:// URL")
+        if "\\" in url.netloc:
+            raise ValueError("a backslash in the host: programs read it differently; leave it out")
         if url.port == 0:
             raise ValueError("port 0 is not a port")
         if url.query or url.fragment:
