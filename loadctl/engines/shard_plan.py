@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadctl.engines.journey_plan import user_type_plan
+from loadctl.scenario.consent import PRIVATE_NAMES, confidential_headers, consent_of
 from loadctl.scenario.prng import MASK
 from loadctl.scenario.rotation import weighted_order
 
@@ -36,11 +37,23 @@ def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
         "max_in_flight": scenario.max_in_flight,
         "rate_limit": {"per_s": rate_limit.per_s, "by": rate_limit.by} if rate_limit else None,
         "tls": asdict(scenario.tls),
+        "consent": consent_plan(scenario),
         "seed": scenario.seed & MASK,
         "rotation": [names.index(name) for name in order],
         "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
         "script": None if script is None else shard_script(script, scenario),
         "secrets": list(scenario.secrets),
+    }
+
+
+def consent_plan(scenario: Scenario) -> dict[str, Json]:
+    """Which hosts may be loaded; `inside/consent` of each engine is its reader."""
+    consent = consent_of(scenario)
+    return {
+        "agreed": consent.agreed,
+        "private": PRIVATE_NAMES,
+        "networks": list(consent.networks),
+        "confidential": sorted(confidential_headers(scenario)),
     }
 
 

@@ -3,6 +3,7 @@
 import { openSync, readFileSync } from 'node:fs';
 import { Client } from '../../loadctl/engines/artillery/inside/client.mjs';
 import { monotonic } from '../../loadctl/engines/artillery/inside/clock.mjs';
+import { Consent } from '../../loadctl/engines/artillery/inside/consent.mjs';
 import { Failed } from '../../loadctl/engines/artillery/inside/failure.mjs';
 import { Network } from '../../loadctl/engines/artillery/inside/network.mjs';
 import { Watchdog } from '../../loadctl/engines/artillery/inside/watchdog.mjs';
@@ -35,9 +36,9 @@ function standStill(seconds) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000);
 }
 
-async function run({ tls = {}, environ = {}, requests, no_descriptors }) {
+async function run({ tls = {}, environ = {}, consent, requests, no_descriptors }) {
   if (no_descriptors) useUpDescriptors();
-  const client = new Client(new Network(tls, environ), watchdog);
+  const client = new Client(new Network(tls, environ, consent ? new Consent(consent) : null), watchdog);
   const answers = [];
   for (const request of requests) answers.push(await answer(client, request));
   client.close();

@@ -13,6 +13,7 @@ from typing import Any
 import gevent
 
 from loadctl.engines.locust.inside.client import Client
+from loadctl.engines.locust.inside.consent import Consent
 from loadctl.engines.locust.inside.failure import Failed
 from loadctl.engines.locust.inside.network import Network
 from loadctl.engines.locust.inside.watchdog import Watchdog
@@ -55,7 +56,9 @@ def main() -> None:
         if case.get("no_descriptors"):
             in_use = len(list(Path("/dev/fd").iterdir()))
             resource.setrlimit(resource.RLIMIT_NOFILE, (in_use - 1, in_use - 1))
-        client = Client(Network(**case.get("tls", {}), environ=case.get("environ", {})), watchdog)
+        consent = Consent(case["consent"]) if "consent" in case else None
+        network = Network(**case.get("tls", {}), environ=case.get("environ", {}), consent=consent)
+        client = Client(network, watchdog)
         answers = [answer(client, request) for request in case["requests"]]
         client.close()
         return answers

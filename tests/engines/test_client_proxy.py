@@ -171,7 +171,7 @@ def test_a_run_through_a_proxy_says_so(both: Shards) -> None:
     get = Request(method="GET", url="/x", endpoint="GET /x", timeout_s=5.0)
     with Server(lambda _n, _r: [HELLO]) as proxy:
         said = both.run(
-            host="http://system.example",
+            host="http://system.test",
             user_types=[UserType(name="A", weight=1, tasks=[Task("t", 1, [get])], pace_s=0.1)],
             load=both.closed((1, 1, 1)),
             env={"http_proxy": proxy.url.replace("//", "//me:secret@")},

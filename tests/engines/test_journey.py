@@ -14,6 +14,7 @@ import pytest
 
 from loadctl.engines.artillery.engine import javascript_plan
 from loadctl.engines.journey_plan import user_type_plan
+from loadctl.engines.shard_plan import consent_plan
 from loadctl.scenario.load import Load
 from loadctl.scenario.prng import Stream, hash32
 from loadctl.scenario.scenario import Scenario
@@ -113,6 +114,7 @@ def live(runtime: Runtime) -> Live:
                 "seed": seed,
                 "rate_limit": rate_limit,
                 "tls": {"verify": True, "ca": None, "cert": None},
+                "consent": consent_plan(scenario),
                 "user_types": [user_type_plan(each) for each in types],
                 "rotation": rotation,
                 **javascript_plan(scenario),

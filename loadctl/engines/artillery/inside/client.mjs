@@ -4,6 +4,7 @@ import { domainToASCII } from 'node:url';
 import { monotonic } from './clock.mjs';
 import { Connection } from './connection.mjs';
 import { ACCEPTED, decoded } from './content.mjs';
+import { complaint } from './consent.mjs';
 import { Jar } from './cookies.mjs';
 import { Failed, ValueError } from './failure.mjs';
 import { makeOrigin } from './network.mjs';
@@ -55,7 +56,7 @@ export function splitUrl(url) {
   const [, , bracketed = '', port = ''] = AUTHORITY.exec(authority.slice(at + 1)) ?? [];
   const name = bracketed.replace(/^\[|\]$/g, '').toLowerCase();
   const isTls = scheme.toLowerCase() === 'https';
-  if (!['http', 'https'].includes(scheme.toLowerCase()) || !name) throw new ValueError(`not an http or https URL: ${url.slice(0, 200)}`);
+  if (!['http', 'https'].includes(scheme.toLowerCase()) || !name || authority.includes('\\')) throw new ValueError(`not an http or https URL: ${url.slice(0, 200)}`);
   if (Number(port) > 65535) throw new ValueError('Port out of range 0-65535');
   // eslint-disable-next-line no-control-regex
   const host = /^[\0-\x7f]*$/.test(name) ? name : domainToASCII(name);
@@ -142,12 +143,23 @@ export class Client {
       if (location === undefined || !REDIRECTS.has(response.status)) break;
       redirects += 1;
       if (redirects > REDIRECTS_MAX) throw new Failed('redirect_limit', `more than ${REDIRECTS_MAX} redirects`);
-      outgoing = redirected(outgoing, response.status, location);
+      outgoing = this._redirected(outgoing, response.status, location);
       response = await this._exchange(outgoing, deadline, keep);
     }
     const encodings = response.values('content-encoding');
     if (encodings.length && response.body.length && !response.clipped) response.body = decoded(response.body, encodings);
     return response;
+  }
+
+  // Another origin gets no secrets, and a body only where somebody named it; throws Failed.
+  _redirected(outgoing, status, location) {
+    const { consent } = this._network;
+    const following = redirected(outgoing, status, location, consent?.confidential);
+    const { host, key, authority } = following.origin;
+    if (consent && following.options.body.length && key !== outgoing.origin.key && !consent.names(host)) {
+      throw new Failed('host_not_allowed', `a redirect would take the body to ${authority}: ${complaint(host)}`);
+    }
+    return following;
   }
 
   close() {
@@ -156,8 +168,9 @@ export class Client {
   }
 }
 
-// The request that follows a redirect, by the rules of browsers (fetch).
-export function redirected(outgoing, status, location) {
+// The request that follows a redirect, by the rules of browsers (fetch). `confidential`: headers, in lower case, that another origin
+// does not get either.
+export function redirected(outgoing, status, location, confidential = []) {
   const base = `${outgoing.origin.key}${outgoing.target}`;
   let parts;
   try {
@@ -169,7 +182,7 @@ export function redirected(outgoing, status, location) {
   const { origin, target, credentials } = parts;
   let { method, body } = outgoing.options;
   const drop = new Set(['host']);
-  if (origin.key !== outgoing.origin.key) drop.add('cookie');
+  if (origin.key !== outgoing.origin.key) ['cookie', ...confidential].forEach((name) => drop.add(name));
   if (origin.key !== outgoing.origin.key || credentials) drop.add('authorization');
   if (([301, 302].includes(status) && method === 'POST') || (status === 303 && !['GET', 'HEAD'].includes(method))) {
     method = 'GET';

@@ -2,6 +2,7 @@
 // The rules that both engines follow stand at the head of locust/inside/journey.py.
 
 import { Client } from './client.mjs';
+import { Consent } from './consent.mjs';
 import { isMapping } from './document.mjs';
 import { Stream, hash32 } from './draw.mjs';
 import { Network } from './network.mjs';
@@ -14,7 +15,7 @@ const FAULT_PAUSE_S = 0.5;
 // The factory of user k, k counted over all shards; `at`: its user type, else by rotation. `context` is what the load tells its users: stopping(user): the user must not
 // begin another request; sleep(user, seconds): false, woken early, because the user must leave.
 export function makeUsers(plan, recorder, context) {
-  const network = new Network(plan.tls);
+  const network = new Network(plan.tls, process.env, new Consent(plan.consent));
   const watchdog = new Watchdog();
   const world = {
     host: plan.host,

@@ -22,9 +22,10 @@ export function makeOrigin(isTls, host, port) {
 }
 
 // `ca` replaces the system's certificates; `cert` is a client certificate and its key in one file. `environ` says which
-// proxies there are.
+// proxies there are; `consent` null: every host may be loaded.
 export class Network {
-  constructor({ verify = true, ca = null, cert = null } = {}, environ = process.env) {
+  constructor({ verify = true, ca = null, cert = null } = {}, environ = process.env, consent = null) {
+    this.consent = consent;
     this._environ = environ;
     this._verify = verify;
     this._ca = ca;
@@ -43,9 +44,11 @@ export class Network {
   async open(connection) {
     const { origin } = connection;
     const proxy = this.proxy(origin);
+    if (proxy !== null) this.consent?.need(origin.host);
     let where = proxy === null ? `${origin.host}:${origin.port}` : `the proxy ${proxy.host}:${proxy.port}`;
     try {
-      const socket = await this._connect(connection, proxy ?? origin);
+      const consent = proxy === null ? this.consent : null;
+      const socket = await this._connect(connection, proxy ?? origin, consent);
       if (!origin.tls) return socket;
       if (proxy !== null) {
         await tunnel(socket, origin, proxy);
@@ -58,8 +61,9 @@ export class Network {
     }
   }
 
-  async _connect(connection, { host, port }) {
+  async _connect(connection, { host, port }, consent) {
     connection.waitsForName = !net.isIP(host);
+    if (!connection.waitsForName) consent?.need(host, host);
     const socket = net.connect({
       host,
       port,
@@ -69,8 +73,8 @@ export class Network {
       lookup: (name, _, done) =>
         this._addresses(name).then((addresses) => {
           connection.waitsForName = false;
-          done(null, addresses);
-        }, done),
+          done(null, consent === null ? addresses : consent.among(host, addresses));
+        }).catch(done),
     });
     connection.socket = watched(socket);
     await once(socket, 'connect');

@@ -8,6 +8,7 @@ from time import monotonic
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from .connection import Connection
+from .consent import complaint
 from .content import ACCEPTED, decoded
 from .cookies import Jar
 from .failure import Failed
@@ -23,6 +24,7 @@ KEEP_TO_READ = 32 << 20
 CONNECTIONS_MAX = 8
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~-._"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+NO_HEADERS: frozenset[bytes] = frozenset()
 
 DEFAULT_HEADERS = (
     (b"Connection", b"keep-alive"),
@@ -77,7 +79,7 @@ def encode_fields(
 def split_url(url: str) -> tuple[Origin, bytes, bytes | None]:
     """Origin, target and the Basic credentials of an absolute http(s) URL; raises ValueError with a sentence."""
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "\\" in parts.netloc:
         raise ValueError(f"not an http or https URL: {url[:200]}")
     tls = parts.scheme == "https"
     host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode()
@@ -156,12 +158,22 @@ class Client:
             redirects += 1
             if redirects > REDIRECTS_MAX:
                 raise Failed("redirect_limit", f"more than {REDIRECTS_MAX} redirects")
-            outgoing = redirected(outgoing, response.status, location)
+            outgoing = self._redirected(outgoing, response.status, location)
             response = self._exchange(outgoing, deadline, keep)
         encodings = list(response.values(b"content-encoding"))
         if encodings and response.body and not response.clipped:
             response.body = decoded(response.body, encodings)
         return response
+
+    def _redirected(self, outgoing: Outgoing, status: int, location: bytes) -> Outgoing:
+        """Another origin gets no secrets, and a body only where somebody named it. Raises Failed."""
+        consent = self._network.consent
+        following = redirected(outgoing, status, location, consent.confidential if consent else NO_HEADERS)
+        host = following.origin.host
+        if consent and following.body and following.origin != outgoing.origin and not consent.names(host):
+            message = f"a redirect would take the body to {following.origin.authority}: {complaint(host)}"
+            raise Failed("host_not_allowed", message)
+        return following
 
     def close(self) -> None:
         for connection in self._connections.values():
@@ -176,15 +188,20 @@ def _for_proxy(outgoing: Outgoing, proxy: Proxy) -> bytes:
     return start_line(outgoing.method, whole) + fields + proxy.authorization
 
 
-def redirected(outgoing: Outgoing, status: int, location: bytes) -> Outgoing:
-    """The request that follows a redirect, by the rules of browsers (fetch)."""
+def redirected(
+    outgoing: Outgoing, status: int, location: bytes, confidential: frozenset[bytes] = NO_HEADERS
+) -> Outgoing:
+    """The request that follows a redirect, by the rules of browsers (fetch).
+
+    `confidential`: headers, in lower case, that another origin does not get either.
+    """
     base = f"{'https' if outgoing.origin.tls else 'http'}://{outgoing.origin.authority}{outgoing.target.decode()}"
     try:
         origin, target, credentials = split_url(urljoin(base, quote(location.strip(), safe=_URL_SAFE)))
     except ValueError as error:
         raise Failed("protocol", f"redirect to {location[:200]!r}: {error}") from error
     method, body = outgoing.method, outgoing.body
-    drop = {b"host", b"cookie"} if origin != outgoing.origin else {b"host"}
+    drop = {b"host", b"cookie", *confidential} if origin != outgoing.origin else {b"host"}
     if origin != outgoing.origin or credentials:
         drop.add(b"authorization")
     if (status in {301, 302} and method == b"POST") or (status == 303 and method not in {b"GET", b"HEAD"}):

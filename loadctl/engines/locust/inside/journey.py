@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 from .client import Client
+from .consent import Consent
 from .draw import Stream, hash32
 from .network import Network
 from .request import Fault, Pairs, Plan, Recorder, Request, Sender
@@ -39,11 +40,14 @@ class Context(Protocol):
 def make_users(plan: Plan, recorder: Recorder) -> list[Callable[[int, Context], User]]:
     """For each user type in turn, what makes user k, k counted over all shards.
 
-    `plan`: {host, seed, rate_limit (None: no 429 is expected), tls: {verify, ca, cert}, user_types: […]}.
+    `plan`: {host, seed, rate_limit (None: no 429 is expected), tls: {verify, ca, cert}, consent, user_types: […]}.
     """
     tls = cast("dict[str, object]", plan["tls"])
     network = Network(
-        verify=bool(tls["verify"]), ca=cast("str | None", tls["ca"]), cert=cast("str | None", tls["cert"])
+        verify=bool(tls["verify"]),
+        ca=cast("str | None", tls["ca"]),
+        cert=cast("str | None", tls["cert"]),
+        consent=Consent(cast("Plan", plan["consent"])),
     )
     watchdog = Watchdog()
     seed = cast("int", plan["seed"])

@@ -14,6 +14,7 @@ import gevent
 import gevent.socket
 from gevent import get_hub
 
+from .consent import Consent, complaint
 from .failure import Failed, failed_connecting
 from .origin import Origin
 from .proxy import Proxy, proxy_for
@@ -104,7 +105,7 @@ class Tls:
 class Network:
     """`ca` replaces the system's certificates; `cert` is a client certificate and its key in one file.
 
-    `environ` says which proxies there are.
+    `environ` says which proxies there are; `consent` None: every host may be loaded.
     """
 
     def __init__(
@@ -114,8 +115,10 @@ class Network:
         ca: str | None = None,
         cert: str | None = None,
         environ: Mapping[str, str] = os.environ,
+        consent: Consent | None = None,
     ) -> None:
         self._verify, self._ca, self._cert = verify, ca, cert
+        self.consent = consent
         self._environ = environ
         self._context: ssl.SSLContext | None = None
         self._names: dict[tuple[str, int], tuple[float, list[_Address]]] = {}
@@ -127,6 +130,8 @@ class Network:
         proxy = self.proxy(origin)
         where = f"{origin.host}:{origin.port}" if proxy is None else f"the proxy {proxy.shown}"
         raw: _socket.socket | None = None
+        if proxy is not None and self.consent is not None and not self.consent.allows(origin.host):
+            raise Failed("host_not_allowed", complaint(origin.host))
         try:
             raw = self._connect(proxy or origin, deadline)
             raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
@@ -154,6 +159,8 @@ class Network:
     def _connect(self, place: Origin | Proxy, deadline: float) -> _socket.socket:
         """The first address that answers. Each but the last gets only its share of the time that is left."""
         addresses = self._addresses(place, deadline)
+        if isinstance(place, Origin):
+            addresses = self._allowed(place.host, addresses)
         failure: OSError | None = None
         for index, (family, address) in enumerate(tuple(addresses)):
             now = monotonic()
@@ -169,6 +176,15 @@ class Network:
                     addresses.sort(key=lambda each: each != (family, address))
                 return connected
         raise failure or OSError(f"{place.host} has no address")
+
+    def _allowed(self, host: str, addresses: list[_Address]) -> list[_Address]:
+        """`addresses` itself where all are: whoever sorts it sorts the one that is kept. Raises Failed."""
+        if self.consent is None:
+            return addresses
+        allowed = [each for each in addresses if self.consent.allows(host, each[1][0])]
+        if addresses and not allowed:
+            raise Failed("host_not_allowed", complaint(host, addresses[0][1][0]))
+        return addresses if len(allowed) == len(addresses) else allowed
 
     def _addresses(self, place: Origin | Proxy, deadline: float) -> list[_Address]:
         key = (place.host, place.port)

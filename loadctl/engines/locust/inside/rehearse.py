@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from .client import KEEP_FOR_EXAMPLES, Client
+from .consent import Consent
 from .control import Control, kill_group
 from .journey import User, UserType
 from .network import Network
@@ -134,7 +135,10 @@ class Rehearsal:
     def run(self) -> None:
         tls = cast("Mapping[str, object]", self._plan["tls"])
         network = Network(
-            verify=bool(tls["verify"]), ca=cast("str | None", tls["ca"]), cert=cast("str | None", tls["cert"])
+            verify=bool(tls["verify"]),
+            ca=cast("str | None", tls["ca"]),
+            cert=cast("str | None", tls["cert"]),
+            consent=Consent(cast("Plan", self._plan["consent"])),
         )
         watchdog = Watchdog()
         types = cast("list[Plan]", self._plan["user_types"])
