@@ -125,7 +125,7 @@ def _requests_per_turn(scenario: Scenario, recording: Recording) -> dict[str, fl
     for span in recording.spans:
         ended.update({endpoint: completed_of(cell) for endpoint, cell in span.cells.items()})
     turns = sum(second.turns for second in recording.seconds) or ended.total()
-    return {endpoint: count / turns for endpoint, count in ended.items()}
+    return {endpoint: count / turns for endpoint, count in ended.items()} if turns else {}
 
 
 def planned_requests_per_turn(user_types: Sequence[UserType]) -> dict[str, float]:

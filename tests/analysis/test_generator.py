@@ -210,6 +210,15 @@ def test_an_exception_of_a_script_is_no_fault_of_the_generator(
     )
 
 
+def test_faults_after_the_last_stage_count_too() -> None:
+    asked = replace(scenario(), script=Script("artillery", "own.yml"))
+    made = recording([*steady(60), *steady(3, start=60, faults=20)], examples=[RAISED])
+    found = {one.id: one.message for one in generator_findings(Case(asked, made, measure(asked, made)))}
+    assert (
+        found["generator-faults"] == "60 of 1,260 turns ended by an exception in your script (KeyError: 'id')"
+    )
+
+
 def test_a_script_that_finds_no_descriptors_left_is_not_to_blame() -> None:
     asked = replace(scenario(), script=Script("locustfile", "own.py"))
     example = replace(RAISED, message="OSError: [Errno 24] Too many open files: 'a.csv'")

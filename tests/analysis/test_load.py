@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loadctl.analysis.case import Case
@@ -12,6 +14,7 @@ from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Recording, Shard
 from loadctl.scenario.load import Load
+from loadctl.scenario.scenario import Script
 from tests.results.recorded import load, recording, scenario, shard, steady, target
 
 FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="2026-11-23T08:20:00Z")
@@ -175,3 +178,11 @@ def test_a_stop_rule_that_fired_is_critical_and_gives_its_reason() -> None:
 
 def test_a_script_with_its_own_load_has_no_plan_to_fall_short_of() -> None:
     assert not found(HOLD, recording(users((60, 1))), known=False)
+
+
+@pytest.mark.parametrize(("loose", "missing"), [(True, False), (False, True)])
+def test_arrivals_left_to_a_script_cannot_be_missing(loose: bool, missing: bool) -> None:
+    script = Script("artillery", "own.yml", own_load=True, loose_arrivals=loose)
+    asked = replace(scenario(load("100 60 hold", model="open")), script=script)
+    made = recording(steady(60, planned=60, begun=60))
+    assert bool(load_findings(Case(asked, made, measure(asked, made)))) is missing

@@ -88,6 +88,18 @@ def test_closed_load_keeps_the_number_of_users_through_failures(folder: Folder, 
     assert server.count["GET /never"] == 0
 
 
+def test_users_whose_script_breaks_as_they_begin_leave_time_to_say_so(folder: Folder) -> None:
+    """Each makes room for another as it ends: fifty at once would be fifty times fifty in the next moment."""
+    folder.write(
+        script__yml=HEAD + "  processor: ./steps.js\n"
+        "scenarios: [{beforeScenario: begin, flow: [{get: {url: /never}}]}]\n",
+        steps__js="module.exports = {begin(ctx) { ctx.no.thing(); }};",
+    )
+    said = finished(folder.run(closed((50, 50, 2))))
+    assert said.totals["faults"] == said.totals["turns"] > 100
+    assert said.totals["started"] == 0
+
+
 def test_open_load_counts_from_the_due_time_and_drops(folder: Folder, server: KnownServer) -> None:
     folder.write(script__yml=HEAD + "scenarios:\n  - flow: [{get: {url: /sleep/2}}]\n")
     shard = folder.begin(opened((7.5, 7.5, 4)))

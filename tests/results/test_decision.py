@@ -330,3 +330,10 @@ def test_a_fault_of_a_script_is_called_that_where_a_score_is_void() -> None:
     assert found.void == "faults of your script"
     [found] = void_scores([scored("PASS")], [replace(faults, evidence={"of": "generator"})])
     assert found.void == "generator faults"
+
+
+def test_a_run_whose_turns_sent_nothing_says_how_many_there_were() -> None:
+    quiet = steady(4, [], turns=5)
+    assert decide([], [], recording(quiet), started=0).reasons[0] == "No request was measured in 20 turns."
+    none = steady(4, [])
+    assert decide([], [], recording(none), started=0).reasons[0] == "No request was made."

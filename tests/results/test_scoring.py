@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadctl.results.interval import Interval
 from loadctl.results.measured import Measured, measure, planned_requests_per_turn
 from loadctl.results.recording import Reading, Recording
 from loadctl.results.score import Score, Status
@@ -17,6 +18,7 @@ from loadctl.results.scoring import score
 from loadctl.scenario.load import Load
 from loadctl.scenario.metric import NO_STAIRCASE
 from loadctl.scenario.phases import NO_SPIKE
+from loadctl.scenario.scenario import Script
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
 from loadctl.scenario.watch import Watch
@@ -165,6 +167,12 @@ def test_requests_of_one_turn_count_start_steps_flows_and_weights() -> None:
     tasks = [Task("flow", 1, flow), Task("a", 3, [get("/a")])]
     user = UserType(name="U", weight=1, tasks=tasks, start=[get("/login")])
     assert planned_requests_per_turn([user]) == {"/login": 1, "/a": 1.0, "/b": 0.75, "/c": 0.25}
+
+
+def test_a_script_that_broke_in_its_first_turn_has_no_requests_of_a_turn() -> None:
+    under_way = second(0, {"GET /": Interval(in_flight=1)})
+    asked = replace(scenario(), script=Script("artillery", "own.yml"))
+    assert measure(asked, recording([under_way])).requests_per_turn == {}
 
 
 def test_max_throughput_is_judged_by_what_the_highest_level_offered() -> None:

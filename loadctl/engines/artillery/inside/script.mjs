@@ -36,11 +36,12 @@ export class Script {
       plan,
       recorder: this._recorder,
       file: basename(processor),
-      ended: () => this._userEnded(),
+      ended: (sent) => this._userEnded(sent),
       broke: (error) => this._fail(error),
     });
     this._wanted = 0;
     this._skipped = 0;
+    this._filling = false; // soon
     this._arrive = null;
     this._over = false;
   }
@@ -193,11 +194,16 @@ export class Script {
     this._gauge();
   }
 
-  _userEnded() {
+  // In the closed model another one comes in its place at once; only at the next tick where it had sent nothing: users whose script
+  // breaks as they begin would leave the loop no time.
+  _userEnded(sent) {
     this._gauge();
-    if (!this._over && this._plan.model === 'closed' && !this._plan.own_phases && this._users.active < this._wanted) {
-      setImmediate(() => !this._control.stopping && this._fill());
-    }
+    if (this._filling || !sent || this._over || this._plan.model !== 'closed' || this._plan.own_phases) return;
+    this._filling = true;
+    setImmediate(() => {
+      this._filling = false;
+      if (!this._control.stopping) this._fill();
+    });
   }
 
   async _open(t0) {

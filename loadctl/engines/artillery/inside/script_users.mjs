@@ -23,11 +23,13 @@ class VirtualUser {
   constructor(due, finish) {
     this.finish = finish; // tells Artillery that it has ended
     this.told = undefined;
+    this.sent = false; // a request
     this._due = due;
   }
 
-  // From when its first request counts; null for all others.
+  // At each request: from when the first one counts; null for all others.
   takeDue() {
+    this.sent = true;
     const due = this._due;
     this._due = null;
     return due;
@@ -43,7 +45,7 @@ export function usersOfScript() {
 }
 
 export class Users {
-  // `ended()` is called when a virtual user has ended, `broke(error)` when an engine cannot begin; `file` is named for errors that say
+  // `ended(sent)` is called when a virtual user has ended, which may have sent nothing, `broke(error)` when an engine cannot begin; `file` is named for errors that say
   // no place themselves.
   constructor({ plan, recorder, file, ended, broke }) {
     this.parked = false;
@@ -206,7 +208,7 @@ export class Users {
     this._http.forget(user);
     this._sessions.forget(user);
     this.recorder.turn();
-    this._ended();
+    this._ended(user.sent || session !== null);
   }
 
   _words(error) {
