@@ -121,7 +121,7 @@ def chosen(
     names = [name.strip() for part in files or () for name in part.split(",")]
     rest = list(classes or ())
     if config is not None:
-        of_locust = bool(names) or reference is None or not reference.endswith(_NOT_LOCUST)
+        of_locust = not (names[0] if names else reference or "").endswith(_NOT_LOCUST)
         said = replace(said, config=config, configured=_configuration(config) if of_locust else {})
         named = said.configured.get("locustfile")
         if not names and reference is None and named:

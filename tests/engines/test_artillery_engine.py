@@ -91,3 +91,34 @@ def test_exit_codes_and_its_own_words() -> None:
     assert outcome(11, stack) == Outcome("failed", "TypeError: x is not a function (/home/me/steps.js:3)")
     module = "Error: no\n    at f (node:internal/modules/esm:1:1)\n    at /x/node_modules/y/z.js:1:1\n"
     assert outcome(1, module) == Outcome("failed", "Error: no")
+
+
+ENDED = "your script called process.exit: Artillery's worker ended before the load (exit 0)"
+COMPILER = """Error: Failed to compile Typescript processor
+Build failed with 1 error:
+own.ts:2:14: ERROR: Could not resolve "x"
+"""
+SYNTAX = """worker error, id: 1 /home/me/own.js:7
+module.exports = {
+
+SyntaxError: Unexpected end of input
+    at wrapSafe (node:internal/modules/cjs/loader:1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("stderr", "words"),
+    [
+        (
+            "Error: of a log\nyour script failed before the load: no (own.js:3)\n",
+            "your script failed before the load: no (own.js:3)",
+        ),
+        (f"Test run id: t1\nno licence\n{ENDED}\n", f"{ENDED}; it printed: no licence"),
+        (COMPILER, 'Could not resolve "x" (own.ts:2)'),
+        (SYNTAX, "SyntaxError: Unexpected end of input (/home/me/own.js:7)"),
+        ("Scenario validation error: url is required\n", "Scenario validation error: url is required"),
+        ("", "the script ended before the load"),
+    ],
+)
+def test_what_refuses_to_run_says_why(stderr: str, words: str) -> None:
+    assert ArtilleryEngine().outcome(20, stderr) == Outcome("refused", words)

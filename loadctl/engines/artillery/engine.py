@@ -267,12 +267,12 @@ def _own_words(stderr: str) -> str:
         if line.startswith(_YOURS):
             printed = [] if line.startswith(_RAISED) else _printed(lines[:number])
             return "; it printed: ".join([line, *printed])
+    compiler = next((found for line in lines if (found := _COMPILER.search(line))), None)
+    if compiler is not None:
+        return f"{compiler[2]} ({compiler[1]})"
     for number, line in enumerate(lines):
-        compiler = _COMPILER.search(line)
-        if compiler is not None:
-            return f"{compiler[2]} ({compiler[1]})"
         match = _ERROR.search(line)
-        if match is not None and "Failed to compile" not in line:
+        if match is not None:
             return match[1] + _place_of(lines, number)
     return next(iter(_printed(lines)), "")
 

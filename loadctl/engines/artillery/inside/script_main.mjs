@@ -94,7 +94,7 @@ class Ending {
       if (where) this._say(`your script ended the process ${this._when()} (exit ${code}, ${where})`);
       return code;
     }
-    if (code && code !== EXIT_STOPPED) this._record({ what: 'verdict', code: Math.trunc(code) || 1, why: this._redact(this._why) });
+    if (code && !(code === EXIT_STOPPED && this._control.stopping)) this._record({ what: 'verdict', code: Math.trunc(code) || 1, why: this._redact(this._why) });
     return this._control.stopping ? EXIT_STOPPED : 0;
   }
 
