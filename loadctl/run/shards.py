@@ -18,6 +18,8 @@ from loadctl.run.process import Child, Early, Ladder
 
 _LAST_LINES = 5
 _LAST_BYTES = 8192
+_ENDING = 4
+"""A shard that has said all may be silent for so many times longer: its script cleans up."""
 
 
 @dataclass(slots=True)
@@ -102,8 +104,9 @@ class Shards:
             if shard.ended:
                 continue
             returncode = shard.child.poll()
-            if returncode is None and self._merger.silence_s(shard.index, now) > self._hung_s:
-                events.append(self._kill_hung(shard, t))
+            longest_s = self._hung_s * (_ENDING if self._merger.logs[shard.index].bye else 1)
+            if returncode is None and self._merger.silence_s(shard.index, now) > longest_s:
+                events.append(self._kill_hung(shard, t, longest_s))
                 returncode = shard.child.returncode
             elif returncode is not None:
                 events += self._left(shard, returncode, t)
@@ -126,9 +129,9 @@ class Shards:
                 shard.ended = True
                 self._merger.gone(shard.index)
 
-    def _kill_hung(self, shard: _Shard, t: float) -> Event:
+    def _kill_hung(self, shard: _Shard, t: float, longest_s: float) -> Event:
         returncode = shard.child.kill()
-        reason = f"shard {shard.index} said nothing for {self._hung_s:.0f} s and was killed"
+        reason = f"shard {shard.index} said nothing for {longest_s:.0f} s and was killed"
         self.reasons.append(reason)
         return Event(t, "shard_killed", reason, {"shard": shard.index, "returncode": returncode})
 

@@ -70,6 +70,12 @@ def test_an_exit_code_of_the_script_fails_the_run(codes: list[int | None], messa
     assert (result.verdict, result.exit_code) == ("FAIL", 1)
 
 
+def test_what_an_exit_code_stands_for_is_told() -> None:
+    judges = [replace(said(code=21, index=k), script_why=f"{k} were not met") for k in (1, 2, 2)]
+    [finding] = of_script(judged(*judges))
+    assert finding.message == "the script set exit code 21 (1 were not met; 2 were not met)"
+
+
 def test_a_code_of_0_makes_nothing_better() -> None:
     assert judged(said(code=0)).verdict == "PASS"
     bad = judged(said(code=0), errors=5)

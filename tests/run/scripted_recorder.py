@@ -103,5 +103,8 @@ if "raises" in TRICKS:
     totals["script_faults"] = 206
     write(fd, kind="script", what="verdict", code=3)
 write(fd, kind="bye", t=time.monotonic() - t0, unfinished={"GET /": [12.5]}, totals=totals)
+if "cleans-up" in TRICKS:
+    time.sleep(2.5)
+    write(fd, kind="script", what="verdict", code=4, why="not met: p99 < 1")
 if "lingers" in TRICKS:
     time.sleep(60)

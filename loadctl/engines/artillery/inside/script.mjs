@@ -19,8 +19,8 @@ const TICK_S = 0.02;
 const LOOK_MS = 100;
 // Virtual users of the script's own phases that have sent nothing for so long after the last arrival are not waited for.
 const IDLE_S = 60;
-// How long Artillery may take for its own end: hooks, plugins, its report.
-const OWN_END_S = 10;
+// How long Artillery may take for its own end: hooks, plugins, its report. Less than loadctl waits for it.
+const OWN_END_S = { phases: 50, plan: 12 };
 
 export class Script {
   // `engines`: names of those that the script's config asks for; `asked`: of those that its scenarios ask for; `processor`: the path of
@@ -128,7 +128,9 @@ export class Script {
     this._sayBye();
     this._users.release();
     if (!this._plan.own_phases) phaser.emit('done');
-    await sleep(OWN_END_S);
+    const longest = this._plan.own_phases ? OWN_END_S.phases : OWN_END_S.plan;
+    await sleep(longest);
+    this._recorder.note(`the script had not ended ${longest} s after its load and was ended: what its hook after, its plugins and ensure say is not known`);
     this._control.exit(0);
   }
 

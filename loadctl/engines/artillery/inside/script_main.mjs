@@ -94,7 +94,9 @@ class Ending {
       if (where) this._say(`your script ended the process ${this._when()} (exit ${code}, ${where})`);
       return code;
     }
-    if (code && !(code === EXIT_STOPPED && this._control.stopping)) this._record({ what: 'verdict', code: Math.trunc(code) || 1, why: this._redact(this._why) });
+    const cutShort = this._control.is(EXIT) && global.artillery?.suggestedExitCode;
+    const own = code === EXIT_STOPPED && this._control.stopping ? 0 : code || cutShort;
+    if (own) this._record({ what: 'verdict', code: Math.trunc(own) || 1, why: this._redact(this._why) });
     return this._control.stopping ? EXIT_STOPPED : 0;
   }
 
