@@ -760,7 +760,7 @@ def test_many_packed_nothings_are_unpacked_soon(runtime: Runtime) -> None:
         began = time.monotonic()
         [[answer]] = runtime.clients([{"requests": [{"url": server.url}]}])
     assert simple(answer) == (200, b"")
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 12
 
 
 def test_an_answer_that_came_while_the_generator_was_busy_is_no_timeout(runtime: Runtime) -> None:
