@@ -77,13 +77,15 @@ def test_a_hook_that_breaks_after_an_answer_is_the_scripts_fault_not_the_systems
 ) -> None:
     folder.write(
         script__yml=HEAD + TWENTY + "  processor: ./steps.mjs\nscenarios:\n  - flow:\n"
-        "      - function: nowhere\n      - get: {url: /sleep/1, afterResponse: later}\n",
+        "      - function: nowhere\n      - get: {url: /sleep/1, beforeRequest: [gone], afterResponse: later}\n",
         steps__mjs="export async function later() { throw new Error('my bug'); }",
     )
     said = finished(folder.run())
     assert said.ok("GET /sleep/1") == server.count["GET /sleep/1"] == 20
     assert said.totals["faults"] == 20
     assert 'Undefined function "nowhere"' in said.notes
+    assert "the script's hook gone is not in its processor" in said.notes
+    assert "hook later" not in said.notes
 
 
 def test_users_of_own_phases_end_by_themselves_as_in_artillery(folder: Folder, server: KnownServer) -> None:

@@ -71,11 +71,19 @@ export class Http {
       }
       const begins = (request, context, events, next) => http._begins(request, next);
       this.config.processor ??= {};
+      http._missHooks(this.config.processor, options, Object.values(spec)[0]);
       this.config.processor[HOOK] ??= begins;
       const hooks = { ...options, beforeRequest: [HOOK, ...[options?.beforeRequest ?? []].flat()] };
       const step = original.call(this, spec, ee, hooks);
       return (context, callback) => http._step(step, context, callback);
     };
+  }
+
+  // Artillery goes on without hooks that are not there.
+  _missHooks(processor, ...places) {
+    const names = places.flatMap((place) => [place?.beforeRequest ?? [], place?.afterResponse ?? []].flat());
+    const missing = names.filter((name) => !String(name).includes('{{') && !processor[name]);
+    missing.forEach((name) => this._recorder.note(`the script's hook ${name} is not in its processor, and is left out`));
   }
 
   _step(step, context, callback) {
