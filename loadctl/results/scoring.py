@@ -259,7 +259,7 @@ def _fastest(target: Target, latency: Latency) -> _Found | None:
     if target.unit != "ms" or status_of(target, latency.min) is not Status.FAIL:
         return None
     many = "the only success" if latency.n == 1 else f"the fastest of {latency.n:,} successes"
-    return _Found(latency.min, "ms", latency.n, f"of {many}")
+    return _Found(latency.min, "ms", latency.n, f"at least: {many}")
 
 
 def begun(target: Target, measured: Measured) -> int:

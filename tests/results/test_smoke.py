@@ -112,7 +112,7 @@ def test_what_is_left_out_fails_where_every_success_is_beyond_the_limit() -> Non
     result = judged(plan([target(P95, 200), target("error_rate", 1)]), steady(4, [300.0] * 7 + [250.0]))
     found = result.scores[0]
     assert (found.status, found.judged, found.value) == (Status.FAIL, True, 250.0)
-    assert found.detail == "of the fastest of 32 successes"
+    assert found.detail == "at least: the fastest of 32 successes"
     assert result.verdict is Verdict.FAIL
 
 
