@@ -8,45 +8,33 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-_CUT = 4096
+from loadctl.monitors.log_level import ERRORS, EXCEPTION, INFORMS, LEVELS, level_of
+
+CUT = 4096
 """Characters of a line that are looked at."""
-_HEAD = 120
-"""Characters in which the level stands, if it has a place of its own."""
 _FOLDED_OF = 1000
 _LEVEL_FIELDS = ("level", "severity", "levelname", "lvl", "log.level", "loglevel", "@l")
+_MONGO_LEVELS = {"E": "ERROR", "F": "FATAL"}
+"""In the field s."""
 _MESSAGE_FIELDS = ("message", "msg", "event", "error", "text", "@m", "log")
-_ERROR_LEVELS = frozenset(
-    {"error", "err", "critical", "crit", "fatal", "panic", "dpanic", "emerg", "emergency", "alert", "severe"}
-)
 _NUMERIC_ERROR = 50
 """bunyan and pino: 50 is error, 60 fatal, in the field level."""
 
-_ERRORS = r"error|err|critical|crit|fatal|panic|dpanic|emerg|emergency|alert|severe"
-_OTHERS = r"trace|debug|verbose|info|inf|notice|warn|warning|wrn|log"
-_LOUD = ("ERROR", "CRITICAL", "FATAL")
-_QUIET_WORDS = ("INFO", "WARN", "DEBUG", "TRACE", "NOTICE")
-_WORD = re.compile(r"(?<![\w/])(ERROR|CRITICAL|FATAL)(?!\w)")
-# Level words that are ordinary words too count only where a level stands: level=error, [error], | error |, "error:".
-_PLACED = re.compile(
-    rf"""(?: \b(?:level|lvl|severity|levelname|loglevel|log\.level)"?\s*[=:]\s*"? (?P<keyed>{_ERRORS}|{_OTHERS})(?!\w)
-      | [\[<(|]\s*(?:[\w.:,+-]+[:\s]\s*)? (?P<bracketed>{_ERRORS}|{_OTHERS}) \s*[\]>)|/]
-      | (?:^|[\])|\dZ]\s+(?:-\s+)?) (?P<first>{_ERRORS}|{_OTHERS}) (?:\[\d+\])?: )""",
-    re.IGNORECASE | re.VERBOSE,
-)
-# An INFO where a level may stand, also after a time and a name or two: what such a line quotes is no error.
-_QUIET = re.compile(
-    r"(?:^|[\d\])|Z,>]\s*(?:-\s+)?|[\[<(|.]\s*|\s-\s+|\b(?:UTC|GMT)\s+|^\[?\d\S*(?:\s+\S+){0,2}\s+)"
-    r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING)(?=[\s:\]|>)/]|$)"
-)
-# Kubernetes' own programs (klog) and .NET.
-_LETTERED = re.compile(r"(?:(E|F)\d{4} \d\d:\d\d:\d\d\.|(fail): )")
-_LETTERS = {"E": "ERROR", "F": "FATAL", "fail": "ERROR"}
-
-_CAUSE = re.compile(r"(?:Caused by|Suppressed): |During handling of the above|The above exception was")
-_EXCEPTION = re.compile(
-    r"(?:[A-Za-z_$][\w$]*\.)*[A-Z$][\w$]*(?:Error|Exception|Throwable|Exit|Interrupt)(?::|$)"
-)
-_RAISED = re.compile(rf"(?!(?:{_ERRORS}|{_OTHERS})\b)[A-Za-z_][\w.]*(?::|$)", re.IGNORECASE)
+_CAUSE = re.compile(r"(?:Caused by|Suppressed|Next): |During handling of the above|The above exception was")
+_RAISED = re.compile(r"([A-Za-z_][\w.]*)(?::|$)")
+_JSON_LEVEL = re.compile(r'"(?:level|severity|levelname|lvl|log\.level|loglevel|@l)"\s*:\s*"(\w+)"')
+_OPENINGS: Mapping[str, str] = {
+    "E": "E",
+    "F": "F",
+    "f": "fail: ",
+    "<": "<",
+    "S": "Segmentation",
+    "t": "terminate ",
+    "=": "=CRASH",
+}
+"""Of lines that are errors without any of the words of `_may_complain`."""
+_CONTAINERD = re.compile(r"\d{4}-\d\d-\d\dT\S{1,40} std(?:out|err) [FP] ")
+_FRAME = re.compile(r"\s+at .{0,200}[:(]")
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 # Control characters, line separators, direction marks, and halves of characters, which no file can hold.
@@ -83,27 +71,34 @@ class LogReader:
     def error(self, line: str) -> LogError | None:
         """What a line complains about; None: it does not, or it belongs to the line before (indented)."""
         if self.errors is not None:
-            found = _compiled(self.errors).search(line[:_CUT])
+            found = _compiled(self.errors).search(line[:CUT])
             return LogError("", self._said(line)) if found else None
         if line[:1] == "{" or line[:2] == " {":
             return self._of_json(line)
         level = _level_of(line)
-        return LogError(level, self._said(line)) if level else None
+        return None if level is None else LogError(level, self._said(line))
+
+    def said(self, line: str) -> LogError:
+        """The line as an error that has no level."""
+        return LogError("", self._said(line))
 
     def _of_json(self, line: str) -> LogError | None:
-        if not (_may_complain(line) or self._may_be_numbered(line)):
+        if not (_may_complain(line) or self._may_be_numbered(line) or '"s":"E"' in line or '"s":"F"' in line):
             return None
         fields = _fields(line)
         if fields is None:  # cut or broken: the level is looked for as in any line
-            level = _level_of(line)
-            return LogError(level, self._said(line)) if level else None
+            cut = _JSON_LEVEL.search(line, 0, CUT)
+            level = cut[1].upper() if cut and cut[1].lower() in ERRORS else None
+            return None if level is None else LogError(level, self._said(line))
         said = _field(fields, _MESSAGE_FIELDS)
         message = said if isinstance(said, str) else line
         value = _field(fields, (self.level,) if self.level else _LEVEL_FIELDS)
-        level = _level_of(message) if value is None else None
+        level = _level_of(message) if value is None and said is message else None
         if _is_error(value):
             level = cleaned(str(value)).upper()[:20]
-        return LogError(level, self._said(message)) if level else None
+        elif value is None and isinstance(fields.get("s"), str):
+            level = _MONGO_LEVELS.get(str(fields["s"]))
+        return None if level is None else LogError(level, self._said(message))
 
     def _may_be_numbered(self, line: str) -> bool:
         name = "level" if self.level is None else self.level.rpartition(".")[2]
@@ -114,39 +109,83 @@ class LogReader:
 
 
 class Entries:
-    """The lines of one log in their order: a stack trace belongs to the error before it and is none of its own."""
+    """The lines of one log in their order. A stack trace belongs to the line before it and is none of its own, whatever
+    level that has; one without such a line is one error.
+    """
 
     def __init__(self, reader: LogReader) -> None:
         self._reader = reader
-        self._in_traceback = False
-        self._may_name_exception = False
-        """The line before was an error that a stack trace may follow, which begins with the name of the exception."""
+        self._head = ""
+        """The last line that a stack trace may follow; empty: none."""
+        self._is_error = False
+        """The head was counted."""
+        self._in_traceback = self._is_owned = self._is_chained = False
+        """Of Python: within one; it belongs to a line before it, or is the cause of another."""
 
     def error(self, line: str) -> LogError | None:
         if self._reader.errors is not None:
             return self._reader.error(line)
-        may_continue = self._in_traceback or self._may_name_exception or line[:1] in {"T", "C", "S", "D"}
-        if may_continue and self._continues(line):
+        first = line[:1]
+        if first == "{" and line.startswith('{"log":"'):
+            line = _carried(line)
+            first = line[:1]
+        elif first == "2" and (envelope := _CONTAINERD.match(line)):
+            line = line[envelope.end() :]
+            first = line[:1]
+        if first in {" ", "\t"} and line[:2] != " {":
+            return self._frame(line)
+        if not first:
+            self._head = ""
             return None
+        if self._in_traceback or first in {"T", "C", "S", "D", "N"}:
+            continued, found = self._continued(line)
+            if continued:
+                return found
         found = self._reader.error(line)
-        self._may_name_exception = found is not None and not _EXCEPTION.match(line, 0, _CUT)
+        if found is not None and not found.level and EXCEPTION.match(line, 0, CUT) and self._is_of_head():
+            self._head = ""
+            return None
+        self._head, self._is_error, self._is_chained = line, found is not None, False
         return found
 
-    def _continues(self, line: str) -> bool:
+    def _is_of_head(self) -> bool:
+        """An exception after a line that tells of it: an error, or a warning; after info it is an uncaught one."""
+        if not self._head or EXCEPTION.match(self._head, 0, CUT):
+            return False
+        return self._is_error or (level_of(cleaned(self._head)) or "INFO").lower() not in INFORMS
+
+    def _frame(self, line: str) -> LogError | None:
+        """Of a trace that nobody announced, the first: what stands before it is the error."""
+        if self._in_traceback or self._is_error or not self._head or not _FRAME.match(line):
+            return None
+        head, self._head = self._head, ""
+        return None if level_of(cleaned(head)) else self._reader.said(head)
+
+    def _continued(self, line: str) -> tuple[bool, LogError | None]:
+        """Whether the line is part of a trace, and the error that it completes."""
         if line.startswith("Traceback (most recent call last)"):
-            self._in_traceback, self._may_name_exception = True, False
-            return True
+            self._is_owned = self._is_chained or self._is_of_head()
+            self._in_traceback, self._is_chained, self._head = True, False, ""
+            return True, None
         if self._in_traceback:
-            if not line or line[0] in " \t":
-                return True
             self._in_traceback = False
-            return _RAISED.match(line, 0, _CUT) is not None
-        named, self._may_name_exception = self._may_name_exception, False
-        return _CAUSE.match(line) is not None or (named and _EXCEPTION.match(line, 0, _CUT) is not None)
+            raised = _RAISED.match(line, 0, CUT)
+            if raised is None or raised[1].lower() in LEVELS:
+                return False, None
+            return True, None if self._is_owned else self._reader.said(line)
+        self._is_chained = _CAUSE.match(line) is not None
+        return self._is_chained, None
+
+
+def _carried(line: str) -> str:
+    """What Docker's json-file driver wraps."""
+    fields = _fields(line)
+    text = None if fields is None else fields.get("log")
+    return text.rstrip("\n") if isinstance(text, str) else line
 
 
 def cleaned(line: str) -> str:
-    line = line[:_CUT]
+    line = line[:CUT]
     return line.strip() if line.isprintable() else _CONTROL.sub(" ", _ANSI.sub("", line)).strip()
 
 
@@ -163,35 +202,29 @@ def _folded_word(word: str) -> str:
 
 
 def _level_of(line: str) -> str | None:
-    """The level of a plain line that is an error. One with a place for it is judged by what stands there."""
-    if line[:1] in {"E", "F", "f"}:
-        lettered = _LETTERED.match(line)
-        if lettered:
-            return _LETTERS[lettered[1] or lettered[2]]
-    if not _may_complain(line) or line[:1] in {" ", "\t"}:
-        return None
-    text = cleaned(line)
-    loud = _WORD.search(text) if any(word in text for word in _LOUD) else None
-    stop = min(loud.start() if loud else _HEAD, _HEAD)
-    quiet = _QUIET.search(text, 0, stop) if any(word in text for word in _QUIET_WORDS) else None
-    placed = _PLACED.search(text, 0, quiet.end() if quiet else stop)
-    if placed is not None:
-        word = placed[placed.lastgroup or 0].lower()
-        return word.upper() if word in _ERROR_LEVELS else None
-    return loud[1] if loud and not quiet else None
+    """The level of a plain line that is an error, "" where it has none; None: it is no error."""
+    first = line[:1]
+    if (first in _OPENINGS and line.startswith(_OPENINGS[first])) or _may_complain(line):
+        level = level_of(cleaned(line)) if first not in {" ", "\t"} else None
+        if level is not None and (not level or level.lower() in ERRORS):
+            return level
+    return None
 
 
 def _may_complain(line: str) -> bool:
     """Cheap, and never wrong when it says no."""
-    low = line[:_CUT].lower()
+    low = line[:CUT].lower()
     return (
         "err" in low
         or "crit" in low
-        or "fatal" in low
-        or "panic" in low
+        or "fata" in low
+        or "pani" in low
         or "emerg" in low
         or "alert" in low
         or "severe" in low
+        or "except" in low
+        or "ftl" in low
+        or "pnc" in low
     )
 
 
@@ -224,7 +257,7 @@ def _is_error(level: object) -> bool:
     if not isinstance(level, str):
         return False
     word = level.strip().lower()
-    return word in _ERROR_LEVELS or (word.isdecimal() and len(word) <= 3 and int(word) >= _NUMERIC_ERROR)
+    return word in ERRORS or (word.isdecimal() and len(word) <= 3 and int(word) >= _NUMERIC_ERROR)
 
 
 @lru_cache(maxsize=8)
@@ -234,11 +267,11 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _is_numbered(line: str, field: str) -> bool:
     """Whether the field (with its quotes) may hold the number of an error; cheap, for most lines hold none."""
-    at = line.find(field, 0, _CUT)
+    at = line.find(field, 0, CUT)
     while at >= 0:
         at += len(field)
         value = line[at : at + 8].lstrip(' :"')
         if (value[:1] in {"5", "6", "7", "8", "9"} and value[1:2].isdigit()) or value[:3].isdigit():
             return True
-        at = line.find(field, at, _CUT)
+        at = line.find(field, at, CUT)
     return False
