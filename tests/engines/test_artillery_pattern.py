@@ -38,8 +38,39 @@ ATOMS = [
 ]
 ATOMS += [r"[^\S\n]", r"[\s\S]", "[a-é-]", r"\.", r"\n", "😀"]
 ATOMS += [r"\b", r"\B", "^", "$", r"\A", r"\Z", "(?=a)", "(?!b)", "(?<=a)", "(?<!b)"]
-TIMES = ["", "", "", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{1,2}", "{,1}?"]
-SIGNS = [*"aabbé1 \n._-", "😀", "A", "\u2028", "\ufeff", "\x1c", "²"]
+ATOMS += [
+    "K",
+    "ſ",
+    "ß",
+    "İ",
+    "i",
+    "ı",
+    "σ",
+    "ǅ",
+    "\u0345",
+    "[a-z]",
+    "[^A-Z]",
+    "[k-s]",
+    "[µ]",
+    "[^ſ]",
+    "Ⅰ",
+    "[à-ϐ]",
+]
+ATOMS += [
+    r"\x41",
+    r"\u00e9",
+    r"\N{LATIN SMALL LETTER A}",
+    r"\101",
+    "[]a]",
+    r"[\[]",
+    r"[\b]",
+    r"[\w-]",
+    r"[^\d\D]",
+    "(?#c)",
+]
+ATOMS += ["{", "}", "a{1", "/", "-", "(?>a|ab)", "a++", "(?:a|ab)?+", "(?i:a)", "(?s:.)"]
+TIMES = ["", "", "", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{1,2}", "{,1}?", "{0}", "{2,}"]
+SIGNS = [*"aabbé1 \n._-", "😀", "A", "\u2028", "\ufeff", "\x1c", "²", *"kKSiIσςΣµßẞſİıKÅǄǅⅠⅰ\u0345{/"]
 
 
 def by_python(pattern: str, text: str) -> Found:
@@ -96,13 +127,32 @@ def test_a_sign_is_of_the_same_kind(artillery: Artillery) -> None:
         assert rest == [[]], kind
 
 
+def test_letters_of_other_case_are_those_that_python_takes(artillery: Artillery) -> None:
+    """JavaScript's flag i takes neither the dotless i nor the dotted I for an i."""
+    cased = [chr(code) for code in range(0x1F000) if chr(code).lower() != chr(code).upper()]
+    cases: list[tuple[str, str]] = []
+    for sign in [*"iIıİsſkKßẞµμσς\u0345", *random.Random(1).sample(cased, 200)]:
+        alike = re.compile(re.escape(sign), re.IGNORECASE)
+        cases.append((f"(?i){sign}+", "".join(filter(alike.fullmatch, cased))))
+        cases.append((f"(?i){sign}", "".join([other for other in cased if not alike.fullmatch(other)])))
+    found = by_javascript(artillery, cases)
+    assert found[0] == ["Iiİı"]
+    for (pattern, text), got in zip(cases, found, strict=True):
+        assert got == by_python(pattern, text), pattern
+
+
+def test_what_is_nested_too_deep_for_the_translation_is_refused() -> None:
+    with pytest.raises(Untranslatable, match="so many parts inside each other"):
+        to_javascript("(?:a|b" * 240 + ")" * 240)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_patterns_by_chance_find_the_same_or_are_refused(artillery: Artillery, seed: int) -> None:
     chance = random.Random(seed)
     cases: list[tuple[str, str]] = []
     outcomes: Counter[str] = Counter()
     while outcomes["translated"] < 3000:
-        pattern = chance.choice(["", "", "", "(?m)", "(?s)"]) + by_chance(chance, depth=2, group=True)
+        pattern = chance.choice(["", "", "(?m)", "(?s)", "(?i)"]) + by_chance(chance, depth=2, group=True)
         try:
             to_javascript(pattern)
         except re.error:
@@ -119,6 +169,11 @@ def test_patterns_by_chance_find_the_same_or_are_refused(artillery: Artillery, s
         "a repeated part that can be empty",
         "a group in a repeated part that can do without it",
         "a reference to a group that may not have matched",
+        "a reference to a group with the flag i",
+        "atomic group",
+        "flags for a part of a pattern",
+        "groupref exists",
+        "possessive repeat",
     }
 
 
@@ -136,7 +191,10 @@ def by_chance(chance: random.Random, *, depth: int, group: bool) -> str:
             group = group and "(?:" not in parts[-1][3:] and not re.search(r"\((?!\?)", parts[-1])
         elif pick < 0.5:
             first, second = [by_chance(chance, depth=depth - 1, group=False) for _ in range(2)]
-            parts.append(f"(?:{first}|{second})")
+            parts.append(f"(?:{first}|{second})" if group or pick < 0.48 else f"(?(1){first}|{second})")
+        elif pick < 0.56:
+            around = by_chance(chance, depth=depth - 1, group=False)
+            parts.append(f"({chance.choice(['?=', '?!', '?<=', '?<!'])}{around})")
         else:
             parts.append(chance.choice(ATOMS))
         parts.append(chance.choice(TIMES))

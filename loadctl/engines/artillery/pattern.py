@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from re import _parser as parser  # type: ignore[attr-defined]  # its output is re's own understanding of a pattern
 from typing import Any
 
@@ -54,10 +55,27 @@ def to_javascript(pattern: str) -> tuple[str, str]:
     if flags & (re.LOCALE | re.ASCII):
         raise Untranslatable("the flags a and L")
     parsed = parser.parse(pattern)
-    source = _Writer(flags).sequence(parsed)
+    try:
+        source = _Writer(flags).sequence(parsed)
+    except RecursionError:
+        raise Untranslatable("so many parts inside each other") from None
     if parsed.getwidth()[0] == 0:
         source = f"{_NOT_INSIDE_A_SIGN}(?:{source})"
-    return source, "iu" if flags & re.IGNORECASE else "u"
+    return source, "u"
+
+
+@cache
+def _cased() -> str:
+    """All characters with an upper and a lower case."""
+    known = map(chr, range(0x1F000))
+    return "".join([sign for sign in known if not sign.lower() == sign.upper() == sign])
+
+
+@cache
+def _of_other_case(member: str) -> str:
+    """What a member of a set matches beyond itself without regard to case; JavaScript's flag i has other rules."""
+    found = set(re.findall(f"(?i)[{member}]", _cased())) - set(re.findall(f"[{member}]", _cased()))
+    return "".join(sorted(_literal(ord(sign)) for sign in found))
 
 
 class _Writer:
@@ -73,13 +91,14 @@ class _Writer:
     def _one(self, kind: str, value: Any) -> str:
         match kind:
             case "LITERAL":
-                return _literal(value)
+                members = self._member(kind, value)
+                return members if members == _literal(value) else f"[{members}]"
             case "NOT_LITERAL":
-                return f"[^{_literal(value)}]"
+                return f"[^{self._member('LITERAL', value)}]"
             case "ANY":
                 return r"[\s\S]" if self._flags & re.DOTALL else r"[^\n]"
             case "IN":
-                return _set(value)
+                return self._set(value)
             case "BRANCH":
                 return f"(?:{'|'.join([self._inside('maybe', branch) for branch in value[1]])})"
             case "MAX_REPEAT" | "MIN_REPEAT":
@@ -130,32 +149,32 @@ class _Writer:
         return f"({self.sequence(parts)})"
 
     def _reference(self, number: int) -> str:
+        if self._flags & re.IGNORECASE:
+            raise Untranslatable("a reference to a group with the flag i")
         if any(part not in self._around for part in self._groups[number] if part[0] == "maybe"):
             raise Untranslatable("a reference to a group that may not have matched")  # it would match there
         return rf"(?:\{number})"
 
+    def _set(self, items: Sequence[tuple[Any, Any]]) -> str:
+        inside = "".join([self._member(str(kind), value) for kind, value in items])
+        is_negated = any(str(kind) == "NEGATE" for kind, _ in items)
+        if not any(str(value) == "CATEGORY_NOT_WORD" for _, value in items):
+            return f"[{'^' if is_negated else ''}{inside}]"
+        if is_negated:
+            return f"(?:(?={_WORD})[^{inside}])" if inside else _WORD
+        no_word = _WORD.replace("[", "[^", 1)
+        return f"(?:{no_word}|[{inside}])" if inside else no_word
 
-def _set(items: Sequence[tuple[Any, Any]]) -> str:
-    inside = "".join([_member(str(kind), value) for kind, value in items])
-    is_negated = any(str(kind) == "NEGATE" for kind, _ in items)
-    if not any(str(value) == "CATEGORY_NOT_WORD" for _, value in items):
-        return f"[{'^' if is_negated else ''}{inside}]"
-    if is_negated:
-        return f"(?:(?={_WORD})[^{inside}])" if inside else _WORD
-    no_word = _WORD.replace("[", "[^", 1)
-    return f"(?:{no_word}|[{inside}])" if inside else no_word
-
-
-def _member(kind: str, value: Any) -> str:
-    match kind:
-        case "LITERAL":
-            return _literal(value)
-        case "RANGE":
-            return f"{_literal(value[0])}-{_literal(value[1])}"
-        case "CATEGORY":
+    def _member(self, kind: str, value: Any) -> str:
+        if kind == "CATEGORY":
             return _CATEGORIES.get(str(value), "")
-        case _:
+        if kind not in {"LITERAL", "RANGE"}:
             return ""
+        low, high = (value, value) if kind == "LITERAL" else value
+        member = _literal(low) if kind == "LITERAL" else f"{_literal(low)}-{_literal(high)}"
+        if not self._flags & re.IGNORECASE:
+            return member
+        return member + _of_other_case(f"\\U{low:08x}-\\U{high:08x}")
 
 
 def _literal(code: int) -> str:
