@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadctl.engines.journey_plan import user_type_plan
+from loadctl.engines.locust.inside.redaction import Redaction
 from loadctl.scenario.consent import PRIVATE_NAMES, confidential_headers, consent_of
 from loadctl.scenario.prng import MASK
+from loadctl.scenario.redaction import is_secret
 from loadctl.scenario.rotation import weighted_order
 
 if TYPE_CHECKING:
@@ -55,6 +59,35 @@ def consent_plan(scenario: Scenario) -> dict[str, Json]:
         "networks": list(consent.networks),
         "confidential": sorted(confidential_headers(scenario)),
     }
+
+
+def plan_file(plan: Mapping[str, Json], secrets: Sequence[str]) -> str:
+    """A plan for people: pairs as mappings again, because a secret is known by the name that it stands under."""
+    redact = Redaction(secrets)
+
+    def shown(value: Json, name: str = "") -> Json:
+        if isinstance(value, str):
+            return "***" if is_secret(name, value) else redact(value)
+        if isinstance(value, Mapping):
+            return {redact(key): shown(item, key) for key, item in value.items()}
+        if isinstance(value, list):
+            if name in _PAIRS and all(isinstance(item, list) and len(item) == 2 for item in value):
+                return shown(_grouped(value))
+            return [shown(item) for item in value]
+        return value
+
+    return json.dumps(shown(plan), indent=1, ensure_ascii=False) + "\n"
+
+
+_PAIRS = frozenset({"headers", "query", "fields", "files", "capture", "json"})
+
+
+def _grouped(pairs: Iterable[Sequence[Json]]) -> dict[str, Json]:
+    """A name that comes several times has a list."""
+    found: dict[str, list[Json]] = {}
+    for name, value in pairs:
+        found.setdefault(str(name), []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 def shard_script(script: Script, scenario: Scenario) -> dict[str, Json]:

@@ -52,7 +52,7 @@ class Case:
     @property
     def patterns(self) -> dict[str, list[str]]:
         kind, _, pattern = self.source.partition(" ")
-        return {pattern: list(to_javascript(pattern))} if kind == "regex" else {}
+        return {self.source: list(to_javascript(pattern))} if kind == "regex" else {}
 
 
 def beyond(path: str) -> str:

@@ -15,7 +15,7 @@ from loadctl.engines.locust.engine import LocustEngine
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.scenario import Scenario, Script, Tls
-from loadctl.scenario.user_type import Request, Task, Think, UserType
+from loadctl.scenario.user_type import Body, Request, Task, Think, UserType
 
 OUT = Path("/somewhere/runs/x")
 LOAD = Load("closed", [Stage(0, 10, 5.0, "up"), Stage(10, 10, 60.0, "hold", warmup=True)])
@@ -76,6 +76,36 @@ def test_secrets_travel_over_stdin_only() -> None:
     assert "hunter2" not in text
     assert json.loads(text)["user_types"][0]["tasks"][0]["flow"][0]["headers"] == {"X-Key": "***"}
     assert "hunter2" not in " ".join(command.argv) + str(command.env)
+
+
+def test_a_secret_in_a_plan_is_known_by_its_name_or_its_value() -> None:
+    secret = 'hunter2 "quoted"'
+    said = {"user": "ann", "password": "hunter4"}
+    headers = {"Authorization": "Basic hunter3", "A": "b"}
+    bodies = [
+        Body(kind="json", json={**said, "x": [secret]}),
+        Body(kind="form", fields=said),
+        Body(kind="raw", raw=secret),
+    ]
+    requests = [
+        Request(
+            method="POST",
+            url="/",
+            endpoint="E",
+            body=body,
+            headers=headers,
+        )
+        for body in bodies
+    ]
+    users = [UserType(name="U", weight=1, tasks=[Task("t", 1, requests)], headers={"Cookie": "s=hunter5"})]
+    (command,) = LocustEngine().plan(scenario(user_types=users), OUT, 1)
+    [text] = command.files.values()
+    assert "hunter" in command.stdin
+    assert "hunter" not in text
+    flow = json.loads(text)["user_types"][0]["tasks"][0]["flow"]
+    assert flow[0]["headers"] == {"Authorization": "***", "A": "b"}
+    assert flow[0]["body"]["json"] == ['{"user":"ann","password":"***","x":["***"]}']
+    assert flow[1]["body"]["fields"] == {"user": "ann", "password": "***"}
 
 
 def test_a_script_runs_where_the_shell_is_with_the_python_asked_for(tmp_path: Path) -> None:

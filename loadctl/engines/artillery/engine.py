@@ -25,8 +25,7 @@ from loadctl.engines.artillery.own_script import read_own_script
 from loadctl.engines.artillery.pattern import Untranslatable, to_javascript
 from loadctl.engines.artillery.script_flows import read_flows
 from loadctl.engines.base import Command, Outcome, State
-from loadctl.engines.locust.inside.redaction import Redaction
-from loadctl.engines.shard_plan import shard_plan
+from loadctl.engines.shard_plan import plan_file, shard_plan
 from loadctl.errors import InvalidInput, Mistake, RunError, UsageError, Where
 
 if TYPE_CHECKING:
@@ -138,10 +137,7 @@ class ArtilleryEngine:
             "artillery": _artillery(found, scenario, out.absolute() / script),
         }
         shown = {**plan, "secrets": [], "host": scenario.host}
-        redact = Redaction(scenario.secrets)
-        files = {
-            f"engine/plan-{shard}.json": redact(json.dumps(shown, indent=1, ensure_ascii=False)) + "\n",
-        }
+        files = {f"engine/plan-{shard}.json": plan_file(shown, scenario.secrets)}
         if scenario.script is None:
             files[script] = json.dumps(virtual_users.script(scenario, places), indent=1) + "\n"
         return Command(
@@ -161,7 +157,7 @@ def _trusted(scenario: Scenario) -> Mapping[str, str]:
 def javascript_plan(scenario: Scenario) -> dict[str, Json]:
     """What the runtime in JavaScript needs beside shard_plan: Python's patterns and types of files, in its words."""
     return {
-        "patterns": {pattern: list(to_javascript(pattern)) for _, pattern in _patterns(scenario)},
+        "patterns": {source: list(to_javascript(pattern)) for _, source, pattern in _patterns(scenario)},
         "content_types": _content_types(scenario),
     }
 
@@ -173,7 +169,7 @@ def _refuse_untranslatable(scenario: Scenario) -> None:
 
 
 def _untranslatable(scenario: Scenario) -> Iterator[Mistake]:
-    for request, pattern in _patterns(scenario):
+    for request, _, pattern in _patterns(scenario):
         try:
             to_javascript(pattern)
         except Untranslatable as error:
@@ -248,11 +244,12 @@ def _overrides(script: Script) -> str:
     return json.dumps({**given, "config": config})
 
 
-def _patterns(scenario: Scenario) -> Iterator[tuple[Request, str]]:
+def _patterns(scenario: Scenario) -> Iterator[tuple[Request, str, str]]:
+    """All captures by a pattern: the request, the whole source, the pattern."""
     for request in scenario.requests():
         for source in request.capture.values():
             if source.strip().startswith(_REGEX):
-                yield request, source.strip().removeprefix(_REGEX).strip()
+                yield request, source, source.strip().removeprefix(_REGEX).strip()
 
 
 def _content_types(scenario: Scenario) -> dict[str, Json]:

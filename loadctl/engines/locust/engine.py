@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.locust.inside import EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
-from loadctl.engines.locust.inside.redaction import Redaction
 from loadctl.engines.locust.report_kind import READS, kind_of
 from loadctl.errors import UsageError
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from loadctl.results.imported import Imported
     from loadctl.scenario.document import Text
     from loadctl.scenario.scenario import Scenario
+    from loadctl.scenario.user_type import Json
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.py"
 _REFUSAL_LINES = 5
@@ -63,7 +63,9 @@ class LocustEngine:
 
     def __init__(self, python: str | None = None, master: int | None = None) -> None:
         self._python = python
-        self._master = None if master is None else {"host": "127.0.0.1", "port": master}
+        self._master: dict[str, Json] | None = (
+            None if master is None else {"host": "127.0.0.1", "port": master}
+        )
         if python is not None:
             there = shutil.which(python) is not None
             self.install_hint = (
@@ -145,22 +147,23 @@ class LocustEngine:
         return (self._python or sys.executable, str(LAUNCH))
 
     def _command(self, scenario: Scenario, out: Path, shard: int, shards: int) -> Command:
-        from loadctl.engines.shard_plan import shard_plan, shard_script
+        from loadctl.engines.shard_plan import plan_file, shard_plan, shard_script
         from loadctl.scenario.redaction import without_secrets
 
         frames = str(out.absolute() / "frames" / f"{shard}.ndjson")
-        plan = {**shard_plan(scenario, shard, shards), "frames": frames, "master": self._master}
+        plan: dict[str, Json] = {
+            **shard_plan(scenario, shard, shards),
+            "frames": frames,
+            "master": self._master,
+        }
         plan["output"] = [str(out.absolute() / "engine" / f"{shard}.{name}") for name in ("stdout", "stderr")]
         text = json.dumps(plan, ensure_ascii=False, allow_nan=False)
-        shown = {**plan, "secrets": [], "host": scenario.host}
+        shown: dict[str, Json] = {**plan, "secrets": [], "host": scenario.host}
         if scenario.script is not None:
             arguments = without_secrets(scenario.script.arguments)
             shown["script"] = {**shard_script(scenario.script, scenario), "arguments": arguments}
-        redact = Redaction(scenario.secrets)
         return Command(
             argv=self._argv,
-            files={
-                f"engine/plan-{shard}.json": redact(json.dumps(shown, indent=1, ensure_ascii=False)) + "\n"
-            },
+            files={f"engine/plan-{shard}.json": plan_file(shown, scenario.secrets)},
             stdin=text + "\n",
         )

@@ -54,15 +54,15 @@ export class Reply {
 }
 
 // `$.a.b[*].c`, `header NAME`, `cookie NAME` or `regex PATTERN`; the function returns the value or NOTHING.
-// `patterns`: Python's regular expressions → [source, flags] of JavaScript.
+// `patterns`: `regex PATTERN` → [source, flags] of JavaScript.
 export function compileSource(source, patterns) {
+  if (Object.hasOwn(patterns, source)) return regex(new RegExp(...patterns[source]));
   const [, kind, rest] = /^(\S*)\s*(.*)$/s.exec(source.trim());
   if (kind === 'header') {
     const name = rest.toLowerCase();
     return (reply) => orNothing(reply.response.first(name));
   }
   if (kind === 'cookie') return (reply) => orNothing(reply.client.jar.value(Buffer.from(rest).latin1Slice()));
-  if (kind === 'regex') return regex(new RegExp(...patterns[rest]));
   const path = source.trim();
   const steps = jsonPath(path);
   return (reply) => exact(lookup(reply.document, steps), path);
