@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from tests.cli.conftest import Loadctl
 from tests.e2e.shell import Shell, all_gone, wait_for
+from tests.engines.scripted import Server
 
 Write = Callable[[str, str], Path]
 
@@ -183,6 +185,27 @@ def silent_server() -> Iterator[str]:
         server.shutdown(socket.SHUT_RDWR)
         for connection in kept:
             connection.close()
+
+
+def test_a_body_is_shown_in_its_own_characters(loadctl: Loadctl, write: Write) -> None:
+    answers = [
+        ("Content-Type: text/plain; charset=iso-8859-1", "ñ".encode("latin-1")),
+        ("Content-Type: text/plain; charset=utf-16", "ñ".encode("utf-16")),
+        ("Content-Encoding: zstd", b"(\xb5/\xfd"),
+    ]
+    answer = "HTTP/1.1 200 OK\r\n{}\r\nContent-Length: {}\r\n\r\n"
+    whole = [answer.format(header, len(body)).encode() + body for header, body in answers]
+    with Server(lambda _, request: [whole[int(request[5:6])]]) as server:
+        tasks = "tasks: [{get: /0}, {get: /1}, {get: /2}]"
+        load = "load: [{users: 2, for: 5s}]"
+        write("scenarios/api.yaml", f"host: {server.url}\nhealth: none\n{tasks}\n{load}\n")
+        said = loadctl("try", "--json")
+    assert said.code == 0
+    bodies = [each["received_body"] for each in json.loads(said.out)["requests"]]
+    packed = (
+        "(the body is packed as zstd, which loadctl cannot unpack; ask for gzip or deflate (Accept-Encoding))"
+    )
+    assert bodies == ["ñ", "ñ", packed]
 
 
 def test_a_timeout_says_how_long_it_was(loadctl: Loadctl, write: Write) -> None:

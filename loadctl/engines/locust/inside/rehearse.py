@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from .capture import Reply
 from .client import KEEP_FOR_EXAMPLES, Client
 from .consent import Consent
 from .control import Control, kill_group
@@ -252,7 +253,7 @@ class Teller:
         if client.outgoing is not None:
             line |= {"latency_ms": round(noted.us / 1000, 3), **self._sent(client.outgoing)}
         if client.response is not None:
-            line |= self._received(client.response)
+            line |= self._received(Reply(client.response, client))
         self._write(line)
 
     def _sent(self, outgoing: Outgoing) -> dict[str, object]:
@@ -262,14 +263,21 @@ class Teller:
         return {
             "url": self._redact(url),
             "sent_headers": self._headers((name, value) for name, _, value in lines),
-            "sent_body": self._shown(outgoing.body) if outgoing.body else None,
+            "sent_body": self._shown(outgoing.body.decode("utf-8", "replace"), len(outgoing.body))
+            if outgoing.body
+            else None,
         }
 
-    def _received(self, response: Response) -> dict[str, object]:
+    def _received(self, reply: Reply) -> dict[str, object]:
+        response = reply.response
+        try:
+            shown = self._shown(reply.text, len(response.body)) if response.body else None
+        except ValueError as error:
+            shown = f"({error})"
         return {
             "status": response.status,
             "received_headers": self._headers(response.headers),
-            "received_body": self._shown(response.body) if response.body else None,
+            "received_body": shown,
             "received_bytes": response.size,
         }
 
@@ -281,10 +289,10 @@ class Teller:
             found[name] = "***" if hidden else self._cut(raw_value.decode("utf-8", "replace"), VALUE_MAX)
         return found
 
-    def _shown(self, body: bytes) -> str:
-        if b"\0" in body[:_READ_MAX]:
-            return f"({len(body):,} bytes that are not text)"
-        return self._cut(body[:_READ_MAX].decode("utf-8", "replace"), BODY_MAX)
+    def _shown(self, text: str, size: int) -> str:
+        if "\0" in text[:_READ_MAX]:
+            return f"({size:,} bytes that are not text)"
+        return self._cut(text[:_READ_MAX], BODY_MAX)
 
     def _cut(self, text: str, limit: int) -> str:
         """Secrets first: one that is cut in two would not be recognised."""
