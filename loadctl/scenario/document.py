@@ -25,15 +25,26 @@ from loadctl.scenario.syntax import (
     syntax_mistake,
 )
 
-MAX_CHARACTERS = 400_000
-MAX_DEPTH = 50
-MAX_NODES = 100_000
-"""Nodes after all aliases are expanded; a long text counts as several."""
 _LONG = 64
 
 HALVES = re.compile("[\ud800-\udfff]")
 
 Scalar: TypeAlias = "bool | int | float | str | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large a document may be."""
+
+    characters: int = 400_000
+    depth: int = 50
+    nodes: int = 100_000
+    """After all aliases are expanded; a long text counts as several."""
+    quick: bool = False
+    """Read with libyaml where it is there, for megabytes. PyYAML's own parser has the better words for mistakes."""
+
+
+OF_SCENARIOS = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +105,16 @@ class DocumentError(Exception):
         self.mistake = mistake
 
 
-def read_document(text: Text) -> tuple[Node | None, list[Mistake]]:
+def read_document(text: Text, bounds: Bounds = OF_SCENARIOS) -> tuple[Node | None, list[Mistake]]:
     """The tree (None where there is none to go on with) and all mistakes of form."""
-    composer = _Composer(text, lines_of(text.text))
+    composer = _Composer(text, lines_of(text.text), bounds)
     try:
         return composer.document(), composer.mistakes
     except DocumentError as error:
         last = error.mistake
     except yaml.YAMLError as error:
+        if bounds.quick and len(text.text) <= OF_SCENARIOS.characters:
+            return read_document(text, replace(bounds, quick=False))
         last = syntax_mistake(text.name, text.text, error)
     except (ValueError, OverflowError):  # of chr(), where the parser reads an escape
         last = escape_mistake(text.name, text.text)
@@ -128,6 +141,7 @@ def core_scalar(text: str) -> Scalar:
 class _Composer:
     source: Text
     lines: list[str]
+    bounds: Bounds
     mistakes: list[Mistake] = field(default_factory=list)
     anchors: dict[str, Node | None] = field(default_factory=dict)
     """None: the collection is still being read, so an alias to it would be its own part."""
@@ -135,9 +149,11 @@ class _Composer:
     events: Iterator[yaml.Event] = field(default_factory=lambda: iter(()))
 
     def document(self) -> Node:
-        if len(self.source.text) > MAX_CHARACTERS:
-            raise self.stop(None, f"the file is too large: more than {MAX_CHARACTERS:,} characters")
-        self.events = yaml.parse(self.source.text, Loader=yaml.SafeLoader)
+        if len(self.source.text) > self.bounds.characters:
+            most = f"{self.bounds.characters:,}"
+            raise self.stop(None, f"the file is too large: more than {most} characters")
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader) if self.bounds.quick else yaml.SafeLoader
+        self.events = yaml.parse(self.source.text, Loader=loader)
         root: Node | None = None
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -148,8 +164,8 @@ class _Composer:
 
     def node(self, event: yaml.Event, depth: int) -> Node:
         self.nodes += 1
-        if depth > MAX_DEPTH:
-            raise self.stop(event, f"nested deeper than {MAX_DEPTH} levels")
+        if depth > self.bounds.depth:
+            raise self.stop(event, f"nested deeper than {self.bounds.depth} levels")
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         anchor = getattr(event, "anchor", None)
@@ -162,7 +178,7 @@ class _Composer:
             node = self.mapping(event, depth)
         else:
             assert isinstance(event, yaml.ScalarEvent)  # noqa: S101 - the parser's grammar allows nothing else
-            plain = event.style is None and event.tag is None
+            plain = not event.style and event.tag is None
             text = self.whole(event)
             value = core_scalar(text) if plain else text
             node = Node(self.where(event), value, text, plain, size=1 + len(text) // _LONG)
@@ -191,8 +207,9 @@ class _Composer:
         if node is None:
             raise self.stop(event, f"'*{event.anchor}' stands inside what it points to")
         self.nodes += node.size
-        if self.nodes > MAX_NODES:
-            raise self.stop(event, f"the aliases of this file expand to more than {MAX_NODES:,} values")
+        if self.nodes > self.bounds.nodes:
+            most = f"{self.bounds.nodes:,}"
+            raise self.stop(event, f"the aliases of this file expand to more than {most} values")
         return node
 
     def sequence(self, event: yaml.SequenceStartEvent, depth: int) -> Node:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from loadctl.scenario.credentials import Reference
 from loadctl.scenario.document import core_scalar
+from loadctl.scenario.login import PASSWORD, USER
 
 if TYPE_CHECKING:
-    from loadctl.scenario.openapi import Operation
+    from loadctl.scenario.operation import Operation
     from loadctl.scenario.user_type import Json
 
-_MOST_TASKS = 40
+MOST_TASKS = 40
 _WIDTH = 90
 _PLAIN = re.compile(r"[A-Za-z0-9/_.~](?:[A-Za-z0-9/_.~%=&?+-]|:(?=[A-Za-z0-9/])| (?=[A-Za-z0-9/(]))*")
 _LOAD = """
@@ -26,7 +28,7 @@ targets:                          # guesses: put your own limits here; beyond on
   latency_p99: 500ms
   error_rate: 1%
 """
-_NO_DESCRIPTION = """\
+_NO_TASKS = """\
 tasks:                            # one is picked after each pause, by weight
   - get: {path}
   # More requests, for example:
@@ -41,36 +43,51 @@ tasks:                            # one is picked after each pause, by weight
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The text of a scenario file, and what it holds in a few lines for the terminal."""
+    """The text of a scenario file, what it holds in a few lines for the terminal, and the variables that it reads."""
 
     text: str
     summary: Sequence[str]
+    variables: Sequence[str] = ()
 
 
-def draft(host: str, path: str, title: str, operations: Sequence[Operation]) -> Draft:
-    """`host`: scheme, host and port. Without operations that can be sent, the scenario gets `path`."""
-    title = one_line(title, 60)
-    tasks = [operation for operation in operations if operation.role == "task"][:_MOST_TASKS]
-    start = [operation for operation in operations if operation.role == "start"][:1]
-    out = [o for o in operations if o not in tasks and o not in start]
-    head = [
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What goes into the file. `host`: scheme, host and port. Without tasks the scenario gets `path`."""
+
+    host: str
+    path: str
+    title: str = ""
+    """Empty: there is no OpenAPI document."""
+    start: Sequence[Operation] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of every request."""
+    tasks: Sequence[Operation] = ()
+    left_out: Sequence[Operation] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the environment, each with what it holds."""
+    remarks: Sequence[str] = ()
+
+
+def draft(plan: Plan) -> Draft:
+    title = one_line(plan.title, 60)
+    lines = [
         f"# {title}, read from its OpenAPI document." if title else "# A first scenario.",
         "# Edit it; then  loadctl try  sends each request once, and  loadctl run  puts the load on.",
-        f"goal: {scalar(f'{title or host} answers 20 users in time')}",
-        f"host: {scalar(host)}",
+        f"goal: {scalar(f'{title or plan.host} answers 20 users in time')}",
+        f"host: {scalar(plan.host)}",
         "think: 200ms..400ms               # pause after each task",
+        *_start(plan.start),
+        *_headers(plan),
+        *(_tasks(plan.tasks) if plan.tasks else _NO_TASKS.format(path=scalar(plan.path)).splitlines()),
+        *_left_out(plan.left_out),
     ]
-    lines = [
-        *head,
-        *_start(start),
-        *(_tasks(tasks) if tasks else _NO_DESCRIPTION.format(path=scalar(path)).splitlines()),
-        *_left_out(out),
-    ]
-    return Draft("\n".join(lines) + _LOAD, tuple(_summary(title, [*start, *tasks], out)))
+    return Draft("\n".join(lines) + _LOAD, tuple(_summary(title, plan)), tuple(plan.variables))
 
 
 def scalar(text: str) -> str:
     """`text` as a YAML scalar that means it literally: no template, no ${NAME}, no number, no date."""
+    if isinstance(text, Reference):
+        return json.dumps(text)
     text = text.replace("{{", '{{ "{{" }}').replace("${", "$${")
     if _PLAIN.fullmatch(text) and core_scalar(text) == text:
         return text
@@ -124,9 +141,25 @@ def _start(start: Sequence[Operation]) -> Iterator[str]:
         yield "start:                            # once per user, before its first task"
         yield from _request(operation, weighted=False)
         if operation.token:
-            yield f"    capture: {{token: $.{operation.token}}}"
-            yield "headers:"
-            yield '  Authorization: "Bearer {{ token }}"'
+            yield f"    capture: {{token: {_source(operation.token)}}}"
+
+
+def _source(source: str) -> str:
+    return (
+        source if re.fullmatch(r"\$[\w.-]+|header [\w-]+", source) else json.dumps(source, ensure_ascii=False)
+    )
+
+
+def _headers(plan: Plan) -> Iterator[str]:
+    if plan.headers:
+        yield "headers:"
+    for name, value in plan.headers.items():
+        said = [
+            f"set {variable}: {kind}"
+            for variable, kind in plan.variables.items()
+            if f"{{{variable}}}" in value
+        ]
+        yield f"  {name}: {scalar(value)}" + (f"   # {', '.join(said)}" if said else "")
 
 
 def _tasks(tasks: Sequence[Operation]) -> Iterator[str]:
@@ -139,13 +172,13 @@ def _left_out(out: Sequence[Operation]) -> Iterator[str]:
     if not out:
         return
     yield "  # Left out. Take the # away from those that may be sent under load:"
-    for operation in out[:_MOST_TASKS]:
+    for operation in out[:MOST_TASKS]:
         first, *rest = _request(operation, weighted=True)
         why = operation.why or "one of many"
         yield f"  # {one_line(first.strip(), 100)}   # {why}"
         yield from (f"  # {line[2:]}" for line in rest)
-    if len(out) > _MOST_TASKS:
-        yield f"  # … and {len(out) - _MOST_TASKS} more"
+    if len(out) > MOST_TASKS:
+        yield f"  # … and {len(out) - MOST_TASKS} more"
 
 
 def _request(operation: Operation, *, weighted: bool) -> Iterator[str]:
@@ -158,6 +191,8 @@ def _request(operation: Operation, *, weighted: bool) -> Iterator[str]:
         yield f"    weight: {operation.weight}"
     if operation.url.split("?")[0] != operation.path:
         yield f"    name: {scalar(endpoint_name(operation))}"
+    if operation.query:
+        yield "    query:" + "\n".join(value_lines(operation.query, "      "))
     if operation.headers:
         yield "    headers:" + "\n".join(value_lines(operation.headers, "      "))
     if operation.body_kind is not None:
@@ -173,26 +208,44 @@ def endpoint_name(operation: Operation) -> str:
     return f"{operation.method.upper()} {one_line(path, 200)}"
 
 
-def _summary(title: str, included: Sequence[Operation], out: Sequence[Operation]) -> Iterator[str]:
-    count = len(included) + len(out)
+def _summary(title: str, plan: Plan) -> Iterator[str]:
+    included = [*plan.start, *plan.tasks]
+    count = len(included) + len(plan.left_out)
     if title:
         yield f"{title}: {count} operation{'' if count == 1 else 's'}; 20 users for 1 min"
     else:
         yield "no OpenAPI document: one GET only, 20 users for 1 min"
+    yield from (f"  {one_line(remark, 160)}" for remark in plan.remarks)
     width = max((len(one_line(o.path, 40)) for o in included), default=0)
     for o in included:
         share = "once per user" if o.role == "start" else f"weight {o.weight:>2}    "
         yield f"  {o.method.upper():<5}{one_line(o.path, 40):<{width}}  {share}   {o.origin}".rstrip()
-    for why in dict.fromkeys(o.why for o in out):
-        names = [f"{o.method.upper()} {one_line(o.path, 40)}" for o in out if o.why == why]
+    if title and not plan.tasks:
+        yield f"  none of them can be sent as it is, so: GET {one_line(plan.path, 40)}"
+    for why in dict.fromkeys(o.why for o in plan.left_out):
+        names = [f"{o.method.upper()} {one_line(o.path, 40)}" for o in plan.left_out if o.why == why]
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
         yield f"  left out, {_reason(why)}: {', '.join(names[:6])}{more} (commented)"
+    yield from _needed(plan)
     yield "  limits p95 200 ms, p99 500 ms, errors 1 %: guesses, edit them"
+
+
+def _needed(plan: Plan) -> Iterator[str]:
+    """Credentials that only the user has."""
+    for variable, kind in plan.variables.items():
+        if variable == USER:
+            yield f"  needs {USER} and {PASSWORD} in the environment, an account to log in with"
+        elif variable != PASSWORD or USER not in plan.variables:
+            yield f"  needs {variable} in the environment: {kind or 'the password of an account'}"
 
 
 def _reason(why: str) -> str:
     return {
         "changes data": "they change data",
+        "moves money": "they move money",
+        "streams without end": "they stream without end",
+        "on another server": "they are on another server",
+        "needs XML": "they need XML",
         "needs a file": "they need a file",
         "needs an account": "they need an account",
     }.get(why, why or "there are so many")

@@ -1,271 +1,177 @@
-"""An OpenAPI document → the operations that a first scenario can send, and those that it should leave out."""
+"""An OpenAPI document → a first scenario: its login, the operations that it can send, and those that it leaves out."""
 
 from __future__ import annotations
 
-import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote, urlencode, urlsplit
+from dataclasses import replace
+from urllib.parse import quote, urljoin, urlsplit
 
-from loadctl.scenario.draft import Draft, draft
-from loadctl.scenario.prng import text as as_text
-from loadctl.scenario.sample import SOME_TEXT, Sampler, as_json, as_list, as_mapping, text
+from loadctl.scenario.credentials import Access, Alternatives, Reference, token_urls
+from loadctl.scenario.draft import MOST_TASKS, Draft, Plan, draft
+from loadctl.scenario.login import OAUTH2_BODY, OAUTH2_TOKEN
+from loadctl.scenario.operation import ACCOUNT, CHANGES, Operation, operations
+from loadctl.scenario.sample import as_list, as_mapping, as_words
+from loadctl.scenario.servers import path_of_first
 
-if TYPE_CHECKING:
-    from loadctl.scenario.user_type import Json
-
-_METHODS = ("get", "post", "put", "patch", "delete")
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_AUTHORIZATION = "Authorization"
 
 
-_READS = _words(
-    "predict predictions infer inference score classify detect embed embeddings rank recommend search query graphql "
-    "find lookup filter list get fetch read validate verify check calculate compute convert translate transform "
-    "estimate simulate preview render chat completions generate summarize summarise explain echo login signin token"
-)
-_LOGINS = _words("login signin token")
-_CHANGES = _words(
-    "create add new insert update set put edit patch delete remove drop clear purge reset cancel retrain train "
-    "register signup upload import send pay order buy book start stop restart run deploy approve reject logout "
-    "signout revoke rotate refund publish enable disable ban invite"
-)
-_QUIET = _words("health healthz ready readyz live livez ping status version info metrics")
-_MOST_BODY = 2500
-_MOST_VALUE = 300
-_MOST_PATH = 300
+def scenario_text(
+    document: Mapping[str, object] | None,
+    base: str,
+    *,
+    path: str | None = None,
+    remarks: Sequence[str] = (),
+) -> Draft:
+    """A first scenario for the service at `base`, from its OpenAPI document or from nothing; it is valid as it is.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One operation, with example values filled in. `role`: where it stands in the scenario."""
-
-    method: str
-    path: str
-    """As documented: /models/{id}."""
-    url: str
-    """What to send: parameters filled in, percent-encoded."""
-    role: Literal["start", "task", "left out"]
-    why: str = ""
-    """Why it is left out."""
-    weight: int = 1
-    summary: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body_kind: Literal["json", "form", "body"] | None = None
-    body: Json = None
-    origin: str = ""
-    """Where the body comes from."""
-    guesses: Sequence[str] = ()
-    """Parameters whose value nobody gave."""
-    token: str | None = None
-    """Field of the answer that holds a session's token."""
-
-
-def scenario_text(document: Mapping[str, object] | None, base: str) -> Draft:
-    """A first scenario for the service at `base`, from its OpenAPI document or from nothing; it is valid as it is."""
+    `path`: under which the operations stand; None: that of `base`, else that of the document's first server.
+    """
     address = urlsplit(base)
     host, below = f"{address.scheme}://{address.netloc}", address.path.rstrip("/")
     if document is None:
-        return draft(host, below or "/", "", [])
+        return draft(Plan(host=host, path=below or "/", remarks=remarks))
+    prefix = path if path is not None else below or path_of_first(document)
     info = as_mapping(document.get("info"))
-    title = " ".join(str(info[key]) for key in ("title", "version") if info.get(key))
-    found = operations(document, below or _prefix(document))
-    return draft(host, below or "/", title or "this API", found)
-
-
-def operations(document: Mapping[str, object], prefix: str) -> list[Operation]:
-    """All operations in the order of the document (3.x; the bodies of 2.0 too), their paths under `prefix`."""
-    return [
-        _Reader(document, entry, method, prefix + text(path)).operation()
-        for path, item in as_mapping(document.get("paths")).items()
-        for entry in [Sampler(document).resolve(item)]
-        for method in _METHODS
-        if isinstance(entry.get(method), Mapping) and path.startswith("/") and len(path) <= _MOST_PATH
-    ]
-
-
-def _prefix(document: Mapping[str, object]) -> str:
-    """The path under which the service hangs: that of its first server, or the basePath of 2.0."""
-    servers = as_list(document.get("servers"))
-    url = str(as_mapping(servers[0]).get("url", "")) if servers else str(document.get("basePath", ""))
-    try:
-        path = urlsplit(url).path.rstrip("/")
-    except ValueError:
-        return ""
-    return path if path.startswith("/") and "{" not in url else ""
-
-
-class _Reader:
-    """One operation of the document."""
-
-    def __init__(
-        self, document: Mapping[str, object], item: Mapping[str, object], method: str, path: str
-    ) -> None:
-        self._document = document
-        self._operation = as_mapping(item[method])
-        self._method = method
-        self._path = path
-        both = [*as_list(item.get("parameters")), *as_list(self._operation.get("parameters"))]
-        found = [Sampler(document).resolve(parameter) for parameter in both]
-        self._parameters = {(str(p.get("in")), str(p.get("name"))): p for p in found}
-        self._guesses: list[str] = []
-
-    def operation(self) -> Operation:
-        kind, body, origin = self._body()
-        role, why = self._role(origin)
-        return Operation(
-            method=self._method,
-            path=self._path,
-            url=self._url(),
-            role=role,
-            why=why,
-            weight=self._weight(),
-            summary=text(str(self._operation.get("summary") or "")),
-            headers=self._headers(),
-            body_kind=kind,
-            body=body,
-            origin=origin,
-            guesses=tuple(self._guesses),
-            token=self._token() if role == "start" else None,
+    title = " ".join(as_words(info[key]) for key in ("title", "version") if info.get(key))
+    found = operations(document, host + prefix, prefix)
+    login = _login(document, found, host, prefix)
+    tasks = [one for one in found if one.role == "task"][:MOST_TASKS]
+    start = [login] if login else []
+    out = [one for one in found if not any(one is other for other in [*start, *tasks])]
+    access = Access(
+        logs_in=login is not None,
+        token=login is not None and login.token is not None,
+        is_whole=login is not None and (login.token or "").startswith("header "),
+    )
+    tasks = [_with_credentials(one, access) for one in tasks]  # before the others, so they name the variables
+    start = [_with_credentials(replace(one, access=_of_login(one.access)), access) for one in start]
+    shared = _shared(tasks, access)
+    start, tasks = ([_without(one, shared) for one in ones] for ones in (start, tasks))
+    return draft(
+        Plan(
+            host=host,
+            path=prefix or "/",
+            title=title or "this API",
+            start=start,
+            headers=shared,
+            tasks=tasks,
+            left_out=[_left_out(_without(_with_credentials(one, access), shared)) for one in out],
+            variables=_variables(shared, [*start, *tasks], access),
+            remarks=[*remarks, *_outside(document)],
         )
+    )
 
-    def _called(self) -> set[str]:
-        """What the operation calls itself: the last fixed part of its path, and its operationId."""
-        fixed = [part for part in self._path.split("/") if part and "{" not in part]
-        return _split(fixed[-1] if fixed else "") | _split(str(self._operation.get("operationId") or "")) - {
-            "put",
-            "patch",
-        }
 
-    def _role(self, origin: str) -> tuple[Literal["start", "task", "left out"], str]:
-        words = self._called() - {self._method}
-        if self._operation.get("deprecated") is True:
-            return "left out", "deprecated"
-        if self._method == "get":
-            return ("left out", "changes data") if words & {"logout", "signout"} else ("task", "")
-        if self._method != "post" or not words & _READS or words & _CHANGES:
-            return "left out", "changes data"
-        if origin == _FILES:
-            return "left out", "needs a file"
-        if words & _LOGINS:
-            return ("start", "") if origin == _EXAMPLE else ("left out", "needs an account")
-        return "task", ""
-
-    def _weight(self) -> int:
-        if self._method != "get":
-            return 10
-        return 1 if self._called() & _QUIET or self._path == "/" else 2
-
-    def _url(self) -> str:
-        path = re.sub(
-            r"\{([^{}]*)\}",
-            lambda match: self._filled(match[1]),
-            quote(self._path, safe="/{}:@!$&'()*+,;=~%"),
-        )
-        path = path.replace("{", "%7B").replace("}", "%7D")
-        query = [
-            (text(name), self._parameter(parameter, name))
-            for (place, name), parameter in self._parameters.items()
-            if place == "query" and len(name) <= 100 and parameter.get("required") is True
-        ]
-        return f"{path}?{urlencode(query)}" if query else path
-
-    def _filled(self, name: str) -> str:
-        return quote(self._parameter(self._parameters.get(("path", name), {}), name), safe="")
-
-    def _headers(self) -> dict[str, str]:
-        return {
-            name: self._parameter(parameter, name)
-            for (place, name), parameter in self._parameters.items()
-            if place == "header"
-            and parameter.get("required") is True
-            and re.fullmatch(r"[A-Za-z0-9-]+", name)
-        }
-
-    def _parameter(self, parameter: Mapping[str, object], name: str) -> str:
-        """Its example as one short line of text; without one a guess, which is noted."""
-        sampler = Sampler(self._document)
-        value = _given(parameter, sampler)
-        if value is None:
-            value = sampler.value(parameter.get("schema", {**parameter, "in": None}))
-        value = as_text(value)
-        usable = value.isprintable() and 0 < len(value) <= _MOST_VALUE
-        if sampler.guessed or not usable:
-            self._guesses.append(text(name))
-        return value if usable and value != SOME_TEXT else "1"
-
-    def _body(self) -> tuple[Literal["json", "form", "body"] | None, Json, str]:
-        """Kind, value and origin of the body."""
-        sampler = Sampler(self._document)
-        content = as_mapping(sampler.resolve(self._operation.get("requestBody")).get("content"))
-        if ("body", "body") in self._parameters:  # OpenAPI 2.0
-            content = {"application/json": self._parameters["body", "body"]}
-        for media, kind in _media(content):
-            entry = as_mapping(content[media])
-            if kind is None:
-                return None, None, _FILES
-            value, given = _given(entry, sampler), True
-            if value is None:
-                value = sampler.value(entry.get("schema"))
-                given = not sampler.guessed
-            if kind == "form":
-                value = (
-                    {name: as_text(item) for name, item in value.items()}
-                    if isinstance(value, Mapping)
-                    else {}
-                )
-            elif kind == "body":
-                value = as_text(value)
-            if len(json.dumps(value)) <= _MOST_BODY:
-                return kind, value, _EXAMPLE if given else _SMALLEST
-        return None, None, ""
-
-    def _token(self) -> str | None:
-        responses = as_mapping(self._operation.get("responses"))
-        sampler = Sampler(self._document)
-        for status in ("200", "201"):
-            content = as_mapping(sampler.resolve(responses.get(status)).get("content"))
-            schema = sampler.resolve(as_mapping(content.get("application/json")).get("schema"))
-            for name in ("access_token", "token"):
-                if name in as_mapping(schema.get("properties")):
-                    return name
+def _login(
+    document: Mapping[str, object], found: Sequence[Operation], host: str, prefix: str
+) -> Operation | None:
+    """The operation that every user starts with: one whose account is known, else one that the others need."""
+    candidates = [one for one in found if one.role == "start"]
+    known = [one for one in candidates if not one.has_account]
+    if known:
+        return next((one for one in known if one.token), known[0])
+    token = Access(logs_in=True, token=True)
+    if not any(_needs(one.access, token) for one in found if one.role == "task"):
         return None
-
-
-_EXAMPLE = "body from the schema's example"
-_SMALLEST = "smallest body that the schema allows"
-_FILES = "files"
-
-
-def _media(content: Mapping[str, object]) -> list[tuple[str, Literal["json", "form", "body"] | None]]:
-    """Media types with how to send them (None: multipart, with files), the simplest first."""
-    kinds: list[tuple[str, Literal["json", "form", "body"] | None]] = []
-    for media in content:
-        plain = media.split(";")[0].strip().lower()
-        if plain == "application/json" or plain.endswith("+json"):
-            kinds.insert(0, (media, "json"))
-        elif plain == "application/x-www-form-urlencoded":
-            kinds.append((media, "form"))
-        elif plain.startswith("text/"):
-            kinds.append((media, "body"))
-    return kinds or [(media, None) for media in content]
-
-
-def _given(entry: Mapping[str, object], sampler: Sampler) -> Json:
-    """The example that stands beside a schema; None: there is none."""
-    if entry.get("example") is not None:
-        return as_json(entry["example"])
-    for named in as_mapping(entry.get("examples")).values():
-        value = sampler.resolve(named).get("value")
-        if value is not None:
-            return as_json(value)
+    if candidates:
+        return candidates[0]
+    for url in token_urls(document):
+        target = urlsplit(urljoin(f"{host}{prefix}/", url))
+        if f"{target.scheme}://{target.netloc}" == host and target.path.startswith("/"):
+            return Operation(
+                method="post",
+                path=target.path,
+                url=quote(target.path, safe="/%"),
+                role="start",
+                body_kind="form",
+                body=OAUTH2_BODY,
+                origin="account from the environment",
+                token=OAUTH2_TOKEN,
+                has_account=True,
+            )
     return None
 
 
-def _split(name: str) -> set[str]:
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
-    return {word.lower() for word in re.split(r"[^A-Za-z]+", spaced) if word}
+def _needs(wanted: Alternatives, login: Access) -> bool:
+    return bool(wanted) and all(wanted) and any(all(map(login.is_met, one)) for one in wanted)
+
+
+def _with_credentials(operation: Operation, access: Access) -> Operation:
+    given = access.credentials(operation.access)
+    return replace(operation, headers={**operation.headers, **given.headers}, query=given.query)
+
+
+def _of_login(wanted: Alternatives) -> Alternatives:
+    """Documents often forget to say that a login needs no session."""
+    return [schemes for schemes in wanted if not any(scheme.is_of_session for scheme in schemes)]
+
+
+def _shared(tasks: Sequence[Operation], access: Access) -> Mapping[str, str]:
+    """The credentials in headers that half of the tasks send, or all that a login gives; every request carries them."""
+    own = (
+        tuple((name, value) for name, value in one.headers.items() if isinstance(value, Reference))
+        for one in tasks
+    )
+    for headers, count in Counter(filter(None, own)).most_common(1):
+        if 2 * count >= len(tasks) or any("{{" in value for _, value in headers):
+            return dict(headers)
+    if access.token and not any(one.access for one in tasks):
+        return {_AUTHORIZATION: Reference("{{ token }}" if access.is_whole else "Bearer {{ token }}")}
+    return {}
+
+
+def _without(operation: Operation, shared: Mapping[str, str]) -> Operation:
+    headers = {name: value for name, value in operation.headers.items() if shared.get(name) != value}
+    return replace(operation, headers=headers)
+
+
+def _left_out(operation: Operation) -> Operation:
+    """A login that is not used needs an account, or a second session."""
+    why = operation.why or (
+        ACCOUNT if operation.has_account else CHANGES if operation.role == "start" else ""
+    )
+    return replace(operation, why=why)
+
+
+def _variables(shared: Mapping[str, str], sent: Sequence[Operation], access: Access) -> Mapping[str, str]:
+    """Variables of the environment that the scenario reads, each with what it holds."""
+    kinds = {name: scheme.kind for scheme, name in access.variables.items()}
+    values: list[object] = [*shared.values()]
+    for one in sent:
+        values += [*one.headers.values(), *one.query.values(), one.body]
+    return {name: kinds.get(name, "") for value in values for name in _named(value)}
+
+
+def _named(value: object) -> list[str]:
+    if isinstance(value, Reference):
+        return _VARIABLE.findall(value)
+    if isinstance(value, Mapping):
+        return [name for item in value.values() for name in _named(item)]
+    return [name for item in as_list(value) for name in _named(item)]
+
+
+def _outside(document: Mapping[str, object]) -> Sequence[str]:
+    """A remark where the document refers to other files: they are not followed."""
+    found: dict[str, None] = {}
+    seen: set[int] = set()
+    stack: list[object] = [document]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen or not isinstance(node, Mapping | list):
+            continue
+        seen.add(id(node))
+        reference = node.get("$ref") if isinstance(node, Mapping) else None
+        if isinstance(reference, str) and not reference.startswith("#"):
+            found[reference] = None
+        stack.extend(node.values() if isinstance(node, Mapping) else node)
+    if not found:
+        return ()
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return (
+        f"references to other files are not followed: {next(iter(found))}{more}",
+        "  make one file of them first, for example  npx @redocly/cli bundle",
+    )

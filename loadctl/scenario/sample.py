@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from loadctl.scenario.prng import text as as_text
 
 if TYPE_CHECKING:
     from loadctl.scenario.user_type import Json
 
 SOME_TEXT = "text"
 _DEEPEST = 12
+_SHALLOW = 3
 _FORMATS: Mapping[str, str] = {
     "date": "2026-01-01",
     "date-time": "2026-01-01T12:00:00Z",
@@ -24,6 +29,29 @@ _FORMATS: Mapping[str, str] = {
     "ipv6": "2001:db8::1",
     "byte": "dGV4dA==",
 }
+_EXAMPLES = ("example", "x-example", "examples")
+_LITERAL = re.compile(r"\^?(?:\((?:\?:)?)?([\w @/-]+)(?:\|[\w @/|-]*)?\)?\$?")
+"""A pattern that allows one word, or one of some."""
+
+
+class _Whole(int):
+    written: str
+
+
+class _Decimal(float):
+    written: str
+
+
+def number(value: float, written: str) -> float:
+    """A number that remembers how it was written: as a text `01234` and `1.10` are those, not 1234 and 1.1."""
+    found = _Whole(value) if isinstance(value, int) else _Decimal(value)
+    found.written = written
+    return found
+
+
+def as_words(value: object) -> str:
+    """A value as the text of a parameter or a field of a form."""
+    return str(getattr(value, "written", None) or as_text(value))
 
 
 class Sampler:
@@ -34,15 +62,31 @@ class Sampler:
         self._left = values
         self.guessed = False
         """Some value came from a type alone, not from an example, default or enum."""
+        self.exampled = False
+        """Some value came from an example."""
 
     def resolve(self, node: object) -> Mapping[str, object]:
-        """`node` with its references followed; empty where there is nothing."""
+        """`node` with its references followed, and what stands beside them; empty where there is nothing."""
+        beside: dict[str, object] = {}
         for _ in range(_DEEPEST):
-            reference = as_mapping(node).get("$ref")
+            found = as_mapping(node)
+            reference = found.get("$ref")
             if not isinstance(reference, str):
-                return as_mapping(node)
+                return {**found, **beside} if beside else found
+            beside = {**{key: value for key, value in found.items() if key != "$ref"}, **beside}
             node = self._at(reference)
         return {}
+
+    def properties(self, schema: object, depth: int = 0) -> dict[str, object]:
+        """Name → schema, those of allOf, anyOf and oneOf among them."""
+        found = self.resolve(schema)
+        own: dict[str, object] = {}
+        for key in ("allOf", "anyOf", "oneOf"):
+            for part in as_list(found.get(key))[:20] if depth < _SHALLOW else ():
+                own |= self.properties(part, depth + 1)
+        return own | {
+            name: item for name, item in as_mapping(found.get("properties")).items() if _usable(name)
+        }
 
     def value(self, schema: object, depth: int = 0) -> Json:
         found = self.resolve(schema)
@@ -50,12 +94,14 @@ class Sampler:
         if self._left < 0 or depth > _DEEPEST:
             self.guessed = True
             return None
-        for key in ("example", "default", "const"):
+        for key in ("example", "x-example", "default", "const"):
             if key in found:
-                return as_json(found[key])
+                self.exampled |= key in _EXAMPLES
+                return self.fitted(found[key], found, depth)
         for key in ("examples", "enum"):
             if given := as_list(found.get(key)):
-                return as_json(given[0])
+                self.exampled |= key in _EXAMPLES
+                return self.fitted(given[0], found, depth)
         if parts := as_list(found.get("allOf")):
             return self._merged([*parts, {**found, "allOf": None}], depth)
         for key in ("anyOf", "oneOf"):
@@ -64,12 +110,47 @@ class Sampler:
                 return self.value((real or variants)[0], depth + 1)
         return self._of_type(found, depth)
 
+    def fitted(self, example: object, schema: object, depth: int = 0) -> Json:
+        """An example as clean JSON; what the schema calls a text is one, though it may look like a number."""
+        found = self.resolve(schema)
+        if depth > _DEEPEST:
+            return None
+        if isinstance(example, Mapping):
+            known = self.properties(found)
+            return {
+                text(str(key)): self.fitted(item, known.get(str(key)), depth + 1)
+                for key, item in example.items()
+                if _usable(key)
+            }
+        if isinstance(example, list):
+            return [self.fitted(item, found.get("items"), depth + 1) for item in example]
+        kind = found.get("type")
+        is_text = kind == "string" or (isinstance(kind, list) and kind[:1] == ["string"])
+        return as_words(example) if is_text and isinstance(example, int | float) else as_json(example)
+
+    def _wanted(self, schema: Mapping[str, object], properties: Mapping[str, object]) -> list[str]:
+        """The properties that a request must have, and the optional ones that somebody gave an example."""
+        required = [name for name in as_list(schema.get("required")) if isinstance(name, str)]
+        exampled = [
+            name
+            for name, item in properties.items()
+            if name not in required and any(key in self.resolve(item) for key in _EXAMPLES)
+        ]
+        return [
+            name
+            for name in [*required, *exampled]
+            if self.resolve(properties.get(name)).get("readOnly") is not True
+        ]
+
     def _at(self, reference: str) -> object:
         node: object = self._document
         if not reference.startswith("#/"):
             return None
-        for part in reference[2:].split("/"):
-            node = as_mapping(node).get(part.replace("~1", "/").replace("~0", "~"))
+        for part in unquote(reference[2:]).split("/"):
+            if isinstance(node, list):
+                node = node[int(part)] if re.fullmatch(r"\d{1,6}", part) and int(part) < len(node) else None
+            else:
+                node = as_mapping(node).get(part.replace("~1", "/").replace("~0", "~"))
         return node
 
     def _merged(self, parts: Sequence[object], depth: int) -> Json:
@@ -99,10 +180,8 @@ class Sampler:
         kind = kinds[0] if kinds else kind
         if kind == "object" or "properties" in schema:
             properties = as_mapping(schema.get("properties"))
-            required = [
-                name for name in as_list(schema.get("required")) if isinstance(name, str) and _usable(name)
-            ]
-            return {text(name): self.value(properties.get(name), depth + 1) for name in required[:100]}
+            wanted = [name for name in self._wanted(schema, properties) if _usable(name)]
+            return {text(name): self.value(properties.get(name), depth + 1) for name in wanted[:100]}
         if kind == "array" or "items" in schema:
             count = min(100, max(0, int(_number(schema.get("minItems"), 0))))
             return [self.value(schema.get("items"), depth + 1) for _ in range(count)]
@@ -133,6 +212,8 @@ def _some_text(schema: Mapping[str, object]) -> str:
     known = _FORMATS.get(str(schema.get("format")))
     if known is not None:
         return known
+    if match := _LITERAL.fullmatch(str(schema.get("pattern", ""))):
+        return match[1]
     shortest = min(1000, max(0, int(_number(schema.get("minLength"), 0))))
     longest = max(shortest, int(_number(schema.get("maxLength"), 1000)))
     return SOME_TEXT.ljust(shortest, "x")[:longest]

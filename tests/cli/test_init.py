@@ -100,8 +100,8 @@ def test_a_file_describes_a_service_elsewhere(
         (["http://"], "http:// is not a URL", ""),
         (["nothing.json"], "cannot read nothing.json: No such file", ""),
         (["localhost:8000"], "there is no file localhost:8000", "loadctl init http://localhost:8000"),
-        (["broken.json"], "broken.json is not JSON", ".yaml"),
-        (["broken.yaml"], "broken.yaml is not YAML", ""),
+        (["broken.json"], "broken.json:1:2  this is not JSON", ""),
+        (["broken.yaml"], "broken.yaml:1:4  [ is never closed", ""),
         (["list.json"], "list.json is no OpenAPI document", ""),
         (["latin.json"], "latin.json is not UTF-8", ""),
         (["list.json", "--name", "../x"], "'../x' cannot be the name", "--name api"),
@@ -113,7 +113,7 @@ def test_what_cannot_be_read_is_said(
     loadctl: Loadctl, write: Write, folder: Path, argv: list[str], message: str, hint: str
 ) -> None:
     write("broken.json", "{")
-    write("broken.yaml", "a: [")
+    write("broken.yaml", "a: [1")
     write("list.json", "[]")
     (folder / "latin.json").write_bytes(b'"\xe9"')
     said = loadctl("init", *argv)
@@ -134,7 +134,7 @@ def test_a_page_that_is_no_description_is_refused_when_it_was_named(
 def test_a_description_without_end_is_not_waited_for(
     loadctl: Loadctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loadctl.cli.init._FETCH_S", 0.3)
+    monkeypatch.setattr("loadctl.cli.description._FETCH_S", 0.3)
     began = time.monotonic()
     with dripping() as url:
         said = loadctl("init", url)

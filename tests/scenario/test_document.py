@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from loadctl.scenario.document import MAX_CHARACTERS, Node, Text, core_scalar, read_document
+from loadctl.scenario.document import OF_SCENARIOS, Node, Text, core_scalar, read_document
 
 
 def tree(node: Node | None) -> object:
@@ -179,9 +179,9 @@ TEN_TIMES_TEN = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
         ("[" * 60, "f.yaml:1:51", "nested deeper than 50 levels", None),
         (TEN_TIMES_TEN, "f.yaml:5:29", "the aliases of this file expand to more than 100,000 values", None),
         (
-            "x" * (MAX_CHARACTERS + 1),
+            "x" * (OF_SCENARIOS.characters + 1),
             "f.yaml",
-            f"the file is too large: more than {MAX_CHARACTERS:,} characters",
+            f"the file is too large: more than {OF_SCENARIOS.characters:,} characters",
             None,
         ),
     ],
