@@ -91,15 +91,17 @@ def _of_service(source: str, host: str | None) -> Description:
 
     parts = urlsplit(address(source))
     root, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
-    for_people = _OF_DOCUMENTATION.fullmatch(path) is not None
     with _Search(root) as search:
         page = search.page(source) if path else None
+        for_people = _OF_DOCUMENTATION.fullmatch(path) is not None and not _is_data(page)
         document, is_named = search.document(page), True
         if document is None:
-            if page is not None and not for_people:
-                _require_page(page, root)
-            page, document = search.found(_places(root, "" if for_people else path, page))
-            is_named = False
+            named, is_named = page, False
+            if named is not None and not for_people and _NAMES_A_DOCUMENT.search(path):
+                _require_page(named, root)
+            page, document = search.found(_places(root, "" if for_people else path, named))
+            if document is None and named is not None and not for_people:
+                _require_page(named, root)
         if document is None or page is None:
             return _undescribed(search, source, root, host, for_people=for_people)
     place = urlsplit(page.url)
@@ -140,6 +142,10 @@ def _undescribed(
     if status >= 400:
         remarks.append(f"GET {urlsplit(base).path or '/'} answers {status}: put a path of yours there")
     return Description(None, host or base, remarks=remarks)
+
+
+def _is_data(page: _Page | None) -> bool:
+    return page is not None and page.status < 400 and not page.text.lstrip().startswith("<")
 
 
 def _places(root: str, path: str, page: _Page | None) -> Iterator[str]:

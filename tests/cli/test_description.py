@@ -103,11 +103,14 @@ def service(pages: Mapping[str, str], *, status: int = 404) -> Iterator[str]:
         def log_message(self, *args: object) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.block_on_close = False
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_service_with_a_login_is_tried_and_run_without_an_edit(loadctl: Loadctl, folder: Path) -> None:
@@ -150,8 +153,8 @@ def test_the_description_is_found(loadctl: Loadctl, folder: Path, place: str, na
         ({}, 401, "/v3/api-docs", "/v3/api-docs answers 401: it is not for everybody"),
         ({}, 404, "/items", "/items answers 404"),
         ({"/api-docs": "{}"}, 404, "/api-docs", "/api-docs is no OpenAPI document"),
-        ({"/a": "openapi: 3.0.0\npaths: {"}, 404, "/a", "/a:2:8  { is never closed"),
-        ({"/openapi.json": "openapi: 3.0.0\npaths: {"}, 404, "", "/openapi.json:2:8  { is never closed"),
+        ({"/a": "openapi: 3.0.0\npaths: {"}, 404, "/a", "/a:2:9  { is never closed"),
+        ({"/openapi.json": "openapi: 3.0.0\npaths: {"}, 404, "", "/openapi.json:2:9  { is never closed"),
     ],
 )
 def test_what_is_no_description_is_said(

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from loadctl.engines.locust.report_kind import kind_of
@@ -30,10 +31,12 @@ def read_csv(file: Text) -> Told:
         "failures": _failures,
         "exceptions": _exceptions,
     }
-    table = [row for row in csv.DictReader(file.text.splitlines(keepends=True)) if any(row.values())]
+    csv.field_size_limit(len(file.text) + 1)  # a message of the system may be longer than the usual limit
     try:
+        lines = csv.DictReader(StringIO(file.text, newline=""))  # which end at line feeds only
+        table = [row for row in lines if any(row.values())]
         return readers[kind_of(file.text) or "stats"](file.name, table)
-    except (KeyError, TypeError, ValueError) as error:
+    except (csv.Error, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{file.name} is cut off or damaged: {error}") from error
 
 
