@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.engines.journey_plan import user_type_plan
 from loadctl.engines.locust.inside.redaction import Redaction
-from loadctl.scenario.consent import PRIVATE_NAMES, confidential_headers, consent_of
+from loadctl.scenario.consent import PRIVATE_NAMES, consent_of, secret_headers
 from loadctl.scenario.prng import MASK
 from loadctl.scenario.redaction import is_secret
 from loadctl.scenario.rotation import weighted_order
@@ -47,18 +47,14 @@ def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
         "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
         "script": None if script is None else shard_script(script, scenario),
         "secrets": list(scenario.secrets),
+        "secret_headers": sorted(secret_headers(scenario)),
     }
 
 
 def consent_plan(scenario: Scenario) -> dict[str, Json]:
     """Which hosts may be loaded; `inside/consent` of each engine is its reader."""
     consent = consent_of(scenario)
-    return {
-        "agreed": consent.agreed,
-        "private": PRIVATE_NAMES,
-        "networks": list(consent.networks),
-        "confidential": sorted(confidential_headers(scenario)),
-    }
+    return {"agreed": consent.agreed, "private": PRIVATE_NAMES, "networks": list(consent.networks)}
 
 
 def plan_file(plan: Mapping[str, Json], secrets: Sequence[str]) -> str:

@@ -100,7 +100,7 @@ def places_of(scenario: Scenario) -> Iterator[Place]:
             yield Place(host_name(authority[0]), str(request.where))
 
 
-def confidential_headers(scenario: Scenario) -> set[str]:
+def secret_headers(scenario: Scenario) -> set[str]:
     """Names, in lower case, of the headers that hold a secret: a redirect to another origin does without."""
     secrets = [secret for secret in scenario.secrets if len(secret) > _SHORT]
     mappings = [user_type.headers for user_type in scenario.user_types]

@@ -36,9 +36,9 @@ function standStill(seconds) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000);
 }
 
-async function run({ tls = {}, environ = {}, consent, requests, no_descriptors }) {
+async function run({ tls = {}, environ = {}, consent, secret_headers, requests, no_descriptors }) {
   if (no_descriptors) useUpDescriptors();
-  const client = new Client(new Network(tls, environ, consent ? new Consent(consent) : null), watchdog);
+  const client = new Client(new Network(tls, environ, consent ? new Consent(consent, secret_headers) : null), watchdog);
   const answers = [];
   for (const request of requests) answers.push(await answer(client, request));
   client.close();

@@ -56,7 +56,7 @@ def main() -> None:
         if case.get("no_descriptors"):
             in_use = len(list(Path("/dev/fd").iterdir()))
             resource.setrlimit(resource.RLIMIT_NOFILE, (in_use - 1, in_use - 1))
-        consent = Consent(case["consent"]) if "consent" in case else None
+        consent = Consent(case["consent"], case["secret_headers"]) if "consent" in case else None
         network = Network(**case.get("tls", {}), environ=case.get("environ", {}), consent=consent)
         client = Client(network, watchdog)
         answers = [answer(client, request) for request in case["requests"]]

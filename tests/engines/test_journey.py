@@ -115,6 +115,7 @@ def live(runtime: Runtime) -> Live:
                 "rate_limit": rate_limit,
                 "tls": {"verify": True, "ca": None, "cert": None},
                 "consent": consent_plan(scenario),
+                "secret_headers": [],
                 "user_types": [user_type_plan(each) for each in types],
                 "rotation": rotation,
                 **javascript_plan(scenario),

@@ -48,6 +48,7 @@ def test_both_runtimes_send_and_tell_the_same(artillery: Artillery, files: list[
                 "rate_limit": {"limit": 1},
                 "tls": {"verify": True, "ca": None, "cert": None},
                 "consent": consent_plan(scenario),
+                "secret_headers": [],
                 "user_types": [user_type_plan(each) for each in types],
                 "rotation": list(range(USERS)),
                 **javascript_plan(scenario),

@@ -136,7 +136,7 @@ class ArtilleryEngine:
             "outlasts_s": scenario.script.outlasts_s if scenario.script is not None else 0.0,
             "artillery": _artillery(found, scenario, out.absolute() / script),
         }
-        shown = {**plan, "secrets": [], "host": scenario.host}
+        shown = {**plan, "secrets": [], "secret_headers": [], "host": scenario.host}
         files = {f"engine/plan-{shard}.json": plan_file(shown, scenario.secrets)}
         if scenario.script is None:
             files[script] = json.dumps(virtual_users.script(scenario, places), indent=1) + "\n"

@@ -158,7 +158,7 @@ class LocustEngine:
         }
         plan["output"] = [str(out.absolute() / "engine" / f"{shard}.{name}") for name in ("stdout", "stderr")]
         text = json.dumps(plan, ensure_ascii=False, allow_nan=False)
-        shown: dict[str, Json] = {**plan, "secrets": [], "host": scenario.host}
+        shown: dict[str, Json] = {**plan, "secrets": [], "secret_headers": [], "host": scenario.host}
         if scenario.script is not None:
             arguments = without_secrets(scenario.script.arguments)
             shown["script"] = {**shard_script(scenario.script, scenario), "arguments": arguments}

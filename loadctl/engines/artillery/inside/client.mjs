@@ -154,7 +154,7 @@ export class Client {
   // Another origin gets no secrets, and a body only where somebody named it; throws Failed.
   _redirected(outgoing, status, location) {
     const { consent } = this._network;
-    const following = redirected(outgoing, status, location, consent?.confidential);
+    const following = redirected(outgoing, status, location, consent?.secretHeaders);
     const { host, key, authority } = following.origin;
     if (consent && following.options.body.length && key !== outgoing.origin.key && !consent.names(host)) {
       throw new Failed('host_not_allowed', `a redirect would take the body to ${authority}: ${complaint(host)}`);
@@ -168,9 +168,9 @@ export class Client {
   }
 }
 
-// The request that follows a redirect, by the rules of browsers (fetch). `confidential`: headers, in lower case, that another origin
+// The request that follows a redirect, by the rules of browsers (fetch). `secrets`: headers, in lower case, that another origin
 // does not get either.
-export function redirected(outgoing, status, location, confidential = []) {
+export function redirected(outgoing, status, location, secrets = []) {
   const base = `${outgoing.origin.key}${outgoing.target}`;
   let parts;
   try {
@@ -182,7 +182,7 @@ export function redirected(outgoing, status, location, confidential = []) {
   const { origin, target, credentials } = parts;
   let { method, body } = outgoing.options;
   const drop = new Set(['host']);
-  if (origin.key !== outgoing.origin.key) ['cookie', ...confidential].forEach((name) => drop.add(name));
+  if (origin.key !== outgoing.origin.key) ['cookie', ...secrets].forEach((name) => drop.add(name));
   if (origin.key !== outgoing.origin.key || credentials) drop.add('authorization');
   if (([301, 302].includes(status) && method === 'POST') || (status === 303 && !['GET', 'HEAD'].includes(method))) {
     method = 'GET';

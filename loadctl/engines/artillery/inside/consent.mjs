@@ -7,8 +7,8 @@ const plain = (host) => host.toLowerCase().replace(/\.+$/, '');
 const whole = (pattern) => new RegExp(`^(?:${pattern})$`);
 
 export class Consent {
-  // {agreed, private: patterns of names, networks, confidential: names of headers, in lower case}
-  constructor(plan) {
+  // {agreed, private: patterns of names, networks}; `secretHeaders`: names in lower case.
+  constructor(plan, secretHeaders = []) {
     this._agreed = whole(plan.agreed);
     this._private = whole(plan.private);
     this._networks = new net.BlockList();
@@ -17,7 +17,7 @@ export class Consent {
       const family = net.isIPv6(address) ? 'ipv6' : 'ipv4';
       this._networks.addSubnet(address, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family);
     }
-    this.confidential = new Set(plan.confidential); // headers that no other origin gets
+    this.secretHeaders = secretHeaders; // no other origin gets them
   }
 
   // Somebody said that this very host may be loaded.

@@ -15,7 +15,7 @@ const FAULT_PAUSE_S = 0.5;
 // The factory of user k, k counted over all shards; `at`: its user type, else by rotation. `context` is what the load tells its users: stopping(user): the user must not
 // begin another request; sleep(user, seconds): false, woken early, because the user must leave.
 export function makeUsers(plan, recorder, context) {
-  const network = new Network(plan.tls, process.env, new Consent(plan.consent));
+  const network = new Network(plan.tls, process.env, new Consent(plan.consent, plan.secret_headers));
   const watchdog = new Watchdog();
   const world = {
     host: plan.host,

@@ -168,7 +168,7 @@ class Client:
     def _redirected(self, outgoing: Outgoing, status: int, location: bytes) -> Outgoing:
         """Another origin gets no secrets, and a body only where somebody named it. Raises Failed."""
         consent = self._network.consent
-        following = redirected(outgoing, status, location, consent.confidential if consent else NO_HEADERS)
+        following = redirected(outgoing, status, location, consent.secret_headers if consent else NO_HEADERS)
         host = following.origin.host
         if consent and following.body and following.origin != outgoing.origin and not consent.names(host):
             message = f"a redirect would take the body to {following.origin.authority}: {complaint(host)}"
@@ -189,11 +189,11 @@ def _for_proxy(outgoing: Outgoing, proxy: Proxy) -> bytes:
 
 
 def redirected(
-    outgoing: Outgoing, status: int, location: bytes, confidential: frozenset[bytes] = NO_HEADERS
+    outgoing: Outgoing, status: int, location: bytes, secrets: frozenset[bytes] = NO_HEADERS
 ) -> Outgoing:
     """The request that follows a redirect, by the rules of browsers (fetch).
 
-    `confidential`: headers, in lower case, that another origin does not get either.
+    `secrets`: headers, in lower case, that another origin does not get either.
     """
     base = f"{'https' if outgoing.origin.tls else 'http'}://{outgoing.origin.authority}{outgoing.target.decode()}"
     try:
@@ -201,7 +201,7 @@ def redirected(
     except ValueError as error:
         raise Failed("protocol", f"redirect to {location[:200]!r}: {error}") from error
     method, body = outgoing.method, outgoing.body
-    drop = {b"host", b"cookie", *confidential} if origin != outgoing.origin else {b"host"}
+    drop = {b"host", b"cookie", *secrets} if origin != outgoing.origin else {b"host"}
     if origin != outgoing.origin or credentials:
         drop.add(b"authorization")
     if (status in {301, 302} and method == b"POST") or (status == 303 and method not in {b"GET", b"HEAD"}):

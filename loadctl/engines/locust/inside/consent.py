@@ -5,7 +5,7 @@ from __future__ import annotations
 import _socket
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TypeAlias, cast
 
@@ -13,13 +13,13 @@ _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Consent:
-    """`plan`: {agreed, private: patterns of names, networks, confidential: names of headers, in lower case}."""
+    """`plan`: {agreed, private: patterns of names, networks}; `secret_headers`: names in lower case."""
 
-    def __init__(self, plan: Mapping[str, object]) -> None:
+    def __init__(self, plan: Mapping[str, object], secret_headers: Iterable[str] = ()) -> None:
         self._agreed = re.compile(str(plan["agreed"]))
         self._private = re.compile(str(plan["private"]))
         self._networks = [ipaddress.ip_network(each) for each in cast("list[str]", plan["networks"])]
-        self.confidential = frozenset(name.encode() for name in cast("list[str]", plan["confidential"]))
+        self.secret_headers = frozenset(name.encode() for name in secret_headers)
         """Headers that no other origin gets."""
         self.allows = lru_cache(maxsize=1024)(self._allows)
 

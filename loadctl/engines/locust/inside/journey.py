@@ -40,14 +40,15 @@ class Context(Protocol):
 def make_users(plan: Plan, recorder: Recorder) -> list[Callable[[int, Context], User]]:
     """For each user type in turn, what makes user k, k counted over all shards.
 
-    `plan`: {host, seed, rate_limit (None: no 429 is expected), tls: {verify, ca, cert}, consent, user_types: […]}.
+    `plan`: {host, seed, rate_limit (None: no 429 is expected), tls: {verify, ca, cert}, consent, secret_headers,
+    user_types: […]}.
     """
     tls = cast("dict[str, object]", plan["tls"])
     network = Network(
         verify=bool(tls["verify"]),
         ca=cast("str | None", tls["ca"]),
         cert=cast("str | None", tls["cert"]),
-        consent=Consent(cast("Plan", plan["consent"])),
+        consent=Consent(cast("Plan", plan["consent"]), cast("list[str]", plan["secret_headers"])),
     )
     watchdog = Watchdog()
     seed = cast("int", plan["seed"])

@@ -139,7 +139,9 @@ class Rehearsal:
             verify=bool(tls["verify"]),
             ca=cast("str | None", tls["ca"]),
             cert=cast("str | None", tls["cert"]),
-            consent=Consent(cast("Plan", self._plan["consent"])),
+            consent=Consent(
+                cast("Plan", self._plan["consent"]), cast("list[str]", self._plan["secret_headers"])
+            ),
         )
         watchdog = Watchdog()
         types = cast("list[Plan]", self._plan["user_types"])

@@ -51,7 +51,8 @@ _WARM_TYPE: dict[str, object] = {
 _PLAN = {
     "rate_limit": None,
     "tls": {"verify": True, "ca": None, "cert": None},
-    "consent": {"agreed": r"127\.0\.0\.1", "private": "", "networks": [], "confidential": []},
+    "consent": {"agreed": r"127\.0\.0\.1", "private": "", "networks": []},
+    "secret_headers": [],
     "seed": 0,
     "user_types": [_WARM_TYPE],
 }
