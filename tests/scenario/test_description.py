@@ -59,7 +59,7 @@ def test_the_version_is_shown_as_it_was_written() -> None:
 
 
 def test_json_may_stand_in_a_yaml_file_and_yaml_in_a_json_file() -> None:
-    document = {"paths": {"/a": {"get": {"responses": {"200": {}}}}}}
+    document: object = {"paths": {"/a": {"get": {"responses": {"200": {}}}}}}
     assert read(json.dumps(document), "api.yaml") == document
     assert read("paths: {/a: {get: {responses: {200: {}}}}}", "openapi.json") == document
 
