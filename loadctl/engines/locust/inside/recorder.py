@@ -71,20 +71,7 @@ class Recorder:
         self._lag_ms: list[float] = []
         self._late = Histogram()
         self._second = dict.fromkeys(("planned", "begun", "dropped", "turns", "faults"), 0)
-        self.totals = dict.fromkeys(
-            (
-                "started",
-                "completed",
-                "failed",
-                "rate_limited",
-                "turns",
-                "faults",
-                "planned",
-                "begun",
-                "dropped",
-            ),
-            0,
-        )
+        self.totals = dict.fromkeys(("started", "completed", "failed", "rate_limited", *self._second), 0)
 
     # -- what users call -------------------------------------------------------------------------------------
 

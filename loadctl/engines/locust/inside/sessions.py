@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .cells import Endpoint, Entry
+    from .place import Place
     from .recorder import Recorder
 
 _BODY_KEPT = 65536
@@ -129,17 +130,13 @@ class Sessions:
                 if session.stream:
                     # Locust reads the body all the same, but does not time it.
                     options.setdefault("stream", False)
-            key = (
-                method,
-                (args[0] if args else options.get("name")) or session.request_name,
-                session.base_url,
-                url,
-            )
+            name = (args[0] if args else options.get("name")) or session.request_name
+            key = method, name, session.base_url, url
             endpoint = known.get(key) or self._endpoint(session, key)
             mine = _Request(endpoint, clock())
             endpoint.flights.add(mine)
             if place is not None and place.due is not None:
-                mine.late_us = _lateness_us(session.user, mine)
+                mine.late_us = _lateness_us(place, mine)
             if options.get("stream"):
                 mine.streamed = True
             me = getcurrent()
@@ -370,13 +367,11 @@ def leave_if_asked(user: Any) -> None:
         raise StopUser
 
 
-def _lateness_us(user: Any, flight: Flight) -> int:
+def _lateness_us(place: Place, flight: Flight) -> int:
     """Open model: the first request of a turn counts from when its arrival was due."""
-    place = getattr(user, "loadctl_place", None)
-    if place is None or place.due is None or place.starting:
+    if place.due is None or place.starting:
         return 0
-    due: float = place.due
-    place.due = None
+    due, place.due = place.due, None
     return max(0, round((flight.began - due) * 1e6))
 
 
