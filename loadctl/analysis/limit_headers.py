@@ -49,7 +49,7 @@ def header_findings(declared: RateLimit, examples: Sequence[Example], *, served:
 
 
 def _headers(example: Example) -> Mapping[str, str]:
-    pairs = (line.partition(":") for line in example.message.splitlines())
+    pairs = (line.partition(":") for line in example.message.split("\n"))
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 

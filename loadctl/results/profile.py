@@ -85,7 +85,7 @@ class ProfileUse:
 def stacks_of(text: str) -> dict[Stack, int]:
     """`frame;frame;frame 12` a line, outermost first; a line that is none, and a thread that waits, are left out."""
     found: Counter[Stack] = Counter()
-    for line in text.splitlines():
+    for line in text.split("\n"):
         frames, _, count = line.rpartition(" ")
         if frames and count.isascii() and count.isdigit():
             stack = tuple(frames.split(";"))

@@ -306,6 +306,14 @@ def test_failures_of_artillery_are_counted_within_bounds(written: Path) -> None:
     assert result.verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0b", "\x1c"])
+def test_a_line_ends_where_the_file_ends_it(written: Path, sign: str) -> None:
+    """Signs that Python too takes for ends of lines may stand in names."""
+    text = (written / "run_stats.csv").read_text().replace("quick", f"quick{sign}one")
+    result = judge_imported(imported([Text("run_stats.csv", text)]), read_targets(None, Applicable()))
+    assert {row.endpoint for row in result.summary.endpoints} >= {f"GET quick{sign}one", "GET slow"}
+
+
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
