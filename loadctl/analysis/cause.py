@@ -13,6 +13,7 @@ from typing import Literal
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Finding
 from loadctl.results.interval import GENERATOR_FAULT
+from loadctl.results.packed import Pool
 from loadctl.results.score import Status
 from loadctl.results.verdict import Verdict
 
@@ -76,10 +77,27 @@ def causes(case: Case, findings: Sequence[Finding], verdict: Verdict) -> list[Fi
         for finding in findings
         if finding.id in _EXPLAINS and (finding.severity == "critical" or _EXPLAINS[finding.id] & failed)
         if finding.severity in {"critical", "warning"}
+        if finding.id != "system-stalls" or _stalls_explain(case)
     ]
     if verdict is Verdict.ERROR:
         found += [finding for finding in findings if finding.id in _NO_VERDICT]
     return sorted(found, key=lambda finding: _rank(finding, kind))
+
+
+def _stalls_explain(case: Case) -> bool:
+    """Those who waited in them are half or more of the requests that were too slow, or that got no answer."""
+    late = [
+        score
+        for score in case.scores
+        if score.target.metric.startswith(("latency_", "ttfb_"))
+        and _missed(score.status)
+        and score.target.unit == "ms"
+    ]
+    if not late:
+        return True
+    limit_ms = max(score.target.critical for score in late)
+    slow = Pool([second.ok for second in case.seconds]).beyond(limit_ms)
+    return 2 * sum(stall.waiting for stall in case.measured.stalls) >= slow
 
 
 def error_kind(case: Case) -> ErrorKind | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from loadctl.analysis.case import Case
@@ -12,6 +14,7 @@ from loadctl.results.score import Score
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Verdict
 from tests.results.recorded import P95, load, recording, scenario, steady, target
+from tests.results.test_outage import Answered, answered, run
 
 SATURATED = Finding("throughput-saturated", "warning", "saturated")
 CPU = Finding("cpu-high", "warning", "cpu")
@@ -43,7 +46,7 @@ def case(error: str | None = None, *, slow: bool = False) -> Case:
         ("timeout", False, [ERRORS, STALLS], STALLS),
         ("status_503", True, [ERRORS, SATURATED], SATURATED),
         ("status_500", False, [STALLS, SATURATED, ERRORS], ERRORS),
-        (None, True, [SATURATED, STALLS], STALLS),
+        (None, True, [SATURATED, STALLS], SATURATED),
         (None, True, [LATE, SATURATED], SATURATED),
         (None, True, [DRIFT, LATE], None),
         ("reset", True, [ERRORS, SATURATED, STOPPED, CRASHED], CRASHED),
@@ -59,6 +62,25 @@ def test_the_gravest_that_explains_what_failed(
 
 def test_a_stall_is_no_cause_of_wrong_requests() -> None:
     assert causes(case("status_404"), [STALLS], Verdict.FAIL) == []
+
+
+def test_a_stall_explains_what_waited_in_it() -> None:
+    """Half of the slow requests or more: not a p95 that was slow all along, nor one for a stall of a second."""
+
+    def told(at: Answered) -> list[Finding]:
+        asked = scenario(load("20 60 hold"), [target("latency_p99", 500)])
+        made = recording(run(at))
+        measured = measure(asked, made)
+        found = Case(asked, made, measured, [score(one, measured) for one in asked.targets])
+        assert found.measured.stalls
+        return causes(found, [STALLS, SATURATED], Verdict.FAIL)
+
+    assert told(answered(2, 8)) == [STALLS, SATURATED]
+    chance = Random(1)
+    slow_too = answered(2, 40)
+    assert told(lambda sent: slow_too(sent) + (0.6 if sent > 30 and chance.random() < 0.3 else 0)) == [
+        SATURATED
+    ]
 
 
 def test_what_is_wrong_with_the_measurement_explains_only_that_there_is_no_verdict() -> None:
