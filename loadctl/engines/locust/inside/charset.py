@@ -22,18 +22,20 @@ def decoded(body: bytes, content_type: bytes, *, strict: bool) -> str:
             if body.startswith(mark):
                 body, codec = body[len(mark) :], unicode
                 break
-    if codec == "utf-8" and not strict:
-        return body.decode(codec, "replace")
-    if codec == "western":
+    if codec == "utf-8":
+        errors = "strict" if strict else "replace"
+    elif codec == "western":
         return body.decode("latin-1").translate(_WINDOWS)
-    if codec.startswith("?"):
+    elif codec.startswith("?"):
         if not body.isascii():
             raise ValueError(
                 f"the body is in the character set {codec[1:]}, which loadctl cannot read; let the service send UTF-8"
             )
-        codec = "ascii"
+        return body.decode("ascii")
+    else:
+        errors = "strict" if strict and codec.startswith("utf") else "replace"
     try:
-        return body.decode(codec, "strict" if strict and codec.startswith("utf") else "replace")
+        return body.decode(codec, errors)
     except UnicodeDecodeError:
         raise ValueError(f"the body is not the {codec[:6].upper()} that it should be") from None
 
