@@ -157,7 +157,10 @@ def _trusted(scenario: Scenario) -> Mapping[str, str]:
 def javascript_plan(scenario: Scenario) -> dict[str, Json]:
     """What the runtime in JavaScript needs beside shard_plan: Python's patterns and types of files, in its words."""
     return {
-        "patterns": {source: list(to_javascript(pattern)) for _, source, pattern in _patterns(scenario)},
+        "patterns": {
+            request.capture[name]: list(to_javascript(pattern))
+            for request, name, pattern in _patterns(scenario)
+        },
         "content_types": _content_types(scenario),
     }
 
@@ -169,11 +172,11 @@ def _refuse_untranslatable(scenario: Scenario) -> None:
 
 
 def _untranslatable(scenario: Scenario) -> Iterator[Mistake]:
-    for request, _, pattern in _patterns(scenario):
+    for request, name, pattern in _patterns(scenario):
         try:
             to_javascript(pattern)
         except Untranslatable as error:
-            message = f"capture: on Artillery the pattern {pattern} cannot use {error}"
+            message = f"capture {name}: on Artillery the pattern {pattern} cannot use {error}"
             yield Mistake(request.where, message, "write it without, or use  --engine locust")
 
 
@@ -245,11 +248,11 @@ def _overrides(script: Script) -> str:
 
 
 def _patterns(scenario: Scenario) -> Iterator[tuple[Request, str, str]]:
-    """All captures by a pattern: the request, the whole source, the pattern."""
+    """All captures by a pattern: the request, the variable, the pattern."""
     for request in scenario.requests():
-        for source in request.capture.values():
+        for name, source in request.capture.items():
             if source.strip().startswith(_REGEX):
-                yield request, source, source.strip().removeprefix(_REGEX).strip()
+                yield request, name, source.strip().removeprefix(_REGEX).strip()
 
 
 def _content_types(scenario: Scenario) -> dict[str, Json]:
