@@ -172,9 +172,7 @@ def as_json(value: object) -> str:
     if isinstance(value, float):
         return _decimal(value)
     encoded = _encode(value)
-    if (
-        "e-0" in encoded or "e+" in encoded
-    ):  # the powers that Python writes otherwise, or a text that looks so
+    if "e-0" in encoded or "e+" in encoded:  # a power that Python writes otherwise, or a text like it
         encoded = _STRING_OR_POWER.sub(lambda m: m[0] if m[0][0] == '"' else _decimal(float(m[0])), encoded)
     return encoded
 
