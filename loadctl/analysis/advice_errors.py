@@ -68,9 +68,9 @@ def _reset(clue: Clue, count: str) -> str:
         return f"{count} when a process ended: let it finish what is under way before it leaves"
     if any(example.stale for example in clue.case.recording.examples):
         return (
-            f"{count}, as the server closed the kept connection when they were sent: let it "
-            "announce that (Connection: close, or Keep-Alive: timeout=), or keep idle connections for longer than "
-            "the users' pauses"
+            f"{count}, on kept connections and before any of the response came: the server closes idle connections "
+            "without announcing it (Connection: close, Keep-Alive: timeout=) or before the users' pauses end, or a "
+            f"worker gave up: {_log(clue, 'reset')}"
         )
     return (
         f"{count}, and no process ended: {_log(clue, 'reset')} (a worker that gave up, a limit of a proxy); or idle "

@@ -69,7 +69,7 @@ class Example:
     message: str
     body: str = ""
     stale: bool = False
-    """It went out on a kept connection that the server was closing."""
+    """The server ended the kept connection on which it went out before any of the response came."""
 
 
 @dataclass(frozen=True, slots=True)

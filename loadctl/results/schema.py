@@ -231,7 +231,7 @@ class PointDocument(TypedDict):
 class ExampleDocument(TypedDict):
     """One of the first failures of its kind; `status` is null where no response came.
 
-    `stale`: the request went out on a kept connection that the server was closing.
+    `stale`: the server ended the kept connection on which it went out before any of the response came.
     """
 
     t_s: float

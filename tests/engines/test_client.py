@@ -797,7 +797,7 @@ def test_a_request_that_meets_the_end_of_its_connection_says_so(runtime: Runtime
     with Server(in_turn([HELLO], [RESET])) as server:
         [[_, answer]] = runtime.clients([{"requests": [{"url": server.url}] * 2}])
         assert (answer["error"], answer["stale"]) == ("reset", True)
-        assert answer["message"] == "the server closed the kept connection as this request was sent"
+        assert answer["message"] == "the server ended the kept connection before any of the response came"
     with Server(in_turn([HELLO], [OK + b"Content-Le", RESET])) as server:
         [[_, answer]] = runtime.clients([{"requests": [{"url": server.url}] * 2}])
         assert (answer["error"], answer["stale"]) == ("reset", False), "a part of the response came"

@@ -230,7 +230,7 @@ CHECKS: list[tuple[str, Check, list[Act], str | None, str]] = [
         "check_failed",
         "expected an answer within 20 ms, it took",
     ),
-    ("no answer", Check(), [CLOSE], "reset", "the server closed the kept connection"),
+    ("no answer", Check(), [CLOSE], "reset", "the server ended the kept connection"),
 ]
 
 

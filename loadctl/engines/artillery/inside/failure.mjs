@@ -11,10 +11,10 @@ const OF_THE_REQUEST = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])
 // What a person wrote cannot be carried out; the message is one sentence.
 export class ValueError extends Error {}
 
-export const STALE = 'the server closed the kept connection as this request was sent';
+export const STALE = 'the server ended the kept connection before any of the response came';
 
-// A request without a complete response. `errorClass` "generator" means that it is our own fault. `stale`: it went out on a kept
-// connection that the server was closing, and no byte of a response came.
+// A request without a complete response. `errorClass` "generator" means that it is our own fault. `stale`: the server ended the
+// kept connection on which it went out, and no byte of a response came.
 export class Failed extends Error {
   constructor(errorClass, message, stale = false) {
     super(message);

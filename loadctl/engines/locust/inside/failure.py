@@ -9,13 +9,13 @@ import ssl
 OUR_FAULT = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
 """Descriptors, ports or memory of this machine are used up: says nothing about the system."""
 
-STALE = "the server closed the kept connection as this request was sent"
+STALE = "the server ended the kept connection before any of the response came"
 
 
 class Failed(Exception):
     """A request without a complete response. `error_class` "generator" means that it is our own fault.
 
-    `stale`: it went out on a kept connection that the server was closing, and no byte of a response came.
+    `stale`: the server ended the kept connection on which it went out, and no byte of a response came.
     """
 
     def __init__(self, error_class: str, message: str, *, stale: bool = False) -> None:

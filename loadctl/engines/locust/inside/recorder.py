@@ -102,7 +102,7 @@ class Recorder:
         """It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
 
         `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
-        `stale`: it was reset because the server was closing the kept connection on which it went out.
+        `stale`: the server ended the kept connection on which it went out before any of the response came.
         """
         now = self.clock()
         if now >= self._edge:
