@@ -35,7 +35,9 @@ BODY_MAX = 2000
 VALUE_MAX = 200
 _READ_MAX = 1 << 16
 _NOBODY_THERE = frozenset({"connect_refused", "connect_timeout", "dns", "tls"})
-_CREDENTIALS = ("authorization", "cookie", "key", "token", "secret", "password", "session")
+_SECRET_MIN = 4
+"""Shorter values would be hidden in the midst of words."""
+_CREDENTIALS = ("authorization", "cookie", "key", "token", "secret", "pass", "session", "jwt")
 
 
 Perform = Callable[[Plan], bool]
@@ -128,7 +130,7 @@ class Rehearsal:
     def __init__(self, plan: Plan, write: Callable[[Mapping[str, object]], None]) -> None:
         self._plan = plan
         self._rate_limited = plan["rate_limit"] is not None
-        self._teller = Teller(write, Redaction(cast("list[str]", plan["secrets"])))
+        self._teller = Teller(write, cast("list[str]", plan["secrets"]))
         self._seen: set[object] = set()
         self._broken = ""
         """What went wrong last."""
@@ -228,9 +230,10 @@ class Rehearsal:
 class Teller:
     """Lines about requests, without secrets."""
 
-    def __init__(self, write: Callable[[Mapping[str, object]], None], redact: Callable[[str], str]) -> None:
+    def __init__(self, write: Callable[[Mapping[str, object]], None], secrets: Sequence[str]) -> None:
         self._write = write
-        self._redact = redact
+        self._secrets = list(secrets)
+        self._redact = Redaction(secrets)
         self._answered = False
         self.nobody_there = False
         """The first request already found no one to talk to."""
@@ -242,13 +245,17 @@ class Teller:
         self._answered |= client.response is not None or noted.error not in _NOBODY_THERE
         self.nobody_there = not self._answered
         captured = () if noted.error else cast("Pairs", step["capture"])
+        hidden = {name for name, source in captured if _is_secret(name, source)}
+        self._hide(variables.get(name) for name in hidden)
         line: dict[str, object] = {
             "request": step["request"],
             "outcome": "failed" if noted.error else "expected",
             "error": noted.error,
             "message": self._redact(noted.message),
             "captured": {
-                name: self._cut(json.dumps(variables.get(name), ensure_ascii=False), VALUE_MAX)
+                name: '"***"'
+                if name in hidden
+                else self._cut(json.dumps(variables.get(name), ensure_ascii=False), VALUE_MAX)
                 for name, _ in captured
             },
         }
@@ -257,6 +264,13 @@ class Teller:
         if client.response is not None:
             line |= self._received(Reply(client.response, client))
         self._write(line)
+
+    def _hide(self, values: Iterable[object]) -> None:
+        """From here on, wherever they come back: in a URL, in another body."""
+        found = [value for value in values if isinstance(value, str) and len(value) >= _SECRET_MIN]
+        if found:
+            self._secrets += found
+            self._redact = Redaction(self._secrets)
 
     def _sent(self, outgoing: Outgoing) -> dict[str, object]:
         origin = outgoing.origin
@@ -287,7 +301,7 @@ class Teller:
         found: dict[str, str] = {}
         for raw_name, raw_value in headers:
             name = raw_name.decode("latin-1")
-            hidden = any(word in name.lower() for word in _CREDENTIALS)
+            hidden = _names_credential(name)
             found[name] = "***" if hidden else self._cut(raw_value.decode("utf-8", "replace"), VALUE_MAX)
         return found
 
@@ -300,6 +314,15 @@ class Teller:
         """Secrets first: one that is cut in two would not be recognised."""
         text = self._redact(text)
         return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _is_secret(name: str, source: str) -> bool:
+    """Whether a captured variable is one by its name, or by that of what it comes from."""
+    return source.startswith("cookie ") or _names_credential(name) or _names_credential(source)
+
+
+def _names_credential(name: str) -> bool:
+    return any(word in name.lower() for word in _CREDENTIALS)
 
 
 def _all_steps(kind: Plan) -> list[Plan]:
