@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
+from loadctl.scenario.redaction import names_secret
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario
+    from loadctl.scenario.user_type import UserType
 
 LOST = (
     "the seed: random values and the order of tasks differ from run to run",
@@ -51,6 +53,13 @@ def without_script(scenario: Scenario) -> Scenario:
             hint="export is for scenarios with user types",
         )
     return scenario
+
+
+def rows_variable(user: UserType, scenario: Scenario) -> str | None:
+    """The variable that names the CSV file of a user type, where its rows hold secrets; else None."""
+    if not user.data or not any(map(names_secret, user.data[0])):
+        return None
+    return f"ROWS_{scenario.user_types.index(user) + 1}"
 
 
 def identifier(name: str, taken: set[str]) -> str:

@@ -19,6 +19,11 @@ _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS", re.IGNORECASE)
 _ARGUMENT = re.compile(r"-+[^=]*(?:KEY|TOKEN|SECRET|PASS)[^=]*", re.IGNORECASE)
 
 
+def names_secret(name: str) -> bool:
+    """Whether a name, of a column or a variable, says that what it holds is a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
 def secret_arguments(words: Sequence[str]) -> list[str]:
     """The values that arguments of a command line name as secrets: `--api-token X`, `--api-token=X`.
 
@@ -32,7 +37,7 @@ def secret_fields(document: object) -> list[str]:
     found: list[str] = []
     if isinstance(document, dict):
         for name, value in document.items():
-            if isinstance(value, str) and _SECRET_NAME.search(name) and not value.isdecimal():
+            if isinstance(value, str) and names_secret(name) and not value.isdecimal():
                 found.append(value)
             else:
                 found += secret_fields(value)

@@ -31,12 +31,17 @@ def request(method: str, url: str, **more: Any) -> Request:
     return Request(method=method, url=url, endpoint=more.pop("endpoint", f"{method} {url}"), **more)
 
 
+ACCOUNTS = [{"name": "ann", "password": 'hunter2, "a"'}, {"name": "bob", "password": "hunter2-b"}]
+"""With passwords, so they are read from a file of the user's."""
+ACCOUNTS_CSV = '''\ufeffname,password\r\nann,"hunter2, ""a"""\r\n"bob",hunter2-b\r\n'''
+
+
 def everything(file: Path) -> list[UserType]:
     """Every kind of step, body, check and capture, against a server that echoes what it is sent."""
     ok = Check(has=["ok"], status=[(200, 299)])
     start: list[Step] = [request("GET", "/sleep/1", capture={"ok": "$.ok"}, check=ok)]
     json = Body(kind="json", json={"x": "{{ random_floats(2) }}", "deep": [True, None, "é\"'"]})
-    form = Body(kind="form", fields={"name": "{{ row.name }}"})
+    form = Body(kind="form", fields={"name": "{{ row.name }}", "password": "{{ row.password }}"})
     raw = Body(kind="raw", raw="uuid={{ uuid() }}")
     files = Body(kind="files", fields={"note": "hi"}, files={"file": str(file)})
     query = {"q": ["a b", "{{ user }}"]}
@@ -59,7 +64,7 @@ def everything(file: Path) -> list[UserType]:
             tasks=[Task("a", 3, flow), Task("b", 1, [request("GET", "/sleep/2")])],
             headers={"X-All": "1"},
             think=Think(0.05, 0.1),
-            data=[{"name": "ann"}, {"name": "bob"}],
+            data=ACCOUNTS,
         )
     ]
 
@@ -82,6 +87,8 @@ def run_bare(engine: str, folder: Path, artillery: Artillery) -> str:
         "SECRET_1": "hunter2-secret",
         "ARTILLERY_DISABLE_TELEMETRY": "1",
     }
+    env["ROWS_1"] = "accounts.csv"
+    (folder / "accounts.csv").write_text(ACCOUNTS_CSV, encoding="utf-8", newline="")
     argv = locust if engine == "locust" else bare
     done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -95,6 +102,16 @@ def by_kind(count: Counter[str]) -> Counter[str]:
         last = line.rsplit("/", 1)[1]
         kinds[line.replace(last, "ID") if len(last) == 36 else line] += n
     return kinds
+
+
+@pytest.mark.parametrize("engine", ["locust", "artillery"])
+def test_rows_without_secrets_are_written_out(engine: str) -> None:
+    task = Task("a", 1, [request("GET", "/{{ row.name }}", endpoint="a")])
+    user = UserType(name="U", weight=1, tasks=[task], data=[{"name": "ann"}])
+    scenario = Scenario(name="x", host="http://h", load=closed((1, 1, 1)), user_types=[user])
+    text = "".join(ENGINES[engine].export(scenario).values())
+    assert '"name": "ann"' in text
+    assert "ROWS_1" not in text
 
 
 @pytest.mark.parametrize("engine", ["locust", "artillery"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.engines.artillery.export_values import LIBRARY, Values, quoted
 from loadctl.engines.artillery.pattern import to_javascript
-from loadctl.engines.exported import LOST, Secrets, identifier, status_words, without_script
+from loadctl.engines.exported import LOST, Secrets, identifier, rows_variable, status_words, without_script
 from loadctl.engines.locust.inside.capture import dotted, json_path
 from loadctl.scenario.expression import Variable
 from loadctl.scenario.template import parse
@@ -124,7 +124,14 @@ class _Files:
     def _begin(self, user: UserType) -> Iterator[str]:
         yield "context.vars.user = users++;"
         if user.data:
-            yield f"const rows = {json.dumps([dict(row) for row in user.data], ensure_ascii=False)};"
+            variable = rows_variable(user, self.scenario)
+            if variable is None:
+                rows = json.dumps([dict(row) for row in user.data], ensure_ascii=False)
+            else:
+                columns = json.dumps(list(user.data[0]))
+                yield f"// {variable}: the path of a CSV file with the columns {columns}; set it before you start"
+                rows = f"readRows('{variable}')"
+            yield f"const rows = {rows};"
             yield "context.vars.row = rows[context.vars.user % rows.length];"
         yield "done();"
 

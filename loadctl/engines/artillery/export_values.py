@@ -42,6 +42,21 @@ function find(document, ...steps) {
   }
   return document ?? undefined;
 }""",
+    "readRows": r"""const tables = {};
+
+// The rows of the CSV file that a variable of the environment names; it is read once.
+function readRows(variable) {
+  if (tables[variable]) return tables[variable];
+  const text = require('node:fs').readFileSync(process.env[variable], 'utf8').replace(/^\uFEFF/, '');
+  const lines = [[]];
+  for (const [, cell, end] of text.matchAll(/("(?:[^"]|"")*"|[^,\r\n]*)(,|\r\n|\n|\r|$)/g)) {
+    lines.at(-1).push(cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell);
+    if (end !== ',') lines.push([]);
+  }
+  const [names, ...rows] = lines.filter((line) => line.some(Boolean));
+  tables[variable] = rows.map((row) => Object.fromEntries(names.map((name, at) => [name, row[at] ?? ''])));
+  return tables[variable];
+}""",
     "isEmpty": "const isEmpty = (value) => value == null || value === '' || (typeof value === 'object' && !Object.keys(value).length);",
     "pause": """function pause(seconds, done) {
   setTimeout(done, seconds * 1000);

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadctl.engines.exported import LOST, Secrets, identifier, status_words, without_script
+from loadctl.engines.exported import LOST, Secrets, identifier, rows_variable, status_words, without_script
 from loadctl.engines.locust.export_values import Values
 from loadctl.engines.locust.inside.capture import dotted, json_path
 from loadctl.scenario.expression import Variable
@@ -33,7 +33,13 @@ def find(document, *steps):
             document = document.get(step) if isinstance(document, dict) else None
     return document
 '''
-_IMPORTS = ("itertools", "os", "random", "re", "string", "time", "uuid")
+_READ_ROWS = '''
+def read_rows(variable):
+    """The rows of the CSV file that a variable of the environment names."""
+    with open(os.environ[variable], newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+'''
+_IMPORTS = ("csv", "itertools", "os", "random", "re", "string", "time", "uuid")
 
 
 def export(scenario: Scenario) -> Mapping[str, str]:
@@ -53,8 +59,8 @@ class _File:
     def text(self) -> str:
         classes = "".join(f"\n\n{self._user(user)}" for user in self.scenario.user_types)
         body = classes + f"\n\n{self._shape()}"
-        needs_find = "find(" in body
-        body = (f"\n{_FIND}" if needs_find else "") + body
+        for call, function in (("find(", _FIND), ("read_rows(", _READ_ROWS)):
+            body = (f"\n{function}" if call in body else "") + body
         return f'"""{self._head()}"""\n\n{self._imports(body)}{self._secrets(body)}{body}'
 
     def _head(self) -> str:
@@ -105,7 +111,7 @@ class _File:
         elif user.think:
             lines.append(f"    wait_time = between({user.think.min_s:g}, {user.think.max_s:g})")
         if user.data:
-            lines.append(f"    rows = itertools.cycle({self.write.value([dict(row) for row in user.data])})")
+            lines += self._rows(user)
         lines.append("    users = itertools.count()")
         lines += ["", "    def on_start(self):", '        self.values = {"user": next(self.users)}']
         if user.data:
@@ -121,6 +127,15 @@ class _File:
                 *self._flow(task.flow, user, 2),
             ]
         return "\n".join(lines) + "\n"
+
+    def _rows(self, user: UserType) -> Iterator[str]:
+        variable = rows_variable(user, self.scenario)
+        if variable is None:
+            yield f"    rows = itertools.cycle({self.write.value([dict(row) for row in user.data])})"
+            return
+        columns = _plain(", ".join(user.data[0]))
+        yield f"    # {variable}: the path of a CSV file with the columns {columns}; set it before you start"
+        yield f'    rows = itertools.cycle(read_rows("{variable}"))'
 
     def _flow(self, steps: Sequence[Step], user: UserType, depth: int) -> Iterator[str]:
         indent = "    " * depth
