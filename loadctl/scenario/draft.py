@@ -219,7 +219,9 @@ def _summary(title: str, plan: Plan) -> Iterator[str]:
     width = max((len(one_line(o.path, 40)) for o in included), default=0)
     for o in included:
         share = "once per user" if o.role == "start" else f"weight {o.weight:>2}    "
-        yield f"  {o.method.upper():<5}{one_line(o.path, 40):<{width}}  {share}   {o.origin}".rstrip()
+        guessed = f"{one_line(', '.join(o.guesses[:3]), 30)}: a guess" if o.guesses else ""
+        origin = "; ".join(filter(None, (o.origin, guessed)))
+        yield f"  {o.method.upper():<5}{one_line(o.path, 40):<{width}}  {share}   {origin}".rstrip()
     if title and not plan.tasks:
         yield f"  none of them can be sent as it is, so: GET {one_line(plan.path, 40)}"
     for why in dict.fromkeys(o.why for o in plan.left_out):

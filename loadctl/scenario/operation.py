@@ -236,7 +236,8 @@ class _Reader:
 
     def _url(self) -> str:
         """A key may hold a query (`/items?kind=a`), and a fragment that only tells it from others."""
-        fixed, _, given = self._path.partition("#")[0].partition("?")
+        without_optional = re.sub(r"\{[?&#][^{}]*\}", "", self._path)  # as RFC 6570 writes it: /items{?page}
+        fixed, _, given = without_optional.partition("#")[0].partition("?")
         there = {name for name, _ in parse_qsl(given, keep_blank_values=True)}
         query = [self._encoded(given)] if given else []
         query += [
@@ -257,8 +258,6 @@ class _Reader:
         return filled.replace("{", "%7B").replace("}", "%7D")
 
     def _filled(self, name: str) -> str:
-        if name.startswith(("?", "&", "#")):  # RFC 6570: optional query parameters
-            return ""
         parameter = self._parameters.get(("path", name))
         bare = name if parameter is not None else name.strip("+/.;*").partition(":")[0]
         return quote(self._parameter(self._parameters.get(("path", bare), {}), bare), safe="")

@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from loadctl.scenario.parse import Sources, Text, read_scenario
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.sample import Sampler
 from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.servers import base_of_file, base_of_page
 from loadctl.scenario.user_type import Json, Request
 
 HOST = "http://localhost:8000"
@@ -44,8 +46,9 @@ CHURN = {
 }
 
 
-def read(text: str) -> Scenario:
-    sources = Sources(Text("api.yaml", text), None, None, read=lambda _: None, resolve=lambda _: None, env={})
+def read(text: str, env: Mapping[str, str] | None = None) -> Scenario:
+    api = Text("api.yaml", text)
+    sources = Sources(api, None, None, read=lambda _: None, resolve=lambda _: None, env=env or {})
     return read_scenario("api", sources)
 
 
@@ -192,7 +195,137 @@ def test_parameters_are_filled_in(parameter: dict[str, object], url: str) -> Non
 
 
 def test_a_guessed_parameter_is_said_to_be_one() -> None:
-    assert "get: /items/1   # id is a guess" in scenario_text(api("/items/{id}", "get", {}), HOST).text
+    draft = scenario_text(api("/items/{id}", "get", {}), HOST)
+    assert "get: /items/1   # id is a guess" in draft.text
+    assert "  GET  /items/{id}  weight  2       id: a guess" in draft.summary
+
+
+@pytest.mark.parametrize(
+    ("path", "url", "endpoint"),
+    [
+        ("/items?kind=a", "/items?kind=a", "GET /items?kind=a"),
+        ("/items?kind={id}", "/items?kind=1", "GET /items?kind={id}"),
+        ("/items?id=a", "/items?id=a", "GET /items?id=a"),
+        ("/#Action=Stop", "/", "GET /#Action=Stop"),
+        ("/items#new", "/items", "GET /items#new"),
+        ("/items{?page,size}", "/items", "GET /items{?page,size}"),
+        ("/files/{+path}.txt", "/files/1.txt", "GET /files/{+path}.txt"),
+        ("/a b/ä", "/a%20b/%C3%A4", "GET /a b/ä"),
+    ],
+)
+def test_keys_of_paths_are_urls_and_names(path: str, url: str, endpoint: str) -> None:
+    (request,) = sent(scenario_text({"paths": {path: {"get": {}}}}, HOST)).values()
+    assert (request.url, request.endpoint) == (url, endpoint)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "query"),
+    [
+        ({"schema": {"type": "array", "items": {"type": "integer"}}}, "q=1"),
+        ({"example": ["a", "b"], "schema": {"type": "array"}}, "q=a&q=b"),
+        ({"example": ["a", "b"], "explode": False, "schema": {"type": "array"}}, "q=a%2Cb"),
+        ({"type": "array", "items": {"type": "string"}, "x-example": ["a", "b"]}, "q=a%2Cb"),
+        ({"type": "array", "collectionFormat": "multi", "x-example": ["a", "b"]}, "q=a&q=b"),
+        ({"style": "deepObject", "schema": {"type": "object", "example": {"a": 1}}}, "q%5Ba%5D=1"),
+        ({"schema": {"type": "object", "example": {"page": 0, "size": 5}}}, "page=0&size=5"),
+        ({"content": {"application/json": {"schema": {"enum": ["x"]}}}}, "q=x"),
+        ({"schema": {"type": "string", "pattern": "^(asc|desc)$"}}, "q=asc"),
+        ({"$ref": "#/components/parameters/q"}, "q=shared"),
+    ],
+)
+def test_required_query_parameters_are_written_by_their_style(
+    parameter: dict[str, object], query: str
+) -> None:
+    shared = {"in": "query", "name": "q", "required": True, "example": "shared"}
+    item = {"parameters": [{"in": "query", "name": "q", "required": True, **parameter}], "get": {}}
+    document = {"paths": {"/a": item}, "components": {"parameters": {"q": shared}}}
+    assert list(sent(scenario_text(document, HOST))) == [f"GET /a?{query}"]
+
+
+def test_an_operation_replaces_parameters_of_its_path_and_cookies_are_sent() -> None:
+    item = {
+        "parameters": [
+            {"in": "query", "name": "q", "required": True, "example": "path"},
+            {"in": "cookie", "name": "theme", "required": True, "example": "dark"},
+        ],
+        "get": {"parameters": [{"in": "query", "name": "q", "required": True, "example": "own"}]},
+    }
+    (request,) = sent(scenario_text({"paths": {"/a": item}}, HOST)).values()
+    assert request.url == "/a?q=own"
+    assert request.headers == {"Cookie": "theme=dark"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation", "why"),
+    [
+        ("get", "/orders/{id}/cancel", {}, "they change data"),
+        ("get", "/users/delete/{id}", {}, "they change data"),
+        ("get", "/x", {"operationId": "deleteOld"}, "they change data"),
+        ("get", "/orders/{id}/pay", {}, "they change data"),
+        ("post", "/payments", {}, "they move money"),
+        ("post", "/checkout", {"operationId": "checkoutCart"}, "they move money"),
+        ("post", "/token/refresh", {}, "they change data"),
+        ("get", "/events", {"responses": {"200": {"content": {"text/event-stream": {}}}}}, "they stream"),
+        ("post", "/search", {"requestBody": {"content": {"application/xml": {}}}}, "they need XML"),
+        ("get", "/charges", {"operationId": "getCharges"}, None),
+        ("get", "/cancellations", {"operationId": "listCancellations"}, None),
+        ("post", "/payments/search", {}, None),
+    ],
+)
+def test_what_deletes_pays_or_never_ends_is_left_out(
+    method: str, path: str, operation: dict[str, object], why: str | None
+) -> None:
+    draft = scenario_text(api(path, method, operation), HOST)
+    assert (f"left out, {why}" if why else "left out") in "\n".join(draft.summary) or why is None
+    assert f"\n  {'# ' if why else ''}- {method}: " in draft.text
+
+
+@pytest.mark.parametrize(
+    ("consumes", "parameters", "kind", "value"),
+    [
+        ([], [{"in": "body", "name": "thing", "schema": {"example": {"a": 1}}}], "json", {"a": 1}),
+        ([], [{"in": "formData", "name": "q", "required": True, "type": "string", "default": "x"}], "form", {"q": "x"}),
+        (
+            ["multipart/form-data"],
+            [{"in": "formData", "name": "q", "required": True, "type": "string", "enum": ["x"]}],
+            "form",
+            {"q": "x"},
+        ),
+        (["multipart/form-data"], [{"in": "formData", "name": "q", "type": "file"}], None, None),
+        (["application/xml"], [{"in": "body", "name": "b", "schema": {}}], None, None),
+    ],
+)  # fmt: skip
+def test_bodies_of_openapi_2(
+    consumes: list[str], parameters: list[object], kind: str | None, value: object
+) -> None:
+    search = {"post": {"consumes": consumes, "parameters": parameters}, "get": {}}
+    found = sent(scenario_text({"swagger": "2.0", "paths": {"/search": search}}, HOST))
+    body = found["POST /search"].body if "POST /search" in found else None
+    assert (body.kind if body else None) == kind
+    assert (body and (body.json if kind == "json" else body.fields)) == value
+
+
+def test_references_may_be_encoded_go_through_lists_and_stand_beside_others() -> None:
+    document = {"a/b c": [{"type": "object", "required": ["x"], "properties": {"x": {"const": 1}}}]}
+    sampler = Sampler(document)
+    assert sampler.value({"$ref": "#/a~1b%20c/0"}) == {"x": 1}
+    assert sampler.value({"$ref": "#/a~1b%20c/0", "example": 2}) == 2
+    assert sampler.value({"$ref": "#/a~1b%20c/7"}) is None
+    assert Sampler({"a": {"$ref": "#/b"}, "b": {"$ref": "#/a"}}).resolve({"$ref": "#/a"}) == {}
+
+
+def test_a_body_has_what_is_required_and_what_has_an_example_but_nothing_that_only_answers_have() -> None:
+    schema = {
+        "type": "object",
+        "required": ["id", "name"],
+        "properties": {
+            "id": {"type": "integer", "readOnly": True},
+            "name": {"type": "string", "enum": ["n"]},
+            "note": {"type": "string", "example": "hi"},
+            "more": {"type": "string"},
+        },
+    }
+    assert Sampler({}).value(schema) == {"name": "n", "note": "hi"}
 
 
 @pytest.mark.parametrize(
@@ -365,12 +498,30 @@ def test_hostile_paths_and_parameters_make_a_valid_file(
 @settings(max_examples=40, deadline=None)
 @given(values)
 def test_a_document_of_any_shape_gives_a_valid_file(document: object) -> None:
+    login = {
+        "requestBody": {"content": {"application/json": {"schema": document}}},
+        "responses": {
+            "200": document,
+            "201": {"content": {"*/*": {"schema": document}}, "headers": document},
+        },
+        "security": document,
+    }
     whole = {
         "info": document,
         "servers": document,
-        "paths": {"/a": {"get": document, "post": {"requestBody": document}}},
+        "security": [{"a": []}, document],
+        "components": {"securitySchemes": {"a": document}},
+        "securityDefinitions": document,
+        "paths": {
+            "/a": {"get": document, "post": {"requestBody": document}, "servers": document},
+            "/login": {"post": login},
+            "/b": {"get": {"parameters": document, "servers": [document, {"url": document}]}},
+        },
     }
-    read(scenario_text(whole, HOST).text)
+    base_of_page(whole, f"{HOST}/openapi.json", None)
+    base_of_file(whole)
+    env = dict.fromkeys(("API_TOKEN", "API_TOKEN_2", "API_TOKEN_3", "API_USER", "API_PASSWORD"), "given")
+    read(scenario_text(whole, HOST).text, env)
     read(
         scenario_text(
             {"paths": {"/search": {"post": {"requestBody": {"content": {"a/json": document}}}}}}, HOST

@@ -244,7 +244,7 @@ class Teller:
     def tell(self, step: Plan, noted: Noted, client: Observed, variables: Mapping[str, object]) -> None:
         self._answered |= client.response is not None or noted.error not in _NOBODY_THERE
         self.nobody_there = not self._answered
-        captured = () if noted.error else cast("Pairs", step["capture"])
+        captured = () if noted.error else cast("Sequence[tuple[str, str]]", step["capture"])
         hidden = {name for name, source in captured if _is_secret(name, source)}
         self._hide(variables.get(name) for name in hidden)
         line: dict[str, object] = {
