@@ -177,7 +177,7 @@ class Sampler:
     def _of_type(self, schema: Mapping[str, object], depth: int) -> Json:
         kind = schema.get("type")
         kinds = [one for one in as_list(kind) if one != "null"]
-        kind = kinds[0] if kinds else kind
+        kind = kinds[0] if kinds else kind  # which may be anything, so it is compared, not looked up
         if kind == "object" or "properties" in schema:
             properties = as_mapping(schema.get("properties"))
             wanted = [name for name in self._wanted(schema, properties) if _usable(name)]
@@ -186,7 +186,7 @@ class Sampler:
             count = min(100, max(0, int(_number(schema.get("minItems"), 0))))
             return [self.value(schema.get("items"), depth + 1) for _ in range(count)]
         self.guessed = True
-        if kind in {"integer", "number"}:
+        if kind in ("integer", "number"):
             return _smallest(schema, whole=kind == "integer")
         if kind == "boolean":
             return True

@@ -45,7 +45,7 @@ def _of_version_2(node: Mapping[str, object]) -> Iterator[str]:
     if re.search(r"[\s{]|[^\x21-\x7e]", host + path):
         return
     authority = f"//{host}" if host else ""
-    for scheme in [s for s in as_list(node.get("schemes")) if s in _PORTS] or [""]:
+    for scheme in [str(s) for s in as_list(node.get("schemes")) if str(s) in _PORTS] or [""]:
         yield f"{scheme}:{authority}{path}" if scheme and host else authority + path
 
 

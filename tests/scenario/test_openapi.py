@@ -539,3 +539,74 @@ def test_what_is_left_out_is_valid_once_its_comments_are_taken_away(body: object
     uncommented = re.sub(r"(?m)^  # (?!Left out)", "  ", text[start:])
     assert left_out
     read(text[:start] + uncommented)
+
+
+JUNK: list[object] = [
+    None,
+    -1.5,
+    "x y{z}",
+    [],
+    {},
+    {"a": 1},
+    ["a", 1],
+    {"$ref": "#"},
+    "http://[",
+    "{{ x }} ${Y}\n",
+]
+WHOLE: dict[str, Any] = {
+    "servers": [{"url": "/{v}", "variables": {"v": {"default": "v1"}}}],
+    "security": [{"key": []}, {"o": []}],
+    "schemes": ["http"],
+    "paths": {
+        "/token": {
+            "post": {
+                "operationId": "login",
+                "requestBody": {
+                    "content": {
+                        "application/json": {
+                            "schema": {"type": "object", "properties": {"user": {"type": "string"}, "password": {}}}
+                        }
+                    }
+                },
+                "responses": {"200": {"content": {"*/*": {"schema": {"properties": {"token": {"type": "string"}}}}}}},
+            }
+        },
+        "/a/{id}": {
+            "parameters": [{"in": "path", "name": "id", "schema": {"type": "integer", "minimum": 2}}],
+            "get": {"parameters": [{"in": "query", "name": "q", "required": True, "example": "x"}]},
+        },
+    },
+    "components": {
+        "securitySchemes": {
+            "key": {"type": "apiKey", "in": "header", "name": "X-Key"},
+            "o": {"type": "oauth2", "flows": {"password": {"tokenUrl": "token"}}},
+        }
+    },
+}  # fmt: skip
+
+
+def places(node: object, steps: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = (
+        list(node.items())
+        if isinstance(node, dict)
+        else list(enumerate(node))
+        if isinstance(node, list)
+        else []
+    )
+    return [(*steps, key) for key, _ in inner] + [
+        place for key, item in inner for place in places(item, (*steps, key))
+    ]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+def test_whatever_stands_in_any_place_of_a_document_the_file_is_valid(junk: object) -> None:
+    env = dict.fromkeys(("API_TOKEN", "API_TOKEN_2", "API_USER", "API_PASSWORD"), "given")
+    for *way, last in places(WHOLE):
+        document = json.loads(json.dumps(WHOLE))
+        node = document
+        for step in way:
+            node = node[step]
+        node[last] = junk
+        base_of_file(document)
+        base_of_page(document, f"{HOST}/a/b.json", None)
+        read(scenario_text(document, HOST).text, env)
