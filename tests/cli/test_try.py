@@ -262,3 +262,21 @@ def test_however_it_ends_no_process_is_left(tmp_path: Path, how: signal.Signals,
         going.signal(how)
         assert going.wait(10).code == code
         assert all_gone(children)
+
+
+def test_a_secret_by_its_source_is_masked_wherever_it_comes_back(
+    loadctl: Loadctl, write: Write, demo_host: str
+) -> None:
+    steps = "{post: /login, form: {user: demo, password: demo}, capture: {mine: $.access_token, kind: $.token_type}}"
+    write(
+        "scenarios/api.yaml",
+        f"host: {demo_host}\nstart:\n  - {steps}\ntasks:\n"
+        '  - get: "/models/{{ mine }}"\n    check: {status: 404}\nload: [{users: 1, for: 1s}]\n',
+    )
+    said = loadctl("try", "--json")
+    login, model = said.document["requests"]
+    assert set(login["captured"]) == {"mine", "kind"}
+    assert login["captured"]["mine"] == '"***"'
+    assert login["captured"]["kind"] != '"***"'
+    assert model["url"] == f"{demo_host}/models/***"
+    assert "session-demo" not in said.out

@@ -33,7 +33,7 @@ def read_csv(file: Text) -> Told:
     }
     csv.field_size_limit(len(file.text) + 1)  # a message of the system may be longer than the usual limit
     try:
-        lines = csv.DictReader(StringIO(file.text, newline=""))  # which end at line feeds only
+        lines = csv.DictReader(StringIO(file.text, newline=""))  # not splitlines(): a name may hold U+2028
         table = [row for row in lines if any(row.values())]
         return readers[kind_of(file.text) or "stats"](file.name, table)
     except (csv.Error, KeyError, TypeError, ValueError) as error:

@@ -37,7 +37,7 @@ _READ_MAX = 1 << 16
 _NOBODY_THERE = frozenset({"connect_refused", "connect_timeout", "dns", "tls"})
 _SECRET_MIN = 4
 """Shorter values would be hidden in the midst of words."""
-_CREDENTIALS = ("authorization", "cookie", "key", "token", "secret", "pass", "session", "jwt")
+_CREDENTIALS = ("authorization", "cookie", "key", "token", "secret", "pass", "password", "session", "jwt")
 
 
 Perform = Callable[[Plan], bool]
@@ -317,8 +317,9 @@ class Teller:
 
 
 def _is_secret(name: str, source: str) -> bool:
-    """Whether a captured variable is one by its name, or by that of what it comes from."""
-    return source.startswith("cookie ") or _names_credential(name) or _names_credential(source)
+    """Whether a captured variable is one by its name, or comes from a field that is; `$.token_type` is none."""
+    field = source.rstrip("'\"]").lower()
+    return source.startswith("cookie ") or _names_credential(name) or field.endswith(_CREDENTIALS)
 
 
 def _names_credential(name: str) -> bool:
