@@ -50,9 +50,10 @@ class Outcome:
     `finished`: it ended as planned · `stopped`: it ended because it was told to · `failed`: it could not
     start or broke (wrong script, import error, crash); `reason` is then one sentence in its own words.
     `refused`: what the user asked for cannot be done, and nothing was sent; `reason` may have several lines.
+    `beyond`: a script turned to a host that nobody agreed to, so the whole run ends; `reason` says to which.
     """
 
-    kind: Literal["finished", "stopped", "failed", "refused"]
+    kind: Literal["finished", "stopped", "failed", "refused", "beyond"]
     reason: str | None = None
 
 

@@ -43,6 +43,8 @@ class Shards:
         self._shards: list[_Shard] = []
         self.reasons: list[str] = []
         """Why shards ended that should not have, in the engine's own words where it had any."""
+        self.beyond: str | None = None
+        """A script turned to a host that nobody agreed to: no shard goes on."""
 
     def start(self, commands: Sequence[Command]) -> None:
         """Raises: RunError where one cannot be started; `kill` then ends the others."""
@@ -63,6 +65,8 @@ class Shards:
     @property
     def failure(self) -> str | None:
         """Why the run as a whole failed: no shard came to its end. None while one did."""
+        if self.beyond is not None:
+            return self.beyond
         if any(log.bye for log in self._merger.logs):
             return None
         reasons = "; ".join(dict.fromkeys(self.reasons)) or "no shard said how it ended"
@@ -142,6 +146,9 @@ class Shards:
         bye = self._merger.logs[shard.index].bye
         if outcome.kind == "refused" and not bye:
             raise self._no_start(shard, returncode)
+        if outcome.kind == "beyond":
+            self.beyond = f"the script was stopped: {outcome.reason}"
+            return [Event(t, "shard_exit", self.beyond, {"shard": shard.index, "returncode": returncode})]
         if bye and outcome.kind in {"finished", "stopped"}:
             return []
         reason = f"shard {shard.index} ended early: {self._why(shard, returncode)}"

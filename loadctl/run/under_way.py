@@ -126,6 +126,8 @@ class UnderWay:
             name = _SIGNAL_WORDS.get(number, "SIGTERM")
             words = f"{name}: no new requests; those under way have {self._scenario.drain_s:g} s"
             self._drain(Event(self._now(), "signal", words, {"signal": number}))
+        elif self._shards.beyond is not None and not self._shards.gone:
+            self._drain(Event(self._now(), "stop", "the other shards end too"))
         elif broken is not None:
             self.stopped_early = broken
             self._drain(Event(self._now(), "stop", broken))

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 LAUNCH = Path(__file__).with_name("inside") / "launch.mjs"
 EXIT_STOPPED = 10
 EXIT_REFUSED = 20
+EXIT_BEYOND = 30
 _SMALL_PAUSES = ("--max-semi-space-size=2", "--min-semi-space-size=2")
 """Collections of a small young generation are short: with Node's own size p99 is up to 15 ms too high."""
 _OWN_USERS_S = 600.0
@@ -45,6 +46,7 @@ _REGEX = "regex "
 _ERROR = re.compile(r"((?:[A-Z]\w*)?Error(?: \[\w+\])?: .+)$")
 _PLACE = re.compile(r"^at .*?(?:\(|at )?(?:file://)?(?<![:\w])(/[^():]+:\d+)(?::\d+)?\)?$")
 _YOURS = "your script "
+_BEYOND = "nobody said that "
 _RAISED = f"{_YOURS}failed"
 _COMPILER = re.compile(r"(\S+:\d+):\d+: ERROR: (.+)$")
 _FILE_LINE = re.compile(r"(?:^|\s)(/\S+:\d+)$")
@@ -119,6 +121,9 @@ class ArtilleryEngine:
             return Outcome("stopped")
         if returncode == EXIT_REFUSED:
             return Outcome("refused", _own_words(stderr) or "the script ended before the load")
+        if returncode == EXIT_BEYOND:
+            words = [line for line in stderr.splitlines() if line.startswith(_BEYOND)]
+            return Outcome("beyond", words[-1] if words else "it turned to a host that nobody agreed to")
         if returncode < 0:
             return Outcome("failed", f"it was killed by signal {-returncode}")
         return Outcome("failed", _own_words(stderr) or f"it exited with {returncode}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command, Outcome, State
-from loadctl.engines.locust.inside import EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
+from loadctl.engines.locust.inside import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from loadctl.engines.locust.report_kind import READS, kind_of
 from loadctl.errors import UsageError
 
@@ -136,6 +136,8 @@ class LocustEngine:
         if returncode == EXIT_REFUSED:
             return Outcome("refused", _refusal(stderr))
         last_line = next((line for line in reversed(stderr.splitlines()) if line.strip()), "").strip()
+        if returncode == EXIT_BEYOND:
+            return Outcome("beyond", last_line)
         if returncode == EXIT_SCRIPT:
             return Outcome("failed", last_line)
         if returncode < 0:

@@ -11,6 +11,7 @@ export const LOADED = 6; // Artillery has loaded the engine of user types
 export const HELLO = 7; // a script is ready: what ends it before is a usage error
 export const EXIT_STOPPED = 10;
 export const EXIT_REFUSED = 20;
+export const EXIT_BEYOND = 30; // a script turned to a host that nobody agreed to
 const T0_AT = 32;
 
 export const newFlags = () => new SharedArrayBuffer(T0_AT + 8);

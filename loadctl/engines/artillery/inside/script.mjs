@@ -8,7 +8,8 @@ import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import { Alarm } from './alarm.mjs';
 import { monotonic } from './clock.mjs';
-import { BYE, EXIT_STOPPED, HELLO } from './flags.mjs';
+import { Boundary } from './boundary.mjs';
+import { BYE, EXIT_BEYOND, EXIT_STOPPED, HELLO } from './flags.mjs';
 import { drain, sleep, tick } from './load.mjs';
 import { Schedule } from './schedule.mjs';
 import { hello, openRecorder, sayByeOnce, waitForStart } from './shard.mjs';
@@ -19,6 +20,8 @@ const TICK_S = 0.02;
 const LOOK_MS = 100;
 // Virtual users of the script's own phases that have sent nothing for so long after the last arrival are not waited for.
 const IDLE_S = 60;
+// Until a request that was refused is told, before its script is stopped.
+const TOLD_MS = 50;
 // How long Artillery may take for its own end: hooks, plugins, its report. Less than loadctl waits for it.
 const OWN_END_S = { phases: 50, plan: 12 };
 
@@ -39,6 +42,7 @@ export class Script {
       ended: (sent) => this._userEnded(sent),
       broke: (error) => this._fail(error),
     });
+    this._boundary = new Boundary(plan, (sentence) => setTimeout(() => this._leaveBecause(sentence), TOLD_MS));
     this._wanted = 0;
     this._skipped = 0;
     this._filling = false; // soon
@@ -57,6 +61,7 @@ export class Script {
       script._catchPhaser(this, listener);
       return original.call(this, event, (spec) => script._ownArrival(() => listener.call(this, spec)));
     };
+    this._boundary.install();
     this._installed = this._users.install(this._engines);
     return this._installed;
   }
@@ -92,6 +97,7 @@ export class Script {
     const t0 = await waitForStart(control);
     if (t0 === null) return this._leave();
     recorder.start(t0);
+    this._boundary.open = true;
     let ended = false;
     tick(recorder, t0, () => ended);
     const looking = setInterval(() => this._users.look(monotonic()), LOOK_MS);
@@ -106,6 +112,7 @@ export class Script {
     this._gauge();
     await this._drain();
     ended = true;
+    this._boundary.open = false;
     clearInterval(looking);
     if (early) return this._leave();
     return this._letArtilleryEnd(phaser);
@@ -121,6 +128,13 @@ export class Script {
   _leave() {
     this._sayBye();
     this._control.exit(EXIT_STOPPED);
+  }
+
+  _leaveBecause(sentence) {
+    this._users.park();
+    this._bye();
+    writeSync(2, `${sentence}\n`);
+    this._control.exit(EXIT_BEYOND);
   }
 
   // Its hooks, plugins and checks have their turn when it knows of no virtual user any more.

@@ -9,7 +9,9 @@ const SHORT = { depth: 1, breakLength: Infinity };
 const isError = (error) => error instanceof Error || types.isNativeError(error); // also of another thread
 
 const OURS = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
+export const HOST_NOT_ALLOWED = 'LOADCTL_HOST_NOT_ALLOWED';
 const BY_CODE = {
+  [HOST_NOT_ALLOWED]: 'host_not_allowed',
   ECONNREFUSED: 'connect_refused',
   ECONNRESET: 'reset',
   ECONNABORTED: 'reset',

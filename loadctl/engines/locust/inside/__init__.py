@@ -12,3 +12,5 @@ EXIT_SCRIPT = 20
 """The user's script could not be loaded; the last line of stderr says why."""
 EXIT_REFUSED = 21
 """What the user asked for cannot be done, and nothing was sent; the last lines of stderr say why."""
+EXIT_BEYOND = 22
+"""The script turned to a host that nobody agreed to; the last line of stderr says to which."""

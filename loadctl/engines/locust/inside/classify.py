@@ -17,6 +17,7 @@ _BY_NAME = {
     "CatchResponseError": "check_failed",
     "ResponseError": "check_failed",
     "AssertionError": "check_failed",
+    "HostNotAllowed": "host_not_allowed",
     # requests, urllib3, geventhttpclient, http.client, socket, ssl; the first match from the inside out wins
     "gaierror": "dns",
     "NameResolutionError": "dns",

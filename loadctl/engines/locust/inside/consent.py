@@ -45,6 +45,10 @@ def complaint(host: str, address: str | None = None) -> str:
     return f"nobody said that {host}{leads} may be loaded; if it may:  --allow-host {listed}"
 
 
+def is_address(host: str) -> bool:
+    return _spelled(host) is not None
+
+
 def _plain(host: str) -> str:
     return host.lower().rstrip(".")
 

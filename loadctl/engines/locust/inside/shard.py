@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from . import EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
+from . import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
 from .fault import ScriptError
 from .frame_file import FrameFile
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from locust.env import Environment
 
+    from .boundary import Boundary
     from .runner import PlanRunner
     from .script import Script
     from .worker import Worker
@@ -105,6 +106,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     environment = _environment(plan, script, recorder)
     runner = _runner(plan, environment, recorder, control)
     sessions = script.watch(environment) if script is not None else None
+    boundary = _boundary(plan, control) if script is not None else None
     worker = _worker(plan, environment, recorder)
     _warm(environment, plan, recorder)
     _open_test(environment, runner, recorder, control)
@@ -121,19 +123,34 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
         recorder.bye()
         return EXIT_STOPPED
     recorder.start(t0)
-    if sessions is not None:
-        sessions.open = True
+    if sessions is not None and boundary is not None:
+        sessions.open = boundary.open = True
     if worker is not None:
         worker.begin()
     early = _make_load(plan, runner, recorder, control, t0)
-    if sessions is not None:
+    if sessions is not None and boundary is not None:
+        boundary.open = False
         sessions.close()
     bye.say()
+    if boundary is not None and boundary.reason is not None:
+        sys.stderr.write(f"{boundary.reason}\n")
+        return EXIT_BEYOND
     if worker is not None:
         worker.end()
     if not control.leave_now:
         _close_test(environment, runner, recorder)
     return EXIT_STOPPED if early else 0
+
+
+def _boundary(plan: Mapping[str, Any], control: Control) -> Boundary:
+    from .boundary import Boundary
+
+    def beyond() -> None:
+        control.stopping = control.leave_now = True
+
+    boundary = Boundary(plan["consent"], os.environ, beyond)
+    boundary.install()
+    return boundary
 
 
 def _make_load(
