@@ -49,7 +49,7 @@ def demo_system(
         raise UsageError(
             f"--truth {truth}: nothing can be written there", hint="the folder must exist and be yours"
         )
-    argv = [sys.executable, "-m", "loadctl.demo", "--port", "0", "--exit-with-parent"]
+    argv = [sys.executable, "-P", "-m", "loadctl.demo", "--port", "0", "--exit-with-parent"]
     argv += [word for fault in faults for word in ("--fault", fault)]
     argv += ["--truth", str(truth.absolute())] if truth else []
     argv += ["--service", service] if service else []

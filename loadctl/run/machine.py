@@ -46,11 +46,18 @@ def this_machine() -> Machine:
 
 
 def git_revision(folder: Path) -> str | None:
-    """The commit that `folder` is at, with "-dirty" behind it where files differ; None: no repository."""
-    return output_of(
-        ["git", "--no-optional-locks", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"],
-        timeout_s=1.0,
-    )
+    """The commit that `folder` is at, with "-dirty" behind it where files differ; None: no repository.
+
+    A repository can name programs for git to run (a file monitor, filters, those of its submodules): none is run.
+    """
+    git = ["git", "--no-optional-locks", "-C", str(folder), "-c", "core.fsmonitor="]
+    listed = output_of([*git, "config", "--show-scope", "--name-only", "--list"], timeout_s=1.0)
+    if listed is None:
+        return None
+    keys = [line.partition("\t")[2] for line in listed.splitlines() if line.startswith(("local", "worktree"))]
+    filters = [word for key in keys if key.startswith("filter.") for word in ("-c", f"{key}=")]
+    describe = ["-c", "diff.ignoreSubmodules=all", "describe", "--always", "--dirty", "--abbrev=12"]
+    return output_of([*git, *filters, *describe], timeout_s=1.0)
 
 
 def _cpu_quota() -> float | None:

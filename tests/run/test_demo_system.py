@@ -24,6 +24,17 @@ def test_it_serves_while_it_is_needed_and_leaves_its_truth(tmp_path: Path) -> No
     assert not psutil.pid_exists(system.pid)
 
 
+def test_files_of_the_working_directory_are_no_modules_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("random", "argparse", "loadctl"):
+        (tmp_path / f"{name}.py").write_text("open('executed', 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    with demo_system() as system:
+        wait_until_ready(system.host, health="/health", deadline_s=5)
+    assert not (tmp_path / "executed").exists()
+
+
 def test_one_that_does_not_start_says_why() -> None:
     with (
         pytest.raises(RunError, match=r"the demo system ended: .*weather"),

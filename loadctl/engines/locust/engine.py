@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.py"
 _REFUSAL_LINES = 5
-_ASK_VERSION = "import importlib.metadata as m; print(m.version('locust'))"
+_ASK_VERSION = "import sys; del sys.path[0]; import importlib.metadata as m; print(m.version('locust'))"
+"""Without the working directory, whose files would be taken for modules of Python."""
 
 
 @cache
