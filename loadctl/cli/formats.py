@@ -120,8 +120,12 @@ def _tables() -> Mapping[str, Callable[[Judgement], str]]:
     }
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def write_file(path: Path, text: str) -> None:
-    """A job summary of GitHub is added to, as others write there too; any other file is replaced.
+    """A job summary of GitHub is added to, as others write there too; any other file is replaced, a new one is 0600.
 
     Raises: UsageError.
     """
@@ -131,6 +135,7 @@ def write_file(path: Path, text: str) -> None:
             with path.open("a", encoding="utf-8") as file:
                 file.write(text)
         else:
-            path.write_text(text, encoding="utf-8")
+            with open(path, "w", encoding="utf-8", opener=_private) as file:
+                file.write(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error

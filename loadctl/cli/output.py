@@ -6,12 +6,18 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import sys
 from typing import TextIO
 
 from loadctl.cli.terminal import in_actions
 from loadctl.errors import RunError
+
+_CONTROL = re.compile(
+    r"(?P<ours>\x1b\[(?:[01](?:;[0-9]{2})?m|K))|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+)
+"""Characters that command a terminal; `ours`: colours, and the line of `wait`."""
 
 
 def write(text: str, *, as_json: bool = False) -> None:
@@ -56,12 +62,21 @@ def write_commands(lines: str) -> bool:
 
 
 def for_the_log(text: str, *, as_json: bool = False) -> str:
-    """`text` for stdout or stderr: in a job of GitHub Actions, what the system under test says commands nobody."""
+    """`text` for stdout or stderr: what a file's name or the system says commands neither a terminal nor GitHub."""
+    text = _CONTROL.sub(_escaped if as_json else _without, text)
     if not in_actions():
         return text
     from loadctl.reports.workflow_commands import harmless, harmless_json
 
     return harmless_json(text) if as_json else harmless(text)
+
+
+def _without(found: re.Match[str]) -> str:
+    return found["ours"] or " "
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0][0]):04x}{found[0][1:]}"
 
 
 def hush(stream: TextIO) -> None:

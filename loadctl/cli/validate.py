@@ -64,6 +64,7 @@ class _Checked:
         from loadctl.errors import InvalidInput
         from loadctl.reports.commands import command_lines
         from loadctl.reports.plan import unjudgeable_lines, users_lines
+        from loadctl.reports.printable import printable
         from loadctl.scenario.expectation import expect
 
         if self.scenario is not None:
@@ -72,10 +73,11 @@ class _Checked:
                 *command_lines(self.scenario),
                 *unjudgeable_lines(expect(self.scenario)),
             ]
-            return [f"{self.name}: valid ({self.scenario.source})", *(f"  {line}" for line in doubts)]
+            source = printable(self.scenario.source, 4096)
+            return [f"{printable(self.name)}: valid ({source})", *(f"  {line}" for line in doubts)]
         assert self.error is not None  # noqa: S101
         count = len(self.error.mistakes) if isinstance(self.error, InvalidInput) else 1
-        return [f"{self.name}: {count} mistake{'s' if count > 1 else ''}", explain(self.error)]
+        return [f"{printable(self.name)}: {count} mistake{'s' if count > 1 else ''}", explain(self.error)]
 
     def document(self) -> dict[str, object]:
         from loadctl.errors import InvalidInput

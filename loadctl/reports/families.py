@@ -37,7 +37,7 @@ class Families(Collector):
     """What one run has to say. Every sample carries the label `run`; a family without samples is left out."""
 
     def __init__(self, run: str) -> None:
-        self._run = run
+        self._run = label(run)
         self._families: list[Metric] = []
 
     def collect(self) -> Iterator[Metric]:

@@ -167,10 +167,11 @@ def _endpoint_line(row: EndpointSummary, result: Result, room: int, column: int)
 
 def _closing(result: Result, width: int) -> Iterator[str]:
     code = f"exit code {int(result.exit_code)}"
-    if not result.run_dir:
+    run_dir = printable(result.run_dir, 4096)
+    if not run_dir:
         yield code
-    elif len(result.run_dir) + len(code) + 2 <= width:
-        yield f"{result.run_dir}{code:>{width - len(result.run_dir)}}"
+    elif len(run_dir) + len(code) + 2 <= width:
+        yield f"{run_dir}{code:>{width - len(run_dir)}}"
     else:
-        yield result.run_dir
+        yield run_dir
         yield code

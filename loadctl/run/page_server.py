@@ -12,8 +12,10 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from threading import BoundedSemaphore, Event, Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 from loadctl.errors import UsageError
+from loadctl.run.readiness import is_loopback
 
 Page = Callable[[str], tuple[bytes, str]]
 """Value of the Accept header → body and content type. Called from several threads."""
@@ -63,6 +65,7 @@ class _Server(ThreadingMixIn, TCPServer):
     def __init__(self, family: int, address: Any, page: Page) -> None:
         self.address_family = family
         self.page = page
+        self.is_for_this_machine = is_loopback(address[0])
         self.awaited = False
         self.read = Event()
         self._free = BoundedSemaphore(_AT_ONCE)
@@ -90,6 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        if self.server.is_for_this_machine and not _is_own_name(self.headers.get("Host", "")):
+            self.send_error(HTTPStatus.FORBIDDEN, explain="this page is for this machine: ask for localhost")
+            return
         if self.path.partition("?")[0] not in {PATH, "/"}:
             self.send_error(HTTPStatus.NOT_FOUND, explain=f"the metrics are at {PATH}")
             return
@@ -111,6 +117,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def version_string(self) -> str:
         return "loadctl"
+
+
+def _is_own_name(host: str) -> bool:
+    """Not a name that somebody made to point here: the page of another site could read ours under it."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return not host or is_loopback(name)
 
 
 def _spelled(host: str, port: int) -> str:

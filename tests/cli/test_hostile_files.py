@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -117,3 +118,32 @@ def test_names_that_are_no_utf_8_are_shown_and_survive(folder: Path) -> None:
         )
         assert done.returncode == (2 if words[1] == b"\xff" else 0), done.stderr
         assert b"internal error" not in done.stderr
+
+
+HOSTILE = "a\x1b[2J\x07\x9b31mb"
+
+
+def test_a_file_with_a_hostile_name_cannot_speak_to_the_terminal(loadctl: Loadctl, write: Write) -> None:
+    write(f"scenarios/{HOSTILE}.yaml", SMALL)
+    write("scenarios/broken.yaml", "nonsense: 1\n")
+    for words in (["validate"], ["validate", f"scenarios/{HOSTILE}.yaml"], ["list"], ["show", HOSTILE]):
+        said = loadctl(*words)
+        assert "b" in said.out
+        assert not [char for char in said.out + said.err if char in "\x1b\x07\x9b"], words
+    assert HOSTILE in [each["name"] for each in loadctl("list", "--json").document]
+
+
+@pytest.mark.parametrize("form", ["text", "openmetrics", "markdown", "json"])
+def test_a_folder_with_a_hostile_name_cannot_speak_to_the_terminal(
+    loadctl: Loadctl, folder: Path, form: str
+) -> None:
+    run = folder / f"runs/20261124T120000Z-{HOSTILE}"
+    shutil.copytree(Path(__file__).parents[1] / "truth" / "recorded" / "calm", run)
+    said = loadctl("report", str(run), "--format", form)
+    assert said.code == 0, said.err
+    assert not [char for char in said.out if char in "\x1b\x07\x9b"]
+    report = folder / "report"
+    assert loadctl("report", str(run), "--format", form, "-o", str(report)).code == 0
+    assert report.stat().st_mode & 0o777 == 0o600
+    if form != "json":
+        assert not [char for char in report.read_text() if char in "\x1b\x07\x9b"]

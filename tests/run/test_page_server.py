@@ -123,3 +123,28 @@ def test_it_listens_where_it_is_told(server: PageServer) -> None:
         assert get(everywhere.url).content == BODY
     finally:
         everywhere.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("LOCALHOST:9464", 200),
+        ("127.0.0.1:1", 200),
+        ("[::1]:1", 200),
+        ("evil.example", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost@evil.example", 403),
+        ("[", 403),
+    ],
+)
+def test_a_page_for_this_machine_has_no_other_name(server: PageServer, host: str, status: int) -> None:
+    assert get(server.url, Host=host).status_code == status
+
+
+def test_a_page_for_others_has_any_name() -> None:
+    served = PageServer("0.0.0.0", 0, page)
+    try:
+        assert get(served.url.replace("0.0.0.0", "127.0.0.1"), Host="load.example").status_code == 200
+    finally:
+        served.close()
