@@ -14,9 +14,7 @@ from typing import TextIO
 from loadctl.cli.terminal import in_actions
 from loadctl.errors import RunError
 
-_CONTROL = re.compile(
-    r"(?P<ours>\x1b\[(?:[01](?:;[0-9]{2})?m|K))|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
-)
+_CONTROL = re.compile(r"(?P<ours>\x1b\[(?:[01](?:;[0-9]{2})?m|K))|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Characters that command a terminal; `ours`: colours, and the line of `wait`."""
 
 

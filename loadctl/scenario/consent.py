@@ -34,7 +34,7 @@ _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|SESSION|COOKIE|CREDENTIAL|JWT"
 """In the name of a header, of a variable or of a column."""
 _SHORT = 3
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
-_AUTHORITY = re.compile(r"https?://[^/?#]*(?=[/?#])", re.IGNORECASE)
+_AUTHORITY = re.compile(r"(?:http|ws)s?://[^/?#]*(?=[/?#])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,12 @@ def host_name(url: str) -> str:
     return _ascii(urlsplit(url).hostname or "").rstrip(".")
 
 
+def host_in(text: str) -> str:
+    """The host of an absolute URL whose path has begun; empty for any other text."""
+    authority = _AUTHORITY.match(text)
+    return host_name(authority[0]) if authority is not None else ""
+
+
 def consent_of(scenario: Scenario) -> Consent:
     hosts = [address_of(host_name(url)) for url in hosts_of(scenario)]
     named = [str(address) for address in hosts if address is not None and address.is_link_local]
@@ -95,9 +101,10 @@ def places_of(scenario: Scenario) -> Iterator[Place]:
     yield from (Place(host_name(url)) for url in hosts_of(scenario))
     for request in scenario.requests():
         first = next(iter(parse(request.url).parts), "")
-        authority = _AUTHORITY.match(f"{first}/" if first == request.url else str(first))
-        if isinstance(first, str) and authority is not None:
-            yield Place(host_name(authority[0]), str(request.where))
+        known = f"{first}/" if first == request.url else first
+        if isinstance(known, str) and (name := host_in(known)):
+            yield Place(name, str(request.where))
+    yield from scenario.script.places if scenario.script is not None else ()
 
 
 def secret_headers(scenario: Scenario) -> set[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from loadctl.scenario.commands import LocalCommand
+from loadctl.scenario.consent import Place
 from loadctl.scenario.load import Load
 from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.smoke import Smoke
@@ -53,6 +54,8 @@ class Script:
     options: ScriptOptions = field(default_factory=ScriptOptions)
     own_hosts: Sequence[str] = ()
     """What its classes say of the system, where nobody else does."""
+    places: Sequence[Place] = ()
+    """Hosts of the absolute URLs that stand in it."""
 
     @property
     def paths(self) -> Sequence[str]:

@@ -260,3 +260,26 @@ def test_what_is_a_script_of_artillery(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     assert [is_script(str(tmp_path / name)) for name in texts] == [True, True, True, False, False]
     assert is_script("load.ts")
+
+
+def test_hosts_of_absolute_urls_are_known_with_their_places(tmp_path: Path) -> None:
+    path = tmp_path / "s.yml"
+    path.write_text(
+        "config: {target: 'http://api'}\n"
+        "before: {flow: [{post: {url: 'https://login.example/x'}}]}\n"
+        "scenarios:\n"
+        "  - flow:\n"
+        "      - loop: [{get: {url: 'http://134744072'}}, {get: {url: /path}}]\n"
+        "      - get: {url: 'http://{{ $env.ELSE }}/x'}\n"
+        "      - get: {url: 'http://one.example/{{ id }}', json: {note: 'http://two.example/'}}\n"
+        "      - get: {url: 'http://{{ own }}.example/'}\n"
+        "      - connect: 'wss://socket.example'\n"
+    )
+    own = read_own_script(str(path), None, {"ELSE": "else.example"})
+    assert [(place.name, place.where.removeprefix(f"{path}:").partition(":")[0]) for place in own.places] == [
+        ("login.example", "2"),
+        ("134744072", "5"),
+        ("else.example", "6"),
+        ("one.example", "7"),
+        ("socket.example", "9"),
+    ]

@@ -212,6 +212,7 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
             loose_arrivals=own.loose_arrivals,
             host=scenario.host,
             outlasts_s=_OWN_USERS_S if own_load else 0.0,
+            places=own.places,
         ),
     )
 

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from loadctl.errors import InvalidInput, Mistake, Where
+from loadctl.scenario.consent import Place, host_in
 from loadctl.scenario.document import Node, Text, read_document
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.redaction import secret_fields
 
 _READABLE = (".yml", ".yaml", ".json")
+_URL_KEYS = ("url", "uri", "connect", "target")
 _VARIABLE = re.compile(r"\{\{\s*(\$?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)\s*\}\}")
 _OF_ENVIRONMENT = re.compile(r"\$(?:processEnvironment|env)\.")
 _ENVIRONMENT = "$environment"
@@ -51,6 +53,8 @@ class OwnScript:
     verify: bool = True
     """The system's certificate is checked."""
     secrets: Sequence[str] = ()
+    places: Sequence[Place] = ()
+    """Hosts of the absolute URLs in its flows."""
 
 
 def read_own_script(
@@ -69,15 +73,28 @@ def read_own_script(
     target, phases = fill(config.get("target")), config.get("phases")
     tls = config.get("tls")
     verify = tls is None or fill(tls.get("rejectUnauthorized")) != "false"
+    places = tuple(_places(script, fill))
     if phases is None or phases.is_null:
-        return OwnScript(config.where, target, _ONE_USER, verify=verify, secrets=secrets)
+        return OwnScript(config.where, target, _ONE_USER, verify=verify, secrets=secrets, places=places)
     stages = _stages(phases, fill)
     if isinstance(stages, str):
-        return OwnScript(phases.where, target, None, stages, verify=verify, secrets=secrets)
+        return OwnScript(phases.where, target, None, stages, verify=verify, secrets=secrets, places=places)
     loose = fill(config.get("mode")) == _BY_CHANCE or any(
         _is_loose(phase, fill) for phase in phases.items or ()
     )
-    return OwnScript(phases.where, target, Load("open", stages), "", loose, verify, secrets)
+    return OwnScript(phases.where, target, Load("open", stages), "", loose, verify, secrets, places)
+
+
+def _places(script: Node, fill: Callable[[Node | None], str]) -> Iterator[Place]:
+    """As far as no variable of the script's own makes them."""
+    for part in filter(None, map(script.get, ("before", "scenarios", "after"))):
+        for node in part.walk():
+            for key in _URL_KEYS:
+                value = node.get(key)
+                text = fill(value) if value is not None and value.is_scalar else ""
+                name = host_in(f"{text}/".partition("{{")[0])
+                if value is not None and name:
+                    yield Place(name, str(value.where))
 
 
 def _is_loose(phase: Node, fill: Callable[[Node | None], str]) -> bool:
