@@ -151,7 +151,17 @@ _SAYS: Mapping[str, str] = {
     "tls": ", no TLS with its certificate",
     "check_failed": ", it answers, and not what the check wants",
 }
+
+
+def _not_allowed(_clue: Clue, count: str) -> str:
+    return (
+        f"{count} × host not allowed: a redirect or a URL led to a host that nobody agreed to; if it may be loaded, "
+        "name it (allow_hosts: or --allow-host), else leave that request out"
+    )
+
+
 _OF_CLASS: Mapping[str, Callable[[Clue, str], str]] = {
+    "host_not_allowed": _not_allowed,
     "timeout": _timeout,
     "connect_timeout": _refused,
     "connect_refused": _refused,

@@ -25,7 +25,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "environment": "Which environment of the Artillery script.",
         "max_in_flight": "Arrivals: beyond so many requests under way one is dropped, and counted.",
         "rate_limit": "The limit that the system should enforce: {limit: 100/s, by: key}.",
-        "allow_hosts": 'Hosts beyond this machine and its network that load may go to: ["*.staging.example.com"].',
+        "allow_hosts": 'Hosts beyond this machine and its network that requests may go to: ["*.staging.example.com"].',
         "health": "Path that must answer 2xx before the load; none: do not wait. Default: any answer of / below 500.",
         "timeout": "Of a whole request, from its start to the last byte. Default 30s.",
         "drain": "How long requests under way are waited for at the end. Default: timeout, at most 10s.",
