@@ -135,7 +135,8 @@ class Sampler:
             watched.lost = True
             return news
         observations = [_signed(one, source.name.partition(" ")[0]) for one in observations]
-        if watched.lost:
+        readings = [one for one in observations if isinstance(one, Reading)]
+        if watched.lost and readings and readings[-1].gap is None:
             watched.lost = False
             observations.insert(0, Event(t, "monitor_back", source.name, {"source": source.name}))
         return observations

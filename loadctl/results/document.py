@@ -226,7 +226,7 @@ def _resources(result: Result) -> form.ResourcesDocument:
 
 
 def _series(series: Series) -> form.SeriesDocument:
-    return {
+    found: form.SeriesDocument = {
         "subject": series.subject,
         "source": series.source,
         "name": series.name,
@@ -236,6 +236,9 @@ def _series(series: Series) -> form.SeriesDocument:
         "mean": series.mean,
         "last": series.last,
     }
+    if series.uncovered is not None:
+        found["uncovered"] = series.uncovered
+    return found
 
 
 def _logs(logs: LogUse) -> form.LogsDocument:

@@ -70,7 +70,6 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
     whole = Readings.of(recording.readings)
     readings = whole.split(attrgetter("subject"))
     system, generator, beside = (readings.get(name, NONE) for name in ("system", "generator", "companion"))
-    fair = system.without(marked)
     start, end = folded.summary.start_s, folded.summary.end_s
     spans = {name: (summary.start_s, summary.end_s) for name, summary in folded.named.items()}
     away = disturbed(recording.seconds, recording.events)
@@ -79,7 +78,7 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
     limits = limits_of(scenario.targets)
     untold = _break_untold(every, calm, limits, away)
     steps = calm if calm or untold else every
-    use = system_use(fair, start, end, unwatched=recording.unwatched)
+    use = system_use(system, start, end, left_out=marked, unwatched=recording.unwatched)
     return Measured(
         readings=readings,
         model=scenario.load.model,
@@ -88,7 +87,9 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
         system=use,
         generator=generator_use(generator, recording.seconds, start, end),
         stage_system={
-            name: use if span == (start, end) else system_use(fair, *span, unwatched=recording.unwatched)
+            name: use
+            if span == (start, end)
+            else system_use(system, *span, left_out=marked, unwatched=recording.unwatched)
             for name, span in spans.items()
         },
         companions=companion_uses(beside, start, end),

@@ -239,15 +239,18 @@ class Readings(Collection[Reading]):
         return list(self.split(attrgetter("entity")))
 
     @property
+    def sources(self) -> set[str]:
+        return {part.table.origin.source for part in self._parts}
+
+    @property
     def gaps(self) -> list[str]:
         """The reasons, in order of time."""
-        found = [
-            (t, order, gap)
-            for part in self._parts
-            for t, order, (_, gap) in zip(part.t, part.order, part.facts, strict=True)
-            if gap
-        ]
-        return [gap for _, _, gap in sorted(found)]
+        return [gap for _, _, gap in self._gaps()]
+
+    @property
+    def gap_times(self) -> list[float]:
+        """In order."""
+        return [t for t, _, _ in self._gaps()]
 
     def note(self, name: str) -> str | None:
         """The last that was noted under this name."""
@@ -275,6 +278,14 @@ class Readings(Collection[Reading]):
         for part in self._with(name):
             beside = part.column(other) if other in part.table.names else [None] * (part.last - part.first)
             yield from zip(part.column(name), beside, strict=True)
+
+    def _gaps(self) -> list[tuple[float, int, str]]:
+        return sorted(
+            (t, order, gap)
+            for part in self._parts
+            for t, order, (_, gap) in zip(part.t, part.order, part.facts, strict=True)
+            if gap
+        )
 
     def _cut(self, spans: Iterable[tuple[float, float]]) -> Readings:
         cut = (part.between(start, end) for start, end in spans for part in self._parts)

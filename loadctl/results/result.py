@@ -37,6 +37,7 @@ class ResourceUse:
     memory_first_bytes: int | None = None
     memory_kind: str | None = None
     absent: Mapping[str, str] = field(default_factory=dict)
+    """Why there is no figure; beside a figure: why it does not speak for the whole window."""
     readings: int = 0
     extra: Mapping[str, float] = field(default_factory=dict)
 

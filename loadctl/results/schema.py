@@ -129,7 +129,8 @@ class FindingDocument(TypedDict):
 
 
 class UseDocument(TypedDict):
-    """`cpu_pct`: highest 30 s mean in % of `cores_available`; `memory_bytes`: highest, `memory_kind` says of what."""
+    """`cpu_pct`: highest 30 s mean in % of `cores_available`; `memory_bytes`: highest, `memory_kind` says of what.
+    `absent` also says why a figure that is there does not speak for the whole window."""
 
     watched: str | None
     cpu_pct: float | None
@@ -144,7 +145,8 @@ class UseDocument(TypedDict):
 
 
 class SeriesDocument(TypedDict):
-    """A monitored series over the window. `subject`: system, or host for the machine it runs on."""
+    """A monitored series over the window. `subject`: system, or host for the machine it runs on. `uncovered`: why it
+    does not speak for the whole window."""
 
     subject: str
     source: str
@@ -154,6 +156,7 @@ class SeriesDocument(TypedDict):
     highest: float
     mean: float
     last: float
+    uncovered: NotRequired[str]
 
 
 class FrequentDocument(TypedDict):

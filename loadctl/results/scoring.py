@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from loadctl.results.histogram import PERCENTILES
 from loadctl.results.measured import Measured, plateau_for
+from loadctl.results.readings import NONE
 from loadctl.results.score import Score, Status, distance_of, enough_requests, status_of
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.throughput import offered
@@ -149,8 +150,22 @@ def _series(target: Target, measured: Measured) -> _Found:
     name = target.scope.name
     found = next((one for one in measured.series if one.subject == "system" and one.name == name), None)
     if found is None:
-        return _absent(f"no monitor reports {name}")
-    return _Found(found.lowest if target.higher_is_better else found.highest, target.unit, found.n)
+        return _absent(_why_no_series(name, measured))
+    worst = found.lowest if target.higher_is_better else found.highest
+    return _of_covered(target, _Found(worst, target.unit, found.n), found.uncovered)
+
+
+def _why_no_series(name: str, measured: Measured) -> str:
+    gaps = measured.readings.get("system", NONE).gaps
+    return f"no monitor reports {name}" + (f": {gaps[-1]}" if gaps else "")
+
+
+def _of_covered(target: Target, found: _Found, uncovered: str | None) -> _Found:
+    """Readings of a part of the window can cross a limit; that it was met all along they do not show."""
+    value = _in_unit_of(target, found).value
+    if uncovered is None or value is None or status_of(target, value) is Status.FAIL:
+        return found
+    return _absent(uncovered, found.n)
 
 
 def _breaking_point(target: Target, measured: Measured) -> _Found:
@@ -321,10 +336,12 @@ def _resource(target: Target, measured: Measured) -> _Found:
         if name not in measured.stage_system:
             return _absent(measured.folded.unscored.get(name, f"no stage is named '{name}'"))
         use = measured.stage_system[name]
-    reason = use.absent.get(target.metric, "not measured")
+    reason = use.absent.get(target.metric)
     if target.metric == "cpu":
         cores = None if use.cores_available is None else f"of {use.cores_available:g} cores"
-        return _absent(reason) if use.cpu_pct is None else _Found(use.cpu_pct, "%", use.readings, cores)
-    if use.memory_bytes is None:
-        return _absent(reason)
-    return _Found(float(use.memory_bytes), "bytes", use.readings, use.memory_kind)
+        value, unit, detail = use.cpu_pct, "%", cores
+    else:
+        value, unit, detail = use.memory_bytes, "bytes", use.memory_kind
+    if value is None:
+        return _absent(reason or "not measured")
+    return _of_covered(target, _Found(float(value), unit, use.readings, detail), reason)

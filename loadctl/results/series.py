@@ -7,8 +7,9 @@ subject, the one that stands first in SOURCES speaks, as for cpu and memory.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from loadctl.results.coverage import why_uncovered
 from loadctl.results.readings import Readings
 
 SOURCES = ("process", "container", "pods", "metrics", "prometheus", "logs")
@@ -27,6 +28,8 @@ class Series:
     highest: float
     mean: float
     last: float
+    uncovered: str | None = None
+    """Why it does not speak for the whole window; None: it does."""
 
 
 def rank(source: str) -> int:
@@ -36,6 +39,7 @@ def rank(source: str) -> int:
 
 def monitored(readings: Readings, start_s: float, end_s: float) -> tuple[Series, ...]:
     """All series of the system and of its machine in (start_s, end_s], by subject, source and name."""
+    whole = readings.split(lambda origin: (origin.subject, origin.source))
     seen = readings.between(start_s, end_s).split(lambda origin: (origin.subject, origin.source))
     parts = {key: part for key, part in seen.items() if key[0] in {"system", "host"}}
     speakers: dict[tuple[str, str], str] = {}
@@ -43,7 +47,10 @@ def monitored(readings: Readings, start_s: float, end_s: float) -> tuple[Series,
         for name in parts[subject, source].names:
             speakers.setdefault((subject, name), source)
     kept = [
-        _reduced(subject, source, name, parts[subject, source])
+        replace(
+            _reduced(subject, source, name, parts[subject, source]),
+            uncovered=why_uncovered(whole[subject, source], name, start_s, end_s),
+        )
         for (subject, name), source in speakers.items()
     ]
     return tuple(sorted(kept, key=lambda one: (one.subject != "system", rank(one.source), one.name)))

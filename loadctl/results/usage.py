@@ -8,11 +8,12 @@ open_fds_limit; for its machine ephemeral_ports_used and ephemeral_ports. A gap 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from operator import attrgetter, sub
 from statistics import median
 
+from loadctl.results.coverage import why_uncovered
 from loadctl.results.histogram import PERCENTILES, nearest_rank
 from loadctl.results.moment import Moment
 from loadctl.results.packed import Pool
@@ -54,22 +55,30 @@ def highest_mean(points: Sequence[tuple[float, float]], span_s: float = CPU_SPAN
 
 
 def system_use(
-    readings: Readings, start_s: float, end_s: float, *, unwatched: str | None = None
+    readings: Readings,
+    start_s: float,
+    end_s: float,
+    *,
+    left_out: Collection[int] = (),
+    unwatched: str | None = None,
 ) -> ResourceUse:
-    """What the watched system used in (start_s, end_s]; see ResourceUse."""
+    """What the watched system used in (start_s, end_s] without the seconds `left_out`; see ResourceUse."""
     if start_s >= end_s and readings:
         return _unscored(readings)
-    seen = of_best_source(readings.between(start_s, end_s))
+    spoken = of_best_source(readings.between(start_s, end_s))
+    seen = spoken.without(left_out) if left_out else spoken
     full = seen.measured
     cpu = highest_mean(full.series("cpu_pct"))
     cores = highest_mean(full.series("cpu_cores"))
     memory = full.values("memory_bytes")
     available = full.values("cores_available")
+    speaker = _whole(readings, spoken)
     absent = {}
-    if cpu is None:
-        absent["cpu"] = _why_absent(seen, "cpu_pct", unwatched)
-    if not memory:
-        absent["memory"] = _why_absent(seen, "memory_bytes", unwatched)
+    for figure, name, value in (("cpu", "cpu_pct", cpu), ("memory", "memory_bytes", memory or None)):
+        if why := why_uncovered(speaker, name, start_s, end_s):
+            absent[figure] = why
+        elif value is None:
+            absent[figure] = _why_absent(seen, name, unwatched)
     return ResourceUse(
         watched=", ".join(seen.entities) or None,
         cpu_pct=cpu,
@@ -82,6 +91,13 @@ def system_use(
         readings=len(full),
         extra=_system_extra(full),
     )
+
+
+def _whole(readings: Readings, part: Readings) -> Readings:
+    """The readings of the whole run of the sources in `part`."""
+    sources = part.sources
+    chosen = readings.split(lambda origin: origin.source in sources)
+    return chosen.get(True, part)
 
 
 def _unscored(readings: Readings) -> ResourceUse:

@@ -128,6 +128,12 @@ def test_a_run_outlives_all_that_it_watches(
     assert "500" in next(message for message in told if "/metrics" in message)
     assert lost["evidence"]
     assert '"gap":"' in (tmp_path / ended.result["run_dir"] / "readings.ndjson").read_text()
-    assert ended.score("memory")["status"] in {"PASS", "NO_DATA"}
-    assert ended.score("log_errors")["status"] == "NO_DATA"
+    assert not [event for event in ended.result["events"] if event["kind"] == "monitor_back"]
+    statuses = {one["scope"]["name"] or one["metric"]: one["status"] for one in ended.result["scores"]}
+    assert statuses == {
+        "error_rate": "PASS",
+        "memory": "NO_DATA",
+        "log_errors": "NO_DATA",
+        "db_pool_in_use": "NO_DATA",
+    }
     assert ended.verdict == "INCONCLUSIVE"

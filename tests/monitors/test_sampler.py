@@ -95,6 +95,19 @@ def test_a_source_that_breaks_is_a_gap_with_its_reason_and_two_events() -> None:
     assert not any(seen.values for seen in gaps)
 
 
+def test_a_source_that_is_lost_to_the_end_is_not_back_when_it_is_closed() -> None:
+    def breaks(n: int) -> list[Observation]:
+        if n >= 3:
+            raise ConnectionError("refused")
+        return [seen_at(n)]
+
+    source = Scripted(breaks)
+    kept = run(source, until=lambda: len(source.times) > 4)
+    kinds = [seen.kind for seen in kept if isinstance(seen, Event)]
+    assert kinds[0] == "monitor_lost"
+    assert "monitor_back" not in kinds
+
+
 def test_a_broken_source_does_not_stop_the_others() -> None:
     def breaks(_n: int) -> list[Observation]:
         raise RuntimeError

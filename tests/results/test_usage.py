@@ -59,7 +59,7 @@ def test_memory_is_the_highest_and_its_kind_is_named() -> None:
         ([], "nothing watched it (--pid or --process watch a process of this machine)"),
         ([GAP], "docker-proxy only forwards: use --process"),
         (readings(10, cpu_cores=1.0), "how many cores it may use is not known"),
-        (readings(2, cpu_pct=1.0), "needs 3 readings without long gaps, has 2"),
+        (readings(2, cpu_pct=1.0), "readings are missing for 58 s of 1 min"),
         (readings(10, memory_bytes=1.0), "its monitor does not report cpu_pct"),
     ],
 )
