@@ -45,7 +45,7 @@ def cpu_tips(clue: Clue) -> Iterator[str]:
         yield f"make a request cheaper: {named} ran most; change that, and compare the cpu of a request{each}"
     elif clue.is_python:
         yield (
-            f"see what a request spends its cpu on{each}: loadctl run {clue.case.scenario.name} --profile; of a "
+            f"see what a request spends its cpu on{each}: {clue.case.invocation.again('--profile')}; of a "
             "model: a "
             "smaller or quantized one, or predictions in batches, and then compare p95 and cpu"
         )

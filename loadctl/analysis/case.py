@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from urllib.parse import urlsplit
 
-from loadctl.analysis.command_line import place
 from loadctl.results.fold import Folded
 from loadctl.results.measured import Measured
 from loadctl.results.moment import Moment
@@ -18,6 +16,7 @@ from loadctl.results.recording import Recording
 from loadctl.results.score import Score, Status
 from loadctl.results.scoring import begun
 from loadctl.scenario.expectation import CannotJudge, cannot_judge
+from loadctl.scenario.invocation import LOAD, Invocation
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.smoke import OPTION
 
@@ -36,9 +35,8 @@ class Case:
     """What loadctl was started with; empty where that is not known."""
 
     @property
-    def place(self) -> str:
-        """The options that send a command where the run went: " --demo"; "" for the scenario's own host."""
-        return "".join(f" {shlex.quote(word)}" for word in place(self.argv))
+    def invocation(self) -> Invocation:
+        return Invocation(self.scenario, self.argv)
 
     @property
     def lacking(self) -> Sequence[CannotJudge]:
@@ -89,13 +87,14 @@ class Case:
     @property
     def look_closer(self) -> str:
         """How to see single requests; a script keeps to itself what it sends, but not how that failed."""
-        name, script = self.scenario.name, self.scenario.script
+        script = self.scenario.script
         if script is None:
-            return f"loadctl try {name}{self.place}"
+            return self.invocation.command("try")
         if script.own_load:
-            return "loadctl report --json    (examples: the first failures with their answers)"
-        least = "--users 1" if self.scenario.load.model == "closed" else "--rate 1/s"
-        return f"loadctl run {name}{self.place} {least} --duration 10s {OPTION}"
+            shown = self.invocation.typed("report", "--json")
+            return f"{shown}    (examples: the first failures with their answers)"
+        least = ("--users", "1") if self.scenario.load.model == "closed" else ("--rate", "1/s")
+        return self.invocation.again(*least, "--duration", "10s", OPTION, dropped=[*LOAD, OPTION])
 
     @property
     def same_host(self) -> bool:

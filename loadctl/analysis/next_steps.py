@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 
-from loadctl.analysis.command_line import SCALES, place, without
 from loadctl.analysis.remedy import remedies
 from loadctl.results.result import Step
 from loadctl.results.verdict import Verdict
 from loadctl.scenario.expectation import CannotJudge
+from loadctl.scenario.invocation import SCALES, Invocation
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.smoke import OPTION
 
@@ -30,23 +29,23 @@ def next_steps(
     if verdict in {Verdict.PASS, Verdict.WARN}:
         steps += _more_load(scenario, argv)
     if run_dir and verdict is not Verdict.ERROR:
-        steps.append(Step(f"loadctl report {_shortest(run_dir)} --open", "its charts"))
+        shown = Invocation(scenario, argv).typed("report", _shortest(run_dir), "--open")
+        steps.append(Step(shown, "its charts"))
     return tuple(steps)
 
 
 def _more_load(scenario: Scenario, argv: Sequence[str]) -> Iterator[Step]:
     if scenario.script is not None or "run" not in argv:
         return
+    run = Invocation(scenario, argv)
     if scenario.rescaled:
         whole = ", ".join(re.findall(r"instead of ([^,]+)", scenario.rescaled))
-        again = [word for word in without(argv, SCALES) if word != OPTION]
-        yield Step(f"loadctl {shlex.join(again)}", f"the load as written: {whole}")
+        yield Step(run.again(dropped=[*SCALES, OPTION]), f"the load as written: {whole}")
     if not any(target.metric == "breaking_point" for target in scenario.targets):
-        words = shlex.join(["capacity", scenario.name, *place(argv)])
-        yield Step(f"loadctl {words}", "how much more it could take")
+        yield Step(run.command("capacity"), "how much more it could take")
 
 
 def _shortest(run_dir: str) -> str:
     """The last part of a run's id will do, where `loadctl report` looks for it by itself."""
     found = re.fullmatch(r"runs/.+-([0-9a-f]{4})", run_dir)
-    return found[1] if found else shlex.quote(run_dir)
+    return found[1] if found else run_dir

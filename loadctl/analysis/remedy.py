@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from loadctl.analysis.command_line import FILES, SPELLINGS, apart, without
 from loadctl.results.result import Step
 from loadctl.scenario.expectation import CannotJudge, cannot_judge
+from loadctl.scenario.invocation import SPELLINGS, Invocation
 from loadctl.scenario.load import Load
-from loadctl.scenario.redaction import Redaction, without_secrets
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.smoke import OPTION
 from loadctl.scenario.stretch import WARMUP_SHARE, stretched
-from loadctl.scenario.units import format_rate, parse_duration, write_duration
+from loadctl.scenario.units import parse_duration, write_duration, write_rate
 
 _MARGIN = 1.25
 """For a script, whose requests are known of one run only."""
 _TRIES = 24
 _FIRST_S, _FIRST_AT_MOST_S = 30, 300
-_NOT_REPEATED = {OPTION, "--json", "--quiet", "-q", "--plain"}
 
 
 def remedies(scenario: Scenario, lacking: Sequence[CannotJudge], argv: Sequence[str]) -> Iterator[Step]:
@@ -30,16 +27,15 @@ def remedies(scenario: Scenario, lacking: Sequence[CannotJudge], argv: Sequence[
     lacking = [item for item in lacking if not item.perhaps]
     if not lacking or "run" not in argv:
         return
-    ours, of_script = apart(_shown(scenario, argv))
-    ours = [word for word in without(ours, FILES) if word not in _NOT_REPEATED]
+    run = Invocation(scenario, argv)
     scaled = enough(scenario, lacking)
     if scaled:
         replaced = [spelling for option in scaled[::2] for spelling in SPELLINGS[option]]
-        yield Step(_command([*without(ours, replaced), *scaled, *of_script]), "enough for every target")
+        yield Step(run.again(*scaled, dropped=[*replaced, OPTION]), "enough for every target")
     left = _judged(scenario, lacking)
     if left and all(item.by_load for item in lacking) and scenario.smoke is None:
         purpose = f"a quick look: {left} of {sum(target.judged for target in scenario.targets)} targets"
-        yield Step(_command([*ours, OPTION, *of_script]), purpose)
+        yield Step(run.again(OPTION), purpose)
 
 
 def _judged(scenario: Scenario, lacking: Sequence[CannotJudge]) -> int:
@@ -48,25 +44,16 @@ def _judged(scenario: Scenario, lacking: Sequence[CannotJudge]) -> int:
     return sum(target.judged and target.key not in left_out for target in scenario.targets)
 
 
-def _shown(scenario: Scenario, argv: Sequence[str]) -> list[str]:
-    hidden = Redaction(scenario.secrets).hidden
-    return [hidden(word) for word in without_secrets(argv)]
-
-
-def _command(words: Sequence[str]) -> str:
-    return f"loadctl {shlex.join(words)}"
-
-
-def first_run(scenario: Scenario) -> str:
+def first_run(scenario: Scenario) -> Sequence[str]:
     """The options of a first run: half a minute or as much as its targets need; if that is too long, a quick look."""
     plan = rescaled(scenario, duration_s=_FIRST_S)
     lacking = [item for item in cannot_judge(plan) if item.by_load]
     if not lacking:
-        return f"--duration {write_duration(_FIRST_S)}"
+        return ["--duration", write_duration(_FIRST_S)]
     scaled = enough(plan, lacking)
     if scaled[:1] == ["--duration"] and parse_duration(scaled[1]) <= _FIRST_AT_MOST_S:
-        return shlex.join(scaled)
-    return f"--duration {write_duration(_FIRST_S)} {OPTION}" if _judged(plan, lacking) else ""
+        return scaled
+    return ["--duration", write_duration(_FIRST_S), OPTION] if _judged(plan, lacking) else []
 
 
 def enough(scenario: Scenario, lacking: Sequence[CannotJudge]) -> list[str]:
@@ -80,7 +67,9 @@ def enough(scenario: Scenario, lacking: Sequence[CannotJudge]) -> list[str]:
         return []
     options: list[str] = []
     if peak is not None:
-        level = f"{math.ceil(peak)}" if scenario.load.model == "closed" else format_rate(peak)
+        level = (
+            f"{math.ceil(peak)}" if scenario.load.model == "closed" else write_rate(math.ceil(peak * 10) / 10)
+        )
         options += ["--users" if scenario.load.model == "closed" else "--rate", level]
     longest = max((length for length in lengths if length is not None), default=None)
     if longest is not None or (peak is not None and not _suffices(scenario, peak, scenario.load.duration_s)):

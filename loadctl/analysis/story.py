@@ -16,6 +16,7 @@ from loadctl.results.verdict import Verdict
 from loadctl.scenario.units import format_clock, format_count, format_limit, format_value
 
 _BROKEN = (Verdict.FAIL, Verdict.WARN)
+_LATENCY = ("--target", "latency_p95=200ms")
 
 
 def story(case: Case, findings: Sequence[Finding], decision: Decision) -> tuple[str | None, tuple[str, ...]]:
@@ -105,9 +106,10 @@ def _next_step(case: Case, verdict: Verdict) -> Iterator[str]:
     if verdict is Verdict.INCONCLUSIVE and longer is not None:
         yield f"{longer.purpose}: {longer.command}"
     elif verdict is Verdict.INCONCLUSIVE and any("needs" in (score.reason or "") for score in short):
-        yield f"loadctl show {case.scenario.name} says how long a run must be for every target"
+        shown = case.invocation.command("show", place=False)
+        yield f"{shown} says how long a run must be for every target"
     elif not case.scores:
-        yield f"loadctl run {case.scenario.name}{case.place} --target latency_p95=200ms"
+        yield case.invocation.again(*_LATENCY)
     elif verdict in _BROKEN and error_kind(case) == "scenario":
         yield case.look_closer
     elif verdict is Verdict.WARN:
@@ -116,4 +118,4 @@ def _next_step(case: Case, verdict: Verdict) -> Iterator[str]:
 
 def _after_pass(case: Case) -> Iterator[str]:
     if not any(target.metric.startswith("latency_") for target in case.scenario.targets):
-        yield f"no latency limit is set: loadctl run {case.scenario.name}{case.place} --target latency_p95=200ms"
+        yield f"no latency limit is set: {case.invocation.again(*_LATENCY)}"

@@ -27,7 +27,8 @@ def engines(
     as_json: JsonFlag = False,
 ) -> None:
     """List the engines, or install one."""
-    from loadctl.engines import ENGINES, engine_named
+    from loadctl.engines import ENGINES
+    from loadctl.scenario.words import nearest
 
     if action is None and prefix is None:
         _list({known: engine.state(os.environ) for known, engine in ENGINES.items()}, as_json=as_json)
@@ -41,7 +42,10 @@ def engines(
     def say(line: str) -> None:
         complain(f"{line}\n")
 
-    folder = engine_named(name).install(os.environ, prefix, say)
+    if name not in ENGINES:
+        near = f"; did you mean '{meant}'?" if (meant := nearest(name, ENGINES)) else ""
+        raise UsageError(f"there is no engine '{name}'{near}", hint=f"there are {', '.join(ENGINES)}")
+    folder = ENGINES[name].install(os.environ, prefix, say)
     if as_json:
         write_json({"name": name, "folder": str(folder)})
     else:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
@@ -60,10 +61,20 @@ class Project:
         ]
         return own + [entry for entry in shipped if entry.name not in names]
 
+    def scripts(self) -> list[Path]:
+        """Scripts that an engine runs by itself, here and in scenarios/."""
+        folders = (self.folder, self.folder / "scenarios")
+        return [path for folder in folders for path in sorted(folder.glob("*.*")) if _is_load_script(path)]
+
     def find(self, reference: str | None) -> Entry:
         """A scenario by name or path; without a reference, the folder's only one."""
         entries = self.entries()
         own = [entry for entry in entries if not entry.packaged]
+        if reference is None and not own and (scripts := self.scripts()):
+            raise UsageError(
+                f"there is no scenario here, but {', '.join(map(str, scripts[:12]))}",
+                hint="\n".join(map(script_command, scripts[:3])),
+            )
         if reference is None:
             return _the_only(own or entries)
         if reference.endswith((".yaml", ".yml")):
@@ -93,11 +104,15 @@ class Project:
         if is_url(reference):
             text, folder = _scenario_of_url(reference, overrides), self.folder
             name = _CREDENTIALS.sub("", reference)
-            return self._parse(name, Text(COMMAND_LINE, text), folder, overrides, env)
+            found = self._parse(name, Text(COMMAND_LINE, text), folder, overrides, env)
+            return replace(found, load_on_command_line=True)
         if is_script(reference):
             text, folder = scenario_text(reference, overrides), self.folder
-            return self._parse(Path(reference).stem, Text(COMMAND_LINE, text), folder, overrides, env)
-        return self.read_entry(self.find(reference), overrides, env)
+            found = self._parse(Path(reference).stem, Text(COMMAND_LINE, text), folder, overrides, env)
+            own_load = found.script is not None and found.script.own_load
+            return replace(found, reference=reference, load_on_command_line=not own_load)
+        found = self.read_entry(self.find(reference), overrides, env)
+        return replace(found, reference=reference) if reference and reference != found.name else found
 
     def read_entry(self, entry: Entry, overrides: Overrides, env: Mapping[str, str] = os.environ) -> Scenario:
         """Raises: UsageError, InvalidInput."""
@@ -218,6 +233,27 @@ def _is_no_scenario(path: Path) -> bool:
 def _is_engines_own(path: Path) -> bool:
     own = r"""^(?:\{\s*)?(?:\s*"config"|config|"?scenarios"?)\s*:"""
     return re.search(own, beginning(path), re.MULTILINE) is not None
+
+
+def _is_load_script(path: Path) -> bool:
+    """One that says so in its text: many files end in .py and .js."""
+    if path.suffix in {".yml", ".yaml"}:
+        return path.name not in {USERS, "users.yml"} and _is_engines_own(path)
+    of_engine = _OF_ENGINE.get(path.suffix)
+    return of_engine is not None and re.search(of_engine, beginning(path), re.MULTILINE) is not None
+
+
+_OF_ENGINE = {
+    ".py": r"^\s*(?:from|import) locust\b",
+    **dict.fromkeys((".ts", ".js"), r"\bexport const scenarios\b|\bexports\.scenarios\b"),
+}
+
+
+def script_command(path: Path) -> str:
+    """What runs it; a script without phases of its own is given a small load."""
+    own_load = path.suffix in {".yml", ".yaml"} and re.search(r"\bphases\b", beginning(path)) is not None
+    load = () if own_load else ("-u", "10", "-t", "30s")
+    return f"loadctl {shlex.join(['run', str(path), *load])}"
 
 
 def _the_only(entries: Sequence[Entry]) -> Entry:

@@ -29,6 +29,7 @@ from loadctl.run.page import Page
 from loadctl.run.readiness import is_loopback
 from loadctl.run.runner import RunRequest, run
 from loadctl.run.steering import Order
+from loadctl.scenario.invocation import Invocation
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
@@ -144,7 +145,7 @@ def _with_some_load(options: RunOptions) -> RunOptions:
 
 def _for_the_page(scenario: Scenario) -> Scenario:
     """On Locust, whatever the scenario says: user types mean the same there. Raises: UsageError."""
-    instead = f"loadctl run {scenario.name}"
+    instead = Invocation(scenario, sys.argv[1:]).command("run")
     if scenario.script is not None and scenario.script.key != "locustfile":
         raise UsageError(
             f"{scenario.script.path} is no locustfile: Locust's page cannot steer it", hint=instead

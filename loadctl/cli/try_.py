@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from loadctl.results.exchange import Exchange
     from loadctl.results.recording import Event
+    from loadctl.scenario.invocation import Invocation
     from loadctl.scenario.scenario import Scenario
 
 
@@ -55,7 +56,7 @@ def try_(
         write_json(exchanges_document(found, told))
     _raise_if_nobody_answered(found, told)
     if not as_json:
-        write(closing(told, _next(scenario, found), brief=quiet))
+        write(closing(told, _next(found), brief=quiet))
     return ExitCode.FAIL if any(exchange.outcome == "failed" for exchange in told) else ExitCode.OK
 
 
@@ -78,7 +79,7 @@ def _prepared(
             hint=None
             if found.script.own_load
             else "run it with one user instead:  "
-            f"loadctl run {reference or found.name} --users 1 --duration 10s --smoke",
+            + _invocation(found).command("run", "--users", "1", "--duration", "10s", "--smoke"),
         )
     return replace(
         found,
@@ -113,18 +114,25 @@ def _bring_up(scenario: Scenario, around: ExitStack, *, demo: bool) -> None:
                 scenario.address,
                 health=scenario.health,
                 tls=scenario.tls,
-                scenario=scenario.name,
+                elsewhere=_invocation(scenario).elsewhere,
                 alive=alive,
                 is_base=True,
             )
 
 
-def _next(reference: str | None, scenario: Scenario) -> str:
+def _next(scenario: Scenario) -> str:
     from loadctl.analysis.remedy import first_run
-    from loadctl.cli.project import is_quick
 
-    load = "-u 10 -t 30s" if is_quick(reference) else first_run(scenario)
-    return " ".join(word for word in ("loadctl run", reference, load) if word)
+    load = ("-u", "10", "-t", "30s") if scenario.load_on_command_line else first_run(scenario)
+    return _invocation(scenario).command("run", *load)
+
+
+def _invocation(scenario: Scenario) -> Invocation:
+    import sys
+
+    from loadctl.scenario.invocation import Invocation
+
+    return Invocation(scenario, sys.argv[1:])
 
 
 def _nobody_answered(told: Sequence[Exchange]) -> bool:
@@ -147,10 +155,10 @@ def _raise_if_nobody_answered(scenario: Scenario, told: Sequence[Exchange]) -> N
 
     place = urlsplit(scenario.host)
     port = place.port or (443 if place.scheme == "https" else 80)
-    hint = listeners_hint(port, scenario.name) if is_loopback(place.hostname or "") else None
+    again = _invocation(scenario).elsewhere
     raise RunError(
         f"nothing listens on {place.hostname}:{port}; nothing was sent",
-        hint=hint and hint.replace("loadctl run", "loadctl try"),
+        hint=listeners_hint(port, again) if is_loopback(place.hostname or "") else None,
     )
 
 

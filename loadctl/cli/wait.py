@@ -67,7 +67,7 @@ def wait(
         took_s, word = _until_healthy(system.removeprefix(_CONTAINER), deadline_s, quiet=quiet), "healthy"
     else:
         scenario = _described(system, until, pid, container)
-        took_s, word = _until_ready(scenario, deadline_s, quiet=quiet), until or "ready"
+        took_s, word = _until_ready(scenario, system, deadline_s, quiet=quiet), until or "ready"
         system = scenario.name or scenario.host
     if not quiet:
         complain(f"{system} is {word} after {took_s:.1f} s\n")
@@ -100,9 +100,16 @@ def _described(system: str, until: str | None, pid: int | None, container: str |
     return replace(scenario, watch=on_top_of(scenario.watch, WatchOptions(pid=pid, containers=containers)))
 
 
-def _until_ready(scenario: Scenario, deadline_s: float, *, quiet: bool) -> float:
+def _until_ready(scenario: Scenario, system: str, deadline_s: float, *, quiet: bool) -> float:
+    """`system`: as it was typed."""
+    import shlex
+    import sys
+
     from loadctl.monitors.life import life_signs
     from loadctl.run.readiness import wait_until_ready
+
+    def elsewhere(url: str) -> str:
+        return shlex.join(["loadctl", *(url if word == system else word for word in sys.argv[1:])])
 
     with _progress(scenario.host, quiet=quiet) as tell, life_signs(scenario) as alive:
         return wait_until_ready(
@@ -110,7 +117,7 @@ def _until_ready(scenario: Scenario, deadline_s: float, *, quiet: bool) -> float
             health=None if scenario.health == "none" else scenario.health,
             deadline_s=deadline_s,
             tls=scenario.tls,
-            scenario=scenario.name,
+            elsewhere=elsewhere,
             alive=alive,
             tell=tell,
             is_base=bool(scenario.name),

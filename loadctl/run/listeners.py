@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -42,12 +42,14 @@ class Listener:
         return self.name in _SERVERS or self.port in _WEB_PORTS
 
 
-def listeners_hint(port: int | None, scenario: str) -> str | None:
-    """The likeliest listeners other than `port`, each with the command that loads it; None where there are none."""
+def listeners_hint(port: int | None, elsewhere: Callable[[str], str]) -> str | None:
+    """The likeliest listeners other than `port`, each with the command for it; None where there are none.
+
+    `elsewhere`: URL → the command that was given, on that system."""
     found = [listener for listener in _listeners() if listener.serves and listener.port != port][:3]
     lines = [
         f"{listener.name} (pid {listener.pid}) listens on {listener.port}:  "
-        f"loadctl run {scenario} -H http://localhost:{listener.port}".replace("run  ", "run ")
+        + elsewhere(f"http://localhost:{listener.port}")
         for listener in found
     ]
     return "\n".join(lines) or None

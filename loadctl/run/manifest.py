@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA = "loadctl.run/1"
-_NOT_IN_HASH = {"where", "rescaled", "notes", "source", "packaged", "smoke", "host", "credentials", "secrets"}
+_NOT_IN_HASH = {
+    "where",
+    "rescaled",
+    "notes",
+    "source",
+    "packaged",
+    "reference",
+    "load_on_command_line",
+    "smoke",
+    "host",
+    "credentials",
+    "secrets",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

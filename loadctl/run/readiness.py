@@ -38,7 +38,7 @@ def wait_until_ready(
     health: str | None = None,
     deadline_s: float = 30.0,
     tls: Tls | None = None,
-    scenario: str = "",
+    elsewhere: Callable[[str], str] | None = None,
     alive: Callable[[], str | None] = lambda: None,
     pause: Callable[[float], None] = time.sleep,
     tell: Callable[[str], None] = lambda _: None,
@@ -48,7 +48,8 @@ def wait_until_ready(
 
     Ready: 2xx on a path, any answer below 500 on the root, twice in a row. With `is_base` the path of `url` is only
     what those of requests begin with, so it is taken as a root. `alive` says why it never will be
-    ready, or None; `pause` sleeps between tries and may raise; `tell` hears what is still wrong.
+    ready, or None; `elsewhere` says the same command for another URL; `pause` sleeps between tries and may raise;
+    `tell` hears what is still wrong.
     Raises: RunError after `deadline_s`, or as soon as `alive` has a reason.
     """
     place = urlsplit(url)
@@ -70,7 +71,7 @@ def wait_until_ready(
             if reason is not None:
                 raise RunError(f"{_at(place)} is gone (nothing was sent): {reason}")
             if time.monotonic() >= deadline:
-                raise _never_ready(place, path, trouble, deadline_s, scenario)
+                raise _never_ready(place, path, trouble, deadline_s, elsewhere)
         wait = next(pauses) if trouble else 0.0
         pause(max(0.0, min(wait, deadline - time.monotonic())))
 
@@ -120,13 +121,15 @@ def is_loopback(hostname: str) -> bool:
         return False
 
 
-def _never_ready(place: SplitResult, path: str, trouble: str, deadline_s: float, scenario: str) -> RunError:
+def _never_ready(
+    place: SplitResult, path: str, trouble: str, deadline_s: float, elsewhere: Callable[[str], str] | None
+) -> RunError:
     tried = f"(tried for {deadline_s:.0f} s, nothing was sent)"
     local = is_loopback(place.hostname or "")
     if trouble == REFUSED:
         from loadctl.run.listeners import listeners_hint
 
-        hint = listeners_hint(place.port, scenario) if local else None
+        hint = listeners_hint(place.port, elsewhere) if local and elsewhere else None
         return RunError(f"nothing listens on {_at(place)} {tried}.", hint=hint)
     hints = {
         True: "in the scenario, trust its certificate:  ca: FILE      or do not check it:  verify: false  (--insecure)"

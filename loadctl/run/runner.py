@@ -32,6 +32,7 @@ from loadctl.run.under_way import UnderWay
 from loadctl.run.wall_clock import utc
 from loadctl.run.watching import Watching, watching
 from loadctl.scenario.expectation import expect
+from loadctl.scenario.invocation import Invocation
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.watch import Watch
 
@@ -199,7 +200,7 @@ class _Run:
                 health=scenario.health,
                 deadline_s=self._request.ready_deadline_s,
                 tls=scenario.tls,
-                scenario=scenario.name,
+                elsewhere=Invocation(scenario, self._request.argv).elsewhere,
                 alive=alive,
                 pause=self._pause,
                 is_base=True,

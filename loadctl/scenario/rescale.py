@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
 from loadctl.scenario.stretch import stretched
-from loadctl.scenario.units import format_duration, format_rate
+from loadctl.scenario.units import format_duration, format_rate, write_rate
 
 if TYPE_CHECKING:
     from loadctl.scenario.load import Load
@@ -57,7 +57,7 @@ def _check_model(load: Load, users: int | None, rate: float | None) -> None:
     if load.model == "open" and users is not None:
         raise UsageError(
             "this scenario's load is a rate of arrivals, not a number of users",
-            hint=f"use --rate instead of --users, for example --rate {format_rate(load.peak)}",
+            hint=f"use --rate instead of --users, for example --rate {write_rate(load.peak)}",
         )
     if load.model == "closed" and rate is not None:
         raise UsageError(

@@ -77,6 +77,10 @@ class Scenario:
     goal: str = ""
     source: str = ""
     """The file it came from, or "(packaged) NAME"."""
+    reference: str = ""
+    """What commands call it, where its name alone does not find it: a file."""
+    load_on_command_line: bool = False
+    """It is a URL or a script, and its load was made from options."""
     packaged: bool = False
     engine: str = "locust"
     host: str

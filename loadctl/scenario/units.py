@@ -158,6 +158,11 @@ def format_rate(per_s: float) -> str:
     return f"{per_s:.1f}/s" if round(per_s, 1) < 100 else f"{per_s:,.0f}/s"
 
 
+def write_rate(per_s: float) -> str:
+    """As YAML and options spell it."""
+    return f"{per_s:.9g}/s"
+
+
 def format_bytes(count: float) -> str:
     """`640 kB`, `212 MB`, `0.71 GB`: from 400 MB on in GB (10⁹)."""
     if count < 999_500:

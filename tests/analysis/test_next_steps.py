@@ -34,7 +34,7 @@ def commands(made: Scenario, *argv: str, verdict: Verdict = Verdict.PASS, run_di
         (
             ["-C", "tests load", "run", "-t30s", "api", "--host=http://h"],
             "-C 'tests load' run api --host=http://h",
-            "capacity api --host=http://h",
+            "-C 'tests load' capacity api --host=http://h",
         ),
     ],
 )

@@ -84,7 +84,7 @@ def test_an_engine_that_comes_with_loadctl_is_there_already(loadctl: Loadctl) ->
         (["install"], "engines install: not a command\n"),
         (["remove", "artillery"], "engines remove artillery: not a command\n"),
         (["--prefix", "x"], "engines --prefix: not a command\n"),
-        (["install", "nonsense"], "the engine 'nonsense' is not available"),
+        (["install", "nonsense"], "there is no engine 'nonsense'"),
     ],
 )
 def test_other_words_are_refused(loadctl: Loadctl, argv: list[str], message: str) -> None:

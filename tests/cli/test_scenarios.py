@@ -38,9 +38,12 @@ def test_own_scenarios_come_first_and_replace_packaged_ones(loadctl: Loadctl, wr
         ("endurance", True),
         ("spike", True),
         ("stress", True),
+        ("scenarios/theirs.yml", False),
     ]
+    assert document[-1]["kind"] == "script"
     assert document[0] == {
         "name": "api",
+        "kind": "scenario",
         "source": "scenarios/api.yaml",
         "packaged": False,
         "goal": "Fast",

@@ -149,7 +149,7 @@ def test_https_to_a_server_without_tls_says_tls() -> None:
 
 def test_a_wrong_port_is_told_with_the_servers_that_do_listen() -> None:
     with serving(200) as server, pytest.raises(RunError) as raised:
-        wait_until_ready("http://localhost:9", deadline_s=0.2, scenario="api")
+        wait_until_ready("http://localhost:9", deadline_s=0.2, elsewhere="loadctl run api -H {}".format)
     assert str(raised.value) == "nothing listens on localhost:9 (tried for 0 s, nothing was sent)."
     assert server.server_port
 
@@ -206,7 +206,7 @@ def test_the_hint_names_a_listener_and_the_command_that_loads_it() -> None:
             try:
                 assert server.stdout is not None
                 if server.stdout.readline() == b"on\n":
-                    hint = listeners_hint(9, "api") or ""
+                    hint = listeners_hint(9, "loadctl run api -H {}".format) or ""
                     assert (
                         f"(pid {server.pid}) listens on {port}:  loadctl run api -H http://localhost:{port}"
                         in hint

@@ -1,0 +1,201 @@
+"""Every command that loadctl suggests is one that it takes, and what it names is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import loadctl
+from loadctl.analysis.case import Case
+from loadctl.analysis.next_steps import next_steps
+from loadctl.analysis.remedy import first_run
+from loadctl.cli.app import app
+from loadctl.cli.arguments import profile_alone
+from loadctl.cli.commands import COMMANDS
+from loadctl.cli.options import Overrides
+from loadctl.cli.planning import planned
+from loadctl.cli.project import Project, script_command
+from loadctl.results.measured import measure
+from loadctl.results.verdict import Verdict
+from loadctl.scenario.expectation import expect
+from loadctl.scenario.invocation import Invocation
+from loadctl.scenario.scenario import Scenario
+from tests.results.recorded import recording, steady
+
+LOCUSTFILE = """
+from locust import HttpUser, task
+class Shopper(HttpUser):
+    host = "http://localhost:9"
+    @task
+    def items(self): self.client.get("/items")
+"""
+ARTILLERY = """
+config: {target: "http://localhost:9", phases: [{duration: 10, arrivalRate: 5}]}
+scenarios: [{flow: [{get: {url: /}}]}]
+"""
+SCENARIO = """
+host: http://localhost:9
+tasks: [{get: /items}]
+load: [{users: 5, for: 1m}]
+targets: {latency_p95: 200ms}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in {
+        "lf.py": LOCUSTFILE,
+        "own/two words.py": LOCUSTFILE,
+        "readme.yaml": SCENARIO,
+        "scenarios/api.yaml": SCENARIO,
+        "test.yml": ARTILLERY,
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def parsed(command: str) -> dict[str, object]:
+    """The arguments and options of a command, by Typer's own parser; raises where it takes them not."""
+    program, *words = shlex.split(command)
+    assert program == "loadctl"
+    if words[0] == "-C":
+        words = words[2:]
+    root = typer.main.get_command(app)
+    name, *rest = words
+    context = root.make_context("loadctl", [name], resilient_parsing=True)
+    found = root.get_command(context, name)  # type: ignore[attr-defined]
+    assert found is not None, f"{command}: there is no command {name}"
+    return dict(found.make_context(name, profile_alone(rest), obj=((), None)).params)
+
+
+def planned_by(command: str) -> Scenario:
+    """What a suggested `run`, `show`, `try` or `capacity` would act on."""
+    options = parsed(command)
+    reference = options["scenario"]
+    assert reference is None or isinstance(reference, str)
+    name = shlex.split(command)[1]
+    small = {"users": 1, "duration": "10s"} if name in {"try", "capacity"} else {}
+    asked = {key: options.get(key) for key in ("host", "engine", "users", "rate", "duration")} | small
+    if small and not (reference or "").endswith(".py") and not (reference or "").startswith("http"):
+        asked |= {"users": None, "duration": None}
+    return planned(reference, replace(Overrides(), **asked))  # type: ignore[arg-type]
+
+
+STARTED = [
+    "run api --duration 5s",
+    "run readme.yaml -u 3",
+    "run ./readme.yaml --engine artillery",
+    "run lf.py -u 5 -t 20s",
+    "run 'own/two words.py' Shopper -u 5 -r 1 -t 20s --json -- --own 1",
+    "run test.yml",
+    "run test.yml --rate 5/s -t 20s",
+    "run http://localhost:9/items -u 2000 -t 20s",
+    "run http://localhost:9/items --rate 1234.5/s -t 20s --quiet",
+    "run --demo --fault latency:50ms api --duration 5s",
+    "run api -H http://localhost:7 --allow-host x.example --duration 5s",
+]
+
+
+def suggested(scenario: Scenario, argv: list[str]) -> Iterator[str]:
+    """Those that analyses and screens write after such a run, whatever its end."""
+    made = recording(steady(5, [10.0]))
+    case = Case(scenario, made, measure(scenario, made), argv=argv)
+    run = case.invocation
+    lacking = expect(scenario).cannot_judge
+    yield from (run.command("show", place=False), run.again("--profile"), run.again("--target", "cpu=70%"))
+    load = () if scenario.load_on_command_line or scenario.script else first_run(scenario)
+    yield run.command("run", *load)
+    yield re.split(" {4}", case.look_closer)[0]
+    yield run.elsewhere("http://localhost:8123")
+    for verdict in Verdict:
+        yield from (step.command for step in next_steps(scenario, verdict, argv, "runs/x-1a2b", lacking))
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("started", STARTED)
+def test_what_is_suggested_after_a_run_is_taken_and_finds_its_scenario(started: str) -> None:
+    argv = shlex.split(started)
+    scenario = planned_by(f"loadctl {started.partition(' -- ')[0]}")
+    for command in suggested(scenario, argv):
+        name = shlex.split(command)[1]
+        if name == "report":
+            parsed(command)
+            continue
+        found = planned_by(command.partition(" -- ")[0])
+        assert found.endpoints == scenario.endpoints, command
+        assert (found.script and found.script.path) == (scenario.script and scenario.script.path), command
+        if "8123" in command:
+            assert found.host == "http://localhost:8123"
+        elif name in {"run", "try", "capacity"}:
+            assert found.host == scenario.host, command
+            assert ("--demo" in command) == ("--demo" in started)
+            assert ("--fault" in command) == ("--fault" in started)
+        assert (
+            not {"--json", "--quiet"}.intersection(shlex.split(command))
+            or "report" in command
+            or ("8123" in command)
+        )
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_suggestion_stays_in_the_folder_that_was_named() -> None:
+    scenario = planned_by("loadctl run api")
+    run = Invocation(scenario, ["-C", "two words", "run", "api", "--demo"])
+    assert run.command("try") == "loadctl -C 'two words' try api --demo"
+    assert run.again("--smoke") == "loadctl -C 'two words' run api --demo --smoke"
+
+
+def test_a_folder_with_scripts_alone_proposes_them(folder: Path) -> None:
+    (folder / "scenarios" / "api.yaml").unlink()
+    scripts = Project().scripts()
+    assert [str(path) for path in scripts] == ["lf.py", "test.yml"]
+    for path in scripts:
+        assert planned_by(script_command(path)).script is not None
+    with pytest.raises(loadctl.errors.UsageError) as raised:
+        Project().find(None)
+    assert raised.value.hint == "loadctl run lf.py -u 10 -t 30s\nloadctl run test.yml"
+
+
+def in_strings() -> Iterator[tuple[str, str]]:
+    """Every `loadctl …` in a string of the package, up to where the prose goes on, with holes filled by a word."""
+    for path in sorted(Path(loadctl.__file__).parent.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documentation = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        inside = {
+            id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values
+        }
+        for node in ast.walk(tree):
+            if id(node) in documentation | inside:
+                continue
+            text = ""
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                text = node.value
+            elif isinstance(node, ast.JoinedStr):
+                text = "".join(
+                    str(getattr(part, "value", "X")) if isinstance(part, ast.Constant) else "X"
+                    for part in node.values
+                )
+            for found in re.finditer(rf"loadctl ((?:{'|'.join(COMMANDS)})\b[^\n`]*)", text):
+                command = re.split(r" {2,}|;|,|: | ?\)| \(|…| (?:writes|judges|on)\b", found[1])[0]
+                yield f"{path.name}:{node.lineno}", command  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("place", "command"), [pytest.param(*one, id=" ".join(one)) for one in in_strings()])
+def test_a_command_in_a_message_is_one_that_loadctl_takes(place: str, command: str) -> None:
+    assert parsed(f"loadctl {command}") is not None, place
