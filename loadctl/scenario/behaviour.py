@@ -17,7 +17,7 @@ from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.requests import METHODS, Names, RequestReader
 from loadctl.scenario.shape import Line, Part, Pause, Shape, SomeSeconds, Whole, read_shape
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
-from loadctl.scenario.words import no_such
+from loadctl.scenario.words import nearest, no_such
 
 Rows = Sequence[Mapping[str, str]]
 
@@ -115,10 +115,10 @@ class UserTypeReader:
                 place.where, f"no such file: {path}", "paths are relative to the file that names them"
             )
             return None
-        try:
-            rows, empty = read_rows(text)
-        except _RowError as error:
-            self.mistakes.add(Where(path, error.line), str(error))
+        rows, empty, wrong = read_rows(text)
+        for line, message in wrong:
+            self.mistakes.add(Where(path, line), message)
+        if wrong:
             return None
         if empty:
             self.notes.append(f"{path}: {empty} empty row{' is' if empty == 1 else 's are'} skipped")
@@ -127,8 +127,12 @@ class UserTypeReader:
     def _check_names(self, names: Names, data: str | None, rows: Rows | None) -> None:
         for name, where in names.used:
             if name not in names.captured:
-                known = [*names.captured, *(["row"] if data else [])]
-                message, hint = no_such("nothing captures", name, known, "Captured in this user type")
+                message, hint = no_such(
+                    "nothing captures", name, names.captured, "Captured in this user type"
+                )
+                column = nearest(name, rows[0]) if rows and nearest(name, names.captured) is None else None
+                if column is not None:
+                    message += f"; did you mean row.{column}?"
                 self.mistakes.add(where, message, hint)
         for column, where in names.columns:
             if data is None:
@@ -197,16 +201,11 @@ def _requests(steps: Sequence[Step]) -> Iterator[Request]:
             yield from _requests(step.flow)
 
 
-class _RowError(Exception):
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
-
-
-def read_rows(text: str) -> tuple[Rows, int]:
-    """The rows of a CSV by column, all values text, and how many were left out as empty; raises _RowError."""
+def read_rows(text: str) -> tuple[Rows, int, Sequence[tuple[int, str]]]:
+    """The rows of a CSV by column, all values text; how many were left out as empty; what is wrong, by line."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     rows: list[Mapping[str, str]] = []
+    wrong: list[tuple[int, str]] = []
     header: list[str] | None = None
     empty = 0
     try:
@@ -216,15 +215,13 @@ def read_rows(text: str) -> tuple[Rows, int]:
             elif header is None:
                 header = [cell.strip() for cell in cells]
                 if not all(header) or len(set(header)) < len(header):
-                    raise _RowError(reader.line_num, "the first row names the columns, each once")
+                    return (), 0, [(reader.line_num, "the first row names the columns, each once")]
             elif len(cells) != len(header):
-                raise _RowError(
-                    reader.line_num, f"{len(cells)} values in this row, but {len(header)} columns"
-                )
+                wrong.append((reader.line_num, f"{len(cells)} values in this row, but {len(header)} columns"))
             else:
                 rows.append(dict(zip(header, cells, strict=True)))
     except csv.Error as error:
-        raise _RowError(reader.line_num, f"this is not CSV: {error}") from error
-    if not rows:
-        raise _RowError(1, "there are no rows; the first one names the columns")
-    return rows, empty
+        wrong.append((reader.line_num, f"this is not CSV: {error}"))
+    if not rows and not wrong:
+        wrong.append((1, "there are no rows; the first one names the columns"))
+    return rows, empty, wrong

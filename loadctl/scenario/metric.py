@@ -66,14 +66,20 @@ _READERS: Mapping[str, Callable[[str], float]] = {
 }
 
 
+_WHOLE = {"cpu": "all cores that the system may use", "error_rate": "all requests"}
+
+
 def parse_limit(metric: str, text: str) -> tuple[float, str]:
     """A limit and its unit. Any other name is a monitored series, whose values are bare numbers. Raises UnitError."""
     unit = METRICS[metric].unit if metric in METRICS else ""
     if metric == "breaking_point" and "/" in text:
         unit = "/s"
     try:
-        return _READERS[unit](text), unit
+        limit = _READERS[unit](text)
     except UnitError as error:
         if unit == "ms" and "has no unit" in str(error):
             raise UnitError(f"{text} has no unit; write {text}ms or {text}s") from None
         raise
+    if unit == "%" and limit > 100:
+        raise UnitError(f"{text} is never reached: it is a share of {_WHOLE[metric]}, at most 100%")
+    return limit, unit

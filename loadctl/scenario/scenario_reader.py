@@ -13,7 +13,7 @@ from loadctl.scenario.behaviour import UserTypeReader
 from loadctl.scenario.commands import CommandReader
 from loadctl.scenario.document import Node, Text
 from loadctl.scenario.environment import Environment
-from loadctl.scenario.load import Load
+from loadctl.scenario.load import Load, Model
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.population import IN_PLACE, Population
 from loadctl.scenario.rate_limit import RateLimit, counted
@@ -33,7 +33,7 @@ from loadctl.scenario.shape import (
     texts,
     whole,
 )
-from loadctl.scenario.stages import read_load
+from loadctl.scenario.stages import model_of, read_load
 from loadctl.scenario.stop_rule import DEFAULT, EXAMPLE, StopRule, parse_stop_rule
 from loadctl.scenario.targets import Applicable
 from loadctl.scenario.units import parse_rate, rate_period_s
@@ -111,7 +111,8 @@ class ScenarioReader:
             return None
         self.targets = shape.targets
         load = self._load(node, shape)
-        population = self._population(shape, load)
+        model = model_of(shape.load)
+        population = self._population(shape, model)
         if _names_a_script(shape):
             script, types = self._script(node, shape, population)
         else:
@@ -133,7 +134,7 @@ class ScenarioReader:
             watch=self._watch(shape.watch),
             timeout_s=shape.timeout,
             drain_s=min(shape.timeout, 10.0) if shape.drain is None else shape.drain,
-            max_in_flight=self._max_in_flight(node, shape, load),
+            max_in_flight=self._max_in_flight(node, shape, model),
             rate_limit=self._rate_limit(shape.rate_limit, types),
             tls=Tls(shape.verify, self._file(node, "ca", shape.ca), self._file(node, "cert", shape.cert)),
             allow_hosts=tuple(shape.allow_hosts),
@@ -147,7 +148,7 @@ class ScenarioReader:
         self.applicable = Applicable(
             endpoints=None if _names_a_script(shape) or not types else scenario.endpoints,
             stages=[stage.name for stage in load.stages] if load and load.stages else None,
-            model=load.model if load and load.stages else None,
+            model=model,
         )
         return scenario
 
@@ -216,8 +217,8 @@ class ScenarioReader:
                 self.mistakes.add(value.where, f"{key.text}: {error}")
         return weights, tuple(types)
 
-    def _population(self, shape: ScenarioShape, load: Load | None) -> Population:
-        open_model = load is not None and load.model == "open"
+    def _population(self, shape: ScenarioShape, model: Model | None) -> Population:
+        open_model = model == "open"
         reader = UserTypeReader(
             self.mistakes, self.environment, self.read_text, self.resolve, shape.timeout, open_model
         )
@@ -311,8 +312,8 @@ class ScenarioReader:
             self.mistakes.add((node.get("limit") or node).where, f"limit: {error}")
             return None
 
-    def _max_in_flight(self, node: Node, shape: ScenarioShape, load: Load | None) -> int:
-        if shape.max_in_flight is not None and load is not None and load.model == "closed":
+    def _max_in_flight(self, node: Node, shape: ScenarioShape, model: Model | None) -> int:
+        if shape.max_in_flight is not None and model == "closed":
             self.mistakes.add(
                 node.key_where("max_in_flight"),
                 "max_in_flight: belongs to a load with rate:; users: bound it by themselves",

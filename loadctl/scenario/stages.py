@@ -70,6 +70,17 @@ def read_load(node: Node, mistakes: Mistakes) -> Load | None:
     return load
 
 
+def model_of(node: Node | None) -> Model | None:
+    """Closed or open, by the keys of its stages alone: known also where the load has mistakes."""
+    keys = {key.text for item in (node and node.items) or () for key in item.entries or {}} & {
+        "users",
+        "rate",
+    }
+    if len(keys) != 1:
+        return None
+    return "open" if "rate" in keys else "closed"
+
+
 @dataclass(slots=True)
 class _Plan:
     mistakes: Mistakes

@@ -23,12 +23,13 @@ def mistakes(
     host: str | None = None,
     engine: str | None = None,
     targets: Sequence[str] = (),
+    files: Mapping[str, str] | None = None,
 ) -> Sequence[Mistake]:
     sources = Sources(
         scenario=Text("s.yaml", text),
         users=Text("users.yaml", users) if users else None,
         targets=Text("targets.yaml", table) if table else None,
-        read=FILES.get,
+        read={**FILES, **(files or {})}.get,
         resolve=lambda path: None if "missing" in path else f"/project/{path}",
         env=env or {},
     )
@@ -611,4 +612,54 @@ def test_a_variable_that_is_no_utf_8_is_a_mistake() -> None:
     """Python shows its bytes as halves of characters, which nothing can send."""
     assert lines(mistakes(TOP + "goal: ${X}\n", env={"X": "caf\udce9"})) == [
         "s.yaml:4:7  X is not UTF-8 text in the environment"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("targets", "mistake"),
+    [
+        (
+            "{cpu: 140%}",
+            "5:16  cpu: 140% is never reached: it is a share of all cores that the system may use",
+        ),
+        ("{error_rate: 150%}", "5:23  error_rate: 150% is never reached: it is a share of all requests"),
+        ("{cpu: {target: 90%, critical: 110%}}", "5:40  cpu: 110% is never reached"),
+        ("{endpoints: {GET /: {error_rate: 101%}}}", "5:43  error_rate: 101% is never reached"),
+        ("{stages: {5/s: {cpu: 120%}}}", "5:31  cpu: 120% is never reached"),
+        ("{error_rate: null}\nstop_when: error_rate > 120% for 5s", "6:12  stop_when: 120% is never reached"),
+    ],
+)
+def test_a_share_beyond_the_whole_is_a_mistake(targets: str, mistake: str) -> None:
+    text = f"host: http://a\ntasks: [{{get: /}}]\nload:\n- {{rate: 5/s, for: 5m}}\ntargets: {targets}\n"
+    (found,) = lines(mistakes(text))
+    assert found.startswith(f"s.yaml:{mistake}")
+
+
+def test_a_pause_under_a_rate_is_told_beside_the_mistakes_of_the_load() -> None:
+    found = lines(
+        mistakes("host: http://a\nthink: 1s\ntasks: [{get: /}]\nload: [{rate: 5, for: 10}, {rate: 5/s}]\n")
+    )
+    assert [line.split("  ")[0] for line in found] == [
+        "s.yaml:2:1",
+        "s.yaml:4:15",
+        "s.yaml:4:23",
+        "s.yaml:4:28",
+    ]
+
+
+@pytest.mark.parametrize("name", ["email", "emial"])
+def test_a_column_that_is_named_without_its_row_is_what_was_meant(name: str) -> None:
+    text = (
+        f"host: http://a\ndata: d.csv\ntasks: [{{get: '/{{{{ {name} }}}}'}}]\nload: [{{users: 5, for: 5m}}]\n"
+    )
+    (found,) = lines(mistakes(text, files={"d.csv": "email,password\na,b\n"}))
+    assert f"nothing captures '{name}'; did you mean row.email?" in found
+
+
+def test_every_wrong_row_of_a_data_file_is_told() -> None:
+    text = "host: http://a\ndata: d.csv\ntasks: [{get: /}]\nload: [{users: 5, for: 5m}]\n"
+    found = lines(mistakes(text, files={"d.csv": "a,b\n1\n1,2\n1,2,3\n"}))
+    assert found == [
+        "d.csv:2  1 values in this row, but 2 columns",
+        "d.csv:4  3 values in this row, but 2 columns",
     ]
