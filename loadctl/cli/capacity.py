@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,6 +31,7 @@ from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
     from loadctl.analysis.capacity import Probe, Search
+    from loadctl.scenario.load import Stage
     from loadctl.scenario.scenario import Scenario
 
 _PAUSE_S = 2.0
@@ -44,7 +46,7 @@ class _Plan:
     """`unit`: "/s" for arrivals, "users"."""
 
     scenario: Scenario
-    probe_s: float
+    probe_s: int
     unit: str
     folder: Path
     workers: int
@@ -150,20 +152,22 @@ def _level(option: str, text: str, *, closed: bool) -> float:
     from loadctl.cli.planning import in_units
     from loadctl.scenario.units import parse_rate, parse_users
 
-    found = in_units(option, text.removesuffix(" users"), parse_users if closed else parse_rate)
+    text = f"{text} users" if closed and text.isdecimal() else text
+    found = in_units(option, text, parse_users if closed else parse_rate)
     if found <= 0:
         raise UsageError(f"{option} {text}: a level is above 0")
     return found
 
 
-def _probe_s(text: str) -> float:
+def _probe_s(text: str) -> int:
+    """Whole seconds, as those of every stage."""
     from loadctl.cli.planning import in_units
     from loadctl.scenario.units import parse_duration
 
     found = in_units("--probe", text, parse_duration)
     if found < _LEAST_PROBE_S:
         raise UsageError(f"--probe {text}: shorter than {_LEAST_PROBE_S:g}s tells nothing")
-    return found
+    return math.ceil(found)
 
 
 def _find(plan: _Plan, search: Search, *, quiet: bool, as_json: bool) -> int:
@@ -204,6 +208,15 @@ def _exit_code(search: Search) -> int:
     return ExitCode.FAIL if found.high is not None else ExitCode.INCONCLUSIVE
 
 
+def _stages(level: float, probe_s: int) -> Sequence[Stage]:
+    from loadctl.scenario.load import Stage
+
+    return [
+        Stage(level, level, math.ceil(probe_s * _WARM_SHARE), "settle", warmup=True),
+        Stage(level, level, probe_s, "probe"),
+    ]
+
+
 def _probed(plan: _Plan, level: float) -> Probe:
     """One run at one level. Raises: LoadctlError; Interrupted where a signal ended it."""
     import os
@@ -215,14 +228,9 @@ def _probed(plan: _Plan, level: float) -> Probe:
     from loadctl.results.document import dumps
     from loadctl.results.verdict import Verdict
     from loadctl.run.runner import RunRequest, run
-    from loadctl.scenario.load import Load, Stage
+    from loadctl.scenario.load import Load
 
-    warm = plan.probe_s * _WARM_SHARE
-    stages = [
-        Stage(level, level, warm, "settle", warmup=True),
-        Stage(level, level, plan.probe_s, "probe"),
-    ]
-    scenario = replace(plan.scenario, load=Load(plan.scenario.load.model, stages))
+    scenario = replace(plan.scenario, load=Load(plan.scenario.load.model, _stages(level, plan.probe_s)))
     engine = engine_named(scenario.engine)
     state = engine.state(os.environ)
     if state.version is None:
