@@ -99,6 +99,13 @@ PLACES = (
         "urllib3.response:HTTPResponse.read_chunked", "the event that ends a stream before its body ends"
     ),
     Private("locust.stats:StatsError.create_key", "errors stand under Locust's own keys"),
+    Private(
+        "gevent.resolver.thread:Resolver.getaddrinfo",
+        "which name led to the address that a script connects to",
+    ),
+    Private("gevent.resolver.thread:Resolver.gethostbyname", "the same"),
+    Private("urllib3.poolmanager:ProxyManager.connection_from_host", "what stands behind a proxy"),
+    Private("geventhttpclient.client:HTTPClient.__init__", "the same for FastHttpUser"),
     Private("geventhttpclient.connectionpool:ConnectionPool.size", "a GET is never sent again in silence"),
 )
 
