@@ -157,5 +157,5 @@ def _is_repeated(clue: Clue, row: EndpointSummary) -> bool:
 
 def _profile_hint(clue: Clue) -> str:
     if clue.is_python:
-        return f"{clue.case.invocation.again('--profile')} shows which function takes it"
+        return f"which function takes it: {clue.case.invocation.again('--profile')}"
     return "profile it under this load to see what takes it"

@@ -106,8 +106,7 @@ def _next_step(case: Case, verdict: Verdict) -> Iterator[str]:
     if verdict is Verdict.INCONCLUSIVE and longer is not None:
         yield f"{longer.purpose}: {longer.command}"
     elif verdict is Verdict.INCONCLUSIVE and any("needs" in (score.reason or "") for score in short):
-        shown = case.invocation.command("show", place=False)
-        yield f"{shown} says how long a run must be for every target"
+        yield f"how long a run must be for every target: {case.invocation.command('show', place=False)}"
     elif not case.scores:
         yield case.invocation.again(*_LATENCY)
     elif verdict in _BROKEN and error_kind(case) == "scenario":

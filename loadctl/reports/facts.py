@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from loadctl.reports.failures import failure_lines
 from loadctl.reports.noticed import noticed_lines
@@ -65,6 +66,8 @@ def _load(result: Result) -> list[str]:
         begun, dropped = format_count(counters.begun or 0), format_count(counters.dropped or 0)
         planned = format_count(counters.planned_arrivals)
         lines = [f"{planned} arrivals planned = {begun} begun + {dropped} dropped", split]
+    if result.started_at is not None:
+        lines.append(f"began {datetime.fromisoformat(result.started_at):%Y-%m-%d %H:%M:%S} UTC")
     if no_answer := result.summary.total.unfinished:
         lines.append(f"{_many(no_answer)} had no answer at the end and count as failed")
     if cut := _cut_off(result):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from loadctl.reports.printable import printable
 from loadctl.results.answer import said
@@ -22,14 +23,14 @@ def failure_lines(result: Result) -> list[str]:
         for name, count in {**row.errors, **unfinished}.items():
             classes.setdefault(name, {})[row.endpoint] = count
     commonest = sorted(classes.items(), key=lambda item: -sum(item[1].values()))
-    lines = [_line(name, counts, result.examples) for name, counts in commonest[:_CLASSES]]
+    lines = [_line(name, counts, result.examples, result.started_at) for name, counts in commonest[:_CLASSES]]
     if len(classes) > _CLASSES:
         left = len(classes) - _CLASSES
         lines.append(f"… and {left} more kind{'s' if left > 1 else ''}: loadctl report --json")
     return lines
 
 
-def _line(name: str, counts: dict[str, int], examples: Sequence[Example]) -> str:
+def _line(name: str, counts: dict[str, int], examples: Sequence[Example], began: str | None) -> str:
     found = sorted(counts.items(), key=lambda item: -item[1])
     if len(found) == 1:
         where = printable(found[0][0], 60)
@@ -40,7 +41,12 @@ def _line(name: str, counts: dict[str, int], examples: Sequence[Example]) -> str
     head = f"{format_count(sum(counts.values()))} × {printable(name.replace('_', ' '), 60)}, {where}"
     first = min((e for e in examples if e.error_class == name), key=lambda e: e.t, default=None)
     return (
-        head
-        if first is None
-        else f'{head}, first at {format_clock(first.t)}: "{printable(said(first), 120)}"'
+        head if first is None else f'{head}, first at {at(first.t, began)}: "{printable(said(first), 120)}"'
     )
+
+
+def at(t: float, began: str | None) -> str:
+    """A time on the run's clock and, where the run's beginning is known, on that of the logs."""
+    if began is None:
+        return format_clock(t)
+    return f"{format_clock(t)} ({datetime.fromisoformat(began) + timedelta(seconds=int(t)):%H:%M:%S} UTC)"

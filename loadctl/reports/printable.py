@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from textwrap import wrap
 
@@ -46,3 +47,18 @@ def hanging(head: str, text: str, width: int) -> list[str]:
     return wrap(
         head + text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     ) or [head.rstrip()]
+
+
+def hanging_with_commands(head: str, text: str, width: int) -> list[str]:
+    """The same for a sentence that may end with a command, which is never wrapped: a shell would run its lines."""
+    if len(head) + len(text) <= width:
+        return [f"{head}{text}".rstrip()]
+    lines: list[str] = []
+    for part in _COMMAND.split(text):
+        if part := part.strip():
+            lines += [f"{head}{part}"] if _COMMAND.fullmatch(part) else hanging(head, part, width)
+            head = " " * len(head)
+    return lines
+
+
+_COMMAND = re.compile(r"(\bloadctl [a-z-].*?(?=;|$| {2,}))")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from loadctl.reports.facts import facts
-from loadctl.reports.printable import cut_in_the_middle, hanging, printable, shortened
+from loadctl.reports.printable import cut_in_the_middle, hanging, hanging_with_commands, printable, shortened
 from loadctl.reports.scores import (
     UNKNOWN,
     critical,
@@ -76,7 +76,7 @@ def _story(result: Result, width: int) -> Iterator[str]:
         yield from hanging("Why   ", printable(result.why), width)
     head = "Do    "
     for advice in result.advice:
-        yield from hanging(head, printable(advice), width)
+        yield from hanging_with_commands(head, printable(advice), width)
         head = "      "
 
 
@@ -166,7 +166,8 @@ def _endpoint_line(row: EndpointSummary, result: Result, room: int, column: int)
 
 
 def _closing(result: Result, width: int) -> Iterator[str]:
-    code = f"exit code {int(result.exit_code)}"
+    """The verdict once more: the first line may have left the terminal."""
+    code = f"{result.verdict}, exit code {int(result.exit_code)}"
     run_dir = printable(result.run_dir, 4096)
     if not run_dir:
         yield code

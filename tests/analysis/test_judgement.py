@@ -303,7 +303,7 @@ def test_slow_responses_are_sent_to_the_slowest_endpoint() -> None:
 
 def test_too_little_data_is_sent_to_show() -> None:
     assert judged(recording(steady(60, [10.0] * 10))).advice == (
-        "loadctl show api says how long a run must be for every target",
+        "how long a run must be for every target: loadctl show api",
     )
 
 

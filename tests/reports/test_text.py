@@ -46,16 +46,18 @@ ENDPOINTS         requests      /s      p50      p95      p99  failed
   total             34,512    71.9  61.2 ms   312 ms   480 ms      11
   – = too few requests for an honest figure: p95 needs 200, p99 1,000
 
-ERRORS     11 × status 503, POST /predict, first at 6:12: "model busy"
+ERRORS     11 × status 503, POST /predict, first at 6:12 (08:26:12 UTC): "model
+           busy"
 LOAD       50 of 50 users; 37,000 requests = 34,512 scored + 2,000 warm-up + 488
            ramp-down
+           began 2026-11-23 08:20:00 UTC
 SYSTEM     uvicorn (pid 4312): cpu 26 % of 4 cores, memory 0.70 GB, up to 0.71
            GB (PSS)
 GENERATOR  healthy: 11 % of a core, on time (0.40 ms at p95)
 NOTICED    warning  cpu-high: Worker pid 31 was at 99 % of one core.
            good     latency-stable, no-errors
 
-runs/20261123T082000Z-baseline-locust-91c0                           exit code 1
+runs/20261123T082000Z-baseline-locust-91c0                     FAIL, exit code 1
 """
 
 
@@ -152,7 +154,7 @@ def test_where_nothing_ran_there_are_no_tables() -> None:
     assert render(error) == (
         "ERROR  baseline  50 users, 10 min, locust, http://localhost:8080\n\n"
         f"{reason}\n\n"
-        f"{SCREEN.splitlines()[-1].replace('exit code 1', 'exit code 4')}\n"
+        f"{SCREEN.splitlines()[-1].replace(' FAIL, exit code 1', 'ERROR, exit code 4')}\n"
     )
 
 
@@ -170,11 +172,12 @@ def test_what_fails_alike_is_one_line_with_the_words_of_the_system() -> None:
     )
     errors = screen[screen.index("ERRORS") : screen.index("LOAD")].splitlines()
     assert errors[0] == (
-        "ERRORS     28 × status 503, GET /7 7, GET /6 6, GET /5 5 and 4 more, first at 0:07: "
-        '"expected status 2xx, got 503"'
+        "ERRORS     28 × status 503, GET /7 7, GET /6 6, GET /5 5 and 4 more, first at 0:07 (08:20:07 UTC): "
+        '"expected status 2xx,'
     )
-    assert errors[1:5] == [f"           1 × kind {k}, GET /{k}" for k in range(1, 5)]
-    assert errors[5] == "           … and 3 more kinds: loadctl report --json"
+    assert errors[1] == '           got 503"'
+    assert errors[2:6] == [f"           1 × kind {k}, GET /{k}" for k in range(1, 5)]
+    assert errors[6] == "           … and 3 more kinds: loadctl report --json"
 
 
 def test_unfinished_requests_are_requests_that_failed() -> None:
