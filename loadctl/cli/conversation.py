@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Conversation:
-    """Observer of a run. With `redrawn`, four lines that change in place; else plain lines, rarer as time goes by."""
+    """Observer of a run. With `redrawn`, five lines that change in place; else plain lines, rarer as time goes by."""
 
     def __init__(self, scenario: Scenario, *, redrawn: bool, silent: bool = False) -> None:
         self._progress = Progress(scenario.load)
@@ -96,7 +96,7 @@ class Conversation:
             self._draw(lambda: live.update(Text("\n".join(lines)), refresh=True))
         elif self._progress.t + 1 >= self._next_line_t:
             self._next_line_t = self._progress.t + 1 + plain_every_s(self._progress.t)
-            self.say([plain_line(self._progress)])
+            self.say([plain_line(self._progress, self._targets)])
 
     def reading(self, reading: Reading) -> None:
         self._progress.read(reading)

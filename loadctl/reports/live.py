@@ -1,8 +1,8 @@
-"""The run while it goes: four lines that are redrawn in a terminal, one plain line now and then elsewhere."""
+"""The run while it goes: five lines that are redrawn in a terminal, one plain line now and then elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from loadctl.reports.printable import printable, shortened
 from loadctl.results.progress import HISTORY_S, Progress
@@ -18,6 +18,7 @@ from loadctl.scenario.units import (
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 15
+P95, ERRORS = "latency_p95", "error_rate"
 _LEAST_STAGE = 8
 """Fewer columns than this say nothing of a stage's name."""
 
@@ -31,7 +32,8 @@ def sparkline(values: Iterable[float | None], width: int = _SPARK_WIDTH, *, at_l
 
 
 def live_lines(progress: Progress, targets: Iterable[Target] = (), width: int = 80) -> list[str]:
-    """Load, requests, latency and system, each on a line that is shorter than `width`."""
+    """Load, requests, failures, latency and system, each on a line that is shorter than `width`."""
+    targets = list(targets)
     spark = _SPARK_WIDTH + max(0, min(HISTORY_S - _SPARK_WIDTH, width - 80))
 
     def line(head: str, value: str, course: Iterable[float | None], words: str) -> str:
@@ -44,16 +46,49 @@ def live_lines(progress: Progress, targets: Iterable[Target] = (), width: int = 
     room = width - 1 - len(line(level, plan, (), f"{time}, "))
     if progress.stage and room >= min(len(printable(progress.stage)), _LEAST_STAGE):
         time += f", {shortened(printable(progress.stage), room)}"
-    counts = f"{format_count(progress.completed)}, {format_count(progress.failed)} failed"
+    counts = f"last {len(progress.rates)} s; {format_count(progress.completed)} in all"
     if progress.dropped:
         counts += f", {format_count(progress.dropped)} dropped"
-    p95 = "–" if progress.p95_ms is None else format_ms(progress.p95_ms)
+    shares = [
+        100 * failed / done if done else None
+        for failed, done in zip(progress.failures, progress.rates, strict=True)
+    ]
     return [
         line(level, plan, progress.levels, time),
         line("requests", f"{progress.rate_per_s:.1f} /s", progress.rates, counts),
-        line("p95", p95, progress.p95s, _limit(progress, targets)),
+        line("failed", _failed(progress), shares, _errors(progress, targets)),
+        line("p95", _p95(progress), progress.p95s, _beside(progress.p95_ms, _target(P95, targets))),
         shortened(f"  {'system':<10}{_system(progress)}", width - 1),
     ]
+
+
+def _p95(progress: Progress) -> str:
+    return "–" if progress.p95_ms is None else format_ms(progress.p95_ms)
+
+
+def _failed(progress: Progress) -> str:
+    return "–" if progress.error_pct is None else format_percent(progress.error_pct, 2)
+
+
+def _errors(progress: Progress, targets: Sequence[Target]) -> str:
+    limit = _beside(progress.error_pct, _target(ERRORS, targets))
+    common = progress.commonest_error
+    return ", ".join(part for part in (common and common.replace("_", " "), limit) if part)
+
+
+def _target(metric: str, targets: Sequence[Target]) -> Target | None:
+    return next((one for one in targets if one.metric == metric and one.scope.kind == "run"), None)
+
+
+def _is_over(value: float | None, limit: Target | None) -> bool:
+    return value is not None and limit is not None and value > limit.critical
+
+
+def _beside(value: float | None, limit: Target | None) -> str:
+    if limit is None:
+        return ""
+    over = _is_over(value, limit)
+    return f"{'over the ' * over}limit {'of ' * over}{format_limit(limit.critical, limit.unit)}"
 
 
 def _time(progress: Progress) -> str:
@@ -66,25 +101,20 @@ def _time(progress: Progress) -> str:
     return f"{_seconds(done)} of {_seconds(total)}, {_seconds(total - done)} left"
 
 
-def _limit(progress: Progress, targets: Iterable[Target]) -> str:
-    limit = next((t for t in targets if t.metric == "latency_p95" and t.scope.kind == "run"), None)
-    if limit is None:
-        return "of the last 30 s"
-    over = progress.p95_ms is not None and progress.p95_ms > limit.critical
-    return f"{'over the ' * over}limit {'of ' * over}{format_limit(limit.critical, limit.unit)}"
-
-
-def plain_line(progress: Progress) -> str:
-    """The same for a log: one line, no colours, no redrawing."""
-    p95 = "–" if progress.p95_ms is None else format_ms(progress.p95_ms)
+def plain_line(progress: Progress, targets: Iterable[Target] = ()) -> str:
+    """The same for a log: one line, no colours, no redrawing; a limit is told where it is crossed."""
+    targets = list(targets)
+    p95, errors = _target(P95, targets), _target(ERRORS, targets)
+    slow = f" ({_beside(progress.p95_ms, p95)})" if _is_over(progress.p95_ms, p95) else ""
+    words = _errors(progress, targets if _is_over(progress.error_pct, errors) else ())
+    failed = f"{_failed(progress)} failed" + (f" ({words})" if words else "")
     level = f"{progress.users} users" if progress.load.model == "closed" else f"{progress.users} in flight"
     end = f"/{format_clock(progress.load.duration_s)}" if progress.load.stages else ""
     parts = [
         f"{format_clock(progress.t + 1)}{end}",
         level,
-        f"{progress.rate_per_s:.1f}/s",
-        f"p95 {p95}",
-        f"{format_count(progress.failed)} failed",
+        f"last {len(progress.rates)} s: {progress.rate_per_s:.1f}/s, p95 {_p95(progress)}{slow}, {failed}",
+        f"{format_count(progress.failed)} failed in all",
     ]
     cpu = progress.system.values.get("cpu_pct") if progress.system else None
     if cpu is not None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from loadctl.results.histogram import Histogram
-from loadctl.results.interval import Second, completed_of, failed_of
+from loadctl.results.interval import GENERATOR_FAULT, Second, completed_of, failed_of
 from loadctl.results.recording import Reading
 from loadctl.scenario.load import Load
 
 HISTORY_S = 30
+"""Seconds of the window that all of its figures are of, but for the counts."""
 
 
 @dataclass(slots=True)
@@ -26,6 +27,8 @@ class Progress:
     rates: deque[int] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
     levels: deque[int] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
     p95s: deque[float | None] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
+    failures: deque[int] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
+    errors: deque[Counter[str]] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
     system: Reading | None = None
     p95_ms: float | None = None
     """Of the successes of the last half minute; None while there are fewer than 200."""
@@ -34,24 +37,27 @@ class Progress:
     def add(self, second: Second) -> None:
         """The next second, or what one more shard says about a second that was added already."""
         cells = second.cells.values()
-        done = sum(map(completed_of, cells))
+        done, failed = sum(map(completed_of, cells)), sum(map(failed_of, cells))
         self.completed += done
-        self.failed += sum(map(failed_of, cells))
+        self.failed += failed
         self.dropped += second.dropped
         behind = self.t - second.t
         if behind < 0:
             self.t = second.t
-            for history, value in ((self.rates, done), (self.levels, second.users)):
+            for history, value in ((self.rates, done), (self.failures, failed), (self.levels, second.users)):
                 history.append(value)
+            self.errors.append(Counter())
             self._recent.append(Histogram())
             self.p95s.append(None)
             behind = 0
         elif behind < len(self.rates):
             self.rates[-1 - behind] += done
+            self.failures[-1 - behind] += failed
             self.levels[-1 - behind] += second.users
         if behind < len(self._recent):
             for interval in cells:
                 self._recent[-1 - behind].merge(interval.ok)
+                self.errors[-1 - behind].update(interval.errors)
         self.users = self.levels[-1]
         self._take_p95()
 
@@ -79,6 +85,18 @@ class Progress:
 
     @property
     def rate_per_s(self) -> float:
-        """Requests per second over the last five seconds."""
-        last = list(self.rates)[-5:]
-        return sum(last) / len(last) if last else 0.0
+        """Requests per second over the window."""
+        return sum(self.rates) / len(self.rates) if self.rates else 0.0
+
+    @property
+    def error_pct(self) -> float | None:
+        """Of the requests that ended in the window; None: none did."""
+        done = sum(self.rates)
+        return 100 * sum(self.failures) / done if done else None
+
+    @property
+    def commonest_error(self) -> str | None:
+        """The class that most failures in the window are of."""
+        counts = sum(self.errors, Counter[str]())
+        del counts[GENERATOR_FAULT]
+        return max(counts, key=lambda name: counts[name], default=None)

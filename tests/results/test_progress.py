@@ -8,12 +8,16 @@ from tests.results.recorded import interval, load, second, steady
 PLAN = load("10 100 hold")
 
 
-def test_rates_are_those_of_the_last_five_seconds_and_counts_of_the_whole_run() -> None:
+def test_rates_and_failures_are_those_of_the_window_and_counts_of_the_whole_run() -> None:
     progress = Progress(PLAN)
-    for each in [*steady(10, [5.0] * 20), *steady(5, [5.0] * 40, start=10, errors={"reset": 2})]:
+    for each in [
+        *steady(20, [5.0] * 20),
+        *steady(15, [5.0] * 10, start=20, errors={"reset": 30, "generator": 2}),
+    ]:
         progress.add(each)
-    assert (progress.rate_per_s, progress.completed, progress.failed) == (42, 410, 10)
-    assert (progress.t, progress.users, progress.planned) == (14, 10, 10)
+    assert (progress.rate_per_s, progress.completed, progress.failed) == (30, 1000, 450)
+    assert (progress.error_pct, progress.commonest_error) == (50, "reset")
+    assert (progress.t, progress.users, progress.planned) == (34, 10, 10)
 
 
 def test_what_a_shard_says_late_is_added_to_its_second() -> None:
