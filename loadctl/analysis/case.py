@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from loadctl.results.readings import NONE, Readings
 from loadctl.results.recording import Recording
 from loadctl.results.score import Score, Status
 from loadctl.results.scoring import begun
+from loadctl.results.standstill import standstill
 from loadctl.scenario.expectation import CannotJudge, cannot_judge
 from loadctl.scenario.invocation import LOAD, Invocation
 from loadctl.scenario.scenario import Scenario
@@ -67,6 +68,11 @@ class Case:
         seconds = self.recording.seconds
         first, last = (bisect_left(seconds, edge, key=attrgetter("t")) for edge in self.window)
         return list(seconds[first:last])
+
+    @property
+    def stood_still(self) -> Mapping[int, float]:
+        """The seconds of the window in which the generator hardly ran, each with the part of it that was lost."""
+        return standstill(self.seconds, self.recording.shards)
 
     def readings(self, subject: str) -> Readings:
         """Of the window."""

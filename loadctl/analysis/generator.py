@@ -15,7 +15,7 @@ from loadctl.results.interval import GENERATOR_FAULT, SCRIPT_ENDPOINT
 from loadctl.results.readings import Readings
 from loadctl.results.recording import Example
 from loadctl.results.usage import by_shard
-from loadctl.scenario.units import format_count, format_ms, format_percent
+from loadctl.scenario.units import format_clock, format_count, format_duration, format_ms, format_percent
 
 BUSY_PCT = 90.0
 BUSY_SHARE = 0.10
@@ -38,7 +38,7 @@ def generator_findings(case: Case) -> list[Finding]:
 
 
 def _saturated(case: Case) -> Iterator[Finding]:
-    signs = [*_busy_shards(case), *_exhausted(case)]
+    signs = [*_busy_shards(case), *_exhausted(case), *_stood_still(case)]
     if not signs:
         return
     message = "the load generator could not keep up: " + "; ".join(sign for sign, _ in signs)
@@ -55,6 +55,10 @@ def _advice(case: Case, evidence: Evidence) -> tuple[str, ...]:
         return _more_room(case)
     if any("fds" in name or "descriptors" in name for name in evidence):
         return ("raise the limit of open files before the run: ulimit -n 65536",)
+    if "stood_still_s" in evidence:
+        return (
+            "see what held it up: a suspended process or machine, or a script that blocks its event loop",
+        )
     return ("widen net.ipv4.ip_local_port_range, or keep connections open between requests",)
 
 
@@ -76,6 +80,16 @@ def _busy_shards(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
         if share >= BUSY_SHARE:
             sign = f"{entity} needed {BUSY_PCT:.0f} % of a core or more {format_percent(share * 100, 0)} of the time"
             yield sign, {"busy_share": round(share, 3), "cpu_pct_of_one_core_max": max(values)}
+
+
+def _stood_still(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
+    """Seconds without its timers are seconds of saturation."""
+    lost, length = case.stood_still, len(case.seconds)
+    lost_s = sum(lost.values())
+    if lost_s >= max(1.0, BUSY_SHARE * length):
+        of = f"{format_duration(round(lost_s))} of {format_duration(length)}"
+        sign = f"its own timers did not run for {of}, first at {format_clock(min(lost))}"
+        yield sign, {"stood_still_s": round(lost_s, 1), "first_at_s": min(lost)}
 
 
 def _wanted(readings: Readings) -> list[float]:

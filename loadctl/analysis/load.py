@@ -2,7 +2,8 @@
 
 Closed model: fewer than 95 % of the users for more than 10 s. Users who ended by themselves are not missing: their
 script took them away, so that is said and voids nothing; throughput and levels that they left are not exercised. Open
-model: 1 % of the arrivals missing warns, 5 % voids (the limits of fortio; reasoned, not measured).
+model: 1 % of the arrivals missing warns, 5 % voids (the limits of fortio; reasoned, not measured). Of both models:
+5 % of the time in which the generator did not run void.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from loadctl.analysis.case import Case
 from loadctl.results.finding import Finding
 from loadctl.results.moment import Moment
 from loadctl.results.recording import LEVEL
-from loadctl.scenario.units import format_count, format_duration, format_percent
+from loadctl.scenario.units import format_clock, format_count, format_duration, format_percent
 
 REACHED_SHARE = 0.95
 SHORT_FOR_S = 10
@@ -27,7 +28,8 @@ def load_findings(case: Case) -> list[Finding]:
         return list(_stop_rule(case))
     closed = case.scenario.load.model == "closed"
     load = [*_users(case), *_ended_users(case)] if closed else [*_arrivals(case)]
-    return [*(_ended_early(case) if case.planned else ()), *load, *_stop_rule(case)]
+    early = _ended_early(case) if case.planned else ()
+    return [*early, *_stood_still(case), *load, *_stop_rule(case)]
 
 
 def _ended_early(case: Case) -> Iterator[Finding]:
@@ -38,6 +40,18 @@ def _ended_early(case: Case) -> Iterator[Finding]:
         yield Finding(
             "load-not-reached", "invalid", message, {"ended_s": ended, "planned_s": planned}, (), "pass"
         )
+
+
+def _stood_still(case: Case) -> Iterator[Finding]:
+    """Users of a generator that does not run are there and send nothing."""
+    lost, length = case.stood_still, len(case.seconds)
+    lost_s = sum(lost.values())
+    if lost_s < 1 or lost_s <= VOID_SHORT * length:
+        return
+    of = f"{format_duration(round(lost_s))} of {format_duration(length)}"
+    message = f"no load was made in {of}, first at {format_clock(min(lost))}: the load generator stood still"
+    evidence = {"stood_still_s": round(lost_s, 1), "first_at_s": min(lost)}
+    yield Finding("load-not-reached", "invalid", message, evidence, (), "pass")
 
 
 def _stop_rule(case: Case) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from statistics import median
 
 from loadctl.results.moment import Moment
@@ -92,13 +93,14 @@ def disturbed(seconds: Sequence[Moment], events: Sequence[Event]) -> dict[int, s
 
 def _thawed(seconds: Sequence[Moment]) -> Iterator[Stall]:
     """Seconds in which most of what was under way came back at once, after as good as nothing."""
+    timed = any(second.lag_ms for second in seconds)
     for i, second in enumerate(seconds):
         took_s = (second.ok.max_us or 0) / 1e6
         if took_s < STALL_S or second.ok.untimed:
             continue
         usual = _usual(seconds, i - int(took_s))
         part = [one for one in seconds[max(0, i - int(took_s) - 1) : i] if one.t + 1 > second.t - took_s]
-        lag_ms = max((max(one.lag_ms, default=0.0) for one in part), default=0.0)
+        lag_ms = max((_lag_ms(one) for one in [*part, second]), default=0.0) if timed else 0.0
         if not part or usual is None or usual.ms > 1000 * took_s * _UNUSUAL or lag_ms > 1000 * took_s * _LATE:
             continue
         waiting = max(one.in_flight for one in part)
@@ -114,8 +116,10 @@ def _thawed(seconds: Sequence[Moment]) -> Iterator[Stall]:
 def _silent(seconds: Sequence[Moment]) -> Iterator[Stall]:
     """Seconds without answers, and requests under way all the while."""
     begun: int | None = None
+    timed = any(second.lag_ms for second in seconds)
     for i, second in enumerate([*seconds, None]):
-        if second is not None and _is_silent(seconds, i, begun):
+        ran = second is not None and not (timed and _lag_ms(second) > 1000 * _LATE)
+        if ran and _is_silent(seconds, i, begun):
             begun = i if begun is None else begun
             continue
         if begun is not None and i - begun >= _SILENT_S:
@@ -132,8 +136,12 @@ def _is_silent(seconds: Sequence[Moment], i: int, begun: int | None) -> bool:
     second, usual = seconds[i], _usual(seconds, i if begun is None else begun)
     if usual is None or second.completed > _SILENT_SHARE * usual.count:
         return False
-    late = max(second.lag_ms, default=0.0) > 1000 * _LATE
-    return not late and second.in_flight >= max(_FEW, _BACK_SHARE * min(usual.count, max(second.users, 1)))
+    return second.in_flight >= max(_FEW, _BACK_SHARE * min(usual.count, max(second.users, 1)))
+
+
+def _lag_ms(second: Moment) -> float:
+    """How late the generator itself was; without a sample it did not run at all."""
+    return max(second.lag_ms, default=inf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ def test_users_of_the_closed_model(seconds: list[Second], reached: bool) -> None
 def test_a_lost_engine_process_explains_missing_users_so_more_of_them_are_not_advised() -> None:
     alive, dead = shard(last_t=59), Shard(1, hello=True, bye=False, last_t=20)
     missing = users((20, 100), (40, 50))
+    for second in missing[:21]:
+        second.lag_ms = [0.1] * 20
     [found_alive] = found(HOLD, recording(missing, shards=[alive]))
     [found_dead] = found(HOLD, recording(missing, shards=[alive, dead]))
     assert (found_alive.advice, found_dead.advice) == (("more engine processes: --workers 2",), ())
