@@ -50,6 +50,10 @@ class Feed(Protocol):
         """Why the last lines may be late or incomplete, short of being lost."""
 
     @property
+    def behind(self) -> bool:
+        """More is there than `lines` gave the last time."""
+
+    @property
     def rotations(self) -> int: ...
 
     def close(self) -> None: ...
@@ -71,7 +75,11 @@ class FileFeed:
 
     @property
     def trouble(self) -> str | None:
-        return _BEHIND if self._tail.behind else None
+        return _BEHIND if self.behind else None
+
+    @property
+    def behind(self) -> bool:
+        return self._tail.behind
 
     @property
     def rotations(self) -> int:
@@ -113,12 +121,15 @@ class PatternFeed:
                 self._ended += tail.rotations  # of many files one may well go
                 tail.close()
                 del self._tails[path]
-        behind = any(tail.behind for tail in self._tails.values())
-        self.trouble = self._refused or (_BEHIND if behind else None)
+        self.trouble = self._refused or (_BEHIND if self.behind else None)
         if self._tails:
             self._had_some = now
         elif self._refused or now - self._had_some >= _GONE_S:
             raise Lost(self._refused or f"no file matches {self._pattern}")
+
+    @property
+    def behind(self) -> bool:
+        return any(tail.behind for tail in self._tails.values())
 
     def rest(self) -> Iterator[str]:
         if not self._tails and not self._ended:
@@ -211,6 +222,10 @@ class StreamFeed:
         if not self._dropped:
             return None
         return f"{self._dropped} lines came faster than they could be read and are not counted"
+
+    @property
+    def behind(self) -> bool:
+        return bool(self._waiting)
 
     def stop(self) -> None:
         self._stopping.set()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 from loadctl.monitors.background import Background, Lost
 from loadctl.monitors.log_feed import Feed
@@ -23,7 +21,9 @@ _OTHER = "(other)"
 _FREQUENT = 10
 _SHOWN = 300
 _ROTATION_EVERY_S = 10.0
-_READ_WAIT_S = 2.0
+_READ_WAIT_S = 5.0
+_REST_S = 5.0
+"""What was logged before the end of the watch and is not read yet has so long."""
 
 
 @dataclass(slots=True)
@@ -69,11 +69,7 @@ class LogSource:
     def close(self, t: float) -> list[Observation]:
         """What was logged since the last look is counted too, also where the log has gone in the meantime."""
         self._background.close()
-        gap = None
-        try:
-            self._read(self._background, at_end=True)
-        except Lost as lost:
-            gap = str(lost)
+        gap = self._read_to_the_end()
         self._feed.close()
         seen: list[Observation] = []
         with contextlib.suppress(Exception):  # why it was lost; told when it was, or below
@@ -83,6 +79,20 @@ class LogSource:
         if gap is not None:
             seen.append(Reading(t, self.subject, "logs", self._feed.name, gap=gap))
         return [*seen, *self._frequent(t)]
+
+    def _read_to_the_end(self) -> str | None:
+        """Why that was not possible; None: all was read."""
+        until = time.monotonic() + _REST_S
+        try:
+            self._read(self._background)
+            while self._feed.behind:
+                if time.monotonic() > until:
+                    return f"it grew faster than it can be read: its end was not read within {_REST_S:.0f} s"
+                self._read(self._background)
+            self._read(self._background, at_end=True)
+        except Lost as lost:
+            return str(lost)
+        return None
 
     def _reading_of(self, t: float) -> Reading:
         with self._lock:
@@ -104,7 +114,7 @@ class LogSource:
             raise Lost("its last lines were still being read at the end")
         lines = errors = size = 0
         try:
-            for line in chain(self._feed.lines(), _rest_of(self._feed) if at_end else ()):
+            for line in self._feed.rest() if at_end else self._feed.lines():
                 lines += 1
                 size += len(line)
                 error = self._entries.error(line)
@@ -164,8 +174,3 @@ class LogSource:
             )
             for message, kind in most
         ]
-
-
-def _rest_of(feed: Feed) -> Iterator[str]:
-    """Asked for when all its lines have been read."""
-    yield from feed.rest()

@@ -55,6 +55,11 @@ class PodsFeed:
         if self._lost is not None:
             raise Lost(self._lost)
 
+    @property
+    def behind(self) -> bool:
+        with self._lock:
+            return any(feed.behind for feed in (*self._feeds.values(), *self._ended))
+
     def rest(self) -> Iterator[str]:
         return iter(())
 

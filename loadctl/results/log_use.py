@@ -32,12 +32,17 @@ class LogUse:
     frequent: tuple[FrequentMessage, ...] = ()
 
 
-def log_use(readings: Readings, events: Iterable[Event], start_s: float, end_s: float) -> LogUse | None:
-    """`readings`: of the system. None: no log was followed."""
+def log_use(
+    readings: Readings, events: Iterable[Event], start_s: float, end_s: float, *, to_the_end: bool = False
+) -> LogUse | None:
+    """`readings`: of the system. None: no log was followed.
+
+    `to_the_end`: the window ends with the load, and what is read after it was logged in it or in the drain.
+    """
     followed = list(readings.of_source("logs"))
     if not followed:
         return None
-    seen = [reading for reading in followed if start_s < reading.t <= end_s]
+    seen = [reading for reading in followed if start_s < reading.t and (to_the_end or reading.t <= end_s)]
     unread = next((why for reading in seen if (why := _unread(reading)) is not None), None)
     if not seen:
         unread = "nothing was read in the scored part"

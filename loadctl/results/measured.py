@@ -100,7 +100,7 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
         break_untold=untold,
         stalls=[stall for stall in stalls(recording.seconds) if start <= stall.start_s < end],
         profile=profile_use(recording.profiles, recording.profile_files),
-        logs=log_use(system, recording.events, start, end),
+        logs=log_use(system, recording.events, start, end, to_the_end=end >= folded.ended_s),
         requests_per_turn=_requests_per_turn(scenario, recording),
         p50_limit_ms=_p50_limit_ms(scenario.targets),
         watched=scenario.watch.asked or bool(system.measured),

@@ -29,6 +29,7 @@ class Given:
 
     name = "api.log"
     rotations = 0
+    behind = False
     trouble: str | None = None
 
     def __init__(self, lines: Iterable[str] = (), lost: str | None = None) -> None:
@@ -133,6 +134,28 @@ def test_what_was_read_before_the_log_went_is_counted_and_then_the_gap_is_told()
     assert [(one.values.get("log_errors"), one.gap) for one in seen] == [(1, None), (None, "it was deleted")]
     (nothing,) = readings(last_words(Given([], "it was deleted")))
     assert (nothing.values, nothing.gap) == ({}, "it was deleted")
+
+
+def test_a_flood_is_read_to_its_end_when_the_watch_ends(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    log.touch()
+    source = LogSource(FileFeed(log), LogReader())
+    flood = (
+        "INFO nothing to see here, go on, go on, go on, go on\n" * 200_000
+    )  # 10 MB, and 4 MB are read at once
+    log.write_text(f"{flood}ERROR at last\n")
+    (reading,) = readings(source.close(7.0))
+    assert (reading.values["log_lines"], reading.values["log_errors"]) == (200_001, 1)
+    assert reading.notes == {}
+
+
+def test_a_flood_that_does_not_end_is_a_gap_after_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loadctl.monitors.log_source._REST_S", 0.05)
+    feed = Given(["INFO"])
+    feed.behind = True
+    seen = readings(last_words(feed))
+    assert seen[0].values["log_lines"] == 1
+    assert "its end was not read" in (seen[-1].gap or "")
 
 
 def test_a_line_without_end_is_a_line_when_the_watch_ends(tmp_path: Path) -> None:

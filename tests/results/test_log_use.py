@@ -33,6 +33,17 @@ def test_a_log_that_could_not_be_read_is_no_log_without_errors() -> None:
     assert log_use(Readings.of([]), [], 0, 9) is None
 
 
+def test_what_is_read_after_a_window_that_ends_with_the_load_belongs_to_it() -> None:
+    late = [said(1, 10, 0), said(2, 10, 0), said(2.4, 5, 1)]
+    use = log_use(Readings.of(late), [], 0, 2, to_the_end=True)
+    assert use is not None
+    assert (use.lines, use.errors, use.unread) == (25, 1, None)
+    unread = Reading(2.4, "system", "logs", "api.log", gap="its end was not read")
+    use = log_use(Readings.of([*late[:2], unread]), [], 0, 2, to_the_end=True)
+    assert use is not None
+    assert use.unread == "api.log could not be read: its end was not read"
+
+
 def test_a_log_that_never_was_there_is_no_log_without_errors() -> None:
     never = Reading(11, "system", "logs", "api.log", gap="there was no api.log")
     silent = log_use(Readings.of([said(1, 0, 0), said(2, 0, 0), never]), [], 0, 9)
