@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,7 +35,7 @@ class Finish:
     """`command` None: nothing was asked for. `secrets`: values in it that are not to be shown."""
 
     command: LocalCommand | None = None
-    secrets: Sequence[str] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     def carry_out(self, scenario: Scenario, run: RunDirectory | None) -> None:
         """Its output is kept in the run's directory. A failure is told, and changes nothing. None: nothing began."""
@@ -47,7 +47,7 @@ class Finish:
         from loadctl.run.interruption import Interruption
         from loadctl.run.local_commands import LocalCommands
 
-        known = replace(scenario, secrets=(*scenario.secrets, *self.secrets))
+        known = replace(scenario, secrets={**scenario.secrets, **self.secrets})
         with Interruption() as interruption:
             LocalCommands(known, run.engine, interruption, tell=_tell).finish(self.command, run.result)
 
@@ -67,7 +67,7 @@ def finish_of(text: str | None) -> Finish:
     mistakes.raise_if_any(environment.secrets)
     if command is not None:
         require_program(command, _OPTION)
-    return Finish(command, tuple(environment.secrets))
+    return Finish(command, environment.secrets)
 
 
 def _tell(event: Event) -> None:

@@ -213,7 +213,7 @@ def applied(scenario: Scenario, said: ForScript, environ: Mapping[str, str], *, 
         return scenario
     if script.key == "artillery":
         return _with_engine_options(scenario, script, said)
-    from loadctl.scenario.redaction import secret_arguments
+    from loadctl.scenario.redaction import hidden, secret_arguments
     from loadctl.scenario.scenario import ScriptOptions
 
     drain_s = scenario.drain_s
@@ -234,13 +234,13 @@ def applied(scenario: Scenario, said: ForScript, environ: Mapping[str, str], *, 
             ),
         ),
         drain_s=drain_s,
-        secrets=(*scenario.secrets, *secret_arguments(said.arguments)),
+        secrets={**hidden(secret_arguments(said.arguments)), **scenario.secrets},
         notes=(*scenario.notes, *_notes(said, environ, counted=quick)),
     )
 
 
 def _with_engine_options(scenario: Scenario, script: Script, said: ForScript) -> Scenario:
-    from loadctl.scenario.redaction import secret_fields
+    from loadctl.scenario.redaction import hidden, secret_fields
 
     given = {
         "config": said.config,
@@ -257,7 +257,7 @@ def _with_engine_options(scenario: Scenario, script: Script, said: ForScript) ->
     return replace(
         scenario,
         script=replace(script, engine_options=options, environment=said.environment or script.environment),
-        secrets=(*scenario.secrets, *secret_fields(documents)),
+        secrets={**hidden(secret_fields(documents)), **scenario.secrets},
     )
 
 

@@ -86,7 +86,7 @@ def _watch(
 
     plan = sources_for(scenario)
     sources = [source for source in plan.sources if source is not plan.generator]
-    sampler = Sampler(sources, secrets=scenario.secrets, close=plan.close)
+    sampler = Sampler(sources, secrets=scenario.secrets, series=scenario.judged_series, close=plan.close)
     redrawn = is_terminal() and not plain and not as_json
     head = f"{plan.watched} on {scenario.host}"
     with _record(out) as keep, _show(head, redrawn=redrawn, as_json=as_json) as show:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
-from loadctl.scenario.redaction import names_secret
+from loadctl.scenario.redaction import names_a_secret
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario
@@ -57,7 +57,7 @@ def without_script(scenario: Scenario) -> Scenario:
 
 def rows_variable(user: UserType, scenario: Scenario) -> str | None:
     """The variable that names the CSV file of a user type, where its rows hold secrets; else None."""
-    if not user.data or not any(map(names_secret, user.data[0])):
+    if not user.data or not any(map(names_a_secret, user.data[0])):
         return None
     return f"ROWS_{scenario.user_types.index(user) + 1}"
 

@@ -57,7 +57,7 @@ def consent_plan(scenario: Scenario) -> dict[str, Json]:
     return {"agreed": consent.agreed, "private": PRIVATE_NAMES, "networks": list(consent.networks)}
 
 
-def plan_file(plan: Mapping[str, Json], secrets: Sequence[str]) -> str:
+def plan_file(plan: Mapping[str, Json], secrets: Iterable[str]) -> str:
     """A plan for people: pairs as mappings again, because a secret is known by the name that it stands under."""
     redact = Redaction(secrets)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from loadctl.monitors.background import Lost
@@ -27,6 +27,10 @@ class _Watched:
     lost: bool = False
 
 
+_READ_BACK = {"file", "mode"}
+"""In the details of an event; and the kind of its source, the first word."""
+
+
 class Sampler:
     """Samples `sources` in a daemon thread; `drain` fetches what has come since the last time.
 
@@ -38,12 +42,17 @@ class Sampler:
         self,
         sources: Sequence[Source],
         *,
-        secrets: Sequence[str] = (),
+        secrets: Iterable[str] = (),
+        series: Collection[str] = (),
         close: Callable[[], None] = lambda: None,
     ) -> None:
-        """`secrets` are redacted in all that sources say; `close` is called when all of them are closed."""
+        """`secrets` are redacted in all that sources say, but for the names of `series`.
+
+        `close` is called when all of them are closed.
+        """
         self._close = close
         self._redaction = Redaction(secrets)
+        self._series = frozenset(series)
         self._watched = [_Watched(source) for source in sources]
         self._kept: list[Observation] = []
         self._lock = threading.Lock()
@@ -83,7 +92,7 @@ class Sampler:
         return round(time.monotonic() - self._t0, 4)
 
     def _keep(self, observations: Iterable[Observation]) -> None:
-        safe = [_redacted(observation, self._redaction) for observation in observations]
+        safe = [_redacted(observation, self._redaction, self._series) for observation in observations]
         with self._lock:
             self._kept.extend(safe)
 
@@ -156,20 +165,32 @@ def _signed(seen: Observation, kind: str) -> Observation:
     return seen
 
 
-def _redacted(seen: Observation, redaction: Redaction) -> Observation:
-    """Logs and error texts repeat whatever was sent. Names of values are ours, but for labels."""
+def _redacted(seen: Observation, redaction: Redaction, series: Collection[str]) -> Observation:
+    """Logs and error texts repeat whatever was sent. Names of values are ours, but for labels.
+
+    What a verdict reads stays as it is: the kind of a source, shards, and the series that a target names.
+    """
     if not redaction:
         return seen
     hidden = redaction.hidden
     if isinstance(seen, Reading):
         return replace(
             seen,
-            entity=hidden(seen.entity),
-            values={hidden(name) if "{" in name else name: value for name, value in seen.values.items()},
+            entity=seen.entity if seen.subject == "generator" else hidden(seen.entity),
+            values={
+                hidden(name) if "{" in name and name not in series else name: value
+                for name, value in seen.values.items()
+            },
             notes={name: hidden(text) for name, text in seen.notes.items()},
             gap=None if seen.gap is None else hidden(seen.gap),
         )
-    detail = {key: hidden(value) if isinstance(value, str) else value for key, value in seen.detail.items()}
+    detail = {
+        key: hidden(value) if isinstance(value, str) and key not in _READ_BACK else value
+        for key, value in seen.detail.items()
+    }
+    if isinstance(source := seen.detail.get("source"), str):
+        kind, blank, name = source.partition(" ")
+        detail["source"] = kind + blank + hidden(name)
     return replace(seen, message=hidden(seen.message), detail=detail)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from loadctl.errors import UsageError
 from loadctl.run.machine import Machine
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA = "loadctl.run/1"
+_HOST = re.compile(r"(?:https?://[^/?#]*)?")
+_Fields: TypeAlias = "Mapping[str, Callable[[object, Redaction], object] | _Fields]"
 _NOT_IN_HASH = {
     "where",
     "rescaled",
@@ -67,10 +70,11 @@ class Manifest:
 
 
 def to_text(manifest: Manifest) -> str:
-    """run.json, with the scenario's secrets redacted wherever they stand."""
+    """run.json. Secrets are replaced where free text stands, and nowhere else: the run is judged from the rest."""
     hidden = Redaction(manifest.scenario.secrets)
-    bare = replace(manifest, scenario=replace(manifest.scenario, secrets=(), credentials=""))
-    return json.dumps(_redacted(_plain(bare), hidden), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    bare = replace(manifest, scenario=replace(manifest.scenario, secrets={}, credentials=""))
+    written = _with_hidden(_plain(bare), _FREE_TEXT, hidden)
+    return json.dumps(written, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def from_text(text: str, source: Path) -> Manifest:
@@ -85,6 +89,7 @@ def from_text(text: str, source: Path) -> Manifest:
                 f"{source}: format {schema!r} is not known to this version of loadctl (it reads {SCHEMA})",
                 hint="read it with the version that wrote it, or a newer one",
             )
+        found.get("scenario", {}).pop("secrets", None)  # once an empty list
         return _adapter().validate_python(found)
     except (ValueError, AttributeError, RecursionError) as error:
         detail = f": {error.errors()[0]['msg']}" if isinstance(error, ValidationError) else ""
@@ -93,7 +98,7 @@ def from_text(text: str, source: Path) -> Manifest:
 
 def scenario_hash(scenario: Scenario) -> str:
     """The same for the same scenario, wherever its file lies and whatever it loads; a script's text counts."""
-    essence = _redacted(_essence(_plain(scenario)), Redaction(scenario.secrets))
+    essence = _essence(_with_hidden(_plain(scenario), _OF_SCENARIO, Redaction(scenario.secrets)))
     digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
     for path in map(Path, scenario.script.paths if scenario.script is not None else ()):
         if path.is_file():
@@ -129,16 +134,91 @@ def _essence(value: object) -> object:
     return value
 
 
-def _redacted(value: object, redaction: Redaction, name: str = "") -> object:
+def _with_hidden(value: object, fields: _Fields, redaction: Redaction) -> object:
+    """`value` with its secrets replaced in these fields."""
+    if isinstance(value, list):
+        return [_with_hidden(part, fields, redaction) for part in value]
+    if not isinstance(value, dict):
+        return value
+    found = dict(value)
+    for name in fields.keys() & found.keys():
+        inner = fields[name]
+        found[name] = (
+            inner(found[name], redaction) if callable(inner) else _with_hidden(found[name], inner, redaction)
+        )
+    return found
+
+
+def _text(value: object, redaction: Redaction, name: str = "") -> object:
     """`name`: of the field that holds the value; it may say that a text without a known secret is one."""
     if isinstance(value, str):
         hidden = redaction.hidden(value)
         return REDACTED if hidden == value and is_secret(name, value) else hidden
     if isinstance(value, dict):
-        return {
-            _redacted(key, redaction): _redacted(part, redaction, str(key)) for key, part in value.items()
-        }
+        return {key: _text(part, redaction, str(key)) for key, part in value.items()}
     if isinstance(value, list):
-        parts = without_secrets(value) if name in {"argv", "arguments"} else value
-        return [_redacted(part, redaction, name) for part in parts]
+        return [_text(part, redaction, name) for part in value]
     return value
+
+
+def _words(value: object, redaction: Redaction) -> object:
+    return _text(without_secrets(value) if isinstance(value, list) else value, redaction)
+
+
+def _after_host(value: object, redaction: Redaction) -> object:
+    """Of a URL, or of several: the path."""
+    if isinstance(value, list):
+        return [_after_host(part, redaction) for part in value]
+    place = _HOST.match(value) if isinstance(value, str) else None
+    return place[0] + redaction.hidden(place.string[place.end() :]) if place else value
+
+
+def _after_word(value: object, redaction: Redaction) -> object:
+    """ "watching WHAT" or "nothing: WHY": the first word is ours."""
+    if not isinstance(value, str):
+        return value
+    word, blank, rest = value.partition(" ")
+    return word + blank + redaction.hidden(rest)
+
+
+def _secret_headers(value: object, redaction: Redaction) -> object:
+    """Of monitors: each is a secret, also what is too short to be looked for elsewhere."""
+    if not isinstance(value, dict):
+        return value
+    hidden = {name: redaction.hidden(text) for name, text in value.items()}
+    return {name: text if text != value[name] else REDACTED for name, text in hidden.items()}
+
+
+_COMMAND: _Fields = {"argv": _words}
+_STEP: dict[str, Callable[[object, Redaction], object] | _Fields] = {
+    **dict.fromkeys(("url", "query", "headers", "capture"), _text),
+    "body": dict.fromkeys(("json", "fields", "files", "raw"), _text),
+    "check": dict.fromkeys(("has", "lacks", "json", "text"), _text),
+}
+_STEP["flow"] = _STEP
+_OF_SCENARIO: _Fields = {
+    "host": _after_host,
+    "user_types": {"headers": _text, "data": _text, "start": _STEP, "tasks": _STEP},
+    "script": {
+        "host": _after_host,
+        "own_hosts": _after_host,
+        "arguments": _words,
+        "engine_options": _text,
+    },
+    "watch": {
+        "metrics": {"page": _after_host, "headers": _secret_headers},
+        "prometheus": {"url": _after_host, "queries": _text, "headers": _secret_headers},
+        "logs": dict.fromkeys(("files", "errors"), _text),
+    },
+    "health": _text,
+    "before": _COMMAND,
+    "after": _COMMAND,
+    "notes": _text,
+}
+_FREE_TEXT: _Fields = {
+    "scenario": _OF_SCENARIO,
+    "argv": _words,
+    "watched": _after_word,
+    "watch_notes": _text,
+}
+"""Fields for people. No verdict reads them: what one reads is never redacted, whatever a secret is."""

@@ -55,5 +55,5 @@ def watching(
         from loadctl.monitors.profile import ProfileSource
 
         sources = (*sources, ProfileSource(profile(plan.pid)))
-    sampler = Monitors(sources, secrets=scenario.secrets, close=plan.close)
+    sampler = Monitors(sources, secrets=scenario.secrets, series=scenario.judged_series, close=plan.close)
     return Watching(sampler, plan.watched, plan.notes)

@@ -15,7 +15,7 @@ from loadctl.scenario.document import Node
 from loadctl.scenario.environment import Environment
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.requests import METHODS, Names, RequestReader
-from loadctl.scenario.shape import Line, Part, Pause, Shape, SomeSeconds, Whole, read_shape
+from loadctl.scenario.shape import Line, Name, Part, Pause, Shape, SomeSeconds, Whole, read_shape
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
 from loadctl.scenario.words import nearest, no_such
 
@@ -35,7 +35,7 @@ class UserTypeShape(Shape):
 
 class _FlowTask(Shape):
     kind: ClassVar[str] = "a flow"
-    name: Line | None = None
+    name: Name | None = None
     weight: Whole = 1
     flow: Part
 
@@ -78,7 +78,7 @@ class UserTypeReader:
         names = Names()
         requests = RequestReader(self.mistakes, self.environment, names, self.resolve, self.timeout_s)
         headers = requests.headers(shape.headers)
-        self.environment.redact_all(shape.headers)
+        self.environment.redact_named(shape.headers)
         flows = _FlowReader(self.mistakes, requests)
         start = flows.steps("start", shape.start) if shape.start else ()
         tasks = self._tasks(node, shape, flows)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
-from urllib.parse import unquote
 
 from loadctl.errors import Where
 from loadctl.scenario.document import Node
@@ -39,7 +38,7 @@ class LocalCommand:
     timeout_s: float = _TIMEOUT_S
     where: Where = field(default_factory=lambda: Where("<none>"))
 
-    def shown(self, secrets: Sequence[str] = ()) -> str:
+    def shown(self, secrets: Iterable[str] = ()) -> str:
         """The command as one could type it, without any of `secrets`."""
         return shlex.join(map(Redaction(secrets).hidden, self.argv))
 
@@ -139,8 +138,7 @@ class CommandReader:
     def _redact_user_info(self, words: Sequence[str]) -> None:
         for word in words:
             for found in _USER_INFO.finditer(word):
-                password = found[1].partition(":")[2]
-                self.environment.redact(found[1], password, unquote(password))
+                self.environment.redact_user_info(found[1])
 
 
 class _NeedsShell(ValueError):

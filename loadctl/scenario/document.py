@@ -73,12 +73,19 @@ class Node:
     items: Sequence[Node] | None = None
     entries: Mapping[Key, Node] | None = None
     size: int = 1
-    environment: Sequence[str] = ()
-    """Values of the environment that were filled into the text."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Values of the environment that were filled into the text, with the names of their variables."""
+    name: str = ""
+    """The text with `{NAME}` where a secret was filled in, if one was: what is named after it."""
 
     @property
     def is_scalar(self) -> bool:
         return self.items is None and self.entries is None
+
+    @property
+    def shown(self) -> str:
+        """The text without secrets of the environment."""
+        return self.name or self.text
 
     @property
     def is_null(self) -> bool:

@@ -71,7 +71,7 @@ def read_scenario(
         source=f"(packaged) {name}" if sources.packaged else sources.scenario.name,
         packaged=sources.packaged,
         targets=merged(table, own.table),
-        secrets=tuple(environment.secrets),
+        secrets=environment.secrets,
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import unquote
 
 REDACTED = "[redacted]"
 _NAMES = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key)"
 _NAMED = re.compile(rf"({_NAMES}=)(?!\{{\{{)[^\s\"'&,;<>\\]+", re.IGNORECASE)
 _FIELD = re.compile(rf"(?:{_NAMES}|authorization|cookie)$", re.IGNORECASE)
+_COOKIE = re.compile(r"(?:^|;\s*)([\w.-]+)=([^;\s]+)")
 _NOT_LITERAL = re.compile(r"(?:[A-Za-z]+ )?\{\{|\$")
 """A template, perhaps after a word such as Bearer; or the place in a response that a capture reads."""
 _SHORT = 3
@@ -16,12 +20,40 @@ _SHORT = 3
 
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(?:proxy-)?authorization|(?:set-)?cookie", re.IGNORECASE)
 _ARGUMENT = re.compile(r"-+[^=]*(?:KEY|TOKEN|SECRET|PASS)[^=]*", re.IGNORECASE)
 
 
-def names_secret(name: str) -> bool:
-    """Whether a name, of a column or a variable, says that what it holds is a secret."""
-    return _SECRET_NAME.search(name) is not None
+def names_a_secret(name: str) -> bool:
+    """Whether the name of a variable, a header, a field or a column says that what is filled in there is a secret."""
+    return _SECRET_NAME.search(name) is not None or _CREDENTIALS.fullmatch(name) is not None
+
+
+def parts_of_secret(text: str) -> Sequence[str]:
+    """A password, the value of a header, or the user-info of a URL, with the secrets in it as they may come back.
+
+    `Bearer X` is X too, `a=b; c=d` is b and d, and `user:password` is the password and what Basic makes of both.
+    """
+    found = [text]
+    scheme, blank, rest = text.partition(" ")
+    if blank and scheme.isalpha():
+        found.append(rest)
+    found += [value for _, value in _COOKIE.findall(text)]
+    pair = _basic(rest) if scheme.lower() == "basic" else text
+    user, colon, password = pair.partition(":")
+    if colon and user and " " not in user:
+        plain = unquote(pair)
+        found += [pair, plain, password, unquote(password)]
+        for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
+            found.append(alphabet(plain.encode()).decode().rstrip("="))
+    return list(dict.fromkeys(found))
+
+
+def _basic(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
 
 
 def secret_arguments(words: Sequence[str]) -> list[str]:
@@ -32,12 +64,17 @@ def secret_arguments(words: Sequence[str]) -> list[str]:
     return [value for _, value in _secrets(words) if not value.isdecimal()]
 
 
+def hidden(values: Iterable[str]) -> Mapping[str, str]:
+    """Secrets without a name of their own, as a scenario knows them."""
+    return dict.fromkeys(values, REDACTED)
+
+
 def secret_fields(document: object) -> list[str]:
     """The texts in a JSON document that stand under a name of a secret."""
     found: list[str] = []
     if isinstance(document, dict):
         for name, value in document.items():
-            if isinstance(value, str) and names_secret(name) and not value.isdecimal():
+            if isinstance(value, str) and names_a_secret(name) and not value.isdecimal():
                 found.append(value)
             else:
                 found += secret_fields(value)
@@ -74,20 +111,60 @@ def is_secret(name: str, value: str) -> bool:
 
 
 class Redaction:
-    """Of exact values, the longest first, so that one within another leaves no rest; and of what `password=…` names."""
+    """Of exact values in every spelling, the longest first, so that one within another leaves no rest; and of what
+    `password=…` names. A mapping says what is written in the place of each.
+    """
 
-    def __init__(self, secrets: Sequence[str]) -> None:
-        self._whole = frozenset(filter(None, secrets))
-        words = sorted((word for word in self._whole if len(word) > _SHORT), key=len, reverse=True)
-        self._within = re.compile("|".join(map(re.escape, words))) if words else None
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._shown = dict(secrets) if isinstance(secrets, Mapping) else dict.fromkeys(secrets, REDACTED)
+        self._shown.pop("", None)
+        self._words = sorted((word for word in self._shown if len(word) > _SHORT), key=len, reverse=True)
+        self._within = re.compile(spelled(self._words)) if self._words else None
 
     def __bool__(self) -> bool:
-        return bool(self._whole)
+        return bool(self._shown)
 
     def hidden(self, text: str) -> str:
         """`text` without any of them."""
-        if text in self._whole:
-            return REDACTED
+        if text in self._shown:
+            return self._shown[text]
         if self._within is not None:
-            text = self._within.sub(REDACTED, text)
+            text = self._within.sub(self._name, text)
         return _NAMED.sub(rf"\1{REDACTED}", text)
+
+    def _name(self, match: re.Match[str]) -> str:
+        return self._shown[self._words[(match.lastindex or 1) - 1]]
+
+
+def spelled(words: Iterable[str]) -> str:
+    """A regular expression with a group a word, each in every spelling: as it is, percent-encoded, in JSON, in HTML,
+    some of them again, and each character in its own.
+    """
+    words = list(words)
+    first = "".join(sorted({re.escape(word[0]) for word in words}))
+    return f"(?=[{first}%&+\\\\])(?:" + "|".join(f"({''.join(map(_sign, word))})" for word in words) + ")"
+
+
+def _sign(sign: str) -> str:
+    """One character in every spelling."""
+    ways = [rf"\\*{re.escape(sign)}" if sign in "\"/'&<>" else re.escape(sign)]
+    ways.append("".join(f"%(?:25)*{_hex(byte, 2)}" for byte in sign.encode()))
+    units = sign.encode("utf-16-be")
+    ways.append("".join(rf"\\+u{_hex(units[at] * 256 + units[at + 1], 4)}" for at in range(0, len(units), 2)))
+    ways.append(f"&(?:amp;)*#(?:0*{ord(sign)}|[xX]0*{_hex(ord(sign), 1)});")
+    if sign in _HTML:
+        ways.append(f"&(?:amp;)*{_HTML[sign]};")
+    if sign in _JSON:
+        ways.append(rf"\\+{_JSON[sign]}")
+    if sign == " ":
+        ways.append(r"\+")
+    return f"(?:{'|'.join(ways)})"
+
+
+def _hex(number: int, digits: int) -> str:
+    """In either case."""
+    return "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in f"{number:0{digits}x}")
+
+
+_HTML = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
+_JSON = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}

@@ -16,7 +16,7 @@ from loadctl.scenario.environment import Environment
 from loadctl.scenario.expression import Attribute, Literal, Variable
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.prng import LARGEST
-from loadctl.scenario.shape import Line, Part, Shape, SomeSeconds, Whole, Words, read_shape, scalar_text
+from loadctl.scenario.shape import Line, Name, Part, Shape, SomeSeconds, Whole, Words, read_shape, scalar_text
 from loadctl.scenario.template import GIVEN, HELPERS, check_template, endpoint_path, parse
 from loadctl.scenario.user_type import Body, Check, Json, Request
 
@@ -25,6 +25,7 @@ _JSON_PATH = re.compile(r"\$(\.[^.\[\]\s*]+|\[(\*|-?[0-9]{1,9}|'[^']*'|\"[^\"]*\
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OF_THE_CLIENT = frozenset({"expect", "keep-alive", "transfer-encoding", "upgrade"})
 """How a client reads and writes: it decides by itself, and undici refuses such headers."""
+_USER_INFO = re.compile(r"https?://([^/?#]*)@", re.IGNORECASE)
 _BACKSLASH = re.compile(r"https?://[^/?#]*\\")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SOURCES = 'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
@@ -48,7 +49,7 @@ class RequestShape(Shape):
     capture: Part | None = None
     check: Part | None = None
     timeout: SomeSeconds | None = None
-    name: Line | None = None
+    name: Name | None = None
     weight: Whole | None = None
 
 
@@ -94,15 +95,15 @@ class RequestReader:
             return None
         place = node.get(method) or node
         self._check_url(place, url)
-        self.environment.redact_all(
+        self.environment.redact_named(
             shape.query, shape.headers, shape.json_, shape.form, shape.files, shape.body
         )
-        if "?" in url:
-            self.environment.redact(*place.environment)
+        if user_info := _USER_INFO.match(url):
+            self.environment.redact_user_info(user_info[1], place)
         return Request(
             method=method.upper(),
             url=url,
-            endpoint=shape.name or self._endpoint(method, url, place),
+            endpoint=shape.name or self._endpoint(method, place),
             query=self.fields("query", shape.query),
             headers=self.headers(shape.headers),
             body=self._body(node, shape),
@@ -190,14 +191,15 @@ class RequestReader:
         if re.search(r"\s", outside):
             self.mistakes.add(node.where, "a URL holds no spaces; write %20, or + in a query")
 
-    def _endpoint(self, method: str, url: str, node: Node) -> str:
+    def _endpoint(self, method: str, node: Node) -> str:
+        """It is shown everywhere, so secrets in it are shown by their names."""
         try:
-            return f"{method.upper()} {endpoint_path(url)}"
+            return f"{method.upper()} {endpoint_path(node.shown)}"
         except (
             ValueError
         ) as error:  # broken templates come here too: their mistake stands at this place already
             self.mistakes.add(node.where, str(error))
-            return f"{method.upper()} {url}"
+            return f"{method.upper()} {node.shown}"
 
     def _body(self, node: Node, shape: RequestShape) -> Body | None:
         kinds = [kind for kind in ("json", "form", "body") if node.get(kind) is not None]

@@ -113,8 +113,8 @@ class Scenario:
     """Only a quick look: what its load is too small for is not judged."""
     notes: Sequence[str] = ()
     """What was found and is not used, for the first lines."""
-    secrets: Sequence[str] = ()
-    """Values to redact everywhere; never written to disk."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Values to redact in all that is shown, each with what stands in its place; never written to disk."""
 
     @property
     def own_stop_rules(self) -> Sequence[StopRule]:
@@ -133,6 +133,11 @@ class Scenario:
     def endpoints(self) -> Sequence[str]:
         """Names of all endpoints it can reach, in the order of the file; empty for a script."""
         return list(dict.fromkeys(request.endpoint for request in self.requests()))
+
+    @property
+    def judged_series(self) -> Sequence[str]:
+        """Names of monitored series that its targets are about."""
+        return [target.scope.name for target in self.targets if target.scope.kind == "series"]
 
     @property
     def common_pace_s(self) -> float | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from loadctl.errors import Where
 from loadctl.scenario.behaviour import UserTypeReader
@@ -23,6 +23,7 @@ from loadctl.scenario.shape import (
     Flag,
     Integer,
     Line,
+    Name,
     Part,
     Seconds,
     Shape,
@@ -48,7 +49,7 @@ _COUNTED_PER = ("key", "user", "ip", "all")
 
 class ScenarioShape(Shape):
     kind: ClassVar[str] = "a scenario"
-    goal: Line = ""
+    goal: Name = ""
     host: Line | None = None
     engine: Line | None = None
     users: Part | None = None
@@ -237,22 +238,20 @@ class ScenarioReader:
                 )
             return "", ""
         try:
-            return self._url(text)
+            return self._url(text, place)
         except ValueError as error:
             self.mistakes.add(where, f"host: {error}")
             return "", ""
 
-    def _url(self, text: str) -> tuple[str, str]:
+    def _url(self, text: str, node: Node | None) -> tuple[str, str]:
         """A host without trailing slash, and its user-info, which is a secret. Raises ValueError."""
         if "://" not in text:
             raise ValueError(
                 f"'{text}' says no scheme; write http://{text}" if "@" not in text else "says no scheme"
             )
         url = urlsplit(text)
-        if url.password:
-            self.environment.redact(url.password, unquote(url.password))
-        credentials, _, place = url.netloc.rpartition("@")
-        self.environment.redact(credentials)
+        credentials, _, address = url.netloc.rpartition("@")
+        self.environment.redact_user_info(credentials, node)
         if url.scheme not in {"http", "https"} or not url.hostname or any(c.isspace() for c in text):
             raise ValueError("this is not an http:// or https:// URL")
         if "\\" in url.netloc:
@@ -261,7 +260,7 @@ class ScenarioReader:
             raise ValueError("port 0 is not a port")
         if url.query or url.fragment:
             raise ValueError("write scheme, host, port and perhaps a path; queries stand in the requests")
-        return f"{url.scheme}://{place}{url.path.rstrip('/')}", credentials
+        return f"{url.scheme}://{address}{url.path.rstrip('/')}", credentials
 
     def _engine(self, node: Node, shape: ScenarioShape, script: Script | None) -> str:
         place = (node.get("engine") or node).where if self.engine is None else Where("--engine")

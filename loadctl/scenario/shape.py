@@ -6,6 +6,7 @@ Values stay nodes where a deeper reader takes over, so a mistake in one part nev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -88,6 +89,11 @@ def one_line(node: Node) -> str:
     return text
 
 
+def name(node: Node) -> str:
+    """What something is called, and shown as: secrets in it by their own names."""
+    return one_line(replace(node, text=node.shown))
+
+
 def whole(node: Node) -> int:
     """An integer of at least 1."""
     text = scalar_text(node)
@@ -145,6 +151,7 @@ class _Reads:
 
 
 Line = Annotated[str, _Reads(one_line)]
+Name = Annotated[str, _Reads(name)]
 Words = Annotated[Sequence[str], _Reads(texts)]
 Whole = Annotated[int, _Reads(whole)]
 Integer = Annotated[int, _Reads(any_integer)]

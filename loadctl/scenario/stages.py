@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator
 from loadctl.scenario.document import Node
 from loadctl.scenario.load import Load, Model, Stage
 from loadctl.scenario.mistakes import Mistakes
-from loadctl.scenario.shape import Flag, Line, Shape, read_shape, scalar_text
+from loadctl.scenario.shape import Flag, Name, Shape, read_shape, scalar_text
 from loadctl.scenario.units import parse_duration, parse_rate_levels, parse_user_levels
 
 _MAX_STEPS = 500
@@ -43,7 +43,7 @@ class _Line(Shape):
     step: Annotated[Node, PlainValidator(lambda node: node)] | None = None
     over: _Duration | None = None
     for_: _Duration | None = Field(None, alias="for")
-    name: Line | None = None
+    name: Name | None = None
     warmup: Flag = False
 
 

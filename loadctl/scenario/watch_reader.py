@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from loadctl.scenario.document import Node
 from loadctl.scenario.environment import Environment
 from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.redaction import parts_of_secret
 from loadctl.scenario.shape import Line, Part, Shape, Whole, Words, one_line, read_shape, texts
 from loadctl.scenario.watch import Logs, MetricsPage, Pods, PrometheusServer, Watch
 
@@ -178,14 +179,15 @@ class WatchReader:
                 node.where, "headers: is a mapping, as in  headers: {Authorization: Bearer ${TOKEN}}"
             )
             return {}
-        self.environment.redact_all(node)
+        self.environment.redact_named(node, named=True)
         found = {}
         for key, value in node.entries.items():
             try:
                 found[key.text] = one_line(value)
             except ValueError as error:
                 self.mistakes.add(value.where, f"{key.text}: {error}")
-        self.environment.redact(*found.values())
+        for text in found.values():
+            self.environment.redact(*parts_of_secret(text))
         return found
 
     def _url(self, text: str) -> str:
@@ -194,7 +196,7 @@ class WatchReader:
         if url.scheme not in {"http", "https"} or not url.hostname or any(c.isspace() for c in text):
             raise ValueError("this is not an http:// or https:// URL")
         if "@" in url.netloc:
-            self.environment.redact(url.netloc.rpartition("@")[0], url.password or "")
+            self.environment.redact_user_info(url.netloc.rpartition("@")[0])
             raise ValueError(
                 "a URL is shown, so it cannot hold a password; write headers: {Authorization: …}"
             )

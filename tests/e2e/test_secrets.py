@@ -17,6 +17,7 @@ ENVIRONMENT = {
     "MY_HEADER": "planted-env-header",
     "MY_QUERY": "planted env/query+&",
     "DB_PASSWORD": "planted-env-pass",
+    "PATH_TOKEN": "planted-path",
 }
 SECRETS = [
     *ENVIRONMENT.values(),
@@ -27,13 +28,14 @@ SECRETS = [
 ]
 SCENARIO = """
 health: /health
-headers: {Authorization: Bearer planted-literal-auth, X-Api-Key: planted-literal-key, X-Mine: "${MY_HEADER}"}
+headers: {Authorization: Bearer planted-literal-auth, X-Api-Key: planted-literal-key, X-Mine: "${secret:MY_HEADER}"}
 data: accounts.csv
 start:
   - {post: /login, json: {user: "{{ row.user }}", password: "{{ row.password }}"}, capture: {token: $.token}}
 tasks:
   - {get: "/a?api_key=planted-literal-query", headers: {X-Token: "{{ token }}", Cookie: c=planted-literal-cookie}}
-  - {get: /b, query: {q: "${MY_QUERY}"}}
+  - {get: "/e/${PATH_TOKEN}"}
+  - {get: /b, query: {q: "${secret:MY_QUERY}"}}
   - {post: /c, json: {password: planted-literal-body, user: "{{ row.user }}"}}
   - {post: /d, form: {password: planted-literal-form, p: "${DB_PASSWORD}"}}
 before: [[sh, -c, "echo $DB_PASSWORD"]]
@@ -85,6 +87,7 @@ def test_no_planted_secret_is_in_any_file_or_word_of_a_run(loadctl: Shell, engin
     assert ended.code == 0, ended.err
     told = {"stdout": ended.out, "stderr": ended.err, "report": loadctl("report", "--format", "json").out}
     assert told["report"].count("status_500") > 4
+    assert "GET /e/{PATH_TOKEN}" in told["report"]
     for path in next((loadctl.folder / "runs").glob("*Z-*")).rglob("*"):
         if path.is_file():
             data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

@@ -30,7 +30,9 @@ def scenario(**request: object) -> Scenario:
         **request,
     }
     users = [UserType(name="U", weight=1, tasks=[Task("t", 1, [Request(**whole)])])]  # type: ignore[arg-type]
-    return Scenario(name="s", host="http://h:1", load=LOAD, user_types=users, secrets=("hunter2-secret",))
+    return Scenario(
+        name="s", host="http://h:1", load=LOAD, user_types=users, secrets={"hunter2-secret": "${KEY}"}
+    )
 
 
 def test_it_is_an_engine(artillery: Artillery) -> None:

@@ -131,7 +131,7 @@ def test_what_it_reads(tmp_path: Path) -> None:
     assert first.data == [{"name": "ann"}]
     assert first.tasks[0].flow[1] == Think(1.0, 1.0)
     assert first.requests()[0].timeout_s == 7.0
-    assert flows.secrets == ("hunter22",)
+    assert list(flows.secrets) == ["hunter22"]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def send(runtime: Runtime) -> Send:
             load=Load("closed", ()),
             user_types=types,
             allow_hosts=allow_hosts,
-            secrets=["hunter22"],
+            secrets={"hunter22": "${KEY}"},
         )
         consent: dict[str, Json] = consent_plan(scenario)
         if networks is not None:

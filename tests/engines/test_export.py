@@ -126,7 +126,7 @@ def test_a_scenario_with_everything_runs_by_the_engine_alone(
         host=server.url,
         load=load,
         user_types=everything(tmp_path / "file.txt"),
-        secrets=("hunter2-secret",),
+        secrets={"hunter2-secret": "${KEY}"},
     )
     written(scenario, engine, tmp_path / "out")
     told = run_bare(engine, tmp_path / "out", artillery)

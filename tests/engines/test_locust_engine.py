@@ -34,7 +34,7 @@ def scenario(**fields: object) -> Scenario:
         "host": "http://h:1",
         "load": LOAD,
         "user_types": USERS,
-        "secrets": ('hunter2 "quoted"',),
+        "secrets": {'hunter2 "quoted"': "${PHRASE}"},
     }
     return Scenario(**{**whole, **fields})  # type: ignore[arg-type]
 
@@ -74,7 +74,7 @@ def test_secrets_travel_over_stdin_only() -> None:
     ((path, text),) = command.files.items()
     assert path == "engine/plan-0.json"
     assert "hunter2" not in text
-    assert json.loads(text)["user_types"][0]["tasks"][0]["flow"][0]["headers"] == {"X-Key": "***"}
+    assert json.loads(text)["user_types"][0]["tasks"][0]["flow"][0]["headers"] == [["X-Key", "***"]]
     assert "hunter2" not in " ".join(command.argv) + str(command.env)
 
 

@@ -274,7 +274,7 @@ PLANS = {
     "sleeps": Plan(SLEEPS, ("closed", (2, 2, 1)), {"drain_s": 9.0}),
     "dropped": Plan(ARRIVE.replace("PAUSE", "700"), ("open", (20, 20, 2)), {"max_in_flight": 4}),
     "held up": Plan(HELD_UP, ("open", (20, 20, 1.5))),
-    "secret": Plan(SECRET_PATH, ("closed", (1, 1, 1)), {"secrets": (SECRET,)}),
+    "secret": Plan(SECRET_PATH, ("closed", (1, 1, 1)), {"secrets": {SECRET: "${TOKEN}"}}),
 }
 AT_ONCE = 7
 

@@ -221,7 +221,7 @@ def test_secrets_of_a_scenario_are_in_nothing_that_its_logs_say(tmp_path: Path) 
         host="http://192.0.2.1:8080",
         load=Load("closed", [Stage(1, 1, 10, "all")]),
         watch=Watch(logs=Logs(files=[str(log)])),
-        secrets=("hunter2token99",),
+        secrets={"hunter2token99": "${TOKEN}"},
     )
     plan = sources_for(scenario)
     (source,) = [one for one in plan.sources if one.name.startswith("logs")]

@@ -31,7 +31,6 @@ from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.store import list_runs, open_run, read_recording
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.rate_limit import RateLimit
-from loadctl.scenario.redaction import REDACTED
 from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Task, Think, UserType
@@ -59,7 +58,7 @@ def scenario(name: str = "shop") -> Scenario:
         targets=(Target(metric="latency_p95", scope=Scope("stage", "hold"), critical=200.0, unit="ms"),),
         rate_limit=RateLimit(100.0, "key"),
         credentials="ann:pin",
-        secrets=(PASSWORD, "12"),
+        secrets={PASSWORD: "${PHRASE}", "12": "${PIN}"},
     )
 
 
@@ -111,11 +110,11 @@ def test_the_manifest_is_read_back_with_its_secrets_redacted(tmp_path: Path) -> 
     assert PASSWORD not in text
     read = run.manifest()
     request = read.scenario.requests()[0]
-    assert request.headers == {"Authorization": f"Bearer {REDACTED}"}
+    assert request.headers == {"Authorization": "Bearer ${PHRASE}"}
     assert request.body is not None
-    assert request.body.json == {"a": [1, None, {"b": 2.5}, True, "1"], "pin": REDACTED}
-    assert read.argv[-1] == f"X-Key: {REDACTED}"
-    assert read.scenario.secrets == []
+    assert request.body.json == {"a": [1, None, {"b": 2.5}, True, "1"], "pin": "${PIN}"}
+    assert read.argv[-1] == "X-Key: ${PHRASE}"
+    assert read.scenario.secrets == {}
     assert read.scenario.credentials == ""
     assert read.scenario.load.window == (10.0, 70.0)
     assert [type(step) for step in read.scenario.user_types[0].tasks[0].flow] == [Request, Think, Repeat]

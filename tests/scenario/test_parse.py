@@ -214,7 +214,7 @@ def test_arguments_of_a_locustfile_may_hold_secrets() -> None:
     scenario = read(text, env={"K": "abcdef"})
     assert scenario.script is not None
     assert scenario.script.arguments == ("--tenant", "acme", "--api-key", "abcdef", "--rows", "5")
-    assert scenario.secrets == ("abcdef",)
+    assert list(scenario.secrets) == ["abcdef"]
 
 
 def test_a_script_may_know_its_host() -> None:
@@ -259,19 +259,30 @@ def test_the_environment_is_filled_in_and_its_secrets_are_known() -> None:
     text = (
         "host: http://ann:${PW}@${NAME:-localhost}:8000\n" + LOAD + "goal: ${GOAL} and $${this}\n"
         "headers: {X-Tenant: '${TENANT}'}\n"
-        "tasks: [{get: '/${PATH_PART}?k=${QUERY}', query: {q: '${Q}'}, json: ['${BODY}']}]\n"
+        "tasks: [{post: '/${PATH_PART}/${PATH_TOKEN}?k=${secret:QUERY}', query: {q: '${Q}', key: '${K}'},"
+        "json: {a: ['${BODY}'], password: plain-text}, name: 'POST ${secret:NAMED}'},"
+        "{get: '/e/${PATH_TOKEN}/{{ 1 }}?${Q}'}]\n"
         "rate_limit: {limit: 9/s, by: '${API_KEY_KIND}'}\n"
     )
     env = {"PW": "pa%20ss", "GOAL": "visible-goal", "TENANT": "tenant-1", "PATH_PART": "visible-path"}
     env |= {"QUERY": "query-1", "Q": "q-secret", "BODY": "body-1", "API_KEY_KIND": "user"}
+    env |= {"PATH_TOKEN": "path-token", "NAMED": "named-1", "K": "key-1"}
     scenario = read(text, env=env)
     assert scenario.goal == "visible-goal and ${this}"
     assert (scenario.host, scenario.credentials) == ("http://localhost:8000", "ann:pa%20ss")
     assert scenario.address == "http://ann:pa%20ss@localhost:8000"
-    assert "pa%20ss" not in repr(replace(scenario, secrets=()))
+    assert "pa%20ss" not in repr(replace(scenario, secrets={}))
     assert set(scenario.secrets) == {
-        "ann:pa%20ss", "pa%20ss", "pa ss", "tenant-1", "q-secret", "body-1", "visible-path", "query-1", "user"
-    }  # fmt: skip
+        *("ann:pa%20ss", "ann:pa ss", "YW5uOnBhIHNz", "pa%20ss", "pa ss"),
+        *("query-1", "key-1", "path-token", "named-1", "plain-text", "user"),
+    }
+    assert scenario.secrets["key-1"] == "${K}"
+    assert scenario.secrets["pa%20ss"] == "${PW}"
+    assert scenario.endpoints == ["POST {NAMED}", "GET /e/{PATH_TOKEN}/1"]
+    assert [request.url for request in scenario.requests()] == [
+        "/visible-path/path-token?k=query-1",
+        "/e/path-token/{{ 1 }}?q-secret",
+    ]
 
 
 def test_a_value_from_the_environment_stays_text() -> None:

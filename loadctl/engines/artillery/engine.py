@@ -197,14 +197,16 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
     if not host:
         message = "no host: neither the scenario nor the script's target says which system is loaded"
         raise InvalidInput([Mistake(where, message, "host: http://localhost:8080, or --host URL")])
+    from loadctl.scenario.redaction import hidden
+
     flows = read_flows(script, scenario.timeout_s, environ)
-    scenario = replace(scenario, user_types=flows.user_types, secrets=(*scenario.secrets, *flows.secrets))
+    scenario = replace(scenario, user_types=flows.user_types, secrets={**flows.secrets, **scenario.secrets})
     _refuse_untranslatable(scenario)
     return replace(
         scenario,
         host=host,
         tls=scenario.tls if own.verify else replace(scenario.tls, verify=False),
-        secrets=(*scenario.secrets, *own.secrets),
+        secrets={**hidden(own.secrets), **scenario.secrets},
         load=own.load if own_load and own.load is not None else load,
         script=replace(
             script,

@@ -41,7 +41,7 @@ class _Files:
 
     @property
     def _write(self) -> Values:
-        return Values(Secrets(self.scenario.secrets))
+        return Values(Secrets(list(self.scenario.secrets)))
 
     def texts(self) -> Mapping[str, str]:
         import yaml

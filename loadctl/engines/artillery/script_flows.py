@@ -6,7 +6,7 @@ Each becomes a user type with one task, of which a virtual user takes one turn. 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ class Flows:
     """In the order of the script's scenarios."""
 
     user_types: Sequence[UserType] = ()
-    secrets: Sequence[str] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_flows(script: Script, timeout_s: float, environ: Mapping[str, str]) -> Flows:
@@ -55,7 +55,7 @@ def read_flows(script: Script, timeout_s: float, environ: Mapping[str, str]) -> 
     reader = UserTypeReader(mistakes, environment, read_text, resolve, timeout_s, open_model=True)
     types = [_user_type(number, environment.fill(scenario), reader) for number, scenario in found]
     mistakes.raise_if_any(environment.secrets)
-    return Flows([one for one in types if one is not None], tuple(environment.secrets))
+    return Flows([one for one in types if one is not None], environment.secrets)
 
 
 def _scenarios(script: Node, mistakes: Mistakes) -> list[tuple[int, Node]]:

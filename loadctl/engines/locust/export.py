@@ -54,7 +54,7 @@ class _File:
     names: set[str] = field(default_factory=lambda: {"HttpUser", "LoadTestShape", "Stages", *keyword.kwlist})
 
     def __post_init__(self) -> None:
-        self.write = Values(Secrets(self.scenario.secrets))
+        self.write = Values(Secrets(list(self.scenario.secrets)))
 
     def text(self) -> str:
         classes = "".join(f"\n\n{self._user(user)}" for user in self.scenario.user_types)

@@ -2,7 +2,7 @@
 
 import { quote } from './render.mjs';
 
-const HEADER = /((?:proxy-)?authorization|(?:set-)?cookie)([^\p{L}\p{N}_]{1,4})([^\r\n"']+)/giu;
+const HEADER = /((?:proxy-)?authorization|(?:set-)?cookie)([^\p{L}\p{N}_\r\n]{1,4})([\p{L}\p{N}_][^\r\n"']*)/giu;
 const NAMES = '(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key)';
 // "password": "…", also within JSON in JSON; password=…; a header line. What a template stands for is no secret yet.
 const FIELD = new RegExp(

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_HEADER = re.compile(r"(?i)((?:proxy-)?authorization|(?:set-)?cookie)(\W{1,4})([^\r\n\"']+)")
+_HEADER = re.compile(r"(?i)((?:proxy-)?authorization|(?:set-)?cookie)([^\w\r\n]{1,4})(\w[^\r\n\"']*)")
 _NAMES = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key)"
 # "password": "…", also within JSON in JSON; password=…; a header line. What a template stands for is no secret yet.
 _FIELD = re.compile(
