@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, Entry] = {
     "try": Entry("try_", "Send every request once and show what comes back."),
     "run": Entry("run", "Run a scenario."),
     "capacity": Entry("capacity", "Find the highest load that still meets the targets."),
-    "list": Entry("list_", "List the scenarios of this folder and the packaged ones."),
+    "list": Entry("list_", "List the scenarios and scripts of this folder, and the packaged scenarios."),
     "show": Entry("show", "Draw the load; say what to expect and what can be judged."),
     "validate": Entry("validate", "Check scenarios, users and targets, and list every mistake."),
     "report": Entry("report", "Print the final screen of a run again."),

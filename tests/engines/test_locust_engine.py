@@ -74,7 +74,7 @@ def test_secrets_travel_over_stdin_only() -> None:
     ((path, text),) = command.files.items()
     assert path == "engine/plan-0.json"
     assert "hunter2" not in text
-    assert json.loads(text)["user_types"][0]["tasks"][0]["flow"][0]["headers"] == [["X-Key", "***"]]
+    assert json.loads(text)["user_types"][0]["tasks"][0]["flow"][0]["headers"] == {"X-Key": "***"}
     assert "hunter2" not in " ".join(command.argv) + str(command.env)
 
 
