@@ -223,7 +223,7 @@ def _probed(plan: _Plan, level: float) -> Probe:
 
     from loadctl.analysis.capacity import probe_of
     from loadctl.cli.judging import judged
-    from loadctl.engines import engine_named
+    from loadctl.engines import usable_engine
     from loadctl.errors import Interrupted
     from loadctl.results.document import dumps
     from loadctl.results.verdict import Verdict
@@ -231,10 +231,7 @@ def _probed(plan: _Plan, level: float) -> Probe:
     from loadctl.scenario.load import Load
 
     scenario = replace(plan.scenario, load=Load(plan.scenario.load.model, _stages(level, plan.probe_s)))
-    engine = engine_named(scenario.engine)
-    state = engine.state(os.environ)
-    if state.version is None:
-        raise UsageError(f"the engine {engine.name} cannot be used here: {state.reason}", hint=state.hint)
+    engine = usable_engine(scenario, os.environ)
     directory = run(
         RunRequest(scenario=scenario, engine=engine, out=plan.folder, shards=plan.workers, argv=sys.argv[1:])
     )

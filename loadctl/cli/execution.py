@@ -20,7 +20,7 @@ from loadctl.cli.planning import in_units, planned
 from loadctl.cli.system import ask_for_consent
 from loadctl.cli.terminal import is_terminal
 from loadctl.cli.watched import on_top_of
-from loadctl.engines import engine_named
+from loadctl.engines import usable_engine
 from loadctl.engines.base import Engine
 from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
 from loadctl.results.verdict import ExitCode
@@ -170,11 +170,7 @@ def usable(scenario: Scenario, options: RunOptions) -> Engine:
         raise UsageError(
             f"--python runs a script (locustfile:), and {scenario.name} has none", hint="leave it out"
         )
-    engine = engine_named(scenario.engine, python=options.python)
-    state = engine.state(os.environ)
-    if state.version is None:
-        raise UsageError(f"the engine {engine.name} cannot be used here: {state.reason}", hint=state.hint)
-    return engine
+    return usable_engine(scenario, os.environ, python=options.python)
 
 
 def _agreed(scenario: Scenario) -> Scenario:

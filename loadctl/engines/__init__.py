@@ -65,6 +65,23 @@ def engine_named(name: str, *, python: str | None = None) -> Engine:
     return _locust(python) if python is not None else ENGINES[name]
 
 
+def usable_engine(scenario: Scenario, environ: Mapping[str, str], *, python: str | None = None) -> Engine:
+    """The engine of the scenario. Raises: UsageError where it cannot be used here, with what can be done."""
+    engine = engine_named(scenario.engine, python=python)
+    state = engine.state(environ)
+    if state.version is not None:
+        return engine
+    hints = [state.hint or ""]
+    if scenario.script is None:
+        others = (
+            name for name, other in ENGINES.items() if name != engine.name and other.version() is not None
+        )
+        hints += [f"or this once:  --engine {name}   (same scenario, same load)" for name in others]
+    raise UsageError(
+        f"the engine {engine.name} cannot be used here: {state.reason}", hint="\n".join(filter(None, hints))
+    )
+
+
 def rehearsal(scenario: Scenario) -> Command:
     """One user sends every request once: on the scenario's engine, or on another one, since requests mean the same."""
     own = ENGINES.get(scenario.engine)

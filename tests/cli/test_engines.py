@@ -58,6 +58,7 @@ def test_the_doctor_and_a_run_say_the_same(loadctl: Loadctl) -> None:
     assert run.err.endswith(
         "the engine artillery cannot be used here: Artillery is not installed\n"
         "loadctl engines install artillery\n"
+        "or this once:  --engine locust   (same scenario, same load)\n"
     )
 
 

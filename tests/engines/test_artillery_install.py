@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from loadctl.engines.artillery.environment import npm_environment
+from loadctl.engines.artillery.extra import install_extra
 from loadctl.engines.artillery.install import install
 from loadctl.engines.artillery.locate import MARKER, NPM, SUPPORTED, Artillery, home, is_complete, locate
 from loadctl.engines.artillery.npm_ci import advice, last_words
@@ -278,7 +279,7 @@ def test_without_node_or_npm_the_extra_is_named(
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(UsageError, match="there is no Node") as raised:
         install({"PATH": str(tmp_path)}, prefix, lambda _: None, source)
-    assert raised.value.hint == "pip install 'loadctl[artillery]'"
+    assert raised.value.hint == install_extra()
     (tmp_path / "node").write_text("#!/bin/sh\necho v24.0.0\n")
     (tmp_path / "node").chmod(0o755)
     with pytest.raises(UsageError, match="comes without npm"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from loadctl.engines.artillery.extra import install_extra
 from loadctl.engines.artillery.locate import (
     LIBRARIES,
     MARKER,
@@ -163,7 +164,7 @@ def test_a_folder_that_is_not_whole_is_no_installation(
 
 @pytest.mark.usefixtures("no_wheel")
 def test_without_any_node_the_extra_is_named(environ: dict[str, str]) -> None:
-    extra = "pip install 'loadctl[artillery]'"
+    extra = install_extra()
     assert locate(environ) == Missing(
         "Artillery is not installed", f"{extra} && loadctl engines install artillery"
     )

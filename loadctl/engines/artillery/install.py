@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from loadctl.engines.artillery.environment import npm_environment
+from loadctl.engines.artillery.extra import install_extra
 from loadctl.engines.artillery.locate import MARKER, NPM, PREFIX, SUPPORTED, home, is_complete, release
-from loadctl.engines.artillery.node import EXTRA, Node, find_node
+from loadctl.engines.artillery.node import Node, find_node
 from loadctl.engines.artillery.npm_ci import npm_ci
 from loadctl.engines.artillery.prune import prune
 from loadctl.errors import RunError, UsageError
@@ -31,9 +32,9 @@ def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: P
     target = home({**environ, PREFIX: str(prefix)} if prefix is not None else environ)
     node = find_node(environ)
     if isinstance(node, str):
-        raise UsageError(node, hint=EXTRA)
+        raise UsageError(node, hint=install_extra())
     if not node.npm:
-        raise UsageError(f"{node.path} comes without npm, which installs Artillery", hint=EXTRA)
+        raise UsageError(f"{node.path} comes without npm, which installs Artillery", hint=install_extra())
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(target.parent, say):
@@ -101,7 +102,7 @@ def _check(folder: Path, node: Node, environ: Mapping[str, str]) -> None:
         words = next((line for line in said if "Error" in line), said[-1])
         raise RunError(
             f"Artillery was installed but does not start on Node {node.version}: {words}",
-            hint="nothing was kept; a Node that is known to work:  " + EXTRA,
+            hint="nothing was kept; a Node that is known to work:  " + install_extra(),
         )
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from loadctl.engines.artillery.node import EXTRA, find_node
+from loadctl.engines.artillery.extra import install_extra
+from loadctl.engines.artillery.node import find_node
 from loadctl.engines.artillery.prune import NOT_RUN
 
 SUPPORTED = "2.0.34"
@@ -54,10 +55,10 @@ def locate(environ: Mapping[str, str]) -> Artillery | Missing:
         elif wrong := _wrong_library(package):
             unfit = f"{package} {wrong}"
         elif isinstance(node, str):
-            return Missing(node, f"{EXTRA}   or install Node")
+            return Missing(node, f"{install_extra()}   or install Node")
         else:
             return Artillery(node.path, package, version, node.version, origin, cache_folder)
-    hint = INSTALL if not isinstance(node, str) else f"{EXTRA} && {INSTALL}"
+    hint = INSTALL if not isinstance(node, str) else f"{install_extra()} && {INSTALL}"
     return Missing(unfit or "Artillery is not installed", hint)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 OLDEST = (22, 18, 0)
 """What Artillery asks for."""
 _OLDEST = ".".join(map(str, OLDEST[:2]))
-EXTRA = "pip install 'loadctl[artillery]'"
 
 
 @dataclass(frozen=True, slots=True)
