@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
+
+import pytest
 
 from loadctl.scenario.user_type import Request, Task, UserType
 from tests.engines.scripted import Runtime
@@ -87,3 +90,12 @@ def test_what_was_recorded_outlives_a_kill(both: Shards) -> None:
     said = shard.result()
     assert not said.of("bye")
     assert [line["t"] for line in said.frames][:2] == [0, 1]
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit")
+def test_a_disk_that_is_full_for_frames_and_last_words_alike_ends_the_load(both: Shards) -> None:
+    """What cannot be recorded is not sent, also where the reason cannot be written."""
+    [shard] = begun(both, 1)
+    shard.sleep_until(1.2)
+    resource.prlimit(shard.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+    assert shard.process.wait(5) == 1

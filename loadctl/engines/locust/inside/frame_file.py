@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
 from typing import NoReturn
 
 
@@ -24,6 +24,6 @@ class FrameFile:
 
 def _give_up(error: OSError) -> NoReturn:
     """Load that nobody can record any more is only harm. No exception: scripts would catch it."""
-    sys.stderr.write(f"frames cannot be written: {error.strerror}\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # stderr is a file on the same disk
+        os.write(2, f"frames cannot be written: {error.strerror}\n".encode())
     os._exit(1)
