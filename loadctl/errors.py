@@ -63,8 +63,10 @@ class RunError(LoadctlError):
 
 
 class Interrupted(LoadctlError):
-    """A signal ended loadctl before anything was measured; `signal_number` decides the exit code."""
+    """A signal ended loadctl before there was anything to score; `signal_number` decides the exit code."""
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__("interrupted before the load began; nothing was sent")
+    def __init__(
+        self, signal_number: int, message: str = "interrupted before the load began; nothing was sent"
+    ) -> None:
+        super().__init__(message)
         self.signal_number = signal_number

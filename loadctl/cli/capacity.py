@@ -225,6 +225,7 @@ def _probed(plan: _Plan, level: float) -> Probe:
     from loadctl.cli.judging import judged
     from loadctl.engines import usable_engine
     from loadctl.errors import Interrupted
+    from loadctl.reports import capacity as shown
     from loadctl.results.document import dumps
     from loadctl.results.verdict import Verdict
     from loadctl.run.runner import RunRequest, run
@@ -238,5 +239,6 @@ def _probed(plan: _Plan, level: float) -> Probe:
     result = judged(directory).result
     directory.replace("result.json", dumps(result))
     if result.verdict is Verdict.INTERRUPTED:
-        raise Interrupted(2 if int(result.exit_code) == 130 else 15)
+        reason = f"interrupted in the probe at {shown.level(level, plan.unit)}; those before it are kept"
+        raise Interrupted(2 if int(result.exit_code) == 130 else 15, reason)
     return probe_of(level, result, directory.id)

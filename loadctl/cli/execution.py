@@ -25,6 +25,7 @@ from loadctl.engines.base import Engine
 from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
 from loadctl.results.verdict import ExitCode
 from loadctl.run.directory import RunDirectory
+from loadctl.run.interruption import Interruption
 from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import parse_duration
@@ -51,7 +52,10 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
         with Conversation(scenario, redrawn=redrawn, silent=output.quiet) as conversation:
             stack.callback(lambda: finish.carry_out(scenario, conversation.run))
             served = stack.enter_context(serving(options.metrics, conversation))
-            directory = _carried_out(options, output, scenario, engine, conversation, served)
+            # Entered here: a signal that comes between the end of the load and its result must not cost the result.
+            judging = stack.enter_context(ExitStack())
+            late = judging.enter_context(Interruption())
+            directory = _carried_out(options, output, scenario, engine, conversation, served, late)
         from loadctl.cli.telling import tell
 
         judgement = stored(directory, fail_on_warn=fail_on_warn)
@@ -61,6 +65,7 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
         write_report(directory, judgement)
         tell_job(judgement.result, options.files)
         options.files.write(judgement)
+        judging.close()
         if served is not None:
             served.linger()
     return judgement.result.exit_code
@@ -73,6 +78,7 @@ def _carried_out(
     engine: Engine,
     conversation: Conversation,
     served: Serving | None,
+    interruption: Interruption,
 ) -> RunDirectory:
     """Raises: RunError or Interrupted, when the result has been kept that there is."""
     from loadctl.run.runner import RunRequest, run
@@ -97,6 +103,8 @@ def _carried_out(
 
         profiling = Profiling(profile_mode(options.profile), observer)
         request, observer = replace(request, watch=profiling.watch), profiling
+    if interruption.number is not None:
+        raise Interrupted(interruption.number)
     try:
         directory = run(request, observer)
     except (RunError, Interrupted):

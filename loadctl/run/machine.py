@@ -9,7 +9,7 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadctl.run.process import output_of
+from loadctl.engines.short_command import output_of
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")

@@ -270,17 +270,6 @@ def write_files(files: Mapping[str, str], out: Path) -> None:
             file.write(text)
 
 
-def output_of(argv: Sequence[str], timeout_s: float) -> str | None:
-    """What a short command prints; None where it is missing, fails or takes longer."""
-    try:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=True, text=True
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return None
-    return done.stdout.strip()
-
-
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 

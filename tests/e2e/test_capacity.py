@@ -36,9 +36,13 @@ def test_the_band_holds_the_truth(loadctl: Shell) -> None:
 def test_ctrl_c_ends_it_and_keeps_what_was_found(loadctl: Shell) -> None:
     loadctl.write("scenarios/known.yaml", SCENARIO)
     going = loadctl.start("capacity", "known", "--demo", "--probe", "60s")
-    wait_for(lambda: next(loadctl.folder.glob("runs/*/*/frames/0.ndjson"), None), 40)
+    begun = "runs/*/*/intervals.ndjson"
+    wait_for(lambda: any(file.stat().st_size for file in loadctl.folder.glob(begun)) or None, 40)
     going.popen.send_signal(signal.SIGINT)
-    assert going.wait().code == 130
+    ended = going.wait()
+    assert ended.code == 130
+    assert "interrupted in the probe at 10" in ended.err
+    assert "nothing was sent" not in ended.err
 
 
 @pytest.mark.parametrize(

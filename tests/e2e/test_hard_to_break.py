@@ -239,6 +239,20 @@ def test_loadctl_may_be_stopped_for_a_while(loadctl: Shell) -> None:
     assert ended.result["counters"]["started"] == truth["requests"]
 
 
+def test_signals_while_a_run_is_judged_cost_neither_its_result_nor_its_exit_code(loadctl: Shell) -> None:
+    loadctl.write("scenarios/small.yaml", SMALL)
+    going = loadctl.start("run", "small", "--demo", "--duration", "2s", "--smoke")
+    events = going.run_dir() / "events.ndjson"
+    wait_for(lambda: '"kind":"end"' in (events.read_text() if events.exists() else "") or None, 40)
+    for _ in range(3):  # the pages take longer than that
+        going.signal(signal.SIGINT)
+        time.sleep(0.02)
+    ended = going.wait()
+    assert (ended.code, "Traceback" in ended.err) == (0, False), ended.err
+    stored = json.loads((going.run_dir() / "result.json").read_text())
+    assert (stored["verdict"], stored["exit_code"]) == ("PASS", 0)
+
+
 def test_two_runs_in_one_folder_do_not_know_each_other(loadctl: Shell) -> None:
     loadctl.write("scenarios/small.yaml", SMALL)
     both = [loadctl.start("run", "--demo", "--json", "--truth", f"truth{k}.json") for k in range(2)]

@@ -12,9 +12,10 @@ import psutil
 import pytest
 
 from loadctl.engines.base import Command
+from loadctl.engines.short_command import output_of
 from loadctl.errors import RunError
 from loadctl.run import process
-from loadctl.run.process import STOP, Child, Ladder, environment, output_of, wait_for_all
+from loadctl.run.process import STOP, Child, Ladder, environment, wait_for_all
 
 
 @contextmanager
@@ -160,3 +161,14 @@ def test_the_output_of_a_short_command() -> None:
     assert output_of([sys.executable, "-c", "raise SystemExit(1)"], 5.0) is None
     assert output_of([sys.executable, "-c", "import time; time.sleep(9)"], 0.1) is None
     assert output_of(["no-such-program"], 1.0) is None
+
+
+def test_what_a_short_command_has_started_does_not_outlive_it(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    hangs = f"sleep 60 & echo $! > {note}; wait"
+    assert output_of(["sh", "-c", hangs], 0.5) is None
+    grandchild = int(note.read_text())
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(grandchild) and psutil.Process(grandchild).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

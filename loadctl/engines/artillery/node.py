@@ -6,14 +6,16 @@ import importlib.metadata
 import importlib.util
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadctl.engines.short_command import output_of
+
 OLDEST = (22, 18, 0)
 """What Artillery asks for."""
 _OLDEST = ".".join(map(str, OLDEST[:2]))
+_PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def _on_path(environ: Mapping[str, str]) -> Node | str:
     path = shutil.which("node", path=environ.get("PATH", ""))
     if path is None:
         return f"there is no Node, and Artillery runs on Node {_OLDEST} or newer"
-    said = _version_of(path)
+    said = (output_of([path, "--version"], _PATIENCE_S) or "").removeprefix("v")
     version = _numbers(said)
     if version is None:
         return f"{path} does not say its version"
@@ -59,14 +61,6 @@ def _on_path(environ: Mapping[str, str]) -> Node | str:
         return f"{path} is Node {said}, and Artillery runs on Node {_OLDEST} or newer"
     npm = shutil.which("npm", path=environ.get("PATH", ""))
     return Node(Path(path), said, (npm,) if npm else ())
-
-
-def _version_of(node: str) -> str:
-    try:
-        asked = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return asked.stdout.strip().removeprefix("v")
 
 
 def _numbers(version: str) -> tuple[int, ...] | None:

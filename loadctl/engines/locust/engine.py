@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.locust.inside import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from loadctl.engines.locust.report_kind import READS, kind_of
+from loadctl.engines.short_command import output_of
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.py"
 _REFUSAL_LINES = 5
+_PATIENCE_S = 20.0
 _ASK_VERSION = "import sys; del sys.path[0]; import importlib.metadata as m; print(m.version('locust'))"
 """Without the working directory, whose files would be taken for modules of Python."""
 
@@ -76,12 +77,7 @@ class LocustEngine:
     def version(self) -> str | None:
         if self._python is None:
             return _own_version()
-        asked = [self._python, "-c", _ASK_VERSION]
-        try:
-            answer = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return answer.stdout.strip() or None
+        return output_of([self._python, "-c", _ASK_VERSION], _PATIENCE_S) or None
 
     def state(self, environ: Mapping[str, str]) -> State:  # noqa: ARG002
         version = self.version()
