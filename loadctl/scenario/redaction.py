@@ -148,14 +148,16 @@ def spelled(words: Iterable[str]) -> str:
 def _sign(sign: str) -> str:
     """One character in every spelling."""
     ways = [rf"\\*{re.escape(sign)}" if sign in "\"/'&<>" else re.escape(sign)]
-    ways.append("".join(f"%(?:25)*{_hex(byte, 2)}" for byte in sign.encode()))
-    units = sign.encode("utf-16-be")
+    ways.append("".join(f"%(?:25)*{_hex(byte, 2)}" for byte in sign.encode("utf-8", "replace")))
+    units = sign.encode("utf-16-be", "replace")
     ways.append("".join(rf"\\+u{_hex(units[at] * 256 + units[at + 1], 4)}" for at in range(0, len(units), 2)))
     ways.append(f"&(?:amp;)*#(?:0*{ord(sign)}|[xX]0*{_hex(ord(sign), 1)});")
     if sign in _HTML:
         ways.append(f"&(?:amp;)*{_HTML[sign]};")
     if sign in _JSON:
         ways.append(rf"\\+{_JSON[sign]}")
+    if sign == "\\":
+        ways[0] = r"\\+"
     if sign == " ":
         ways.append(r"\+")
     return f"(?:{'|'.join(ways)})"

@@ -10,6 +10,7 @@ from loadctl.scenario.redaction import (
     REDACTED,
     Redaction,
     is_secret,
+    parts_of_secret,
     secret_arguments,
     without_secrets,
 )
@@ -72,3 +73,22 @@ def test_what_is_named_in_a_text_is_hidden() -> None:
 def test_arguments_name_their_secrets(words: str, secrets: list[str], shown: str) -> None:
     assert secret_arguments(words.split()) == secrets
     assert without_secrets(words.split()) == shown.split()
+
+
+def test_a_secret_is_hidden_in_every_spelling_under_its_name() -> None:
+    redaction = Redaction({"p&ss w/rd": "${PW}", "abcdef": REDACTED})
+    for spelled in (
+        "p&ss w/rd",
+        "p%26ss%20w%2frd",
+        "p%26ss+w/%72d",
+        "p&amp;ss w&#x2F;rd",
+        r"p\u0026ss w\/rd",
+    ):
+        assert redaction.hidden(f"a {spelled} b %61bcdef") == "a ${PW} b [redacted]"
+
+
+def test_a_secret_comes_back_in_parts() -> None:
+    assert {"YW5uOnBhIHNz", "pa%20ss", "pa ss"} <= set(parts_of_secret("ann:pa%20ss"))
+    assert {"ann:secret", "secret"} <= set(parts_of_secret("Basic YW5uOnNlY3JldA=="))
+    assert {"abc", "d"} <= set(parts_of_secret("sid=abc; x=d"))
+    assert "abc.def" in parts_of_secret("Bearer abc.def")
