@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,7 @@ from loadctl.engines.journey_plan import user_type_plan
 from loadctl.engines.locust.inside.redaction import Redaction
 from loadctl.scenario.consent import PRIVATE_NAMES, consent_of, secret_headers
 from loadctl.scenario.prng import MASK
-from loadctl.scenario.redaction import is_secret
+from loadctl.scenario.redaction import is_secret, names_a_secret
 from loadctl.scenario.rotation import weighted_order
 
 if TYPE_CHECKING:
@@ -47,8 +48,26 @@ def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
         "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
         "script": None if script is None else shard_script(script, scenario),
         "secrets": list(scenario.secrets),
+        "secret_variables": _secret_variables(scenario),
         "secret_headers": sorted(secret_headers(scenario)),
     }
+
+
+def _secret_variables(scenario: Scenario) -> Sequence[str]:
+    """Of captured variables and of columns, by their own name or by their place in a response."""
+    captured = {
+        name
+        for request in scenario.requests()
+        for name, source in request.capture.items()
+        if names_a_secret(name) or _SECRET_SOURCE.search(source)
+    }
+    columns = {name for user in scenario.user_types for row in user.data[:1] for name in row}
+    return sorted(captured | set(filter(names_a_secret, columns)))
+
+
+_SECRET_SOURCE = re.compile(
+    r"^cookie |(?:authorization|cookie|key|token|secret|pass(?:word)?|session|jwt)['\"\]]*$", re.IGNORECASE
+)
 
 
 def consent_plan(scenario: Scenario) -> dict[str, Json]:

@@ -10,16 +10,16 @@ let recorder;
 let tokens = new Map();
 
 const commands = {
-  new: ({ now: at, secrets, redact_names: redactNames = false }) => {
+  new: ({ now: at, secrets, redact_names: redactNames = false, secret_variables: secretVariables = [] }) => {
     now = at;
     written = [];
     tokens = new Map();
     const redact = secrets ? redaction(secrets) : undefined;
-    recorder = new Recorder((line) => written.push(line), { redact, redactNames, clock: () => now });
+    recorder = new Recorder((line) => written.push(line), { redact, redactNames, secretVariables, clock: () => now });
   },
   clock: ({ now: at }) => (now = at),
   begin: ({ token, endpoint }) => tokens.set(token, recorder.begin(endpoint)),
-  end: ({ token, us, error, ttfb_us, size, rate_limited, status, message, body }) =>
+  end: ({ token, us, error, ttfb_us, size, rate_limited, status, message, body, known }) =>
     recorder.end(tokens.get(token), {
       us,
       error,
@@ -28,6 +28,7 @@ const commands = {
       rateLimited: rate_limited,
       status,
       message,
+      known: known && new Map(Object.entries(known)),
       body: body === undefined ? undefined : Buffer.from(body, 'base64'),
     }),
   end_untimed: ({ token, ttfb_us, size }) => recorder.endUntimed(tokens.get(token), { ttfbUs: ttfb_us, size }),

@@ -80,6 +80,7 @@ class InPython:
                 self._keep,
                 redact=redact,
                 redact_names=names,
+                secret_variables=given.get("secret_variables", ()),
                 clock=lambda: self._now,
             )
         self._written = []
@@ -388,3 +389,16 @@ def test_a_secret_is_known_in_every_spelling(started: Start, spelling: str) -> N
     tape.request(error="reset", message=f"it said <{spelling}>")
     tape.do("bye")
     assert tape.of("example")[0]["message"] == "it said <***>"
+
+
+def test_what_a_user_captured_or_read_under_the_name_of_a_secret_is_hidden(started: Start) -> None:
+    tape = started(secrets=["other"], secret_variables=["token", "pin"])
+    known = {"token": "abc/def", "id": "order-7", "row": {"pin": "9876", "user": "bob"}, "user": 3}
+    body = b'{"echo": ["abc%2Fdef", "9876", "bob", "order-7"]}'
+    tape.request(error="status_500", message="no abc/def for bob", body=body, known=known)
+    tape.request("GET /2", error="reset", message="abc/def and other", known=None)
+    tape.do("bye")
+    first, second = tape.of("example")
+    assert first["message"] == "no *** for bob"
+    assert first["body"] == '{"echo": ["***", "***", "bob", "order-7"]}'
+    assert second["message"] == "abc/def and ***"

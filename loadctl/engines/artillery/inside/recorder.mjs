@@ -5,6 +5,7 @@
 
 import { Cell, Endpoint, Flight, Histogram } from './cells.mjs';
 import { monotonic } from './clock.mjs';
+import { redaction, valuesOf } from './redaction.mjs';
 import { beginning, shortened } from './shortened.mjs';
 import { RATE_LIMITED } from './limit.mjs';
 
@@ -27,12 +28,13 @@ const perSecond = () => ({ planned: 0, begun: 0, dropped: 0, turns: 0, faults: 0
 // `write` takes one line of text (with its newline). `redactNames`: endpoint names come from a script and may hold secrets in their
 // path. `users`, `leaving`, `ended` are gauges kept by the load; they are read when a second ends.
 export class Recorder {
-  constructor(write, { redact = same, redactNames = false, clock = monotonic } = {}) {
+  constructor(write, { redact = same, redactNames = false, secretVariables = [], clock = monotonic } = {}) {
     this.users = 0;
     this.leaving = 0;
     this.ended = 0;
     this._write = write;
     this._redact = redact;
+    this._secretVariables = secretVariables;
     this._redactName = redactNames ? redact : same;
     this._clock = clock;
     this._t0 = Infinity;
@@ -61,7 +63,9 @@ export class Recorder {
 
   // It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
   // `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
-  end(token, { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null, message = '', body = NONE, stale = false }) {
+  end(token, outcome) {
+    const { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null } = outcome;
+    const { message = '', body = NONE, stale = false, known } = outcome;
     const now = this._clock();
     if (now >= this._edge) this._turnOver(now);
     const { endpoint } = token;
@@ -75,9 +79,9 @@ export class Recorder {
       this.fault(message, endpoint.name, now);
       return;
     } else {
-      const known = this._cappedClass(error);
-      cell.fail(us, known);
-      this._example(endpoint, known, now, { status, message, body, stale });
+      const errorClass = this._cappedClass(error);
+      cell.fail(us, errorClass);
+      this._example(endpoint, errorClass, now, { status, message, body, stale, known });
     }
     cell.bytes += size;
     if (ttfbUs !== null) cell.ttfb.add(ttfbUs);
@@ -233,19 +237,21 @@ export class Recorder {
     return error;
   }
 
-  _example(endpoint, error, now, { status, message, body, stale = false }) {
+  _example(endpoint, error, now, { status, message, body, stale = false, known }) {
     const seen = endpoint.examples.get(error) ?? 0;
     if (seen >= EXAMPLES_EACH) return;
     endpoint.examples.set(error, seen + 1);
+    const secrets = valuesOf(this._secretVariables, known);
+    const hide = secrets.length ? redaction(secrets) : same;
     this._line({
       kind: 'example',
       t: this._t0 < Infinity ? rounded(Math.max(0, now - this._t0), 3) : 0,
       endpoint: endpoint.name,
       class: error,
       status,
-      message: beginning(this._redact(message), BODY_MAX),
+      message: beginning(this._redact(hide(message)), BODY_MAX),
       // Redacted before it is cut: half a secret at the end would still be half a secret.
-      body: cut(this._redact(body.subarray(0, 64 * BODY_MAX).toString()), BODY_MAX),
+      body: cut(this._redact(hide(body.subarray(0, 64 * BODY_MAX).toString())), BODY_MAX),
       ...(stale && { stale }),
     });
   }

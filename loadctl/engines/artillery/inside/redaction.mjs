@@ -37,6 +37,14 @@ function sign(character) {
 
 const spelled = (secret) => [...secret].map(sign).join('');
 
+// What these variables and columns hold; what is shorter than four characters would be found within words.
+export function valuesOf(names, variables) {
+  const row = variables?.get('row');
+  const column = (name) => (row instanceof Map ? row.get(name) : row?.[name]);
+  const values = names.flatMap((name) => [variables?.get(name), column(name)]);
+  return values.filter((value) => typeof value === 'string' && value.length > 3);
+}
+
 // A function that replaces secrets in every spelling (as they are, percent-encoded, in JSON, in HTML, mixed), and values whose name
 // says that they are one.
 export function redaction(secrets) {

@@ -63,7 +63,7 @@ export class Request {
         throw new Fault(failed.message);
       }
       const us = Math.trunc((monotonic() - countedFrom) * 1e6);
-      recorder.end(token, { us, error: failed.errorClass, message: failed.message, stale: failed.stale });
+      recorder.end(token, { us, error: failed.errorClass, message: failed.message, stale: failed.stale, known: sender.variables });
       return !this._captures.length;
     }
     return this._record(response, sender, recorder, token, countedFrom);
@@ -82,6 +82,7 @@ export class Request {
       status: response.status,
       message: rateLimited ? limitHeaders(response.headers) : message,
       body: error ? response.body : NONE,
+      known: error ? sender.variables : undefined,
     });
     return error === null || !this._captures.length;
   }

@@ -26,7 +26,7 @@ export function openRecorder(plan, control) {
     control.exit(1);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); // the main thread ends us
   };
-  const options = { redact: redaction(plan.secrets), redactNames: plan.script !== null };
+  const options = { redact: redaction(plan.secrets), redactNames: plan.script !== null, secretVariables: plan.secret_variables };
   return new Recorder(frameFile(plan.frames, giveUp), options);
 }
 

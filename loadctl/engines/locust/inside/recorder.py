@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from .cells import ELSEWHERE, Cell, Endpoint, Flight, Histogram
 from .limit import RATE_LIMITED
+from .redaction import Redaction, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from .cells import Entry
     from .statistics import Statistics
@@ -47,6 +48,7 @@ class Recorder:
         *,
         redact: Callable[[str], str] = str,
         redact_names: bool = False,
+        secret_variables: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.users = 0
@@ -56,6 +58,7 @@ class Recorder:
         """Locust's, fed when a second has ended."""
         self._write = write
         self._redact = redact
+        self._secret_variables = secret_variables
         self._redact_name = redact if redact_names else str
         self.clock = clock
         self._t0 = inf
@@ -98,10 +101,12 @@ class Recorder:
         message: str = "",
         body: bytes = b"",
         stale: bool = False,
+        known: Mapping[str, object] | None = None,
     ) -> None:
         """It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
 
         `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
+        `known`: of a failure, the variables of its user; some of them are secrets.
         `stale`: the server ended the kept connection on which it went out before any of the response came.
         """
         now = self.clock()
@@ -129,7 +134,9 @@ class Recorder:
             return
         else:
             error = cell.fail(us, self._capped_class(error))
-            self._example(endpoint, error, now, status=status, message=message, body=body, stale=stale)
+            self._example(
+                endpoint, error, now, status=status, message=message, body=body, stale=stale, known=known
+            )
         cell.bytes += size
         if ttfb_us is not None:
             cell.ttfb.add(ttfb_us)
@@ -297,20 +304,22 @@ class Recorder:
         message: str,
         body: bytes,
         stale: bool = False,
+        known: Mapping[str, object] | None = None,
     ) -> None:
         seen = endpoint.examples.get(error, 0)
         if seen >= EXAMPLES_EACH:
             return
         endpoint.examples[error] = seen + 1
+        hide = Redaction(values_of(self._secret_variables, known or {}))
         # Redacted before it is cut: half a secret at the end would still be half a secret.
-        text = self._redact(bytes(body[: 64 * BODY_MAX]).decode("utf-8", "replace"))
+        text = self._redact(hide(bytes(body[: 64 * BODY_MAX]).decode("utf-8", "replace")))
         self._line(
             kind="example",
             t=self._since_start(now),
             endpoint=endpoint.name,
             **{"class": error},
             status=status,
-            message=self._redact(message)[:BODY_MAX],
+            message=self._redact(hide(message))[:BODY_MAX],
             body=text.encode()[:BODY_MAX].decode("utf-8", "ignore"),
             **({"stale": True} if stale else {}),
         )

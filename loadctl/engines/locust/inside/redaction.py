@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 _HEADER = re.compile(r"(?i)((?:proxy-)?authorization|(?:set-)?cookie)([^\w\r\n]{1,4})(\w[^\r\n\"']*)")
 _NAMES = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key)"
@@ -31,6 +32,14 @@ class Redaction:
         if self._secrets is not None:
             text = self._secrets.sub("***", text)
         return _FIELD.sub(r"\1***", _HEADER.sub(r"\1\2***", text))
+
+
+def values_of(names: Collection[str], variables: Mapping[str, object]) -> list[str]:
+    """What these variables and columns hold; what is shorter than four characters would be found within words."""
+    row = variables.get("row")
+    scopes = [variables, row] if isinstance(row, Mapping) else [variables]
+    values = [scope.get(name) for scope in scopes for name in names]
+    return [value for value in values if isinstance(value, str) and len(value) > 3]
 
 
 def _spelled(secrets: Sequence[str]) -> str:

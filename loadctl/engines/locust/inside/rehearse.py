@@ -102,6 +102,7 @@ class Noted:
         message: str = "",
         body: bytes = b"",  # noqa: ARG002
         stale: bool = False,  # noqa: ARG002
+        known: Mapping[str, object] | None = None,  # noqa: ARG002
     ) -> None:
         self.us, self.error = us, error
         self.message = "within the declared rate limit" if rate_limited else message

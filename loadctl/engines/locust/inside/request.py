@@ -55,6 +55,7 @@ class Recorder(Protocol):
         message: str = "",
         body: bytes = b"",
         stale: bool = False,
+        known: Mapping[str, object] | None = None,
     ) -> None: ...
     def abandon(self, token: object) -> None: ...
     def turn(self) -> None: ...
@@ -124,7 +125,14 @@ class Request:
                 recorder.abandon(token)
                 raise Fault(failed.message) from failed
             us = int((monotonic() - counted_from) * 1e6)
-            recorder.end(token, us=us, error=failed.error_class, message=failed.message, stale=failed.stale)
+            recorder.end(
+                token,
+                us=us,
+                error=failed.error_class,
+                message=failed.message,
+                stale=failed.stale,
+                known=sender.variables,
+            )
             return not self._captures
         except Exception:  # of ours: no failure of the system, and not unfinished either
             recorder.abandon(token)
@@ -143,6 +151,7 @@ class Request:
             status=response.status,
             message=_limit_of(response) if limited else message,
             body=response.body if error else b"",
+            known=sender.variables if error else None,
         )
         return error is None or not self._captures
 

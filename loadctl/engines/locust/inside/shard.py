@@ -46,7 +46,12 @@ def main() -> NoReturn:
         kill_group()
     _write_to(*plan["output"])
     redact = Redaction(plan["secrets"])
-    recorder = Recorder(FrameFile(plan["frames"]), redact=redact, redact_names=plan["script"] is not None)
+    recorder = Recorder(
+        FrameFile(plan["frames"]),
+        redact=redact,
+        redact_names=plan["script"] is not None,
+        secret_variables=plan["secret_variables"],
+    )
     _leave(_code_of(plan, recorder, control, redact), control)
 
 
