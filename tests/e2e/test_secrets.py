@@ -34,7 +34,7 @@ start:
   - {post: /login, json: {user: "{{ row.user }}", password: "{{ row.password }}"}, capture: {token: $.token}}
 tasks:
   - {get: "/a?api_key=planted-literal-query", headers: {X-Token: "{{ token }}", Cookie: c=planted-literal-cookie}}
-  - {get: "/e/${PATH_TOKEN}"}
+  - {get: "/e/${PATH_TOKEN}", headers: {X-Again: "{{ token }}", X-Row: "{{ row.password }}"}}
   - {get: /b, query: {q: "${secret:MY_QUERY}"}}
   - {post: /c, json: {password: planted-literal-body, user: "{{ row.user }}"}}
   - {post: /d, form: {password: planted-literal-form, p: "${DB_PASSWORD}"}}
@@ -45,6 +45,8 @@ targets: {error_rate: 100%}
 """
 TELLTALE = """
 import json
+from html import escape
+from urllib.parse import quote
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Telltale(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -53,7 +55,10 @@ class Telltale(BaseHTTPRequestHandler):
         if self.path in {"/health", "/login"}:
             self.say(200, {"token": "planted-captured"})
         else:
-            self.say(500, {"path": self.path, "headers": dict(self.headers), "body": body})
+            parts = "; ".join(self.headers.values()).split("; ")
+            again = [part for value in parts if "sid=" not in value for part in value.split(" ", 1)]
+            told = {"again": [*again, *map(quote, again), escape(body)], "path": self.path}
+            self.say(500, {**told, "headers": dict(self.headers), "body": body})
     do_POST = do_GET
     def say(self, status, told):
         data = json.dumps(told).encode()
