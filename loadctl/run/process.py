@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -219,6 +220,36 @@ class Child:
             self.returncode = -signal.SIGKILL
         self._stdin.close()
         return self.returncode
+
+
+class OrphanGuard:
+    """A process that ends the groups of `pids` when loadctl is killed and they do not leave by themselves."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._popen: subprocess.Popen[bytes] | None = None
+        argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("orphans.py")), *map(str, pids)]
+        with contextlib.suppress(
+            OSError
+        ):  # it is a second line: engines see by themselves that loadctl is gone
+            self._popen = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                bufsize=0,
+            )
+
+    def release(self) -> None:
+        """They have all ended."""
+        popen, self._popen = self._popen, None
+        if popen is None or popen.stdin is None:
+            return
+        with contextlib.suppress(OSError):
+            popen.stdin.write(b".")
+        popen.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            popen.wait(1.0)
 
 
 def start(command: Command, stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -14,7 +14,7 @@ from loadctl.errors import LoadctlError, RunError, UsageError
 from loadctl.results.recording import Event
 from loadctl.run.directory import RunDirectory
 from loadctl.run.merge import Merger
-from loadctl.run.process import Child, Early, Ladder
+from loadctl.run.process import Child, Early, Ladder, OrphanGuard
 
 _LAST_LINES = 5
 _LAST_BYTES = 8192
@@ -41,6 +41,7 @@ class Shards:
         self._hung_s = hung_s
         self._early = early
         self._shards: list[_Shard] = []
+        self._guard: OrphanGuard | None = None
         self.reasons: list[str] = []
         """Why shards ended that should not have, in the engine's own words where it had any."""
         self.beyond: str | None = None
@@ -52,6 +53,7 @@ class Shards:
             stdout, stderr = (self._run.engine / f"{index}.{name}" for name in ("stdout", "stderr"))
             child = Child(command, out=self._run.path, stdout=stdout, stderr=stderr, early=self._early)
             self._shards.append(_Shard(index, child))
+        self._guard = OrphanGuard(self.pids.values())
 
     @property
     def pids(self) -> Mapping[int, int]:
@@ -117,6 +119,8 @@ class Shards:
             if returncode is not None:
                 shard.ended = True
                 self._merger.gone(shard.index)
+        if self.gone:
+            self._release()
         return events
 
     def stop(self, ladder: Ladder) -> None:
@@ -132,6 +136,12 @@ class Shards:
                 shard.child.kill()
                 shard.ended = True
                 self._merger.gone(shard.index)
+        self._release()
+
+    def _release(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.release()
 
     def _kill_hung(self, shard: _Shard, t: float, longest_s: float) -> Event:
         returncode = shard.child.kill()

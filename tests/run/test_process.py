@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -172,3 +173,45 @@ def test_what_a_short_command_has_started_does_not_outlive_it(tmp_path: Path) ->
     while psutil.pid_exists(grandchild) and psutil.Process(grandchild).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+KILLED = """
+import subprocess, sys, time
+from loadctl.run.process import OrphanGuard
+argv = [sys.executable, "-c", "import time; time.sleep(60)"]
+made = [subprocess.Popen(argv, start_new_session=True) for _ in range(2)]
+OrphanGuard([made[0].pid])
+print(*(one.pid for one in made), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_stopped_process_does_not_outlive_a_kill_of_loadctl() -> None:
+    loadctl = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
+    assert loadctl.stdout is not None
+    mine, other = (psutil.Process(int(word)) for word in loadctl.stdout.readline().split())
+    (guard,) = [
+        child for child in psutil.Process(loadctl.pid).children() if "orphans.py" in " ".join(child.cmdline())
+    ]
+    time.sleep(0.3)  # the guard reads when they began
+    mine.suspend()
+    loadctl.kill()
+    loadctl.wait()
+    loadctl.stdout.close()
+    try:
+        psutil.wait_procs([mine, guard], timeout=8)
+        assert not mine.is_running() or mine.status() == psutil.STATUS_ZOMBIE
+        assert not guard.is_running() or guard.status() == psutil.STATUS_ZOMBIE
+        assert other.is_running()
+    finally:
+        other.kill()
+
+
+def test_a_released_guard_leaves_at_once() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+    ) as one:
+        guard = process.OrphanGuard([one.pid])
+        guard.release()
+        assert one.poll() is None
+        one.kill()
