@@ -119,9 +119,14 @@ def _of_files(
     from loadctl.analysis.imported import judge_imported
     from loadctl.cli.project import Project
     from loadctl.engines import imported
+    from loadctl.results.imported import impossible
     from loadctl.scenario.parse import Applicable, read_targets
 
     report = imported([_text(Path(name), damaged="replace") for name in names])
+    if wrong := impossible(report):
+        raise UsageError(
+            f"{', '.join(names)}: {wrong}, which no run can have", hint="let the engine write the file again"
+        )
     known = Applicable([row.endpoint for row in report.endpoints], stages=(), model=report.model)
     text = _text(table) if table is not None else Project().targets(packaged=False)
     chosen = read_targets(text, known, env=os.environ, targets=options)

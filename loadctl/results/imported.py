@@ -164,3 +164,23 @@ class Imported:
     """What this file cannot tell, in the words of the engine that wrote it."""
     advice: Sequence[str] = ()
     """What to do where a target cannot be told."""
+
+
+def impossible(report: Imported) -> str | None:
+    """The first figure that no run can have, with its place; None: there is none."""
+    for row in (report.total, *report.endpoints):
+        figures = {
+            "requests": float(row.requests),
+            "failures": row.failed.said,
+            **{f"latency {name}": figure.said for name, figure in row.latency.items()},
+            **{f"time to first byte {name}": figure.said for name, figure in row.ttfb.items()},
+            **{f"errors {name}": float(count) for name, count in row.errors.items()},
+        }
+        for name, value in figures.items():
+            if not 0 <= value < math.inf:
+                return f"{row.endpoint}: {name} is {value:g}"
+        if row.failed.low > row.requests:
+            return f"{row.endpoint}: {row.failed.said:g} failures of {row.requests} requests"
+    if report.duration_s is not None and report.duration_s < 0:
+        return f"its duration is {report.duration_s:g} s"
+    return None
