@@ -79,7 +79,9 @@ def test_a_system_is_brought_up_loaded_and_taken_down(loadctl: Shell) -> None:
     assert begun["message"] == "before: ./up '--token=[redacted]'"
     assert (done["detail"]["exit_code"], done["detail"]["log"]) == (0, "before-1.log")
     assert done["detail"]["took_s"] > 0
-    assert (run / "engine" / "after-1.log").read_text() == f"$ ./down '[redacted]'\ndown with {'*' * 12}\n"
+    assert (run / "engine" / "after-1.log").read_text() == (
+        f"$ ./down '${{API_TOKEN}}'\ndown with {'*' * 12}\n"
+    )
     assert stat.S_IMODE((run / "engine" / "before-1.log").stat().st_mode) == 0o600
     assert (loadctl.folder / "scenarios" / "was-down").exists()
     assert _server_is_gone(loadctl)

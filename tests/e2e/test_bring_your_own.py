@@ -67,10 +67,14 @@ def test_the_bare_engines_run_them(project: Shell, artillery: Artillery) -> None
     assert all(name in (project.folder / "report.html").read_text() for name in classes)
 
 
-def test_they_are_no_scenarios_of_user_types(project: Shell) -> None:
+def test_they_are_listed_as_what_they_are(project: Shell) -> None:
     listed = json.loads(project("list", "--json").out)
-    assert {row["name"] for row in listed} == {"baseline", "endurance", "spike", "stress"}
-    assert [row["mistake"] for row in listed] == [None] * 4
+    assert {row["name"]: row["kind"] for row in listed} == {
+        **dict.fromkeys(["baseline", "endurance", "spike", "stress"], "scenario"),
+        "scenarios/locustfile.py": "script",
+        "scenarios/artillery.yml": "script",
+    }
+    assert all(row.get("mistake") is None for row in listed)
 
 
 @pytest.mark.parametrize("script", ["locustfile.py", "artillery.yml"])

@@ -65,11 +65,11 @@ def test_it_gets_the_path_of_the_result_and_its_failure_changes_nothing(loadctl:
     result = the_run(loadctl) / "result.json"
     assert noted(loadctl) == ["two words", "s3cret-value", str(result)]
     assert json.loads(result.read_text())["exit_code"] == ended.code
-    said = f"on-finish: ./note 'two words' '[redacted]' {result} failed with exit code 7 after 0."
+    said = f"on-finish: ./note 'two words' '${{API_TOKEN}}' {result} failed with exit code 7 after 0."
     assert said in ended.err
     assert ended.err.rstrip().endswith("s: told")
     log = the_run(loadctl) / "engine" / "on-finish-1.log"
-    assert log.read_text() == f"$ ./note 'two words' '[redacted]' {result}\ntold\n"
+    assert log.read_text() == f"$ ./note 'two words' '${{API_TOKEN}}' {result}\ntold\n"
 
 
 def test_it_runs_after_ctrl_c_and_after_a_run_that_could_not_begin(loadctl: Shell) -> None:

@@ -21,7 +21,7 @@ start:
     capture: {token: $.token}
 headers:
   Authorization: Bearer {{ token }}
-  X-Note: "${NOTE:-none}"
+  X-Note: "${secret:NOTE:-none}"
 tasks:
   - weight: 3
     post: /predict
