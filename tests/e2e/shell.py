@@ -75,7 +75,15 @@ class Going:
         return psutil.Process(self.popen.pid).children(recursive=True)
 
     def shards(self) -> list[psutil.Process]:
-        return [child for child in self.children() if any("inside" in part for part in child.cmdline())]
+        return [child for child in self.children() if any("inside" in part for part in words_of(child))]
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; none where it has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 @dataclass

@@ -19,7 +19,7 @@ from loadctl.engines import imported
 from loadctl.run.demo_system import demo_system
 from loadctl.scenario.document import Text
 from tests.e2e.browser import Keys, chromium
-from tests.e2e.shell import Going, Shell, all_gone, wait_for
+from tests.e2e.shell import Going, Shell, all_gone, wait_for, words_of
 
 pytestmark = pytest.mark.e2e
 
@@ -272,7 +272,7 @@ def test_whoever_is_killed_nobody_is_left(open_page: Open, demo_host: str) -> No
     form = {"user_count": 4, "spawn_rate": 4}
     assert page.form(**form)["success"]
     page.wait_for(lambda s: s["state"] == "running" and aggregated(s)["num_requests"] > 5)
-    shards = [child for child in page.going.shards() if child.cmdline()[-1] != "page"]
+    shards = [child for child in page.going.shards() if words_of(child)[-1:] != ["page"]]
     assert len(shards) == 2
     shards[0].kill()
     page.wait_for(lambda s: sorted(w["state"] for w in s["workers"]) == ["missing", "running"])
@@ -281,7 +281,7 @@ def test_whoever_is_killed_nobody_is_left(open_page: Open, demo_host: str) -> No
     assert page.form(**form)["success"]
     page.wait_for(lambda s: s["state"] == "running" and aggregated(s)["num_requests"] > 5)
     children = page.going.children()
-    (itself,) = [child for child in children if child.cmdline()[-1] == "page"]
+    (itself,) = [child for child in children if words_of(child)[-1:] == ["page"]]
     itself.kill()
     ended = page.going.wait(SLOW_MACHINE_S)
     assert (ended.code, "has ended" in ended.err) == (4, True)

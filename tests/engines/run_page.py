@@ -75,11 +75,11 @@ def report(environment: Any, times: list[Any], worker: Any, statistics: Any) -> 
         cells: dict[str, Any] = {}
         for t, endpoint, us, failed in times:
             if t == second:
-                known = cells.setdefault(endpoint, cell())
+                known = cells.setdefault(endpoint, cell(float(second)))
                 known.bytes += 10
                 known.fail(us, "status_500") if failed else known.ok.add(us)
         for endpoint, known in cells.items():
-            statistics.feed(endpoint, known)
+            statistics.feed(endpoint, None, known)
         statistics.flush()
         for _ in range(2):
             try:
@@ -122,7 +122,8 @@ def main() -> None:
     page.start(3, 2.0)
     states.append(page.state)
     environment = shop()
-    statistics = module("statistics").Statistics(environment.stats)
+    recorder = module("recorder").Recorder(lambda _line: None)
+    statistics = module("statistics").Statistics(environment.stats, recorder)
     plan = {"master": {"host": "127.0.0.1", "port": page.server.port}, "user_types": []}
     worker = module("worker").Worker(environment, statistics, plan)
     worker.begin()

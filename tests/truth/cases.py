@@ -338,6 +338,7 @@ _LOCUST = (
         files={"burning.py": _BURNING},
         verdict="INCONCLUSIVE",
         must=frozenset({"generator-saturated", "no-errors"}),
+        may=frozenset({"load-not-reached"}),  # in the seconds in which its timers did not run
     ),
     *(_spike(seconds) for seconds in (15, 30, 45, 60, 70)),
     Case(
