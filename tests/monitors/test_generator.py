@@ -36,7 +36,7 @@ def test_a_shard_that_fills_its_core_is_seen(spawn: Spawn) -> None:
     time.sleep(0.6)
     seen = by_entity(source.sample(1))[f"shard 3 pid {shard.pid}"]
     assert seen.subject == "generator"
-    assert 30 < seen.values["cpu_pct_of_one_core"] < 115  # it shares two cores with everything else here
+    assert 10 < seen.values["cpu_pct_of_one_core"] < 115  # it shares two cores with everything else here
     assert 50 < seen.values["open_fds"] < 60
     assert seen.values["open_fds_limit"] == 256
     assert seen.values["memory_bytes"] > 1e6

@@ -190,10 +190,8 @@ def test_a_stopped_process_does_not_outlive_a_kill_of_loadctl() -> None:
     loadctl = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
     assert loadctl.stdout is not None
     mine, other = (psutil.Process(int(word)) for word in loadctl.stdout.readline().split())
-    (guard,) = [
-        child for child in psutil.Process(loadctl.pid).children() if "orphans.py" in " ".join(child.cmdline())
-    ]
-    time.sleep(0.3)  # the guard reads when they began
+    guard = _guard_of(loadctl.pid)
+    time.sleep(1)  # the guard reads when they began
     mine.suspend()
     loadctl.kill()
     loadctl.wait()
@@ -205,6 +203,17 @@ def test_a_stopped_process_does_not_outlive_a_kill_of_loadctl() -> None:
         assert other.is_running()
     finally:
         other.kill()
+
+
+def _guard_of(pid: int) -> psutil.Process:
+    """Once it has become its own program."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        for each in psutil.Process(pid).children():
+            if "orphans.py" in " ".join(each.cmdline()):
+                return each
+        time.sleep(0.01)
+    raise AssertionError("loadctl has no guard")
 
 
 def test_a_released_guard_leaves_at_once() -> None:
