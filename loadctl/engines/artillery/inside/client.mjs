@@ -23,7 +23,6 @@ const NONE = Buffer.alloc(0);
 // Content-Length. `body` is text (sent as UTF-8) or a Buffer.
 export class Outgoing {
   constructor(method, origin, target, headers, body) {
-    this.method = method;
     this.origin = origin;
     this.target = target;
     // What undici sends. It closes a connection after HEAD, and after a body where none is usual, unless it is told not to.
@@ -105,11 +104,9 @@ export class Client {
 
   // The final response to `outgoing`, with at least the first `keep` bytes of its body; rejects with Failed.
   async send(outgoing, timeoutS, keep = KEEP_FOR_EXAMPLES) {
-    const startedAt = monotonic();
-    const deadline = startedAt + timeoutS;
+    const deadline = monotonic() + timeoutS;
     let response = await this._exchange(outgoing, deadline, keep);
     if (response.notable) response = await this._follow(outgoing, response, deadline, keep);
-    response.startedAt = startedAt;
     return response;
   }
 

@@ -19,7 +19,6 @@ export class Response {
     this.body = NONE;
     this.size = 0;
     this.clipped = false;
-    this.startedAt = 0;
     this.firstByteAt = 0;
     this.finishedAt = 0;
     this._raw = null;

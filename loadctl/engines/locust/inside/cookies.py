@@ -39,8 +39,8 @@ class _Attributes:
     def __init__(self, attributes: list[bytes]) -> None:
         self.domain = self.path = ""
         self.secure = False
-        self.expires = age = inf
-        has_age = False
+        self.expires = inf
+        age: float | None = None
         for attribute in attributes:
             name, _, value = (part.strip() for part in attribute.partition(b"="))
             match name.lower():
@@ -52,10 +52,10 @@ class _Attributes:
                     self.secure = True
                 case b"max-age" if _AGE.fullmatch(value):
                     # int refuses thousands of digits, and float cannot add the hundreds it takes.
-                    has_age, age = True, time() + float(value)
+                    age = time() + float(value)
                 case b"expires" if (date := _date(value.decode("latin-1"))) != inf:
                     self.expires = date
-        if has_age:
+        if age is not None:
             self.expires = age
 
 
