@@ -169,19 +169,20 @@ def test_a_folder_with_scripts_alone_proposes_them(folder: Path) -> None:
 def in_strings() -> Iterator[tuple[str, str]]:
     """Every `loadctl …` in a string of the package, up to where the prose goes on, with holes filled by a word."""
     for path in sorted(Path(loadctl.__file__).parent.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        source = path.read_text(encoding="utf-8")
+        if "loadctl " not in source:
+            continue
+        nodes = list(ast.walk(ast.parse(source)))
         documentation = {
             id(node.body[0].value)
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
             and node.body
             and isinstance(node.body[0], ast.Expr)
         }
-        inside = {
-            id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values
-        }
-        for node in ast.walk(tree):
-            if id(node) in documentation | inside:
+        inside = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+        for node in nodes:
+            if id(node) in documentation or id(node) in inside:
                 continue
             text = ""
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
