@@ -15,7 +15,7 @@ import pytest
 from tests.engines.side_by_side import Ended, Run, compare, loadctl_only, side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 FAIL, REFUSED, TOO_FEW = 1, 2, 3
@@ -36,6 +36,8 @@ class Case:
     ours: tuple[int, ...] = (TOO_FEW,)
     unlike: frozenset[str] = field(default_factory=frozenset)
     """What is not the same, and why it need not be, is said where it stands."""
+    ours_alone: Callable[[Ended], None] | None = None
+    """What loadctl tells of the run, and bare Locust does not."""
 
 
 def _case(
@@ -45,9 +47,46 @@ def _case(
     bare: int = 0,
     ours: tuple[int, ...] = (TOO_FEW,),
     unlike: str = "",
+    ours_alone: Callable[[Ended], None] | None = None,
     **run: Any,
 ) -> Case:
-    return Case(Run(file, **run), requests, bare, ours, frozenset(unlike.split()))
+    return Case(Run(file, **run), requests, bare, ours, frozenset(unlike.split()), ours_alone)
+
+
+def _latency_ends_with_the_stream(ours: Ended) -> None:
+    assert len(ours.measured()) == 6
+    for endpoint in ours.measured():
+        assert ours.minimum_ms(endpoint) >= 250, endpoint
+
+
+def _retries_keep_their_class(ours: Ended) -> None:
+    errors = [cells["GET in vain"]["errors"] for cells in ours.cells if "GET in vain" in cells]
+    assert errors == [{"status_503": 1}]
+
+
+def _text_of_failures_is_kept(ours: Ended) -> None:
+    """Locust's truth test decides what is a failure, whatever was given for the exception."""
+    failed = {endpoint for endpoint, (_, failures) in ours.measured().items() if failures}
+    assert failed == {
+        f"queue {name}" for name in ("text", "exception", "number", "mapping", "measured failure")
+    }
+    messages = {example["endpoint"]: example["message"] for example in ours.result["examples"]}
+    assert messages["queue text"] == "quota exceeded"
+    assert messages["queue number"] == "503"
+
+
+def _users_that_ended_are_told(ours: Ended) -> None:
+    assert ours.counter("completed") == 10
+    told = [finding for finding in ours.result["findings"] if "by themselves" in finding["message"]]
+    assert len(told) == 1, ours.result["findings"]
+    assert "10" in told[0]["message"]
+
+
+def _number_of_the_verdict_is_told(ours: Ended) -> None:
+    finding = ours.finding("script_verdict")
+    assert finding is not None
+    assert finding["severity"] == "critical"
+    assert "3" in finding["message"]
 
 
 CASES = {
@@ -92,7 +131,7 @@ CASES = {
         bare=1,
         ours=EITHER,
     ),
-    "own protocol": _case("own_protocol.py", {}, bare=1, ours=EITHER),
+    "own protocol": _case("own_protocol.py", {}, bare=1, ours=EITHER, ours_alone=_text_of_failures_is_kept),
     "streamed bodies": _case(
         "streams.py",
         {
@@ -107,12 +146,14 @@ CASES = {
             )
         },
         seconds=3,
+        ours_alone=_latency_ends_with_the_stream,
     ),
     "users that end by themselves": _case(
         "stops.py",
         {f"GET /{way} 200": 2 for way in ("raises", "stops", "by-force", "in-set", "on-start")},
         users=10,
         unlike="users",  # in a ramp the first have ended when the last begin
+        ours_alone=_users_that_ended_are_told,
     ),
     "users that wait for long": _case("patient.py", {"POST /login 200": 10}, users=10),
     "nested sets and chains": _case(
@@ -137,6 +178,7 @@ CASES = {
         users=1,
         bare=1,
         ours=EITHER,
+        ours_alone=_retries_keep_their_class,
     ),
     "the host stands in the class": _case(
         "class_host.py", {"GET /api/v1/items 200": 2, "GET /api/v2/items 200": 2}, own_host=True
@@ -215,7 +257,12 @@ CASES = {
         ours=(FAIL,),
     ),
     "the script's verdict: a number": _case(
-        "own_verdict.py", {"GET /fine 200": 8}, env={"VERDICT": "3"}, bare=3, ours=(FAIL,)
+        "own_verdict.py",
+        {"GET /fine 200": 8},
+        env={"VERDICT": "3"},
+        bare=3,
+        ours=(FAIL,),
+        ours_alone=_number_of_the_verdict_is_told,
     ),
     "the script's verdict: all is well": _case(
         "own_verdict.py",
@@ -248,6 +295,8 @@ def _check_alike(case: Case, bare: Ended, ours: Ended) -> None:
         for event in ("test_stop", "quitting"):
             assert _stats(ours, event) == _stats(bare, event)
         assert [completed, failed] == [bare.stats()["requests"], bare.stats()["failures"]]
+    if case.ours_alone:
+        case.ours_alone(ours)
 
 
 def _notes(ended: Ended) -> Counter[str]:
@@ -296,31 +345,6 @@ def test_what_the_script_never_judged_counts_by_its_status(tmp_path: Path) -> No
     compare(tmp_path, Run("unjudged.py"), check)
 
 
-def test_the_latency_of_a_streamed_body_is_its_end(tmp_path: Path) -> None:
-    ours = loadctl_only(tmp_path, Run("streams.py", seconds=4))
-    for endpoint in ours.measured():
-        assert ours.minimum_ms(endpoint) >= 250, endpoint
-    assert len(ours.measured()) == 6
-
-
-def test_retries_of_its_own_keep_their_class(tmp_path: Path) -> None:
-    ours = loadctl_only(tmp_path, Run("retries.py", users=1))
-    errors = [cells["GET in vain"]["errors"] for cells in ours.cells if "GET in vain" in cells]
-    assert errors == [{"status_503": 1}]
-
-
-def test_text_of_a_failure_is_kept(tmp_path: Path) -> None:
-    """Locust's truth test decides what is a failure, whatever was given for the exception."""
-    ours = loadctl_only(tmp_path, Run("own_protocol.py", users=1))
-    failed = {endpoint for endpoint, (_, failures) in ours.measured().items() if failures}
-    assert failed == {
-        f"queue {name}" for name in ("text", "exception", "number", "mapping", "measured failure")
-    }
-    messages = {example["endpoint"]: example["message"] for example in ours.result["examples"]}
-    assert messages["queue text"] == "quota exceeded"
-    assert messages["queue number"] == "503"
-
-
 @pytest.mark.parametrize("event", ["init", "test_start"])
 def test_a_listener_that_raises_before_the_first_request_refuses(event: str, tmp_path: Path) -> None:
     ours = loadctl_only(tmp_path, Run("listener_raises.py", env={"RAISE_IN": event}))
@@ -345,14 +369,6 @@ def test_a_listener_that_raises_later_fails(event: str, tmp_path: Path) -> None:
         assert ("8" if event == "request" else "1") in str(finding["evidence"])
 
     compare(tmp_path, Run("listener_raises.py", env={"RAISE_IN": event}), check)
-
-
-def test_the_number_of_the_scripts_verdict_is_told(tmp_path: Path) -> None:
-    ours = loadctl_only(tmp_path, Run("own_verdict.py", env={"VERDICT": "3"}))
-    finding = ours.finding("script_verdict")
-    assert finding is not None
-    assert finding["severity"] == "critical"
-    assert "3" in finding["message"]
 
 
 @pytest.mark.parametrize("how", ["quit", "stop"])
@@ -415,14 +431,6 @@ def test_test_functions_of_pytest(tmp_path: Path) -> None:
         assert ours.counter("failed") == 1
 
     compare(tmp_path, Run("pytest_style.py", users=2), check)
-
-
-def test_users_that_ended_by_themselves_are_told(tmp_path: Path) -> None:
-    ours = loadctl_only(tmp_path, Run("stops.py", users=10))
-    assert ours.counter("completed") == 10
-    told = [finding for finding in ours.result["findings"] if "by themselves" in finding["message"]]
-    assert len(told) == 1, ours.result["findings"]
-    assert "10" in told[0]["message"]
 
 
 def test_each_process_knows_its_place(tmp_path: Path) -> None:
