@@ -81,9 +81,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quiet tests last, because nothing else runs beside them; of the others those that start engines first, because
-    they take long."""
-    items.sort(key=lambda item: (_is_quiet(item), item.get_closest_marker("e2e") is None))
+    """Quiet tests last, because nothing else runs beside them: first the modules that one worker takes whole, so that
+    it is not alone with one at the end. Of the others those that start engines first, because they take long."""
+    items.sort(
+        key=lambda item: (
+            _is_quiet(item),
+            _is_quiet(item) and _module(item.nodeid) not in SHARING,
+            item.get_closest_marker("e2e") is None,
+        )
+    )
 
 
 class _OneByOne(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -95,7 +101,7 @@ class _OneByOne(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type
         super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
-        module = nodeid.partition("::")[0]
+        module = _module(nodeid)
         return module if module in SHARING or module.startswith(SHORT) else nodeid
 
     def _reschedule(self, node: WorkerController) -> None:
@@ -113,6 +119,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     with _turn(item):
         return (yield)
+
+
+def _module(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 def _is_quiet(item: pytest.Item) -> bool:
