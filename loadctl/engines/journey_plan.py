@@ -2,6 +2,7 @@
 
     user type  {name, weight, start: [step], tasks: [{name, weight, flow: [step]}], headers, think, pace_s, data}
     step       {kind: request, …} · {kind: think, min_s, max_s} · {kind: repeat, times, while, flow: [step]}
+               those of a start also have `once`
 
 Texts that may hold templates are plans of scenario/template.py; all else is as in the records of user_type.py.
 Mappings are lists of pairs, because an object of JavaScript would put some keys first. In a query or a form, a name
@@ -28,7 +29,7 @@ def user_type_plan(user_type: UserType) -> dict[str, Json]:
     return {
         "name": user_type.name,
         "weight": user_type.weight,
-        "start": _flow(user_type.start),
+        "start": [{**_step(step), "once": step.once} for step in user_type.start],
         "tasks": [
             {"name": task.name, "weight": task.weight, "flow": _flow(task.flow)} for task in user_type.tasks
         ],
@@ -43,7 +44,7 @@ def _flow(steps: Sequence[Step]) -> list[Json]:
     return [_step(step) for step in steps]
 
 
-def _step(step: Step) -> Json:
+def _step(step: Step) -> dict[str, Json]:
     if isinstance(step, Think):
         return {"kind": "think", "min_s": step.min_s, "max_s": step.max_s}
     if isinstance(step, Repeat):
@@ -51,7 +52,7 @@ def _step(step: Step) -> Json:
     return _request(step)
 
 
-def _request(request: Request) -> Json:
+def _request(request: Request) -> dict[str, Json]:
     return {
         "kind": "request",
         "method": request.method.upper(),

@@ -130,7 +130,10 @@ def _requests_per_turn(scenario: Scenario, recording: Recording) -> dict[str, fl
 
 
 def planned_requests_per_turn(user_types: Sequence[UserType]) -> dict[str, float]:
-    """Expected requests by endpoint of one arrival: its start steps and one task; a `while` is taken once."""
+    """Expected requests by endpoint of one arrival: its start steps and one task; a `while` is taken once.
+
+    Steps that are taken once per place are left out: they come to an end with the rise of the load.
+    """
     counts: dict[str, float] = {}
 
     def walk(steps: Sequence[Step], share: float) -> None:
@@ -143,7 +146,7 @@ def planned_requests_per_turn(user_types: Sequence[UserType]) -> dict[str, float
     everyone = sum(user_type.weight for user_type in user_types)
     for user_type in user_types:
         share = user_type.weight / everyone
-        walk(user_type.start, share)
+        walk([step for step in user_type.start if not step.once], share)
         tasks = sum(task.weight for task in user_type.tasks)
         for task in user_type.tasks:
             walk(task.flow, share * task.weight / tasks)

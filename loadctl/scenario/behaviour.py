@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from pydantic import Field
@@ -15,7 +15,7 @@ from loadctl.scenario.document import Node
 from loadctl.scenario.environment import Environment
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.requests import METHODS, Names, RequestReader
-from loadctl.scenario.shape import Line, Name, Part, Pause, Shape, SomeSeconds, Whole, read_shape
+from loadctl.scenario.shape import Flag, Line, Name, Part, Pause, Shape, SomeSeconds, Whole, read_shape
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
 from loadctl.scenario.words import nearest, no_such
 
@@ -43,12 +43,14 @@ class _FlowTask(Shape):
 class _ThinkStep(Shape):
     kind: ClassVar[str] = "a pause"
     think: Pause
+    once: Flag = False
 
 
 class _RepeatStep(Shape):
     kind: ClassVar[str] = "repeat"
     repeat: Whole
     while_: Line | None = Field(None, alias="while")
+    once: Flag = False
     flow: Part
 
 
@@ -81,6 +83,8 @@ class UserTypeReader:
         self.environment.redact_named(shape.headers)
         flows = _FlowReader(self.mistakes, requests)
         start = flows.steps("start", shape.start) if shape.start else ()
+        if not self.open_model:  # a user takes its start once in any case
+            start = tuple(replace(step, once=False) for step in start)
         tasks = self._tasks(node, shape, flows)
         rows = self._rows(node, shape.data)
         self._check_names(names, shape.data, rows)
@@ -148,6 +152,7 @@ class _FlowReader:
 
     def task(self, node: Node) -> Task | None:
         if node.get("flow") is None and node.get("repeat") is None:
+            self._refuse_once(node)
             request = self.requests.read(node, weighted=True)
             weight = node.get("weight")
             share = int(weight.text) if weight and weight.text.isdigit() else 1
@@ -171,13 +176,22 @@ class _FlowReader:
         if not node.items:
             self.mistakes.add(node.where, f"{key}: is a list of steps", f"as in  {key}: [{{get: /items}}]")
             return ()
+        if key != "start":
+            for item in node.items:
+                self._refuse_once(item)
         return tuple(step for item in node.items if (step := self.step(item)))
+
+    def _refuse_once(self, node: Node) -> None:
+        if node.get("once") is not None:
+            message = "once: stands beside a step of start:, and nowhere else"
+            hint = "as in  start: [{post: /login, once: true}]; several steps:  {repeat: 1, once: true, flow: […]}"
+            self.mistakes.add(node.key_where("once"), message, hint)
 
     def step(self, node: Node) -> Step | None:
         keys = {key.text for key in node.entries or {}}
         if "think" in keys and not keys & {*METHODS, "flow", "repeat"}:
             pause = read_shape(_ThinkStep, node, self.mistakes)
-            return Think(*pause.think) if pause else None
+            return Think(*pause.think, once=pause.once) if pause else None
         if not keys & {"flow", "repeat"}:
             return self.requests.read(node, weighted=False)
         if "repeat" not in keys and not _RepeatStep.is_spoiled(node):
@@ -190,7 +204,7 @@ class _FlowReader:
         while_ = node.get("while")
         if shape.while_ is not None and while_ is not None:
             self.requests.names.used.append((shape.while_, while_.where))
-        return Repeat(shape.repeat, self.steps("flow", shape.flow), shape.while_)
+        return Repeat(shape.repeat, self.steps("flow", shape.flow), shape.while_, shape.once)
 
 
 def _requests(steps: Sequence[Step]) -> Iterator[Request]:

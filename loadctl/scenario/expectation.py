@@ -137,7 +137,7 @@ def expect(scenario: Scenario) -> Expectation:
             EndpointExpectation(name, round(whole.get(name, 0.0)), round(scored.get(name, 0.0)))
             for name in scenario.endpoints
         ),
-        assumption=assumption if load.model == "closed" else None,
+        assumption=assumption if load.model == "closed" or certain.once else None,
     )
 
 
@@ -366,6 +366,7 @@ def _too_few(target: Target, load: Load, traffic: Traffic, most: Traffic | None)
         expected=round(expected),
         needed=needed,
         by_load=True,
+        perhaps=target.scope.kind == "endpoint" and target.scope.name in traffic.once,
         shortest_s=_shortest(load, lambda plan: _surely(_samples(target, plan, traffic), needed)),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+_ONCE = "Of a step of start:, with rate: true takes it once per place in flight, not once per arrival."
 MEANINGS: Mapping[str, Mapping[str, str]] = {
     "a scenario": {
         "goal": "One line for the head of the report: what this test is to find out.",
@@ -12,7 +13,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "users": "User types and their weights: {Reader: 3, Writer: 1}; of users.yaml, or written out here.",
         "think": "Pause of a user after each task: 1s, or 200ms..1s (uniform). Not together with pace.",
         "pace": "One task every so long: 2s, an absolute schedule. Not together with think.",
-        "start": "Steps that each user takes once, before its first task; with rate:, once per arrival.",
+        "start": "Steps that each user takes once, before its first task; with rate:, once per arrival (see once).",
         "headers": "Headers of every request.",
         "tasks": "What users do: requests and flows, one a turn, by weight.",
         "data": "CSV file of rows for {{ row.email }}; one row per user, in order, from the top again.",
@@ -42,7 +43,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "think": "Pause after each task: 1s, or 200ms..1s (uniform).",
         "pace": "One task every so long: 2s, an absolute schedule.",
         "headers": "Headers of its requests.",
-        "start": "Steps that each user takes once, before its first task; with rate:, once per arrival.",
+        "start": "Steps that each user takes once, before its first task; with rate:, once per arrival (see once).",
         "tasks": "What it does: requests and flows, one a turn, by weight.",
         "data": "CSV file of rows for {{ row.email }}; one row per user, in order, from the top again.",
     },
@@ -55,8 +56,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "repeat": "How many times at most.",
         "while": "Captured name: goes on until that is null, empty or absent.",
         "flow": "Steps one after the other.",
+        "once": _ONCE,
     },
-    "a pause": {"think": "1s, or 200ms..1s (uniform)."},
+    "a pause": {"think": "1s, or 200ms..1s (uniform).", "once": _ONCE},
     "a request": {
         **{
             method: f"Path of a {method.upper()}: /models/{{{{ id }}}}, or a whole URL."
@@ -72,6 +74,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "check": "What the answer must be. Without a status: here one below 400 is asked for.",
         "timeout": "Of this whole request.",
         "name": "Endpoint under which it is counted: GET /items/{id}.",
+        "once": _ONCE,
         "weight": "Its share of the turns. Default 1.",
     },
     "check": {

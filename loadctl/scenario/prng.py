@@ -6,6 +6,7 @@ same rules hold for an engine in JavaScript; tests/scenario/prng-vectors.json is
 * One stream a user: `Stream(hash32(seed, user))`, user counted over all shards. Everything random in its
   life draws from it as it happens: the task of a turn, pauses, and the helpers of a text from left to
   right. A request renders its url, query, headers and body in this order, each in the order of the file.
+* Steps that are taken once per place draw from a stream of the place: `Stream(hash32(seed, -1 - place))`.
 * A draw is a whole number below 2³², from mulberry32: 32-bit products (`Math.imul`), shifts and sums only.
 * A number has one kind, as in JSON: a whole one is written without a fraction, any other as JavaScript writes it.
 * The keys of a mapping that came from elsewhere stand in the order of JavaScript: whole numbers first, by size.

@@ -16,7 +16,18 @@ from loadctl.scenario.environment import Environment
 from loadctl.scenario.expression import Attribute, Literal, Variable
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.prng import LARGEST
-from loadctl.scenario.shape import Line, Name, Part, Shape, SomeSeconds, Whole, Words, read_shape, scalar_text
+from loadctl.scenario.shape import (
+    Flag,
+    Line,
+    Name,
+    Part,
+    Shape,
+    SomeSeconds,
+    Whole,
+    Words,
+    read_shape,
+    scalar_text,
+)
 from loadctl.scenario.template import GIVEN, HELPERS, check_template, endpoint_path, parse
 from loadctl.scenario.user_type import Body, Check, Json, Request
 
@@ -50,6 +61,7 @@ class RequestShape(Shape):
     check: Part | None = None
     timeout: SomeSeconds | None = None
     name: Name | None = None
+    once: Flag = False
     weight: Whole | None = None
 
 
@@ -110,6 +122,7 @@ class RequestReader:
             capture=self._capture(shape.capture),
             check=self._check(shape.check),
             timeout_s=shape.timeout or self.timeout_s,
+            once=shape.once,
             where=node.where,
         )
 

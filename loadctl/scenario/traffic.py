@@ -23,9 +23,13 @@ class Behaviour:
     name: str
     share: float
     start: Counts
+    once: Counts
+    """Of start steps that are taken once per place."""
     turn: Counts
     period_s: float
     """From one turn to the next, in the closed model."""
+    arrival_s: float
+    """How long an arrival takes, with all steps of its start."""
     restless: bool
     """It waits for answers more than it pauses: the system decides how many requests there are."""
 
@@ -68,7 +72,14 @@ class Traffic:
         for behaviour in self.behaviours:
             _add(counts, _rate(self.model, behaviour), behaviour.share * area)
             _add(counts, behaviour.start, behaviour.share * joining)
+            places = _places(load, end, behaviour) - _places(load, start, behaviour)
+            _add(counts, behaviour.once, places)
         return counts
+
+    @property
+    def once(self) -> frozenset[str]:
+        """Endpoints whose number of requests depends on how many arrivals are in flight."""
+        return frozenset(endpoint for behaviour in self.behaviours for endpoint in behaviour.once)
 
 
 def users_joining(load: Load, start: float, end: float) -> float:
@@ -84,13 +95,29 @@ def users_joining(load: Load, start: float, end: float) -> float:
     return joining
 
 
+def _places(load: Load, until: float, behaviour: Behaviour) -> float:
+    """Those that arrivals have taken by then: as many as were ever in flight at once."""
+    arrivals = load.arrivals_due(until) * behaviour.share
+    if not (behaviour.once and arrivals):
+        return 0.0
+    levels = [
+        max(stage.start, stage.level_at(min(until, last) - first))
+        for first, last, stage in load.spans()
+        if first < until
+    ]
+    return min(arrivals, max(1.0, max(levels) * behaviour.share * behaviour.arrival_s))
+
+
 def _behaviour(user_type: UserType, share: float, latency_s: float) -> Behaviour:
-    turn, pauses_s = Counts(), 0.0
+    start, once, turn = Counts(), Counts(), Counts()
+    pauses_s = 0.0
     weights = sum(task.weight for task in user_type.tasks)
     for task in user_type.tasks:
         pauses_s += _walk(task.flow, task.weight / weights, turn) if task.weight else 0.0
-    start = Counts()
-    _walk(user_type.start, 1.0, start)
+    arrival_s = pauses_s
+    for step in user_type.start:
+        arrival_s += _walk([step], 1.0, once if step.once else start)
+    arrival_s += sum(sum(counts.values()) for counts in (once, start, turn)) * latency_s
     if user_type.think is not None:
         pauses_s += _mean(user_type.think)
     answers_s = sum(turn.values()) * latency_s
@@ -98,8 +125,10 @@ def _behaviour(user_type: UserType, share: float, latency_s: float) -> Behaviour
         name=user_type.name,
         share=share,
         start=start,
+        once=once,
         turn=turn,
         period_s=max(pauses_s + answers_s, user_type.pace_s or 0.0, 1e-6),
+        arrival_s=arrival_s,
         restless=max(pauses_s, user_type.pace_s or 0.0) <= answers_s,
     )
 

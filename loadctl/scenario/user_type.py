@@ -61,6 +61,8 @@ class Request:
     check: Check = field(default_factory=Check)
     timeout_s: float = 30.0
     """Of the whole request, redirects and body included."""
+    once: bool = False
+    """A step of the start, open model: taken once per place in flight instead of once per arrival."""
     where: Where = field(default_factory=lambda: Where("<none>"))
 
 
@@ -70,6 +72,7 @@ class Think:
 
     min_s: float
     max_s: float
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Repeat:
     times: int
     flow: Sequence[Step]
     while_: str | None = None
+    once: bool = False
 
 
 Step: TypeAlias = Request | Think | Repeat
@@ -100,7 +104,7 @@ class UserType:
     """Share among the scenario's user types: types are handed out by fixed weighted round-robin."""
     tasks: Sequence[Task]
     start: Sequence[Step] = ()
-    """Once per user before its first turn; open model: once per arrival."""
+    """Once per user before its first turn; open model: once per arrival, or per place in flight (`once`)."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """On every request; a header whose template names a variable not captured yet is left out."""
     think: Think | None = None

@@ -544,6 +544,100 @@ def test_a_new_arrival_keeps_connections_and_nothing_else(live: Live) -> None:
     assert told.connections == 1
 
 
+def test_what_is_taken_once_stays_with_the_place(live: Live) -> None:
+    """Captures, cookies, and the account; what ordinary steps captured and set goes with the arrival."""
+    login = get("/login/{{ row.name }}", capture={"token": "$.n"}, once=True)
+    ordinary = get("/list", capture={"first": "$.n"})
+    user = user_type(
+        get("/{{ user }}/{{ row.name }}", endpoint="E"),
+        start=[login, ordinary],
+        headers={"X-Token": "{{ token }}", "X-First": "{{ first }}"},
+        data=[{"name": "ann"}, {"name": "bob"}, {"name": "eve"}],
+    )
+    told = live(
+        user,
+        lambda n, _r: ok({"n": f"n{n}"}, headers=f"Set-Cookie: c{n}=1; Path=/\r\n"),
+        [("become", 1, 5), ("turn", 1, None), ("become", 1, 9), ("turn", 1, None)],
+    )
+    assert told.lines == ["GET /login/bob", "GET /list", "GET /1/bob", "GET /list", "GET /1/bob"]
+    assert told.header("x-token") == [None, "n0", "n0", "n0", "n0"]
+    assert told.header("x-first") == [None, None, "n1", None, "n3"]
+    assert told.header("cookie") == [None, "c0=1", "c0=1; c1=1", "c0=1", "c0=1; c3=1"]
+
+
+def test_what_stays_with_the_place_has_its_latest_value(live: Live) -> None:
+    """A session that the system renews or ends in a later answer."""
+    sent = ["sid=1; Path=/", "sid=2; Path=/", "sid=; Path=/; Max-Age=0", "sid=4; Path=/"]
+    again: Acts = [("turn", 0, None), ("become", 0, 1)]
+    told = live(
+        user_type(
+            get("/{{ token }}", endpoint="E", capture={"token": "$.n"}),
+            start=[get("/login", capture={"token": "$.n"}, once=True)],
+        ),
+        lambda n, _r: ok({"n": n}, headers=f"Set-Cookie: {sent[min(n, 3)]}\r\n"),
+        [*again, *again, *again, *TURN],
+    )
+    assert told.lines == ["GET /login", "GET /0", "GET /1", "GET /2", "GET /3"]
+    assert told.header("cookie") == [None, "sid=1", "sid=2", None, "sid=4"]
+
+
+@pytest.mark.parametrize("captures", [{}, {"token": "$.token"}])
+def test_a_once_step_that_failed_is_taken_by_the_next_arrival(
+    live: Live, captures: Mapping[str, str]
+) -> None:
+    steps = [
+        get("/before", once=True),
+        get("/login", capture=captures, once=True),
+        get("/each"),
+        get("/after", once=True),
+    ]
+    failing = iter([ok({}, status=503), [CLOSE]])
+
+    def answer(_n: int, request: bytes) -> Sequence[Act]:
+        return next(failing, ok({"token": "t"})) if b"/login" in request else ok({"token": "t"})
+
+    again: Acts = [("turn", 0, None), ("become", 0, 1)]
+    told = live(user_type(get("/task"), start=steps), answer, [*again, *again, *again, *TURN])
+    rest = ["GET /each", "GET /task"]
+    if captures:  # a request that captures ends the arrival when it fails
+        first = ["GET /before", "GET /login", "GET /login"]
+        assert told.lines == [*first, "GET /login", "GET /each", "GET /after", "GET /task", *rest]
+    else:
+        first = ["GET /before", "GET /login", "GET /each", "GET /after", "GET /task"]
+        assert told.lines == [*first, "GET /login", *rest, "GET /login", *rest, *rest]
+
+
+def test_a_flow_that_is_taken_once_is_taken_again_as_a_whole(live: Live) -> None:
+    flow = [get("/form", capture={"csrf": "$.n"}), get("/login/{{ csrf }}", endpoint="L"), Think(0.1, 0.2)]
+    statuses = [200, 429, 200, 200, 200]
+    told = live(
+        user_type(get("/task"), start=[Repeat(1, flow, once=True), Think(0.3, 0.4, once=True)]),
+        lambda n, _r: ok({"n": n}, status=statuses[min(n, 4)]),
+        [("turn", 0, None), ("become", 0, 1), ("turn", 0, None), ("become", 0, 2), ("turn", 0, None)],
+        rate_limit={"per_s": 1, "by": "key"},
+    )
+    assert told.lines == [
+        *("GET /form", "GET /login/0", "GET /task"),
+        *("GET /form", "GET /login/3", "GET /task", "GET /task"),
+    ]
+    pauses = [call["seconds"] for call in told.calls if call["call"] == "sleep"]
+    assert [0.1 <= pause < 0.2 for pause in pauses] == [True, False, True], pauses
+
+
+def test_an_arrival_draws_the_same_whether_its_place_is_new_or_not(live: Live) -> None:
+    draw = get("/{{ random_int(0, 1000000) }}", endpoint="T")
+    login = get("/login/{{ random_int(0, 1000000) }}", endpoint="L", once=True)
+    user = user_type(draw, start=[login])
+    old = live(user, acts=[("turn", 0, None), ("become", 0, 7), ("turn", 0, None)])
+    new = live(user, acts=[("become", 3, 7), ("turn", 3, None)])
+    arrival = Stream(hash32(1, 7))
+    arrival.weighted_index([1])  # its task
+    assert old.lines[-1] == new.lines[-1] == f"GET /{arrival.random_int(0, 1000000)}"
+    assert [old.lines[0], new.lines[0]] == [
+        f"GET /login/{Stream(hash32(1, -1 - place)).random_int(0, 1000000)}" for place in (0, 3)
+    ]
+
+
 # -- chance ------------------------------------------------------------------------------------------------------
 
 CHANCE = user_type(

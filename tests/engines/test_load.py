@@ -196,6 +196,44 @@ def test_arrivals_beyond_max_in_flight_are_dropped_and_counted(shards: Shards, s
     assert 5 <= begun <= 10
 
 
+def logged_in(name: str, path: str, weight: int = 1) -> UserType:
+    login = Request(method="POST", url=f"/login/{name}", endpoint=f"login {name}", timeout_s=5.0, once=True)
+    return UserType(name=name, weight=weight, start=[login], tasks=[Task("t", 1, [get(path)])])
+
+
+def test_what_is_taken_once_is_taken_once_in_each_place(shards: Shards, server: KnownServer) -> None:
+    """One place a shard: each user type has one place there, however many arrivals take turns in it."""
+    both = [
+        shards.spawn(
+            user_types=[logged_in("A", "/sleep/1", weight=2), logged_in("B", "/sleep/2")],
+            load=shards.opened((0, 40, 1), (40, 40, 0.5), (5, 5, 0.5)),
+            max_in_flight=2,
+            shard=k,
+            shards=2,
+        )
+        for k in range(2)
+    ]
+    for shard in both:
+        shard.wait_for_hello()
+    t0 = both[0].start()
+    both[1].start_at(t0)
+    said = [shard.result() for shard in both]
+    assert server.count["POST /login/A"] == server.count["POST /login/B"] == 2
+    assert sum(one.ok("login A") for one in said) == 2
+    assert server.count["GET /sleep/1"] + server.count["GET /sleep/2"] == sum(
+        one.totals["begun"] for one in said
+    )
+    assert min(server.count["GET /sleep/1"], server.count["GET /sleep/2"]) > 5
+
+
+def test_places_are_as_many_as_arrivals_in_flight(shards: Shards, server: KnownServer) -> None:
+    said = shards.run(
+        user_types=[logged_in("A", "/sleep/600")], load=shards.opened((20, 20, 1), (0, 0, 0.5), (20, 20, 1))
+    )
+    assert said.totals["begun"] == said.ok("GET /sleep/600") == 40
+    assert 10 <= server.count["POST /login/A"] == said.ok("login A") <= 20, "12 are in flight at once"
+
+
 @pytest.mark.parametrize("url", ["/status/500", "/reset"])
 def test_failing_at_once_neither_stops_the_load_nor_the_clock(
     shards: Shards, server: KnownServer, url: str

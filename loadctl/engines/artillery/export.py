@@ -69,6 +69,8 @@ class _Files:
         yield "* a timeout on the whole request: Artillery's ends with the headers"
         if self._closed:
             yield "* users that live on after a transport error, and that leave when the load falls"
+        elif any(step.once for user in self.scenario.user_types for step in user.start):
+            yield "* once: Artillery's users are new with each arrival, and each takes all start steps"
 
     def _phases(self) -> list[dict[str, Json]]:
         """Closed: users arrive while the load rises, and stay. Open: as it is, in whole numbers, as Artillery wants them."""

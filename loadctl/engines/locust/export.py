@@ -69,6 +69,8 @@ class _File:
             lost.append(
                 "arrivals that wait for nobody: Locust has users only, so each takes one turn a second"
             )
+            if any(not step.once for user in self.scenario.user_types for step in user.start):
+                lost.append("start steps of every arrival: here each user takes them once")
         if any(user.pace_s for user in self.scenario.user_types):
             lost.append("a pace that skips missed slots: constant_pacing runs late turns at once")
         lines = "\n".join(f"* {line}" for line in lost)

@@ -9,6 +9,8 @@ const LATEST_MS = 8.64e15; // of a Date
 
 export class Jar {
   constructor() {
+    this.keeps = false; // cookies that are set now outlive clear(), with whatever value they then have
+    this._kept = new Map();
     this.clear();
   }
 
@@ -20,6 +22,12 @@ export class Jar {
   clear() {
     this._jar = null;
     this._latest = new Map();
+    for (const cookie of this._kept.values()) {
+      if (cookie.expiryTime() <= Date.now()) continue;
+      this._jar ??= new CookieJar(undefined, STANDARD);
+      this._jar.store.putCookie(cookie, () => {});
+      this._latest.set(cookie.key, cookie.value);
+    }
   }
 
   // The value of the cookie stored last under `name`, whatever its domain and path.
@@ -36,6 +44,8 @@ export class Jar {
     cookie.maxAge = null;
     this._jar ??= new CookieJar(undefined, STANDARD);
     if (!this._jar.setCookieSync(cookie, origin.key + target, { ignoreError: true })) return;
+    const id = JSON.stringify([cookie.domain, cookie.path, cookie.key]);
+    if (this.keeps || this._kept.has(id)) this._kept.set(id, cookie);
     if (cookie.expiryTime() > Date.now()) this._latest.set(cookie.key, cookie.value);
     else this._latest.delete(cookie.key);
   }

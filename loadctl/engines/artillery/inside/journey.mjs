@@ -39,7 +39,10 @@ export class UserType {
     const flows = [plan.start, ...plan.tasks.map((task) => task.flow)];
     this._optional = new Set(flows.flatMap(watched));
     this.hasStart = plan.start.length > 0;
-    this.start = this._flow(plan.start);
+    this.start = inOrder(plan.start.map((step) => (step.once ? this._once(step) : this._step(step))));
+    const once = plan.start.filter((step) => step.once);
+    this.keeps = once.length > 0; // something outlives an arrival
+    this.kept = captured(once);
     this.tasks = flows.slice(1).map((flow) => this._flow(flow));
     this.weights = plan.tasks.map((task) => task.weight);
     this.think = plan.think;
@@ -48,12 +51,7 @@ export class UserType {
   }
 
   _flow(steps) {
-    const compiled = steps.map((step) => this._step(step));
-    if (compiled.length === 1) return compiled[0];
-    return async (user) => {
-      for (const step of compiled) if (!(await step(user))) return false;
-      return true;
-    };
+    return inOrder(steps.map((step) => this._step(step)));
   }
 
   _step(plan) {
@@ -61,6 +59,11 @@ export class UserType {
     if (plan.kind === 'repeat') return this._repeat(plan);
     const request = new Request(plan, { world: this._world, headers: this._headers, optional: this._optional });
     return (user) => user.perform(request);
+  }
+
+  _once(plan) {
+    const step = this._step(plan);
+    return (user) => user.takeOnce(step);
   }
 
   _repeat(plan) {
@@ -75,7 +78,7 @@ export class UserType {
   }
 }
 
-// One virtual user.
+// One virtual user; in the open model, whoever is in one place.
 export class User {
   constructor(kind, index, { seed, client, recorder, context }) {
     this.kind = kind;
@@ -86,17 +89,42 @@ export class User {
     this._recorder = recorder;
     this._context = context;
     this._seed = seed;
+    this._place = index;
+    this._placeStream = new Stream(hash32(seed, -1 - index));
+    this._taken = new Set();
+    this.failed = false; // a request failed since somebody put this to false
+    this.variables = new Map();
     this.become(index);
   }
 
-  // Be user `index` from now on, with nothing but its open connections left of who it was.
+  // Be user `index` from now on. Of who it was, open connections are left, and what `once` steps keep.
   become(index) {
+    const { rows, keeps, kept, hasStart } = this.kind;
     this.stream = new Stream(hash32(this._seed, index));
-    this.variables = new Map([['user', index]]);
-    const { rows } = this.kind;
-    if (rows.length) this.variables.set('row', rows[index % rows.length]);
+    const number = keeps ? this._place : index;
+    const was = kept.filter((name) => this.variables.has(name)).map((name) => [name, this.variables.get(name)]);
+    this.variables = new Map([['user', number], ...was]);
+    if (rows.length) this.variables.set('row', rows[number % rows.length]);
     this.client.jar.clear();
-    this._started = !this.kind.hasStart;
+    this._started = !hasStart;
+  }
+
+  // Unless it is taken. It draws from the place's stream: an arrival draws the same, whoever came before it.
+  async takeOnce(step) {
+    if (this._taken.has(step)) return true;
+    const { stream } = this;
+    this.failed = false;
+    this.client.jar.keeps = true;
+    this.stream = this._placeStream;
+    let goesOn;
+    try {
+      goesOn = await step(this);
+    } finally {
+      this.client.jar.keeps = false;
+      this.stream = stream;
+    }
+    if (goesOn && !this.failed) this._taken.add(step);
+    return goesOn;
   }
 
   // The start steps, unless they are taken.
@@ -147,6 +175,21 @@ function isEmpty(value) {
   if (value === undefined || value === null || value === '') return true;
   if (Array.isArray(value)) return value.length === 0;
   return isMapping(value) && Object.keys(value).length === 0;
+}
+
+function inOrder(steps) {
+  if (steps.length === 1) return steps[0];
+  return async (user) => {
+    for (const step of steps) if (!(await step(user))) return false;
+    return true;
+  };
+}
+
+function captured(steps) {
+  return steps.flatMap((step) => {
+    if (step.kind === 'repeat') return captured(step.flow);
+    return step.kind === 'request' ? step.capture.map(([name]) => name) : [];
+  });
 }
 
 // Variables that a `while` looks at.

@@ -175,12 +175,14 @@ export class Closed {
   }
 }
 
-// Arrivals on an absolute schedule. An idle user of the arrival's kind is taken, else made in a place that is free, else it is dropped.
+// Arrivals on an absolute schedule. Each takes a place that is free, and an idle user of its kind, else a new one; or it is dropped.
 export class Open {
   constructor(site) {
     this._site = site;
     this._used = 0; // places that somebody has had
-    this._idle = new Map(); // by the kind of their last user
+    this._vacant = []; // those of them that are free
+    this._made = 0;
+    this._idle = new Map(); // users by their kind
     this._alarm = new Alarm();
     this.ready = this._alarm.ready;
   }
@@ -189,29 +191,30 @@ export class Open {
     const { schedule, kindOf, shard, shards, recorder } = this._site;
     for (const [n, due] of schedule.arrivals(shard, shards)) {
       if (!(await this._waitUntil(t0 + due))) return;
-      const place = this._free(kindOf(n));
-      if (place) this._begin(place, n, t0, due);
+      const place = this._freePlace();
+      if (place) this._begin(place, this._user(kindOf(n)), n, t0, due);
       else recorder.planned(null);
     }
     await this._waitUntil(t0 + schedule.durationS);
   }
 
-  // A place for an arrival of this kind, with a user or without; undefined: all are busy.
-  _free(kind) {
+  // Undefined: all are busy.
+  _freePlace() {
     const { places } = this._site;
-    const idle = this._idleOf(kind).pop();
-    if (idle) return idle;
-    if (this._used < places.count) return places.at(this._used++);
-    for (const others of this._idle.values()) if (others.length) return vacated(others.pop());
+    return this._vacant.pop() ?? (this._used < places.count ? places.at(this._used++) : undefined);
   }
 
-  _begin(place, n, t0, due) {
-    const { kindOf, factory, recorder, places } = this._site;
-    place.user ??= factory(n);
-    place.user.become(n);
+  _user(kind) {
+    const { factory, shard, shards } = this._site;
+    return this._idleOf(kind).pop() ?? factory(shard + this._made++ * shards, kind);
+  }
+
+  _begin(place, user, n, t0, due) {
+    const { kindOf, recorder, places } = this._site;
+    user.become(n);
     recorder.planned(Math.max(0, Math.round((monotonic() - t0 - due) * 1e6)));
     recorder.users += 1;
-    places.live(place, () => this._arrive(place, kindOf(n), t0 + due), broken(recorder));
+    places.live(place, () => this._arrive(place, user, kindOf(n), t0 + due), broken(recorder));
   }
 
   _idleOf(kind) {
@@ -228,19 +231,13 @@ export class Open {
     return !control.stopping;
   }
 
-  async _arrive(place, kind, due) {
+  async _arrive(place, user, kind, due) {
     const { recorder } = this._site;
-    await counted(() => place.user.turn(due), recorder);
+    await counted(() => user.turn(due), recorder);
     recorder.users -= 1;
-    this._idleOf(kind).push(place);
+    this._idleOf(kind).push(user);
+    this._vacant.push(place);
   }
-}
-
-// The place without the user who was there, whose kind is not wanted now.
-function vacated(place) {
-  place.user.close();
-  place.user = null;
-  return place;
 }
 
 const broken = (recorder) => (error) => recorder.fault(sentence(error));

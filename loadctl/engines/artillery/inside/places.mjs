@@ -5,7 +5,6 @@ const CUT_OFF = 'its request was not answered before the load ended';
 
 class Place {
   constructor(context, done) {
-    this.user = null; // open model: whoever served the last arrival
     this.lives = 0; // two, where the plan wants a user back whose predecessor still waits for an answer
     this.error = null;
     this._context = context;

@@ -62,6 +62,7 @@ export class Request {
         recorder.abandon(token);
         throw new Fault(failed.message);
       }
+      sender.failed = true;
       const us = Math.trunc((monotonic() - countedFrom) * 1e6);
       recorder.end(token, { us, error: failed.errorClass, message: failed.message, stale: failed.stale, known: sender.variables });
       return !this._captures.length;
@@ -72,6 +73,7 @@ export class Request {
   _record(response, sender, recorder, token, countedFrom) {
     const us = Math.trunc((response.finishedAt - countedFrom) * 1e6);
     const [error, message] = this._judged(response, sender, us);
+    if (error !== null) sender.failed = true;
     const rateLimited = error === 'status_429' && this._expects429;
     recorder.end(token, {
       us,

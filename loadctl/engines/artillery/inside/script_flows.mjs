@@ -12,6 +12,8 @@ export class Flows {
     users.pauses = new Pauses(users);
     this._make = makeUsers(users.plan, users.recorder, users.pauses);
     this._begun = 0;
+    this._made = 0;
+    this._idle = users.plan.user_types.map(() => []); // users of each type that keep something for the next arrival
   }
 
   // The function that lives a virtual user of scenario `spec` of `script`.
@@ -30,11 +32,13 @@ export class Flows {
 
   async _live(at, due) {
     const { shard, shards } = this._users.plan;
-    const user = this._make(shard + this._begun++ * shards, at);
+    const user = this._idle[at].pop() ?? this._make(shard + this._made++ * shards, at);
+    user.become(shard + this._begun++ * shards);
     try {
       await user.act(due);
     } finally {
-      user.close();
+      if (user.kind.keeps) this._idle[at].push(user);
+      else user.close();
     }
   }
 }

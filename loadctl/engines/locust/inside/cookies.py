@@ -60,19 +60,26 @@ class _Attributes:
 
 
 class Jar:
-    __slots__ = ("_cookies", "_lines")
+    __slots__ = ("_cookies", "_kept", "_lines", "keeps")
 
     def __init__(self) -> None:
         self._cookies: dict[_Key, _Cookie] = {}
         self._lines: dict[tuple[str, bool], bytes] | None = {}
         """Header lines by host and scheme, made once; None: they also depend on the path or the time of day."""
+        self.keeps = False
+        """Cookies that are set now outlive `clear`, with whatever value they then have."""
+        self._kept: set[_Key] = set()
 
     def __len__(self) -> int:
         return len(self._cookies)
 
     def clear(self) -> None:
-        self._cookies.clear()
-        self._lines = {}
+        self._cookies = {
+            key: cookie
+            for key, cookie in self._cookies.items()
+            if key in self._kept and cookie.expires > time()
+        }
+        self._changed()
 
     def value(self, name: bytes) -> bytes | None:
         """The value of the cookie stored last under `name`, whatever its domain and path."""
@@ -93,6 +100,11 @@ class Jar:
             self._cookies.pop(key, None)
         elif key in self._cookies or len(self._cookies) < COOKIES_MAX:
             self._cookies[key] = _Cookie(value, not given.domain, given.secure, given.expires)
+        if self.keeps:
+            self._kept.add(key)
+        self._changed()
+
+    def _changed(self) -> None:
         lasting = all(key.path == "/" and cookie.expires == inf for key, cookie in self._cookies.items())
         self._lines = {} if lasting else None
 

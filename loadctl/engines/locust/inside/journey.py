@@ -6,6 +6,9 @@ Rules that DESIGN §6 leaves open, and that another engine must follow:
 * null is nothing to a capture, but a variable that a `while` of the user type looks at becomes null instead of failing.
 * A user whose start steps broke takes them again with its next turn.
 * A variable lives as long as its user; in the open model, as long as the arrival, which keeps only connections.
+* A start step with `once` (open model) is taken by the first arrival in a place, and by the next ones until no request
+  of it fails. What it captures and the cookies that it sets stay with the place, with their latest values. `user` and
+  `row` are the place's too. A place serves one user type, and places are numbered as they are made.
 * A status that is not accepted is status_NNN from 400 on, with or without a status check; below, check_failed.
 * Values inside a URL are percent-encoded whole; a URL may begin with one, which then stands as it is.
 * A pause draws once from the user's stream, even where it is constant.
@@ -13,7 +16,7 @@ Rules that DESIGN §6 leaves open, and that another engine must follow:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, cast
 
 from .client import Client
@@ -79,7 +82,10 @@ class UserType:
         flows = [start, *(cast("list[Plan]", task["flow"]) for task in tasks)]
         self._optional = frozenset(variable for flow in flows for variable in _watched(flow))
         self.has_start = bool(start)
-        self.start = self._flow(start)
+        self.start = _in_order([self._once(step) if step["once"] else self._step(step) for step in start])
+        self.keeps = any(step["once"] for step in start)
+        """Something outlives an arrival."""
+        self.kept = tuple(_captured([step for step in start if step["once"]]))
         self.tasks = [self._flow(flow) for flow in flows[1:]]
         self.weights = [cast("int", task["weight"]) for task in tasks]
         self.think = cast("list[float] | None", plan["think"])
@@ -87,10 +93,7 @@ class UserType:
         self.rows = cast("list[dict[str, str]]", plan["data"])
 
     def _flow(self, steps: Sequence[Plan]) -> Step:
-        compiled = [self._step(step) for step in steps]
-        if len(compiled) == 1:
-            return compiled[0]
-        return lambda user: all(step(user) for step in compiled)
+        return _in_order([self._step(step) for step in steps])
 
     def _step(self, plan: Plan) -> Step:
         if plan["kind"] == "think":
@@ -106,6 +109,10 @@ class UserType:
             optional=self._optional,
         )
         return lambda user: user.perform(request)
+
+    def _once(self, plan: Plan) -> Step:
+        step = self._step(plan)
+        return lambda user: user.take_once(step)
 
     def _repeat(self, plan: Plan) -> Step:
         times, watched = cast("int", plan["times"]), cast("str | None", plan["while"])
@@ -123,7 +130,7 @@ class UserType:
 
 
 class User(Sender):
-    """One virtual user. All of it runs in the user's own greenlet."""
+    """One virtual user; in the open model, whoever is in one place. All of it runs in the user's own greenlet."""
 
     def __init__(
         self, kind: UserType, index: int, *, seed: int, client: Client, recorder: Recorder, context: Context
@@ -132,23 +139,42 @@ class User(Sender):
         self.kind = kind
         self.client = client
         self.due = None
-        self.has_waited = False
+        self.has_waited = self.failed = False
         self.think = (kind.think[0], kind.think[1]) if kind.think else None
         self.pace_s = kind.pace_s
         self._recorder = recorder
         self._context = context
         self._seed = seed
+        self._place = index
+        self._place_stream = Stream(hash32(seed, -1 - index))
+        self._taken: set[Step] = set()
         self.become(index)
 
     def become(self, index: int) -> None:
-        """Be user `index` from now on, with nothing but its open connections left of who it was."""
+        """Be user `index` from now on. Of who it was, open connections are left, and what `once` steps keep."""
+        kind = self.kind
         self.stream = Stream(hash32(self._seed, index))
-        self.variables = {"user": index}
-        rows = self.kind.rows
-        if rows:
-            self.variables["row"] = rows[index % len(rows)]
+        kept = {name: self.variables[name] for name in kind.kept if name in self.variables}
+        number = self._place if kind.keeps else index
+        self.variables = {"user": number, **kept}
+        if kind.rows:
+            self.variables["row"] = kind.rows[number % len(kind.rows)]
         self.client.jar.clear()
-        self._started = not self.kind.has_start
+        self._started = not kind.has_start
+
+    def take_once(self, step: Step) -> bool:
+        """Unless it is taken. It draws from the place's stream: an arrival draws the same, whoever came before it."""
+        if step in self._taken:
+            return True
+        self.failed = False
+        self.client.jar.keeps, stream, self.stream = True, self.stream, self._place_stream
+        try:
+            goes_on = step(self)
+        finally:
+            self.client.jar.keeps, self.stream = False, stream
+        if goes_on and not self.failed:
+            self._taken.add(step)
+        return goes_on
 
     def start(self, due: float | None = None) -> bool:
         """Take the start steps, unless they are taken; True when none of them broke."""
@@ -199,6 +225,20 @@ class User(Sender):
 
 
 Step = Callable[[User], bool]
+
+
+def _in_order(steps: Sequence[Step]) -> Step:
+    if len(steps) == 1:
+        return steps[0]
+    return lambda user: all(step(user) for step in steps)
+
+
+def _captured(steps: Sequence[Plan]) -> Iterator[str]:
+    for step in steps:
+        if step["kind"] == "repeat":
+            yield from _captured(cast("list[Plan]", step["flow"]))
+        elif step["kind"] == "request":
+            yield from (name for name, _ in cast("Pairs", step["capture"]))
 
 
 def _watched(steps: Sequence[Plan]) -> set[str]:

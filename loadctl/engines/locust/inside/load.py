@@ -164,6 +164,7 @@ class Open:
         self._free = site.max_in_flight
         self._idle: defaultdict[type, dict[Place, None]] = defaultdict(dict)
         self._places: set[Place] = set()
+        self._made = 0
         self._alarm = Alarm()
 
     def run(self, t0: float) -> None:
@@ -203,7 +204,8 @@ class Open:
         if idle:
             idle.popitem()[0].arrive(n, due)
             return
-        place = Place(n, kind, self._is_idle)
+        place = Place(n, kind, self._is_idle, number=site.shard + self._made * site.shards)
+        self._made += 1
         place.arrive(n, due)
         self._places.add(place)
         is_made = False

@@ -18,13 +18,20 @@ class Place:
     """From the moment a user is started until its greenlet has ended.
 
     `index`: closed model: the user's number in the whole run; open model: the number of the arrival it serves.
+    `number`: open model: the place's own, in the whole run.
     `on_idle`: open model: called when the user has served its arrival. None: closed model.
     """
 
     def __init__(
-        self, index: int, kind: type | None = None, on_idle: Callable[[Place], None] | None = None
+        self,
+        index: int,
+        kind: type | None = None,
+        on_idle: Callable[[Place], None] | None = None,
+        *,
+        number: int | None = None,
     ) -> None:
         self.index = index
+        self.number = index if number is None else number
         self.kind = kind
         """The class of its user."""
         self.user: Any = None

@@ -65,9 +65,11 @@ class Recorder(Protocol):
 class Sender(Scope):
     """A scope that can send: what a request needs of its user."""
 
-    __slots__ = ("client", "due", "has_waited")
+    __slots__ = ("client", "due", "failed", "has_waited")
 
     client: Client
+    failed: bool
+    """A request failed since somebody put this to False."""
     has_waited: bool
     """For a response, so that others had their turn meanwhile."""
     due: float | None
@@ -124,6 +126,7 @@ class Request:
             if failed.error_class == "generator":
                 recorder.abandon(token)
                 raise Fault(failed.message) from failed
+            sender.failed = True
             us = int((monotonic() - counted_from) * 1e6)
             recorder.end(
                 token,
@@ -140,6 +143,7 @@ class Request:
         sender.has_waited = True
         us = int((response.finished_at - counted_from) * 1e6)
         error, message = self._judged(response, sender, us)
+        sender.failed |= error is not None
         limited = error == "status_429" and self._expects_429
         recorder.end(
             token,

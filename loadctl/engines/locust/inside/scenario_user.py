@@ -94,13 +94,13 @@ class ScenarioUser(User):  # type: ignore[misc]
     def take(self, place: Place) -> None:
         """Before its greenlet runs for the first time."""
         self.loadctl_place = place
-        self.journey = type(self).make_journey(place.index, place)
+        self.journey = type(self).make_journey(place.number, place)
         self.client = self.journey.client
         self.due = 0.0
         self.went_well = True
 
     def on_start(self) -> None:
-        """The start steps; in the open model each arrival takes them."""
+        """The start steps; in the open model arrivals take them."""
         place = self.loadctl_place
         if not place.takes_arrivals:
             try:
