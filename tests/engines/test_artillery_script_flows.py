@@ -94,6 +94,21 @@ def test_it_does_under_a_scenarios_load(folder: Folder, server: KnownServer, loa
         assert [line["users"] for line in said.frames[:1]] == [4]
 
 
+def test_a_step_that_is_taken_once_is_where_each_virtual_user_is_new(
+    folder: Folder, server: KnownServer
+) -> None:
+    """Two that are in flight together; those after them take their places."""
+    folder.write(
+        script__yml=HEAD
+        + "  phases: [{duration: 1, arrivalCount: 2}, {pause: 1}, {duration: 1, arrivalRate: 2}]\n"
+        + "scenarios:\n  - engine: loadctl\n    start: [{post: '/echo/{{ user }}', name: login, once: true}]\n"
+        + "    flow: [{get: /sleep/900}]\n"
+    )
+    said = finished(folder.run())
+    assert said.ok("GET /sleep/900") == 4
+    assert said.ok("login") == server.count["POST /echo/0"] + server.count["POST /echo/1"] == 2
+
+
 def test_a_pause_ends_with_the_load(folder: Folder, server: KnownServer) -> None:
     folder.write(
         script__yml=HEAD

@@ -158,6 +158,26 @@ def test_a_failed_check_is_a_failure_there_too(
             assert words in run_bare(engine, folder, artillery)
 
 
+def test_the_files_say_what_becomes_of_start_steps_of_an_open_load() -> None:
+    def heads(*start: Request, load: Load) -> list[str]:
+        users = [UserType(name="U", weight=1, tasks=[Task("t", 1, [request("GET", "/")])], start=start)]
+        scenario = Scenario(name="x", host="http://h", load=load, user_types=users)
+        return [
+            ENGINES["locust"].export(scenario)["locustfile.py"],
+            ENGINES["artillery"].export(scenario)["artillery.yml"],
+        ]
+
+    each, once = request("POST", "/login"), request("POST", "/login", once=True)
+    lost = ("* start steps of every arrival: here each user takes them once", "each takes all start steps")
+    for start, load, said in (
+        ([each], opened((5, 5, 1)), (True, False)),
+        ([once], opened((5, 5, 1)), (False, True)),
+        ([once, each], opened((5, 5, 1)), (True, True)),
+        ([each], closed((5, 5, 1)), (False, False)),
+    ):
+        assert tuple(line in head for line, head in zip(lost, heads(*start, load=load), strict=True)) == said
+
+
 texts = st.text(max_size=30).filter(lambda text: "{{" not in text and text.isprintable())
 
 

@@ -591,7 +591,7 @@ def test_a_once_step_that_failed_is_taken_by_the_next_arrival(
         get("/each"),
         get("/after", once=True),
     ]
-    failing = iter([ok({}, status=503), [CLOSE]])
+    failing = iter((ok({}, status=503), list[Act]([CLOSE])))
 
     def answer(_n: int, request: bytes) -> Sequence[Act]:
         return next(failing, ok({"token": "t"})) if b"/login" in request else ok({"token": "t"})
@@ -608,7 +608,11 @@ def test_a_once_step_that_failed_is_taken_by_the_next_arrival(
 
 
 def test_a_flow_that_is_taken_once_is_taken_again_as_a_whole(live: Live) -> None:
-    flow = [get("/form", capture={"csrf": "$.n"}), get("/login/{{ csrf }}", endpoint="L"), Think(0.1, 0.2)]
+    flow: list[Step] = [
+        get("/form", capture={"csrf": "$.n"}),
+        get("/login/{{ csrf }}", endpoint="L"),
+        Think(0.1, 0.2),
+    ]
     statuses = [200, 429, 200, 200, 200]
     told = live(
         user_type(get("/task"), start=[Repeat(1, flow, once=True), Think(0.3, 0.4, once=True)]),

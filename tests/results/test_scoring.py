@@ -165,7 +165,7 @@ def test_requests_of_one_turn_count_start_steps_flows_and_weights() -> None:
 
     flow: list[Step] = [get("/a"), Think(1, 1), Repeat(3, [get("/b")]), Repeat(5, [get("/c")], while_="more")]
     tasks = [Task("flow", 1, flow), Task("a", 3, [get("/a")])]
-    user = UserType(name="U", weight=1, tasks=tasks, start=[get("/login")])
+    user = UserType(name="U", weight=1, tasks=tasks, start=[get("/login"), replace(get("/once"), once=True)])
     assert planned_requests_per_turn([user]) == {"/login": 1, "/a": 1.0, "/b": 0.75, "/c": 0.25}
 
 

@@ -103,6 +103,38 @@ def test_an_open_load_brings_its_arrivals_times_the_requests_of_start_and_turn()
     assert found.assumption is None
 
 
+@pytest.mark.parametrize(
+    ("stages", "logins", "scored"),
+    [
+        ([Stage(40, 40, 100, "hold")], 6, 6),  # 40 arrivals a second, each of 3 answers in 50 ms
+        ([Stage(0, 40, 60, "up", warmup=True), Stage(40, 40, 60, "hold")], 6, 0),
+        ([Stage(20, 20, 60, "low"), Stage(40, 40, 60, "high"), Stage(20, 20, 60, "low again")], 6, 6),
+        ([Stage(20, 20, 60, "low"), Stage(40, 20, 60, "down")], 6, 3),
+        ([Stage(1, 1, 100, "hold")], 1, 1),
+        ([Stage(0, 0, 100, "nothing")], 0, 0),
+    ],
+)
+def test_steps_that_are_taken_once_come_once_for_each_place(
+    stages: list[Stage], logins: int, scored: int
+) -> None:
+    login = replace(request("login"), once=True)
+    kind = user_type(Task("t", 1, [request("a")]), start=[login, request("each")])
+    found = expect(scenario(Load("open", stages), kind))
+    rows = {row.endpoint: row for row in found.endpoints}
+    assert (rows["login"].requests, rows["login"].scored) == (logins, scored)
+    assert rows["a"].requests == rows["each"].requests == found.turns
+    assert found.requests_per_turn == 2
+    assert found.assumption == "answers in 50 ms"
+
+
+def test_how_many_places_there_will_be_is_not_known_for_sure() -> None:
+    kind = user_type(start=[replace(request("login"), once=True)])
+    limit = target("latency_p95", Scope("endpoint", "login"))
+    found = expect(scenario(Load("open", [Stage(40, 40, 100, "hold")]), kind, targets=(limit,)))
+    [few] = found.cannot_judge
+    assert (few.reason, few.perhaps, few.shortest_s) == ("about 4 requests expected, 200 needed", True, None)
+
+
 def test_only_the_window_is_scored() -> None:
     load = Load(
         "closed", [Stage(0, 10, 20, "up", warmup=True), Stage(10, 10, 100, "hold"), Stage(10, 0, 20, "down")]

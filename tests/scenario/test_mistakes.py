@@ -7,6 +7,10 @@ import pytest
 from loadctl.errors import InvalidInput, Mistake
 from loadctl.scenario.parse import Sources, Text, read_scenario
 
+ONCE_HINT = (
+    ", and nowhere else | as in  start: [{post: /login, once: true}]; "
+    "several steps:  {repeat: 1, once: true, flow: […]}"
+)
 USERS = "Operator: {tasks: [{get: /admin}]}\nHeavy: {weight: 3, tasks: [{get: /}]}\n"
 FILES = {"accounts.csv": "email,age\na@b.c,3\n", "ragged.csv": "a,b\n1,2\n3\n", "empty.csv": "a,b\n,\n"}
 FILES["own.py"] = "class Operator(HttpUser):\n    pass\n"
@@ -254,6 +258,18 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
         (
             "{flow: [{get: /, weight: 3}]}",
             ["3:22  weight: belongs to a task; the steps of a flow all happen"],
+        ),
+        ("{get: /, once: true}", ["3:14  once: stands beside a step of start:" + ONCE_HINT]),
+        (
+            "{flow: [{think: 1s, once: true}, {repeat: 2, once: true, flow: [{get: /, once: false}]}]}",
+            [f"3:{at}  once: stands beside a step of start:{ONCE_HINT}" for at in (25, 50, 78)],
+        ),
+        (
+            "{get: /, once: maybe}",
+            [
+                "3:14  once: stands beside a step of start:" + ONCE_HINT,
+                "3:20  once: 'maybe' is neither true nor false",
+            ],
         ),
         (
             "{flow: [{repeat: 3, while: page, flow: [{get: /a}]}]}",

@@ -158,6 +158,20 @@ def test_an_open_load_ignores_the_pauses_of_shared_user_types() -> None:
     assert scenario.user_types[0].think is None
 
 
+def test_start_steps_of_an_open_load_may_be_taken_once() -> None:
+    """In the closed model a start is: the word changes nothing."""
+    text = (
+        HOST
+        + "tasks: [{get: /a}]\nstart:\n  - {post: /login, once: true}\n  - {get: /b, once: false}\n"
+        + "  - {think: 1s, once: true}\n  - {repeat: 2, once: true, flow: [{get: /c}]}\n"
+    )
+    (user,) = read(text + "load: [{rate: 5/s, for: 10s}]").user_types
+    assert [step.once for step in user.start] == [True, False, True, True]
+    assert [step.once for step in user.tasks[0].flow] == [False]
+    (user,) = read(text + LOAD).user_types
+    assert [step.once for step in user.start] == [False, False, False, False]
+
+
 def test_users_yaml_is_only_read_where_it_is_named() -> None:
     broken = USERS + "Broken: {tasks: [{get: '/${NOT_SET}'}]}\n"
     assert read(HOST + LOAD + "users: {Operator: 1}", users=broken).endpoints == ["GET /admin"]
