@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 from .capture import NOTHING, Reply, dotted, lookup
 from .document import exact
-from .draw import as_json
+from .draw import as_json, in_order
 from .render import Scope, Value, compile_json, compile_text, compile_value
 
 Complaint: TypeAlias = "Callable[[Reply, Scope], str | None]"
@@ -87,8 +87,8 @@ def _compile_expected(plan: Sequence[object]) -> Value:
         return compile_value(plan[0])
     rendered = compile_json(plan)
     if callable(rendered):
-        return lambda scope: json.loads(rendered(scope))
-    value = json.loads(rendered)
+        return lambda scope: json.loads(rendered(scope), object_hook=in_order)
+    value = json.loads(rendered, object_hook=in_order)
     return lambda _: value
 
 
