@@ -197,7 +197,8 @@ def test_arrivals_beyond_max_in_flight_are_dropped_and_counted(shards: Shards, s
 
 
 def logged_in(name: str, path: str, weight: int = 1) -> UserType:
-    login = Request(method="POST", url=f"/login/{name}", endpoint=f"login {name}", timeout_s=5.0, once=True)
+    url, endpoint = f"/login/{name}/{{{{ user }}}}", f"login {name}"
+    login = Request(method="POST", url=url, endpoint=endpoint, timeout_s=5.0, once=True)
     return UserType(name=name, weight=weight, start=[login], tasks=[Task("t", 1, [get(path)])])
 
 
@@ -218,8 +219,10 @@ def test_what_is_taken_once_is_taken_once_in_each_place(shards: Shards, server: 
     t0 = both[0].start()
     both[1].start_at(t0)
     said = [shard.result() for shard in both]
-    assert server.count["POST /login/A"] == server.count["POST /login/B"] == 2
-    assert sum(one.ok("login A") for one in said) == 2
+    logins = [path.split("/")[2:] for path in server.at if path.startswith("/login/")]
+    assert Counter(name for name, _ in logins) == {"A": 2, "B": 2}
+    assert {int(place) for _, place in logins} == {0, 1, 2, 3}, "numbered over both shards"
+    assert all(one.ok("login A") == one.ok("login B") == 1 for one in said)
     assert server.count["GET /sleep/1"] + server.count["GET /sleep/2"] == sum(
         one.totals["begun"] for one in said
     )
@@ -231,7 +234,8 @@ def test_places_are_as_many_as_arrivals_in_flight(shards: Shards, server: KnownS
         user_types=[logged_in("A", "/sleep/600")], load=shards.opened((20, 20, 1), (0, 0, 0.5), (20, 20, 1))
     )
     assert said.totals["begun"] == said.ok("GET /sleep/600") == 40
-    assert 10 <= server.count["POST /login/A"] == said.ok("login A") <= 20, "12 are in flight at once"
+    logins = {path for path in server.at if path.startswith("/login/A/")}
+    assert 10 <= len(logins) == said.ok("login A") <= 20, "12 are in flight at once"
 
 
 @pytest.mark.parametrize("url", ["/status/500", "/reset"])

@@ -53,7 +53,7 @@ def test_both_runtimes_send_and_tell_the_same(artillery: Artillery, files: list[
                 "rotation": list(range(USERS)),
                 **javascript_plan(scenario),
             },
-            "acts": [("turn", user, None) for _ in range(TURNS) for user in range(USERS)],
+            "acts": [act for turn in range(TURNS) for user in range(USERS) for act in acts_of(user, turn)],
             "requests_max": 5000,
         }
         python = Runtime("locust").run("run_journey", given)
@@ -67,6 +67,12 @@ def test_both_runtimes_send_and_tell_the_same(artillery: Artillery, files: list[
     assert len(sent) > 300
     kinds = Counter(call.get("error") or call["call"] for call in python)
     assert kinds.keys() >= {"end", "turn", "fault", "sleep", "check_failed", "status_404"}, kinds
+
+
+def acts_of(user: int, turn: int) -> list[tuple[str, int, int | None]]:
+    """Every other one is a place, in which each turn is another arrival's."""
+    arrives = [("become", user, user + turn * USERS)] if user % 2 and turn else []
+    return [*arrives, ("turn", user, None)]
 
 
 def assert_same(python: list[Any], javascript: list[Any]) -> None:

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from loadctl.scenario.user_type import Body, Check, Json, Repeat, Request, Step, Task, Think, UserType
@@ -122,7 +123,7 @@ class UserTypes:
         return UserType(
             name=f"U{number}",
             weight=1,
-            start=[self._request(capture={"v0": "$"})] if self._often(0.6) else [],
+            start=self._start(),
             tasks=tasks,
             headers=self._headers(),
             data=[self._row() for _ in range(3)],
@@ -130,6 +131,12 @@ class UserTypes:
 
     def _often(self, share: float) -> bool:
         return self._chance.random() < share
+
+    def _start(self) -> list[Step]:
+        if self._often(0.4):
+            return []
+        first: list[Step] = [self._request(capture={"v0": "$"}), *self._flow(self._pick([0, 0, 1]), depth=1)]
+        return [replace(step, once=self._often(0.5)) for step in first]
 
     def _flow(self, steps: int, depth: int) -> list[Step]:
         return [self._step(depth) for _ in range(steps)]
@@ -241,7 +248,10 @@ class UserTypes:
         low = self._pick(["-5", "0", "user", "int(row.number)"])
         high = self._pick(["5000", "4294967295", "float('1e3')", "int('077')"])
         ranges = [f"random_int({low}, {high})", f"random_float({low}, 0.7e3)", f"random_float(0.1, {high})"]
-        return self._pick([*ranges, *CALLS, f"str({self._inner(depth - 1)})"])
+        inner = self._inner(depth - 1)
+        if inner == "9007199254740993":
+            inner = "0"  # reading a scenario refuses it as an argument
+        return self._pick([*ranges, *CALLS, f"str({inner})"])
 
     def _row(self) -> dict[str, str]:
         row = {"word": self._word(), "long": self._word() * 40, "empty": "", "10": "ten", "2": "two"}
