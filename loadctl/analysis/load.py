@@ -94,7 +94,7 @@ def _ended_users(case: Case) -> Iterator[Finding]:
     if not away:
         return
     most = max(away, key=lambda second: second.ended)
-    planned = max(round(case.scenario.load.level_at(most.t)), most.ended + most.users)
+    planned = max(round(case.scenario.load.level_in(most.t)), most.ended + most.users)
     message = (
         f"{most.ended} of {planned} users ended by themselves, the first by {format_duration(away[0].t + 1)}"
     )

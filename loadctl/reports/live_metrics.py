@@ -51,7 +51,7 @@ def _load(families: Families, running: Running, tally: Tally) -> None:
     load = running.scenario.load
     is_open = load.model == "open"
     now = tally.t + 0.999
-    planned = load.level_at(now) if load.stages else None
+    planned = load.level_in(tally.t) if load.stages else None
     stage = next((stage.name for start, end, stage in load.spans() if start <= now < end), None)
     gauge = families.gauge
     gauge("loadctl_run_elapsed_seconds", "Seconds of the load that are counted here.", [((), tally.t + 1)])

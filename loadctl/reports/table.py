@@ -69,7 +69,7 @@ def _csv(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _second(second: Second, load: Load) -> Iterator[Sequence[str]]:
-    level = f"{load.level_at(second.t):.6g}"
+    level = f"{load.level_in(second.t):.6g}"
     yield [str(second.t), ALL, level, str(second.users), *_figures(second.together())]
     for endpoint, interval in second.cells.items():
         yield [str(second.t), _text(endpoint), "", "", *_figures(interval)]

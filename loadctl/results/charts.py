@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from loadctl.results.courses import Course, courses
 from loadctl.results.histogram import Histogram, bucket_of, enough_samples
@@ -156,7 +157,7 @@ class Charting:
 
         return Charts(
             bin_s=self.bin_s,
-            planned=[self._planned(index * self.bin_s) for index in range(length)],
+            planned=[self._planned(index) for index in range(length)],
             users=[found.users if found else None for found in bins],
             ok_per_s=rate(found.ok if found else None for found in bins),
             failed_per_s=rate(found.failed if found else None for found in bins),
@@ -178,9 +179,12 @@ class Charting:
         found = self._bins[index]
         return index * self.bin_s <= self._last_s or found.ok + found.failed > 0
 
-    def _planned(self, t: int) -> float | None:
-        """A script with a load of its own has no plan."""
-        return round(self._load.level_at(t), 3) if self._load.stages else None
+    def _planned(self, index: int) -> float | None:
+        """Of a bin the most users, or the mean rate, as it is measured; a script with a load of its own has no plan."""
+        if not self._load.stages:
+            return None
+        levels = [self._load.level_in(index * self.bin_s + i) for i in range(self.bin_s)]
+        return round(fmean(levels) if self._load.model == "open" else max(levels), 3)
 
     def _distributions(self, spans: Iterable[Span]) -> dict[str, Histogram]:
         found: dict[str, Histogram] = {}

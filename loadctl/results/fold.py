@@ -224,7 +224,7 @@ def _point(second: Moment, load: Load, *, percentiles: bool) -> Point:
     p50, p95 = (second.ok.quantile_us(q) if percentiles else None for q in (0.5, 0.95))
     return Point(
         t=second.t,
-        planned=load.level_at(second.t),
+        planned=round(load.level_in(second.t), 3),
         users=second.users,
         completed=second.completed,
         failed=second.failed,

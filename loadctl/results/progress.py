@@ -75,7 +75,7 @@ class Progress:
 
     @property
     def planned(self) -> float:
-        return self.load.level_at(self.t + 0.999)
+        return self.load.level_in(self.t)
 
     @property
     def stage(self) -> str:

@@ -84,6 +84,15 @@ class Load:
                 return stage.level_at(t - start)
         return 0.0
 
+    def level_in(self, second: int) -> float:
+        """What to hold a recorded second against: its arrivals, or the users at its end, when they are counted."""
+        t = second + 1
+        if self.model == "open":
+            return self.arrivals_due(t) - self.arrivals_due(second)
+        return next(
+            (stage.level_at(t - start) for start, end, stage in self.spans() if start < t <= end), 0.0
+        )
+
     def arrivals_due(self, t: float) -> float:
         """Open model: arrivals that the plan has started by `t`; arrival n is due when this reaches n."""
         return sum(stage.area_until(min(t, end) - start) for start, end, stage in self.spans() if t > start)

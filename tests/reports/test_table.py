@@ -24,7 +24,7 @@ def test_a_row_for_each_endpoint_of_a_second_and_one_for_all() -> None:
     text = intervals([second(5, {"GET /a": busy, "GET /b": quiet}, users=7)], LOAD)
     whole, first, last = rows(text)
     assert list(whole) == list(INTERVALS)
-    assert (whole["t_s"], whole["endpoint"], whole["planned"], whole["users"]) == ("5", "(all)", "5", "7")
+    assert (whole["t_s"], whole["endpoint"], whole["planned"], whole["users"]) == ("5", "(all)", "6", "7")
     assert (whole["completed"], whole["failed"], whole["in_flight"]) == ("206", "2", "5")
     assert (first["endpoint"], first["planned"], first["users"]) == ("GET /a", "", "")
     assert (first["completed"], first["failed"], first["rate_limited"]) == ("205", "2", "3")

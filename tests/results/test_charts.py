@@ -124,6 +124,30 @@ def test_nothing_recorded_gives_nothing_to_draw() -> None:
     assert (found.planned, found.heat.cells, found.courses) == ([], [], ())
 
 
+def test_the_plan_is_drawn_where_what_it_asked_for_is_counted() -> None:
+    """Users at the end of each second, arrivals within it; of a bin the most users, or the mean rate."""
+    rise = load("0..10 5 up", "10 2 hold", "20 3 jump", "20..0 4 down")
+    users = [2, 4, 6, 8, 10, 10, 10, 20, 20, 20, 15, 10, 5, 0]
+    found = drawn(rise, recording([second(t, users=n) for t, n in enumerate(users)]))
+    assert found.planned == pytest.approx(found.users, abs=0.01)
+    arrivals = Load("open", rise.stages)
+    begun = [1, 3, 5, 7, 9, 10, 10, 20, 20, 20, 17.5, 12.5, 7.5, 2.5]
+    made = recording([second(t, begun=round(2 * n)) for t, n in enumerate(begun)])
+    found = drawn(
+        replace(arrivals, stages=[replace(s, start=2 * s.start, end=2 * s.end) for s in arrivals.stages]),
+        made,
+    )
+    assert found.planned == pytest.approx(found.begun_per_s, abs=0.01)
+
+
+def test_a_long_plan_is_binned_as_what_was_measured() -> None:
+    fall = load("100..0 4000 down")
+    found = drawn(fall, recording([second(t, users=round(100 - (t + 1) / 40)) for t in range(4000)]))
+    assert found.bin_s == 2
+    assert found.planned == pytest.approx(found.users, abs=0.51)
+    assert found.planned[:2] == pytest.approx([99.975, 99.925], abs=0.001)
+
+
 def test_a_script_with_a_load_of_its_own_has_no_plan() -> None:
     found = charts(Load("closed", []), recording(steady(2)), (0.0, 2.0), 2.0)
     assert found.planned == [None, None]
