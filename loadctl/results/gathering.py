@@ -6,10 +6,12 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
-from loadctl.results.line import Tally, read_line
+from loadctl.results.line import Tally, read_line, tally_of
 from loadctl.results.moment import Moment
-from loadctl.results.recording import Span
+from loadctl.results.packed import Packed
+from loadctl.results.recording import Latencies, Span
 
 
 @dataclass(slots=True)
@@ -22,6 +24,10 @@ class Gathering:
     edge."""
     _moments: dict[int, Moment] = field(default_factory=dict)
     _spans: dict[int, Span] = field(default_factory=dict)
+    _latencies: dict[int, Latencies] = field(default_factory=dict)
+    """By number of the tally."""
+    _recent: tuple[int, int, int, dict[str, Histogram]] | None = None
+    """Successes that are not packed yet: number of their tally, first and last second, by endpoint."""
     _untold: list[Moment] = field(default_factory=list)
     """Since the last tally."""
 
@@ -63,6 +69,23 @@ class Gathering:
 
     def _spread(self, first: int, last: int, cells: Mapping[str, Interval]) -> None:
         self._spans.setdefault(self._place(first), Span(first, last)).add(first, last, cells)
+        number = tally_of(first)
+        if self._recent is None or self._recent[0] != number:
+            self._pack()
+            self._recent = number, first, last, {}
+        _, start, end, found = self._recent
+        self._recent = number, min(start, first), max(end, last), found
+        for endpoint, interval in cells.items():
+            if interval.ok.count:
+                found.setdefault(endpoint, Histogram()).merge(interval.ok)
+
+    def _pack(self) -> None:
+        if self._recent is None:
+            return
+        number, first, last, found = self._recent
+        ok = {endpoint: Packed.of(histogram) for endpoint, histogram in found.items()}
+        self._latencies.setdefault(number, Latencies(first, last)).add(first, last, ok)
+        self._recent = None
 
     @property
     def last_t(self) -> int:
@@ -72,6 +95,12 @@ class Gathering:
     @property
     def seconds(self) -> list[Moment]:
         return [self._moments[t] for t in sorted(self._moments)]
+
+    @property
+    def latencies(self) -> list[Latencies]:
+        """Of each endpoint, over times as short as those of tallies."""
+        self._pack()
+        return [self._latencies[number] for number in sorted(self._latencies)]
 
     @property
     def spans(self) -> list[Span]:

@@ -1,14 +1,15 @@
 """The lines of intervals.ndjson: one a second, and now and then a tally.
 
 A second has `total`, all endpoints together with their histograms, and `cells`, each endpoint without them. A tally
-follows after ten minutes, and wherever something else begins: {"tally": lines, "cells": …}, so many lines before it
-added up, with the histograms of each endpoint. A result needs no more (results/gathering.py); what each endpoint did in
-each second is in the frames, and would be thirty times as much. Lines of an older form hold it in `cells` themselves,
-and have no total.
+follows now and then (`tally_of`), and wherever something else begins: {"tally": lines, "cells": …}, so many lines
+before it added up, with the histograms of each endpoint. A result needs no more (results/gathering.py); what each
+endpoint did in each second is in the frames, and would be far more. Lines of an older form hold it in `cells`
+themselves, and have no total.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,16 @@ from loadctl.results.packed import NOTHING, Packed
 from loadctl.results.recording import Event
 from loadctl.scenario.load import Load
 
-TALLY_LINES = 600
+_TALLY_PART = 60
+
+
+def tally_of(t: int) -> int:
+    """The number of the tally that second `t` belongs to.
+
+    A tally is as long as a sixtieth of the time before it, and at least a second: a chart of a run of any length has
+    enough of them, and four hours have no more than 330.
+    """
+    return int(_TALLY_PART * math.log1p(max(0, t) / _TALLY_PART))
 
 
 class _LineForm(StateForm, omit_defaults=True, gc=False):
@@ -62,7 +72,7 @@ class Lines:
         self._load = load
         self._events: list[Event] = []
         self._edges = edges(load, ())
-        self._place = 0
+        self._place = (0, 0)
         self._count = 0
         self._cells: dict[str, Interval] = {}
 
@@ -73,8 +83,8 @@ class Lines:
             self._edges = edges(self._load, self._events)
 
     def of(self, second: Second) -> Iterator[str]:
-        place = bisect_right(self._edges, second.t)
-        if place != self._place or self._count >= TALLY_LINES:
+        place = bisect_right(self._edges, second.t), tally_of(second.t)
+        if place != self._place:
             yield from self.rest()
             self._place = place
         yield _second_line(second)

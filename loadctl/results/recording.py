@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.results.interval import Interval
 from loadctl.results.moment import Moment
+from loadctl.results.packed import Packed
 
 if TYPE_CHECKING:
     from loadctl.results.profile import Profile
@@ -143,6 +144,20 @@ class Span:
             self.cells.setdefault(endpoint, Interval()).merge(interval)
 
 
+@dataclass(slots=True)
+class Latencies:
+    """Successes by endpoint in the seconds `first` to `last`: a short time, for charts (see line.tally_of)."""
+
+    first: int
+    last: int
+    ok: dict[str, Packed] = field(default_factory=dict)
+
+    def add(self, first: int, last: int, ok: Mapping[str, Packed]) -> None:
+        self.first, self.last = min(self.first, first), max(self.last, last)
+        for endpoint, packed in ok.items():
+            self.ok[endpoint] = self.ok[endpoint] + packed if endpoint in self.ok else packed
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """`interrupted_by` is the signal that ended the run, or SIGKILL's number when loadctl itself vanished."""
@@ -166,3 +181,5 @@ class Recording:
     """Made of them for people; paths in the run's directory."""
     unwatched: str | None = None
     """Why nothing was watched as the system, and the option that helps; None: something was."""
+    latencies: Sequence[Latencies] = ()
+    """In order of time."""

@@ -82,6 +82,7 @@ def read_recording(run: RunDirectory) -> tuple[Manifest, Recording]:
     return manifest, Recording(
         seconds=gathered.seconds,
         spans=gathered.spans,
+        latencies=gathered.latencies,
         shards=[log.shard() for log in logs],
         readings=read_readings(read_lines(run.readings)),
         events=sorted((event for event in events if event.kind != END), key=lambda event: event.t),

@@ -105,6 +105,7 @@ def recording(
         interrupted_by,
         failure,
         stopped_early,
+        latencies=gathered.latencies,
     )
 
 

@@ -12,7 +12,7 @@ from loadctl.results.edges import edges
 from loadctl.results.fold import fold
 from loadctl.results.gathering import Gathering
 from loadctl.results.interval import Second
-from loadctl.results.line import Lines
+from loadctl.results.line import Lines, tally_of
 from loadctl.results.packed import Packed
 from loadctl.results.profile import marked_seconds
 from loadctl.results.recording import Event, Recording
@@ -112,7 +112,8 @@ def lines_of(seconds: Sequence[Second]) -> list[str]:
     return [*(line for one in seconds for line in lines.of(one)), *lines.rest()]
 
 
-HOLD = steady(8, [5.0] * 300, start=7, errors={"reset": 1})
+HOLD = steady(8, [5.0] * 300, start=1000, errors={"reset": 1})
+"""Within one tally."""
 
 
 def test_seconds_without_their_tally_are_incomplete() -> None:
@@ -125,17 +126,38 @@ def test_seconds_without_their_tally_are_incomplete() -> None:
 
 def test_a_tally_that_reaches_across_an_edge_or_is_of_other_seconds_is_not_taken() -> None:
     whole = lines_of(HOLD)
-    others = lines_of(steady(8, [5.0] * 299, start=7, errors={"reset": 1}))
-    assert read([12], whole).incomplete
+    others = lines_of(steady(8, [5.0] * 299, start=1000, errors={"reset": 1}))
+    assert read([1005], whole).incomplete
     assert read([], [*whole[:-1], others[-1]]).incomplete
-    assert not read([7, 15], whole).incomplete
+    assert not read([1000, 1008], whole).incomplete
 
 
-def test_ten_minutes_are_tallied_at_a_time() -> None:
-    long = load("10 3600 hold")
-    lines = Lines(long)
+def test_tallies_are_short_at_first_and_few_in_a_long_run() -> None:
+    numbers = [tally_of(t) for t in range(4 * 3600)]
+    assert numbers == sorted(numbers)
+    assert len(set(numbers[:60])) >= 40
+    assert len(set(numbers)) <= 330
+    lines = Lines(load("10 3600 hold"))
     made = [line for one in steady(1300, [5.0]) for line in lines.of(one)]
-    assert [k for k, line in enumerate(made) if line.startswith('{"tally":600,')] == [600, 1201]
+    assert sum(line.startswith('{"tally":') for line in made) == tally_of(1299)
+
+
+def test_latencies_of_endpoints_are_kept_as_finely_as_they_are_tallied() -> None:
+    """From the lines as from single seconds, in whatever order these come."""
+    seconds = [
+        second(t, {"a": interval([t / 100] * 3), "b": interval([9.0] if t % 2 else (), errors={"reset": 1})})
+        for t in range(400)
+    ]
+    as_written = read([], lines_of(seconds)).latencies
+    one, other = Gathering([]), Gathering([])
+    for each in seconds:
+        one.add(each)
+    for each in reversed(seconds):
+        other.add(each)
+    assert as_written == one.latencies == other.latencies
+    assert [(some.first, some.last) for some in as_written[:2]] == [(0, 1), (2, 2)]
+    assert sum(some.ok["a"].count for some in as_written) == 1200
+    assert all(tally_of(some.first) == tally_of(some.last) for some in as_written)
 
 
 def test_lines_of_the_older_form_hold_all_themselves() -> None:
