@@ -16,17 +16,24 @@ from statistics import fmean
 
 from loadctl.results.courses import Course, courses
 from loadctl.results.histogram import Histogram, bucket_of, enough_samples
+from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.moment import Moment
 from loadctl.results.packed import Packed, Pool
 from loadctl.results.profile import marked_seconds
-from loadctl.results.recording import Recording, Span
+from loadctl.results.recording import Latencies, Recording, Span
 from loadctl.scenario.load import Load
 
 BINS_MAX = 2000
 HEAT_COLUMNS_MAX = 240
 _QUIET_S = 10
 """Without a success for so long, a percentile that was waiting for more of them is given up."""
-_SHOWN = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_SHOWN = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+_OF_ENDPOINTS = ("p50", "p95")
+_ENDPOINTS_MAX = 30
+"""Endpoints whose latency over time is told: those with the most successes."""
+_LEVELS_MAX = 10
+_LEVEL_MIN_S = 3
+"""A level that a ramp only passed through says little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +64,18 @@ class Heat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AtLevel:
+    """All scored seconds with about as many users, or arrivals a second, taken together."""
+
+    level: float
+    """Their mean."""
+    seconds: int
+    ok_per_s: float
+    failed_per_s: float
+    latency_ms: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Charts:
     """Every sequence has an entry for each bin from second 0 on; None: nothing was recorded in it.
 
@@ -73,7 +92,13 @@ class Charts:
     begun_per_s: Sequence[float | None] = ()
     dropped_per_s: Sequence[float | None] = ()
     latency_ms: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-    """By name of the percentile: p50, p95, p99."""
+    """By name of the percentile: p50, p90, p95, p99."""
+    endpoint_latency_ms: Mapping[str, Mapping[str, Sequence[float | None]]] = field(default_factory=dict)
+    """p50 and p95 of each endpoint, the most frequent first."""
+    errors_per_s: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    """By class, the most frequent first; together they are `failed_per_s`."""
+    levels: Sequence[AtLevel] = ()
+    """In order of level; none where there is only one."""
     lag_ms: Sequence[float | None] = ()
     late_ms: Sequence[float | None] = ()
     heat: Heat = field(default_factory=lambda: Heat(column_s=1))
@@ -90,6 +115,12 @@ def charts(load: Load, recording: Recording, window: tuple[float, float], ended_
     return charting.charts(recording)
 
 
+def _nice_step(raw: float) -> float:
+    """The next of 1, 2, 5, 10, 20, …"""
+    power = 10.0 ** math.floor(math.log10(max(raw, 1)))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
+
+
 @dataclass(slots=True)
 class _Bin:
     users: int = 0
@@ -100,6 +131,7 @@ class _Bin:
     lag_ms: float = 0.0
     late_us: int = 0
     seconds: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
 
 
 class Charting:
@@ -139,6 +171,7 @@ class Charting:
         found.late_us = max(found.late_us, second.late.max_us or 0)
         found.failed += second.failed
         found.ok += second.ok.count
+        found.errors.update(second.errors)
         self._latencies.append(second.ok)
 
     def charts(self, recording: Recording) -> Charts:
@@ -165,6 +198,11 @@ class Charting:
             dropped_per_s=rate(found.dropped if found and is_open else None for found in bins),
             latency_ms={name: course.values(length) for name, course in self._percentiles.items()},
             lag_ms=[found.lag_ms if found else None for found in bins],
+            endpoint_latency_ms=self._of_endpoints(recording.latencies, length),
+            errors_per_s={
+                name: rate(f.errors[name] if f else None for f in bins) for name in self._classes()
+            },
+            levels=self._levels(recording.seconds),
             late_ms=[found.late_us / 1000 if found and is_open else None for found in bins],
             heat=Heat(
                 column_s=self.bin_s * self._column_bins,
@@ -185,6 +223,46 @@ class Charting:
             return None
         levels = [self._load.level_in(index * self.bin_s + i) for i in range(self.bin_s)]
         return round(fmean(levels) if self._load.model == "open" else max(levels), 3)
+
+    def _classes(self) -> list[str]:
+        total: Counter[str] = Counter()
+        for found in self._bins.values():
+            total.update(found.errors)
+        return [name for name, _ in total.most_common() if name != GENERATOR_FAULT]
+
+    def _of_endpoints(
+        self, latencies: Sequence[Latencies], length: int
+    ) -> dict[str, dict[str, list[float | None]]]:
+        total: Counter[str] = Counter()
+        for some in latencies:
+            total.update({endpoint: packed.count for endpoint, packed in some.ok.items()})
+        found = {}
+        for endpoint, _ in total.most_common(_ENDPOINTS_MAX):
+            courses = {name: _Percentile(_SHOWN[name], self.bin_s) for name in _OF_ENDPOINTS}
+            for some in latencies:
+                if endpoint in some.ok:
+                    for course in courses.values():
+                        course.add(some.first // self.bin_s, [some.ok[endpoint]], some.last // self.bin_s)
+            found[endpoint] = {name: course.values(length) for name, course in courses.items()}
+        return found
+
+    def _levels(self, seconds: Iterable[Moment]) -> list[AtLevel]:
+        """Of the measured load, not of the planned one; too few seconds, or successes for a median, are left out."""
+        is_open = self._load.model == "open"
+        loads = [
+            (second.begun if is_open else second.users, second)
+            for second in seconds
+            if second.t <= self._last_s and self._is_scored(second.t)
+        ]
+        step = _nice_step(max((load for load, _ in loads), default=0) / _LEVELS_MAX)
+        groups: dict[int, list[tuple[int, Moment]]] = {}
+        for load, second in loads:
+            groups.setdefault(round(load / step), []).append((load, second))
+        found = [_at_level(groups[number]) for number in sorted(groups) if number]
+        told = [
+            level for level in found if level.seconds >= _LEVEL_MIN_S and level.latency_ms["p50"] is not None
+        ]
+        return told if len(told) > 1 else []
 
     def _distributions(self, spans: Iterable[Span]) -> dict[str, Histogram]:
         found: dict[str, Histogram] = {}
@@ -210,6 +288,19 @@ class Charting:
             for row, count in _rows(packed):
                 self._heat[column, row] += count
         self._latencies = []
+
+
+def _at_level(loads: Sequence[tuple[int, Moment]]) -> AtLevel:
+    seconds = [second for _, second in loads]
+    pool = Pool(second.ok for second in seconds)
+    quantiles = {name: pool.quantile_us(q) for name, q in _SHOWN.items()}
+    return AtLevel(
+        level=fmean(load for load, _ in loads),
+        seconds=len(seconds),
+        ok_per_s=fmean(second.ok.count for second in seconds),
+        failed_per_s=fmean(second.failed for second in seconds),
+        latency_ms={name: None if us is None else us / 1000 for name, us in quantiles.items()},
+    )
 
 
 def _rows(packed: Packed) -> Iterator[tuple[int, int]]:
@@ -239,18 +330,19 @@ class _Percentile:
         self._first = self._last = -1
         self._found: dict[int, float] = {}
 
-    def add(self, index: int, latencies: Sequence[Packed]) -> None:
+    def add(self, index: int, latencies: Sequence[Packed], last: int | None = None) -> None:
+        """`latencies` of the bins from `index` to `last`, of one bin where that is left out."""
         if not any(packed.count for packed in latencies):
             return
         if not self._waiting or index - self._last > self._quiet_bins:
             self._waiting = []
             self._first = index
-        self._last = index
+        self._last = index if last is None else last
         self._waiting.extend(latencies)
         pool = Pool(self._waiting)
         us = pool.quantile_us(self._q)
         if us is not None:
-            self._found |= dict.fromkeys(range(self._first, index + 1), us / 1000)
+            self._found |= dict.fromkeys(range(self._first, self._last + 1), us / 1000)
         if us is not None or pool.untimed:
             self._waiting = []
 

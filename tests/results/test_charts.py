@@ -64,6 +64,73 @@ def test_percentiles_are_taken_of_merged_histograms_and_never_averaged() -> None
     assert found.latency_ms["p95"] == pytest.approx([100, 100], rel=0.01)
 
 
+@given(st.lists(st.lists(st.floats(0.1, 1000), min_size=100, max_size=150), min_size=1, max_size=4))
+def test_percentiles_of_the_same_requests_are_in_order(latencies: list[list[float]]) -> None:
+    made = [second(t, {"GET /": interval(ok)}) for t, ok in enumerate([[*some, *some] for some in latencies])]
+    found = drawn(load("10 9 hold"), recording(made)).latency_ms
+    for p50, p90, p95 in zip(found["p50"], found["p90"], found["p95"], strict=True):
+        assert p50 is not None
+        assert p90 is not None
+        assert p95 is not None
+        assert p50 <= p90 <= p95
+
+
+def test_classes_over_time_add_up_to_the_failures() -> None:
+    """But for the generator's own faults, which are no failures of the system."""
+    errors = [{"timeout": 2, "reset": 1}, {}, {"reset": 4, "generator": 3}, {"status_500": 1}]
+    made = [second(t, {"GET /": interval((5.0,), errors=some)}) for t, some in enumerate(errors)]
+    for seconds, length in ((made, 4), ([*made, *steady(3996, start=4)], 2000)):
+        found = drawn(load("10 4000 hold"), recording(seconds))
+        assert list(found.errors_per_s) == ["reset", "timeout", "status_500"]
+        assert len(found.failed_per_s) == length
+        for values, failed in zip(
+            zip(*found.errors_per_s.values(), strict=True), found.failed_per_s, strict=True
+        ):
+            assert sum(value for value in values if value is not None) == failed
+
+
+def test_an_endpoint_has_percentiles_of_its_own_requests() -> None:
+    """The most frequent endpoint first."""
+    seconds = [second(t, {"GET /a": interval([5.0 if t < 15 else 50.0] * 40)}) for t in range(30)]
+    for one in seconds[20:]:
+        one.cells["GET /b"] = interval([500.0] * 90)
+    found = drawn(load("10 20 hold", "10 10 hold"), recording(seconds)).endpoint_latency_ms
+    assert [(name, set(courses)) for name, courses in found.items()] == [
+        ("GET /a", {"p50", "p95"}),
+        ("GET /b", {"p50", "p95"}),
+    ]
+    assert found["GET /a"]["p50"][:14] == [5.0] * 14
+    assert found["GET /a"]["p50"][16:] == [50.0] * 14
+    assert found["GET /b"]["p50"][:18] == [None] * 18
+    assert found["GET /b"]["p95"][20:28] == [500.0] * 8
+
+
+def test_seconds_of_about_one_level_are_taken_together() -> None:
+    """Of the scored part: 10 and 40 users were held, the ramp between passed too quickly to say anything."""
+    users = [10] * 5 + [10] * 8 + [20, 30] + [40] * 6 + [0] * 2
+    ms = [900.0] * 5 + [5.0] * 8 + [70.0] * 2 + [50.0] * 6 + [900.0] * 2
+    made = [
+        second(t, {"GET /": interval([took] * n, errors={"reset": n // 10})}, users=n)
+        for t, (n, took) in enumerate(zip(users, ms, strict=True))
+    ]
+    planned = load("10 5 warm warmup", "10 8 low", "10..40 2 up", "40 6 high", "40..0 2 down")
+    low, high = drawn(planned, recording(made)).levels
+    assert (low.level, low.seconds, low.ok_per_s, low.failed_per_s) == (10, 8, 10, 1)
+    assert (high.level, high.seconds, high.ok_per_s, high.failed_per_s) == (40, 6, 40, 4)
+    assert (low.latency_ms["p50"], high.latency_ms["p95"]) == pytest.approx((5, 50), rel=0.01)
+    assert low.latency_ms["p95"] is None  # 80 requests are too few
+
+
+def test_arrivals_that_began_are_the_level_of_an_open_load() -> None:
+    made = [
+        second(t, {"GET /": interval([5.0] * 30)}, users=3, begun=20 + 60 * (t >= 10) + t % 2)
+        for t in range(20)
+    ]
+    planned = replace(load("20 10 low", "80 10 high"), model="open")
+    assert [level.level for level in drawn(planned, recording(made)).levels] == [20.5, 80.5]
+    assert drawn(load("3 20 hold"), recording(made)).levels == []  # three users all along
+
+
 def test_a_percentile_does_not_reach_over_a_long_silence() -> None:
     seconds = [*steady(2, (1.0,) * 10), *steady(2, (9.0,) * 10, start=60)]
     found = drawn(load("10 62 hold"), recording(seconds))
