@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from loadctl.results.charts import Charts, charts
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval
+from loadctl.results.line import tally_of
 from loadctl.results.moment import Moment
+from loadctl.results.packed import Packed
 from loadctl.results.provenance import Provenance
-from loadctl.results.recording import Event, Reading, Recording, Shard, Span
+from loadctl.results.recording import Event, Latencies, Reading, Recording, Shard, Span
 from loadctl.scenario.load import Load, Stage
 from tests.results.recorded import interval, recording, second
 
@@ -111,7 +113,13 @@ def endurance(*cuts: int, hours: int = 4, endpoints: int = 20, per_s: int = 50) 
     ]
     shards = [Shard(0, hello=True, bye=True, last_t=len(waves) - 1)]
     seconds = [replace(moments[wave], t=t) for t, wave in enumerate(waves)]
-    return Recording(seconds, spans, shards, system)
+    latencies = []
+    for _, together in groupby(range(len(waves)), key=tally_of):
+        some = list(together)
+        cells = kinds[waves[some[0]]]
+        ok = {name: Packed.of(_times(cell, len(some)).ok) for name, cell in cells.items()}
+        latencies.append(Latencies(some[0], some[-1], ok))
+    return Recording(seconds, spans, shards, system, latencies=latencies)
 
 
 def _times(cell: Interval, count: int) -> Interval:

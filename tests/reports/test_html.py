@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,12 +18,15 @@ from hypothesis import strategies as st
 from loadctl.errors import UsageError
 from loadctl.reports.html.assets import assets
 from loadctl.reports.html.page import page
+from loadctl.reports.html.panels import panels
+from loadctl.reports.html.still import BOTTOM, HEIGHT, RIGHT, WIDTH, still
 from loadctl.results.charts import Charts
 from loadctl.results.finding import Finding
 from loadctl.results.histogram import Histogram
 from loadctl.results.log_use import FrequentMessage, LogUse
 from loadctl.results.recording import Event, Example, Reading
 from loadctl.results.result import ResourceUse
+from loadctl.results.score import Status
 from loadctl.results.series import Series
 from loadctl.results.summary import StageSummary
 from tests.reports.drawn import EVENTS, PROVENANCE, drawn, recorded
@@ -120,7 +124,54 @@ def test_every_target_stands_with_its_distance_to_the_limits(charts: Charts) -> 
 def test_what_is_void_is_never_green(charts: Charts) -> None:
     html = page(INCONCLUSIVE, charts, PROVENANCE)
     assert not re.search(r'<tr class="(pass|warn|fail)"|<li class="(pass|warn|fail)"', html)
-    assert "the generator was saturated" in html
+    tiles = re.findall(r'<li class="(.*?)">.*?class="figure">(.*?)</span>(.*?)</li>', html)
+    assert [figure for _, figure, _ in tiles] == ["(312 ms)", "(71.9/s)", "(0.03 %)", "(26 %)", "(0.71 GB)"]
+    assert all("void" in kind and "not judged: the generator was saturated" in why for kind, _, why in tiles)
+
+
+def test_a_figure_of_too_few_requests_is_doubtful_where_its_target_says_so(charts: Charts) -> None:
+    few = [replace(s, status=Status.NO_DATA, reason="needs 100 requests, has 63") for s in FAILED.scores[3:4]]
+    html = page(replace(FAILED, scores=few), charts, PROVENANCE)
+    assert '<span class="figure">(0.03 %)</span><span class="detail reason">not judged: needs 100' in html
+    assert '<span class="figure">312 ms</span><span class="detail">p50' in html
+
+
+def test_names_of_limits_stand_beside_the_curves_and_not_on_each_other(charts: Charts) -> None:
+    latency = next(panel for panel in panels(FAILED, charts) if panel.key == "latency")
+    picture = still(latency, 1, [])
+    labels = re.findall(
+        r'<text class="tick (?:critical|target)" font-size="10" x="(.*?)" y="(.*?)">(.*?)<', picture
+    )
+    assert {name for _, _, name in labels} == {
+        f"p{q} {kind}" for q in (50, 95, 99) for kind in ("target", "critical")
+    }
+    assert {float(x) for x, _, _ in labels} == {WIDTH - RIGHT + 4}
+    places = sorted(float(y) for _, y, _ in labels)
+    assert all(below - above >= 12 for above, below in pairwise(places))
+    assert places[-1] <= HEIGHT - BOTTOM + 3
+
+
+def test_all_classes_are_in_the_chart_however_many_they_are(charts: Charts) -> None:
+    rates = {f"status_{500 + k}": [float(k), 1.0, None] for k in range(12)}
+    (panel,) = [
+        panel for panel in panels(FAILED, replace(charts, errors_per_s=rates)) if panel.key == "errors"
+    ]
+    assert [line.label for line in panel.lines][-1] == "7 more classes"
+    assert [sum(values) for values in zip(*(line.values[:2] for line in panel.lines), strict=True)] == [
+        66,
+        12,
+    ]
+    assert {line.values[2] for line in panel.lines} == {None}
+
+
+def test_the_slowest_endpoints_are_drawn_beside_each_other(charts: Charts) -> None:
+    made = drawn(recorded(60, tuple(f"GET /{k}" for k in range(9))), (0.0, 60.0))
+    (panel,) = [panel for panel in panels(FAILED, made) if panel.key == "endpoints"]
+    assert [line.label for line in panel.lines] == [f"GET /{k}" for k in (8, 7, 6, 5, 4, 3)]
+    assert panel.note == "the slowest 6 of 9"
+    assert panel.lines[0].values == made.endpoint_latency_ms["GET /8"]["p95"]
+    alone = drawn(recorded(60, ("GET /",)), (0.0, 60.0))
+    assert "endpoints" not in {panel.key for panel in panels(FAILED, alone)}
 
 
 def test_it_is_whole_and_needs_nothing_else(charts: Charts) -> None:
@@ -159,7 +210,18 @@ def test_the_charts_have_one_axis_and_hold_what_was_recorded(charts: Charts) -> 
     assert (data["bin_s"], data["bins"]) == (1, 600)
     panels = {panel["key"]: panel for panel in data["panels"]}
     assert set(panels) == {
-        *("load", "throughput", "latency", "cpu", "memory", "generator", "lag", "logs"),
+        *(
+            "load",
+            "throughput",
+            "errors",
+            "latency",
+            "endpoints",
+            "cpu",
+            "memory",
+            "generator",
+            "lag",
+            "logs",
+        ),
         "more-0",
     }
     assert all(len(line["values"]) == 600 for panel in panels.values() for line in panel["lines"])
@@ -176,7 +238,7 @@ def test_the_charts_have_one_axis_and_hold_what_was_recorded(charts: Charts) -> 
 def test_every_chart_is_a_picture_too(charts: Charts) -> None:
     """For paper, and for where no script may run."""
     html = page(FAILED, charts, PROVENANCE)
-    for key in ("load", "throughput", "latency", "cpu", "memory", "generator", "lag", "logs", "heat"):
+    for key in ("load", "throughput", "errors", "latency", "endpoints", "cpu", "memory", "logs", "heat"):
         panel = re.search(rf'id="panel-{key}".*?</figure>', html, re.DOTALL)
         assert panel is not None
         assert "<svg" in panel[0]

@@ -8,52 +8,66 @@ from dataclasses import dataclass
 from loadctl.reports.html.bullet import tone
 from loadctl.reports.scores import UNKNOWN
 from loadctl.results.result import Result
-from loadctl.results.score import Score
+from loadctl.results.score import Score, Status
 from loadctl.scenario.units import format_bytes, format_count, format_ms, format_percent, format_rate
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """`tone`: pass, warn, fail or idle; "" where no target speaks of it."""
+    """`tone`: pass, warn, fail or idle; "" without a target. `void`: why the figure is not to be trusted."""
 
     name: str
     value: str
     detail: str
-    tone: str = ""
+    tone: str
+    void: str
 
 
 def tiles(result: Result) -> Sequence[Tile]:
     scores = {score.target.metric: score for score in result.scores if score.target.scope.kind == "run"}
-    return list(_tiles(result, scores))
+    return [
+        _tile(result, name, value, detail, scores.get(metric))
+        for metric, name, value, detail in _figures(result, scores.get("throughput"))
+    ]
 
 
-def _tiles(result: Result, scores: dict[str, Score]) -> Iterator[Tile]:
-    def status(metric: str) -> str:
-        return tone(scores[metric]) if metric in scores else ""
+def _tile(result: Result, name: str, value: str, detail: str, score: Score | None) -> Tile:
+    void = _void(result, score)
+    shown = f"({value})" if void and value != UNKNOWN else value
+    return Tile(name, shown, detail, "" if score is None else tone(score), void)
 
-    total = result.summary.total
+
+def _void(result: Result, score: Score | None) -> str:
+    """What no target speaks of is as doubtful as what one speaks of."""
+    if score is None:
+        return next((one.void for one in result.scores if one.void), "") or ""
+    if score.status is Status.NO_DATA:
+        return score.void or score.reason or ""
+    return score.void or ""
+
+
+def _figures(result: Result, throughput: Score | None) -> Iterator[tuple[str, str, str, str]]:
+    """Metric, name, value, detail."""
+    total, system = result.summary.total, result.system
     latency = total.latency
+    wanted = {score.target.metric for score in result.scores}
     beside = [
-        f"{name} {format_ms(ms)}"
+        f"{name} {'not known' if ms is None else format_ms(ms)}"
         for name, ms in (("p50", latency.p50), ("p99", latency.p99))
-        if ms is not None
+        if ms is not None or (latency.p95 is not None and f"latency_{name}" in wanted)
     ]
     p95 = UNKNOWN if latency.p95 is None else format_ms(latency.p95)
-    yield Tile("Latency p95", p95, ", ".join(beside) or latency.absent.get("p95", ""), status("latency_p95"))
-    requests = total.completed + total.unfinished
-    yield Tile("Throughput", *_throughput(result, scores.get("throughput")), status("throughput"))
+    yield "latency_p95", "Latency p95", p95, ", ".join(beside) or latency.absent.get("p95", "")
+    yield "throughput", "Throughput", *_throughput(result, throughput)
     errors = UNKNOWN if total.error_rate is None else format_percent(100 * total.error_rate)
-    lost = format_count(total.failed + total.unfinished)
+    requests, lost = total.completed + total.unfinished, format_count(total.failed + total.unfinished)
     failed = f"{lost} of {format_count(requests)} requests" if requests else "no requests"
-    yield Tile("Errors", errors, failed, status("error_rate"))
-    system = result.system
+    yield "error_rate", "Errors", errors, failed
     cpu = UNKNOWN if system.cpu_pct is None else format_percent(system.cpu_pct, 0)
     cores = f"of {system.cores_available:g} cores" if system.cores_available is not None else ""
-    yield Tile("System CPU", cpu, cores or system.absent.get("cpu", ""), status("cpu"))
+    yield "cpu", "System CPU", cpu, cores or system.absent.get("cpu", "")
     memory = UNKNOWN if system.memory_bytes is None else format_bytes(system.memory_bytes)
-    yield Tile(
-        "System memory", memory, system.memory_kind or system.absent.get("memory", ""), status("memory")
-    )
+    yield "memory", "System memory", memory, system.memory_kind or system.absent.get("memory", "")
 
 
 def _throughput(result: Result, score: Score | None) -> tuple[str, str]:

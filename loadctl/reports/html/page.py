@@ -6,7 +6,7 @@ template: markup is only what was made as markup (`Markup`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -20,8 +20,15 @@ from loadctl.reports.html.bullet import bullet, tone
 from loadctl.reports.html.data import chart_data
 from loadctl.reports.html.heatmap import heatmap
 from loadctl.reports.html.overview import tiles
-from loadctl.reports.html.panels import Panel, more_panels, panels
-from loadctl.reports.html.shape import curve, distribution, range_ms, spark
+from loadctl.reports.html.panels import PERCENTILES, Panel, Tone, endpoint_panel, more_panels, panels
+from loadctl.reports.html.shape import (
+    curve,
+    distribution,
+    latency_by_level,
+    range_ms,
+    spark,
+    throughput_by_level,
+)
 from loadctl.reports.html.spans import Span, marks, spans
 from loadctl.reports.html.still import still
 from loadctl.reports.html.tables import (
@@ -34,7 +41,6 @@ from loadctl.reports.html.tables import (
 from loadctl.reports.printable import cut_in_the_middle, printable, printable_lines
 from loadctl.results.charts import Charts
 from loadctl.results.decision import label, sentence
-from loadctl.results.histogram import Histogram
 from loadctl.results.provenance import Provenance
 from loadctl.results.result import Result
 from loadctl.scenario import units
@@ -69,7 +75,8 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         spans=over_time,
         marks=happened,
         heat=heatmap(charts.heat, length * charts.bin_s),
-        shapes=_shapes(result, charts),
+        shapes=_shapes(result, charts, over_time),
+        levels=_levels(result, charts),
         endpoints=endpoint_rows(result),
         sparks=_sparks(charts),
         errors=error_rows(result),
@@ -91,6 +98,15 @@ class _Shape:
     count: int
     distribution: Markup
     curve: Markup
+    over_time: _Drawn | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    said: str
+    percentiles: Mapping[str, Tone]
+    latency: Markup
+    throughput: Markup
 
 
 def _marked(carried: Assets) -> dict[str, Markup]:
@@ -105,13 +121,25 @@ def _drawn(shown: Sequence[Panel], charts: Charts, over_time: Sequence[Span]) ->
     return [_Drawn(panel, still(panel, charts.bin_s, over_time)) for panel in shown]
 
 
-def _shapes(result: Result, charts: Charts) -> list[_Shape]:
+def _shapes(result: Result, charts: Charts, over_time: Sequence[Span]) -> list[_Shape]:
     names = [row.endpoint for row in result.summary.endpoints if row.endpoint in charts.distributions]
-    return [_shape(_name(name), charts.distributions[name]) for name in names[:_SHAPES_MAX]]
+    return [_shape(name, charts, over_time) for name in names[:_SHAPES_MAX]]
 
 
-def _shape(name: str, histogram: Histogram) -> _Shape:
-    return _Shape(name, histogram.count, distribution(histogram, name), curve(histogram, name))
+def _shape(endpoint: str, charts: Charts, over_time: Sequence[Span]) -> _Shape:
+    name, histogram = _name(endpoint), charts.distributions[endpoint]
+    panel = endpoint_panel(charts, endpoint)
+    drawn = _drawn([panel], charts, over_time) if panel.has_values else [None]
+    return _Shape(name, histogram.count, distribution(histogram, name), curve(histogram, name), drawn[0])
+
+
+def _levels(result: Result, charts: Charts) -> _Levels | None:
+    if not charts.levels:
+        return None
+    said = "users" if result.model == "closed" else "arrivals a second"
+    return _Levels(
+        said, PERCENTILES, latency_by_level(charts.levels, said), throughput_by_level(charts.levels, said)
+    )
 
 
 def _sparks(charts: Charts) -> dict[str, Markup]:

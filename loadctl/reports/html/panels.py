@@ -6,14 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from loadctl.reports.printable import printable
+from loadctl.reports.printable import cut_in_the_middle, printable
 from loadctl.results.charts import Charts
 from loadctl.results.courses import Course
 from loadctl.results.result import Result
 from loadctl.results.series import rank
 
-Tone = Literal["plan", "main", "low", "mid", "high", "bad", "more"]
+Tone = Literal["plan", "main", "low", "mid", "high", "top", "else", "bad", "more"]
 """What a colour means: the plan, what was measured, the percentiles in order, failures, everything else."""
+PERCENTILES: Mapping[str, Tone] = {"p50": "low", "p90": "mid", "p95": "high", "p99": "top"}
+_SEVERAL: Sequence[Tone] = ("main", "top", "low", "high", "else", "more")
+"""Lines side by side that are of one kind."""
 Values = Sequence[float | None]
 _MORE_MAX = 24
 _OTHER = frozenset(
@@ -68,7 +71,9 @@ def panels(result: Result, charts: Charts) -> list[Panel]:
     found = [
         _load(result, charts),
         _throughput(result, charts),
+        _errors(charts),
         _latency(result, charts),
+        _endpoints(charts),
         *_system(result, charts.courses),
         *_generator(result, charts),
         *_logs(charts.courses),
@@ -113,13 +118,12 @@ def _throughput(result: Result, charts: Charts) -> Panel:
 
 
 def _latency(result: Result, charts: Charts) -> Panel:
-    tones: Mapping[str, Tone] = {"p50": "low", "p95": "mid", "p99": "high"}
     lines = [
         Line(label=name, values=charts.latency_ms[name], tone=tone)
-        for name, tone in tones.items()
+        for name, tone in PERCENTILES.items()
         if name in charts.latency_ms
     ]
-    limits = _limits(result, {f"latency_{name}": name for name in tones})
+    limits = _limits(result, {f"latency_{name}": name for name in PERCENTILES})
     return Panel(
         key="latency",
         title="Latency of successes",
@@ -128,6 +132,55 @@ def _latency(result: Result, charts: Charts) -> Panel:
         limits=limits,
         log=True,
         note="logarithmic; a step is as long as it takes to have enough requests for it",
+    )
+
+
+def _errors(charts: Charts) -> Panel:
+    """The commonest classes; all others are one line, so that the lines add up to the failures."""
+    tones: Sequence[Tone] = ("bad", *_SEVERAL[1:])
+    courses = list(charts.errors_per_s.items())
+    shown = courses[: len(tones) if len(courses) <= len(tones) else len(tones) - 1]
+    rest = [values for _, values in courses[len(shown) :]]
+    if rest:
+        together = [None if None in some else sum(filter(None, some)) for some in zip(*rest, strict=True)]
+        shown.append((f"{len(rest)} more classes", together))
+    lines = [
+        Line(label=printable(name.replace("_", " "), 60), values=values, tone=tone)
+        for (name, values), tone in zip(shown, tones, strict=False)
+    ]
+    return Panel(key="errors", title="Errors by class", unit="/s", lines=lines)
+
+
+def _endpoints(charts: Charts) -> Panel:
+    """Those that are slowest in the scored part; a single one is what the chart of all shows."""
+    known = charts.endpoint_latency_ms
+    slow = {
+        name: charts.distributions[name].quantile_us(0.95) for name in known if name in charts.distributions
+    }
+    slowest = sorted(
+        (name for name, us in slow.items() if us is not None), key=lambda name: -(slow[name] or 0)
+    )
+    lines = [
+        Line(label=cut_in_the_middle(printable(name, 4096), 60), values=known[name]["p95"], tone=tone)
+        for name, tone in zip(slowest, _SEVERAL, strict=False)
+    ]
+    more = len(slowest) - len(lines)
+    return Panel(
+        key="endpoints",
+        title="Latency p95 by endpoint",
+        unit="ms",
+        lines=lines if len(slowest) > 1 else (),
+        log=True,
+        note=f"the slowest {len(lines)} of {len(slowest)}" if more > 0 else "",
+    )
+
+
+def endpoint_panel(charts: Charts, endpoint: str) -> Panel:
+    """The latency of one endpoint."""
+    courses = charts.endpoint_latency_ms.get(endpoint, {})
+    lines = [Line(label=name, values=values, tone=PERCENTILES[name]) for name, values in courses.items()]
+    return Panel(
+        key="", title=f"Latency of {printable(endpoint, 60)} over time", unit="ms", lines=lines, log=True
     )
 
 

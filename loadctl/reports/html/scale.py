@@ -53,6 +53,17 @@ def ticks(scale: Scale, most: int = 5) -> list[float]:
     return [round(index * step, 10) for index in range(math.floor(scale.high / step + 1e-9) + 1)]
 
 
+def apart(places: Sequence[float], room: float, last: float) -> list[float]:
+    """Ascending places, moved until each has so much room and none is beyond the last."""
+    found: list[float] = []
+    for place in places:
+        found.append(max(place, found[-1] + room) if found else place)
+    for index in range(len(found) - 1, -1, -1):
+        found[index] = min(found[index], last)
+        last = found[index] - room
+    return found
+
+
 def times(length_s: float, most: int = 10) -> list[int]:
     """Seconds at round distances, for a time axis."""
     step = next((s for s in _TIMES_S if length_s / s <= most), 86400)

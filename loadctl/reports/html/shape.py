@@ -1,18 +1,22 @@
-"""The latency of one endpoint as pictures: its distribution, and its percentile curve."""
+"""What is not drawn over time: the latency of an endpoint as a distribution and as a curve, and what each load did."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from markupsafe import Markup
 
-from loadctl.reports.html.scale import Scale, by_factors, ticks
+from loadctl.reports.html.panels import PERCENTILES, Tone
+from loadctl.reports.html.scale import Scale, by_factors, from_zero, ticks
 from loadctl.reports.html.words import figure
+from loadctl.results.charts import AtLevel
 from loadctl.results.distribution import bars, percentile_curve
 from loadctl.results.histogram import Histogram
 from loadctl.scenario.units import format_count, format_ms
 
+_Curve: TypeAlias = tuple[Tone, Sequence[tuple[float, float | None]]]
 _WIDTH, _HEIGHT = 510, 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 12, 26
 _NINES = ((0.0, "0"), (0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %"))
@@ -85,6 +89,41 @@ def range_ms(histograms: Sequence[Histogram]) -> tuple[float, float]:
     """The axis of the small pictures."""
     edges = [edge for histogram in histograms for bar in bars(histogram) for edge in bar[:2] if edge > 0]
     return (min(edges), max(edges)) if edges else (0.1, 1.0)
+
+
+def latency_by_level(levels: Sequence[AtLevel], said: str) -> Markup:
+    known = [ms for level in levels for name in PERCENTILES if (ms := level.latency_ms[name]) is not None]
+    y = by_factors(known, _HEIGHT - _BOTTOM, _TOP)
+    lines = [
+        (tone, [(level.level, level.latency_ms[name]) for level in levels])
+        for name, tone in PERCENTILES.items()
+    ]
+    return _by_level(lines, y, "ms", f"Latency by {said}")
+
+
+def throughput_by_level(levels: Sequence[AtLevel], said: str) -> Markup:
+    most = max(max(level.ok_per_s, level.failed_per_s) for level in levels)
+    lines: list[_Curve] = [("main", [(level.level, level.ok_per_s) for level in levels])]
+    if any(level.failed_per_s for level in levels):
+        lines.append(("bad", [(level.level, level.failed_per_s) for level in levels]))
+    return _by_level(lines, from_zero([most], _HEIGHT - _BOTTOM, _TOP), "/s", f"Throughput by {said}")
+
+
+def _by_level(lines: Sequence[_Curve], y: Scale, unit: str, label: str) -> Markup:
+    x = from_zero([place for _, points in lines for place, _ in points], _LEFT, _WIDTH - _RIGHT)
+    parts = [*_left(y, unit), *(_below(x(value), f"{value:g}") for value in ticks(x, 6))]
+    for tone, points in lines:
+        places = [(x(place), y(value)) for place, value in points if value is not None]
+        if places:
+            path = "M" + "L".join(f"{left} {top}" for left, top in places)
+            dots = "".join(f"M{left} {top}h0" for left, top in places)
+            parts.append(
+                Markup(
+                    '<path class="line {}" fill="none" stroke="#57a" stroke-width="1.5" d="{}"/>'
+                    '<path class="line {}" fill="none" stroke="#57a" stroke-width="6" stroke-linecap="round" d="{}"/>'
+                ).format(tone, path, tone, dots)
+            )
+    return _framed(parts, label)
 
 
 def _nines(q: float) -> float:

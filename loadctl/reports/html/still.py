@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup, escape
 
 from loadctl.reports.html.panels import Line, Panel
-from loadctl.reports.html.scale import Scale, by_factors, from_zero, ticks, times
+from loadctl.reports.html.scale import Scale, apart, by_factors, from_zero, ticks, times
 from loadctl.reports.html.spans import Span
 from loadctl.reports.html.words import figure
 from loadctl.scenario.units import format_clock
 
 WIDTH, HEIGHT = 1040, 170
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 10, 22
+LEFT, RIGHT, TOP, BOTTOM = 64, 72, 10, 22
+"""Right of the plot is room for the names of limits: no curve runs there."""
+_LABEL = 12
 _GROUPS = 320
 """Columns of a curve: in each, its lowest and its highest value are drawn."""
 _FAR = 4.0
@@ -101,10 +103,15 @@ def _runs(line: Line) -> Iterator[list[tuple[int, float]]]:
 
 
 def _thinned(run: Sequence[tuple[int, float]], length: int) -> list[tuple[int, float]]:
-    """In order of time: the lowest and the highest point of each column."""
+    """In order of time: the lowest and the highest point of each column; none amid others of its height."""
+    run = [
+        point
+        for before, point, after in zip([None, *run], run, [*run[1:], None], strict=False)
+        if before is None or after is None or not before[1] == point[1] == after[1]
+    ]
     size = -(-length // _GROUPS)
     if size <= 2:
-        return list(run)
+        return run
     columns: dict[int, list[tuple[int, float]]] = {}
     for point in run:
         columns.setdefault(point[0] // size, []).append(point)
@@ -116,12 +123,15 @@ def _thinned(run: Sequence[tuple[int, float]], length: int) -> list[tuple[int, f
 
 
 def _limits(panel: Panel, y: Scale) -> Iterator[Markup]:
-    for limit in panel.limits:
-        if y.low <= limit.value <= y.high:
-            kind = "critical" if limit.critical else "target"
-            yield Markup(
-                '<path class="limit {}" stroke="#c33" stroke-dasharray="2 3" d="M{} {}H{}"/>'
-            ).format(kind, LEFT, y(limit.value), WIDTH - RIGHT)
-            yield Markup(
-                '<text class="tick {}" font-size="10" text-anchor="end" x="{}" y="{}">{}</text>'
-            ).format(kind, WIDTH - RIGHT - 2, y(limit.value) - 3, escape(limit.label))
+    shown = sorted(
+        (limit for limit in panel.limits if y.low <= limit.value <= y.high), key=lambda limit: -limit.value
+    )
+    labels = apart([y(limit.value) for limit in shown], _LABEL, HEIGHT - BOTTOM)
+    for limit, place in sorted(zip(shown, labels, strict=True), key=lambda pair: pair[0].critical):
+        kind = "critical" if limit.critical else "target"
+        yield Markup('<path class="limit {}" stroke="#c33" stroke-dasharray="2 3" d="M{} {}H{}"/>').format(
+            kind, LEFT, y(limit.value), WIDTH - RIGHT
+        )
+        yield Markup('<text class="tick {}" font-size="10" x="{}" y="{}">{}</text>').format(
+            kind, WIDTH - RIGHT + 4, round(place + 3, 1), escape(limit.label)
+        )

@@ -101,6 +101,7 @@
   const showAll = document.getElementById("all");
   const length = data.bins * data.bin_s;
   const times = Array.from({ length: data.bins }, (_, i) => (i + 0.5) * data.bin_s);
+  const side = data.panels.some((panel) => panel.limits.length) ? 72 : 24;
   const FAR = 4;  // a limit further above all values would flatten the curves
 
   const stageAt = (t) => data.spans.find(([, start, end]) => t >= start && t < end)?.[0];
@@ -171,38 +172,31 @@
     }
     ctx.restore();
   };
-  const limits = (panel) => (u) => {
+  const limits = (panel) => (u) => {  // their names stand right of the plot, where no curve runs
     const { ctx, bbox } = u;
+    const room = 12 * ratio(), right = bbox.left + bbox.width;
+    const shown = panel.limits
+      .filter(([, value]) => value >= u.scales.y.min && value <= u.scales.y.max)
+      .map(([name, value, critical]) => ({ name, critical, y: Math.round(u.valToPos(value, "y", true)) }))
+      .sort((a, b) => a.y - b.y);
+    let above = -Infinity, below = bbox.top + bbox.height;
+    for (const limit of shown) above = limit.label = Math.max(limit.y, above + room);
+    for (const limit of [...shown].reverse()) below = (limit.label = Math.min(limit.label, below)) - room;
     ctx.save();
     ctx.font = font();
-    ctx.textAlign = "right";
-    ctx.textBaseline = "bottom";
+    ctx.textAlign = "left";
+    ctx.textBaseline = "middle";
     ctx.lineWidth = ratio();
     ctx.setLineDash([2 * ratio(), 3 * ratio()]);
-    const labels = [];
-    for (const [value, names, critical] of merged(panel.limits)) {
-      if (value < u.scales.y.min || value > u.scales.y.max) continue;
-      const y = Math.round(u.valToPos(value, "y", true));
+    for (const { name, critical, y, label } of shown.sort((a, b) => a.critical - b.critical)) {
       ctx.strokeStyle = ctx.fillStyle = colour(critical ? "fail" : "warn");
       ctx.beginPath();
       ctx.moveTo(bbox.left, y);
-      ctx.lineTo(bbox.left + bbox.width, y);
+      ctx.lineTo(right, y);
       ctx.stroke();
-      const text = names.join(", "), wide = ctx.measureText(text).width;
-      let right = bbox.left + bbox.width - 4;  // beside another label where they would lie on each other
-      for (const other of labels) if (Math.abs(other.y - y) < 13 * ratio()) right = Math.min(right, other.left - 12);
-      labels.push({ y, left: right - wide });
-      ctx.fillText(text, right, y - 1);
+      ctx.fillText(name, right + 4 * ratio(), label);
     }
     ctx.restore();
-  };
-  const merged = (all) => {  // limits of one value share a line
-    const found = new Map();
-    for (const [name, value, critical] of all) {
-      const [, names, worse] = found.get(value) ?? [value, [], false];
-      found.set(value, [value, [...names, name], worse || critical]);
-    }
-    return [...found.values()];
   };
 
   const lonely = (line) => line.values.flatMap((v, i, all) => {
@@ -290,10 +284,10 @@
     return { legend, shown };
   };
 
-  const HEIGHTS = { load: 140, throughput: 150, latency: 210, lag: 100, logs: 90, generator: 110 };
+  const HEIGHTS = { load: 140, throughput: 150, errors: 110, latency: 210, endpoints: 180, lag: 100, logs: 90, generator: 110 };
   const options = (panel, width, height, above = 8) => ({
     width, height,
-    padding: [above, 24, 0, 0],
+    padding: [above, side, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
