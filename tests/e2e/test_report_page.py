@@ -143,7 +143,7 @@ def test_endpoints_are_sorted_by_any_column(browser: Browser, pages: dict[str, P
         return [element.text for element in browser.all("#endpoints tbody th")]
 
     browser.show(pages["good"])
-    p95 = browser.find("#endpoints thead th:nth-child(5)")
+    p95 = browser.find("#endpoints thead th:nth-child(6)")
     p95.find_element("css selector", "button").click()
     assert p95.get_attribute("aria-sort") == "descending"
     assert order() == ["GET /health", "GET /models/{id}", "GET /models", "POST /predict"]
@@ -154,6 +154,17 @@ def test_endpoints_are_sorted_by_any_column(browser: Browser, pages: dict[str, P
     assert order() == sorted(order())
     assert p95.get_attribute("aria-sort") is None
     assert browser.find("#endpoints tfoot th").text == "total"
+
+
+def test_a_table_that_is_wider_than_a_hand_says_so(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.show(pages["good"], width=390)
+    table = "const box = document.querySelector('#endpoints .scroll')"
+    assert browser.run(f"{table}; return box.scrollWidth > box.clientWidth")
+    assert "swipe" in browser.run(f"{table}; return getComputedStyle(box, '::before').content")
+    browser.run(f"{table}; box.scrollLeft = 200")
+    assert browser.run(f"{table}; return box.querySelector('tbody th').getBoundingClientRect().left") >= 0
+    browser.show(pages["good"])
+    assert browser.run(f"{table}; return getComputedStyle(box, '::before').content") == "none"
 
 
 def test_what_is_folded_is_drawn_when_it_is_opened(browser: Browser, pages: dict[str, Path]) -> None:

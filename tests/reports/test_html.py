@@ -29,6 +29,7 @@ from loadctl.results.result import ResourceUse
 from loadctl.results.score import Status
 from loadctl.results.series import Series
 from loadctl.results.summary import StageSummary
+from tests.e2e.pages import good
 from tests.reports.drawn import EVENTS, PROVENANCE, drawn, recorded
 from tests.reports.sample import FAILED, INCONCLUSIVE
 from tests.results.recorded import recording
@@ -134,6 +135,14 @@ def test_a_figure_of_too_few_requests_is_doubtful_where_its_target_says_so(chart
     html = page(replace(FAILED, scores=few), charts, PROVENANCE)
     assert '<span class="figure">(0.03 %)</span><span class="detail reason">not judged: needs 100' in html
     assert '<span class="figure">312 ms</span><span class="detail">p50' in html
+
+
+def test_p90_of_each_endpoint_and_of_all_lies_between_p50_and_p95() -> None:
+    table = good().partition('<section id="endpoints">')[2].partition("</table>")[0]
+    rows = [re.findall(r'<td class="n" data-v="(.*?)"', row) for row in table.split("<tr>")[2:]]
+    assert len(rows) == 5
+    for _, _, p50, p90, p95, *_ in rows:
+        assert 0 < float(p50) < float(p90) < float(p95)
 
 
 def test_names_of_limits_stand_beside_the_curves_and_not_on_each_other(charts: Charts) -> None:

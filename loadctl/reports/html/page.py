@@ -41,8 +41,10 @@ from loadctl.reports.html.tables import (
 from loadctl.reports.printable import cut_in_the_middle, printable, printable_lines
 from loadctl.results.charts import Charts
 from loadctl.results.decision import label, sentence
+from loadctl.results.histogram import Histogram
 from loadctl.results.provenance import Provenance
 from loadctl.results.result import Result
+from loadctl.results.summary import EndpointSummary
 from loadctl.scenario import units
 
 _SHAPES_MAX = 30
@@ -79,6 +81,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         levels=_levels(result, charts),
         endpoints=endpoint_rows(result),
         sparks=_sparks(charts),
+        p90=partial(_p90, result, charts),
         errors=error_rows(result),
         findings=findings_by_severity(result),
         resources=resource_rows(result),
@@ -140,6 +143,18 @@ def _levels(result: Result, charts: Charts) -> _Levels | None:
     return _Levels(
         said, PERCENTILES, latency_by_level(charts.levels, said), throughput_by_level(charts.levels, said)
     )
+
+
+def _p90(result: Result, charts: Charts, row: EndpointSummary) -> float | None:
+    """A result has no p90, but the distributions hold the same requests."""
+    if row is result.summary.total:
+        histogram = Histogram()
+        for one in charts.distributions.values():
+            histogram.merge(one)
+    else:
+        histogram = charts.distributions.get(row.endpoint, Histogram())
+    us = histogram.quantile_us(0.9) if histogram.count == row.latency.n else None
+    return None if us is None else us / 1000
 
 
 def _sparks(charts: Charts) -> dict[str, Markup]:
