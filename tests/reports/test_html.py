@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from loadctl.errors import UsageError
 from loadctl.reports.html.assets import assets
+from loadctl.reports.html.overview import tiles
 from loadctl.reports.html.page import page
 from loadctl.reports.html.panels import panels
 from loadctl.reports.html.still import BOTTOM, HEIGHT, RIGHT, WIDTH, still
@@ -26,7 +27,7 @@ from loadctl.results.histogram import Histogram
 from loadctl.results.log_use import FrequentMessage, LogUse
 from loadctl.results.recording import Event, Example, Reading
 from loadctl.results.result import ResourceUse
-from loadctl.results.score import Status
+from loadctl.results.score import Score, Status
 from loadctl.results.series import Series
 from loadctl.results.summary import StageSummary
 from tests.e2e.pages import good
@@ -135,6 +136,20 @@ def test_a_figure_of_too_few_requests_is_doubtful_where_its_target_says_so(chart
     html = page(replace(FAILED, scores=few), charts, PROVENANCE)
     assert '<span class="figure">(0.03 %)</span><span class="detail reason">not judged: needs 100' in html
     assert '<span class="figure">312 ms</span><span class="detail">p50' in html
+
+
+def test_a_figure_without_a_target_is_as_doubtful_as_those_with_one() -> None:
+    def void(*scores: Score) -> dict[str, str]:
+        return {tile.name: tile.void for tile in tiles(replace(FAILED, scores=scores)) if tile.void}
+
+    p50, _, p99, errors, *_ = FAILED.scores
+    late = replace(p50, void="the generator was late")
+    assert void(p50, errors) == {}
+    assert void(late, errors) == {"Latency p95": "the generator was late"}
+    assert void(late, replace(p99, void="the generator was late")).keys() == {
+        *("Latency p95", "Throughput", "Errors", "System CPU", "System memory")
+    }
+    assert void() == {}
 
 
 def test_p90_of_each_endpoint_and_of_all_lies_between_p50_and_p95() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from loadctl.reports.html.bullet import tone
-from loadctl.reports.scores import UNKNOWN
+from loadctl.reports.scores import UNKNOWN, is_doubtful
 from loadctl.results.result import Result
 from loadctl.results.score import Score, Status
 from loadctl.scenario.units import format_bytes, format_count, format_ms, format_percent, format_rate
@@ -26,24 +26,25 @@ class Tile:
 def tiles(result: Result) -> Sequence[Tile]:
     scores = {score.target.metric: score for score in result.scores if score.target.scope.kind == "run"}
     return [
-        _tile(result, name, value, detail, scores.get(metric))
+        _tile(name, value, detail, scores.get(metric), _void(result, metric, scores.get(metric)))
         for metric, name, value, detail in _figures(result, scores.get("throughput"))
     ]
 
 
-def _tile(result: Result, name: str, value: str, detail: str, score: Score | None) -> Tile:
-    void = _void(result, score)
+def _tile(name: str, value: str, detail: str, score: Score | None, void: str) -> Tile:
     shown = f"({value})" if void and value != UNKNOWN else value
-    return Tile(name, shown, detail, "" if score is None else tone(score), void)
+    return Tile(name, shown, "" if detail == void else detail, "" if score is None else tone(score), void)
 
 
-def _void(result: Result, score: Score | None) -> str:
-    """What no target speaks of is as doubtful as what one speaks of."""
-    if score is None:
-        return next((one.void for one in result.scores if one.void), "") or ""
-    if score.status is Status.NO_DATA:
-        return score.void or score.reason or ""
-    return score.void or ""
+def _void(result: Result, metric: str, score: Score | None) -> str:
+    """A figure without a target is doubtful where all others are; a latency, where another one is."""
+    if score is not None:
+        return score.void or (score.status is Status.NO_DATA and score.reason) or ""
+    others = [one for one in result.scores if one.value is not None]
+    doubtful = [one.void for one in others if is_doubtful(one)] if metric == "latency_p95" else []
+    if not doubtful and all(one.void for one in others):
+        doubtful = [one.void for one in others]
+    return next(iter(doubtful), "") or ""
 
 
 def _figures(result: Result, throughput: Score | None) -> Iterator[tuple[str, str, str, str]]:

@@ -140,8 +140,13 @@ def _levels(result: Result, charts: Charts) -> _Levels | None:
     if not charts.levels:
         return None
     said = "users" if result.model == "closed" else "arrivals a second"
+    known = {
+        name: tone
+        for name, tone in PERCENTILES.items()
+        if any(level.latency_ms[name] is not None for level in charts.levels)
+    }
     return _Levels(
-        said, PERCENTILES, latency_by_level(charts.levels, said), throughput_by_level(charts.levels, said)
+        said, known, latency_by_level(charts.levels, said), throughput_by_level(charts.levels, said)
     )
 
 

@@ -113,7 +113,7 @@ def _throughput(result: Result, charts: Charts) -> Panel:
         Line(label="succeeded", values=charts.ok_per_s, tone="main", filled=True),
         Line(label="failed", values=charts.failed_per_s, tone="bad", filled=True),
     ]
-    limits = _limits(result, {"throughput": "throughput"})
+    limits = _limits(result, {"throughput": ""})
     return Panel(key="throughput", title="Throughput and errors", unit="/s", lines=lines, limits=limits)
 
 
@@ -185,14 +185,14 @@ def endpoint_panel(charts: Charts, endpoint: str) -> Panel:
 
 
 def _limits(result: Result, labels: Mapping[str, str]) -> list[Limit]:
-    """Of the targets of the whole run."""
+    """Of the targets of the whole run, by their metric; what to say before "critical" and "target"."""
     found = []
     for score in result.scores:
         label = labels.get(score.target.metric)
         if label is not None and score.target.scope.kind == "run":
-            found.append(Limit(f"{label} critical", score.target.critical, critical=True))
+            found.append(Limit(f"{label} critical".strip(), score.target.critical, critical=True))
             if score.target.target is not None:
-                found.append(Limit(f"{label} target", score.target.target, critical=False))
+                found.append(Limit(f"{label} target".strip(), score.target.target, critical=False))
     return found
 
 
@@ -214,7 +214,7 @@ def _system(result: Result, courses: Sequence[Course]) -> Iterator[Panel]:
             _line(course, "busiest, of one core", "low")
             for course in by_name.get("busiest_pct_of_one_core", ())
         ]
-        limits = _limits(result, {"cpu": "cpu"})
+        limits = _limits(result, {"cpu": ""})
         yield Panel(key="cpu", title="CPU of the system", unit="%", lines=lines, limits=limits, at_least=100)
     elif "cpu_cores" in by_name:
         lines = [_line(course, "cores", "main", filled=True) for course in by_name["cpu_cores"]]
@@ -225,7 +225,7 @@ def _system(result: Result, courses: Sequence[Course]) -> Iterator[Panel]:
         lines += [
             _line(course, "limit", "plan", dashed=True) for course in by_name.get("memory_limit_bytes", ())
         ]
-        limits = _limits(result, {"memory": "memory"})
+        limits = _limits(result, {"memory": ""})
         title = f"Memory of the system{kind}"
         yield Panel(key="memory", title=title, unit="bytes", lines=lines, limits=limits)
 
