@@ -219,8 +219,10 @@ class WindowDocument(TypedDict):
 
 
 class PointDocument(TypedDict):
-    """One second. p50_ms and p95_ms are null with fewer than 20 and 200 successes in it, and in runs of more than an
-    hour for all but at most 3,600 seconds."""
+    """One second. `planned` and `users`: at its end; in the open model `planned` is its arrivals.
+
+    p50_ms and p95_ms are null with fewer than 20 and 200 successes in it, and in runs of more than an hour for all but
+    at most 3,600 seconds."""
 
     t_s: int
     planned: float
