@@ -30,7 +30,8 @@ _QUIET_S = 10
 _SHOWN = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _OF_ENDPOINTS = ("p50", "p95")
 _ENDPOINTS_MAX = 30
-"""Endpoints whose latency over time is told: those with the most successes."""
+SLOWEST_MAX = 6
+"""Endpoints whose latency over time is told: those with the most successes, and the slowest."""
 _LEVELS_MAX = 10
 _LEVEL_MIN_S = 3
 """A level that a ramp only passed through says little."""
@@ -94,7 +95,7 @@ class Charts:
     latency_ms: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     """By name of the percentile: p50, p90, p95, p99."""
     endpoint_latency_ms: Mapping[str, Mapping[str, Sequence[float | None]]] = field(default_factory=dict)
-    """p50 and p95 of each endpoint, the most frequent first."""
+    """p50 and p95 of the most frequent endpoints, these first, and of the slowest."""
     errors_per_s: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     """By class, the most frequent first; together they are `failed_per_s`."""
     levels: Sequence[AtLevel] = ()
@@ -103,6 +104,8 @@ class Charts:
     late_ms: Sequence[float | None] = ()
     heat: Heat = field(default_factory=lambda: Heat(column_s=1))
     distributions: Mapping[str, Histogram] = field(default_factory=dict)
+    slowest: Sequence[str] = ()
+    """Endpoints of which there is a p95 in the scored part, from the highest to the lowest."""
     courses: Sequence[Course] = ()
 
 
@@ -181,6 +184,8 @@ class Charting:
         length = 1 + max((index for index in self._bins if self._is_told(index)), default=-1)
         bins = [self._bins.get(index) for index in range(length)]
         is_open = self._load.model == "open"
+        distributions = self._distributions(recording.spans)
+        slowest = _slowest_first(distributions)
 
         def rate(count: Iterable[int | None]) -> list[float | None]:
             return [
@@ -198,7 +203,8 @@ class Charting:
             dropped_per_s=rate(found.dropped if found and is_open else None for found in bins),
             latency_ms={name: course.values(length) for name, course in self._percentiles.items()},
             lag_ms=[found.lag_ms if found else None for found in bins],
-            endpoint_latency_ms=self._of_endpoints(recording.latencies, length),
+            endpoint_latency_ms=self._of_endpoints(recording.latencies, slowest, length),
+            slowest=slowest,
             errors_per_s={
                 name: rate(f.errors[name] if f else None for f in bins) for name in self._classes()
             },
@@ -208,7 +214,7 @@ class Charting:
                 column_s=self.bin_s * self._column_bins,
                 cells=[(column, row, count) for (column, row), count in sorted(self._heat.items())],
             ),
-            distributions=self._distributions(recording.spans),
+            distributions=distributions,
             courses=courses(recording.readings, self.bin_s, length),
         )
 
@@ -231,13 +237,14 @@ class Charting:
         return [name for name, _ in total.most_common() if name != GENERATOR_FAULT]
 
     def _of_endpoints(
-        self, latencies: Sequence[Latencies], length: int
+        self, latencies: Sequence[Latencies], slowest: Sequence[str], length: int
     ) -> dict[str, dict[str, list[float | None]]]:
         total: Counter[str] = Counter()
         for some in latencies:
             total.update({endpoint: packed.count for endpoint, packed in some.ok.items()})
+        frequent = [endpoint for endpoint, _ in total.most_common(_ENDPOINTS_MAX)]
         found = {}
-        for endpoint, _ in total.most_common(_ENDPOINTS_MAX):
+        for endpoint in dict.fromkeys([*frequent, *slowest[:SLOWEST_MAX]]):
             courses = {name: _Percentile(_SHOWN[name], self.bin_s) for name in _OF_ENDPOINTS}
             for some in latencies:
                 if endpoint in some.ok:
@@ -288,6 +295,11 @@ class Charting:
             for row, count in _rows(packed):
                 self._heat[column, row] += count
         self._latencies = []
+
+
+def _slowest_first(distributions: Mapping[str, Histogram]) -> list[str]:
+    found = {name: us for name, shape in distributions.items() if (us := shape.quantile_us(0.95)) is not None}
+    return sorted(found, key=lambda name: -found[name])
 
 
 def _at_level(loads: Sequence[tuple[int, Moment]]) -> AtLevel:

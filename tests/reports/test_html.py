@@ -194,6 +194,9 @@ def test_the_slowest_endpoints_are_drawn_beside_each_other(charts: Charts) -> No
     assert [line.label for line in panel.lines] == [f"GET /{k}" for k in (8, 7, 6, 5, 4, 3)]
     assert panel.note == "the slowest 6 of 9"
     assert panel.lines[0].values == made.endpoint_latency_ms["GET /8"]["p95"]
+    many = drawn(recorded(60, tuple(f"GET /{k}" for k in range(40))), (0.0, 60.0))
+    (panel,) = [panel for panel in panels(FAILED, many) if panel.key == "endpoints"]
+    assert (panel.lines[0].label, panel.note) == ("GET /39", "the slowest 6 of 40")  # frequent or not
     alone = drawn(recorded(60, ("GET /",)), (0.0, 60.0))
     assert "endpoints" not in {panel.key for panel in panels(FAILED, alone)}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from loadctl.reports.printable import cut_in_the_middle, printable
-from loadctl.results.charts import Charts
+from loadctl.results.charts import SLOWEST_MAX, Charts
 from loadctl.results.courses import Course
 from loadctl.results.result import Result
 from loadctl.results.series import rank
@@ -153,25 +153,23 @@ def _errors(charts: Charts) -> Panel:
 
 def _endpoints(charts: Charts) -> Panel:
     """Those that are slowest in the scored part; a single one is what the chart of all shows."""
-    known = charts.endpoint_latency_ms
-    slow = {
-        name: charts.distributions[name].quantile_us(0.95) for name in known if name in charts.distributions
-    }
-    slowest = sorted(
-        (name for name, us in slow.items() if us is not None), key=lambda name: -(slow[name] or 0)
-    )
+    shown = [name for name in charts.slowest[:SLOWEST_MAX] if name in charts.endpoint_latency_ms]
     lines = [
-        Line(label=cut_in_the_middle(printable(name, 4096), 60), values=known[name]["p95"], tone=tone)
-        for name, tone in zip(slowest, _SEVERAL, strict=False)
+        Line(
+            label=cut_in_the_middle(printable(name, 4096), 60),
+            values=charts.endpoint_latency_ms[name]["p95"],
+            tone=tone,
+        )
+        for name, tone in zip(shown, _SEVERAL, strict=False)
     ]
-    more = len(slowest) - len(lines)
+    all_of_them = len(charts.slowest)
     return Panel(
         key="endpoints",
         title="Latency p95 by endpoint",
         unit="ms",
-        lines=lines if len(slowest) > 1 else (),
+        lines=lines if all_of_them > 1 else (),
         log=True,
-        note=f"the slowest {len(lines)} of {len(slowest)}" if more > 0 else "",
+        note=f"the slowest {len(lines)} of {all_of_them}" if all_of_them > len(lines) else "",
     )
 
 
