@@ -159,7 +159,7 @@ def probe_of(level: float, result: Result, run_dir: str = "") -> Probe:
     ]
     outcome: Outcome
     if result.verdict in {Verdict.ERROR, Verdict.INTERRUPTED}:
-        outcome, why = "unclear", " ".join(result.reasons[:1])
+        outcome, why = "unclear", "".join(result.reasons[:1]).rstrip(".")
     elif broken:
         outcome, why = "fails", ", ".join(label(score.target) for score in broken)
     elif critical := [finding for finding in result.findings if finding.severity == "critical"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -77,6 +78,8 @@ def main() -> None:
         sys.stdout.flush()
     except OSError:
         hush(sys.stdout)
+    for number in (signal.SIGINT, signal.SIGTERM):  # Python itself puts handlers back before it has ended
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
 

@@ -27,7 +27,7 @@ from loadctl.cli.arguments import (
 )
 from loadctl.cli.options import Overrides
 from loadctl.cli.watched import Container, Pid, Process, WatchOptions
-from loadctl.errors import UsageError
+from loadctl.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from loadctl.analysis.capacity import Probe, Search
@@ -175,23 +175,27 @@ def _find(plan: _Plan, search: Search, *, quiet: bool, as_json: bool) -> int:
     from loadctl.cli.system import ask_for_consent
     from loadctl.reports import capacity as shown
     from loadctl.run.directory import RunDirectory
+    from loadctl.run.interruption import Interruption
 
     agreed = ask_for_consent(plan.scenario, f"up to {shown.level(search.most, plan.unit)}")
     plan = replace(plan, scenario=agreed)
     say: Callable[[str], object] = (lambda _: None) if quiet or as_json else complain
     say(f"capacity of {plan.scenario.name} on {plan.scenario.host}: probes of {plan.probe_s:g} s\n")
-    try:
-        while (level := search.next()) is not None:
+    with Interruption(to_the_end=True) as interruption:
+        try:
+            while (level := search.next()) is not None:
+                if search.probes:
+                    interruption.wait(_PAUSE_S)  # the system recovers from the last one
+                if interruption.number is not None:
+                    raise _interrupted_before(level, plan.unit, interruption.number)
+                probe = _probed(plan, level)
+                search.add(probe)
+                say(shown.probe_line(len(search.probes), probe, plan.unit) + "\n")
+        finally:
             if search.probes:
-                time.sleep(_PAUSE_S)  # the system recovers from the last one
-            probe = _probed(plan, level)
-            search.add(probe)
-            say(shown.probe_line(len(search.probes), probe, plan.unit) + "\n")
-    finally:
-        if search.probes:
-            RunDirectory(plan.folder.absolute()).replace(
-                "capacity.json", shown.document(plan.scenario, search, plan.unit)
-            )
+                RunDirectory(plan.folder.absolute()).replace(
+                    "capacity.json", shown.document(plan.scenario, search, plan.unit)
+                )
     if as_json:
         write(shown.document(plan.scenario, search, plan.unit), as_json=True)
     else:
@@ -224,7 +228,6 @@ def _probed(plan: _Plan, level: float) -> Probe:
     from loadctl.analysis.capacity import probe_of
     from loadctl.cli.judging import judged
     from loadctl.engines import usable_engine
-    from loadctl.errors import Interrupted
     from loadctl.reports import capacity as shown
     from loadctl.results.document import dumps
     from loadctl.results.verdict import Verdict
@@ -233,12 +236,24 @@ def _probed(plan: _Plan, level: float) -> Probe:
 
     scenario = replace(plan.scenario, load=Load(plan.scenario.load.model, _stages(level, plan.probe_s)))
     engine = usable_engine(scenario, os.environ)
-    directory = run(
-        RunRequest(scenario=scenario, engine=engine, out=plan.folder, shards=plan.workers, argv=sys.argv[1:])
+    request = RunRequest(
+        scenario=scenario, engine=engine, out=plan.folder, shards=plan.workers, argv=sys.argv[1:]
     )
+    try:
+        directory = run(request)
+    except Interrupted as error:
+        raise _interrupted_before(level, plan.unit, error.signal_number) from error
     result = judged(directory).result
     directory.replace("result.json", dumps(result))
     if result.verdict is Verdict.INTERRUPTED:
         reason = f"interrupted in the probe at {shown.level(level, plan.unit)}; those before it are kept"
         raise Interrupted(2 if int(result.exit_code) == 130 else 15, reason)
     return probe_of(level, result, directory.id)
+
+
+def _interrupted_before(level: float, unit: str, number: int) -> Interrupted:
+    from loadctl.reports import capacity as shown
+
+    return Interrupted(
+        number, f"interrupted before the probe at {shown.level(level, unit)}; those before it are kept"
+    )

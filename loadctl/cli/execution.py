@@ -54,7 +54,7 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
             served = stack.enter_context(serving(options.metrics, conversation))
             # Entered here: a signal that comes between the end of the load and its result must not cost the result.
             judging = stack.enter_context(ExitStack())
-            late = judging.enter_context(Interruption())
+            late = judging.enter_context(Interruption(to_the_end=served is None))
             directory = _carried_out(options, output, scenario, engine, conversation, served, late)
         from loadctl.cli.telling import tell
 
@@ -65,8 +65,8 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
         write_report(directory, judgement)
         tell_job(judgement.result, options.files)
         options.files.write(judgement)
-        judging.close()
         if served is not None:
+            judging.close()  # Ctrl-C ends what follows
             served.linger()
     return judgement.result.exit_code
 

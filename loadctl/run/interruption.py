@@ -21,7 +21,9 @@ class Interruption:
     Only the main thread can enter it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, to_the_end: bool = False) -> None:
+        """`to_the_end`: the exit code is decided within; once left, signals change nothing until the program ends."""
+        self._to_the_end = to_the_end
         self._received: list[int] = []
         self._previous: dict[signal.Signals, object] = {}
 
@@ -41,7 +43,7 @@ class Interruption:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, _nothing if self._to_the_end else handler)  # type: ignore[arg-type]
         os.close(self._wake)
         os.close(self._woken)
 
@@ -65,3 +67,6 @@ class Interruption:
         self._received.append(number)
         with contextlib.suppress(OSError):
             os.write(self._woken, b"!")
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 
 from loadctl.cli.app import funnel
 from loadctl.run.demo_system import demo_system
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass
@@ -42,7 +45,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def loadctl(folder: Path, capsys: pytest.CaptureFixture[str]) -> Loadctl:
     def call(*argv: str) -> Said:
         capsys.readouterr()
+        handlers = {number: signal.getsignal(number) for number in SIGNALS}
         code = funnel(list(argv))
+        for number, handler in handlers.items():  # a run leaves them as they are when a program ends
+            signal.signal(number, handler)
         said = capsys.readouterr()
         return Said(code, said.out, said.err)
 

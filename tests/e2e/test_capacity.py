@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.shell import Shell, wait_for
+from tests.e2e.shell import Shell, all_gone, wait_for
 
 pytestmark = pytest.mark.e2e
 SCENARIO = """
@@ -33,14 +33,19 @@ def test_the_band_holds_the_truth(loadctl: Shell) -> None:
     assert json.loads((folder / "capacity.json").read_text()) == found
 
 
-def test_ctrl_c_ends_it_and_keeps_what_was_found(loadctl: Shell) -> None:
+def test_signals_in_a_probe_end_it_and_keep_what_was_found(loadctl: Shell) -> None:
     loadctl.write("scenarios/known.yaml", SCENARIO)
     going = loadctl.start("capacity", "known", "--demo", "--probe", "60s")
     begun = "runs/*/*/intervals.ndjson"
     wait_for(lambda: any(file.stat().st_size for file in loadctl.folder.glob(begun)) or None, 40)
-    going.popen.send_signal(signal.SIGINT)
+    children = going.children()
+    going.signal(signal.SIGINT)
+    going.keep_signalling(signal.SIGTERM, 20)  # in the drain, the judgement and the clean-up
     ended = going.wait()
     assert ended.code == 130
+    (result,) = loadctl.folder.glob("runs/*/*/result.json")
+    assert json.loads(result.read_text())["verdict"] == "INTERRUPTED"
+    assert all_gone(children)
     assert "interrupted in the probe at 10" in ended.err
     assert "nothing was sent" not in ended.err
 
