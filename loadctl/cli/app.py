@@ -69,6 +69,8 @@ def _common(
 def main() -> None:
     """Entry point of the console script."""
     gc.set_threshold(_OFTEN_ENOUGH)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as __main__.py left it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

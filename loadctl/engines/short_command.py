@@ -1,7 +1,7 @@
 """Short commands that are asked for one line, such as `node --version`: what they print, and nothing of them left.
 
 `node` may be a script of a version manager that starts others, and a Python's start files may do anything. So each has
-a process group of its own, which is killed when it takes too long.
+a process group of its own, which is killed when it takes too long, or when loadctl is killed meanwhile.
 """
 
 from __future__ import annotations
@@ -10,7 +10,12 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+
+_SOON_S = 0.3
+_WATCH = "import os,sys\nos.read(0,1) or os.killpg(int(sys.argv[1]),9)"
+"""Its standard input ends with loadctl."""
 
 
 def output_of(argv: Sequence[str], timeout_s: float) -> str | None:
@@ -27,7 +32,7 @@ def output_of(argv: Sequence[str], timeout_s: float) -> str | None:
         return None
     with process:
         try:
-            printed, _ = process.communicate(timeout=timeout_s)
+            printed = _printed(process, timeout_s)
         except subprocess.TimeoutExpired:
             return None
         finally:
@@ -39,3 +44,23 @@ def output_of(argv: Sequence[str], timeout_s: float) -> str | None:
     with contextlib.suppress(UnicodeDecodeError):
         return printed.decode().strip()
     return None
+
+
+def _printed(process: subprocess.Popen[bytes], timeout_s: float) -> bytes:
+    """Most answer soon; only one that does not is watched. Raises: TimeoutExpired."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.communicate(timeout=_SOON_S)[0]
+    with _watched(process.pid):
+        return process.communicate(timeout=timeout_s)[0]
+
+
+@contextlib.contextmanager
+def _watched(group: int) -> Iterator[None]:
+    """A process that kills the group when loadctl is killed."""
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _WATCH, str(group)], stdin=subprocess.PIPE, start_new_session=True
+    ) as watcher:
+        try:
+            yield
+        finally:
+            watcher.kill()

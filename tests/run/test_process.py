@@ -17,6 +17,7 @@ from loadctl.engines.short_command import output_of
 from loadctl.errors import RunError
 from loadctl.run import process
 from loadctl.run.process import STOP, Child, Ladder, environment, wait_for_all
+from tests.e2e.shell import all_gone, wait_for
 
 
 @contextmanager
@@ -168,11 +169,27 @@ def test_what_a_short_command_has_started_does_not_outlive_it(tmp_path: Path) ->
     note = tmp_path / "pid"
     hangs = f"sleep 60 & echo $! > {note}; wait"
     assert output_of(["sh", "-c", hangs], 0.5) is None
-    grandchild = int(note.read_text())
-    deadline = time.monotonic() + 5
-    while psutil.pid_exists(grandchild) and psutil.Process(grandchild).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    assert all_gone([psutil.Process(int(note.read_text()))])
+
+
+ASKS = """
+import sys
+from loadctl.engines.short_command import output_of
+output_of(["sh", "-c", f"sleep 60 & echo $! > {sys.argv[1]}; wait"], 60.0)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nor_does_it_outlive_loadctl(tmp_path: Path, number: signal.Signals) -> None:
+    note = tmp_path / "pid"
+    loadctl = subprocess.Popen([sys.executable, "-c", ASKS, str(note)], stderr=subprocess.DEVNULL)
+    wait_for(
+        lambda: len(psutil.Process(loadctl.pid).children()) == 2 or None, 10
+    )  # the command and its watcher
+    grandchild = psutil.Process(int(note.read_text()))
+    loadctl.send_signal(number)
+    loadctl.wait(10)
+    assert all_gone([grandchild])
 
 
 KILLED = """
