@@ -58,15 +58,15 @@ class Going:
             out, err = self.popen.communicate(timeout=timeout_s)
         return Ended(self.popen.returncode, out, err)
 
-    def signal(self, number: signal.Signals) -> None:
-        self.popen.send_signal(number)
-
     def keep_signalling(self, number: signal.Signals, seconds: float) -> None:
         """Ten times a second until it ends, but no longer than `seconds`."""
         deadline = time.monotonic() + seconds
         while self.popen.poll() is None and time.monotonic() < deadline:
             self.signal(number)
             time.sleep(0.1)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
 
     def run_dir(self, timeout_s: float = 30) -> Path:
         return wait_for(lambda: next(iter((self.folder / "runs").glob("*Z-*")), None), timeout_s)

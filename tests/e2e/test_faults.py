@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -109,6 +110,21 @@ def test_a_hanging_engine_is_ended_by_the_watchdog(loadctl: Shell, engine: str) 
     assert (ended.code, ended.verdict) == (4, "ERROR"), ended.err
     assert ended.result["counters"]["completed"] > 50
     assert all_gone(children)
+
+
+def test_an_engine_that_stood_still_for_a_while_proves_nothing(loadctl: Shell, engine: str) -> None:
+    loadctl.write("scenarios/long.yaml", LONG.replace("120s", "6s"))
+    going = loadctl.start("run", "--demo", "--engine", engine, "--json")
+    going.wait_for_seconds(2)
+    (shard,) = going.shards()
+    shard.suspend()
+    with pytest.raises(subprocess.TimeoutExpired):
+        going.popen.wait(2.5)
+    shard.resume()
+    ended = going.wait(40)
+    assert (ended.code, ended.verdict) == (3, "INCONCLUSIVE"), ended.err
+    assert "load-not-reached" in ended.finding_ids()
+    assert "closed-model-stall" not in ended.finding_ids()
 
 
 def test_a_system_that_dies_is_a_failure_not_an_error(loadctl: Shell) -> None:
