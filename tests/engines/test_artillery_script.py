@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from loadctl.engines.artillery.engine import ArtilleryEngine
+from tests.e2e.shell import all_gone, wait_for
 from tests.engines.conftest import closed, opened
 from tests.engines.script_folder import HEAD, TWENTY, Folder, finished
 
@@ -289,3 +292,21 @@ def test_a_signal_ends_the_load_and_nothing_is_lost(
     assert ArtilleryEngine().outcome(said.returncode or 0, "").kind == "stopped"
     assert said.totals["completed"] == server.count["GET /sleep/300"] >= 15
     assert not said.bye["unfinished"]
+
+
+def test_a_shard_and_what_its_script_started_leave_when_loadctl_is_gone(folder: Folder) -> None:
+    """The pipe closes; a function that never ends holds only its own thread up."""
+    folder.write(
+        script__yml=HEAD
+        + TWENTY
+        + "  processor: ./steps.js\nscenarios: [{flow: [{function: step}, {think: 60}]}]\n",
+        steps__js="module.exports = {step() { const {spawn} = require('child_process');"
+        " console.error('started', spawn('sleep', ['60']).pid); while (true); }};",
+    )
+    shard = folder.begin()
+    wait_for(lambda: "started" in shard.stderr.read_text() or None, 10)
+    started = [psutil.Process(int(pid)) for pid in re.findall(r"started (\d+)", shard.stderr.read_text())]
+    assert shard.process.stdin is not None
+    shard.process.stdin.close()
+    shard.process.wait(5)
+    assert all_gone(started)
