@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from loadctl.analysis.clue import Clue
 from loadctl.results.interval import GENERATOR_FAULT
-from loadctl.scenario.units import format_clock, format_count, format_percent, format_rate
+from loadctl.scenario.units import format_count, format_percent, format_rate
 
 _MANY_REFUSED = 0.2
 _LATE_SHARE = 0.2
@@ -33,7 +33,7 @@ def _place(clue: Clue, name: str) -> str:
     whole = sum(number for number, _ in rows)
     where = f", nearly all on {row.endpoint}" if len(rows) > 1 and count >= 0.9 * whole else ""
     first = _first(clue, name)
-    return where if first is None else f"{where}, first at {format_clock(first)}"
+    return where if first is None else f"{where}, first at {clue.case.recording.at(first)}"
 
 
 def _first(clue: Clue, name: str) -> float | None:
@@ -83,7 +83,7 @@ def _unauthorized(clue: Clue, count: str) -> str:
     first, (start, end) = _first(clue, "status_401"), clue.case.window
     if first is not None and first - start > _LATE_SHARE * (end - start):
         return (
-            f"{count}, none before {format_clock(first)}: a token that expires; log in again in the flow, "
+            f"{count}, none before {clue.case.recording.at(first)}: a token that expires; log in again in the flow, "
             "or ask for a "
             "longer life, and run past that time"
         )
@@ -124,7 +124,7 @@ def _of_the_system(name: str) -> Callable[[Clue, str], str]:
 
 def _log(clue: Clue, name: str) -> str:
     first = _first(clue, name)
-    return "read the system's own log" + ("" if first is None else f" of {format_clock(first)} of the run")
+    return "read the system's own log" + ("" if first is None else f" of {clue.case.recording.at(first)}")
 
 
 def _of_the_request(name: str) -> Callable[[Clue, str], str]:

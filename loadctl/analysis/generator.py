@@ -15,7 +15,7 @@ from loadctl.results.interval import GENERATOR_FAULT, SCRIPT_ENDPOINT
 from loadctl.results.readings import Readings
 from loadctl.results.recording import Example
 from loadctl.results.usage import by_shard
-from loadctl.scenario.units import format_clock, format_count, format_duration, format_ms, format_percent
+from loadctl.scenario.units import format_count, format_duration, format_ms, format_percent
 
 BUSY_PCT = 90.0
 BUSY_SHARE = 0.10
@@ -88,7 +88,7 @@ def _stood_still(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
     lost_s = sum(lost.values())
     if lost_s >= max(1.0, BUSY_SHARE * length):
         of = f"{format_duration(round(lost_s))} of {format_duration(length)}"
-        sign = f"its own timers did not run for {of}, first at {format_clock(min(lost))}"
+        sign = f"its own timers did not run for {of}, first at {case.recording.at(min(lost))}"
         yield sign, {"stood_still_s": round(lost_s, 1), "first_at_s": min(lost)}
 
 

@@ -14,7 +14,7 @@ from loadctl.analysis.case import Case
 from loadctl.results.finding import Finding
 from loadctl.results.moment import Moment
 from loadctl.results.recording import LEVEL
-from loadctl.scenario.units import format_clock, format_count, format_duration, format_percent
+from loadctl.scenario.units import format_count, format_duration, format_percent
 
 REACHED_SHARE = 0.95
 SHORT_FOR_S = 10
@@ -49,7 +49,9 @@ def _stood_still(case: Case) -> Iterator[Finding]:
     if lost_s < 1 or lost_s <= VOID_SHORT * length:
         return
     of = f"{format_duration(round(lost_s))} of {format_duration(length)}"
-    message = f"no load was made in {of}, first at {format_clock(min(lost))}: the load generator stood still"
+    message = (
+        f"no load was made in {of}, first at {case.recording.at(min(lost))}: the load generator stood still"
+    )
     evidence = {"stood_still_s": round(lost_s, 1), "first_at_s": min(lost)}
     yield Finding("load-not-reached", "invalid", message, evidence, (), "pass")
 
@@ -74,7 +76,7 @@ def _users(case: Case) -> Iterator[Finding]:
     worst = min(short, key=lambda second: second.users / _wanted(case, second))
     message = (
         f"fewer users than planned for {format_duration(len(short))}: "
-        f"{worst.users} of {_wanted(case, worst):.0f} at {worst.t} s"
+        f"{worst.users} of {_wanted(case, worst):.0f} at {case.recording.at(worst.t)}"
     )
     evidence = {"short_s": len(short), "users": worst.users, "planned": _wanted(case, worst)}
     lost = any(not shard.complete for shard in case.recording.shards)

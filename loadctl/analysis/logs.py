@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
-from loadctl.scenario.units import format_clock, format_count
+from loadctl.scenario.units import format_count
 
 _SHOWN = 160
 
@@ -22,10 +22,10 @@ def log_findings(case: Case) -> list[Finding]:
     start, end = case.window
     first = next((e for e in case.recording.events if e.kind == "log_error" and start < e.t <= end), None)
     if first is not None:
-        message += f', first at {format_clock(first.t)}: "{first.message[:_SHOWN]}"'
+        message += f', first at {case.recording.at(first.t)}: "{first.message[:_SHOWN]}"'
         evidence["first_at_s"] = first.t
     often = max(logs.frequent, key=lambda one: one.count, default=None)
     if often is not None and often.count > 1 and logs.errors > often.count:
         message += f'; most often, {format_count(often.count)} times: "{often.message[:_SHOWN]}"'
-    at = f" at {format_clock(first.t)} of the run" if first is not None else ""
+    at = f" at {case.recording.at(first.t)}" if first is not None else ""
     return [Finding("log-errors", "warning", message, evidence, (f"read {logs.followed}{at}",))]

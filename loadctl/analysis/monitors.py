@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Finding
 from loadctl.results.recording import Event
-from loadctl.scenario.units import format_clock, format_duration
+from loadctl.scenario.units import format_duration
 
 
 def monitor_findings(case: Case) -> list[Finding]:
@@ -30,7 +30,9 @@ def _findings(case: Case, lost: dict[str, list[Event]]) -> Iterator[Finding]:
         reason = first.message.removeprefix(f"{source}: ")
         times = "" if len(spans) == 1 else f", {len(spans)} times"
         came_back = "to the end" if spans[-1][1] >= end else f"for {format_duration(round(total, 1))}"
-        message = f"{source} could not be read {came_back}{times}, from {format_clock(first.t)} on: {reason}"
+        message = (
+            f"{source} could not be read {came_back}{times}, from {case.recording.at(first.t)} on: {reason}"
+        )
         evidence = {"lost_s": round(total, 1), "times": len(spans), "first_at_s": first.t}
         yield Finding("monitor-lost", "warning", message, evidence)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.profile import ProfileUse, worst_of
-from loadctl.scenario.units import format_clock
 
 _NEEDS_PCT = 5.0
 
@@ -20,14 +19,14 @@ def profile_findings(case: Case) -> list[Finding]:
         return found
     if not use.top or use.top[0].self_pct < _NEEDS_PCT:
         return [*found, _nothing(use)]
-    return [_top(use), *found]
+    return [_top(case, use), *found]
 
 
-def _top(use: ProfileUse) -> Finding:
+def _top(case: Case, use: ProfileUse) -> Finding:
     first = use.top[0]
     worst = worst_of(use.samples)
     taken = worst or list(use.samples)
-    when = f"from {format_clock(taken[0].start_s)} ({taken[0].why})"
+    when = f"from {case.recording.at(taken[0].start_s)} on ({taken[0].why})"
     message = f"{first.name} took {first.self_pct:.0f} % of the CPU time sampled {when}"
     if first.calm_pct is not None and worst:
         message += f", {first.calm_pct:.0f} % when calm"

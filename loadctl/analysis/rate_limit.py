@@ -25,7 +25,6 @@ from loadctl.results.level import NOISE_MS, total
 from loadctl.results.moment import Moment
 from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.units import (
-    format_clock,
     format_count,
     format_duration,
     format_ms,
@@ -91,6 +90,8 @@ class _Limit:
 
     declared: RateLimit
     buckets: int
+    at: Callable[[float], str]
+    """A time of this run for people."""
 
     @property
     def per_s(self) -> float:
@@ -152,7 +153,7 @@ def rate_limit_findings(case: Case) -> list[Finding]:
     if declared is None:
         return list(_described(case))
     buckets = buckets_of(case, declared)
-    limit = _Limit(declared, buckets or 1)
+    limit = _Limit(declared, buckets or 1, case.recording.at)
     flows = [limit.flow(second) for second in case.seconds]
     if not flows:
         return []
@@ -266,7 +267,7 @@ def _strict(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
     far = far or [span for span in over if span.accepted < _HALF * span.due]
     if far:
         worst = min(far, key=lambda span: round(span.accepted / span.due, 3))
-        when = f"from {format_clock(worst.t)} to {format_clock(worst.t + worst.seconds)}"
+        when = f"from {limit.at(worst.t)} to {limit.at(worst.t + worst.seconds)}"
         message = f"the rate limit is far too strict: {when} {_of_offered(worst)}, {limit.in_words}"
         return _wrong(message, _SETTING)
     told = _together(_covered(flows, over)) if over else _together(flows)

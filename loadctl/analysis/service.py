@@ -16,7 +16,7 @@ from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding, Severity
 from loadctl.results.outage import CONNECTION_ERRORS, is_cut_off
 from loadctl.results.recording import Event
-from loadctl.scenario.units import format_clock, format_count, format_duration
+from loadctl.scenario.units import format_count, format_duration
 
 CUT_ERRORS = CONNECTION_ERRORS | {"protocol"}
 """What a client sees of a process that ends under its requests."""
@@ -39,7 +39,7 @@ def _crashes(case: Case) -> Iterator[Finding]:
     downs = [event for event in case.recording.events if event.kind == "service_down"]
     known = any(event.kind in {"service_crashed", "service_restarted"} for event in case.recording.events)
     if downs and not known:
-        yield _finding(downs, "service-crashed", "critical", "the system went down")
+        yield _finding(case, downs, "service-crashed", "critical", "the system went down")
 
 
 def _workers(case: Case) -> Iterator[Finding]:
@@ -69,14 +69,15 @@ def _ended(
     if not events:
         return
     first = events[0]
-    message = f"{one if len(events) == 1 else f'{format_count(len(events))} {many}, first'} at {format_clock(first.t)}"
-    message += f" ({first.message})" if first.message else ""
+    what = one if len(events) == 1 else f"{format_count(len(events))} {many}, first"
+    message = f"{what} at {case.recording.at(first.t)}"
+    message += f": {first.message}" if first.message else ""
     evidence: Evidence = {"times": len(events), "first_at_s": first.t}
     failed = _failed_with(case, events)
     if failed:
         message += f"; {format_count(failed)} requests failed with it"
         evidence["failed"] = failed
-    advice = (f"read the system's own log at {format_clock(first.t)} of the run: why did it end?",)
+    advice = (f"read the system's own log at {case.recording.at(first.t)}: why did it end?",)
     yield Finding(finding_id, "critical" if failed else severity, message, evidence, advice)
 
 
@@ -94,7 +95,7 @@ def _failed_with(case: Case, events: list[Event]) -> int:
 def _of_events(case: Case, kind: str, finding_id: str, severity: Severity, what: str) -> Iterator[Finding]:
     events = [event for event in case.recording.events if event.kind == kind]
     if events:
-        yield _finding(_each_once(events), finding_id, severity, what)
+        yield _finding(case, _each_once(events), finding_id, severity, what)
 
 
 def _each_once(events: list[Event]) -> list[Event]:
@@ -111,12 +112,12 @@ def _each_once(events: list[Event]) -> list[Event]:
     return [first for first, _ in incidents]
 
 
-def _finding(events: list[Event], finding_id: str, severity: Severity, what: str) -> Finding:
+def _finding(case: Case, events: list[Event], finding_id: str, severity: Severity, what: str) -> Finding:
     times = "" if len(events) == 1 else f" {format_count(len(events))} times, first"
     first = events[0]
-    said = f" ({first.message})" if first.message else ""
-    message = f"{what}{times} at {format_clock(first.t)}{said}"
-    advice = (f"read the system's own log at {format_clock(first.t)} of the run",)
+    said = f": {first.message}" if first.message else ""
+    message = f"{what}{times} at {case.recording.at(first.t)}{said}"
+    advice = (f"read the system's own log at {case.recording.at(first.t)}",)
     return Finding(finding_id, severity, message, {"times": len(events), "first_at_s": first.t}, advice)
 
 
@@ -132,10 +133,8 @@ def _unreachable(case: Case) -> Iterator[Finding]:
     long = [spell for spell in spells if len(spell) >= UNREACHABLE_S]
     if long:
         total = sum(map(len, long))
-        message = (
-            f"the system was unreachable for {format_duration(total)}, first at {format_clock(long[0][0])}"
-        )
-        advice = (f"read the system's own log at {format_clock(long[0][0])} of the run",)
+        message = f"the system was unreachable for {format_duration(total)}, first at {case.recording.at(long[0][0])}"
+        advice = (f"read the system's own log at {case.recording.at(long[0][0])}",)
         evidence = {"unreachable_s": total, "first_at_s": long[0][0]}
         yield Finding("service-unreachable", "critical", message, evidence, advice)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadctl.analysis.case import Case
 from loadctl.results.finding import Evidence, Finding
 from loadctl.results.outage import period_s
-from loadctl.scenario.units import format_clock, format_count, format_duration
+from loadctl.scenario.units import format_count, format_duration
 
 _OPEN = "users that wait send nothing, so these figures are too good: an open load (rate: in the scenario) measures it"
 
@@ -25,7 +25,7 @@ def stall_findings(case: Case) -> list[Finding]:
         "period_s": None if every is None else round(every, 1),
         "waiting": waiting,
     }
-    at, under_way = format_clock(first.start_s), f"{format_count(waiting)} requests under way"
+    at, under_way = case.recording.at(first.start_s), f"{format_count(waiting)} requests under way"
     if not lengths:
         message = f"the system stopped answering at {at}: {under_way} got no answer to the end"
         advice: tuple[str, ...] = (
@@ -39,7 +39,7 @@ def stall_findings(case: Case) -> list[Finding]:
     message = f"the system stalled {times}: up to {under_way} got no answer meanwhile"
     what = "what runs then" if every is None else f"what runs every {every:.0f} s"
     advice = (
-        f"look for {what}: garbage collection, a checkpoint, a job, a lock; read its log at {at} of the run",
+        f"look for {what}: garbage collection, a checkpoint, a job, a lock; read its log at {at}",
         *((_OPEN,) if case.scenario.load.model == "closed" else ()),
     )
     return [Finding("system-stalls", "warning", message, evidence, advice)]

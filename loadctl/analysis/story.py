@@ -13,7 +13,7 @@ from loadctl.results.decision import Decision, label, sentence
 from loadctl.results.finding import Finding
 from loadctl.results.score import Score, Status
 from loadctl.results.verdict import Verdict
-from loadctl.scenario.units import format_clock, format_count, format_limit, format_value
+from loadctl.scenario.units import format_count, format_limit, format_value
 
 _BROKEN = (Verdict.FAIL, Verdict.WARN)
 _LATENCY = ("--target", "latency_p95=200ms")
@@ -89,7 +89,7 @@ def _commonest_error(case: Case) -> str:
         return f"{format_count(count)} of {of} requests had no answer when the run ended."
     alike = [one for one in case.recording.examples if one.error_class == error_class]
     first = min(alike, key=lambda one: one.t, default=None)
-    words = "" if first is None else f', first at {format_clock(first.t)}: "{said(first)}"'
+    words = "" if first is None else f', first at {case.recording.at(first.t)}: "{said(first)}"'
     return (
         f"{format_count(count)} × {error_class.replace('_', ' ')}{_where(case, error_class, count)}{words}."
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from loadctl.reports.printable import printable
 from loadctl.results.answer import said
 from loadctl.results.recording import Example
 from loadctl.results.result import Result
-from loadctl.scenario.units import format_clock, format_count
+from loadctl.scenario.units import format_count, format_moment
 
 _CLASSES = 5
 _ENDPOINTS = 3
@@ -41,12 +40,7 @@ def _line(name: str, counts: dict[str, int], examples: Sequence[Example], began:
     head = f"{format_count(sum(counts.values()))} × {printable(name.replace('_', ' '), 60)}, {where}"
     first = min((e for e in examples if e.error_class == name), key=lambda e: e.t, default=None)
     return (
-        head if first is None else f'{head}, first at {at(first.t, began)}: "{printable(said(first), 120)}"'
+        head
+        if first is None
+        else f'{head}, first at {format_moment(first.t, began)}: "{printable(said(first), 120)}"'
     )
-
-
-def at(t: float, began: str | None) -> str:
-    """A time on the run's clock and, where the run's beginning is known, on that of the logs."""
-    if began is None:
-        return format_clock(t)
-    return f"{format_clock(t)} ({datetime.fromisoformat(began) + timedelta(seconds=int(t)):%H:%M:%S} UTC)"

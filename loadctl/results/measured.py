@@ -23,7 +23,7 @@ from loadctl.results.usage import companion_uses, generator_use, system_use
 from loadctl.scenario.load import Model
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
-from loadctl.scenario.units import format_clock
+from loadctl.scenario.units import format_moment
 from loadctl.scenario.user_type import Repeat, Request, Step, UserType
 
 
@@ -76,7 +76,7 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
     every = levels(scenario.load, scored, folded.ended_s)
     calm = levels(scenario.load, [second for second in scored if second.t not in away], folded.ended_s)
     limits = limits_of(scenario.targets)
-    untold = _break_untold(every, calm, limits, away)
+    untold = _break_untold(every, calm, limits, away, recording.began)
     steps = calm if calm or untold else every
     use = system_use(system, start, end, left_out=marked, unwatched=recording.unwatched)
     return Measured(
@@ -108,7 +108,11 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
 
 
 def _break_untold(
-    every: Sequence[Level], calm: Sequence[Level], limits: Sequence[Limit], away: Mapping[int, str]
+    every: Sequence[Level],
+    calm: Sequence[Level],
+    limits: Sequence[Limit],
+    away: Mapping[int, str],
+    began: str | None,
 ) -> str:
     """A level that fails only with the seconds in which nobody was answered did not fail by its load."""
     whole = breaking_point(every, limits).broke if every else None
@@ -116,7 +120,8 @@ def _break_untold(
     if whole is None or alone is not None:
         return ""
     first = next((t for t in sorted(away) if t >= whole.level.start_s), min(away))
-    return f"{away[first]} at {format_clock(first)}, so the levels from {whole.level.level:g} on say nothing of load"
+    when, level = format_moment(first, began), f"{whole.level.level:g}"
+    return f"{away[first]} at {when}, so the levels from {level} on say nothing of load"
 
 
 def _requests_per_turn(scenario: Scenario, recording: Recording) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from loadctl.results.interval import Interval
 from loadctl.results.moment import Moment
 from loadctl.results.packed import Packed
+from loadctl.scenario.units import format_moment
 
 if TYPE_CHECKING:
     from loadctl.results.profile import Profile
@@ -179,7 +180,13 @@ class Recording:
     profiles: Sequence[Profile] = ()
     profile_files: Sequence[str] = ()
     """Made of them for people; paths in the run's directory."""
+    began: str | None = None
+    """When t was 0, in UTC (ISO 8601); None: the load never began."""
     unwatched: str | None = None
     """Why nothing was watched as the system, and the option that helps; None: something was."""
     latencies: Sequence[Latencies] = ()
     """In order of time."""
+
+    def at(self, t: float) -> str:
+        """A time for people: on the run's clock and on that of the system's logs."""
+        return format_moment(t, self.began)

@@ -90,6 +90,7 @@ def read_recording(run: RunDirectory) -> tuple[Manifest, Recording]:
         profiles=profiles_of(events, _raw_profiles(run)),
         interrupted_by=int(interrupted_by) if isinstance(interrupted_by, int | float) else None,
         failure=_text(detail, "failure"),
+        began=manifest.t0_wall,
         unwatched=_unwatched(manifest.watched),
         stopped_early=_text(detail, "stopped_early"),
     )

@@ -8,6 +8,7 @@ Printed: `61.2 ms`, `1.94 s`, `34,512`, `0.03 %`, `64.6/s`, `0.71 GB`, `1 min 30
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 _NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -187,6 +188,13 @@ def format_clock(seconds: float) -> str:
     minutes, s = divmod(int(seconds), 60)
     hours, m = divmod(minutes, 60)
     return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
+
+
+def format_moment(seconds: float, began: str | None) -> str:
+    """`0:17 (12:24:58 UTC)`, as logs have it too, where the run's beginning (ISO 8601) is known."""
+    if began is None:
+        return format_clock(seconds)
+    return f"{format_clock(seconds)} ({datetime.fromisoformat(began) + timedelta(seconds=int(seconds)):%H:%M:%S} UTC)"
 
 
 def format_value(value: float, unit: str) -> str:

@@ -241,7 +241,7 @@ def failing(error: str, at: float = 1.0) -> Recording:
         ),
         (
             "status_500",
-            "120 × 500, first at 0:01: read the system's own log of 0:01 of the run; it fails there",
+            "120 × 500, first at 0:01: read the system's own log of 0:01; it fails there",
         ),
         ("status_507", "120 × 507, first at 0:01: read the system's own log"),
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -295,8 +297,8 @@ def test_a_wrong_scenario_is_sent_to_try() -> None:
 def test_a_crash_is_sent_to_the_log_of_the_system() -> None:
     crash = Event(30.0, "service_crashed", "uvicorn pid 7 ended")
     result = judged(recording(DIED, events=[crash]))
-    assert result.reasons[0] == "The system crashed at 0:30 (uvicorn pid 7 ended)."
-    assert result.advice == ("read the system's own log at 0:30 of the run",)
+    assert result.reasons[0] == "The system crashed at 0:30: uvicorn pid 7 ended."
+    assert result.advice == ("read the system's own log at 0:30",)
 
 
 def test_slow_responses_are_sent_to_the_slowest_endpoint() -> None:
@@ -347,3 +349,16 @@ def test_any_recording_has_a_verdict_and_never_a_pass_without_successes(
     if result.verdict in {"PASS", "WARN"}:
         assert result.summary.total.latency.n >= 1000
         assert not result.summary.total.absent
+
+
+def test_every_time_of_day_stands_beside_its_time_of_the_run() -> None:
+    kinds = ("service_restarted", "service_crashed", "worker_ended", "monitor_lost", "log_error")
+    events = [Event(30.0, kind, "said", {"source": kind, "pid": 7}) for kind in kinds]
+    example = Example(30.0, "GET /", "connect_refused", None, "refused")
+    made = recording(DIED, events=events, examples=[example])
+    result = judged(replace(made, began="2026-11-23T23:59:45.500Z"))
+    told = [*result.reasons, result.why or "", *result.advice]
+    told += [text for one in result.findings for text in (one.message, *one.advice)]
+    times = re.findall(r"(?<![\d:])\d+:\d\d(?![\d:]).{0,15}", " ".join(told))
+    assert len(times) >= 6
+    assert {time for time in times if not time.startswith("0:30 (00:00:15 UTC)")} == set()

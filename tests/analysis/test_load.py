@@ -103,7 +103,7 @@ def test_users_who_are_missing_besides_are_not_forgiven() -> None:
     short, ended = found(load("10 60 hold"), recording(seconds))
     assert (short.id, short.message) == (
         "load-not-reached",
-        "fewer users than planned for 30 s: 4 of 7 at 30 s",
+        "fewer users than planned for 30 s: 4 of 7 at 0:30",
     )
     assert ended.id == "users-ended"
 

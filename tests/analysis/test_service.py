@@ -50,7 +50,7 @@ def test_what_the_monitors_saw(events: list[Event], expected: list[tuple[str, st
 
 def test_times_are_counted_and_the_first_is_told() -> None:
     [finding] = found(recording(steady(60), events=[event("service_restarted", t) for t in (22.0, 40.0)]))
-    assert finding.message == "the system restarted 2 times, first at 0:22 (uvicorn pid 812 → 1440)"
+    assert finding.message == "the system restarted 2 times, first at 0:22: uvicorn pid 812 → 1440"
 
 
 @pytest.mark.parametrize(

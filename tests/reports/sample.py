@@ -203,12 +203,12 @@ PASSED = replace(
 CRASHED = replace(
     FAILED,
     reasons=[
-        "The system crashed at 0:06 (uvicorn pid 4312 ended and was not back after 10 s).",
+        "The system crashed at 0:06 (08:20:06 UTC): uvicorn pid 4312 ended and was not back after 10 s.",
         "1 of 4 targets is beyond its critical limit: error rate.",
         "No data for latency p95: needs 200 successes, has 104.",
     ],
     why=None,
-    advice=["read the system's own log at 0:06 of the run"],
+    advice=["read the system's own log at 0:06 (08:20:06 UTC)"],
     next=[Step("loadctl report 91c0 --open", "its charts")],
     summary=Summary(
         120,
@@ -236,7 +236,7 @@ CRASHED = replace(
         Finding(
             "service-crashed",
             "critical",
-            "the system crashed at 0:06 (uvicorn pid 4312 ended and was not back after 10 s)",
+            "the system crashed at 0:06 (08:20:06 UTC): uvicorn pid 4312 ended and was not back after 10 s",
         ),
         Finding("errors-over-critical", "critical", "89.22 % of requests failed, above the limit of 1 %"),
         Finding(

@@ -58,7 +58,7 @@ def test_every_hold_of_a_script_s_own_shape_is_scored() -> None:
 
 def test_a_level_of_a_shape_that_was_not_made_is_load_not_reached() -> None:
     result = judge(scenario(Load("closed", ()), [target(P95, 200)]), shape_run(users=20), FACTS)
-    assert "fewer users than planned for 28 s: 20 of 30 at 22 s" in [one.message for one in result.findings]
+    assert "fewer users than planned for 28 s: 20 of 30 at 0:22" in [one.message for one in result.findings]
     assert result.verdict == "INCONCLUSIVE"
 
 
