@@ -32,7 +32,7 @@ class ProcessSource:
     """Watches `root` and all it starts; while it is gone, `find_again` is asked at every sample.
 
     Values: cpu_cores, cpu_pct (of cores_available), cores_available, busiest_pct_of_one_core, memory_bytes
-    (of several large processes not every second), memory_rss_bytes (the plain sum), processes, threads, open_fds.
+    (of several processes up to 10 s old), memory_rss_bytes (the plain sum), processes, threads, open_fds.
     Notes: memory_kind, cpu_of ("4 cores"), busiest (who), and the name of a missing value with its reason.
     """
 

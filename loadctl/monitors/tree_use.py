@@ -47,9 +47,8 @@ class TreeUse:
         notes: dict[str, str] = {}
         self._measure_cpu(stats, alive, values, notes)
         memory = self._memory.update(alive)
-        if memory is not None:
-            values["memory_bytes"] = memory.bytes
-            notes["memory_kind"] = memory.kind
+        values["memory_bytes"] = memory.bytes
+        notes["memory_kind"] = memory.kind
         try:
             values["open_fds"] = sum(open_fds(stat.pid) for stat in alive)
         except PermissionError:
