@@ -110,7 +110,8 @@ class Project:
             text, folder = scenario_text(reference, overrides), self.folder
             found = self._parse(Path(reference).stem, Text(COMMAND_LINE, text), folder, overrides, env)
             own_load = found.script is not None and found.script.own_load
-            return replace(found, reference=reference, load_on_command_line=not own_load)
+            files = ",".join([reference, *overrides.script.more])
+            return replace(found, reference=files, load_on_command_line=not own_load)
         found = self.read_entry(self.find(reference), overrides, env)
         return replace(found, reference=reference) if reference and reference != found.name else found
 

@@ -24,7 +24,15 @@ _FILES = ("--html", "--markdown", "--junit")
 _HOW_SHOWN = {"--json", "--quiet", "-q", "--plain"}
 _DEMO = "--demo"
 _ENGINE = "--engine"
-_WITH_VALUE = (*LOAD, *_FILES, *PLACES, _ENGINE, "--fault", "--allow-host")
+_JUDGED = ("--target",)
+_WATCHED = ("--workers", "--processes", "--pid", "--process", "--container")
+_WITH_VALUE = (*LOAD, *_FILES, *PLACES, *_JUDGED, *_WATCHED, _ENGINE, "--fault", "--allow-host")
+_TAKEN = {
+    "show": (_ENGINE, *_JUDGED),
+    "run": (_ENGINE, *_JUDGED, *_WATCHED),
+    "capacity": (_ENGINE, *_JUDGED, *_WATCHED),
+}
+"""Options that a command shares with the one that was typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +49,10 @@ class Invocation:
     def command(self, name: str, *words: str, place: bool = True) -> str:
         """Another command on the same scenario, in the same folder and, with `place`, on the same system."""
         at = self._place() if place else [word for word in self._kept(PLACES) if _DEMO not in self.argv]
-        engine = self._kept((_ENGINE,)) if name in {"run", "capacity", "show"} else []
+        kept = self._kept(_TAKEN.get(name, ()))
         load = self._load() if name in {"run", "show"} and not {*SCALES}.intersection(words) else []
-        return self.typed(name, self.reference, *at, *engine, *load, *words)
+        to_script, after = self._to_script() if name in {"run", "show"} else ((), ())
+        return self.typed(name, self.reference, *to_script, *at, *kept, *load, *words, *after)
 
     def again(self, *added: str, dropped: Sequence[str] = ()) -> str:
         """The same run, with options left out and added; how it was shown is not repeated."""
@@ -88,6 +97,22 @@ class Invocation:
     def _folder(self) -> Sequence[str]:
         first = self.argv[0] if self.argv else ""
         return self.argv[: 2 if first == "-C" else 1] if first.startswith("-C") else ()
+
+    def _to_script(self) -> tuple[Sequence[str], Sequence[str]]:
+        """What was said to a script: its classes and options, and what stands after `--`."""
+        script = self.scenario.script
+        if script is None:
+            return (), ()
+        given = {
+            "spawn-rate": [f"{script.options.spawn_rate:g}"] if script.options.spawn_rate else [],
+            "tags": script.options.tags or [],
+            "exclude-tags": script.options.exclude_tags or [],
+            "environment": [script.environment] if script.environment else [],
+            **{name: [value] for name, value in script.engine_options.items()},
+        }
+        hidden = Redaction(self.scenario.secrets).hidden
+        options = [f"--{name}={hidden(value)}" for name, values in given.items() for value in values]
+        return [*script.classes, *options], _apart(self._shown())[1]
 
     def _load(self) -> Sequence[str]:
         """The options that make the load of a URL or a script."""

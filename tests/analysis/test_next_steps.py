@@ -29,7 +29,7 @@ def commands(made: Scenario, *argv: str, verdict: Verdict = Verdict.PASS, run_di
         (
             ["run", "api", "--users", "60", "-H", "http://h:1", "--target", "cpu=70%"],
             "run api -H http://h:1 --target cpu=70%",
-            "capacity api -H http://h:1",
+            "capacity api -H http://h:1 --target cpu=70%",
         ),
         (
             ["-C", "tests load", "run", "-t30s", "api", "--host=http://h"],

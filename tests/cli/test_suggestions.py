@@ -17,16 +17,17 @@ from loadctl.analysis.case import Case
 from loadctl.analysis.next_steps import next_steps
 from loadctl.analysis.remedy import first_run
 from loadctl.cli.app import app
-from loadctl.cli.arguments import profile_alone
+from loadctl.cli.arguments import profile_alone, tags_apart
 from loadctl.cli.commands import COMMANDS
-from loadctl.cli.options import Overrides
+from loadctl.cli.options import ForScript, Overrides
 from loadctl.cli.planning import planned
 from loadctl.cli.project import Project, script_command
+from loadctl.cli.script import chosen
 from loadctl.results.measured import measure
 from loadctl.results.verdict import Verdict
 from loadctl.scenario.expectation import expect
 from loadctl.scenario.invocation import Invocation
-from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.scenario import Scenario, Script
 from tests.results.recorded import recording, steady
 
 LOCUSTFILE = """
@@ -37,7 +38,10 @@ class Shopper(HttpUser):
     def items(self): self.client.get("/items")
 """
 ARTILLERY = """
-config: {target: "http://localhost:9", phases: [{duration: 10, arrivalRate: 5}]}
+config:
+  target: "http://localhost:9"
+  phases: [{duration: 10, arrivalRate: 5}]
+  environments: {staging: {}}
 scenarios: [{flow: [{get: {url: /}}]}]
 """
 SCENARIO = """
@@ -52,6 +56,7 @@ targets: {latency_p95: 200ms}
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in {
         "lf.py": LOCUSTFILE,
+        "more.py": LOCUSTFILE.replace("Shopper", "Other"),
         "own/two words.py": LOCUSTFILE,
         "readme.yaml": SCENARIO,
         "scenarios/api.yaml": SCENARIO,
@@ -64,7 +69,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def parsed(command: str) -> dict[str, object]:
+def context_of(command: str) -> typer.Context:
     """The arguments and options of a command, by Typer's own parser; raises where it takes them not."""
     program, *words = shlex.split(command)
     assert program == "loadctl"
@@ -75,17 +80,33 @@ def parsed(command: str) -> dict[str, object]:
     context = root.make_context("loadctl", [name], resilient_parsing=True)
     found = root.get_command(context, name)  # type: ignore[attr-defined]
     assert found is not None, f"{command}: there is no command {name}"
-    return dict(found.make_context(name, profile_alone(rest), obj=((), None)).params)
+    cut = rest.index("--") if "--" in rest else len(rest)
+    own = tuple(rest[cut + 1 :])
+    made: typer.Context = found.make_context(name, tags_apart(profile_alone(rest[:cut])), obj=(own, None))
+    return made
+
+
+def parsed(command: str) -> dict[str, object]:
+    return dict(context_of(command).params)
 
 
 def planned_by(command: str) -> Scenario:
     """What a suggested `run`, `show`, `try` or `capacity` would act on."""
-    options = parsed(command)
-    reference = options["scenario"]
-    assert reference is None or isinstance(reference, str)
+    context = context_of(command)
+    options = context.params
+    said = ForScript(
+        tags=options.get("tags"),
+        exclude_tags=options.get("exclude_tags"),
+        spawn_rate=options.get("spawn_rate"),
+        environment=options.get("environment"),
+        variables=options.get("variables"),
+    )
+    classes, files = options.get("classes"), options.get("locustfile")
+    reference, said = chosen(context, options["scenario"], classes, files, options.get("config"), said)
     name = shlex.split(command)[1]
     small = {"users": 1, "duration": "10s"} if name in {"try", "capacity"} else {}
     asked = {key: options.get(key) for key in ("host", "engine", "users", "rate", "duration")} | small
+    asked["script"] = said
     if small and not (reference or "").endswith(".py") and not (reference or "").startswith("http"):
         asked |= {"users": None, "duration": None}
     return planned(reference, replace(Overrides(), **asked))  # type: ignore[arg-type]
@@ -94,16 +115,26 @@ def planned_by(command: str) -> Scenario:
 STARTED = [
     "run api --duration 5s",
     "run readme.yaml -u 3",
+    "run api --duration 5s --target latency_p95=1s --target=error_rate=2% --process a.out --workers 2",
     "run ./readme.yaml --engine artillery",
     "run lf.py -u 5 -t 20s",
     "run 'own/two words.py' Shopper -u 5 -r 1 -t 20s --json -- --own 1",
+    "run -f lf.py,more.py Shopper Other -u 5 -t 20s -T smoke slow -E 'not this'",
+    "run -f lf.py -f more.py -u 5 -t 20s -- --own 'two words'",
     "run test.yml",
+    'run test.yml -e staging -v \'{"user": "ann"}\'',
     "run test.yml --rate 5/s -t 20s",
     "run http://localhost:9/items -u 2000 -t 20s",
     "run http://localhost:9/items --rate 1234.5/s -t 20s --quiet",
     "run --demo --fault latency:50ms api --duration 5s",
     "run api -H http://localhost:7 --allow-host x.example --duration 5s",
 ]
+
+
+def said_to_script(scenario: Scenario) -> Script | None:
+    """But for the system and the load: other suggestions are for another one."""
+    script = scenario.script
+    return script and replace(script, host="", own_hosts=(), options=replace(script.options, spawn_rate=None))
 
 
 def suggested(scenario: Scenario, argv: list[str]) -> Iterator[str]:
@@ -125,18 +156,20 @@ def suggested(scenario: Scenario, argv: list[str]) -> Iterator[str]:
 @pytest.mark.parametrize("started", STARTED)
 def test_what_is_suggested_after_a_run_is_taken_and_finds_its_scenario(started: str) -> None:
     argv = shlex.split(started)
-    scenario = planned_by(f"loadctl {started.partition(' -- ')[0]}")
+    scenario = planned_by(f"loadctl {started}")
     for command in suggested(scenario, argv):
         name = shlex.split(command)[1]
         if name == "report":
             parsed(command)
             continue
-        found = planned_by(command.partition(" -- ")[0])
+        found = planned_by(command)
         assert found.endpoints == scenario.endpoints, command
-        assert (found.script and found.script.path) == (scenario.script and scenario.script.path), command
+        assert said_to_script(found) == said_to_script(scenario), command
         if "8123" in command:
             assert found.host == "http://localhost:8123"
-        elif name in {"run", "try", "capacity"}:
+        elif name in {"run", "show", "capacity"}:
+            assert (command.count("--target") >= 2) == (started.count("--target") == 2), command
+        if name in {"run", "try", "capacity"} and "8123" not in command:
             assert found.host == scenario.host, command
             assert ("--demo" in command) == ("--demo" in started)
             assert ("--fault" in command) == ("--fault" in started)
@@ -158,12 +191,12 @@ def test_a_suggestion_stays_in_the_folder_that_was_named() -> None:
 def test_a_folder_with_scripts_alone_proposes_them(folder: Path) -> None:
     (folder / "scenarios" / "api.yaml").unlink()
     scripts = Project().scripts()
-    assert [str(path) for path in scripts] == ["lf.py", "test.yml"]
+    assert [str(path) for path in scripts] == ["lf.py", "more.py", "test.yml"]
     for path in scripts:
         assert planned_by(script_command(path)).script is not None
     with pytest.raises(loadctl.errors.UsageError) as raised:
         Project().find(None)
-    assert raised.value.hint == "loadctl run lf.py -u 10 -t 30s\nloadctl run test.yml"
+    assert raised.value.hint == "\n".join(map(script_command, scripts))
 
 
 def in_strings() -> Iterator[tuple[str, str]]:
