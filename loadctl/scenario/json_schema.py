@@ -1,13 +1,17 @@
 """The form of scenarios, users.yaml and targets.yaml as JSON Schema, for editors: which keys stand where.
 
-Made from the shapes and tables that the validator itself uses, so that a key or metric cannot be missing here. It is
-looser than the validator: what a value means (units, templates, names) only that can say.
+Made from the shapes and tables that the validator itself uses, so that a key or metric cannot be missing here. A value
+has the form that its reader takes. It is looser than the validator: what a value means (templates, names) only that can
+say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
+
+from pydantic import PlainValidator
+from pydantic.fields import FieldInfo
 
 from loadctl.scenario.behaviour import UserTypeShape, _FlowTask, _RepeatStep, _ThinkStep
 from loadctl.scenario.commands import _CommandShape
@@ -15,10 +19,20 @@ from loadctl.scenario.meaning import MEANINGS
 from loadctl.scenario.metric import METRICS
 from loadctl.scenario.requests import METHODS, RequestShape, _CheckShape
 from loadctl.scenario.scenario_reader import _COUNTED_PER, _ENGINES, ScenarioShape, _RateLimitShape
-from loadctl.scenario.shape import Shape
-from loadctl.scenario.stages import _Line
+from loadctl.scenario.shape import (
+    Shape,
+    _pause,
+    _Reads,
+    _seconds,
+    _some_seconds,
+    any_integer,
+    flag,
+    whole,
+)
+from loadctl.scenario.stages import _Line, _rate_levels, _user_levels, _whole_seconds
 from loadctl.scenario.target import ScopeKind
 from loadctl.scenario.targets import _SECTIONS, _Limits
+from loadctl.scenario.units import _BYTES, _NUMBER
 from loadctl.scenario.watch_reader import _LogsShape, _PageShape, _PrometheusShape, _WatchShape
 
 Schema = Mapping[str, Any]
@@ -32,6 +46,45 @@ _FIELDS: Schema = {
     "additionalProperties": {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]},
 }
 _ANY: Schema = {}
+_FROM_ENVIRONMENT = r"\$\{"
+
+
+def _text(pattern: str) -> Schema:
+    """Such a text, or what the environment says."""
+    return {"type": "string", "pattern": f"^(?:{pattern})$|{_FROM_ENVIRONMENT}"}
+
+
+def _or_text(kind: str, pattern: str) -> Schema:
+    return {"anyOf": [{"type": kind}, _text(pattern)]}
+
+
+_UNIT_OF_TIME = "(?:ms|s|m|h)"
+_DURATION = f"(?:{_NUMBER} ?{_UNIT_OF_TIME} ?)+"
+_PER = "/ ?(?:s|min|h)"
+_TO = r" *\.\. *"
+_INTEGER = "[0-9]{1,9}"
+_FORMS: Mapping[Callable[..., object], Schema] = {
+    _seconds: _text(_DURATION),
+    _some_seconds: _text(_DURATION),
+    _whole_seconds: _text(_DURATION),
+    _pause: _text(f"{_DURATION}(?:{_TO}{_DURATION})?"),
+    _user_levels: _or_text("integer", f"{_INTEGER}(?:{_TO}{_INTEGER})?"),
+    _rate_levels: _text(f"{_NUMBER}(?: ?{_PER})?{_TO}{_NUMBER} ?{_PER}|{_NUMBER} ?{_PER}"),
+    whole: _or_text("integer", _INTEGER),
+    any_integer: _or_text("integer", "-?[0-9]+"),
+    flag: _or_text("boolean", "[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]"),
+}
+"""What each reader of a value takes."""
+_LIMITS: Mapping[str, Schema] = {
+    "ms": _text(_DURATION),
+    "s": _text(_DURATION),
+    "/s": _text(f"{_NUMBER} ?{_PER}"),
+    "%": _text(f"{_NUMBER} ?%"),
+    "bytes": _text(f"{_NUMBER} ?(?:{'|'.join(_BYTES)})"),
+    "users": _text(f"{_INTEGER} users?|{_NUMBER} ?{_PER}"),
+    "": _or_text("number", _NUMBER),
+}
+"""By the unit of the metric."""
 
 
 def _ref(name: str) -> Schema:
@@ -45,13 +98,32 @@ def _list(name: str) -> Schema:
 def _shape(shape: type[Shape], parts: Mapping[str, Schema]) -> dict[str, Any]:
     """`parts`: the form of the keys that hold more than one value."""
     needed = [field.alias or name for name, field in shape.model_fields.items() if field.is_required()]
-    keys = shape.keys()
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {key: _told(parts.get(key, _SCALAR), shape.kind, key) for key in keys},
+        "properties": {key: _told(form, shape.kind, key) for key, form in {**_forms(shape), **parts}.items()},
         "required": needed,
     }
+
+
+def _forms(shape: type[Shape]) -> dict[str, Schema]:
+    return {field.alias or name: _form(field) for name, field in shape.model_fields.items()}
+
+
+def _form(field: FieldInfo) -> Schema:
+    """What the reader of a field takes: its annotation names it, before or within `| None`."""
+    found = [*field.metadata, *(one for part in get_args(field.annotation) for one in _metadata(part))]
+    readers = [
+        one.reads if isinstance(one, _Reads) else one.func for one in found if isinstance(one, _Readers)
+    ]
+    return next((_FORMS[reader] for reader in readers if reader in _FORMS), _SCALAR)
+
+
+_Readers = (_Reads, PlainValidator)
+
+
+def _metadata(part: object) -> tuple[object, ...]:
+    return getattr(part, "__metadata__", ())
 
 
 def _told(schema: Schema, kind: str, key: str) -> Schema:
@@ -62,12 +134,13 @@ def _told(schema: Schema, kind: str, key: str) -> Schema:
 
 def _one_of(words: Iterable[str]) -> Schema:
     """One of these, or what the environment says."""
-    return {"anyOf": [{"enum": list(words)}, {"type": "string", "pattern": r"\$\{"}]}
+    return {"anyOf": [{"enum": list(words)}, {"type": "string", "pattern": _FROM_ENVIRONMENT}]}
 
 
 def scenario_schema() -> Schema:
-    """Of scenarios/*.yaml."""
+    """Of scenarios/*.yaml, which may hold the keys of a user type."""
     parts = {
+        **{key: form for key, form in _forms(UserTypeShape).items() if key in ScenarioShape.model_fields},
         "users": {"type": "object", "additionalProperties": {"anyOf": [_SCALAR, _ref("user_type")]}},
         "start": _list("step"),
         "tasks": _list("task"),
@@ -172,7 +245,10 @@ def _watch() -> Schema:
 
 def _targets() -> Schema:
     sections = {
-        section: {"type": "object", "additionalProperties": _limit() if kind == "series" else _metrics(kind)}
+        section: {
+            "type": "object",
+            "additionalProperties": _limit(_SCALAR) if kind == "series" else _metrics(kind),
+        }
         for section, kind in _SECTIONS.items()
     }
     run = _metrics("run")
@@ -181,11 +257,11 @@ def _targets() -> Schema:
 
 
 def _metrics(kind: ScopeKind) -> dict[str, Any]:
-    names = [name for name, metric in METRICS.items() if kind in metric.scopes]
-    limits = {name: _told(_limit(), "targets", name) for name in names}
+    found = [metric for metric in METRICS.values() if kind in metric.scopes]
+    limits = {one.name: _told(_limit(_LIMITS[one.unit]), "targets", one.name) for one in found}
     return {"type": "object", "additionalProperties": False, "properties": limits}
 
 
-def _limit() -> Schema:
-    both = {**_shape(_Limits, {}), "required": _Limits.keys()}
-    return {"anyOf": [{"type": "null"}, _SCALAR, both]}
+def _limit(value: Schema) -> Schema:
+    both = {**_shape(_Limits, dict.fromkeys(_Limits.keys(), value)), "required": _Limits.keys()}
+    return {"anyOf": [{"type": "null"}, value, both]}

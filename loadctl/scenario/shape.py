@@ -144,10 +144,10 @@ class _Reads:
     """pydantic's PlainValidator without the schema for writing, which nobody does: half of what all shapes took."""
 
     def __init__(self, read: Callable[[Node], object]) -> None:
-        self._read = read
+        self.reads = read
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._read)
+        return core_schema.no_info_plain_validator_function(self.reads)
 
 
 Line = Annotated[str, _Reads(one_line)]
