@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +18,7 @@ def complete_scenario(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of scenarios that begin so, for the shell."""
     from loadctl.cli.project import Project
 
-    entries = Project(_folder(ctx)).entries()
-    return [entry.name for entry in entries if entry.name.startswith(incomplete)]
+    return beginning((entry.name for entry in Project(_folder(ctx)).entries()), incomplete)
 
 
 def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -28,6 +27,24 @@ def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
 
     names = ["latest", *(run.id for run in list_runs(_folder(ctx) / "runs"))]
     return [name for name in names if incomplete in name]
+
+
+def complete_engine(incomplete: str) -> list[str]:
+    from loadctl.engines import ENGINES
+
+    return beginning(ENGINES, incomplete)
+
+
+def complete_target(incomplete: str) -> list[str]:
+    """Metrics, up to where the limit follows."""
+    from loadctl.scenario.metric import METRICS
+
+    return beginning((f"{name}=" for name in METRICS), incomplete)
+
+
+def beginning(words: Iterable[str], incomplete: str) -> list[str]:
+    """Those that begin so, for the shell."""
+    return [word for word in words if word.startswith(incomplete)]
 
 
 def _folder(ctx: typer.Context) -> Path:
@@ -117,7 +134,10 @@ Host = Annotated[
     typer.Option("--host", "-H", envvar="LOADCTL_HOST", metavar="URL", help="The system under test."),
 ]
 EngineName = Annotated[
-    str | None, typer.Option("--engine", help="What makes the load: see `loadctl engines`.")
+    str | None,
+    typer.Option(
+        "--engine", help="What makes the load: see `loadctl engines`.", autocompletion=complete_engine
+    ),
 ]
 Users = Annotated[
     int | None, typer.Option("--users", "-u", min=1, help="Closed model: scale the peak to this.")
@@ -133,7 +153,12 @@ Duration = Annotated[
 ]
 TargetOption = Annotated[
     list[str] | None,
-    typer.Option("--target", metavar="METRIC=LIMIT", help="Add or replace a target, e.g. latency_p95=200ms."),
+    typer.Option(
+        "--target",
+        metavar="METRIC=LIMIT",
+        help="Add or replace a target, e.g. latency_p95=200ms.",
+        autocompletion=complete_target,
+    ),
 ]
 Demo = Annotated[bool, typer.Option("--demo", help="Start the embedded demo system and use that.")]
 Fault = Annotated[
@@ -144,6 +169,7 @@ Profile = Annotated[
     typer.Option(
         "--profile",
         metavar="[sample|continuous]",
+        autocompletion=lambda incomplete: beginning(("sample", "continuous"), incomplete),
         help="Profile the system's Python processes: two short samples, or all along.",
     ),
 ]
@@ -173,5 +199,11 @@ RunsFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where ru
 JsonFlag = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="The first line and the exit code only.")]
 FailOn = Annotated[
-    str, typer.Option("--fail-on", metavar="fail|warn", help="What exits 1: FAIL alone, or WARN too.")
+    str,
+    typer.Option(
+        "--fail-on",
+        metavar="fail|warn",
+        help="What exits 1: FAIL alone, or WARN too.",
+        autocompletion=lambda incomplete: beginning(("fail", "warn"), incomplete),
+    ),
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadctl.cli.arguments import JsonFlag
+from loadctl.cli.arguments import JsonFlag, beginning, complete_engine
 from loadctl.cli.output import complain, write, write_json
 from loadctl.errors import UsageError
 
@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 
 
 def engines(
-    action: Annotated[str | None, typer.Argument(metavar="[install]", help="Get an engine.")] = None,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one.")] = None,
+    action: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[install]",
+            help="Get an engine.",
+            autocompletion=lambda incomplete: beginning(["install"], incomplete),
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Which one.", autocompletion=complete_engine)
+    ] = None,
     *,
     prefix: Annotated[
         Path | None,

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from loadctl.cli.arguments import JsonFlag, Quiet, RunArg, RunsFolder
+from loadctl.cli.arguments import JsonFlag, Quiet, RunArg, RunsFolder, beginning
+from loadctl.cli.formats import NAMES
 
 
 def report(
@@ -19,6 +20,7 @@ def report(
             "--format",
             metavar="FORM",
             help="text, html, json, markdown, junit, csv, csv-readings or openmetrics.",
+            autocompletion=lambda incomplete: beginning(NAMES, incomplete),
         ),
     ] = "text",
     output: Annotated[

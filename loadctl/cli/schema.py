@@ -6,13 +6,21 @@ from typing import Annotated
 
 import typer
 
+from loadctl.cli.arguments import beginning
 from loadctl.cli.output import write_json
 from loadctl.errors import UsageError
 
 
 def schema(
     of: Annotated[
-        str, typer.Argument(metavar="[result|scenario|users|targets]", help="Whose form.")
+        str,
+        typer.Argument(
+            metavar="[result|scenario|users|targets]",
+            help="Whose form.",
+            autocompletion=lambda incomplete: beginning(
+                ("result", "scenario", "users", "targets"), incomplete
+            ),
+        ),
     ] = "result",
 ) -> None:
     """Print the JSON Schema of result.json, or of the YAML files for an editor.

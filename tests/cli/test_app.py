@@ -301,9 +301,15 @@ def test_a_terminal_without_block_characters_is_no_reason_to_fail(tmp_path: Path
         ("loadctl -C elsewhere show mi", "mine"),
         ("loadctl report la", "latest"),
         ("loadctl val", "validate"),
+        ("loadctl run api --engine ar", "artillery"),
+        ("loadctl report --format openm", "openmetrics"),
+        ("loadctl run api --target recovery", "recovery_time="),
+        ("loadctl run api --fail-on w", "warn"),
+        ("loadctl engines install lo", "locust"),
+        ("loadctl schema sc", "scenario"),
     ],
 )
-def test_the_shell_completes_commands_scenarios_and_runs(tmp_path: Path, words: str, offered: str) -> None:
+def test_the_shell_completes_commands_names_and_values(tmp_path: Path, words: str, offered: str) -> None:
     (tmp_path / "elsewhere" / "scenarios").mkdir(parents=True)
     (tmp_path / "elsewhere" / "scenarios" / "mine.yaml").write_text("")
     env = {
