@@ -12,11 +12,11 @@ MAY_IMPORT = {
     "results": {"scenario"},
     "analysis": {"results", "scenario"},
     "engines": {"results", "scenario"},
-    "monitors": {"results", "scenario"},
+    "monitors": {"results", "scenario", "temporary"},
     "reports": {"analysis", "results", "scenario"},
-    "run": {"engines", "monitors", "results", "scenario"},
+    "run": {"engines", "monitors", "results", "scenario", "temporary"},
     "demo": set(),
-    "cli": {"analysis", "demo", "engines", "monitors", "reports", "results", "run", "scenario"},
+    "cli": {"analysis", "demo", "engines", "monitors", "reports", "results", "run", "scenario", "temporary"},
 }
 PURE = ("scenario", "results", "analysis", "reports")
 IMPURE_MODULES = {

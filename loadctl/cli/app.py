@@ -22,6 +22,7 @@ from loadctl.cli.foreign import in_our_words
 from loadctl.cli.output import complain, hush, open_standard_streams
 from loadctl.errors import LoadctlError, UsageError
 from loadctl.results.verdict import ExitCode
+from loadctl.temporary import remove_abandoned
 
 _OFTEN_ENOUGH = 200_000
 """New objects until garbage is looked for. By Python's 700, a start looks hundreds of times through what it imports, a
@@ -75,6 +76,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ▁ and → is no reason to fail
+    remove_abandoned()
     code = funnel(sys.argv[1:])
     try:
         sys.stdout.flush()

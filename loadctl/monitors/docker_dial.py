@@ -8,10 +8,8 @@ one client for all engines, with exact figures, not a second one that parses rou
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import socket
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ import httpcore
 import httpx
 
 from loadctl.monitors.child import HelperMissing, HelperProgram
+from loadctl.temporary import new_folder, remove
 
 if TYPE_CHECKING:
     import ssl
@@ -47,27 +46,26 @@ class _Dialler(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         ours, theirs = socket.socketpair()
-        handle, name = tempfile.mkstemp(prefix="loadctl-docker-")
-        os.close(handle)
+        folder = new_folder("docker")
         try:
             with theirs:
                 program = HelperProgram(
-                    self._argv, output=Path(name), env=self._environment, connection=theirs
+                    self._argv, output=folder / "complaints", env=self._environment, connection=theirs
                 )
         except HelperMissing as error:
             ours.close()
-            Path(name).unlink()
+            remove(folder)
             raise httpcore.ConnectError(str(error)) from error
-        return _Conversation(ours, program, Path(name))
+        return _Conversation(ours, program, folder)
 
 
 class _Conversation(httpcore.NetworkStream):
     """A socket whose other end is the standard input and output of a program; what it complains of is the reason."""
 
-    def __init__(self, ours: socket.socket, program: HelperProgram, complaints: Path) -> None:
+    def __init__(self, ours: socket.socket, program: HelperProgram, folder: Path) -> None:
         self._socket = ours
         self._program = program
-        self._complaints = complaints
+        self._folder = folder
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self._socket.settimeout(timeout)
@@ -94,7 +92,7 @@ class _Conversation(httpcore.NetworkStream):
     def close(self) -> None:
         self._socket.close()
         self._program.stop()
-        self._complaints.unlink(missing_ok=True)
+        remove(self._folder)
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -111,6 +109,11 @@ class _Conversation(httpcore.NetworkStream):
     def _complaint(self) -> str:
         self._program.wait(1.0)
         with contextlib.suppress(OSError):
-            lines = self._complaints.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            lines = (
+                (self._folder / "complaints")
+                .read_text(encoding="utf-8", errors="replace")
+                .strip()
+                .splitlines()
+            )
             return lines[-1][:300] if lines else ""
         return ""

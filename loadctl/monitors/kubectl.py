@@ -8,8 +8,6 @@ it acts with the user's rights; the proxy itself lets through reading of pods al
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import threading
 import time
 import weakref
@@ -23,6 +21,7 @@ from loadctl.monitors.background import Lost
 from loadctl.monitors.child import HelperMissing, HelperProgram
 from loadctl.monitors.container_log import plain_lines
 from loadctl.monitors.docker_stream import Stream
+from loadctl.temporary import new_folder, remove
 
 if TYPE_CHECKING:
     import httpx
@@ -148,11 +147,11 @@ class Kubectl:
             if self._closed:
                 raise Lost("kubectl is not asked any more")
             self._end()
-            self._folder = folder = Path(tempfile.mkdtemp(prefix="loadctl-k8s-"))
+            self._folder = folder = new_folder("k8s")
             try:
                 self._program = self._started(folder)
             except HelperMissing as error:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove(folder)
                 raise Lost(str(error)) from None
             weakref.finalize(self, _sweep, self._program, folder)  # also at the end of the process
             self._until_listening(self._program, folder / "socket")
@@ -216,7 +215,7 @@ class Kubectl:
 
 def _sweep(program: HelperProgram, folder: Path) -> None:
     program.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
 
 
 def _limited(response: httpx.Response) -> bytes:

@@ -10,7 +10,6 @@ import contextlib
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from loadctl.monitors.source import Observation
 from loadctl.results.profile import CALM, ProfileMode
 from loadctl.results.recording import Event
 from loadctl.results.vitals import Vital
+from loadctl.temporary import temporary_folder
 
 RATE_HZ = 25
 _LOOK_S = 0.25
@@ -213,8 +213,8 @@ class ProfileSource:
         command = [program, "record", "--pid", pid, "--subprocesses", "--rate", str(RATE_HZ)]
         command += ["--duration", str(round(seconds)), "--format", "raw", "--output", str(path)]
         worst = 0.0
-        with tempfile.TemporaryDirectory(prefix="loadctl-profile-") as folder:
-            said = Path(folder) / "said"
+        with temporary_folder("profile") as folder:
+            said = folder / "said"
             try:
                 helper = HelperProgram(command, output=said)
             except HelperMissing as error:

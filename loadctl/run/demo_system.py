@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from loadctl.engines.base import Command
 from loadctl.errors import RunError, UsageError
 from loadctl.run.process import Child, Ladder, wait_for_all
+from loadctl.temporary import temporary_folder
 
 _ANNOUNCED = re.compile(r"loadctl demo on (http://\S+)")
 _STARTS_WITHIN_S = 10.0
@@ -53,8 +53,7 @@ def demo_system(
     argv += [word for fault in faults for word in ("--fault", fault)]
     argv += ["--truth", str(truth.absolute())] if truth else []
     argv += ["--service", service] if service else []
-    with tempfile.TemporaryDirectory(prefix="loadctl-demo-") as folder:
-        out = Path(folder)
+    with temporary_folder("demo") as out:
         child = Child(Command(argv), out=out, stdout=out / "stdout", stderr=out / "stderr")
         try:
             yield DemoSystem(child)

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from loadctl.scenario.commands import LocalCommand
 from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import format_duration
+from loadctl.temporary import temporary_folder
 
 Phase = Literal["before", "after", "on-finish"]
 
@@ -199,19 +199,19 @@ def commands_around(scenario: Scenario, tell: Callable[[Event], None]) -> Iterat
     if not scenario.before and not scenario.after:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="loadctl-commands-") as folder:
+    with temporary_folder("commands") as folder:
         try:
             with Interruption() as interruption:
-                LocalCommands(scenario, Path(folder), interruption, tell=tell).before()
+                LocalCommands(scenario, folder, interruption, tell=tell).before()
             with _ends_on_signals():
                 yield
         except RunError as error:
-            if error.hint and folder in error.hint:
+            if error.hint and str(folder) in error.hint:
                 error.hint = None  # the folder goes with the command
             raise
         finally:
             with Interruption() as interruption:
-                LocalCommands(scenario, Path(folder), interruption, tell=tell).after()
+                LocalCommands(scenario, folder, interruption, tell=tell).after()
 
 
 def require_programs(scenario: Scenario) -> None:

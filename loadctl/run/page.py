@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +12,7 @@ from loadctl.engines.base import Command
 from loadctl.errors import RunError, UsageError
 from loadctl.run.merge import Tail
 from loadctl.run.process import Child, Ladder, wait_for_all
+from loadctl.temporary import new_folder, remove
 
 _COMES_UP_S = 60.0
 _LEAVES_S = 3.0
@@ -29,7 +28,7 @@ class Page:
         self._name = name
 
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix="loadctl-page-"))
+        self._folder = new_folder("page")
         orders = self._folder / "orders.ndjson"
         self._tail = Tail(orders)
         self._child = Child(
@@ -46,7 +45,7 @@ class Page:
         self._child.stop(Ladder.terminating())
         wait_for_all([self._child], _LEAVES_S)
         self._child.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove(self._folder)
 
     def first_line(self) -> bytes:
         """The first that it says, when it is up. Raises: UsageError when it cannot be served."""

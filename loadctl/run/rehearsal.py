@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from loadctl.engines.base import Command
 from loadctl.errors import RunError
 from loadctl.results.exchange import Exchange, read_exchange
 from loadctl.run.process import Child
 from loadctl.scenario.scenario import Scenario
+from loadctl.temporary import temporary_folder
 
 _POLL_S = 0.01
 _SPARE_S = 30.0
@@ -24,8 +23,7 @@ def rehearse(scenario: Scenario, command: Command) -> Iterator[Exchange]:
     Raises: RunError where the engine breaks or falls silent. Leaving early ends its process.
     """
     longest_s = max((request.timeout_s for request in scenario.requests()), default=0.0) + _SPARE_S
-    with tempfile.TemporaryDirectory(prefix="loadctl-try-") as folder:
-        out = Path(folder)
+    with temporary_folder("try") as out:
         child = Child(command, out=out, stdout=out / "stdout", stderr=out / "stderr")
         try:
             for line in _lines(child, longest_s):

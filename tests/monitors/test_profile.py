@@ -62,7 +62,7 @@ class Profiled:
 
     def attached(self) -> bool:
         """Whether the py-spy that runs now has begun to look; its words lie in the folder of temporary files."""
-        said = Path(tempfile.gettempdir()).glob("loadctl-profile-*/said")
+        said = Path(tempfile.gettempdir()).glob(f"loadctl-*/{os.getpid()}-*/profile-*/said")
         return any("Sampling process" in path.read_text() for path in said)
 
     def kinds(self) -> list[str]:
@@ -74,8 +74,7 @@ class Profiled:
         return {function_of(stack[-1]).split(" ")[0] for one in found for stack in one.stacks}
 
 
-def test_a_calm_sample_and_one_when_it_turns_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_a_calm_sample_and_one_when_it_turns_bad(tmp_path: Path) -> None:
     with process(sys.executable, "-c", BURN) as popen:
         profiled = Profiled(tmp_path, popen.pid)
         profiled.until(lambda: profiled.kinds() == ["profile_started", "profile_stopped"])
