@@ -21,7 +21,7 @@ class Calls:
         self._left -= 1
         return endpoint
 
-    def end(self, token: object, *, body: bytes = b"", known: object = None, **facts: object) -> None:
+    def end(self, token: object, *, body: bytes = b"", held: object = None, **facts: object) -> None:
         self.told.append({"call": "end", "endpoint": token, "body": body.decode("utf-8", "replace"), **facts})
 
     def abandon(self, token: object) -> None:

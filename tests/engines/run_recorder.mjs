@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline';
 import { Recorder } from '../../loadctl/engines/artillery/inside/recorder.mjs';
-import { redaction } from '../../loadctl/engines/artillery/inside/redaction.mjs';
+import { credentials, redaction, valuesOf } from '../../loadctl/engines/artillery/inside/redaction.mjs';
 
 let now = 0;
 let written = [];
@@ -19,7 +19,7 @@ const commands = {
   },
   clock: ({ now: at }) => (now = at),
   begin: ({ token, endpoint }) => tokens.set(token, recorder.begin(endpoint)),
-  end: ({ token, us, error, ttfb_us, size, rate_limited, status, message, body, known }) =>
+  end: ({ token, us, error, ttfb_us, size, rate_limited, status, message, body, known, headers = [] }) =>
     recorder.end(tokens.get(token), {
       us,
       error,
@@ -28,7 +28,7 @@ const commands = {
       rateLimited: rate_limited,
       status,
       message,
-      known: known && new Map(Object.entries(known)),
+      held: known && ((names) => [...valuesOf(names, new Map(Object.entries(known))), ...credentials(headers)]),
       body: body === undefined ? undefined : Buffer.from(body, 'base64'),
     }),
   end_untimed: ({ token, ttfb_us, size }) => recorder.endUntimed(tokens.get(token), { ttfbUs: ttfb_us, size }),

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.engines.locust.inside.recorder import Recorder
-from loadctl.engines.locust.inside.redaction import Redaction
+from loadctl.engines.locust.inside.redaction import Redaction, credentials, values_of
 from loadctl.results import frame
 from loadctl.results.histogram import Histogram, bucket_of
 from loadctl.results.interval import Second
@@ -93,6 +93,9 @@ class InPython:
         elif command in {"end", "end_untimed", "abandon", "rename"}:
             if "body" in given:
                 given["body"] = base64.b64decode(given["body"])
+            if known := given.pop("known", None):
+                headers = given.pop("headers", ())
+                given["held"] = lambda names: [*values_of(names, known), *credentials(headers)]
             getattr(self._recorder, command)(self._tokens[token], **given)
         elif command == "gauges":
             for name, value in given.items():
@@ -391,3 +394,20 @@ def test_what_a_user_captured_or_read_under_the_name_of_a_secret_is_hidden(start
     assert first["message"] == "no *** for bob"
     assert first["body"] == '{"echo": ["***", "***", "bob", "order-7"]}'
     assert second["message"] == "abc/def and ***"
+
+
+def test_what_headers_hold_whose_names_say_so_is_hidden(started: Start) -> None:
+    tape = started()
+    headers = [
+        ("Authorization", "Bearer eyJ.abc"),
+        ("Cookie", 'sid=c1c1; theme="d2d2"'),
+        ("set-cookie", "sid=e3e3; Path=/shop; SameSite=Strict"),
+        ("X-Session", "f4f4"),
+        ("Accept", "text/html"),
+    ]
+    said = b'["eyJ.abc", "c1c1", "d2d2", "e3e3", "f4f4", "/shop", "Strict", "text/html"]'
+    tape.request(error="status_500", message="eyJ%2eabc", body=said, known={"user": 1}, headers=headers)
+    tape.do("bye")
+    (example,) = tape.of("example")
+    assert example["message"] == "***"
+    assert json.loads(example["body"]) == ["***"] * 5 + ["/shop", "Strict", "text/html"]

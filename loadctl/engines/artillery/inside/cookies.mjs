@@ -35,6 +35,11 @@ export class Jar {
     return this._latest.get(name);
   }
 
+  // All values that are long enough to be told from other words.
+  secrets() {
+    return [...this._latest.values()].map((value) => Buffer.from(value, 'latin1').toString().replace(/^"|"$/g, '')).filter((value) => value.length > 3);
+  }
+
   // The value of one Set-Cookie header, answering a request for `target` (path and query) at `origin`.
   store(line, origin, target) {
     const cookie = Cookie.parse(line);

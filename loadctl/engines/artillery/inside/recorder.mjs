@@ -5,7 +5,7 @@
 
 import { Cell, Endpoint, Flight, Histogram } from './cells.mjs';
 import { monotonic } from './clock.mjs';
-import { redaction, valuesOf } from './redaction.mjs';
+import { redaction } from './redaction.mjs';
 import { beginning, shortened } from './shortened.mjs';
 import { RATE_LIMITED } from './limit.mjs';
 
@@ -63,9 +63,10 @@ export class Recorder {
 
   // It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
   // `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
+  // `held`, of a failure: gives the secrets of its user, told the variables whose values are some.
   end(token, outcome) {
     const { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null } = outcome;
-    const { message = '', body = NONE, stale = false, known } = outcome;
+    const { message = '', body = NONE, stale = false, held } = outcome;
     const now = this._clock();
     if (now >= this._edge) this._turnOver(now);
     const { endpoint } = token;
@@ -81,7 +82,7 @@ export class Recorder {
     } else {
       const errorClass = this._cappedClass(error);
       cell.fail(us, errorClass);
-      this._example(endpoint, errorClass, now, { status, message, body, stale, known });
+      this._example(endpoint, errorClass, now, { status, message, body, stale, held });
     }
     cell.bytes += size;
     if (ttfbUs !== null) cell.ttfb.add(ttfbUs);
@@ -237,12 +238,11 @@ export class Recorder {
     return error;
   }
 
-  _example(endpoint, error, now, { status, message, body, stale = false, known }) {
+  _example(endpoint, error, now, { status, message, body, stale = false, held }) {
     const seen = endpoint.examples.get(error) ?? 0;
     if (seen >= EXAMPLES_EACH) return;
     endpoint.examples.set(error, seen + 1);
-    const secrets = valuesOf(this._secretVariables, known);
-    const hide = secrets.length ? redaction(secrets) : same;
+    const hide = redaction(held?.(this._secretVariables) ?? []);
     this._line({
       kind: 'example',
       t: this._t0 < Infinity ? rounded(Math.max(0, now - this._t0), 3) : 0,

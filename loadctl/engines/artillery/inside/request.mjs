@@ -8,6 +8,7 @@ import { KEEP_FOR_EXAMPLES, KEEP_TO_READ, Outgoing, encodeTarget, headerValue, s
 import { monotonic } from './clock.mjs';
 import { Failed, ValueError } from './failure.mjs';
 import { limitHeaders } from './limit.mjs';
+import { credentials, valuesOf } from './redaction.mjs';
 import { Missing, compileForm, compileJson, compileText, compileUrl } from './render.mjs';
 import { beginning } from './shortened.mjs';
 
@@ -64,13 +65,14 @@ export class Request {
       }
       sender.failed = true;
       const us = Math.trunc((monotonic() - countedFrom) * 1e6);
-      recorder.end(token, { us, error: failed.errorClass, message: failed.message, stale: failed.stale, known: sender.variables });
+      const held = (names) => secretsHeld(sender, outgoing, null, names);
+      recorder.end(token, { us, error: failed.errorClass, message: failed.message, stale: failed.stale, held });
       return !this._captures.length;
     }
-    return this._record(response, sender, recorder, token, countedFrom);
+    return this._record(response, sender, recorder, { token, countedFrom, outgoing });
   }
 
-  _record(response, sender, recorder, token, countedFrom) {
+  _record(response, sender, recorder, { token, countedFrom, outgoing }) {
     const us = Math.trunc((response.finishedAt - countedFrom) * 1e6);
     const [error, message] = this._judged(response, sender, us);
     if (error !== null) sender.failed = true;
@@ -84,7 +86,7 @@ export class Request {
       status: response.status,
       message: rateLimited ? limitHeaders(response.headers) : message,
       body: error ? response.body : NONE,
-      known: error ? sender.variables : undefined,
+      held: error ? (names) => secretsHeld(sender, outgoing, response, names) : undefined,
     });
     return error === null || !this._captures.length;
   }
@@ -173,6 +175,14 @@ export class Request {
     for (const [capture, value] of found) variables.set(capture.name, value === NOTHING ? null : value);
     return '';
   }
+}
+
+// What stands in its variables and its row under `names`, in its cookies, and in headers that were sent and came.
+function secretsHeld(sender, { options }, response, names) {
+  const pairs = [...(response?.headers ?? [])];
+  for (let at = 0; at < options.headers.length; at += 2) pairs.push(options.headers.slice(at, at + 2));
+  const texts = pairs.map(([name, value]) => [name, Buffer.from(value, 'latin1').toString()]);
+  return [...valuesOf(names, sender.variables), ...sender.client.jar.secrets(), ...credentials(texts)];
 }
 
 // Name and value; nothing where the value names a variable that nothing has captured yet.

@@ -5,6 +5,7 @@
 
 import { monotonic } from './clock.mjs';
 import { limitHeaders } from './limit.mjs';
+import { credentials } from './redaction.mjs';
 import { classify, isCheck, wordsOf } from './script_failure.mjs';
 
 const HOOK = 'loadctlBegins';
@@ -193,6 +194,7 @@ export class Http {
       rateLimited,
       status: response?.statusCode ?? null,
       message: rateLimited ? limitHeaders(Object.entries(response.headers)) : message,
+      held: () => secretsHeld(call),
     });
   }
 
@@ -222,6 +224,12 @@ export class Http {
       else this._recorder.abandon(call.token);
     }
   }
+}
+
+// What headers hold that were sent and came back.
+function secretsHeld({ request, response }) {
+  const headers = [...Object.entries(request?.headers ?? {}), ...Object.entries(response?.headers ?? {})];
+  return credentials(headers.flatMap(([name, value]) => [value].flat().map((each) => [name, String(each)])));
 }
 
 function pathOf(url) {

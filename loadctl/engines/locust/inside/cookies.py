@@ -85,6 +85,12 @@ class Jar:
         """The value of the cookie stored last under `name`, whatever its domain and path."""
         return next((c.value for key, c in reversed(self._cookies.items()) if key.name == name), None)
 
+    def secrets(self) -> list[str]:
+        """All values that are long enough to be told from other words."""
+        return [
+            c.value.decode("utf-8", "replace").strip('"') for c in self._cookies.values() if len(c.value) > 3
+        ]
+
     def store(self, line: bytes, *, host: str, target: bytes) -> None:
         """The value of one Set-Cookie header, answering a request for `target` (path and query) at `host`."""
         pair, *attributes = line.split(b";")

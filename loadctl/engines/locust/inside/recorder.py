@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from .cells import ELSEWHERE, Cell, Endpoint, Flight, Histogram
 from .limit import RATE_LIMITED
-from .redaction import Redaction, values_of
+from .redaction import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from .cells import Entry
+    from .redaction import Held
     from .statistics import Statistics
 
 ENDPOINTS_MAX = 500
@@ -101,12 +102,12 @@ class Recorder:
         message: str = "",
         body: bytes = b"",
         stale: bool = False,
-        known: Mapping[str, object] | None = None,
+        held: Held | None = None,
     ) -> None:
         """It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
 
         `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
-        `known`: of a failure, the variables of its user; some of them are secrets.
+        `held`: of a failure.
         `stale`: the server ended the kept connection on which it went out before any of the response came.
         """
         now = self.clock()
@@ -135,7 +136,7 @@ class Recorder:
         else:
             error = cell.fail(us, self._capped_class(error))
             self._example(
-                endpoint, error, now, status=status, message=message, body=body, stale=stale, known=known
+                endpoint, error, now, status=status, message=message, body=body, stale=stale, held=held
             )
         cell.bytes += size
         if ttfb_us is not None:
@@ -304,13 +305,13 @@ class Recorder:
         message: str,
         body: bytes,
         stale: bool = False,
-        known: Mapping[str, object] | None = None,
+        held: Held | None = None,
     ) -> None:
         seen = endpoint.examples.get(error, 0)
         if seen >= EXAMPLES_EACH:
             return
         endpoint.examples[error] = seen + 1
-        hide = Redaction(values_of(self._secret_variables, known or {}))
+        hide = Redaction(held(self._secret_variables) if held is not None else ())
         # Redacted before it is cut: half a secret at the end would still be half a secret.
         text = self._redact(hide(bytes(body[: 64 * BODY_MAX]).decode("utf-8", "replace")))
         self._line(

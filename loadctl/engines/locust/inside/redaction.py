@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
+_CREDENTIAL = re.compile(r"authorization|cookie|key|token|secret|pass|session|jwt", re.IGNORECASE)
+_COOKIE = re.compile(r"(?:^|;\s*)([^=;\s]+)=([^;]+)")
+_SHORT = 3
+"""Values so short would be found within words."""
 _HEADER = re.compile(r"(?i)((?:proxy-)?authorization|(?:set-)?cookie)([^\w\r\n]{1,4})(\w[^\r\n\"']*)")
 _NAMES = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key)"
+Held: TypeAlias = Callable[[Collection[str]], Iterable[str]]
+"""The secrets of the user of a request, given the variables whose values are some."""
 # "password": "…", also within JSON in JSON; password=…; a header line. What a template stands for is no secret yet.
 _FIELD = re.compile(
     rf"""((?:{_NAMES}\\*["']\s*[:=]\s*\\*["']|{_NAMES}=|^[\w-]{{0,40}}{_NAMES}:[ ]*))"""
@@ -26,20 +29,61 @@ class Redaction:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         longest_first = sorted(filter(None, secrets), key=len, reverse=True)
-        self._secrets = re.compile(_spelled(longest_first)) if longest_first else None
+        self._secrets = [(secret, _folded(secret)) for secret in longest_first]
+        self._compiled: dict[tuple[str, ...], re.Pattern[str]] = {}
 
     def __call__(self, text: str) -> str:
-        if self._secrets is not None:
-            text = self._secrets.sub("***", text)
+        folded = _folded(text) if self._secrets else b""
+        # To compile a token of 1 kB takes half a second, and no user can go on meanwhile.
+        if there := tuple(secret for secret, its_fold in self._secrets if its_fold in folded):
+            if there not in self._compiled:
+                self._compiled[there] = re.compile(_spelled(there))
+            text = self._compiled[there].sub("***", text)
         return _FIELD.sub(r"\1***", _HEADER.sub(r"\1\2***", text))
 
 
+def names_credential(name: str) -> bool:
+    """Whether a header or a field of this name holds one."""
+    return _CREDENTIAL.search(name) is not None
+
+
+def credentials(headers: Iterable[tuple[str, str]]) -> list[str]:
+    """What headers hold whose names say so: the value, what follows a word such as Bearer, each cookie."""
+    found: list[str] = []
+    for name, value in headers:
+        if name.lower() == "set-cookie":  # its attributes are ordinary words
+            found += [cookie for _, cookie in _COOKIE.findall(value)[:1]]
+        elif names_credential(name):
+            found += [value, value.partition(" ")[2], *(cookie for _, cookie in _COOKIE.findall(value))]
+    return [text for value in found if len(text := value.strip(' "')) > _SHORT]
+
+
 def values_of(names: Collection[str], variables: Mapping[str, object]) -> list[str]:
-    """What these variables and columns hold; what is shorter than four characters would be found within words."""
+    """What these variables and columns hold."""
     row = variables.get("row")
     scopes = [variables, row] if isinstance(row, Mapping) else [variables]
     values = [scope.get(name) for scope in scopes for name in names]
-    return [value for value in values if isinstance(value, str) and len(value) > 3]
+    return [value for value in values if isinstance(value, str) and len(value) > _SHORT]
+
+
+def _folded(text: str) -> bytes:
+    """The same for all spellings of a text. A text whose fold lacks that of a secret does not hold it."""
+    data = text.encode("utf-8", "replace")
+    for _ in range(_PASSES):
+        data = _SPELLED.sub(_character, data)
+    return data.translate(_FOLD, b"\\")
+
+
+def _character(match: re.Match[bytes]) -> bytes:
+    if match["byte"]:
+        return bytes([int(match["byte"], 16)])
+    if match["units"]:
+        units = bytes.fromhex(match["units"].replace(b"\\", b"").replace(b"u", b"").decode())
+        return units.decode("utf-16-be", "replace").encode()
+    if match["name"]:
+        return _HTML_BYTES[match["name"]]
+    code = int(match["decimal"]) if match["decimal"] else int(match["hex"], 16)
+    return chr(code).encode("utf-8", "replace") if code < 0x110000 else match[0]
 
 
 def _spelled(secrets: Sequence[str]) -> str:
@@ -73,3 +117,12 @@ def _hex(number: int, digits: int) -> str:
 
 _HTML = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _JSON = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+_HTML_BYTES = {name.encode(): sign.encode() for sign, name in _HTML.items()}
+_SPELLED = re.compile(
+    rb"%(?:25)*(?P<byte>[0-9a-fA-F]{2})"
+    rb"|(?P<units>(?:\\+u[0-9a-fA-F]{4})+)"
+    rb"|&(?:amp;)*(?:#(?P<decimal>[0-9]{1,12});|#[xX](?P<hex>[0-9a-fA-F]{1,12});|(?P<name>amp|lt|gt|quot|apos);)"
+)
+_PASSES = 3
+"""A spelling within a spelling; the answer of a hostile server could have thousands."""
+_FOLD = bytes.maketrans(b"\n\r\t\b\f+", b"nrtbf ")

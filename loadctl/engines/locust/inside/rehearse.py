@@ -18,7 +18,7 @@ from .consent import Consent
 from .control import Control, kill_group
 from .journey import User, UserType
 from .network import Network
-from .redaction import Redaction
+from .redaction import Held, Redaction, credentials, names_credential
 from .request import Fault, Pairs, Plan, Request
 from .watchdog import Watchdog
 
@@ -102,7 +102,7 @@ class Noted:
         message: str = "",
         body: bytes = b"",  # noqa: ARG002
         stale: bool = False,  # noqa: ARG002
-        known: Mapping[str, object] | None = None,  # noqa: ARG002
+        held: Held | None = None,  # noqa: ARG002
     ) -> None:
         self.us, self.error = us, error
         self.message = "within the declared rate limit" if rate_limited else message
@@ -248,6 +248,9 @@ class Teller:
         captured = () if noted.error else cast("Sequence[tuple[str, str]]", step["capture"])
         hidden = {name for name, source in captured if _is_secret(name, source)}
         self._hide(variables.get(name) for name in hidden)
+        self._hide(client.jar.secrets())
+        self._hide(credentials(_texts(_sent_headers(client.outgoing)) if client.outgoing else ()))
+        self._hide(credentials(_texts(client.response.headers) if client.response else ()))
         line: dict[str, object] = {
             "request": step["request"],
             "outcome": "failed" if noted.error else "expected",
@@ -275,11 +278,10 @@ class Teller:
 
     def _sent(self, outgoing: Outgoing) -> dict[str, object]:
         origin = outgoing.origin
-        lines = [line.partition(b": ") for line in outgoing.head.split(b"\r\n")[1:] if line]
         url = f"{'https' if origin.tls else 'http'}://{origin.authority}{outgoing.target.decode()}"
         return {
             "url": self._redact(url),
-            "sent_headers": self._headers((name, value) for name, _, value in lines),
+            "sent_headers": self._headers(_sent_headers(outgoing)),
             "sent_body": self._shown(outgoing.body.decode("utf-8", "replace"), len(outgoing.body))
             if outgoing.body
             else None,
@@ -300,10 +302,8 @@ class Teller:
 
     def _headers(self, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         found: dict[str, str] = {}
-        for raw_name, raw_value in headers:
-            name = raw_name.decode("latin-1")
-            hidden = _names_credential(name)
-            found[name] = "***" if hidden else self._cut(raw_value.decode("utf-8", "replace"), VALUE_MAX)
+        for name, value in _texts(headers):
+            found[name] = "***" if names_credential(name) else self._cut(value, VALUE_MAX)
         return found
 
     def _shown(self, text: str, size: int) -> str:
@@ -317,14 +317,19 @@ class Teller:
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def _sent_headers(outgoing: Outgoing) -> list[tuple[bytes, bytes]]:
+    lines = [line.partition(b": ") for line in outgoing.head.split(b"\r\n")[1:] if line]
+    return [(name, value) for name, _, value in lines]
+
+
+def _texts(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in headers]
+
+
 def _is_secret(name: str, source: str) -> bool:
     """Whether a captured variable is one by its name, or comes from a field that is; `$.token_type` is none."""
     field = source.rstrip("'\"]").lower()
-    return source.startswith("cookie ") or _names_credential(name) or field.endswith(_CREDENTIALS)
-
-
-def _names_credential(name: str) -> bool:
-    return any(word in name.lower() for word in _CREDENTIALS)
+    return source.startswith("cookie ") or names_credential(name) or field.endswith(_CREDENTIALS)
 
 
 def _all_steps(kind: Plan) -> list[Plan]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol, cast
@@ -24,6 +25,7 @@ from .client import (
 from .draw import as_json
 from .failure import Failed
 from .limit import limit_headers
+from .redaction import Held, credentials, values_of
 from .render import Missing, Scope, Text, compile_form, compile_json, compile_text, compile_url
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class Recorder(Protocol):
         message: str = "",
         body: bytes = b"",
         stale: bool = False,
-        known: Mapping[str, object] | None = None,
+        held: Held | None = None,
     ) -> None: ...
     def abandon(self, token: object) -> None: ...
     def turn(self) -> None: ...
@@ -134,7 +136,7 @@ class Request:
                 error=failed.error_class,
                 message=failed.message,
                 stale=failed.stale,
-                known=sender.variables,
+                held=partial(_secrets_held, sender, outgoing, None),
             )
             return not self._captures
         except Exception:  # of ours: no failure of the system, and not unfinished either
@@ -155,7 +157,7 @@ class Request:
             status=response.status,
             message=_limit_of(response) if limited else message,
             body=response.body if error else b"",
-            known=sender.variables if error else None,
+            held=partial(_secrets_held, sender, outgoing, response) if error else None,
         )
         return error is None or not self._captures
 
@@ -234,6 +236,18 @@ class Request:
         for variable, _, value, _ in found:
             variables[variable] = None if value is NOTHING else value
         return ""
+
+
+def _secrets_held(
+    sender: Sender, outgoing: Outgoing, response: Response | None, names: Collection[str]
+) -> list[str]:
+    """What stands in its variables and row under `names`, in its cookies, and in headers that were sent and came."""
+    lines = [line.partition(b": ") for line in outgoing.head.split(b"\r\n")[1:]]
+    headers = [(name, value) for name, _, value in lines] + (response.headers if response else [])
+    of_headers = credentials(
+        (name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in headers
+    )
+    return [*values_of(names, sender.variables), *sender.client.jar.secrets(), *of_headers]
 
 
 def _limit_of(response: Response) -> str:

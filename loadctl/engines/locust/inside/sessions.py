@@ -29,6 +29,7 @@ from .body import watch
 from .cells import ELSEWHERE, Flight
 from .classify import classify
 from .limit import limit_headers
+from .redaction import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -355,6 +356,7 @@ class Sessions:
             status=request.status,
             message=_limit_of(response) if expected_429 else str(exception or ""),
             body=b"" if expected_429 else _body(response),
+            held=partial(_secrets_held, response),
         )
 
 
@@ -408,6 +410,15 @@ def _named(method: str, name: Any) -> str:
 def _limit_of(response: Any) -> str:
     headers = getattr(response, "headers", None) or {}
     return limit_headers((str(name), str(value)) for name, value in headers.items())
+
+
+def _secrets_held(response: Any, names: object) -> list[str]:  # noqa: ARG001  a script has no variables of ours
+    """What headers hold that were sent and came back. Each client keeps them in its own way."""
+    hops = [*(getattr(response, "history", None) or ()), response]
+    found = [getattr(one, "headers", None) for hop in hops for one in (hop, getattr(hop, "request", None))]
+    return credentials(
+        (str(name), str(value)) for headers in found if headers for name, value in headers.items()
+    )
 
 
 def _body(response: Any) -> bytes:
