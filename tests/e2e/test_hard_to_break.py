@@ -239,6 +239,21 @@ def test_loadctl_may_be_stopped_for_a_while(loadctl: Shell) -> None:
     assert ended.result["counters"]["started"] == truth["requests"]
 
 
+def test_an_engine_that_is_stopped_does_not_outlive_a_kill_of_loadctl(loadctl: Shell, engine: str) -> None:
+    """And what was measured until then is scorable."""
+    loadctl.write("scenarios/small.yaml", SMALL)
+    going = loadctl.start("run", "small", "--demo", "--engine", engine, "--duration", "30s")
+    going.wait_for_seconds(2)
+    processes, shards = going.children(), going.shards()
+    assert shards
+    for shard in shards:
+        shard.suspend()
+    going.signal(signal.SIGKILL)
+    going.popen.communicate(timeout=5)
+    assert all_gone(processes, timeout_s=10)
+    assert loadctl("report", "latest", "--json").verdict == "INTERRUPTED"
+
+
 def test_signals_while_a_run_is_judged_cost_neither_its_result_nor_its_exit_code(loadctl: Shell) -> None:
     loadctl.write("scenarios/small.yaml", SMALL)
     going = loadctl.start("run", "small", "--demo", "--duration", "2s", "--smoke")
