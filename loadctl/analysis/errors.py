@@ -97,7 +97,7 @@ def _all_failed(case: Case) -> Iterator[Finding]:
     if error_class.startswith("status_4") or error_class == "check_failed":
         message += "; that is the scenario, not the load"
     elif error_class in _CONNECTION or error_class == "unfinished":
-        advice = (f"is the system up, and is this its address: {case.scenario.host}?",)
+        advice = (f"is the system up, and is this its address: {case.scenario.shown_host}?",)
     yield Finding("all-requests-failed", "critical", message, evidence, advice)
 
 

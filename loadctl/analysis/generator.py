@@ -190,9 +190,9 @@ def _same_host(case: Case) -> Iterator[Finding]:
     busy = case.readings("host").values("cpu_pct")
     mean = sum(busy) / len(busy) if busy else 0.0
     if mean < FULL_MACHINE_PCT:
-        yield Finding("generator-same-host", "info", message, {"host": case.scenario.host})
+        yield Finding("generator-same-host", "info", message, {"host": case.scenario.shown_host})
         return
     message += f", which were {format_percent(mean, 0)} busy: latencies hold their waiting for each other"
-    evidence: Evidence = {"host": case.scenario.host, "machine_cpu_pct": round(mean, 1)}
+    evidence: Evidence = {"host": case.scenario.shown_host, "machine_cpu_pct": round(mean, 1)}
     advice = ("run loadctl on another machine, or with less load, before you trust small latencies",)
     yield Finding("generator-same-host", "warning", message, evidence, advice)

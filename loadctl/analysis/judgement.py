@@ -133,7 +133,7 @@ def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Resul
         engine_extension=next(filter(None, (shard.engine_extension for shard in recording.shards)), None),
         virtual_users=_virtual_users(recording.shards),
         shards=facts.shards,
-        host=scenario.host,
+        host=scenario.shown_host,
         model=scenario.load.model,
         peak=scenario.load.peak,
         started_at=facts.started_at,

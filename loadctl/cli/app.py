@@ -19,7 +19,7 @@ from loadctl.cli.arguments import profile_alone, tags_apart
 from loadctl.cli.commands import Commands, takes_arguments
 from loadctl.cli.explaining import code_of, explain
 from loadctl.cli.foreign import in_our_words
-from loadctl.cli.output import complain, hush, open_standard_streams
+from loadctl.cli.output import complain, hush, open_standard_streams, without_secrets
 from loadctl.errors import LoadctlError, UsageError
 from loadctl.results.verdict import ExitCode
 from loadctl.temporary import remove_abandoned
@@ -166,7 +166,7 @@ def _explain_bug(error: Exception) -> str:
         with tempfile.NamedTemporaryFile(
             "w", prefix="loadctl-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"
         ) as file:
-            file.write(trace)
+            file.write(without_secrets(trace))
     except OSError:  # no folder for it, or no room in it
         where = f"this:\n{trace}"
     else:

@@ -180,7 +180,7 @@ def _find(plan: _Plan, search: Search, *, quiet: bool, as_json: bool) -> int:
     agreed = ask_for_consent(plan.scenario, f"up to {shown.level(search.most, plan.unit)}")
     plan = replace(plan, scenario=agreed)
     say: Callable[[str], object] = (lambda _: None) if quiet or as_json else complain
-    say(f"capacity of {plan.scenario.name} on {plan.scenario.host}: probes of {plan.probe_s:g} s\n")
+    say(f"capacity of {plan.scenario.name} on {plan.scenario.shown_host}: probes of {plan.probe_s:g} s\n")
     with Interruption(to_the_end=True) as interruption:
         try:
             while (level := search.next()) is not None:

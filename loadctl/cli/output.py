@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import TextIO
 
 from loadctl.cli.terminal import in_actions
@@ -16,6 +17,22 @@ from loadctl.errors import RunError
 
 _CONTROL = re.compile(r"(?P<ours>\x1b\[(?:[01](?:;[0-9]{2})?m|K))|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Characters that command a terminal; `ours`: colours, and the line of `wait`."""
+
+
+_secrets: dict[str, str] = {}
+
+
+def hide_in_messages(secrets: Mapping[str, str]) -> None:
+    """From here on `complain` tells none of these: an error does not know what of its text is one."""
+    _secrets.update(secrets)
+
+
+def without_secrets(text: str) -> str:
+    if not _secrets:
+        return text
+    from loadctl.scenario.redaction import Redaction
+
+    return Redaction(_secrets).hidden(text)
 
 
 def write(text: str, *, as_json: bool = False) -> None:
@@ -45,7 +62,7 @@ def columns() -> int:
 
 def complain(text: str) -> bool:
     """Write to stderr now; False where that cannot be written, which changes no exit code either."""
-    return write_commands(for_the_log(text))
+    return write_commands(for_the_log(without_secrets(text)))
 
 
 def write_commands(lines: str) -> bool:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import loadctl
 from loadctl.cli.input_file import beginning, is_file, read_text
 from loadctl.cli.options import Overrides
+from loadctl.cli.output import hide_in_messages
 from loadctl.cli.script import applied, load_text, scenario_text
 from loadctl.engines import ENGINES
 from loadctl.errors import UsageError
@@ -155,7 +156,9 @@ class Project:
             name, sources, host=overrides.host, engine=overrides.engine, targets=tuple(overrides.targets)
         )
         scenario = applied(scenario, overrides.script, env, quick=text.name == COMMAND_LINE)
-        return ENGINES[scenario.engine].completed(scenario, env)
+        scenario = ENGINES[scenario.engine].completed(scenario, env)
+        hide_in_messages(scenario.secrets)
+        return scenario
 
 
 def run_directory(reference: str, parent: Path) -> RunDirectory:

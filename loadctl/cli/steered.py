@@ -70,7 +70,7 @@ def serve(options: RunOptions, output: Output, host: str | None, bind: str, port
         up = locust_page.listening(page.first_line())
         name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, bind)  # noqa: S104 - only read
         request = replace(request, engine=LocustEngine(options.python, up.master))
-        complain(f"{scenario.name} on {scenario.host}: http://{name}:{up.port}\n")
+        complain(f"{scenario.name} on {scenario.shown_host}: http://{name}:{up.port}\n")
         complain("Start there makes a run, Stop ends and judges it; Ctrl-C here ends all.\n")
         if not is_loopback(bind):
             complain("It asks for no password: whoever reaches this address may press Start.\n")

@@ -88,7 +88,7 @@ def _watch(
     sources = [source for source in plan.sources if source is not plan.generator]
     sampler = Sampler(sources, secrets=scenario.secrets, series=scenario.judged_series, close=plan.close)
     redrawn = is_terminal() and not plain and not as_json
-    head = f"{plan.watched} on {scenario.host}"
+    head = f"{plan.watched} on {scenario.shown_host}"
     with _record(out) as keep, _show(head, redrawn=redrawn, as_json=as_json) as show:
         began = time.monotonic()
         sampler.start(began)

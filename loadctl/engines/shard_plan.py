@@ -54,17 +54,30 @@ def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
 
 
 def _secret_variables(scenario: Scenario) -> Sequence[str]:
-    """Of captured variables and of columns, by their own name or by their place in a response."""
+    """Of captured variables and of columns, by their own name, by their place in a response, or by the header that they
+    are sent in.
+    """
     captured = {
         name
         for request in scenario.requests()
         for name, source in request.capture.items()
         if names_a_secret(name) or _SECRET_SOURCE.search(source)
     }
+    headers = [user_type.headers for user_type in scenario.user_types]
+    headers += [request.headers for request in scenario.requests()]
+    sent = {
+        name
+        for each in headers
+        for header, value in each.items()
+        if names_a_secret(header)
+        for name in _FILLED_IN.findall(value)
+    }
+    captured |= sent & {name for request in scenario.requests() for name in request.capture}
     columns = {name for user in scenario.user_types for row in user.data[:1] for name in row}
     return sorted(captured | set(filter(names_a_secret, columns)))
 
 
+_FILLED_IN = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _SECRET_SOURCE = re.compile(
     r"^cookie |(?:authorization|cookie|key|token|secret|pass(?:word)?|session|jwt)['\"\]]*$", re.IGNORECASE
 )

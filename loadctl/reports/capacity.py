@@ -71,7 +71,7 @@ def document(scenario: Scenario, search: Search, unit: str) -> str:
     told = {
         "schema": SCHEMA,
         "scenario": scenario.name,
-        "host": scenario.host,
+        "host": scenario.shown_host,
         "engine": scenario.engine,
         "unit": unit,
         "answer": verdict(search, unit),

@@ -18,7 +18,9 @@ _STATUS = re.compile(r"expected status (.+), got \d+")
 
 def opening(scenario: Scenario) -> str:
     who = "one user of each type" if len(scenario.user_types) > 1 else "one user"
-    where = "" if scenario.name.startswith(scenario.host) else f" on {printable(scenario.host, 120)}"
+    where = (
+        "" if scenario.name.startswith(scenario.shown_host) else f" on {printable(scenario.shown_host, 120)}"
+    )
     return f"{printable(scenario.name, 120)}{where}: {who}, each request once"
 
 

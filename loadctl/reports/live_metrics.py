@@ -34,7 +34,7 @@ def live_families(running: Running, tally: Tally) -> Families:
         engine=running.engine,
         version=running.engine_version,
         extension=running.engine_extension,
-        host=running.scenario.host,
+        host=running.scenario.shown_host,
         model=running.scenario.load.model,
         started_at=running.started_at,
     )

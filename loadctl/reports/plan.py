@@ -92,8 +92,8 @@ def preamble(
     """The first lines of `run`: what is loaded, from which files, what to expect, what cannot be judged.
 
     `argv`: what loadctl was started with, for commands that would do better."""
-    name = "" if scenario.name.startswith(scenario.host) else f"{printable(scenario.name, 60)} on "
-    place = f"{name}{printable(scenario.host, 120)}, {printable(watched, 160)}"
+    name = "" if scenario.name.startswith(scenario.shown_host) else f"{printable(scenario.name, 60)} on "
+    place = f"{name}{printable(scenario.shown_host, 120)}, {printable(watched, 160)}"
     if len(place) + len(engine) + 3 <= width:
         lines = [f"{place}{engine:>{width - len(place)}}"]
     else:
@@ -222,7 +222,7 @@ def show_plan(scenario: Scenario, expectation: Expectation, *, width: int = 80) 
     lines = [
         *hanging(
             f"{printable(scenario.name, 60)}  ",
-            f"{load_of(scenario)}, {scenario.engine}, {printable(scenario.host, 120)}",
+            f"{load_of(scenario)}, {scenario.engine}, {printable(scenario.shown_host, 120)}",
             width,
         ),
         *(hanging("", printable(scenario.goal), width) if scenario.goal else []),
@@ -335,7 +335,7 @@ def plan_document(scenario: Scenario, expectation: Expectation) -> Mapping[str, 
         "scenario": scenario.name,
         "source": scenario.source,
         "goal": scenario.goal,
-        "host": scenario.host,
+        "host": scenario.shown_host,
         "engine": scenario.engine,
         "model": scenario.load.model,
         "peak": scenario.load.peak,

@@ -79,7 +79,7 @@ def exchanges_document(scenario: Scenario, exchanges: Sequence[Exchange]) -> Map
         "schema": SCHEMA,
         "scenario": scenario.name,
         "source": scenario.source,
-        "host": scenario.host,
+        "host": scenario.shown_host,
         "expected": sum(exchange.outcome == "expected" for exchange in exchanges),
         "failed": sum(exchange.outcome == "failed" for exchange in exchanges),
         "skipped": sum(exchange.outcome == "skipped" for exchange in exchanges),

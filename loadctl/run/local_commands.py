@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import shutil
 import signal
@@ -97,7 +96,6 @@ class LocalCommands:
         shown = self._shown(command)
         self._event(phase, f"{phase}: {shown}", index, command, None)
         ended = self._ended(phase, index, command)
-        self._redact(self._log(phase, index))
         took = f"after {ended.took_s:.1f} s"
         message = f"{phase}: ended {took}"
         if ended.trouble is not None:
@@ -146,6 +144,7 @@ class LocalCommands:
             stdout=log,
             stderr=log,
             leaves_others=phase == "before",
+            secrets=self._scenario.secrets,
         )
 
     def _event(
@@ -172,22 +171,6 @@ class LocalCommands:
     def _last_lines(self, log: Path) -> str:
         lines = [line.strip() for line in _tail(log).splitlines()[1:] if line.strip()][-_LAST_LINES:]
         return Redaction(self._scenario.secrets).hidden(" | ".join(lines)) or "it printed nothing"
-
-    def _redact(self, log: Path) -> None:
-        """Overwritten in place: what runs on in the background still appends to the file."""
-        secrets = [secret.encode() for secret in self._scenario.secrets if secret]
-        if not secrets:
-            return
-        with (
-            contextlib.suppress(OSError, ValueError),
-            log.open("r+b") as file,
-            mmap.mmap(file.fileno(), 0) as text,
-        ):
-            for secret in secrets:
-                at = text.find(secret)
-                while at >= 0:
-                    text[at : at + len(secret)] = b"*" * len(secret)
-                    at = text.find(secret, at)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA = "loadctl.run/1"
-_HOST = re.compile(r"(?:https?://[^/?#]*)?")
 _Fields: TypeAlias = "Mapping[str, Callable[[object, Redaction], object] | _Fields]"
 _NOT_IN_HASH = {
     "where",
@@ -169,8 +167,7 @@ def _after_host(value: object, redaction: Redaction) -> object:
     """Of a URL, or of several: the path."""
     if isinstance(value, list):
         return [_after_host(part, redaction) for part in value]
-    place = _HOST.match(value) if isinstance(value, str) else None
-    return place[0] + redaction.hidden(place.string[place.end() :]) if place else value
+    return redaction.of_url(value) if isinstance(value, str) else value
 
 
 def _after_word(value: object, redaction: Redaction) -> object:

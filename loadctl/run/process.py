@@ -9,6 +9,7 @@ gone, even after a kill -9.
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from typing import IO, Self
 
 from loadctl.engines.base import Command
 from loadctl.errors import RunError
+from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.units import format_bytes
 
 STOP = "stop"
@@ -118,14 +120,16 @@ class Child:
         stderr: Path,
         leaves_others: bool = False,
         early: Early | None = None,
+        secrets: Iterable[str] = (),
     ) -> None:
-        """Write the command's files below `out` and start it.
+        """Write the command's files below `out` and start it. `secrets`: blotted out in its output when it has ended.
 
         With `leaves_others`, what it has started lives on when it succeeds: a server in the background.
         Raises: RunError where it cannot be started.
         """
         write_files(command.files, out)
         self._leaves_others = leaves_others
+        self._redaction = Redaction(secrets)
         self.stdout, self.stderr = stdout, stderr
         self.returncode: int | None = None
         self._unsent = command.stdin.encode()
@@ -182,7 +186,7 @@ class Child:
         """The end of what it wrote to stderr."""
         with contextlib.suppress(OSError), self.stderr.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - limit))
-            return file.read().decode("utf-8", "replace").strip()
+            return self._redaction.hidden(file.read().decode("utf-8", "replace").strip())
         return ""
 
     @property
@@ -219,6 +223,8 @@ class Child:
         except subprocess.TimeoutExpired:  # in an uninterruptible system call: it dies when that returns
             self.returncode = -signal.SIGKILL
         self._stdin.close()
+        for path in {self.stdout, self.stderr}:
+            _blot_out(path, self._redaction)
         return self.returncode
 
 
@@ -317,6 +323,17 @@ def _bound(path: Path) -> None:
             os.truncate(path, _OUTPUT_KEPT)  # the child appends, so it goes on at the new end
             with path.open("ab") as file:
                 file.write(f"\n[loadctl left out {format_bytes(size - _OUTPUT_KEPT)} here]\n".encode())
+
+
+def _blot_out(path: Path, redaction: Redaction) -> None:
+    """In place: what runs on in the background still appends to the file."""
+    with (
+        contextlib.suppress(OSError, ValueError),
+        path.open("r+b") as file,
+        mmap.mmap(file.fileno(), 0) as text,
+    ):
+        for begin, end in list(redaction.places(text)):
+            text[begin:end] = b"*" * (end - begin)
 
 
 def _exit_status(popen: subprocess.Popen[bytes]) -> int | None:

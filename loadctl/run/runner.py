@@ -33,6 +33,7 @@ from loadctl.run.wall_clock import utc
 from loadctl.run.watching import Watching, watching
 from loadctl.scenario.expectation import expect
 from loadctl.scenario.invocation import Invocation
+from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.watch import Watch
 
@@ -111,7 +112,9 @@ class _Run:
         self._interruption = interruption
         files = [directory.frame_file(k) for k in range(request.shards)]
         self._merger = Merger(files, time.monotonic())
-        self._shards = Shards(request.engine, directory, self._merger, request.hung_s, request.early)
+        self._shards = Shards(
+            request.engine, directory, self._merger, request.hung_s, request.early, request.scenario.secrets
+        )
         self._watching: Watching | None = None
         self._commands = LocalCommands(
             request.scenario, directory.engine, interruption, tell=self._tell, now=self._now
@@ -144,7 +147,8 @@ class _Run:
             self._watching.sampler.stop()
         known = isinstance(error, LoadctlError)
         interrupted_by = error.signal_number if isinstance(error, Interrupted) else None
-        failure = None if interrupted_by else str(error) if known else f"internal error: {error!r}"
+        said = str(error) if known else f"internal error: {error!r}"
+        failure = None if interrupted_by else Redaction(self._request.scenario.secrets).hidden(said)
         self._ledger.end(self._now(), interrupted_by=interrupted_by, failure=failure)
 
     def clean_up(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +33,20 @@ class Shards:
     """All shards of a run. `poll` is called often; times are seconds of one monotonic clock."""
 
     def __init__(
-        self, engine: Engine, run: RunDirectory, merger: Merger, hung_s: float, early: Early | None = None
+        self,
+        engine: Engine,
+        run: RunDirectory,
+        merger: Merger,
+        hung_s: float,
+        early: Early | None = None,
+        secrets: Iterable[str] = (),
     ) -> None:
         self._engine = engine
         self._run = run
         self._merger = merger
         self._hung_s = hung_s
         self._early = early
+        self._secrets = list(secrets)
         self._shards: list[_Shard] = []
         self._guard: OrphanGuard | None = None
         self.reasons: list[str] = []
@@ -51,7 +58,14 @@ class Shards:
         """Raises: RunError where one cannot be started; `kill` then ends the others."""
         for index, command in enumerate(commands):
             stdout, stderr = (self._run.engine / f"{index}.{name}" for name in ("stdout", "stderr"))
-            child = Child(command, out=self._run.path, stdout=stdout, stderr=stderr, early=self._early)
+            child = Child(
+                command,
+                out=self._run.path,
+                stdout=stdout,
+                stderr=stderr,
+                early=self._early,
+                secrets=self._secrets,
+            )
             self._shards.append(_Shard(index, child))
         self._guard = OrphanGuard(self.pids.values())
 

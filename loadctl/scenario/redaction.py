@@ -6,11 +6,18 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from mmap import mmap
 
 REDACTED = "[redacted]"
 _NAMES = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key)"
 _NAMED = re.compile(rf"({_NAMES}=)(?!\{{\{{)[^\s\"'&,;<>\\]+", re.IGNORECASE)
+_NAMED_BYTES = re.compile(_NAMED.pattern.encode(), re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://[^/?#]*")
 _FIELD = re.compile(rf"(?:{_NAMES}|authorization|cookie)$", re.IGNORECASE)
 _COOKIE = re.compile(r"(?:^|;\s*)([\w.-]+)=([^;\s]+)")
 _NOT_LITERAL = re.compile(r"(?:[A-Za-z]+ )?\{\{|\$")
@@ -119,18 +126,35 @@ class Redaction:
         self._shown = dict(secrets) if isinstance(secrets, Mapping) else dict.fromkeys(secrets, REDACTED)
         self._shown.pop("", None)
         self._words = sorted((word for word in self._shown if len(word) > _SHORT), key=len, reverse=True)
-        self._within = re.compile(spelled(self._words)) if self._words else None
 
     def __bool__(self) -> bool:
         return bool(self._shown)
+
+    @cached_property
+    def _within(self) -> re.Pattern[str]:
+        """Made when it is needed: that takes 5 ms a secret."""
+        return re.compile(spelled(self._words))
 
     def hidden(self, text: str) -> str:
         """`text` without any of them."""
         if text in self._shown:
             return self._shown[text]
-        if self._within is not None:
+        if self._words:
             text = self._within.sub(self._name, text)
         return _NAMED.sub(rf"\1{REDACTED}", text)
+
+    def of_url(self, url: str) -> str:
+        """A URL whose scheme and address stay: a run is judged by what stands there."""
+        address = match[0] if (match := _ADDRESS.match(url)) else ""
+        return address + self.hidden(url.removeprefix(address))
+
+    def places(self, data: bytes | mmap) -> Iterator[tuple[int, int]]:
+        """Where they stand in a file, first byte and end; also what follows `password=`."""
+        if self._words:
+            for match in re.finditer(spelled(self._words).encode(), data):
+                yield match.span()
+        for match in _NAMED_BYTES.finditer(data):
+            yield match.end(1), match.end()
 
     def _name(self, match: re.Match[str]) -> str:
         return self._shown[self._words[(match.lastindex or 1) - 1]]

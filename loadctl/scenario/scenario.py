@@ -10,6 +10,7 @@ from loadctl.scenario.commands import LocalCommand
 from loadctl.scenario.consent import Place
 from loadctl.scenario.load import Load
 from loadctl.scenario.rate_limit import RateLimit
+from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.smoke import Smoke
 from loadctl.scenario.stop_rule import DEFAULT, StopRule
 from loadctl.scenario.target import Target
@@ -125,6 +126,11 @@ class Scenario:
     def address(self) -> str:
         """The host with its credentials: for those who send requests, not to be shown."""
         return self.host.replace("://", f"://{self.credentials}@", 1) if self.credentials else self.host
+
+    @property
+    def shown_host(self) -> str:
+        """The host for people: a secret in its path by its name."""
+        return Redaction(self.secrets).of_url(self.host)
 
     def requests(self) -> Sequence[Request]:
         return [request for user_type in self.user_types for request in user_type.requests()]

@@ -41,7 +41,7 @@ def phase(count: int) -> Mapping[str, Json]:
 def script(scenario: Scenario, count: int) -> Mapping[str, Json]:
     """What Artillery runs: one scenario of loadctl's engine, in which each virtual user is a user of the plan."""
     return {
-        "config": {"target": scenario.host, "engines": {"loadctl": {}}, "phases": [phase(count)]},
+        "config": {"target": scenario.shown_host, "engines": {"loadctl": {}}, "phases": [phase(count)]},
         "scenarios": [
             {"name": "loadctl", "engine": "loadctl", "flow": [user.name for user in scenario.user_types]}
         ],

@@ -18,7 +18,7 @@ from .consent import Consent
 from .control import Control, kill_group
 from .journey import User, UserType
 from .network import Network
-from .redaction import Held, Redaction, credentials, names_credential
+from .redaction import Held, Redaction, credentials, names_credential, values_of
 from .request import Fault, Pairs, Plan, Request
 from .watchdog import Watchdog
 
@@ -35,8 +35,6 @@ BODY_MAX = 2000
 VALUE_MAX = 200
 _READ_MAX = 1 << 16
 _NOBODY_THERE = frozenset({"connect_refused", "connect_timeout", "dns", "tls"})
-_SECRET_MIN = 4
-"""Shorter values would be hidden in the midst of words."""
 _CREDENTIALS = ("authorization", "cookie", "key", "token", "secret", "pass", "password", "session", "jwt")
 
 
@@ -131,7 +129,9 @@ class Rehearsal:
     def __init__(self, plan: Plan, write: Callable[[Mapping[str, object]], None]) -> None:
         self._plan = plan
         self._rate_limited = plan["rate_limit"] is not None
-        self._teller = Teller(write, cast("list[str]", plan["secrets"]))
+        self._teller = Teller(
+            write, cast("list[str]", plan["secrets"]), cast("list[str]", plan["secret_variables"])
+        )
         self._seen: set[object] = set()
         self._broken = ""
         """What went wrong last."""
@@ -231,9 +231,13 @@ class Rehearsal:
 class Teller:
     """Lines about requests, without secrets."""
 
-    def __init__(self, write: Callable[[Mapping[str, object]], None], secrets: Sequence[str]) -> None:
+    def __init__(
+        self, write: Callable[[Mapping[str, object]], None], secrets: Sequence[str], variables: Sequence[str]
+    ) -> None:
+        """`variables`: those whose values are secrets too."""
         self._write = write
         self._secrets = list(secrets)
+        self._secret_variables = variables
         self._redact = Redaction(secrets)
         self._answered = False
         self.nobody_there = False
@@ -246,8 +250,8 @@ class Teller:
         self._answered |= client.response is not None or noted.error not in _NOBODY_THERE
         self.nobody_there = not self._answered
         captured = () if noted.error else cast("Sequence[tuple[str, str]]", step["capture"])
-        hidden = {name for name, source in captured if _is_secret(name, source)}
-        self._hide(variables.get(name) for name in hidden)
+        hidden = {n for n, source in captured if n in self._secret_variables or _is_secret(n, source)}
+        self._hide(values_of([*hidden, *self._secret_variables], variables))
         self._hide(client.jar.secrets())
         self._hide(credentials(_texts(_sent_headers(client.outgoing)) if client.outgoing else ()))
         self._hide(credentials(_texts(client.response.headers) if client.response else ()))
@@ -269,11 +273,10 @@ class Teller:
             line |= self._received(Reply(client.response, client))
         self._write(line)
 
-    def _hide(self, values: Iterable[object]) -> None:
+    def _hide(self, values: Sequence[str]) -> None:
         """From here on, wherever they come back: in a URL, in another body."""
-        found = [value for value in values if isinstance(value, str) and len(value) >= _SECRET_MIN]
-        if found:
-            self._secrets += found
+        if new := set(values).difference(self._secrets):
+            self._secrets += new
             self._redact = Redaction(self._secrets)
 
     def _sent(self, outgoing: Outgoing) -> dict[str, object]:
