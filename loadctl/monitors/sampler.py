@@ -170,8 +170,6 @@ def _redacted(seen: Observation, redaction: Redaction, series: Collection[str]) 
 
     What a verdict reads stays as it is: the kind of a source, shards, and the series that a target names.
     """
-    if not redaction:
-        return seen
     hidden = redaction.hidden
     if isinstance(seen, Reading):
         return replace(

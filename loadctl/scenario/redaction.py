@@ -127,9 +127,6 @@ class Redaction:
         self._shown.pop("", None)
         self._words = sorted((word for word in self._shown if len(word) > _SHORT), key=len, reverse=True)
 
-    def __bool__(self) -> bool:
-        return bool(self._shown)
-
     @cached_property
     def _within(self) -> re.Pattern[str]:
         """Made when it is needed: that takes 5 ms a secret."""

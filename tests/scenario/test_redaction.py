@@ -33,7 +33,7 @@ def test_no_secret_is_left(text: str, secrets: list[str]) -> None:
 
 
 def test_without_secrets_nothing_is_touched() -> None:
-    assert not Redaction(["", ""])
+    assert Redaction(["", ""]).hidden("abc") == "abc"
     assert Redaction([]).hidden("abc") == "abc"
 
 
@@ -87,3 +87,18 @@ def test_a_secret_comes_back_in_parts() -> None:
     assert {"ann:secret", "secret"} <= set(parts_of_secret("Basic YW5uOnNlY3JldA=="))
     assert {"abc", "d"} <= set(parts_of_secret("sid=abc; x=d"))
     assert "abc.def" in parts_of_secret("Bearer abc.def")
+
+
+def test_the_places_in_a_file_are_those_of_its_bytes() -> None:
+    data = "ä abcdef %61bcdef token=x, password={{ p }}".encode()
+    places = list(Redaction(["abcdef"]).places(data))
+    assert [data[begin:end] for begin, end in places] == [b"abcdef", b"%61bcdef", b"x"]
+
+
+def test_the_address_of_a_url_stays_and_its_path_is_searched() -> None:
+    redaction = Redaction({"shop": "${NAME}", "8080": REDACTED})
+    assert (
+        redaction.of_url("http://shop:8080/shop/a?token=t")
+        == f"http://shop:8080/${{NAME}}/a?token={REDACTED}"
+    )
+    assert redaction.of_url("") == ""
