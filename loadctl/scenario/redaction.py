@@ -76,6 +76,12 @@ def hidden(values: Iterable[str]) -> Mapping[str, str]:
     return dict.fromkeys(values, REDACTED)
 
 
+def named_in(text: str) -> list[str]:
+    """What `password=…` names in a query or a body. A number is none."""
+    values = (match[0].removeprefix(match[1]) for match in _NAMED.finditer(text))
+    return [spelling for value in values if not value.isdecimal() for spelling in {value, unquote(value)}]
+
+
 def secret_fields(document: object) -> list[str]:
     """The texts in a JSON document that stand under a name of a secret."""
     found: list[str] = []

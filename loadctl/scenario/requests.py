@@ -16,6 +16,7 @@ from loadctl.scenario.environment import Environment
 from loadctl.scenario.expression import Attribute, Literal, Variable
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.prng import LARGEST
+from loadctl.scenario.redaction import named_in
 from loadctl.scenario.shape import (
     Flag,
     Line,
@@ -110,6 +111,8 @@ class RequestReader:
         self.environment.redact_named(
             shape.query, shape.headers, shape.json_, shape.form, shape.files, shape.body
         )
+        body = shape.body.text if shape.body is not None and shape.body.is_scalar else ""
+        self.environment.redact(*named_in(url), *named_in(body))
         if user_info := _USER_INFO.match(url):
             self.environment.redact_user_info(user_info[1], place)
         return Request(

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 from loadctl.engines.artillery.export_values import LIBRARY, Values, quoted
 from loadctl.engines.artillery.pattern import to_javascript
-from loadctl.engines.exported import LOST, Secrets, identifier, rows_variable, status_words, without_script
+from loadctl.engines.exported import (
+    LOST,
+    Secret,
+    Secrets,
+    identifier,
+    rows_variable,
+    status_words,
+    without_script,
+)
 from loadctl.engines.locust.inside.capture import dotted, json_path
 from loadctl.scenario.expression import Variable
 from loadctl.scenario.template import parse
@@ -48,7 +56,7 @@ class _Files:
 
         scenarios = [s for user in self.scenario.user_types for s in self._scenarios(user)]
         config = {
-            "target": self.scenario.host,
+            "target": self._target(),
             "phases": self._phases(),
             "processor": "./processor.js",
             "http": {"timeout": max([request.timeout_s for request in self.scenario.requests()], default=30)},
@@ -59,6 +67,11 @@ class _Files:
         )
         head = "".join(f"# {line}\n" if line else "#\n" for line in self._head())
         return {"artillery.yml": head + script, "processor.js": self._processor()}
+
+    def _target(self) -> str:
+        """Artillery fills in `$env` there."""
+        pieces = self._write.secrets.split(self.scenario.host)
+        return "".join(f"{{{{ $env.{p.name} }}}}" if isinstance(p, Secret) else p for p in pieces)
 
     def _head(self) -> Iterator[str]:
         yield " ".join(f"{self.scenario.name}: {self.scenario.goal}".split())
