@@ -23,8 +23,10 @@ _secrets: dict[str, str] = {}
 
 
 def hide_in_messages(secrets: Mapping[str, str]) -> None:
-    """From here on `complain` tells none of these: an error does not know what of its text is one."""
-    _secrets.update(secrets)
+    """From here on `complain` tells none of these that come from the environment: an error does not know what of its
+    text is one. Those that stand in a file are often words, as the password of a demo is.
+    """
+    _secrets.update((value, shown) for value, shown in secrets.items() if shown.startswith("${"))
 
 
 def without_secrets(text: str) -> str:
