@@ -8,7 +8,7 @@ export XDG_DATA_HOME ?= $(CURDIR)/$(VENV)/share
 # Images often set it: each of the thousand processes of the tests would then compile all of loadctl again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help dev run test check lint type bench bounds truth clean
+.PHONY: help dev run test check lint type bench bounds truth fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -52,6 +52,9 @@ bounds: dev ## measurements against a bound (half an hour)
 
 truth: dev ## systems whose faults are known, and what is found of them (an hour; RUN="leak crash": these again)
 	$(BIN)/python -m tests.truth $(RUN)
+
+fuzz: dev ## odd input for everything that reads, for an hour (FUZZ_SECONDS=60; READER="scenario openapi": these alone)
+	$(BIN)/python -m tests.fuzz $(READER)
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis loadctl/reports/html/uplot

@@ -1,0 +1,10 @@
+"""All readers: each module beside this one has those of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.fuzz.harness import Reader
+from tests.fuzz.written import WRITTEN
+
+READERS: Sequence[Reader] = (*WRITTEN,)
