@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from functools import reduce
+from itertools import chain, islice
 from math import floor, gcd, inf, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Rotation = Callable[[int], type]
 """The class of user k of the whole run."""
@@ -143,21 +144,32 @@ class Wishes:
 
 def rotation(classes: Sequence[Any]) -> Rotation:
     """Those with a fixed_count first, then smooth weighted round-robin, the same in every shard."""
-    fixed = [user_class for user_class in classes for _ in range(user_class.fixed_count)]
+    fixed = sum(user_class.fixed_count for user_class in classes)
     shares = {c: round(c.weight * 100) for c in classes if not c.fixed_count}
     if not shares:
         shares = dict.fromkeys(classes, 1)
     divisor = reduce(gcd, shares.values()) or 1
-    total = sum(share // divisor for share in shares.values())
+    shares = {user_class: share // divisor for user_class, share in shares.items()}
+    total = sum(shares.values())
+    order = chain((c for c in classes for _ in range(c.fixed_count)), _by_weight(shares, total))
+    known: list[Any] = []  # of what can be billions only as much as there are users
+
+    def kind_of(k: int) -> Any:
+        at = k if k < fixed else fixed + (k - fixed) % total
+        known.extend(islice(order, max(0, at + 1 - len(known))))
+        return known[at]
+
+    return kind_of
+
+
+def _by_weight(shares: Mapping[Any, int], total: int) -> Iterator[Any]:
     credit = dict.fromkeys(shares, 0)
-    cycle = []
-    for _ in range(total):
+    while True:
         for user_class, share in shares.items():
-            credit[user_class] += share // divisor
+            credit[user_class] += share
         most = max(credit, key=credit.__getitem__)
         credit[most] -= total
-        cycle.append(most)
-    return lambda k: fixed[k] if k < len(fixed) else cycle[(k - len(fixed)) % len(cycle)]
+        yield most
 
 
 def phase(index: int) -> float:
