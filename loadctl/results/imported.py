@@ -9,12 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
 
 from loadctl.results.finding import Finding
 from loadctl.results.histogram import PERCENTILES
 from loadctl.results.recording import Example
 from loadctl.scenario.load import Model
 
+_LARGEST = 10**15
+Count = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
+"""As it stands in a file; what is below 0 is refused with its name (`impossible`)."""
+Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 _ALIKE = 1e-6
 """Shares and ranks that differ by less are the same number."""
 

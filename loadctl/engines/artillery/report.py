@@ -18,7 +18,15 @@ from pydantic import BaseModel, ValidationError
 
 from loadctl.errors import UsageError
 from loadctl.results.finding import Finding
-from loadctl.results.imported import Figure, Imported, ImportedEndpoint, Percentiles, Population
+from loadctl.results.imported import (
+    Count,
+    Figure,
+    Imported,
+    ImportedEndpoint,
+    Number,
+    Percentiles,
+    Population,
+)
 from loadctl.scenario.units import format_count
 
 if TYPE_CHECKING:
@@ -54,23 +62,23 @@ _ADVICE = (
 class _Summary(BaseModel):
     """null where nothing was measured."""
 
-    count: int
-    min: float | None = None
-    max: float | None = None
-    mean: float | None = None
-    p50: float | None = None
-    p75: float | None = None
-    p90: float | None = None
-    p95: float | None = None
-    p99: float | None = None
-    p999: float | None = None
+    count: Count
+    min: Number | None = None
+    max: Number | None = None
+    mean: Number | None = None
+    p50: Number | None = None
+    p75: Number | None = None
+    p90: Number | None = None
+    p95: Number | None = None
+    p99: Number | None = None
+    p999: Number | None = None
 
 
 class _Aggregate(BaseModel):
-    counters: Mapping[str, int]
+    counters: Mapping[str, Count]
     summaries: Mapping[str, _Summary] = {}
-    firstMetricAt: float | None = None  # noqa: N815 - Artillery's own name
-    lastMetricAt: float | None = None  # noqa: N815
+    firstMetricAt: Number | None = None  # noqa: N815 - Artillery's own name
+    lastMetricAt: Number | None = None  # noqa: N815
 
 
 class _Report(BaseModel):
@@ -83,7 +91,7 @@ def read_report(file: Text) -> Imported:
         found = json.loads(file.text)
         report = _Report.model_validate(found)
     except ValidationError as error:
-        if "scenariosCreated" in found.get("aggregate", {}):
+        if _is_of_version_1(found):
             raise UsageError(
                 f"{file.name} is in the form of Artillery 1, which has no counts of requests by their end",
                 hint="run it without ARTILLERY_USE_LEGACY_REPORT_FORMAT",
@@ -91,9 +99,14 @@ def read_report(file: Text) -> Imported:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UsageError(f"{file.name} is damaged at {place}: {first['msg']}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file.name} is cut off or damaged: {error}") from error
     return _Reading(file.name, report.aggregate).imported()
+
+
+def _is_of_version_1(found: object) -> bool:
+    aggregate = found.get("aggregate") if isinstance(found, dict) else None
+    return isinstance(aggregate, dict) and "scenariosCreated" in aggregate
 
 
 class _Reading:

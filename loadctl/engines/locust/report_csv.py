@@ -10,16 +10,20 @@ from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
 from loadctl.engines.locust.report_kind import kind_of
 from loadctl.engines.locust.report_row import TOTAL, Failure, Row, Told, endpoint_of
 from loadctl.engines.locust.rounding import meant_by
 from loadctl.errors import UsageError
-from loadctl.results.imported import Figure, Percentiles, Population
+from loadctl.results.imported import Count, Figure, Number, Percentiles, Population
 
 if TYPE_CHECKING:
     from loadctl.scenario.document import Text
 
 _AGGREGATED = "Aggregated"
+_NUMBER: TypeAdapter[float] = TypeAdapter(Number)
+_COUNT: TypeAdapter[int] = TypeAdapter(Count)
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)%")
 
 
@@ -50,7 +54,7 @@ def _stats(name: str, table: _Table) -> Told:
             hint="what it holds is not the whole run",
         )
     *rows, total = table
-    rate, requests = float(total["Requests/s"]), int(total["Request Count"])
+    rate, requests = _number(total["Requests/s"]), _count(total["Request Count"])
     return Told(
         file=name,
         rows=[_row(row, endpoint_of(row["Type"], row["Name"])) for row in rows],
@@ -60,12 +64,12 @@ def _stats(name: str, table: _Table) -> Told:
 
 
 def _row(row: Mapping[str, str], endpoint: str) -> Row:
-    requests = int(row["Request Count"])
+    requests = _count(row["Request Count"])
     percents = [(match[1], row[key]) for key in row if (match := _PERCENT.fullmatch(key or ""))]
-    table = [(float(percent) / 100, meant_by(float(ms))) for percent, ms in percents if ms != "N/A"]
-    failed = int(row["Failure Count"])
+    table = [(_number(percent) / 100, meant_by(_number(ms))) for percent, ms in percents if ms != "N/A"]
+    failed = _count(row["Failure Count"])
     mean, least, most = (
-        Figure.exact(float(row[f"{name} Response Time"])) if requests else None
+        Figure.exact(_number(row[f"{name} Response Time"])) if requests else None
         for name in ("Average", "Min", "Max")
     )
     return Row(
@@ -79,14 +83,14 @@ def _row(row: Mapping[str, str], endpoint: str) -> Row:
             least=least,
             most=most,
         ),
-        bytes=round(float(row["Average Content Size"]) * requests),
+        bytes=round(_number(row["Average Content Size"]) * requests),
     )
 
 
 def _history(name: str, table: _Table) -> Told:
     """A line a second, each with the total so far."""
     lines = [
-        (float(row["Timestamp"]), int(row["User Count"]), int(row["Total Request Count"]))
+        (_number(row["Timestamp"]), _count(row["User Count"]), _count(row["Total Request Count"]))
         for row in table
         if row["Name"] == _AGGREGATED
     ]
@@ -104,7 +108,11 @@ def _history(name: str, table: _Table) -> Told:
 def _failures(name: str, table: _Table) -> Told:
     found = [
         Failure(
-            row["Method"], row["Name"], row["Error"], int(row["Occurrences"]), _epoch(row.get("First Seen"))
+            row["Method"],
+            row["Name"],
+            row["Error"],
+            _count(row["Occurrences"]),
+            _epoch(row.get("First Seen")),
         )
         for row in table
     ]
@@ -114,8 +122,18 @@ def _failures(name: str, table: _Table) -> Told:
 def _exceptions(name: str, table: _Table) -> Told:
     raised: Counter[str] = Counter()
     for row in table:
-        raised[row["Message"]] += int(row["Count"])
+        raised[row["Message"]] += _count(row["Count"])
     return Told(file=name, exceptions=raised)
+
+
+def _number(text: str) -> float:
+    """Raises: ValueError."""
+    return _NUMBER.validate_strings(text)
+
+
+def _count(text: str) -> int:
+    """Raises: ValueError."""
+    return _COUNT.validate_strings(text)
 
 
 def _epoch(text: str | None) -> float | None:

@@ -16,7 +16,7 @@ from loadctl.engines.locust.report_kind import FIGURES
 from loadctl.engines.locust.report_row import TOTAL, Failure, Row, Told, endpoint_of
 from loadctl.engines.locust.rounding import meant_by
 from loadctl.errors import UsageError
-from loadctl.results.imported import Figure, Percentiles, Population
+from loadctl.results.imported import Count, Figure, Number, Percentiles, Population
 
 if TYPE_CHECKING:
     from loadctl.scenario.document import Text
@@ -27,13 +27,13 @@ _SHARE = re.compile(r"[01](?:\.\d+)?")
 class _Statistics(BaseModel):
     name: str
     method: str | None = None
-    num_requests: int
-    num_failures: int
-    avg_response_time: float
-    min_response_time: float
-    max_response_time: float
-    avg_content_length: float = 0.0
-    total_rps: float = 0.0
+    num_requests: Count
+    num_failures: Count
+    avg_response_time: Number
+    min_response_time: Number
+    max_response_time: Number
+    avg_content_length: Number = 0.0
+    total_rps: Number = 0.0
 
 
 class _Times(BaseModel):
@@ -57,18 +57,18 @@ class _Failed(BaseModel):
     name: str
     method: str | None = None
     error: str
-    occurrences: int
-    first_seen: float | None = None
+    occurrences: Count
+    first_seen: Number | None = None
 
 
 class _Raised(BaseModel):
     msg: str
-    count: int
+    count: Count
 
 
 class _Moment(BaseModel):
     time: str
-    user_count: tuple[str, int] | int
+    user_count: tuple[str, Count] | Count
 
     @property
     def users(self) -> int:
@@ -98,7 +98,7 @@ def read_html(file: Text) -> Told:
         raise UsageError(
             f"{file.name} is not as this version knows it, at {where}: {first['msg']}"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file.name} is cut off or damaged: {error}") from error
     if not report.requests_statistics:
         raise UsageError(f"{file.name} has no statistics")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from loadctl.engines.locust.report_row import TOTAL, Row, Told, endpoint_of
 from loadctl.engines.locust.rounding import meant_by
 from loadctl.errors import UsageError
-from loadctl.results.imported import Figure, Percentiles, Population
+from loadctl.results.imported import Count, Figure, Number, Percentiles, Population
 
 if TYPE_CHECKING:
     from loadctl.scenario.document import Text
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 class _Entry(BaseModel):
     name: str
     method: str | None = None
-    start_time: float
-    last_request_timestamp: float | None = None
-    num_requests: int
-    num_none_requests: int = 0
-    num_failures: int
-    total_response_time: float
-    min_response_time: float | None = None
-    max_response_time: float
-    total_content_length: int = 0
-    response_times: Mapping[float, int]
+    start_time: Number
+    last_request_timestamp: Number | None = None
+    num_requests: Count
+    num_none_requests: Count = 0
+    num_failures: Count
+    total_response_time: Number
+    min_response_time: Number | None = None
+    max_response_time: Number
+    total_content_length: Count = 0
+    response_times: Mapping[Number, Count]
 
 
 def read_json(file: Text) -> Told:
@@ -41,7 +41,7 @@ def read_json(file: Text) -> Told:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UsageError(f"{file.name} is damaged at {place}: {first['msg']}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file.name} is cut off or damaged: {error}") from error
     began = min((entry.start_time for entry in entries), default=None)
     ended = max((entry.last_request_timestamp or entry.start_time for entry in entries), default=None)
