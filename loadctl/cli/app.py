@@ -119,6 +119,7 @@ def _carry_out(argv: list[str]) -> Any:
     """The command finds two things in ctx.obj: what follows the first `--`, which is for a script and no option of
     ours, and an engine process that has been coming up since before the command line was read.
     """
+    _require_text(argv)
     ours, arguments = argv, []
     if "--" in argv and takes_arguments(argv):
         at = argv.index("--")
@@ -126,6 +127,16 @@ def _carry_out(argv: list[str]) -> Any:
     words = tags_apart(profile_alone(ours))
     with _early(words) as early:
         return app(words, prog_name="loadctl", standalone_mode=False, obj=(arguments, early))
+
+
+def _require_text(argv: Sequence[str]) -> None:
+    """What was typed is written down, and read by other programs. Raises: UsageError for bytes that are no UTF-8."""
+    for number, word in enumerate(argv, 1):
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(word).decode("utf-8", "backslashreplace")
+            raise UsageError(f"argument {number} is not UTF-8 text: {shown[:80]}") from None
 
 
 def _early(words: Sequence[str]) -> AbstractContextManager[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -107,7 +108,7 @@ def workers_of(text: str, host: str) -> int:
         from loadctl.monitors.port import is_local
 
         return max(1, int(usable_cores()) // (2 if is_local(host) else 1))
-    if not text.isdecimal() or not 1 <= int(text) <= _WORKERS_MAX:
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= _WORKERS_MAX:
         raise UsageError(f"--workers takes a number from 1 to {_WORKERS_MAX}, or auto, not '{text}'")
     return int(text)
 

@@ -44,10 +44,8 @@ class Files:
     def check(self) -> None:
         """Raises: UsageError where one cannot be written: nobody shall find that out after the load."""
         for path in (self.html, self.markdown, self.junit):
-            if path is not None and not (path.absolute().parent.is_dir() and not path.is_dir()):
-                raise UsageError(
-                    f"{path} cannot be written: its folder does not exist", hint="create it first"
-                )
+            if path is not None:
+                _check_writable(path)
 
     def write(self, judgement: Judgement) -> None:
         """Raises: UsageError."""
@@ -60,6 +58,18 @@ class Files:
         for name, path in (("markdown", self.markdown), ("junit", self.junit)):
             if path is not None:
                 write_file(path, _forms()[name](result))
+
+
+def _check_writable(path: Path) -> None:
+    """Raises: UsageError."""
+    try:
+        there = path.absolute().parent.is_dir() and not path.is_dir()
+        path.exists()  # raises for a name that no file can have
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{str(path)[:300]} cannot be written: {reason}") from error
+    if not there:
+        raise UsageError(f"{path} cannot be written: its folder does not exist", hint="create it first")
 
 
 def formatted(judgement: Judgement, name: str) -> str:

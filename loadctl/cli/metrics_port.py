@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -179,7 +180,7 @@ def parse_address(text: str) -> tuple[str, int]:
     """`9464`, `0.0.0.0:9464`, `[::]:9464`. Raises: UsageError."""
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not (port.isascii() and port.isdecimal() and int(port) <= 65535) or (colon and not host):
+    if not (re.fullmatch("[0-9]{1,5}", port) and int(port) <= 65535) or (colon and not host):
         raise UsageError(
             f"--metrics-port takes a port or HOST:PORT, not '{text[:60]}'",
             hint="for example  --metrics-port 9464",

@@ -382,7 +382,7 @@ def _rise_s(users: int | None, per_s: float, total: int) -> int:
         raise UsageError(
             "-r says how fast users come, and --rate counts arrivals", hint="leave one of them out"
         )
-    if not (math.isfinite(per_s) and per_s > 0):
+    if not (math.isfinite(per_s) and per_s > 0 and math.isfinite(users / per_s)):
         raise UsageError("-r must be more than 0")
     rise_s = max(1, math.ceil(users / per_s))
     if rise_s >= total:
