@@ -104,7 +104,7 @@ def test_a_plan_that_is_too_small_is_not_run_again_and_passes_as_a_quick_look(jo
     assert job.step(RUN, smoke="yes", **inputs).returncode == 2
 
 
-@pytest.mark.parametrize("retry", ["", "-1", "many", "1; true"])
+@pytest.mark.parametrize("retry", ["", "-1", "many", "1; true", "9" * 30, "²"])
 def test_a_number_of_retries_that_is_none_is_refused(job: Job, retry: str) -> None:
     assert job.step(RUN, retry_inconclusive=retry).returncode == 2
 
