@@ -6,14 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from loadctl.scenario.credentials import Access, Alternatives, Reference, token_urls
 from loadctl.scenario.draft import MOST_TASKS, Draft, Plan, draft
 from loadctl.scenario.login import OAUTH2_BODY, OAUTH2_TOKEN
 from loadctl.scenario.operation import ACCOUNT, CHANGES, Operation, operations
 from loadctl.scenario.sample import as_list, as_mapping, as_words
-from loadctl.scenario.servers import path_of_first
+from loadctl.scenario.servers import joined, path_of_first
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _AUTHORIZATION = "Authorization"
@@ -80,7 +80,7 @@ def _login(
     if candidates:
         return candidates[0]
     for url in token_urls(document):
-        target = urlsplit(urljoin(f"{host}{prefix}/", url))
+        target = urlsplit(joined(f"{host}{prefix}/", url))
         if f"{target.scheme}://{target.netloc}" == host and target.path.startswith("/"):
             return Operation(
                 method="post",

@@ -225,8 +225,10 @@ def _usable(key: object) -> bool:
 
 
 def _number(value: object, otherwise: float) -> float:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
-    return float(value) if usable and isinstance(value, int | float) else otherwise
+    """Nothing that arithmetic with it would make infinite."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return otherwise
+    return float(value) if value == 0 or 1e-15 < abs(value) < 1e15 else otherwise
 
 
 def as_mapping(value: object) -> Mapping[str, object]:

@@ -77,7 +77,7 @@ def base_of_page(document: Mapping[str, object], page: str, service: str | None)
     who names a service on this machine means the one in production.
     """
     own = urlsplit(service or page)
-    candidates = [parts for url in declared(document) if (parts := _parts(_joined(page, url))) is not None]
+    candidates = [parts for url in declared(document) if (parts := _parts(joined(page, url))) is not None]
     for parts in candidates:
         if _same_origin(parts, own):
             return Base(_url(own._replace(path=parts.path)))
@@ -102,7 +102,7 @@ def _path_before(document: Mapping[str, object], service: SplitResult) -> str:
 def is_elsewhere(node: Mapping[str, object], base: str) -> bool:
     """Whether a path or an operation has servers of its own, none of them at `base`'s host."""
     here = urlsplit(base)
-    found = [parts for url in declared(node) if (parts := _parts(_joined(f"{base}/", url))) is not None]
+    found = [parts for url in declared(node) if (parts := _parts(joined(f"{base}/", url))) is not None]
     return bool(found) and not any(_same_origin(parts, here) for parts in found)
 
 
@@ -110,7 +110,7 @@ def path_below(node: Mapping[str, object], base: str) -> str | None:
     """The path of an own server at `base`'s host; None: it has none."""
     here = urlsplit(base)
     for url in declared(node):
-        parts = _parts(_joined(f"{base}/", url))
+        parts = _parts(joined(f"{base}/", url))
         if parts is not None and _same_origin(parts, here):
             return parts.path.rstrip("/")
     return None
@@ -124,7 +124,8 @@ def _url(parts: SplitResult) -> str:
     return parts._replace(path=parts.path.rstrip("/"), query="", fragment="").geturl()
 
 
-def _joined(page: str, url: str) -> str:
+def joined(page: str, url: str) -> str:
+    """Empty where no address comes of it."""
     try:
         return urljoin(page, url)
     except ValueError:
