@@ -188,15 +188,14 @@ def is_url(reference: str | None) -> TypeGuard[str]:
 
 def address(url: str) -> str:
     """`url`, if it is one. Raises: UsageError."""
+    from loadctl.scenario.consent import web_address
+
     try:
-        parts = urlsplit(url)
-        complete = is_url(url) and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        web_address(url)
     except ValueError:
-        complete = False
-    if not complete:
         raise UsageError(
             f"{url} is not a URL", hint=None if "://" in url else f"write  http://{url.lstrip('/')}"
-        )
+        ) from None
     return url
 
 

@@ -100,13 +100,18 @@ def _pods(text: str) -> Pods:
 
 
 def _page(text: str) -> str:
-    from urllib.parse import urlsplit
+    from loadctl.scenario.consent import web_address
 
-    url = urlsplit(text)
+    if text.startswith("/"):
+        return text
+    try:
+        url = web_address(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--metrics takes a path such as /metrics, or an http(s) URL, not '{text[:80]}': {error}"
+        ) from None
     if "@" in url.netloc:
         raise UsageError(
             "--metrics: a URL is shown, so it cannot hold a password", hint="write it in the scenario"
         )
-    if not text.startswith("/") and (url.scheme not in {"http", "https"} or not url.hostname):
-        raise UsageError(f"--metrics takes a path such as /metrics, or an http(s) URL, not '{text[:80]}'")
     return text

@@ -15,7 +15,7 @@ from loadctl.scenario.document import Node
 from loadctl.scenario.environment import Environment
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.requests import METHODS, Names, RequestReader
-from loadctl.scenario.shape import Flag, Line, Name, Part, Pause, Shape, SomeSeconds, Whole, read_shape
+from loadctl.scenario.shape import Flag, Line, Name, Part, Pause, Shape, SomeSeconds, Whole, read_shape, whole
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
 from loadctl.scenario.words import nearest, no_such
 
@@ -154,9 +154,7 @@ class _FlowReader:
         if node.get("flow") is None and node.get("repeat") is None:
             self._refuse_once(node)
             request = self.requests.read(node, weighted=True)
-            weight = node.get("weight")
-            share = int(weight.text) if weight and weight.text.isdigit() else 1
-            return Task(request.endpoint, share, (request,)) if request else None
+            return Task(request.endpoint, _weight_of(node), (request,)) if request else None
         if (repeat := node.get("repeat")) is not None:
             self.mistakes.add(
                 repeat.where, "repeat: is a step of a flow", "as in  flow: [{repeat: 10, flow: […]}]"
@@ -205,6 +203,15 @@ class _FlowReader:
         if shape.while_ is not None and while_ is not None:
             self.requests.names.used.append((shape.while_, while_.where))
         return Repeat(shape.repeat, self.steps("flow", shape.flow), shape.while_, shape.once)
+
+
+def _weight_of(node: Node) -> int:
+    """1 where none is given, and where the reader of the request has refused it."""
+    weight = node.get("weight")
+    try:
+        return 1 if weight is None else whole(weight)
+    except ValueError:
+        return 1
 
 
 def _requests(steps: Sequence[Step]) -> Iterator[Request]:

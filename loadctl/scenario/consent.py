@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from loadctl.scenario.expression import Attribute, Variable
 from loadctl.scenario.template import parse
@@ -67,6 +67,23 @@ class Place:
     where: str = ""
 
 
+def web_address(text: str) -> SplitResult:
+    """An http(s) URL whose host can be looked up. Raises ValueError."""
+    url = urlsplit(text)
+    if url.scheme not in {"http", "https"} or not url.hostname or any(c.isspace() for c in text):
+        raise ValueError("this is not an http:// or https:// URL")
+    if "\\" in url.netloc:
+        raise ValueError("a backslash in the host: programs read it differently; leave it out")
+    if url.port == 0:
+        raise ValueError("port 0 is not a port")
+    if ":" not in url.hostname:
+        try:
+            url.hostname.encode("idna")
+        except UnicodeError:
+            raise ValueError(f"'{url.hostname[:80]}' cannot be the name of a host") from None
+    return url
+
+
 def host_name(url: str) -> str:
     """The host of a URL, in lower case, in ASCII, and without port or user-info."""
     return _ascii(urlsplit(url).hostname or "").rstrip(".")
@@ -75,7 +92,10 @@ def host_name(url: str) -> str:
 def host_in(text: str) -> str:
     """The host of an absolute URL whose path has begun; empty for any other text."""
     authority = _AUTHORITY.match(text)
-    return host_name(authority[0]) if authority is not None else ""
+    try:
+        return host_name(authority[0]) if authority is not None else ""
+    except ValueError:  # nobody can connect to it
+        return ""
 
 
 def consent_of(scenario: Scenario) -> Consent:

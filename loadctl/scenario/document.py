@@ -38,13 +38,15 @@ class Bounds:
 
     characters: int = 400_000
     depth: int = 50
-    nodes: int = 100_000
+    nodes: int = 50_000
     """After all aliases are expanded; a long text counts as several."""
     quick: bool = False
-    """Read with libyaml where it is there, for megabytes. PyYAML's own parser has the better words for mistakes."""
+    """Read with libyaml, also where the text is short. PyYAML's own parser has the better words for mistakes."""
 
 
 OF_SCENARIOS = Bounds()
+_SLOWLY_READ = 50_000
+"""Characters that PyYAML's own parser reads in 2 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +116,14 @@ class DocumentError(Exception):
 
 def read_document(text: Text, bounds: Bounds = OF_SCENARIOS) -> tuple[Node | None, list[Mistake]]:
     """The tree (None where there is none to go on with) and all mistakes of form."""
+    bounds = replace(bounds, quick=bounds.quick or len(text.text) > _SLOWLY_READ)
     composer = _Composer(text, lines_of(text.text), bounds)
     try:
         return composer.document(), composer.mistakes
     except DocumentError as error:
         last = error.mistake
     except yaml.YAMLError as error:
-        if bounds.quick and len(text.text) <= OF_SCENARIOS.characters:
+        if bounds.quick and len(text.text) <= _SLOWLY_READ:
             return read_document(text, replace(bounds, quick=False))
         last = syntax_mistake(text.name, text.text, error)
     except (ValueError, OverflowError):  # of chr(), where the parser reads an escape

@@ -27,6 +27,10 @@ _TOKEN = re.compile(
 )
 
 
+_DEEPEST = 20
+"""Calls inside each other, and attributes of one value."""
+
+
 class TemplateError(ValueError):
     """A text that is not a template: one sentence."""
 
@@ -89,6 +93,7 @@ class _Reader:
         self._text = text
         self._opening = opening
         self._at = opening + 2
+        self._depth = 0
 
     def expression_to_close(self) -> tuple[Expression, int]:
         kind, found = self._next()
@@ -102,6 +107,8 @@ class _Reader:
 
     def _expression(self, kind: str, found: str) -> Expression:
         expression: Expression
+        depth = self._depth
+        self._deeper()
         if kind == "number":
             expression = Literal(_number(found))
         elif kind == "text":
@@ -111,8 +118,15 @@ class _Reader:
         else:
             raise self._unexpected(found)
         while not isinstance(expression, Literal) and self._peek()[0] == "attribute":
+            self._deeper()
             expression = Attribute(expression, self._next()[1][1:])
+        self._depth = depth
         return expression
+
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise TemplateError(f"calls and attributes are nested deeper than {_DEEPEST} levels")
 
     def _call(self, name: str) -> Call:
         arguments: list[Expression] = []

@@ -8,6 +8,10 @@ from itertools import accumulate, pairwise
 from typing import Literal
 
 Model = Literal["closed", "open"]
+HIGHEST = 1_000_000
+"""Users, or arrivals a second."""
+MOST_STAGES = 2_000
+LONGEST_S = 500 * 3600.0
 STAIRCASE_LEVELS = 3
 """With fewer a load jumps: between its two levels it says nothing."""
 
@@ -47,6 +51,16 @@ class Load:
     @property
     def peak(self) -> float:
         return max((max(stage.start, stage.end) for stage in self.stages), default=0.0)
+
+    @property
+    def excess(self) -> str | None:
+        """What is more than a run can carry, in a sentence."""
+        if self.peak > HIGHEST:
+            unit = "users" if self.model == "closed" else "arrivals a second"
+            return f"at most {HIGHEST:,} {unit}, not {self.peak:,.15g}"
+        if self.duration_s > LONGEST_S:
+            return f"a load lasts at most {LONGEST_S / 3600:.0f}h, not {self.duration_s / 3600:,.0f}h"
+        return None
 
     @property
     def window(self) -> tuple[float, float]:

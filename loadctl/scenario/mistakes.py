@@ -13,6 +13,10 @@ MOST = 100
 """More mistakes than this in one input say nothing new."""
 
 
+class TooManyMistakes(Exception):
+    """Reading on would only take time: there are MOST already."""
+
+
 @dataclass(slots=True)
 class Mistakes:
     lines: dict[str, list[str]] = field(default_factory=dict)
@@ -29,9 +33,13 @@ class Mistakes:
         return node
 
     def add(self, where: Where, message: str, hint: str | None = None) -> None:
-        if len(self.found) < MOST:
-            line = excerpt(self.lines.get(where.file, []), where.line)
-            self.found.setdefault(where, Mistake(where, message, hint, line))
+        """Raises: TooManyMistakes."""
+        if where in self.found:
+            return
+        if len(self.found) >= MOST:
+            raise TooManyMistakes
+        line = excerpt(self.lines.get(where.file, []), where.line)
+        self.found[where] = Mistake(where, message, hint, line)
 
     def raise_if_any(self, secrets: Iterable[str] = ()) -> None:
         """Raises InvalidInput; no secret stands in any of its messages."""

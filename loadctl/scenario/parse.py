@@ -6,11 +6,12 @@ Pure: texts come in, and two functions that look up the files which they name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from loadctl.scenario.document import Text
 from loadctl.scenario.environment import Environment
-from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.mistakes import Mistakes, TooManyMistakes
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.scenario_reader import ScenarioReader
 from loadctl.scenario.target import Target
@@ -53,16 +54,20 @@ def read_scenario(
     reader = ScenarioReader(
         mistakes, environment, sources.read, sources.resolve, users=sources.users, host=host, engine=engine
     )
-    node = mistakes.read(sources.scenario)
-    shared = mistakes.read(sources.targets) if sources.targets else None
-    scenario = None if node is None else reader.read(name, node)
-    table = TargetReader(mistakes, reader.applicable, own=False).read(
-        environment.fill(shared) if shared else None
-    )
+    scenario: Scenario | None = None
+    table: Table = {}
     own = TargetReader(mistakes, reader.applicable, own=True)
-    own.read(reader.targets)
-    for option in targets:
-        own.option(option)
+    with suppress(TooManyMistakes):
+        node = mistakes.read(sources.scenario)
+        shared = mistakes.read(sources.targets) if sources.targets else None
+        scenario = None if node is None else reader.read(name, node)
+        table = TargetReader(mistakes, reader.applicable, own=False).read(
+            environment.fill(shared) if shared else None
+        )
+        own.scenario = reader.applicable
+        own.read(reader.targets)
+        for option in targets:
+            own.option(option)
     mistakes.raise_if_any(environment.secrets)
     if scenario is None:
         raise AssertionError("what cannot be read has mistakes")
@@ -87,14 +92,14 @@ def read_targets(
     Limits on endpoints and stages that are not there are left out. Raises InvalidInput.
     """
     mistakes = Mistakes()
-    node = mistakes.read(text) if text else None
     environment = Environment(env or {}, mistakes)
-    table: Table = TargetReader(mistakes, applicable, own=False).read(
-        environment.fill(node) if node else None
-    )
+    table: Table = {}
     options = TargetReader(mistakes, applicable, own=True)
-    for option in targets:
-        options.option(option)
+    with suppress(TooManyMistakes):
+        node = mistakes.read(text) if text else None
+        table = TargetReader(mistakes, applicable, own=False).read(environment.fill(node) if node else None)
+        for option in targets:
+            options.option(option)
     mistakes.raise_if_any(environment.secrets)
     return merged(table, options.table)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loadctl.errors import Where
@@ -10,10 +10,12 @@ from loadctl.scenario.behaviour import UserTypeReader
 from loadctl.scenario.document import Key, Node, Text
 from loadctl.scenario.environment import Environment
 from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.rotation import MOST_TURNS, cycle_length
 from loadctl.scenario.shape import whole
 from loadctl.scenario.user_type import UserType
 from loadctl.scenario.words import no_such
 
+_MOST_TYPES = 1_000
 IN_PLACE = ("think", "pace", "headers", "start", "tasks", "data")
 """Keys of a user type that may stand at the top of a scenario which has only this one."""
 
@@ -44,7 +46,19 @@ class Population:
             hint = "how many is said in load:, as in  - {users: 50, for: 5m}"
             message = "users: names user types, as in  users: {MLPlatformUser: 1}"
             self.mistakes.add(users.where, message, hint)
-        return tuple(found for key, value in (users.entries or {}).items() for found in self.one(key, value))
+        if len(users.entries or {}) > _MOST_TYPES:
+            self.mistakes.add(users.where, f"at most {_MOST_TYPES:,} user types")
+            return ()
+        types = tuple(found for key, value in (users.entries or {}).items() for found in self.one(key, value))
+        self.check_weights(users, types)
+        return types
+
+    def check_weights(self, users: Node, types: Sequence[UserType]) -> None:
+        """The order of user types is made beforehand."""
+        length = cycle_length(one.weight for one in types)
+        if length > MOST_TURNS:
+            message = f"these weights repeat after {length:,} users only; at most {MOST_TURNS:,}"
+            self.mistakes.add(users.where, message, "write shares, as in  users: {Reader: 70, Writer: 30}")
 
     def one(self, key: Key, value: Node) -> tuple[UserType, ...]:
         """The user type under a key of users:, in place or by name; none where it has mistakes."""

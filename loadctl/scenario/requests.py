@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from loadctl.errors import Where
+from loadctl.scenario.consent import web_address
 from loadctl.scenario.document import Node, Scalar
 from loadctl.scenario.environment import Environment
 from loadctl.scenario.expression import Attribute, Literal, Variable
@@ -27,6 +27,7 @@ from loadctl.scenario.shape import (
     Whole,
     Words,
     read_shape,
+    regular_expression,
     scalar_text,
 )
 from loadctl.scenario.template import GIVEN, HELPERS, check_template, endpoint_path, parse
@@ -38,7 +39,6 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OF_THE_CLIENT = frozenset({"expect", "keep-alive", "transfer-encoding", "upgrade"})
 """How a client reads and writes: it decides by itself, and undici refuses such headers."""
 _USER_INFO = re.compile(r"https?://([^/?#]*)@", re.IGNORECASE)
-_BACKSLASH = re.compile(r"https?://[^/?#]*\\")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SOURCES = 'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
 
@@ -196,12 +196,13 @@ class RequestReader:
         self.check_template(node)
         outside = re.sub(r"\{\{.*?\}\}", "", url)
         if re.match(r"https?://", url):
-            if not _has_host(url):
-                self.mistakes.add(node.where, f"'{url}' is not a complete URL; write a path such as /items")
-            if _BACKSLASH.match(url):
-                self.mistakes.add(
-                    node.where, "a backslash in the host: programs read it differently; leave it out"
-                )
+            authority = re.sub(r"\{\{.*?\}\}", "1", url)  # which may stand for a host as for a port
+            authority = re.split(r"[/?#]", re.sub(r"\s", "", authority).partition("://")[2], maxsplit=1)[0]
+            try:
+                web_address(f"http://{authority}")
+            except ValueError as error:
+                hint = "write a path such as /items"
+                self.mistakes.add(node.where, f"'{url}' is not a complete URL: {error}", hint)
         elif not url.startswith(("/", "{{")):
             self.mistakes.add(node.where, f"a path starts with /; write /{url}")
         if re.search(r"\s", outside):
@@ -321,21 +322,14 @@ def _constant(node: Node) -> Scalar:
     return whole.value if isinstance(whole, Literal) else None
 
 
-def _has_host(url: str) -> bool:
-    try:
-        return bool(urlsplit(url).hostname)
-    except ValueError:
-        return False
-
-
 def _capture_problem(source: str) -> str | None:
     kind, _, rest = source.partition(" ")
     if kind in {"header", "cookie"}:
         return None if _HEADER.fullmatch(rest) else f"'{rest}' cannot be the name of a {kind}"
     if kind == "regex":
         try:
-            groups = re.compile(rest).groups
-        except (re.error, OverflowError, RecursionError) as error:
-            return f"not a regular expression: {error}"
+            groups = regular_expression(rest).groups
+        except ValueError as error:
+            return str(error)
         return None if groups < 2 else "the pattern has more than one group"
     return None if _JSON_PATH.fullmatch(source) else f"'{source}' is no place in a response"

@@ -37,6 +37,8 @@ def rescaled(
     if peak is not None and load.peak <= 0:
         raise UsageError(f"the load of {scenario.name} is 0 throughout, it cannot be rescaled")
     new = stretched(load, peak=peak, duration_s=duration_s)
+    if new.excess:
+        raise UsageError(new.excess)
     return replace(scenario, load=new, rescaled=_in_words(load, new, duration_s))
 
 

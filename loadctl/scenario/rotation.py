@@ -6,7 +6,16 @@ from math import gcd
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+
+MOST_TURNS = 10_000
+"""Turns of a cycle."""
+
+
+def cycle_length(weights: Iterable[int]) -> int:
+    known = list(weights)
+    return sum(known) // (gcd(*known) or 1)
 
 
 def weighted_order(weights: Mapping[str, int]) -> list[str]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from loadctl.errors import Where
 from loadctl.scenario.behaviour import UserTypeReader
 from loadctl.scenario.commands import CommandReader
+from loadctl.scenario.consent import web_address
 from loadctl.scenario.document import Node, Text
 from loadctl.scenario.environment import Environment
 from loadctl.scenario.load import Load, Model
@@ -44,6 +45,7 @@ from loadctl.scenario.watch_reader import WatchReader
 from loadctl.scenario.words import is_meant, unknown
 
 _ENGINES = ("locust", "artillery")
+_MOST_IN_FLIGHT = 100_000
 _COUNTED_PER = ("key", "user", "ip", "all")
 
 
@@ -216,6 +218,7 @@ class ScenarioReader:
                 weights[key.text] = whole(value)
             except ValueError as error:
                 self.mistakes.add(value.where, f"{key.text}: {error}")
+        population.check_weights(users, types)
         return weights, tuple(types)
 
     def _population(self, shape: ScenarioShape, model: Model | None) -> Population:
@@ -249,15 +252,9 @@ class ScenarioReader:
             raise ValueError(
                 f"'{text}' says no scheme; write http://{text}" if "@" not in text else "says no scheme"
             )
-        url = urlsplit(text)
-        credentials, _, address = url.netloc.rpartition("@")
+        credentials, _, address = urlsplit(text).netloc.rpartition("@")
         self.environment.redact_user_info(credentials, node)
-        if url.scheme not in {"http", "https"} or not url.hostname or any(c.isspace() for c in text):
-            raise ValueError("this is not an http:// or https:// URL")
-        if "\\" in url.netloc:
-            raise ValueError("a backslash in the host: programs read it differently; leave it out")
-        if url.port == 0:
-            raise ValueError("port 0 is not a port")
+        url = web_address(text)
         if url.query or url.fragment:
             raise ValueError("write scheme, host, port and perhaps a path; queries stand in the requests")
         return f"{url.scheme}://{address}{url.path.rstrip('/')}", credentials
@@ -316,6 +313,11 @@ class ScenarioReader:
             self.mistakes.add(
                 node.key_where("max_in_flight"),
                 "max_in_flight: belongs to a load with rate:; users: bound it by themselves",
+            )
+        if shape.max_in_flight is not None and shape.max_in_flight > _MOST_IN_FLIGHT:
+            where = (node.get("max_in_flight") or node).where
+            self.mistakes.add(
+                where, f"max_in_flight: at most {_MOST_IN_FLIGHT:,}: a machine has 65,535 ports"
             )
         return shape.max_in_flight or 1000
 

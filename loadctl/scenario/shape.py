@@ -5,6 +5,8 @@ Values stay nodes where a deeper reader takes over, so a mistake in one part nev
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar, TypeVar
@@ -134,6 +136,25 @@ def texts(node: Node) -> Sequence[str]:
     if node.items is not None and node.items:
         return [scalar_text(item) for item in node.items]
     return [scalar_text(node)]
+
+
+def regular_expression(text: str) -> re.Pattern[str]:
+    """Raises ValueError, also for what re cannot hold: counts beyond 2³², too many parts inside each other."""
+    if len(text) > _LONGEST_PATTERN:
+        raise ValueError(
+            f"a regular expression has at most {_LONGEST_PATTERN:,} characters, not {len(text):,}"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a later Python may read otherwise
+            return re.compile(text)
+    except RecursionError:
+        raise ValueError("this is not a regular expression: too many parts inside each other") from None
+    except (re.error, OverflowError) as error:
+        raise ValueError(f"this is not a regular expression: {error}") from error
+
+
+_LONGEST_PATTERN = 1_000
 
 
 def _node(node: Node) -> Node:

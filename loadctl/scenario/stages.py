@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
@@ -9,7 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, PlainValidator
 
 from loadctl.scenario.document import Node
-from loadctl.scenario.load import Load, Model, Stage
+from loadctl.scenario.load import MOST_STAGES, Load, Model, Stage
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.shape import Flag, Name, Shape, read_shape, scalar_text
 from loadctl.scenario.units import parse_duration, parse_rate_levels, parse_user_levels
@@ -57,9 +58,16 @@ def read_load(node: Node, mistakes: Mistakes) -> Load | None:
     plan = _Plan(mistakes)
     for item, line in lines:
         plan.add(item, line)
+        if len(plan.stages) > MOST_STAGES:
+            mistakes.add(
+                item.where, f"here are more than {MOST_STAGES:,} stages, steps counted; a load has fewer"
+            )
+            return None
     if len(mistakes.found) > before or plan.model is None:
         return None
     load = Load(plan.model, tuple(plan.stages))
+    if load.excess:
+        mistakes.add(node.where, load.excess)
     start, end = load.window
     if load.peak == 0:
         mistakes.add(
@@ -89,6 +97,9 @@ class _Plan:
     level: float = 0.0
     given: set[str] = field(default_factory=set)
     """Names that the user chose: these must differ, others are made to."""
+    named: Counter[str] = field(default_factory=Counter)
+    """How often a name was made to differ."""
+    taken: set[str] = field(default_factory=set)
 
     def add(self, node: Node, line: _Line) -> None:
         levels = self._levels(node, line)
@@ -181,8 +192,9 @@ class _Plan:
         return f"{line.name} {shown}" if staircase else line.name
 
     def _append(self, stage: Stage) -> None:
-        taken = {other.name for other in self.stages} | (self.given - {stage.name})
-        name, n = stage.name, 2
-        while name in taken:
-            name, n = f"{stage.name} ({n})", n + 1
+        name = stage.name
+        while name in self.taken or (name in self.given and name != stage.name):
+            self.named[stage.name] += 1
+            name = f"{stage.name} ({self.named[stage.name] + 1})"
+        self.taken.add(name)
         self.stages.append(Stage(stage.start, stage.end, stage.duration_s, name, stage.warmup))

@@ -17,6 +17,10 @@ _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _BYTES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
+_LONGEST_S = 500 * 3600
+"""JavaScript's timers hold 596 hours."""
+
+
 class UnitError(ValueError):
     """What is wrong with a value and what to write instead, in one sentence."""
 
@@ -29,7 +33,10 @@ def parse_duration(text: str) -> float:
     scales = [_SECONDS[unit] for _, unit in found]
     if not found or scales != sorted(set(scales), reverse=True):
         raise UnitError(f"{text!r} is not a duration; write for example 500ms, 30s, 1m30s or 2h")
-    return round(sum(float(number) * _SECONDS[unit] for number, unit in found), 9)
+    seconds = round(sum(float(number) * _SECONDS[unit] for number, unit in found), 9)
+    if seconds > _LONGEST_S:
+        raise UnitError(f"{text!r} is longer than {_LONGEST_S // 3600}h")
+    return seconds
 
 
 def parse_pause(text: str) -> tuple[float, float]:

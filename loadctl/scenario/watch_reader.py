@@ -8,11 +8,22 @@ from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from loadctl.scenario.consent import web_address
 from loadctl.scenario.document import Node
 from loadctl.scenario.environment import Environment
 from loadctl.scenario.mistakes import Mistakes
 from loadctl.scenario.redaction import parts_of_secret
-from loadctl.scenario.shape import Line, Part, Shape, Whole, Words, one_line, read_shape, texts
+from loadctl.scenario.shape import (
+    Line,
+    Part,
+    Shape,
+    Whole,
+    Words,
+    one_line,
+    read_shape,
+    regular_expression,
+    texts,
+)
 from loadctl.scenario.watch import Logs, MetricsPage, Pods, PrometheusServer, Watch
 
 _SERIES = re.compile(r"[A-Za-z_:*?][A-Za-z0-9_:*?]*")
@@ -166,9 +177,9 @@ class WatchReader:
 
     def _pattern(self, node: Node, text: str) -> None:
         try:
-            re.compile(text)
-        except re.error as error:
-            self.mistakes.add(node.where, f"errors: this is not a regular expression: {error}")
+            regular_expression(text)
+        except ValueError as error:
+            self.mistakes.add(node.where, f"errors: {error}")
 
     def _headers(self, node: Node | None) -> Mapping[str, str]:
         """Their values are secrets, wherever they came from."""
@@ -192,14 +203,13 @@ class WatchReader:
 
     def _url(self, text: str) -> str:
         """Raises ValueError for what is no http(s) URL, or holds user-info: that would stand in every report."""
-        url = urlsplit(text)
-        if url.scheme not in {"http", "https"} or not url.hostname or any(c.isspace() for c in text):
-            raise ValueError("this is not an http:// or https:// URL")
-        if "@" in url.netloc:
-            self.environment.redact_user_info(url.netloc.rpartition("@")[0])
+        place = urlsplit(text).netloc
+        if "@" in place:
+            self.environment.redact_user_info(place.rpartition("@")[0])
             raise ValueError(
                 "a URL is shown, so it cannot hold a password; write headers: {Authorization: …}"
             )
+        web_address(text)
         return text.rstrip("/")
 
     def _coherent(self, node: Node, watch: Watch) -> None:

@@ -173,7 +173,15 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
         ("{weight: 2}", ["3:5  a request names its method and path, as in  get: /items"]),
         ("{get: /x, post: /y}", ["3:5  a request has one method; this one has get and post"]),
         ("{get: items}", ["3:11  a path starts with /; write /items"]),
-        ("{get: 'http://'}", ["3:11  'http://' is not a complete URL; write a path such as /items"]),
+        (
+            "{get: 'http://'}",
+            [
+                (
+                    "3:11  'http://' is not a complete URL: this is not an http:// or https:// URL | "
+                    "write a path such as /items"
+                )
+            ],
+        ),
         ("{get: /a b}", ["3:11  a URL holds no spaces; write %20, or + in a query"]),
         (
             "{get: '/x/{{ random_int(1, 2) }}'}",

@@ -27,6 +27,7 @@ from loadctl.engines.artillery.script_flows import read_flows
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.shard_plan import plan_file, shard_plan
 from loadctl.errors import InvalidInput, Mistake, RunError, UsageError, Where
+from loadctl.scenario.consent import web_address
 
 if TYPE_CHECKING:
     from loadctl.results.imported import Imported
@@ -193,7 +194,10 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
     if own_load and own.load is None:
         hint = "say it in the scenario:  load: [{rate: 10/s, for: 1m}]   or with  --rate 10/s -t 1m"
         raise InvalidInput([Mistake(own.where, f"its load is not known: {own.no_load}", hint)])
-    host = scenario.host or _host_of(own.target)
+    try:
+        host = scenario.host or _host_of(own.target)
+    except ValueError as error:
+        raise InvalidInput([Mistake(Where(script.path), f"config.target: {error}")]) from error
     if not host:
         message = "no host: neither the scenario nor the script's target says which system is loaded"
         raise InvalidInput([Mistake(where, message, "host: http://localhost:8080, or --host URL")])
@@ -220,11 +224,13 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
 
 
 def _host_of(target: str) -> str:
-    """A target without what is secret in it; WebSockets are reached as their HTTP host."""
+    """A target without what is secret in it; WebSockets are reached as their HTTP host. Raises ValueError."""
     url = urlsplit(target)
     scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
     place = url.netloc.rpartition("@")[2]
-    return f"{scheme}://{place}{url.path.rstrip('/')}" if scheme in {"http", "https"} and place else ""
+    if scheme not in {"http", "https"} or not place:
+        return ""
+    return web_address(f"{scheme}://{place}{url.path.rstrip('/')}").geturl()
 
 
 def _artillery(found: Artillery, scenario: Scenario, script: Path) -> dict[str, Json]:

@@ -18,6 +18,7 @@ from loadctl.scenario.consent import Place, host_in
 from loadctl.scenario.document import Node, Text, read_document
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.redaction import secret_fields
+from loadctl.scenario.shape import regular_expression
 
 _READABLE = (".yml", ".yaml", ".json")
 _URL_KEYS = ("url", "uri", "connect", "target")
@@ -151,8 +152,8 @@ def _check_scenario_name(script: Node, asked: str | None) -> None:
         return
     names = [_text(scenario.get("name")) for scenario in scenarios.items]
     try:
-        pattern = re.compile(asked)
-    except re.error:
+        pattern = regular_expression(asked)
+    except ValueError:
         return  # JavaScript's patterns are not quite ours
     found = [name for name in names if name == asked or pattern.search(name)]
     if len(found) != 1:

@@ -5,7 +5,9 @@ Each becomes a user type with one task, of which a virtual user takes one turn. 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ from loadctl.engines.artillery.own_script import is_readable, script_text, whole
 from loadctl.scenario.behaviour import UserTypeReader
 from loadctl.scenario.document import Key, Node
 from loadctl.scenario.environment import Environment
-from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.mistakes import Mistakes, TooManyMistakes
 from loadctl.scenario.syntax import lines_of
 
 if TYPE_CHECKING:
@@ -40,20 +42,22 @@ def read_flows(script: Script, timeout_s: float, environ: Mapping[str, str]) -> 
         return Flows()  # the engine refuses such a scenario
     mistakes = Mistakes({script.path: lines_of(script_text(script.path).text)})
     whole = whole_script(script.path, script.environment, script.engine_options)
-    found = _scenarios(whole, mistakes)
     environment = Environment(environ, mistakes)
     folder = Path(script.path).absolute().parent
 
     def read_text(named: str) -> str | None:
         file = folder / named
-        return file.read_text(encoding="utf-8") if file.is_file() else None
+        return script_text(str(file)).text if os.path.isfile(file) else None  # noqa: PTH113  raises for no name
 
     def resolve(named: str) -> str | None:
         file = folder / named
-        return str(file) if file.is_file() else None
+        return str(file) if os.path.isfile(file) else None  # noqa: PTH113
 
     reader = UserTypeReader(mistakes, environment, read_text, resolve, timeout_s, open_model=True)
-    types = [_user_type(number, environment.fill(scenario), reader) for number, scenario in found]
+    types: list[UserType | None] = []
+    with suppress(TooManyMistakes):
+        for number, scenario in _scenarios(whole, mistakes):
+            types.append(_user_type(number, environment.fill(scenario), reader))
     mistakes.raise_if_any(environment.secrets)
     return Flows([one for one in types if one is not None], environment.secrets)
 

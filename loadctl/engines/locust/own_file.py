@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from loadctl.errors import InvalidInput, Mistake, Where
+from loadctl.scenario.consent import web_address
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario, Script
@@ -65,16 +65,25 @@ def read_own_file(paths: Sequence[str], environ: Mapping[str, str]) -> OwnFile:
     for path in paths:
         try:
             tree = ast.parse(Path(path).read_bytes())
-        except (OSError, SyntaxError, ValueError):
+        except (
+            OSError,
+            SyntaxError,
+            ValueError,
+            RecursionError,
+            MemoryError,
+        ):  # the last: too many parentheses
             continue
         names |= dict(_assigned(tree.body))
         classes |= {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
         insecure = insecure or any(map(_checks_no_certificates, ast.walk(tree)))
     hosts = {}
     for name, node in classes.items():
-        value = _attribute(node, "host", classes) if _may_be_a_user(node) else None
-        if value is not None and not (isinstance(value, ast.Constant) and value.value is None):
-            hosts[name] = _plain_url(_text(value, names, environ))
+        try:
+            value = _attribute(node, "host", classes) if _may_be_a_user(node) else None
+            if value is not None and not (isinstance(value, ast.Constant) and value.value is None):
+                hosts[name] = _plain_url(_text(value, names, environ))
+        except RecursionError:  # an expression of thousands of parts
+            continue
     return OwnFile(hosts, insecure)
 
 
@@ -120,8 +129,11 @@ def _text(value: ast.expr, names: Mapping[str, ast.expr], environ: Mapping[str, 
 
 def _plain_url(text: str | None) -> str | None:
     """None for what is no host, or holds a password, which only options take and hide."""
-    url = urlsplit(text or "")
-    plain = url.scheme in {"http", "https"} and bool(url.hostname) and "@" not in url.netloc
+    try:
+        url = web_address(text or "")
+    except ValueError:
+        return None
+    plain = "@" not in url.netloc
     return text if plain and not url.query and not url.fragment else None
 
 
