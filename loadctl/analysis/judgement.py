@@ -83,7 +83,7 @@ class RunFacts:
     engine: str
     engine_version: str | None
     shards: int
-    started_at: str
+    started_at: str | None
     argv: Sequence[str] = ()
     run_dir: str = ""
     fail_on_warn: bool = False

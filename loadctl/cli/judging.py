@@ -15,6 +15,7 @@ from loadctl.results.result import Result
 from loadctl.run.directory import RunDirectory
 from loadctl.run.manifest import Manifest
 from loadctl.run.store import read_recording
+from loadctl.run.wall_clock import moment
 from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.load import Load
 from loadctl.scenario.target import Target
@@ -80,7 +81,7 @@ def _judged(run: RunDirectory, targets: Sequence[Target] | None, *, fail_on_warn
         engine=manifest.engine,
         engine_version=manifest.engine_version,
         shards=manifest.shards,
-        started_at=manifest.t0_wall or manifest.created_at,
+        started_at=moment(manifest.t0_wall or manifest.created_at),
         argv=manifest.argv,
         run_dir=_shown(run.path),
         fail_on_warn=fail_on_warn,

@@ -20,13 +20,14 @@ from loadctl.results.interval import Interval, Second
 from loadctl.results.packed import NOTHING, Packed
 
 MAX_TEXT = 4096
+MOST_S = 10_000_000
+"""No run is longer: who counts its seconds comes to an end."""
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 _Count: TypeAlias = Annotated[int, msgspec.Meta(gt=0, le=1 << 53)]
 _Bucket: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=bucket_of(MOST_US))]
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
-_Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
-"""No run is longer: who counts up to it comes to an end."""
+_Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_S)]
 
 
 class HistogramForm(msgspec.Struct, omit_defaults=True, gc=False):

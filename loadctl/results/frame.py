@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from loadctl.results.cell import SecondForm, printed
+from loadctl.results.cell import MOST_S, SecondForm, printed
 from loadctl.results.interval import Second
 from loadctl.results.recording import Example, ScriptFault, VirtualUsers
 from loadctl.scenario.steered import Wish
@@ -95,11 +95,15 @@ def parse(line: bytes | str) -> Frame | None:
         return None
 
 
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not a number")
+def finite(text: str) -> float:
+    """For JSON readers: what they would take for NaN or an infinity is refused. Raises: ValueError."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is not a number")
+    return number
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_DECODER = json.JSONDecoder(parse_float=finite, parse_constant=finite)
 
 
 def _object(line: bytes) -> Mapping[str, object] | None:
@@ -133,7 +137,7 @@ def _second(fields: Mapping[str, object]) -> Second:
 def _example(fields: Mapping[str, object]) -> Example:
     status = fields.get("status")
     return Example(
-        t=_number(fields["t"]),
+        t=_time(fields["t"]),
         endpoint=_text(fields["endpoint"]),
         error_class=_text(fields["class"]),
         status=None if status is None else _whole(status),
@@ -147,11 +151,11 @@ def _bye(fields: Mapping[str, object]) -> Bye:
     unfinished = _mapping(fields.get("unfinished", {}))
     totals = _mapping(fields.get("totals", {}))
     return Bye(
-        t=_number(fields["t"]),
+        t=_time(fields["t"]),
         unfinished={
             _text(name): [_number(age) for age in _sequence(ages)] for name, ages in unfinished.items()
         },
-        totals={_text(name): value for name, value in totals.items() if type(value) is int},
+        totals={_text(name): n for name, n in totals.items() if type(n) is int and abs(n) < _MAX_WHOLE},
         virtual_users=_virtual_users(_mapping(fields["virtual_users"]))
         if "virtual_users" in fields
         else None,
@@ -169,14 +173,14 @@ def _note(fields: Mapping[str, object]) -> Note:
 def _script(fields: Mapping[str, object]) -> ScriptFault | ScriptCode:
     what = _text(fields["what"])
     if what == "fault":
-        return ScriptFault(_number(fields["t"]), _text(fields["message"]), _text(fields["where"]))
+        return ScriptFault(_time(fields["t"]), _text(fields["message"]), _text(fields["where"]))
     if what == "verdict":
         return ScriptCode(int(_number(fields["code"])), _text(fields.get("why", "")))
     raise ValueError("a fault or a verdict is expected")
 
 
 def _level(fields: Mapping[str, object]) -> Wish:
-    t, per_s = _number(fields["t"]), _number(fields["per_s"])
+    t, per_s = _time(fields["t"]), _number(fields["per_s"])
     if t < 0 or per_s < 0:
         raise ValueError("a time and a rate from 0 are expected")
     return Wish(t, _whole(fields["users"]), per_s)
@@ -217,6 +221,13 @@ def _number(value: object) -> float:
     if type(value) is int and abs(value) < _MAX_WHOLE:
         return float(value)
     raise ValueError("a number is expected")
+
+
+def _time(value: object) -> float:
+    seconds = _number(value)
+    if abs(seconds) > MOST_S:
+        raise ValueError("a time within a run is expected")
+    return seconds
 
 
 def _text(value: object) -> str:

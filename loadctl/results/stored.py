@@ -8,6 +8,7 @@ from dataclasses import replace
 from loadctl.errors import UsageError
 from loadctl.results import schema as form
 from loadctl.results.finding import Finding
+from loadctl.results.frame import finite
 from loadctl.results.log_use import FrequentMessage, LogUse
 from loadctl.results.profile import FunctionShare, Profile, ProfileUse
 from loadctl.results.profile_schema import ProfileDocument
@@ -25,8 +26,8 @@ _HINT = "loadctl score RUN judges its recording again"
 def loads(text: str) -> Result:
     """From the text of result.json; UsageError where it is not one that this version can read."""
     try:
-        raw = json.loads(text)
-    except ValueError as error:
+        raw = json.loads(text, parse_float=finite, parse_constant=finite)
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"this is not a result: {error}", hint=_HINT) from error
     return from_document(raw)
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import secrets
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from loadctl.errors import UsageError
 from loadctl.run.journal import Journal, is_written, unwritable
 from loadctl.run.manifest import Manifest, from_text, to_text
 
-_TIME = re.compile(r"\d{8}T\d{6}Z-")
+_TIME = re.compile(r"\d{8,}T\d{6}Z-")
 _RESERVE_BYTES = 64 << 10
 _PROBE_BYTES = 16 << 10
+
+
+class _Verdict(msgspec.Struct, gc=False):
+    """What a list of runs shows of result.json; nothing else of it is made."""
+
+    verdict: str | None = None
+    smoke: bool = False
+
+
+_VERDICT = msgspec.json.Decoder(_Verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +40,7 @@ class RunDirectory:
     @classmethod
     def create(cls, parent: Path, scenario: str, engine: str) -> RunDirectory:
         """A new one below `parent`. Raises: UsageError where that cannot be written."""
-        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         name = re.sub(r"[^A-Za-z0-9_.]+", "-", scenario).strip("-.")[:60] or "scenario"
         path = parent.absolute() / f"{moment}-{name}-{engine}-{secrets.token_hex(2)}"
         try:
@@ -147,16 +158,19 @@ class RunDirectory:
     def verdict(self) -> tuple[str | None, bool]:
         """The word of result.json, None before there is one; and whether it is that of a smoke run."""
         try:
-            found: object = json.loads(self.result.read_bytes())
-        except (OSError, ValueError):
+            if not self.result.is_file():
+                return None, False
+            found = _VERDICT.decode(self.result.read_bytes())
+        except (OSError, ValueError, RecursionError):
             return None, False
-        if not isinstance(found, dict):
-            return None, False
-        verdict = found.get("verdict")
-        return verdict if isinstance(verdict, str) else None, found.get("smoke") is True
+        return found.verdict, found.smoke
 
     @property
-    def age(self) -> tuple[str, int]:
+    def age(self) -> tuple[int, str, int]:
         """Order of creation: the name's second, and within it the clock of the file system."""
         match = _TIME.match(self.id)
-        return (match.group() if match else "", self.engine.stat().st_ctime_ns if self.engine.exists() else 0)
+        second = match.group() if match else ""
+        made_ns = 0
+        with contextlib.suppress(OSError):
+            made_ns = self.engine.stat().st_ctime_ns
+        return len(second), second, made_ns

@@ -11,11 +11,12 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeGuard, cast
+from typing import IO, TYPE_CHECKING, Annotated, TypeGuard, cast
 
 import msgspec
 
 from loadctl.errors import RunError
+from loadctl.results.cell import MOST_S
 from loadctl.results.frame import MAX_LINE_BYTES
 from loadctl.results.recording import Event, Reading
 
@@ -156,7 +157,7 @@ def event_line(event: Event) -> str:
 
 
 class _ReadingForm(msgspec.Struct, gc=False):
-    t: float
+    t: Annotated[float, msgspec.Meta(ge=-MOST_S, le=MOST_S)]
     subject: str
     source: str
     entity: str
@@ -187,9 +188,7 @@ def _damaged_reading(line: bytes) -> Reading | None:
     """As much of it as can be understood."""
     fields = _fields(line)
     t, subject, source, entity = (fields.get(key) for key in ("t", "subject", "source", "entity"))
-    if not (
-        _is_number(t) and isinstance(subject, str) and isinstance(source, str) and isinstance(entity, str)
-    ):
+    if not (_is_time(t) and isinstance(subject, str) and isinstance(source, str) and isinstance(entity, str)):
         return None
     gap = fields.get("gap")
     return Reading(
@@ -209,7 +208,7 @@ def read_event(line: bytes) -> Event | None:
     """An event from its line; None for a torn one."""
     fields = _fields(line)
     t, kind, message = (fields.get(key) for key in ("t", "kind", "message"))
-    if not (_is_number(t) and isinstance(kind, str) and isinstance(message, str)):
+    if not (_is_time(t) and isinstance(kind, str) and isinstance(message, str)):
         return None
     detail = {
         name: _whole(value) if isinstance(value, str) else value
@@ -234,6 +233,10 @@ def _fields(line: bytes) -> Mapping[str, object]:
 def _part(fields: Mapping[str, object], key: str) -> Mapping[str, object]:
     part = fields.get(key)
     return {_whole(name): value for name, value in part.items()} if isinstance(part, dict) else {}
+
+
+def _is_time(value: object) -> TypeGuard[int | float]:
+    return _is_number(value) and abs(value) <= MOST_S
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from loadctl.errors import UsageError
+from loadctl.results.frame import finite
 from loadctl.run.machine import Machine
 from loadctl.scenario.redaction import REDACTED, Redaction, is_secret, without_secrets
 from loadctl.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
 SCHEMA = "loadctl.run/1"
+SHARDS_MAX = 10_000
 _Fields: TypeAlias = "Mapping[str, Callable[[object, Redaction], object] | _Fields]"
 _NOT_IN_HASH = {
     "where",
@@ -80,7 +82,7 @@ def from_text(text: str, source: Path) -> Manifest:
     from pydantic import ValidationError
 
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_float=finite, parse_constant=finite)
         schema = found.get("schema")
         if schema != SCHEMA:
             raise UsageError(
@@ -88,10 +90,19 @@ def from_text(text: str, source: Path) -> Manifest:
                 hint="read it with the version that wrote it, or a newer one",
             )
         found.get("scenario", {}).pop("secrets", None)  # once an empty list
-        return _adapter().validate_python(found)
-    except (ValueError, AttributeError, RecursionError) as error:
-        detail = f": {error.errors()[0]['msg']}" if isinstance(error, ValidationError) else ""
+        manifest = _adapter().validate_python(found)
+    except (ValueError, AttributeError, RecursionError, OverflowError) as error:
+        detail = f": {_first(error)}" if isinstance(error, ValidationError) else ""
         raise UsageError(f"{source} is not the manifest of a run{detail}") from error
+    if not 1 <= manifest.shards <= SHARDS_MAX:
+        raise UsageError(f"{source}: shards: {str(manifest.shards)[:20]}; a run has from 1 to {SHARDS_MAX:,}")
+    return manifest
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong, with its place."""
+    found = error.errors()[0]
+    return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
 
 
 def scenario_hash(scenario: Scenario) -> str:

@@ -30,10 +30,14 @@ _LARGE_BYTES = 16 << 20
 def list_runs(parent: Path) -> Sequence[RunDirectory]:
     """All runs in `parent`, newest first; empty where there are none or it does not exist."""
     try:
-        found = [RunDirectory(path.absolute()) for path in parent.iterdir() if (path / "run.json").is_file()]
+        found = [RunDirectory(path.absolute()) for path in parent.iterdir() if _is_run(path)]
     except OSError:
         return []
     return sorted(found, key=lambda run: run.age, reverse=True)
+
+
+def _is_run(path: Path) -> bool:
+    return os.path.isfile(path / "run.json")  # noqa: PTH113  that of pathlib raises OSError where one may not look
 
 
 def open_run(reference: str, parent: Path) -> RunDirectory:
@@ -42,7 +46,7 @@ def open_run(reference: str, parent: Path) -> RunDirectory:
     Raises: UsageError for none, and for several, with their ids.
     """
     path = Path(reference)
-    if os.path.isfile(path / "run.json"):  # noqa: PTH113  that of pathlib raises OSError for names that are too long
+    if _is_run(path):
         return RunDirectory(path.absolute())
     runs = list_runs(parent)
     if not runs:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
+from loadctl.results.cell import MOST_S
 from loadctl.results.recording import Event
 
 _STEP_S = 1.0
@@ -29,4 +30,14 @@ class WallClock:
 
 def utc(wall_s: float) -> str:
     """ISO 8601, to the millisecond."""
-    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole_s, ms = divmod(round(wall_s * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole_s))}.{ms:03}Z"
+
+
+def moment(stamp: str) -> str | None:
+    """`stamp`, where it and the end of the longest run after it are times that a calendar has."""
+    try:
+        _ = datetime.fromisoformat(stamp) + timedelta(seconds=MOST_S)
+    except (ValueError, OverflowError):
+        return None
+    return stamp

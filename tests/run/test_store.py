@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from loadctl.cli.judging import judged
 from loadctl.errors import UsageError
+from loadctl.reports.text import render
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import END, Event, Reading
@@ -29,6 +31,7 @@ from loadctl.run.journal import (
 from loadctl.run.machine import this_machine
 from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.store import list_runs, open_run, read_recording
+from loadctl.run.wall_clock import moment, utc
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.scenario import Scenario, Script
@@ -142,7 +145,7 @@ def test_a_hash_tells_scenarios_apart_and_nothing_else(tmp_path: Path) -> None:
         ("", "is not the manifest of a run"),
         ("[]", "is not the manifest of a run"),
         ('{"schema": "loadctl.run/2"}', "format 'loadctl.run/2' is not known to this version of loadctl"),
-        ('{"schema": "loadctl.run/1", "id": "x"}', "is not the manifest of a run: Field required"),
+        ('{"schema": "loadctl.run/1", "id": "x"}', "is not the manifest of a run: scenario: Field required"),
     ],
 )
 def test_what_is_no_manifest_is_a_usage_error(tmp_path: Path, text: str, message: str) -> None:
@@ -150,6 +153,68 @@ def test_what_is_no_manifest_is_a_usage_error(tmp_path: Path, text: str, message
     (run.path / "run.json").write_text(text)
     with pytest.raises(UsageError, match=message):
         read_recording(run)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "message"),
+    [
+        ("shards", "1000000000", r"shards: 1000000000; a run has from 1 to 10,000"),
+        ("shards", "0", "shards: 0; a run has from 1 to 10,000"),
+        ("shards", "1e400", "is not the manifest of a run"),
+        ("t0_monotonic_s", "NaN", "is not the manifest of a run"),
+        ("t0_monotonic_s", "9" * 400, "is not the manifest of a run"),
+        ("argv", "[" * 100_000, "is not the manifest of a run"),
+    ],
+)
+def test_a_figure_that_no_run_has_is_refused_with_its_place(
+    tmp_path: Path, field: str, text: str, message: str
+) -> None:
+    run = made(tmp_path)
+    changed = json.loads((run.path / "run.json").read_text()) | {field: "HERE"}
+    (run.path / "run.json").write_text(json.dumps(changed).replace('"HERE"', text))
+    with pytest.raises(UsageError, match=message):
+        read_recording(run)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b'{"verdict": 5}', b'{"verdict": NaN}', b"\xff\xfe", b"null"]
+)
+def test_one_bad_result_leaves_the_list_of_runs_whole(tmp_path: Path, content: bytes) -> None:
+    good, bad = made(tmp_path, "good"), made(tmp_path, "bad")
+    good.result.write_text('{"verdict": "PASS", "smoke": true, "timeline": [{"t_s": 0}]}')
+    bad.result.write_bytes(content)
+    assert {run.id: run.verdict() for run in list_runs(tmp_path)} == {
+        good.id: ("PASS", True),
+        bad.id: (None, False),
+    }
+
+
+def test_nobody_waits_for_a_result_that_is_no_file(tmp_path: Path) -> None:
+    run = made(tmp_path)
+    os.mkfifo(run.result)
+    assert run.verdict() == (None, False)
+
+
+def test_a_clock_beyond_all_calendars_can_be_written_and_is_not_told(tmp_path: Path) -> None:
+    assert utc(1_796_071_814.8984) == "2026-11-30T20:50:14.898Z"
+    assert moment("2026-11-30T20:50:14.898Z") == "2026-11-30T20:50:14.898Z"
+    far = utc(254_250_000_000.0)
+    assert far.startswith("10026-")
+    assert [moment(stamp) for stamp in (far, "9999-12-31T00:00:00Z", "soon", "")] == [None] * 4
+    run = made(tmp_path)
+    changed = json.loads((run.path / "run.json").read_text()) | {"t0_wall": far}
+    (run.path / "run.json").write_text(json.dumps(changed))
+    result = judged(run).result
+    assert result.started_at is None
+    assert "10026" not in render(result)
+
+
+@pytest.mark.parametrize("t", ["1e308", "10000001", "-1e12"])
+def test_what_happened_when_no_run_is_that_long_is_left_out(t: str) -> None:
+    """Seconds that a profiler touched are counted one by one."""
+    assert read_event(f'{{"t": {t}, "kind": "profile_started", "message": ""}}'.encode()) is None
+    line = f'{{"t": {t}, "subject": "system", "source": "process", "entity": "x", "values": {{"a": 1}}}}'
+    assert len(read_readings([line.encode()])) == 0
 
 
 def test_a_run_is_found_by_path_id_part_and_age(tmp_path: Path) -> None:
