@@ -11,6 +11,7 @@ from typing import TypeAlias
 Json: TypeAlias = Mapping[str, object]
 
 _SERVICE_LABELS = ("com.docker.compose", "io.podman.compose")
+_MOST = 1 << 64
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -196,8 +197,14 @@ def text(answer: Json, key: str) -> str:
 
 
 def integer(answer: Json, key: str) -> int:
-    value = answer.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+    return whole(answer.get(key)) or 0
+
+
+def whole(value: object) -> int | None:
+    """A count as engines give it, without its fraction; None for what is none, or is larger than 64 bits."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST < value < _MOST:
+        return None
+    return int(value)
 
 
 def _list(answer: Json, key: str) -> list[Json]:

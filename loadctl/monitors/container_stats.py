@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from loadctl.monitors.container_record import Json, State, integer, nanoseconds, part, text
+from loadctl.monitors.container_record import Json, State, integer, nanoseconds, part, text, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ def frame(answer: object) -> Frame | None:
         return None
     read_ns = nanoseconds(text(answer, "read"))
     cpu, memory = part(answer, "cpu_stats"), part(answer, "memory_stats")
-    total = part(cpu, "cpu_usage").get("total_usage")
+    total = whole(part(cpu, "cpu_usage").get("total_usage"))
     pids = integer(part(answer, "pids_stats"), "current")
     if read_ns == 0 or (not total and not pids and not memory.get("usage")):
         return None
     throttling = part(cpu, "throttling_data")
     return Frame(
         read_ns,
-        total if isinstance(total, int) else None,
+        total,
         integer(throttling, "periods"),
         integer(throttling, "throttled_periods"),
         integer(memory, "usage") or None,
@@ -68,12 +68,16 @@ def use(
     _memory(now, state, values, notes)
     if now.pids is not None:
         values["pids"] = now.pids
-    if before is None or now.read_ns <= before.read_ns or (now.cpu_ns or 0) < (before.cpu_ns or 0):
+    if before is None or now.read_ns <= before.read_ns or _began_anew(now.cpu_ns, before.cpu_ns):
         notes["cpu"] = "first reading: a rate needs two"
         return values, notes
     _cpu(now, before, cores, values, notes)
     _rates(now, before, values, notes)
     return values, notes
+
+
+def _began_anew(now_ns: int | None, before_ns: int | None) -> bool:
+    return now_ns is not None and before_ns is not None and now_ns < before_ns
 
 
 def _cpu(
@@ -130,8 +134,7 @@ _WHY = {
 
 def _inactive(stats: Json) -> int | None:
     for name in ("total_inactive_file", "inactive_file"):  # cgroup v1, v2
-        value = stats.get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
+        if (value := whole(stats.get(name))) is not None:
             return value
     return None
 

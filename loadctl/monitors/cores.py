@@ -50,8 +50,8 @@ def usable_cores() -> float:
 def quota_of(pid: int, proc: Path = Path("/proc")) -> float | None:
     """The tightest CPU quota of the process's control group and those above it, in cores; None: no quota."""
     try:
-        groups = parse_cgroup((proc / str(pid) / "cgroup").read_text())
-        mounts = parse_mounts((proc / "self" / "mountinfo").read_text())
+        groups = parse_cgroup(_text(proc / str(pid) / "cgroup"))
+        mounts = parse_mounts(_text(proc / "self" / "mountinfo"))
     except OSError:
         return None
     quotas = [
@@ -68,7 +68,7 @@ def parse_cgroup(text: str) -> dict[int, str]:
     """/proc/PID/cgroup → the group's path in version 2 and, in version 1, of the cpu controller."""
     groups: dict[int, str] = {}
     for line in text.splitlines():
-        number, controllers, path = line.split(":", 2)
+        number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if number == "0" and not controllers:
             groups[2] = path
         elif "cpu" in controllers.split(","):
@@ -81,7 +81,7 @@ def parse_mounts(text: str) -> list[CgroupMount]:
     mounts = []
     for line in text.splitlines():
         before, _, after = line.partition(" - ")
-        root, path = before.split()[3:5]
+        root, path = [*before.split()[3:5], "", ""][:2]
         kind, _, options = [*after.split(), "", "", ""][:3]
         if kind == "cgroup2":
             mounts.append(CgroupMount(2, root, path))
@@ -93,18 +93,18 @@ def parse_mounts(text: str) -> list[CgroupMount]:
 def parse_cpu_max(text: str) -> float | None:
     """Version 2, cpu.max: "150000 100000" is 1.5 cores, "max 100000" no quota."""
     quota, _, period = text.strip().partition(" ")
-    return None if quota == "max" else int(quota) / int(period or 100_000)
+    return None if quota == "max" else parse_cfs(quota, period or "100000")
 
 
 def parse_cfs(quota_us: str, period_us: str) -> float | None:
-    """Version 1, cpu.cfs_quota_us and cpu.cfs_period_us: a quota of -1 is none."""
-    quota = int(quota_us)
-    return quota / int(period_us) if quota > 0 else None
+    """Version 1, cpu.cfs_quota_us and cpu.cfs_period_us: a quota of -1 is none. Raises: ValueError, ArithmeticError."""
+    quota, period = int(quota_us), int(period_us)
+    return quota / period or None if quota > 0 and period > 0 else None
 
 
 def _directories(mount: CgroupMount, group: str) -> Iterator[Path]:
     """The group's directory and all above it, as far as the mount shows them."""
-    inside = PurePosixPath(group)
+    inside = PurePosixPath("/", group)
     if mount.root != "/":
         # A container sees its own group as the top of the mount, but may be told the path that the host uses.
         below = inside.relative_to(mount.root) if inside.is_relative_to(mount.root) else PurePosixPath()
@@ -119,13 +119,16 @@ def _directories(mount: CgroupMount, group: str) -> Iterator[Path]:
 
 
 def _read_quota(version: int, directory: Path) -> float | None:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, ArithmeticError):
         if version == 2:
-            return parse_cpu_max((directory / "cpu.max").read_text())
-        return parse_cfs(
-            (directory / "cpu.cfs_quota_us").read_text(), (directory / "cpu.cfs_period_us").read_text()
-        )
+            return parse_cpu_max(_text(directory / "cpu.max"))
+        return parse_cfs(_text(directory / "cpu.cfs_quota_us"), _text(directory / "cpu.cfs_period_us"))
     return None
+
+
+def _text(path: Path) -> str:
+    """Names of groups and of mounts may hold any bytes."""
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def _affinity(pid: int) -> set[int]:

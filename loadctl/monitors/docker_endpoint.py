@@ -78,18 +78,18 @@ def _current_context(folder: Path) -> str:
     """A configuration that is missing or broken names none, as for the docker command line's own commands."""
     try:
         read = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return ""
     named = read.get("currentContext") if isinstance(read, dict) else None
     return named if isinstance(named, str) else ""
 
 
 def _of_context(name: str, folder: Path) -> Endpoint:
-    digest = hashlib.sha256(name.encode()).hexdigest()
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
     meta = folder / "contexts" / "meta" / digest / "meta.json"
     try:
         host = json.loads(meta.read_text(encoding="utf-8"))["Endpoints"]["docker"]["Host"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         host = None
     if not isinstance(host, str) or not host:
         raise UsageError(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loadctl.monitors.container_record import Malformed, nanoseconds
+from loadctl.monitors.container_record import Malformed, integer, nanoseconds
 from loadctl.monitors.quantity import quantity
 
 _ENDED = ("Succeeded", "Failed")
@@ -146,10 +146,9 @@ def _container(status: Mapping[str, Any]) -> PodContainer:
     state, last = _part(status, "state"), _part(status, "lastState")
     waiting = state.get("waiting")
     ended = state.get("terminated") or last.get("terminated")
-    restarts = status.get("restartCount", 0)
     return PodContainer(
         name=str(status.get("name", "")),
-        restarts=restarts if isinstance(restarts, int) else 0,
+        restarts=integer(status, "restartCount"),
         waiting=str(waiting.get("reason") or "waiting") if isinstance(waiting, Mapping) else None,
         ending=_ending(ended) if isinstance(ended, Mapping) else None,
         running="running" in state,
@@ -157,9 +156,8 @@ def _container(status: Mapping[str, Any]) -> PodContainer:
 
 
 def _ending(told: Mapping[str, Any]) -> Ending:
-    code = told.get("exitCode", 0)
     at = nanoseconds(str(told.get("finishedAt", "")))
-    return Ending(code if isinstance(code, int) else 0, str(told.get("reason") or ""), at)
+    return Ending(integer(told, "exitCode"), str(told.get("reason") or ""), at)
 
 
 def _allowance(containers: list[Mapping[str, Any]], kind: str) -> Allowance:

@@ -24,7 +24,7 @@ _COARSE = "averages over {:.0f} s"
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
     """A pod with what it used; None: not told yet."""
 
     pod: Pod
@@ -128,14 +128,14 @@ class PodsSource:
         return None if self._uses else "metrics-server knows nothing of these pods yet"
 
     def _readings(self, pods: Mapping[str, Pod], missing: str | None) -> list[Observation]:
-        live = [_Seen(pod, self._uses.get(pod.name)) for pod in pods.values() if pod.live]
+        live = [Seen(pod, self._uses.get(pod.name)) for pod in pods.values() if pod.live]
         if not live:
             now = time.monotonic()
             return [Reading(now, self.subject, "pods", str(self._pods), gap=f"no pod matches {self._pods}")]
         fresh = [seen for seen in live if seen.use and self._told.get(seen.pod.uid) != seen.use.at_ns]
         self._told = {seen.pod.uid: seen.use.at_ns for seen in live if seen.use}
         told: list[Observation] = [
-            Reading(self._at(seen.use.at_ns), "companion", "pods", seen.pod.name, *_measured([seen]))
+            Reading(self._at(seen.use.at_ns), "companion", "pods", seen.pod.name, *measured([seen]))
             for seen in fresh
             if seen.use
         ]
@@ -143,7 +143,7 @@ class PodsSource:
         notes: dict[str, str] = {}
         at = time.monotonic()
         if fresh:
-            values, notes = _measured([seen for seen in live if seen.use])
+            values, notes = measured([seen for seen in live if seen.use])
             at = max(self._at(seen.use.at_ns) for seen in fresh if seen.use)
             without = sum(seen.use is None for seen in live)
             if without:
@@ -174,7 +174,7 @@ class PodsSource:
         return "its log is empty"
 
 
-def _measured(seen: list[_Seen]) -> tuple[dict[str, float], dict[str, str]]:
+def measured(seen: list[Seen]) -> tuple[dict[str, float], dict[str, str]]:
     """Values and notes of pods together."""
     uses = [one.use for one in seen if one.use]
     cores, memory = sum(use.cores for use in uses), sum(use.memory_bytes for use in uses)
@@ -203,7 +203,7 @@ def _measured(seen: list[_Seen]) -> tuple[dict[str, float], dict[str, str]]:
     return values, notes
 
 
-def _highest(seen: list[_Seen]) -> dict[str, float]:
+def _highest(seen: list[Seen]) -> dict[str, float]:
     """The sum may look well while one pod stands at its limit."""
     cpu = [100 * one.use.cores / one.pod.limits.cores for one in seen if one.use and one.pod.limits.cores]
     memory = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from loadctl.monitors.background import Lost
 from loadctl.monitors.container_record import Malformed, nanoseconds
@@ -134,7 +133,7 @@ class ContainerOfPod:
     def _open(self, *, previous: bool) -> Stream[str]:
         since = None
         if self._last_ns:  # the API takes whole seconds
-            since = datetime.fromtimestamp(self._last_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._last_ns // 10**9))
         return self._kubectl.log(
             self._pod, self._container, since=since, previous=previous, follow=not previous
         )

@@ -18,6 +18,9 @@ import psutil
 
 LINUX = Path("/proc/self/stat").exists()
 
+_FIELDS = 22
+"""Behind the name, up to the resident pages."""
+
 Key: TypeAlias = tuple[int, float]
 """(pid, started): one process for ever."""
 
@@ -76,9 +79,14 @@ def slurp(path: str) -> bytes:
 
 
 def parse_stat(content: bytes) -> ProcessStat:
-    """/proc/PID/stat; the name stands in parentheses and may itself hold parentheses and spaces."""
+    """/proc/PID/stat; the name stands in parentheses and may itself hold parentheses and spaces.
+
+    Raises: ValueError for what is none.
+    """
     begin, end = content.index(b"("), content.rindex(b")")
     fields = content[end + 2 :].split()
+    if len(fields) < _FIELDS:
+        raise ValueError("/proc/PID/stat is cut short")
     tick, page = _units()
     threads = int(fields[17])
     return ProcessStat(

@@ -126,21 +126,21 @@ class PrometheusSource:
             status, body = self._page.get({"query": query, "time": f"{wall:.3f}"})
         except Unreadable as error:
             raise Lost(str(error)) from None
-        return found_in(name, _data(status, body, self._entity))
+        return found_in(name, answer(status, body, self._entity))
 
 
-def _data(status: int, body: bytes, entity: str) -> object:
+def answer(status: int, body: bytes, entity: str) -> object:
     """The `data` of an answer. Raises: Refused, Lost."""
     try:
-        answer = json.loads(body)
+        said = json.loads(body)
     except (ValueError, RecursionError):
-        answer = None
-    if isinstance(answer, dict):
-        if status == 200 and answer.get("status") == "success":
-            return answer.get("data")
+        said = None
+    if isinstance(said, dict):
+        if status == 200 and said.get("status") == "success":
+            return said.get("data")
         # 400: the query is wrong; 422: it cannot be carried out on this data
-        if status in {400, 422} and answer.get("status") == "error":
-            words = f"{answer.get('errorType')}: {answer.get('error')}"
+        if status in {400, 422} and said.get("status") == "error":
+            words = f"{said.get('errorType')}: {said.get('error')}"
             raise Refused(" ".join(words.split())[:_OWN_WORDS_MAX])
     if status in {401, 403}:
         raise Lost(f"{entity} answered {status}; it wants credentials (headers:)")

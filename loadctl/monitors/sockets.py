@@ -10,6 +10,8 @@ from typing import TypeAlias
 Address: TypeAlias = IPv4Address | IPv6Address
 
 _LISTEN = "0A"
+_FIELDS = 10
+"""Of a line, up to the inode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ def _plain(address: Address) -> Address:
 
 def _rows(text: str) -> Iterator[list[str]]:
     for line in text.splitlines()[1:]:
-        yield line.split()
+        if len(fields := line.split()) >= _FIELDS:
+            yield fields
 
 
 def _endpoint(text: str) -> tuple[Address, int]:

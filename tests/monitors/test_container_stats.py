@@ -111,6 +111,22 @@ def test_disk_rates_on_either_cgroup() -> None:
         assert (values["disk_write_bytes_per_s"], values["disk_read_bytes_per_s"]) == (1000, 0)
 
 
+def test_figures_have_at_most_64_bits_and_no_fraction() -> None:
+    vast: dict[str, object] = {
+        "cpu_stats": {"cpu_usage": {"total_usage": 10**400}},
+        "memory_stats": {"usage": 10**400, "stats": {"inactive_file": 10**400}},
+        "networks": {"eth0": {"rx_bytes": 10**400}},
+    }
+    values, notes = use(read(12, 1600, **vast), read(10, 1000), RUNS, 2)
+    assert not {"cpu_cores", "memory_bytes", "network_rx_bytes_per_s"} & set(values)
+    assert notes["cpu"] == "the engine tells no CPU time"
+    assert notes["memory"] == "the engine tells no memory"
+    fraction: dict[str, object] = {"memory_stats": {"usage": 4e7 + 0.5, "stats": {"inactive_file": 1e7}}}
+    values, _ = use(read(12, 1600, **fraction), None, RUNS, 2)
+    assert values["memory_bytes"] == 30_000_000
+    assert state(inspected(HostConfig={"NanoCpus": 10**400, "Memory": float("inf")})).cores is None
+
+
 def test_the_zeros_of_a_stopped_container_are_no_frame() -> None:
     stopped = sent(1, 0, read=NEVER, pids_stats={}, memory_stats={})
     assert frame(stopped) is None

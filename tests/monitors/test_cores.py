@@ -45,6 +45,23 @@ def test_the_group_of_each_version_is_read_from_its_own_line() -> None:
     assert parse_cgroup(text) == {1: "/docker/abc", 2: "/system.slice/api.service"}
 
 
+@pytest.mark.parametrize(
+    "quota", ["1 0", "0 100000", "-5 -5", f"{10**400} 1", f"1 {10**400}", "", "x", "\xff"]
+)
+def test_what_is_no_quota_is_none(tmp_path: Path, quota: str) -> None:
+    """Also where files hold bytes that are no text, and lines that are cut."""
+    files = {
+        "1/cgroup": b"0::/\xff\n1\n",
+        "self/mountinfo": V2_MOUNT.format(root="/", path=tmp_path / "group").encode()
+        + b"\ncut - cgroup2\n\xff",
+        "group/cpu.max": quota.encode("latin-1"),
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    assert quota_of(1, tmp_path) is None
+
+
 def test_only_hierarchies_that_hold_cpu_quotas_are_mounts() -> None:
     lines = [
         V2_MOUNT.format(root="/", path="/sys/fs/cgroup/unified"),
