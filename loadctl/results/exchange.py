@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
 
 from loadctl.errors import Where
+from loadctl.results.frame import finite
 from loadctl.scenario.scenario import Scenario
 
 SCHEMA = "loadctl.try/1"
@@ -42,23 +45,40 @@ class Exchange:
     """Variable → its value as JSON, shortened."""
 
 
-def read_exchange(line: str, scenario: Scenario) -> Exchange | None:
-    """A line of a rehearsing engine: fields of Exchange, and `request`, counted over `scenario.requests()`.
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 
-    None for a line that is not one (a script may print).
-    """
+
+class _Told(msgspec.Struct, kw_only=True):
+    """What an engine says of an exchange; `request` is counted over `scenario.requests()`."""
+
+    request: _Count
+    outcome: Outcome
+    url: str | None = None
+    sent_headers: dict[str, str] = {}
+    sent_body: str | None = None
+    status: _Count | None = None
+    latency_ms: Annotated[float, msgspec.Meta(ge=0, le=1e15)] | None = None
+    error: str | None = None
+    message: str = ""
+    received_headers: dict[str, str] = {}
+    received_body: str | None = None
+    received_bytes: _Count | None = None
+    captured: dict[str, str] = {}
+
+
+def read_exchange(line: str, scenario: Scenario) -> Exchange | None:
+    """A line of a rehearsing engine; None for one that is not (a script may print)."""
     try:
-        told = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(told, dict) or not isinstance(told.get("request"), int):
+        told = msgspec.convert(json.loads(line, parse_float=finite, parse_constant=finite), _Told)
+    except (ValueError, RecursionError):
         return None
     owners = [
         (user_type.name, request) for user_type in scenario.user_types for request in user_type.requests()
     ]
-    name, request = owners[told.pop("request")]
-    timeout = told.get("error") == "timeout"
-    if timeout:
+    if told.request >= len(owners):
+        return None
+    name, request = owners[told.request]
+    if told.error == "timeout":
         default = (
             request.timeout_s == scenario.timeout_s == Scenario.__dataclass_fields__["timeout_s"].default
         )
@@ -67,9 +87,11 @@ def read_exchange(line: str, scenario: Scenario) -> Exchange | None:
             if default
             else f"{request.timeout_s:g} s"
         )
-        told["message"] = f"timeout: {limit}"
+        told.message = f"timeout: {limit}"
+    said = msgspec.structs.asdict(told)
+    del said["request"]
     return Exchange(
-        user_type=name, endpoint=request.endpoint, where=request.where, method=request.method, **told
+        user_type=name, endpoint=request.endpoint, where=request.where, method=request.method, **said
     )
 
 

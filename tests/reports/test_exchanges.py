@@ -132,6 +132,15 @@ def test_the_first_line_says_who_does_what_where() -> None:
 def test_lines_that_are_no_exchange_are_passed_over() -> None:
     assert read_exchange("a script printed this", SCENARIO) is None
     assert read_exchange("[1]", SCENARIO) is None
+    for text in (
+        '{"request": 99, "outcome": "expected"}',
+        '{"request": -1, "outcome": "expected"}',
+        '{"request": 0, "outcome": "expected", "latency_ms": 1e999}',
+        '{"request": 0, "outcome": "fine"}',
+        '{"request": 0}',
+        "[" * 100_000,
+    ):
+        assert read_exchange(text, SCENARIO) is None
 
 
 def test_a_default_timeout_says_where_to_set_another_one() -> None:
