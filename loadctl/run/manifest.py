@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from loadctl.errors import UsageError
+from loadctl.results.cell import MOST_S
 from loadctl.results.frame import finite
 from loadctl.run.machine import Machine
 from loadctl.scenario.redaction import REDACTED, Redaction, is_secret, without_secrets
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 SCHEMA = "loadctl.run/1"
 SHARDS_MAX = 10_000
+_LEVEL_MAX = 10**15
+_LIMIT_MAX = 1e18
+_SHORTEST_S = 1e-6
 _Fields: TypeAlias = "Mapping[str, Callable[[object, Redaction], object] | _Fields]"
 _NOT_IN_HASH = {
     "where",
@@ -94,9 +98,31 @@ def from_text(text: str, source: Path) -> Manifest:
     except (ValueError, AttributeError, RecursionError, OverflowError) as error:
         detail = f": {_first(error)}" if isinstance(error, ValidationError) else ""
         raise UsageError(f"{source} is not the manifest of a run{detail}") from error
-    if not 1 <= manifest.shards <= SHARDS_MAX:
-        raise UsageError(f"{source}: shards: {str(manifest.shards)[:20]}; a run has from 1 to {SHARDS_MAX:,}")
+    if wrong := next(_impossible(manifest), None):
+        raise UsageError(f"{source}: {wrong}")
     return manifest
+
+
+def _impossible(manifest: Manifest) -> Iterator[str]:
+    """What no run has, with its place: it would be counted up to, or divided by."""
+    if not 1 <= manifest.shards <= SHARDS_MAX:
+        yield f"shards: {str(manifest.shards)[:20]}; a run has from 1 to {SHARDS_MAX:,}"
+    scenario = manifest.scenario
+    for i, stage in enumerate(scenario.load.stages):
+        if not (0 <= stage.start <= _LEVEL_MAX and 0 <= stage.end <= _LEVEL_MAX):
+            yield f"scenario.load.stages.{i}: a level is from 0 to {_LEVEL_MAX:,}"
+        if not _SHORTEST_S <= stage.duration_s <= MOST_S:
+            yield f"scenario.load.stages.{i}.duration_s: a stage lasts up to {MOST_S:,} s"
+    for i, user_type in enumerate(scenario.user_types):
+        tasks = [task.weight for task in user_type.tasks]
+        if not all(0 < weight <= _LEVEL_MAX for weight in (user_type.weight, *tasks)):
+            yield f"scenario.user_types.{i}: a weight is from 1 to {_LEVEL_MAX:,}"
+        if user_type.pace_s is not None and not _SHORTEST_S <= user_type.pace_s <= MOST_S:
+            yield f"scenario.user_types.{i}.pace_s: a pace is up to {MOST_S:,} s"
+    for i, target in enumerate(scenario.targets):
+        limits = [abs(limit) for limit in (target.critical, target.target) if limit]
+        if not all(1 / _LIMIT_MAX <= limit <= _LIMIT_MAX for limit in limits):
+            yield f"scenario.targets.{i}: a limit is up to {_LIMIT_MAX:g}"
 
 
 def _first(error: ValidationError) -> str:
