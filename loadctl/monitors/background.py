@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from loadctl.monitors.source import Observation
+from loadctl.results.cell import MOST_S
 
 
 class Lost(Exception):
@@ -71,7 +72,8 @@ class Background:
         silence = time.monotonic() - self._heard
         if not kept and silence > self._silent_s:
             raise Lost(f"it has not answered for {silence:.0f} s")
-        return [replace(one, t=round(one.t + shift, 3)) for one in kept]
+        # A clock that stands at 1970 may not take what happened out of the run.
+        return [replace(one, t=round(max(-MOST_S, one.t + shift), 3)) for one in kept]
 
     def close(self, wait_s: float = 1.0) -> None:
         self.stopping.set()

@@ -43,6 +43,7 @@ from loadctl.monitors.process_stat import parse_stat
 from loadctl.monitors.prometheus import Refused, answer, found_in
 from loadctl.monitors.sockets import parse_connections, parse_listening
 from loadctl.reports.watch_screen import plain, screen
+from loadctl.results.cell import MOST_S
 from loadctl.results.latest import Latest
 from loadctl.results.profile import profile_use, profiles_of
 from loadctl.results.recording import Event, Reading
@@ -110,8 +111,13 @@ def _docker_stats(data: bytes) -> None:
         before = now
 
 
+def _since(ns: int) -> float:
+    """As the clock of a source and the background have it: nothing later than now, nothing before all runs."""
+    return max(-MOST_S, min(0.0, (ns - 1_795_522_305 * 10**9) / 1e9))
+
+
 def _docker_events(data: bytes) -> None:
-    life = ContainerLife(RUNS, lambda ns: ns / 1e9)
+    life = ContainerLife(RUNS, _since)
     for line in data.split(b"\n"):
         if (happened := record.event(_json(line))) is not None:
             _told([*life.see(happened), *life.tick(1e9)])
@@ -124,7 +130,7 @@ def _docker_inspection(data: bytes) -> None:
         before, after = (frame(_json(line)) for line in _seed("docker-stats").splitlines())
         assert after is not None
         _told([Reading(1, "system", "container", "x", *use(after, before, state, 2.0))])
-        life = ContainerLife(state, lambda ns: ns / 1e9)
+        life = ContainerLife(state, _since)
         _told([*life.check(RUNS), *life.check(RUNS), *life.check(state), *life.check(state), *life.end()])
 
 

@@ -232,7 +232,7 @@ def test_a_clock_beyond_all_calendars_can_be_written_and_is_not_told(tmp_path: P
     (run.path / "run.json").write_text(json.dumps(changed))
     judgement = judged(run)
     assert judgement.result.started_at is None
-    for form in NAMES:
+    for form in set(NAMES) - {"csv"}:  # that one needs frames
         assert far not in formatted(judgement, form)
 
 
