@@ -124,7 +124,7 @@ def containers(answer: object) -> tuple[Container, ...]:
             status=text(one, "Status"),
             labels={key: str(value) for key, value in part(one, "Labels").items()},
             ports=tuple(
-                sorted({port for entry in _list(one, "Ports") if (port := integer(entry, "PublicPort"))})
+                sorted({port for entry in parts(one, "Ports") if (port := integer(entry, "PublicPort"))})
             ),
         )
         for one in (answer if isinstance(answer, list) else [])
@@ -207,7 +207,7 @@ def whole(value: object) -> int | None:
     return int(value)
 
 
-def _list(answer: Json, key: str) -> list[Json]:
+def parts(answer: Json, key: str) -> list[Json]:
     value = answer.get(key)
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 

@@ -104,7 +104,7 @@ def parse_cfs(quota_us: str, period_us: str) -> float | None:
 
 def _directories(mount: CgroupMount, group: str) -> Iterator[Path]:
     """The group's directory and all above it, as far as the mount shows them."""
-    inside = PurePosixPath("/", group)
+    inside = PurePosixPath("/", group.lstrip("/"))
     if mount.root != "/":
         # A container sees its own group as the top of the mount, but may be told the path that the host uses.
         below = inside.relative_to(mount.root) if inside.is_relative_to(mount.root) else PurePosixPath()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loadctl.monitors.container_record import Malformed, integer, nanoseconds
+from loadctl.monitors.container_record import Malformed, integer, nanoseconds, parts
 from loadctl.monitors.quantity import quantity
 
 _ENDED = ("Succeeded", "Failed")
@@ -115,19 +115,10 @@ def _items(answer: Any) -> Iterator[Mapping[str, Any]]:
 
 def _pod(item: Mapping[str, Any]) -> Pod:
     meta, spec, status = (_part(item, key) for key in ("metadata", "spec", "status"))
-    containers = [one for one in spec.get("containers") or () if isinstance(one, Mapping)]
-    statuses = [
-        one
-        for key in ("initContainerStatuses", "containerStatuses")
-        for one in status.get(key) or ()
-        if isinstance(one, Mapping)
-    ]
+    containers = parts(spec, "containers")
+    statuses = [*parts(status, "initContainerStatuses"), *parts(status, "containerStatuses")]
     phase = str(status.get("phase", ""))
-    conditions = {
-        one.get("type"): one.get("status")
-        for one in status.get("conditions") or ()
-        if isinstance(one, Mapping)
-    }
+    conditions = {str(one.get("type")): one.get("status") for one in parts(status, "conditions")}
     ready = conditions.get("Ready", "True" if all(one.get("ready", True) for one in statuses) else "False")
     return Pod(
         uid=str(meta.get("uid") or meta.get("name", "")),

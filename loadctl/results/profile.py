@@ -20,6 +20,7 @@ Stack: TypeAlias = tuple[str, ...]
 CALM = "calm"
 TOP = 10
 _FRAME = re.compile(r"(.*) \((.*?)(?::\d+)?\)")
+_COUNT = re.compile(r"[0-9]{1,15}")
 _WAITS = {
     ("select", "selectors.py"),
     ("poll", "selectors.py"),
@@ -87,7 +88,7 @@ def stacks_of(text: str) -> dict[Stack, int]:
     found: Counter[Stack] = Counter()
     for line in text.split("\n"):
         frames, _, count = line.rpartition(" ")
-        if frames and count.isascii() and count.isdigit():
+        if frames and _COUNT.fullmatch(count):
             stack = tuple(frames.split(";"))
             if not _waits(stack[-1]):
                 found[stack] += int(count)
