@@ -27,8 +27,9 @@ def sparkline(values: Iterable[float | None], width: int = _SPARK_WIDTH, *, at_l
     """The last `width` values as bars from zero to their maximum, or to `at_least` if that is more; None is a gap."""
     last = list(values)[-width:]
     top = max([at_least, *(value for value in last if value is not None)])
-    scale = 7.999 / top if top > 0 else 0.0
-    return "".join(" " if value is None else _BARS[min(7, int(value * scale))] for value in last)
+    if top <= 0:
+        return "".join(" " if value is None else _BARS[0] for value in last)
+    return "".join(" " if value is None else _BARS[int(7.999 * max(0.0, value / top))] for value in last)
 
 
 def live_lines(progress: Progress, targets: Iterable[Target] = (), width: int = 80) -> list[str]:

@@ -114,3 +114,9 @@ def test_a_load_that_nobody_planned_has_users_and_no_end() -> None:
     assert plain_line(progress) == (
         "0:17  20 users  last 17 s: 80.0/s, p95 37.0 ms, 0.00 % failed  0 failed in all"
     )
+
+
+def test_a_gauge_below_zero_is_the_lowest_bar() -> None:
+    assert sparkline([-100.0, 1.0, 0.0]) == "▁█▁"
+    assert sparkline([-1.0, None]) == "▁ "
+    assert sparkline([1e-320, 1e308]) == "▁█"
