@@ -38,6 +38,10 @@ def from_document(raw: object) -> Result:
     if found != SCHEMA:
         raise UsageError(f"this result has the form {found!r}, and this version reads {SCHEMA!r}", hint=_HINT)
     document = _checked(raw)
+    if document["exit_code"] not in set(ExitCode):
+        raise UsageError(
+            f"this result is damaged at exit_code: {str(document['exit_code'])[:20]}", hint=_HINT
+        )
     engine, window, uses = document["engine"], document["window"], document["resources"]
     return Result(
         verdict=document["verdict"],

@@ -16,7 +16,6 @@ from loadctl.cli.judging import judged
 from loadctl.reports.families import text
 from loadctl.reports.live import live_lines
 from loadctl.reports.live_metrics import Running, live_families
-from loadctl.results.document import dumps
 from loadctl.results.exchange import exchanges_document, read_exchange
 from loadctl.results.line import Lines, read_line
 from loadctl.results.progress import Progress
@@ -71,7 +70,7 @@ def _result(data: bytes) -> None:
     run = _directory("result.json", data)
     verdict, _ = run.verdict()
     assert verdict is None or isinstance(verdict, str)
-    dumps(loads(data.decode("utf-8", "replace")))
+    loads(data.decode("utf-8", "replace"))
 
 
 def _live(data: bytes) -> None:
