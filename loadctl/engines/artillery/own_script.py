@@ -80,6 +80,8 @@ def read_own_script(
     stages = _stages(phases, fill)
     if isinstance(stages, str):
         return OwnScript(phases.where, target, None, stages, verify=verify, secrets=secrets, places=places)
+    if excess := Load("open", stages).excess:
+        _refuse(phases.where, excess)
     loose = fill(config.get("mode")) == _BY_CHANCE or any(
         _is_loose(phase, fill) for phase in phases.items or ()
     )
