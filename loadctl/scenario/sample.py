@@ -51,6 +51,8 @@ def number(value: float, written: str) -> float:
 
 def as_words(value: object) -> str:
     """A value as the text of a parameter or a field of a form."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return ""  # NaN, Infinity and 1e999, which Python reads in JSON
     return str(getattr(value, "written", None) or as_text(value))
 
 
