@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml hatch_build.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[artillery]' --group dev
 	touch $@
 
-$(VENV)/.engines: $(VENV)/.installed loadctl/engines/artillery/npm/package-lock.json loadctl/engines/artillery/prune.py
+$(VENV)/.engines: $(VENV)/.installed loadctl/engines/artillery/npm/package-lock.json loadctl/engines/artillery/locate.py
 	$(BIN)/loadctl engines install artillery
 	touch $@
 

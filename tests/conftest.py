@@ -31,7 +31,7 @@ if _INSTALLED_BY_MAKE.is_dir():
     os.environ.setdefault("XDG_DATA_HOME", str(_INSTALLED_BY_MAKE))
 
 SHARING = {
-    "tests/cli/test_runs.py",
+    "tests/cli/commands/test_runs.py",
     "tests/contract/test_contract.py",
     "tests/e2e/test_metrics_port.py",
     "tests/e2e/test_report_page.py",

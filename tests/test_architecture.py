@@ -93,7 +93,7 @@ def lines_of_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_a_module_has_one_noun_and_a_function_one_job() -> None:
-    """Modules ≤ 600 lines, functions ≤ 50: room for a table, not for a second noun."""
+    """Modules ≤ 600 lines, functions ≤ 60: room for a table, not for a second noun."""
     long_modules = {
         str(path.relative_to(PACKAGE)): lines
         for path in FILES
@@ -103,7 +103,7 @@ def test_a_module_has_one_noun_and_a_function_one_job() -> None:
         f"{path.relative_to(PACKAGE)}:{node.name}": lines_of_body(node)
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of_body(node) > 50
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of_body(node) > 60
     }
     assert long_modules == {}
     assert long_functions == {}

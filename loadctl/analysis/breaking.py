@@ -13,11 +13,11 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from loadctl.analysis.case import Case
+from loadctl.analysis.run_context import Case
 from loadctl.results.breaking_point import BreakingPoint
-from loadctl.results.finding import Evidence, Finding
 from loadctl.results.level import NOISE_MS, Level
 from loadctl.results.outage import Stall
+from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_count, format_ms, format_rate
 
 ENOUGH_LEVELS = 5

@@ -15,8 +15,7 @@ from typing import Literal
 
 from loadctl.results.decision import label
 from loadctl.results.result import Result
-from loadctl.results.score import Score, Status
-from loadctl.results.verdict import Verdict
+from loadctl.results.verdict import Score, Status, Verdict
 
 Outcome = Literal["meets", "fails", "unclear"]
 NARROW = 1.1

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from loadctl.analysis.case import Case
-from loadctl.results.finding import Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.packed import Pool
-from loadctl.results.score import Status
-from loadctl.results.verdict import Verdict
+from loadctl.results.verdict import Finding, Status, Verdict
 
 ErrorKind = Literal["scenario", "system", "overload"]
 _OVERLOAD = frozenset({"timeout", "connect_timeout", "connect_refused", "reset", "unfinished", "protocol"})

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadctl.analysis.case import Case
-from loadctl.results.finding import Evidence, Finding
+from loadctl.analysis.run_context import Case
+from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_duration, format_percent
 
 HIGH_PCT = 80.0

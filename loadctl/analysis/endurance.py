@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import chain
 from statistics import median
 
-from loadctl.analysis.case import Case
+from loadctl.analysis.run_context import Case
 from loadctl.analysis.trend import ENOUGH_S, Growth, growth
-from loadctl.results.finding import Evidence, Finding
 from loadctl.results.readings import Readings
 from loadctl.results.usage import of_best_source
-from loadctl.scenario.stretch import WARMUP_SHARE
+from loadctl.results.verdict import Evidence, Finding
+from loadctl.scenario.rescale import WARMUP_SHARE
 from loadctl.scenario.units import format_bytes, format_duration, write_duration
 
 SETTLE_SHARE = 0.2

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Sequence
 from loadctl.analysis.load import VOID_SHORT, WARN_SHORT
 from loadctl.analysis.story import worst
 from loadctl.results.decision import Decision, decide, void_scores
-from loadctl.results.finding import Finding
-from loadctl.results.imported import Imported
-from loadctl.results.imported_score import UNTOLD, score_imported
-from loadctl.results.imported_summary import counters_of, summary_of
+from loadctl.results.imported.report import Imported
+from loadctl.results.imported.score import UNTOLD, score_imported
+from loadctl.results.imported.summary import counters_of, summary_of
 from loadctl.results.recording import Recording, Shard
 from loadctl.results.result import ResourceUse, Result
-from loadctl.results.score import Score
-from loadctl.results.verdict import Verdict
+from loadctl.results.verdict import Finding, Score, Verdict
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_percent
 

@@ -7,39 +7,33 @@ from dataclasses import dataclass, replace
 
 from loadctl.analysis.advice import advised
 from loadctl.analysis.breaking import breaking_findings
-from loadctl.analysis.case import Case
 from loadctl.analysis.cause import by_gravity
-from loadctl.analysis.closed_model import closed_model_findings
-from loadctl.analysis.completeness import completeness_findings
+from loadctl.analysis.completeness import completeness_findings, monitor_findings
 from loadctl.analysis.cpu import cpu_findings
-from loadctl.analysis.drift import drift_findings
+from loadctl.analysis.drift import drift_findings, spike_findings
 from loadctl.analysis.endurance import endurance_findings
-from loadctl.analysis.errors import error_findings
-from loadctl.analysis.generator import generator_findings
+from loadctl.analysis.errors import error_findings, log_findings
+from loadctl.analysis.generator import generator_findings, script_findings
 from loadctl.analysis.latency_shape import latency_shape_findings
 from loadctl.analysis.load import load_findings
-from loadctl.analysis.logs import log_findings
-from loadctl.analysis.monitors import monitor_findings
 from loadctl.analysis.next_steps import next_steps
 from loadctl.analysis.profile import profile_findings
 from loadctl.analysis.rate_limit import rate_limit_findings
 from loadctl.analysis.resources import nagle_findings, resource_findings
-from loadctl.analysis.script import script_findings
+from loadctl.analysis.run_context import Case
 from loadctl.analysis.service import service_findings
-from loadctl.analysis.spike import spike_findings
-from loadctl.analysis.stall import stall_findings
+from loadctl.analysis.stall import closed_model_findings, stall_findings
 from loadctl.analysis.story import story
 from loadctl.analysis.suspect import suspect_findings
 from loadctl.analysis.undecided import undecided_findings
 from loadctl.analysis.warmup import warmup_findings
+from loadctl.results.boundaries import load_seen
 from loadctl.results.decision import Decision, QuickLook, decide, void_scores
-from loadctl.results.finding import Finding
-from loadctl.results.load_seen import load_seen
 from loadctl.results.measured import measure
 from loadctl.results.recording import Recording, Shard, VirtualUsers
 from loadctl.results.result import Result
 from loadctl.results.scoring import begun, score
-from loadctl.results.verdict import Verdict
+from loadctl.results.verdict import Finding, Verdict
 from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target

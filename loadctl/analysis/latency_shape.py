@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median, stdev
 
-from loadctl.analysis.case import Case
-from loadctl.results.finding import Evidence, Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.level import NOISE_MS, Level, total
+from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_ms, format_percent
 
 ENOUGH_LEVELS = 4

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadctl.analysis.case import Case
-from loadctl.results.finding import Finding
-from loadctl.results.moment import Moment
+from loadctl.analysis.run_context import Case
 from loadctl.results.recording import LEVEL
+from loadctl.results.second import Moment
+from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_count, format_duration, format_percent
 
 REACHED_SHARE = 0.95

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadctl.analysis.case import Case
-from loadctl.results.finding import Evidence, Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.profile import ProfileUse, worst_of
+from loadctl.results.verdict import Evidence, Finding
 
 _NEEDS_PCT = 5.0
 

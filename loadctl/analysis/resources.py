@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadctl.analysis.case import Case
-from loadctl.results.finding import Evidence, Finding
-from loadctl.results.score import Status
+from loadctl.analysis.run_context import Case
 from loadctl.results.usage import of_best_source
+from loadctl.results.verdict import Evidence, Finding, Status
 from loadctl.scenario.units import format_bytes, format_ms
 
 _NEAR_LIMIT = 0.9

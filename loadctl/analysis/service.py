@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from loadctl.analysis.case import Case
-from loadctl.results.finding import Evidence, Finding, Severity
+from loadctl.analysis.run_context import Case
 from loadctl.results.outage import CONNECTION_ERRORS, is_cut_off
 from loadctl.results.recording import Event
+from loadctl.results.verdict import Evidence, Finding, Severity
 from loadctl.scenario.units import format_count, format_duration
 
 CUT_ERRORS = CONNECTION_ERRORS | {"protocol"}

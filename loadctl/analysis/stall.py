@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from loadctl.analysis.case import Case
-from loadctl.results.finding import Evidence, Finding
+from collections.abc import Iterator
+
+from loadctl.analysis.run_context import Case
+from loadctl.results.level import NOISE_MS
 from loadctl.results.outage import period_s
-from loadctl.scenario.units import format_count, format_duration
+from loadctl.results.verdict import Evidence, Finding
+from loadctl.scenario.units import format_count, format_duration, format_ms
 
 _OPEN = "users that wait send nothing, so these figures are too good: an open load (rate: in the scenario) measures it"
 
@@ -43,3 +46,32 @@ def stall_findings(case: Case) -> list[Finding]:
         *((_OPEN,) if case.scenario.load.model == "closed" else ()),
     )
     return [Finding("system-stalls", "warning", message, evidence, advice)]
+
+
+RATIO = 1.25
+_ADVICE = ("an open load (rate: in the scenario) measures the stall itself",)
+
+
+def closed_model_findings(case: Case) -> list[Finding]:
+    if case.scenario.load.model != "closed":
+        return []
+    return list(_corrected(case))
+
+
+def _corrected(case: Case) -> Iterator[Finding]:
+    total = case.folded.summary.total
+    raw, corrected = total.latency, total.corrected
+    if corrected is None:
+        return
+    for name, seen, real in (("p95", raw.p95, corrected.p95), ("p99", raw.p99, corrected.p99)):
+        if seen is not None and real is not None and real > RATIO * seen and real - seen > NOISE_MS:
+            message = (
+                f"users waited and skipped turns: {name} is {format_ms(seen)}, corrected {format_ms(real)}"
+            )
+            evidence = {
+                f"{name}_ms": seen,
+                f"corrected_{name}_ms": real,
+                "requests_added": corrected.n - raw.n,
+            }
+            yield Finding("closed-model-stall", "warning", message, evidence, _ADVICE)
+            return

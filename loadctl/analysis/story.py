@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadctl.analysis.case import Case
 from loadctl.analysis.cause import causes, commonest_error, error_kind
 from loadctl.analysis.errors import slowest
-from loadctl.analysis.remedy import remedies
-from loadctl.results.answer import said
+from loadctl.analysis.next_steps import remedies
+from loadctl.analysis.run_context import Case
 from loadctl.results.decision import Decision, label, sentence
-from loadctl.results.finding import Finding
-from loadctl.results.score import Score, Status
-from loadctl.results.verdict import Verdict
+from loadctl.results.summary import said
+from loadctl.results.verdict import Finding, Score, Status, Verdict
 from loadctl.scenario.units import format_count, format_limit, format_value
 
 _BROKEN = (Verdict.FAIL, Verdict.WARN)

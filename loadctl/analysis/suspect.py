@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from operator import attrgetter
 from statistics import median
 
-from loadctl.analysis.case import Case
-from loadctl.results.finding import Evidence, Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.level import NOISE_MS
 from loadctl.results.packed import Packed, Pool
 from loadctl.results.readings import Readings
 from loadctl.results.usage import of_best_source
+from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_ms, format_percent
 
 WINDOW_S = 5

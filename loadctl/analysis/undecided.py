@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadctl.analysis.case import Case
+from loadctl.analysis.drift import is_spike
 from loadctl.analysis.endurance import MEMORY_LEAST, SETTLE_SHARE, short_growth
 from loadctl.analysis.latency_shape import ENOUGH_LEVELS, ENOUGH_REQUESTS, ENOUGH_S, mark_of
-from loadctl.analysis.spike import is_spike
+from loadctl.analysis.run_context import Case
 from loadctl.analysis.trend import ENOUGH_S as GROWTH_S
-from loadctl.results.finding import Finding
-from loadctl.scenario.phases import phases
+from loadctl.results.verdict import Finding
+from loadctl.scenario.load import phases
 from loadctl.scenario.units import format_duration
 
 _ASKED_S = 120.0

@@ -11,9 +11,9 @@ import math
 from collections.abc import Sequence
 from statistics import mean, median, stdev
 
-from loadctl.analysis.case import Case
-from loadctl.results.finding import Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.level import NOISE_MS
+from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_duration, format_ms, format_percent
 
 ENOUGH_S = 60

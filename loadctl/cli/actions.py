@@ -9,8 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadctl.cli.output import complain, write_commands
-from loadctl.cli.terminal import in_actions
+from loadctl.cli.output import complain, in_actions, write_commands
 from loadctl.errors import InvalidInput, LoadctlError, UsageError, Where
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ def tell_job(result: Result, files: Files) -> None:
     """What a job wants to know of a run; nothing elsewhere. What cannot be written changes no verdict."""
     if not in_actions():
         return
-    from loadctl.reports.markdown import markdown
-    from loadctl.reports.workflow_commands import run_annotations
+    from loadctl.reports.ci.markdown import markdown
+    from loadctl.reports.ci.workflow_commands import run_annotations
 
     summary = os.environ.get("GITHUB_STEP_SUMMARY", "")
     if not files.writes(Path(summary)):
@@ -39,8 +38,8 @@ def tell_mistakes(error: LoadctlError) -> None:
     """Annotations on the lines that are wrong, in a job; nothing elsewhere. Runs tell their own verdict."""
     if not in_actions() or not isinstance(error, UsageError):
         return
+    from loadctl.reports.ci.workflow_commands import mistake_annotation, workflow_command
     from loadctl.reports.printable import printable
-    from loadctl.reports.workflow_commands import mistake_annotation, workflow_command
 
     if isinstance(error, InvalidInput):
         lines = [mistake_annotation(mistake, _located) for mistake in error.mistakes[:_SHOWN]]

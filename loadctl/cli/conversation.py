@@ -9,12 +9,11 @@ from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from loadctl.cli.output import complain, hush, write_commands
-from loadctl.cli.terminal import in_actions
-from loadctl.reports.live import live_lines, plain_every_s, plain_line
+from loadctl.cli.output import complain, hush, in_actions, write_commands
 from loadctl.reports.printable import printable
+from loadctl.reports.terminal.live import live_lines, plain_every_s, plain_line
 from loadctl.results.interval import Second
-from loadctl.results.progress import Progress
+from loadctl.results.live import Progress
 from loadctl.results.recording import LEVEL, Event, Reading
 from loadctl.run.directory import RunDirectory
 from loadctl.run.manifest import Manifest
@@ -111,7 +110,7 @@ class Conversation:
 
     def started(self, manifest: Manifest) -> None:
         """The first lines: what is loaded and watched, what to expect, what cannot be judged."""
-        from loadctl.reports.plan import preamble
+        from loadctl.reports.terminal.plan import preamble
         from loadctl.results.result import engine_label
         from loadctl.scenario.expectation import expect
 
@@ -121,11 +120,11 @@ class Conversation:
         self.say(preamble(scenario, expect(scenario), watched, engine, self._width, argv=argv))
         self.say([f"  {note}" for note in manifest.watch_notes])
         import_module("loadctl.cli.judging")  # needed when the load has ended: nobody shall wait for it then
-        import_module("loadctl.cli.telling")
+        import_module("loadctl.cli.output")
         import_module("loadctl.reports.html.page")
 
 
 def _command(name: str, message: str) -> None:
-    from loadctl.reports.workflow_commands import workflow_command
+    from loadctl.reports.ci.workflow_commands import workflow_command
 
     write_commands(f"{workflow_command(name, message)}\n")

@@ -69,9 +69,9 @@ def described(source: str | None, host: str | None) -> Description:
 
 
 def _of_file(path: Path, host: str | None) -> Description:
-    from loadctl.scenario.description import read_description
-    from loadctl.scenario.document import Text
-    from loadctl.scenario.servers import base_of_file
+    from loadctl.scenario.openapi.description import read_description
+    from loadctl.scenario.openapi.servers import base_of_file
+    from loadctl.scenario.reading.document import Text
 
     if not os.path.lexists(path) and "/" not in str(path) and (":" in str(path) or str(path) == "localhost"):
         raise UsageError(f"there is no file {path}", hint=f"a URL begins so:  loadctl init http://{path}")
@@ -87,7 +87,7 @@ def _of_file(path: Path, host: str | None) -> Description:
 
 def _of_service(source: str, host: str | None) -> Description:
     from loadctl.cli.project import address
-    from loadctl.scenario.servers import base_of_page
+    from loadctl.scenario.openapi.servers import base_of_page
 
     parts = urlsplit(address(source))
     root, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
@@ -185,8 +185,8 @@ class _Search:
 
     def document(self, page: _Page | None) -> Mapping[str, object] | None:
         """None where the page is none. Raises: UsageError where it means to be one and is broken."""
-        from loadctl.scenario.description import looks_like_description, read_description
-        from loadctl.scenario.document import Text
+        from loadctl.scenario.openapi.description import looks_like_description, read_description
+        from loadctl.scenario.reading.document import Text
 
         if page is None or page.status >= 400 or not looks_like_description(page.text):
             return None
@@ -196,7 +196,7 @@ class _Search:
         """Raises: UsageError where nobody answers."""
         import httpx
 
-        from loadctl.monitors.patience import within
+        from loadctl.monitors.waiting import within
 
         left = max(0.1, self._end - time.monotonic())
         try:

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loadctl.cli.output import complain
+
+if TYPE_CHECKING:
+    from loadctl.results.recording import Event
+    from loadctl.run.directory import RunDirectory
+    from loadctl.scenario.reading.commands import LocalCommand
+    from loadctl.scenario.scenario import Scenario
+import contextlib
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loadctl.cli.actions import tell_job
-from loadctl.cli.arguments import fails_on_warn, profile_mode, workers_of
+from loadctl.cli.arguments import fails_on_warn, on_top_of, profile_mode, workers_of
 from loadctl.cli.conversation import Conversation
-from loadctl.cli.finishing import finish_of
 from loadctl.cli.formats import Files
 from loadctl.cli.metrics_port import Serving, serving
 from loadctl.cli.options import Output, RunOptions
+from loadctl.cli.output import is_terminal
 from loadctl.cli.planning import in_units, planned
 from loadctl.cli.system import ask_for_consent
-from loadctl.cli.terminal import is_terminal
-from loadctl.cli.watched import on_top_of
 from loadctl.engines import usable_engine
 from loadctl.engines.base import Engine
 from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
@@ -33,7 +43,67 @@ from loadctl.scenario.watch import Watch
 
 if TYPE_CHECKING:
     from loadctl.cli.judging import Judgement
-    from loadctl.run.ledger import Observer
+    from loadctl.run.directory import Observer
+
+
+_OPTION = "--on-finish"
+_TIMEOUT_S = 60.0
+
+OnFinish = Annotated[
+    str | None,
+    typer.Option(
+        _OPTION,
+        metavar="CMD",
+        help="Run this when the result is written, its path as the last word. No shell; a minute at most.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """`command` None: nothing was asked for. `secrets`: values in it that are not to be shown."""
+
+    command: LocalCommand | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+    def carry_out(self, scenario: Scenario, run: RunDirectory | None) -> None:
+        """Its output is kept in the run's directory. A failure is told, and changes nothing. None: nothing began."""
+        if self.command is None or run is None:
+            return
+        if not run.result.is_file():
+            complain(f"{_OPTION} was not run: there is no result\n")
+            return
+        from loadctl.run.interruption import Interruption
+        from loadctl.run.local_commands import LocalCommands
+
+        known = replace(scenario, secrets={**scenario.secrets, **self.secrets})
+        with Interruption() as interruption:
+            LocalCommands(known, run.engine, interruption, tell=_tell).finish(self.command, run.result)
+
+
+def finish_of(text: str | None) -> Finish:
+    """What the option says, found out before the load. Raises: UsageError."""
+    if text is None:
+        return Finish()
+    from loadctl.run.local_commands import require_program
+    from loadctl.scenario.reading.commands import CommandReader
+    from loadctl.scenario.reading.environment import Environment
+    from loadctl.scenario.reading.mistakes import Mistakes
+
+    mistakes = Mistakes()
+    environment = Environment(os.environ, mistakes)
+    command = CommandReader(mistakes, environment).option(_OPTION, text, timeout_s=_TIMEOUT_S)
+    mistakes.raise_if_any(environment.secrets)
+    if command is not None:
+        require_program(command, _OPTION)
+    return Finish(command, environment.secrets)
+
+
+def _tell(event: Event) -> None:
+    from loadctl.reports.printable import printable
+
+    if "took_s" in event.detail and event.detail["exit_code"] != 0:
+        complain(f"{printable(event.message, 1000)}\n")
 
 
 def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
@@ -56,7 +126,7 @@ def execute(options: RunOptions, output: Output, host: str | None) -> ExitCode:
             judging = stack.enter_context(ExitStack())
             late = judging.enter_context(Interruption(to_the_end=served is None))
             directory = _carried_out(options, output, scenario, engine, conversation, served, late)
-        from loadctl.cli.telling import tell
+        from loadctl.cli.output import tell
 
         judgement = stored(directory, fail_on_warn=fail_on_warn)
         if served is not None:
@@ -99,7 +169,7 @@ def _carried_out(
         conversation.say([f"metrics for Prometheus: {served.url}"])
         observer = served.observer
     if options.profile is not None:
-        from loadctl.run.profiling import Profiling
+        from loadctl.run.watching import Profiling
 
         profiling = Profiling(profile_mode(options.profile), observer)
         request, observer = replace(request, watch=profiling.watch), profiling
@@ -118,7 +188,7 @@ def _carried_out(
 def keep(directory: RunDirectory, output: Output, files: Files, *, fail_on_warn: bool) -> None:
     """The result of a run that could not be carried out, where it can still be written; the error itself is
     told by who caught it."""
-    from loadctl.cli.telling import tell
+    from loadctl.cli.output import tell
 
     with contextlib.suppress(LoadctlError):
         judgement = stored(directory, fail_on_warn=fail_on_warn)
@@ -132,10 +202,10 @@ def keep(directory: RunDirectory, output: Output, files: Files, *, fail_on_warn:
 def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
     """Judge what the directory holds, and keep the result in it."""
     from loadctl.cli.judging import judged
-    from loadctl.results.document import dumps
+    from loadctl.results.wire.document import dumps
 
     if (directory.path / "profile").is_dir():
-        from loadctl.cli.profiles import write_profiles
+        from loadctl.cli.judging import write_profiles
         from loadctl.run.journal import UnwritableError
         from loadctl.run.store import read_recording
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadctl.analysis.judgement import RunFacts, judge
-from loadctl.results.load_seen import load_told
+from loadctl.results.boundaries import load_told
+from loadctl.results.profile import CALM, Profile, Stack, worst_of
 from loadctl.results.recording import Recording
 from loadctl.results.result import Result
 from loadctl.run.directory import RunDirectory
+from loadctl.run.machine import moment
 from loadctl.run.manifest import Manifest
 from loadctl.run.store import read_recording
-from loadctl.run.wall_clock import moment
 from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.load import Load
 from loadctl.scenario.target import Target
@@ -43,7 +45,6 @@ def _shown(path: Path) -> str:
 
 
 def _files(run: RunDirectory) -> tuple[str, ...]:
-    from loadctl.cli.profiles import FILES
 
     return tuple(file for file in FILES if (run.path / file).is_file())
 
@@ -87,3 +88,23 @@ def _judged(run: RunDirectory, targets: Sequence[Target] | None, *, fail_on_warn
         fail_on_warn=fail_on_warn,
     )
     return Judgement(run, judge(scenario, recording, facts), manifest, recording)
+
+
+FILES = ("profile/worst.svg", "profile/calm.svg", "profile/speedscope.json")
+
+
+def write_profiles(run: RunDirectory, profiles: Sequence[Profile]) -> None:
+    """Raises: UnwritableError."""
+    from loadctl.reports.profile import flamegraph, speedscope
+
+    for name, chosen in (
+        (FILES[0], worst_of(profiles)),
+        (FILES[1], [p for p in profiles if p.label == CALM]),
+    ):
+        if chosen:
+            stacks: Counter[Stack] = Counter()
+            for profile in chosen:
+                stacks.update(profile.stacks)
+            run.replace(name, flamegraph(stacks, f"{run.id}: {', '.join(profile.why for profile in chosen)}"))
+    if profiles:
+        run.replace(FILES[2], speedscope(profiles, run.id))

@@ -15,13 +15,12 @@ import typer
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from loadctl.reports.families import Families
-    from loadctl.reports.live_metrics import Running
+    from loadctl.reports.metrics.families import Families
+    from loadctl.reports.metrics.live import Running
     from loadctl.results.interval import Second
     from loadctl.results.recording import Event, Reading
     from loadctl.results.result import Result
-    from loadctl.run.directory import RunDirectory
-    from loadctl.run.ledger import Observer
+    from loadctl.run.directory import Observer, RunDirectory
     from loadctl.run.manifest import Manifest
     from loadctl.run.page_server import PageServer
 
@@ -56,7 +55,7 @@ class LiveMetrics:
     """
 
     def __init__(self, following: Observer) -> None:
-        from loadctl.results.tally import Tally
+        from loadctl.results.live import Tally
 
         self._next = following
         self._lock = threading.Lock()
@@ -81,9 +80,9 @@ class LiveMetrics:
         return body, content_type
 
     def _families(self) -> Families:
-        from loadctl.reports.families import Families
-        from loadctl.reports.live_metrics import live_families
-        from loadctl.reports.openmetrics import add_result
+        from loadctl.reports.metrics.families import Families
+        from loadctl.reports.metrics.live import live_families
+        from loadctl.reports.metrics.openmetrics import add_result
 
         if self._running is None:
             return Families("")
@@ -102,7 +101,7 @@ class LiveMetrics:
         self._next.began(run)
 
     def started(self, manifest: Manifest) -> None:
-        from loadctl.reports.live_metrics import Running
+        from loadctl.reports.metrics.live import Running
 
         with self._lock:
             self._running = Running(

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from loadctl.cli.arguments import WatchOptions
 from loadctl.cli.formats import Files
 from loadctl.cli.metrics_port import MetricsOptions
-from loadctl.cli.watched import WatchOptions
 from loadctl.run.process import Early
 
 

@@ -12,8 +12,25 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
-from loadctl.cli.terminal import in_actions
 from loadctl.errors import RunError
+from loadctl.reports.terminal.screen import headline, render
+from loadctl.results.result import Result
+from loadctl.results.wire.document import dumps
+
+
+def is_terminal() -> bool:
+    """A person watches: not a pipe, not a dumb terminal, not a CI job."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("CI")
+
+
+def in_actions() -> bool:
+    """The log is read by GitHub Actions, which takes some lines for commands."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def wants_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+
 
 _CONTROL = re.compile(r"(?P<ours>\x1b\[(?:[01](?:;[0-9]{2})?m|K))|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Characters that command a terminal; `ours`: colours, and the line of `wait`."""
@@ -68,7 +85,7 @@ def complain(text: str) -> bool:
 
 
 def write_commands(lines: str) -> bool:
-    """The same, where the log shall understand a line as a command (see reports/workflow_commands.py)."""
+    """The same, where the log shall understand a line as a command (see reports/ci/workflow_commands.py)."""
     try:
         sys.stderr.write(lines)
         sys.stderr.flush()
@@ -83,7 +100,7 @@ def for_the_log(text: str, *, as_json: bool = False) -> str:
     text = _CONTROL.sub(_escaped if as_json else _without, text)
     if not in_actions():
         return text
-    from loadctl.reports.workflow_commands import harmless, harmless_json
+    from loadctl.reports.ci.workflow_commands import harmless, harmless_json
 
     return harmless_json(text) if as_json else harmless(text)
 
@@ -115,3 +132,13 @@ def open_standard_streams() -> None:
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def tell(result: Result, *, quiet: bool = False, as_json: bool = False) -> None:
+    """On stdout, in the form asked for."""
+    if as_json:
+        write(dumps(result), as_json=True)
+    elif quiet:
+        write(headline(result, colour=wants_colour()))
+    else:
+        write(render(result, width=columns(), colour=wants_colour()))

@@ -23,7 +23,7 @@ from loadctl.cli.output import hide_in_messages
 from loadctl.cli.script import applied, load_text, scenario_text
 from loadctl.engines import ENGINES
 from loadctl.errors import UsageError
-from loadctl.scenario.parse import Sources, Text, read_scenario
+from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
 from loadctl.scenario.scenario import Scenario
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from loadctl.cli import execution
+from loadctl.cli.app import code_of, explain
 from loadctl.cli.arguments import fails_on_warn, workers_of
 from loadctl.cli.conversation import Conversation
-from loadctl.cli.explaining import code_of, explain
 from loadctl.cli.options import Output, RunOptions
 from loadctl.cli.output import complain
 from loadctl.cli.planning import in_units
@@ -21,19 +21,18 @@ from loadctl.cli.system import ask_for_consent
 from loadctl.engines.locust import page as locust_page
 from loadctl.engines.locust.engine import LocustEngine
 from loadctl.errors import LoadctlError, UsageError
-from loadctl.reports.text import headline
+from loadctl.reports.terminal.screen import headline
 from loadctl.results.verdict import ExitCode
+from loadctl.run.directory import Silent
 from loadctl.run.interruption import Interruption
-from loadctl.run.ledger import Silent
 from loadctl.run.page import Page
 from loadctl.run.readiness import is_loopback
-from loadctl.run.runner import RunRequest, run
-from loadctl.run.steering import Order
+from loadctl.run.runner import Order, RunRequest, run
 from loadctl.scenario.invocation import Invocation
 from loadctl.scenario.load import Load
+from loadctl.scenario.reading.targets import DEFINES_THE_BREAK
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
-from loadctl.scenario.targets import DEFINES_THE_BREAK
 from loadctl.scenario.units import parse_duration
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def serve(options: RunOptions, output: Output, host: str | None, bind: str, port
 
 
 def _one_run(request: RunRequest, desk: _Desk, options: RunOptions, output: Output) -> ExitCode:
-    from loadctl.cli.telling import tell
+    from loadctl.cli.output import tell
 
     fail_on_warn = fails_on_warn(options.fail_on)
     try:

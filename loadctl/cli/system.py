@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from loadctl.cli.terminal import is_terminal
+from loadctl.cli.output import is_terminal
 from loadctl.errors import UsageError
 from loadctl.scenario.consent import Place, address_of, consent_of, places_of
 

@@ -6,7 +6,7 @@ As its own process: `python -m loadctl.demo --port 0 --exit-with-parent`; its on
 
 from __future__ import annotations
 
-from loadctl.demo.options import DemoOptions
+from loadctl.demo.lifecycle import DemoOptions
 
 __all__ = ["DemoOptions", "serve"]
 

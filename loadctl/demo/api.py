@@ -8,7 +8,117 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from loadctl.demo.openapi import FEATURES, MODELS, document
+FEATURES = 8
+
+_Node = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    id: str
+    name: str
+    version: int
+
+    def document(self) -> _Node:
+        return {"id": self.id, "name": self.name, "version": self.version}
+
+
+MODELS = {
+    model.id: model
+    for model in (
+        Model("churn", "Customer churn", 4),
+        Model("fraud", "Payment fraud", 11),
+        Model("demand", "Demand forecast", 2),
+    )
+}
+
+_EXAMPLE_FEATURES = [0.12, -0.7, 1.5, 0.0, 0.33, -1.1, 0.9, 2.4]
+
+
+def document() -> _Node:
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "ML platform (loadctl demo)", "version": "1.0.0"},
+        "paths": {
+            "/login": {"post": _login()},
+            "/predict": {"post": _predict()},
+            "/models": {"get": _operation("listModels", "The models that can predict", _ref("ModelList"))},
+            "/models/{id}": {"get": _model()},
+            "/health": {"get": _operation("health", "Whether the platform is up", _ref("Health"))},
+        },
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+        "security": [{}, {"apiKey": []}, {"bearer": []}],  # {}: none is needed
+    }
+
+
+def _login() -> _Node:
+    body = {"schema": _ref("Credentials"), "example": {"user": "demo", "password": "demo"}}
+    kinds = {"application/json": body, "application/x-www-form-urlencoded": body}
+    login = _operation("login", "Begin a session", _ref("Session"), "400", "422")
+    return {**login, "requestBody": {"required": True, "content": kinds}}
+
+
+def _predict() -> _Node:
+    example = {"model": "churn", "features": _EXAMPLE_FEATURES}
+    content = {"application/json": {"schema": _ref("PredictionRequest"), "example": example}}
+    predict = _operation("predict", "One prediction", _ref("Prediction"), "400", "422")
+    return {**predict, "requestBody": {"required": True, "content": content}}
+
+
+def _model() -> _Node:
+    by_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "example": "churn"}
+    return {**_operation("getModel", "One model", _ref("Model"), "404"), "parameters": [by_id]}
+
+
+_REFUSALS = {
+    "400": "The body is not JSON",
+    "401": "The API key is not known",
+    "404": "There is no such thing",
+    "422": "A field is missing or wrong",
+    "429": "The API key's limit is used up",
+}
+
+
+def _operation(name: str, summary: str, answer: _Node, *refusals: str) -> _Node:
+    problem = {"application/json": {"schema": _ref("Problem")}}
+    responses: _Node = {"200": {"description": summary, "content": {"application/json": {"schema": answer}}}}
+    for status in sorted({*refusals, "401", "429"}):
+        responses[status] = {"description": _REFUSALS[status], "content": problem}
+    return {"operationId": name, "summary": summary, "responses": responses}
+
+
+def _ref(schema: str) -> _Node:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _record(optional: tuple[str, ...] = (), **properties: _Node) -> _Node:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _schemas() -> _Node:
+    text: _Node = {"type": "string"}
+    number: _Node = {"type": "number"}
+    features: _Node = {"type": "array", "items": number, "minItems": FEATURES, "maxItems": FEATURES}
+    models: _Node = {"type": "array", "items": _ref("Model")}
+    model_id: _Node = {"type": "string", "enum": list(MODELS)}
+    return {
+        "Credentials": _record(optional=("password",), user=text, password={**text, "format": "password"}),
+        "Session": _record(token=text, access_token=text, token_type=text),
+        "PredictionRequest": _record(model=model_id, features={**features, "examples": [_EXAMPLE_FEATURES]}),
+        "Prediction": _record(prediction=number, model=text, version={"type": "integer"}),
+        "Model": _record(id=text, name=text, version={"type": "integer"}),
+        "ModelList": _record(items=models),
+        "Health": _record(status=text),
+        "Problem": _record(detail={"oneOf": [text, {"type": "array", "items": {"type": "object"}}]}),
+    }
+
 
 UNKNOWN = "(unknown)"
 """The handler of every path that is not served: as label values they must stay few."""
@@ -63,7 +173,7 @@ def answer(handler: Handler | None, method: str, call: Call) -> Answer:
     return act(call)
 
 
-def _login(call: Call) -> Answer:
+def _login_api(call: Call) -> Answer:
     if call.content_type.startswith(b"application/x-www-form-urlencoded"):
         form = {name: values[-1] for name, values in parse_qs(call.body.decode("utf-8", "replace")).items()}
         user: object = form.get("user", form.get("username"))
@@ -78,7 +188,7 @@ def _login(call: Call) -> Answer:
     return as_json(200, {"token": token, "access_token": token, "token_type": "bearer"})
 
 
-def _predict(call: Call) -> Answer:
+def _predict_api(call: Call) -> Answer:
     content = _parsed(call.body)
     if isinstance(content, Answer):
         return content
@@ -92,7 +202,7 @@ def _predict(call: Call) -> Answer:
     return as_json(200, {"prediction": prediction, "model": model, "version": MODELS[model].version})
 
 
-def _model(call: Call) -> Answer:
+def _model_api(call: Call) -> Answer:
     name = call.path.removeprefix("/models/")
     model = MODELS.get(name)
     return refusal(404, f"there is no model {name!r}") if model is None else as_json(200, model.document())
@@ -121,12 +231,12 @@ def _always(content: object) -> Callable[[Call], Answer]:
     return lambda _: ready
 
 
-_MODEL = Handler("/models/{id}", {"GET": _model})
+_MODEL = Handler("/models/{id}", {"GET": _model_api})
 _HANDLERS = {
     handler.name: handler
     for handler in (
-        Handler("/login", {"POST": _login}),
-        Handler("/predict", {"POST": _predict}),
+        Handler("/login", {"POST": _login_api}),
+        Handler("/predict", {"POST": _predict_api}),
         Handler("/models", {"GET": _always({"items": [model.document() for model in MODELS.values()]})}),
         Handler("/health", {"GET": _always({"status": "ok"})}),
         Handler("/openapi.json", {"GET": _always(document())}),

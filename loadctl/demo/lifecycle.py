@@ -30,8 +30,7 @@ from loadctl.errors import UsageError
 if TYPE_CHECKING:
     import socket
     from multiprocessing.context import ForkProcess
-
-    from loadctl.demo.options import DemoOptions
+from pathlib import Path
 
 _STDIN = 0
 _GLANCE_S = 0.1
@@ -165,3 +164,17 @@ def _serve(life: Life, port: int, to_supervisor: Pipe) -> NoReturn:
 
 def _input_ended() -> bool:
     return not os.read(_STDIN, 4096)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """`port` 0: any free one · `faults`, `service`: as typed, read by fault.py and service.py · `truth`: the
+    file written on exit · `exit_with_parent`: leave when standard input ends · `seed`: of all random choices.
+    """
+
+    port: int = 8080
+    faults: tuple[str, ...] = ()
+    service: str | None = None
+    truth: Path | None = None
+    exit_with_parent: bool = False
+    seed: int = 1

@@ -21,12 +21,10 @@ from typing import Any, Protocol
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from loadctl.demo.app import DemoApp
-from loadctl.demo.exchange import CONNECTION, READ_AT, Connection
+from loadctl.demo.app import CONNECTION, READ_AT, Connection, DemoApp
 from loadctl.demo.fault import Crash, Fault, Restart
-from loadctl.demo.memory import hold_memory
 from loadctl.demo.service import ServiceTime
-from loadctl.demo.treatment import Treatments
+from loadctl.demo.treatment import Treatments, hold_memory
 from loadctl.demo.truth import Truth
 
 _KEEP_ALIVE_S = (

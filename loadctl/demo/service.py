@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import NoReturn, Protocol
 
-from loadctl.demo.fault_spec import duration_s, share_of
+from loadctl.demo.fault import duration_s, share_of
 from loadctl.errors import UsageError
 
 KNOWN = "write constant:20ms, lognormal:20ms,0.5 (median, sigma) or bimodal:20ms,200ms@10%"

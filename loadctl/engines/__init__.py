@@ -12,8 +12,8 @@ from loadctl.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadctl.results.imported import Imported
-    from loadctl.scenario.document import Text
+    from loadctl.results.imported.report import Imported
+    from loadctl.scenario.reading.document import Text
     from loadctl.scenario.scenario import Scenario
 
 

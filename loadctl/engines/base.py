@@ -3,7 +3,7 @@
 An engine turns a scenario into commands, one a shard. The recorder that each command starts inside the
 engine's own process speaks to loadctl in two ways only:
 
-* it appends frames to `frames/<shard>.ndjson` in the run directory (results/frame.py is their reader),
+* it appends frames to `frames/<shard>.ndjson` in the run directory (results/wire/frame.py is their reader),
   `hello` first;
 * it reads its standard input: first what `Command.stdin` holds; then a line `start <t0>` (t0 on
   CLOCK_MONOTONIC, seconds) begins the load; a line `users <t> <n> <per s>` changes one that has no stages: from
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from loadctl.results.imported import Imported
-    from loadctl.scenario.document import Text
+    from loadctl.results.imported.report import Imported
+    from loadctl.scenario.reading.document import Text
     from loadctl.scenario.scenario import Scenario
 
 

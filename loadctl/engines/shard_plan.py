@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from loadctl.scenario.template.prng import in_order
+from loadctl.scenario.template.template import json_plan, text_plan
+from loadctl.scenario.user_type import Repeat, Think
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from loadctl.scenario.user_type import Body, Check, Json, Request, Step, UserType
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,17 +19,95 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadctl.engines.journey_plan import user_type_plan
-from loadctl.engines.locust.inside.redaction import Redaction
+from loadctl.engines.locust.inside.recorder.redaction import Redaction
 from loadctl.scenario.consent import PRIVATE_NAMES, consent_of, secret_headers
-from loadctl.scenario.prng import MASK
 from loadctl.scenario.redaction import is_secret, names_a_secret
-from loadctl.scenario.rotation import weighted_order
+from loadctl.scenario.template.prng import MASK
+from loadctl.scenario.user_type import weighted_order
 
 if TYPE_CHECKING:
     from loadctl.scenario.load import Load
     from loadctl.scenario.scenario import Scenario, Script, ScriptOptions
     from loadctl.scenario.user_type import Json
+from loadctl.engines.locust.inside.client.failure import Failed
+from loadctl.engines.locust.inside.client.route import Origin, Proxy, proxy_for
+
+
+def user_type_plan(user_type: UserType) -> dict[str, Json]:
+    """Raises TemplateError for a template that validation should have refused."""
+    think = user_type.think
+    return {
+        "name": user_type.name,
+        "weight": user_type.weight,
+        "start": [{**_step(step), "once": step.once} for step in user_type.start],
+        "tasks": [
+            {"name": task.name, "weight": task.weight, "flow": _flow(task.flow)} for task in user_type.tasks
+        ],
+        "headers": _fields(user_type.headers),
+        "think": None if think is None else [think.min_s, think.max_s],
+        "pace_s": user_type.pace_s,
+        "data": [dict(in_order(row)) for row in user_type.data],
+    }
+
+
+def _flow(steps: Sequence[Step]) -> list[Json]:
+    return [_step(step) for step in steps]
+
+
+def _step(step: Step) -> dict[str, Json]:
+    if isinstance(step, Think):
+        return {"kind": "think", "min_s": step.min_s, "max_s": step.max_s}
+    if isinstance(step, Repeat):
+        return {"kind": "repeat", "times": step.times, "while": step.while_, "flow": _flow(step.flow)}
+    return _request(step)
+
+
+def _request(request: Request) -> dict[str, Json]:
+    return {
+        "kind": "request",
+        "method": request.method.upper(),
+        "url": text_plan(request.url),
+        "endpoint": request.endpoint,
+        "query": _fields(request.query),
+        "headers": _fields(request.headers),
+        "body": None if request.body is None else _body(request.body),
+        "capture": _pairs(request.capture),
+        "check": _check(request.check),
+        "timeout_s": request.timeout_s,
+    }
+
+
+def _fields(fields: Mapping[str, Json]) -> Json:
+    return [
+        [name, text_plan(item)]
+        for name, value in fields.items()
+        for item in (value if isinstance(value, list | tuple) else [value])
+    ]
+
+
+def _pairs(mapping: Mapping[str, str]) -> Json:
+    return [list(pair) for pair in mapping.items()]
+
+
+def _body(body: Body) -> Json:
+    return {
+        "kind": body.kind,
+        "json": json_plan(body.json),
+        "fields": _fields(body.fields),
+        "files": _pairs(body.files),
+        "raw": text_plan(body.raw),
+    }
+
+
+def _check(check: Check) -> Json:
+    return {
+        "status": [list(limits) for limits in check.status],
+        "has": [text_plan(path) for path in check.has],
+        "lacks": [text_plan(path) for path in check.lacks],
+        "json": [[path, json_plan(expected)] for path, expected in check.json.items()],
+        "text": [text_plan(text) for text in check.text],
+        "within_s": check.within_s,
+    }
 
 
 def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
@@ -157,3 +245,6 @@ def _first_rise_per_s(load: Load) -> float:
     first = next((stage for stage in load.stages if stage.end > 0), load.stages[0])
     at_once = first.holds or not first.duration_s
     return max(first.end, 1.0) if at_once else (first.end - first.start) / first.duration_s
+
+
+__all__ = ["Failed", "Origin", "Proxy", "proxy_for"]

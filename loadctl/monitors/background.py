@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from loadctl.monitors.source import Observation
-from loadctl.results.cell import MOST_S
+from loadctl.results.wire.frame import MOST_S
 
 
 class Lost(Exception):

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from loadctl.errors import UsageError
-from loadctl.monitors.generator import GeneratorSource
-from loadctl.monitors.host import HostSource
-from loadctl.monitors.judged import Judged, judged
-from loadctl.monitors.port import is_local
+from loadctl.monitors.generator.generator import GeneratorSource
+from loadctl.monitors.generator.host import HostSource
+from loadctl.monitors.process.port import is_local
 from loadctl.monitors.source import Source
+from loadctl.monitors.system import Judged, judged
 from loadctl.scenario.scenario import Scenario, Tls
 
 if TYPE_CHECKING:
-    from loadctl.monitors.log_feed import Feed
+    from loadctl.monitors.logs.feed import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ def sources_for(scenario: Scenario) -> WatchPlan:
 def _pages(scenario: Scenario) -> Iterator[Source]:
     watch = scenario.watch
     if watch.metrics is not None:
-        from loadctl.monitors.metrics_page import MetricsPageSource
-        from loadctl.monitors.tls import verification
+        from loadctl.monitors.prometheus.http import verification
+        from loadctl.monitors.prometheus.page import MetricsPageSource
 
         url = urljoin(f"{scenario.host}/", watch.metrics.page)
         ours = url.startswith(urljoin(f"{scenario.host}/", "/"))  # its certificate is the host's
@@ -72,7 +72,7 @@ def _pages(scenario: Scenario) -> Iterator[Source]:
         page.check()
         yield page
     if watch.prometheus is not None:
-        from loadctl.monitors.prometheus import PrometheusSource
+        from loadctl.monitors.prometheus.server import PrometheusSource
 
         server = PrometheusSource(watch.prometheus)
         server.check()
@@ -84,8 +84,8 @@ def _logs(scenario: Scenario, system: Judged) -> Iterator[Source]:
     logs = scenario.watch.logs
     if logs is None:
         return
-    from loadctl.monitors.log_source import LogSource
-    from loadctl.monitors.log_text import LogReader
+    from loadctl.monitors.logs.line import LogReader
+    from loadctl.monitors.logs.source import LogSource
     from loadctl.scenario.redaction import Redaction
 
     reader = LogReader(logs.level, logs.errors, Redaction(scenario.secrets).hidden)
@@ -98,7 +98,7 @@ def _logs(scenario: Scenario, system: Judged) -> Iterator[Source]:
 def _feeds(scenario: Scenario, files: Sequence[str]) -> Iterator[Feed]:
     """Paths in a scenario's file are relative to it. Raises: UsageError."""
     from loadctl.monitors.background import Lost
-    from loadctl.monitors.log_feed import FileFeed, PatternFeed
+    from loadctl.monitors.logs.feed import FileFeed, PatternFeed
 
     source = Path(scenario.source)
     folder = source.parent if source.is_file() else Path()

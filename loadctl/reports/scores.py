@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from loadctl.reports.printable import printable
 from loadctl.results.result import Result
-from loadctl.results.score import Score, Status
 from loadctl.results.summary import EndpointSummary, Latency
+from loadctl.results.verdict import Score, Status
 from loadctl.scenario.target import Scope
 from loadctl.scenario.units import format_duration, format_limit, format_ms, format_percent, format_value
 

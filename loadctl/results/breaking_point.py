@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from loadctl.results.level import Level, Total, total
-from loadctl.results.moment import Moment
 from loadctl.results.packed import Pool
+from loadctl.results.second import Moment
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_limit, format_value
 

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from loadctl.results.courses import Course, courses
 from loadctl.results.histogram import Histogram, bucket_of, enough_samples
 from loadctl.results.interval import GENERATOR_FAULT
-from loadctl.results.moment import Moment
 from loadctl.results.packed import Packed, Pool
 from loadctl.results.profile import marked_seconds
+from loadctl.results.reading_series import Course, courses
 from loadctl.results.recording import Latencies, Recording, Span
+from loadctl.results.second import Moment
 from loadctl.scenario.load import Load
 
 BINS_MAX = 2000
@@ -360,3 +360,33 @@ class _Percentile:
 
     def values(self, length: int) -> list[float | None]:
         return [self._found.get(index) for index in range(length)]
+
+
+_BARS_AN_OCTAVE = 8
+_POINTS_A_NINE = 16
+
+
+def bars(histogram: Histogram) -> list[tuple[float, float, int]]:
+    """(from, to, count), in milliseconds, eight bars to a doubling; those without a value are left out."""
+    found: Counter[int] = Counter()
+    for bucket, count in histogram.buckets.items():
+        shift, mantissa = divmod(bucket, 256)
+        found[math.floor(_BARS_AN_OCTAVE * math.log2(max(1, mantissa << shift)))] += count
+    return [(_edge_ms(bar), _edge_ms(bar + 1), count) for bar, count in sorted(found.items())]
+
+
+def _edge_ms(bar: int) -> float:
+    return float(2 ** (bar / _BARS_AN_OCTAVE)) / 1000
+
+
+def percentile_curve(histogram: Histogram) -> list[tuple[float, float]]:
+    """(q, ms) for rising q, evenly spread over the nines, as far as there are enough values for an honest figure."""
+    points = []
+    for step in range(6 * _POINTS_A_NINE + 1):
+        q = 1 - 10 ** (-step / _POINTS_A_NINE)
+        if histogram.count < enough_samples(q):
+            break
+        us = histogram.nearest_rank_us(q)
+        if us is not None:
+            points.append((q, us / 1000))
+    return points

@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from math import inf
 from signal import SIGINT, SIGKILL, Signals
 
-from loadctl.results.finding import Finding
 from loadctl.results.recording import Recording
-from loadctl.results.score import Score, Status
-from loadctl.results.verdict import ExitCode, Verdict
+from loadctl.results.verdict import ExitCode, Finding, Score, Status, Verdict
 from loadctl.scenario.smoke import OPTION
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_duration

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from loadctl.errors import Where
-from loadctl.results.frame import finite
+from loadctl.results.wire.frame import finite
 from loadctl.scenario.scenario import Scenario
 
 SCHEMA = "loadctl.try/1"

@@ -11,11 +11,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadctl.results.edges import stops
-from loadctl.results.moment import Moment
+from loadctl.results.boundaries import stops
 from loadctl.results.portion import Portion, summarise
 from loadctl.results.recording import Recording, Shard
 from loadctl.results.result import Point
+from loadctl.results.second import Moment
 from loadctl.results.summary import Counters, StageSummary, Summary
 from loadctl.scenario.load import Load, Stage
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
-from loadctl.results.line import Tally, read_line, tally_of
-from loadctl.results.moment import Moment
 from loadctl.results.packed import Packed
 from loadctl.results.recording import Latencies, Span
+from loadctl.results.second import Moment
+from loadctl.results.wire.line import Tally, read_line, tally_of
 
 
 @dataclass(slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from loadctl.results.moment import Moment
 from loadctl.results.packed import Pool
+from loadctl.results.second import Moment
 from loadctl.scenario.load import STAIRCASE_LEVELS, Load
 
 SETTLE_SHARE = 1 / 3

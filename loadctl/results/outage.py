@@ -13,9 +13,9 @@ from itertools import pairwise
 from math import inf
 from statistics import median
 
-from loadctl.results.moment import Moment
 from loadctl.results.packed import Pool
-from loadctl.results.recording import Event
+from loadctl.results.recording import Event, Shard
+from loadctl.results.second import Moment
 
 CONNECTION_ERRORS = frozenset({"connect_refused", "connect_timeout", "reset", "dns"})
 STALL_S = 1.0
@@ -159,3 +159,24 @@ def _usual(seconds: Sequence[Moment], i: int) -> _Usual | None:
         return None
     took = [us / 1000 for second in known if (us := second.ok.nearest_rank_us(0.5)) is not None]
     return _Usual(median(second.completed for second in known), median(took) if took else 0.0)
+
+
+_SAMPLES = 10
+_NOTICED = 0.5
+"""Of a second of one engine process: the end of a short delay takes samples from one second to the next."""
+
+
+def standstill(seconds: Sequence[Moment], shards: Sequence[Shard]) -> dict[int, float]:
+    """The lost part of each second that lost much, 0 to 1, of all engine processes together.
+
+    Those that died are told elsewhere. Empty where nothing is known: no second has a sample.
+    """
+    if not any(second.lag_ms for second in seconds):
+        return {}
+    found = {}
+    for second in seconds:
+        alive = sum(shard.complete or (shard.last_t or 0) >= second.t for shard in shards)
+        lost = alive - len(second.lag_ms) / _SAMPLES
+        if lost >= _NOTICED:
+            found[second.t] = lost / alive
+    return found

@@ -6,10 +6,29 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from loadctl.results.corrected import corrected
-from loadctl.results.histogram import PERCENTILES, Histogram, enough_samples
+from loadctl.results.histogram import PERCENTILES, Histogram, bucket_of, enough_samples, upper_edge_us
 from loadctl.results.interval import Interval, completed_of, failed_of
 from loadctl.results.summary import EndpointSummary, Latency, Summary
+
+
+def corrected(recorded: Histogram, interval_us: int) -> Histogram:
+    """`recorded` with the skipped values added; values and `interval_us` in microseconds."""
+    whole = Histogram()
+    whole.merge(recorded)
+    if recorded.min_us is None or recorded.max_us is None or interval_us <= 0:
+        return whole
+    smallest = recorded.min_us
+    for waited, count in recorded.buckets.items():
+        skipped = min(upper_edge_us(waited), recorded.max_us) - interval_us
+        while skipped >= interval_us:
+            bucket = bucket_of(skipped)
+            whole.buckets[bucket] = whole.buckets.get(bucket, 0) + count
+            whole.count += count
+            whole.sum_us += skipped * count
+            smallest = min(smallest, skipped)
+            skipped -= interval_us
+    whole.min_us = smallest
+    return whole
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from loadctl.results.interval import Interval
-from loadctl.results.moment import Moment
 from loadctl.results.packed import Packed
+from loadctl.results.second import Moment
 from loadctl.scenario.units import format_moment
 
 if TYPE_CHECKING:

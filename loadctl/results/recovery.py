@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from loadctl.results.level import NOISE_MS, Total, total
-from loadctl.results.moment import Moment
 from loadctl.results.packed import Pool
-from loadctl.scenario.load import Load
-from loadctl.scenario.phases import NO_SPIKE, STEADY_S, Phases, phases, window_s
+from loadctl.results.second import Moment
+from loadctl.scenario.load import NO_SPIKE, STEADY_S, Load, Phases, phases, window_s
 
 UNSTEADY_SHARE = 0.5
 

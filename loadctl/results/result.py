@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from loadctl.results.finding import Finding
 from loadctl.results.log_use import LogUse
 from loadctl.results.profile import ProfileUse
 from loadctl.results.recording import Event, Example, VirtualUsers
-from loadctl.results.score import Score
 from loadctl.results.series import Series
 from loadctl.results.summary import Counters, StageSummary, Summary
-from loadctl.results.verdict import ExitCode, Verdict
+from loadctl.results.verdict import ExitCode, Finding, Score, Verdict
 from loadctl.scenario.load import Model
 
 SCHEMA = "loadctl.result/1"
@@ -139,3 +137,14 @@ class Result:
 def engine_label(name: str, version: str | None, extension: str | None) -> str:
     """For people: "artillery 2.0.34, engine loadctl"."""
     return ", ".join(filter(None, [f"{name} {version or ''}".strip(), extension]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """`command`: the words of the command line · `scenario`: as it was carried out, as text, secrets redacted ·
+    `facts`: (name, value), such as ("platform", "Linux 6.1")."""
+
+    run_id: str
+    command: Sequence[str] = ()
+    scenario: str = ""
+    facts: Sequence[tuple[str, str]] = ()

@@ -5,17 +5,54 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from loadctl.results.fold import Plateau
 from loadctl.results.histogram import PERCENTILES
+from loadctl.results.interval import completed_of
+from loadctl.results.level import AWAY_SHARE
 from loadctl.results.measured import Measured, plateau_for
 from loadctl.results.readings import NONE
-from loadctl.results.score import Score, Status, distance_of, enough_requests, status_of
 from loadctl.results.summary import EndpointSummary, Latency
-from loadctl.results.throughput import offered
+from loadctl.results.verdict import Score, Status, distance_of, enough_requests, status_of
 from loadctl.scenario.expectation import ends_below
 from loadctl.scenario.metric import NO_STAIRCASE
 from loadctl.scenario.smoke import OPTION, Smoke
-from loadctl.scenario.target import Target
-from loadctl.scenario.units import format_limit
+from loadctl.scenario.target import Scope, Target
+from loadctl.scenario.units import format_duration, format_limit, format_rate
+
+
+def offered(scope: Scope, plateau: Plateau, measured: Measured) -> tuple[float, str]:
+    """Requests per second that the load asks for, and the sentence that says so.
+
+    Open model: the planned rate. Closed model: users ÷ (z + the latency wanted), where z is the time that
+    users measurably spent outside requests, per request; without a wanted latency, at most (0 ms).
+    """
+    endpoint = scope.name if scope.kind == "endpoint" else None
+    if measured.model == "open":
+        per_turn = measured.requests_per_turn
+        rate = plateau.level * (sum(per_turn.values()) if endpoint is None else per_turn.get(endpoint, 0.0))
+        return rate, f"the plan offers {format_rate(rate)}"
+    if plateau.portion.away_s > AWAY_SHARE * plateau.level * plateau.portion.seconds:
+        return 0.0, "users ended by themselves, so the load did not ask for it"
+    pause_s = thinking_s(plateau)
+    turn_s = pause_s + measured.p50_limit_ms / 1000
+    rate = (plateau.level / turn_s if turn_s else math.inf) * (
+        1.0 if endpoint is None else _share(plateau, endpoint)
+    )
+    thinking = f" thinking {format_duration(pause_s)}" if pause_s >= 0.001 else ""
+    return rate, f"{plateau.level:g} users{thinking} offer {format_rate(rate)}"
+
+
+def thinking_s(plateau: Plateau) -> float:
+    """z of DESIGN §7: seconds outside requests per request; 0 where nothing ever came back."""
+    portion = plateau.portion
+    return max(0.0, portion.user_s - portion.busy_us / 1e6) / portion.ended if portion.ended else 0.0
+
+
+def _share(plateau: Plateau, endpoint: str) -> float:
+    counts = {name: completed_of(cell) for name, cell in plateau.portion.cells.items()}
+    total = sum(counts.values())
+    return counts.get(endpoint, 0) / total if total else 1.0
+
 
 RESOURCES = frozenset({"cpu", "memory"})
 THROUGHPUTS = frozenset({"throughput", "max_throughput"})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from loadctl.results.recording import Example
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +80,24 @@ class Counters:
     planned_arrivals: int | None = None
     begun: int | None = None
     dropped: int | None = None
+
+
+_KEYS = ("detail", "message", "error", "title")
+"""Where a JSON answer says what went wrong: FastAPI, many others, RFC 9457."""
+
+
+def said(example: Example) -> str:
+    """The answer's own words: that its status was not the one expected is known already. Else the recorder's."""
+    if example.error_class.startswith("status_") and (words := _words(example.body).strip()):
+        return words
+    return example.message
+
+
+def _words(body: str) -> str:
+    try:
+        found: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return "" if body.lstrip().startswith("<") else body  # a page of HTML tells nobody anything
+    if isinstance(found, dict):
+        return next((found[key] for key in _KEYS if isinstance(found.get(key), str)), body)
+    return body

@@ -16,9 +16,8 @@ from typing import IO, TYPE_CHECKING, Annotated, TypeGuard, cast
 import msgspec
 
 from loadctl.errors import RunError
-from loadctl.results.cell import MOST_S
-from loadctl.results.frame import MAX_LINE_BYTES
 from loadctl.results.recording import Event, Reading
+from loadctl.results.wire.frame import MAX_LINE_BYTES, MOST_S
 
 if TYPE_CHECKING:
     from loadctl.results.readings import Readings

@@ -19,7 +19,7 @@ from loadctl.errors import Interrupted, RunError, UsageError
 from loadctl.results.recording import Event
 from loadctl.run.interruption import Interruption
 from loadctl.run.process import Child, Ladder, write_files
-from loadctl.scenario.commands import LocalCommand
+from loadctl.scenario.reading.commands import LocalCommand
 from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import format_duration
@@ -27,7 +27,7 @@ from loadctl.temporary import temporary_folder
 
 Phase = Literal["before", "after", "on-finish"]
 
-_LEASH = Path(__file__).with_name("leash.py")
+_LEASH = Path(__file__).with_name("command_guard.py")
 _TICK_S = 0.02
 _LAST_LINES = 5
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 
-from loadctl.results.frame import MAX_LINE_BYTES, Bye, Hello, Note, ScriptCode, parse
 from loadctl.results.interval import Second
 from loadctl.results.recording import Example, ScriptFault, Shard
-from loadctl.scenario.steered import Wish
+from loadctl.results.wire.frame import MAX_LINE_BYTES, Bye, Hello, Note, ScriptCode, parse
+from loadctl.scenario.unplanned_load import Wish
 
 SILENT_S = 3.0
 """A shard that has said nothing for so long does not hold the others up; what it says later is added then."""

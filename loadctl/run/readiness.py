@@ -2,16 +2,193 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
+import base64
 import ipaddress
 import random
+import socket
+import ssl
 import time
-from collections.abc import Callable, Iterator
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, InvalidURL
+from importlib.metadata import version
 from typing import Protocol
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from loadctl.engines.shard_plan import Failed, Origin, Proxy, proxy_for
 from loadctl.errors import RunError
-from loadctl.run.probe import REFUSED, Probe
+from loadctl.monitors.prometheus.http import verification
+from loadctl.monitors.waiting import within
 from loadctl.scenario.scenario import Tls
+
+_SERVERS = {
+    *(
+        "uvicorn",
+        "gunicorn",
+        "hypercorn",
+        "granian",
+        "daphne",
+        "waitress-serve",
+        "flask",
+        "django",
+        "fastapi",
+    ),
+    *("node", "deno", "bun", "java", "ruby", "puma", "php", "dotnet", "caddy", "nginx", "httpd", "apache2"),
+    *("traefik", "haproxy", "envoy", "loadctl"),
+}
+_WEB_PORTS = {80, 443, 3000, 4200, 5000, 5173, *range(8000, 9000)}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Listener:
+    port: int
+    name: str
+    pid: int
+
+    @property
+    def serves(self) -> bool:
+        """Whether it looks like a web server."""
+        return self.name in _SERVERS or self.port in _WEB_PORTS
+
+
+def listeners_hint(port: int | None, elsewhere: Callable[[str], str]) -> str | None:
+    """The likeliest listeners other than `port`, each with the command for it; None where there are none.
+
+    `elsewhere`: URL → the command that was given, on that system."""
+    found = [listener for listener in _listeners() if listener.serves and listener.port != port][:3]
+    lines = [
+        f"{listener.name} (pid {listener.pid}) listens on {listener.port}:  "
+        + elsewhere(f"http://localhost:{listener.port}")
+        for listener in found
+    ]
+    return "\n".join(lines) or None
+
+
+def _listeners() -> Sequence[Listener]:
+    """Of those processes that we may look at, by port."""
+    import psutil
+
+    found: dict[int, Listener] = {}
+    for process in psutil.process_iter(["pid"]):
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid == os.getpid():
+                continue
+            for port in _ports(process):
+                found.setdefault(port, Listener(port, _name(process), process.pid))
+    return sorted(found.values())
+
+
+def _ports(process: psutil.Process) -> Iterator[int]:
+    for connection in process.net_connections(kind="tcp"):
+        if connection.status == "LISTEN":
+            yield connection.laddr.port
+
+
+def _name(process: psutil.Process) -> str:
+    """`python -m uvicorn` and a script of an interpreter are called by their own name."""
+    name, command = process.name(), process.cmdline()
+    if name.startswith("python"):
+        if "-m" in command[1:-1]:
+            return command[command.index("-m") + 1]
+        script = next((word for word in command[1:] if not word.startswith("-")), name)
+        return PurePath(script).stem
+    return name
+
+
+REFUSED = "nothing listens"
+_SPARE_S = 0.25
+"""For the reason that is more exact than being late."""
+
+
+class Probe:
+    """`path` is asked at the host of `url`: 2xx is well, if `lenient` any answer below 500."""
+
+    def __init__(self, url: str, path: str, tls: Tls, *, lenient: bool) -> None:
+        """Raises: RunError for a file of `tls` that cannot be used."""
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
+        self._path = path
+        self._lenient = lenient
+        self._origin = Origin(secure, parts.hostname or "", parts.port or (443 if secure else 80))
+        self._context = verification(url, tls)
+        self._headers = {"User-Agent": f"loadctl-probe/{version('loadctl')}", "Connection": "close"}
+        if parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+    def trouble(self, try_s: float) -> str | None:
+        """What is wrong, None when it answered as it should. Only the head of the answer is read."""
+        proxy = None
+        try:
+            proxy = proxy_for(self._origin, os.environ)
+            status = within(try_s + _SPARE_S, lambda: self._status(proxy, try_s))
+        except TimeoutError:
+            return f"it does not answer within {try_s:.2g} s"
+        except Failed as error:
+            return error.message
+        except OSError as error:
+            return _broken(error, try_s, proxy)
+        except (UnicodeError, InvalidURL) as error:
+            return f"it is no URL: {error}"
+        except HTTPException as error:
+            return f"it does not speak HTTP: {type(error).__name__} {error}".rstrip()
+        if not self._lenient and not 200 <= status < 300:
+            return f"it answers {status}, not 2xx"
+        return f"it answers {status}" if status >= 500 else None
+
+    def _status(self, proxy: Proxy | None, try_s: float) -> int:
+        connection = self._connection(proxy, try_s)
+        asks_proxy = proxy is not None and not self._origin.tls
+        headers = self._headers | (_authorization(proxy) if asks_proxy else {})
+        try:
+            try:
+                connection.connect()
+            except TimeoutError as error:
+                raise _NoConnection from error
+            connection.request("GET", self._url if asks_proxy else self._path, headers=headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def _connection(self, proxy: Proxy | None, timeout_s: float) -> HTTPConnection:
+        host, port = (proxy.host, proxy.port) if proxy else (self._origin.host, self._origin.port)
+        if not isinstance(self._context, ssl.SSLContext):
+            return HTTPConnection(host, port, timeout=timeout_s)
+        connection = HTTPSConnection(host, port, timeout=timeout_s, context=self._context)
+        if proxy:
+            connection.set_tunnel(self._origin.host, self._origin.port, _authorization(proxy))
+        return connection
+
+
+class _NoConnection(OSError):
+    """In time."""
+
+
+def _authorization(proxy: Proxy | None) -> dict[str, str]:
+    name, _, value = (proxy.authorization if proxy else b"").decode().strip().partition(": ")
+    return {name: value} if name else {}
+
+
+def _broken(error: OSError, try_s: float, proxy: Proxy | None) -> str:
+    who = f"the proxy {proxy.shown}" if proxy else "it"
+    if isinstance(error, _NoConnection):
+        return f"{who} accepts no connection within {try_s:.2g} s"
+    if isinstance(error, ConnectionRefusedError):
+        return f"{who} refuses connections" if proxy else REFUSED
+    if isinstance(error, ssl.SSLError):
+        return f"its TLS certificate or protocol is not accepted: {error}"
+    if isinstance(error, socket.gaierror):
+        return f"the name of {who} is not known" if proxy else "its name is not known"
+    return f"it cannot be reached: {error}"
+
 
 _TRY_S = 2.0
 _LAST_TRY_S = 0.25
@@ -127,8 +304,6 @@ def _never_ready(
     tried = f"(tried for {deadline_s:.0f} s, nothing was sent)"
     local = is_loopback(place.hostname or "")
     if trouble == REFUSED:
-        from loadctl.run.listeners import listeners_hint
-
         hint = listeners_hint(place.port, elsewhere) if local and elsewhere else None
         return RunError(f"nothing listens on {_at(place)} {tried}.", hint=hint)
     hints = {

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from loadctl.errors import UsageError
-from loadctl.results.edges import edges
+from loadctl.results.boundaries import edges
 from loadctl.results.gathering import Gathering
 from loadctl.results.interval import Second
 from loadctl.results.profile import profiles_of

@@ -9,13 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from loadctl.results.histogram import PERCENTILES, enough_samples
-from loadctl.results.score import enough_requests
+from loadctl.results.verdict import enough_requests
 from loadctl.scenario.consent import host_name
-from loadctl.scenario.load import STAIRCASE_LEVELS
+from loadctl.scenario.load import ENOUGH_REQUESTS, NO_SPIKE, STAIRCASE_LEVELS, phases
 from loadctl.scenario.metric import NO_STAIRCASE
-from loadctl.scenario.phases import ENOUGH_REQUESTS, NO_SPIKE, phases
+from loadctl.scenario.rescale import stretched
 from loadctl.scenario.smoke import Smoke, TooSmall
-from loadctl.scenario.stretch import stretched
 from loadctl.scenario.traffic import Traffic
 from loadctl.scenario.units import format_limit
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from loadctl.scenario.commands import LocalCommand
 from loadctl.scenario.consent import Place
 from loadctl.scenario.load import Load
 from loadctl.scenario.rate_limit import RateLimit
+from loadctl.scenario.reading.commands import LocalCommand
 from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.smoke import Smoke
 from loadctl.scenario.stop_rule import DEFAULT, StopRule

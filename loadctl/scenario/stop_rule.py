@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from loadctl.scenario.metric import METRICS, parse_limit
+from loadctl.scenario.reading.words import unknown
 from loadctl.scenario.units import UnitError, format_duration, format_limit, parse_duration
-from loadctl.scenario.words import unknown
 
 WATCHED = ("error_rate", "latency_p50", "latency_p95", "latency_p99", "throughput")
 _FORM = re.compile(r"\s*(\w+)\s*([<>])\s*(\S+(?:\s*%|\s*/s)?)\s+for\s+(\S.*?)\s*")

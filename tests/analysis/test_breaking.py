@@ -7,11 +7,10 @@ import random
 import pytest
 
 from loadctl.analysis.breaking import bend_of, breaking_findings
-from loadctl.analysis.case import Case
-from loadctl.results.finding import Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.measured import measure
-from loadctl.results.score import Score, Status
 from loadctl.results.scoring import score
+from loadctl.results.verdict import Finding, Score, Status
 from tests.results.recorded import interval, load, recording, scenario, second, target
 from tests.results.test_breaking_point import P95_LIMIT, run, staircase
 from tests.results.test_outage import Answered, answered, queue

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.analysis.capacity import NARROW, PROBES_MAX, Capacity, Outcome, Probe, Search, probe_of
-from loadctl.results.finding import Finding
-from loadctl.results.score import Status
+from loadctl.results.verdict import Finding, Status
 from tests.reports.sample import PASSED
 
 

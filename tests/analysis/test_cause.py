@@ -6,13 +6,11 @@ from random import Random
 
 import pytest
 
-from loadctl.analysis.case import Case
 from loadctl.analysis.cause import by_gravity, causes
-from loadctl.results.finding import Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.measured import measure
-from loadctl.results.score import Score
 from loadctl.results.scoring import score
-from loadctl.results.verdict import Verdict
+from loadctl.results.verdict import Finding, Score, Verdict
 from tests.results.recorded import P95, load, recording, scenario, steady, target
 from tests.results.test_outage import Answered, answered, run
 

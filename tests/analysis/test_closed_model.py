@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.analysis.case import Case
-from loadctl.analysis.closed_model import closed_model_findings
+from loadctl.analysis.run_context import Case
+from loadctl.analysis.stall import closed_model_findings
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.scenario.load import Model

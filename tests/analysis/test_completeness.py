@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from loadctl.analysis.case import Case
 from loadctl.analysis.completeness import completeness_findings
-from loadctl.results.finding import Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.measured import measure
 from loadctl.results.recording import Event, Recording, Shard
+from loadctl.results.verdict import Finding
 from tests.results.recorded import load, recording, scenario, shard, steady
 
 

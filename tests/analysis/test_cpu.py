@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.analysis.case import Case
 from loadctl.analysis.cpu import cpu_findings
+from loadctl.analysis.run_context import Case
 from loadctl.results.measured import measure
 from loadctl.results.recording import Reading
 from tests.results.recorded import load, recording, scenario, steady

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from loadctl.analysis.case import Case
 from loadctl.analysis.drift import drift_findings, how_it_rises
-from loadctl.results.finding import Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
+from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load
 from tests.results.recorded import interval, load, recording, scenario, second
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from loadctl.analysis.case import Case
 from loadctl.analysis.endurance import endurance_findings
-from loadctl.results.finding import Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Reading
+from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load
 from tests.analysis.test_trend import MB, sawtooth, series
 from tests.results.recorded import interval, load, recording, scenario, second, target

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from loadctl.analysis.case import Case
 from loadctl.analysis.errors import error_findings
+from loadctl.analysis.run_context import Case
 from loadctl.results.decision import void_scores
-from loadctl.results.finding import Finding
 from loadctl.results.measured import measure
 from loadctl.results.recording import Example, Recording
 from loadctl.results.scoring import score
+from loadctl.results.verdict import Finding
 from loadctl.scenario.target import Target
 from tests.results.recorded import P95, load, recording, scenario, shard, steady, target
 

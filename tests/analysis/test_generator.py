@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from loadctl.analysis.case import Case
 from loadctl.analysis.generator import generator_findings
-from loadctl.results.finding import Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Example, Reading, Recording
+from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Script
 from tests.results.recorded import load, readings, recording, scenario, steady

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from loadctl.analysis.case import Case
 from loadctl.analysis.latency_shape import Mark, latency_shape_findings, shape_of
-from loadctl.results.finding import Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.measured import measure
+from loadctl.results.verdict import Finding
 from tests.results.recorded import recording, scenario
 from tests.results.test_breaking_point import run, staircase
 

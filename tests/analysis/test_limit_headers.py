@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.analysis.limit_headers import RATE_LIMITED, header_findings
-from loadctl.results.finding import Finding
+from loadctl.analysis.rate_limit import RATE_LIMITED, header_findings
 from loadctl.results.recording import Example
+from loadctl.results.verdict import Finding
 from loadctl.scenario.rate_limit import RateLimit
 
 TRUE = {"Retry-After": "1", "X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "0"}

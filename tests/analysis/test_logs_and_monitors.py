@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadctl.analysis.case import Case
+from loadctl.analysis.completeness import monitor_findings
 from loadctl.analysis.cpu import cpu_findings
-from loadctl.analysis.logs import log_findings
-from loadctl.analysis.monitors import monitor_findings
+from loadctl.analysis.errors import log_findings
+from loadctl.analysis.run_context import Case
 from loadctl.results.measured import measure
 from loadctl.results.recording import Event, Reading
-from loadctl.results.score import Score, Status
 from loadctl.results.scoring import score
+from loadctl.results.verdict import Score, Status
 from tests.results.recorded import load, readings, recording, scenario, steady, target
 
 FREQUENT = Event(

@@ -10,12 +10,12 @@ from random import Random
 
 import pytest
 
-from loadctl.analysis.case import Case
 from loadctl.analysis.rate_limit import rate_limit_findings
+from loadctl.analysis.run_context import Case
 from loadctl.demo.rate_limit import TokenBucket
-from loadctl.results.finding import Finding
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
+from loadctl.results.verdict import Finding
 from loadctl.scenario.rate_limit import RateLimit
 from tests.results.recorded import interval, load, recording, scenario, second
 

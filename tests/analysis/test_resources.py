@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from loadctl.analysis.case import Case
 from loadctl.analysis.resources import nagle_findings, resource_findings
-from loadctl.results.finding import Finding
+from loadctl.analysis.run_context import Case
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Reading
 from loadctl.results.scoring import score
+from loadctl.results.verdict import Finding
 from loadctl.scenario.target import Target
 from tests.results.recorded import load, recording, scenario, steady
 

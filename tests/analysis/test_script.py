@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from loadctl.analysis.judgement import RunFacts, judge
-from loadctl.results.finding import Finding
 from loadctl.results.recording import Recording, ScriptFault, Shard
 from loadctl.results.result import Result
+from loadctl.results.verdict import Finding
 from tests.results.recorded import recording, scenario, shard, steady, target
 
 FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="2026-11-23T08:20:00Z")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.analysis.case import Case
+from loadctl.analysis.run_context import Case
 from loadctl.analysis.service import service_findings
-from loadctl.results.finding import Finding
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Event, Recording
+from loadctl.results.verdict import Finding
 from tests.results.recorded import load, recording, scenario, shard, steady
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from loadctl.analysis.case import Case
+from loadctl.analysis.run_context import Case
 from loadctl.analysis.stall import stall_findings
-from loadctl.results.finding import Finding
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
+from loadctl.results.verdict import Finding
 from tests.results.recorded import load, recording, scenario
 from tests.results.test_outage import answered, run
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from loadctl.analysis.case import Case
+from loadctl.analysis.run_context import Case
 from loadctl.analysis.suspect import suspect_findings
-from loadctl.results.finding import Finding
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Reading
+from loadctl.results.verdict import Finding
 from tests.results.recorded import load, recording, scenario, steady
 
 HALF = 60

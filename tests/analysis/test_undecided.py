@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadctl.analysis.case import Case
+from loadctl.analysis.run_context import Case
 from loadctl.analysis.undecided import undecided_findings
 from loadctl.results.measured import measure
 from loadctl.scenario.load import Load

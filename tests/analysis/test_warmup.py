@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from loadctl.analysis.case import Case
+from loadctl.analysis.run_context import Case
 from loadctl.analysis.warmup import settles_after, warmup_findings
-from loadctl.results.finding import Finding
 from loadctl.results.measured import measure
+from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load, Stage
 from tests.results.recorded import interval, load, recording, scenario, second
 

@@ -17,12 +17,9 @@ from pathlib import Path
 import psutil
 
 from loadctl.results.histogram import bucket_of
-from loadctl.results.progress import Progress
+from loadctl.results.live import Progress, StopWatch, Vitals
 from loadctl.results.recording import Event, Reading
-from loadctl.results.stopping import StopWatch
-from loadctl.results.vitals import Vitals
-from loadctl.run.directory import RunDirectory
-from loadctl.run.ledger import Ledger, Silent
+from loadctl.run.directory import Ledger, RunDirectory, Silent
 from loadctl.run.machine import this_machine
 from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.merge import Merger

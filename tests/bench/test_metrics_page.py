@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from loadctl.reports.families import text
-from loadctl.reports.live_metrics import live_families
-from loadctl.results.tally import RECENT_S, Tally
-from tests.reports.test_openmetrics import live
+from loadctl.reports.metrics.families import text
+from loadctl.reports.metrics.live import live_families
+from loadctl.results.live import RECENT_S, Tally
+from tests.reports.metrics.test_openmetrics import live
 from tests.results.recorded import interval, second
 
 SCRAPED_EVERY_S = 5

@@ -20,17 +20,17 @@ import psutil
 import pytest
 
 from loadctl.monitors.background import Lost
-from loadctl.monitors.host import HostSource
-from loadctl.monitors.kubectl import Kubectl
-from loadctl.monitors.log_feed import FileFeed
-from loadctl.monitors.log_source import LogSource
-from loadctl.monitors.log_text import LogReader
-from loadctl.monitors.metrics_page import MetricsPageSource
-from loadctl.monitors.pods import PodsSource
-from loadctl.monitors.port import Found
-from loadctl.monitors.process import ProcessSource
-from loadctl.monitors.prometheus import PrometheusSource
-from loadctl.monitors.selector import by_pid
+from loadctl.monitors.generator.host import HostSource
+from loadctl.monitors.kubernetes.kubectl import Kubectl
+from loadctl.monitors.kubernetes.pods import PodsSource
+from loadctl.monitors.logs.feed import FileFeed
+from loadctl.monitors.logs.line import LogReader
+from loadctl.monitors.logs.source import LogSource
+from loadctl.monitors.process.port import Found
+from loadctl.monitors.process.process import ProcessSource
+from loadctl.monitors.process.selector import by_pid
+from loadctl.monitors.prometheus.page import MetricsPageSource
+from loadctl.monitors.prometheus.server import PrometheusSource
 from loadctl.monitors.source import Source
 from loadctl.scenario.watch import Pods, PrometheusServer
 from tests.monitors.cluster import NAMESPACE, Cluster, pod, use

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.cli.commands import COMMANDS
-from loadctl.cli.explaining import explain
+from loadctl.cli.app import explain
+from loadctl.cli.command_table import COMMANDS
 from loadctl.errors import Interrupted, InvalidInput, LoadctlError, Mistake, RunError, UsageError, Where
 from tests.cli.conftest import Loadctl
 
@@ -161,7 +161,7 @@ def test_each_kind_of_error_has_its_exit_code(
         raise error
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("loadctl.results.schema.schema", broken)
+    monkeypatch.setattr("loadctl.results.wire.schema.schema", broken)
     said = loadctl("schema")
     assert said.code == code
     assert "Traceback" not in said.err
@@ -178,7 +178,7 @@ def test_a_bug_is_told_where_there_is_no_room_for_its_report(
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-    monkeypatch.setattr("loadctl.results.schema.schema", broken)
+    monkeypatch.setattr("loadctl.results.wire.schema.schema", broken)
     said = loadctl("schema")
     assert said.code == 70
     assert "internal error: ZeroDivisionError: oops" in said.err
@@ -232,10 +232,8 @@ def test_only_the_command_that_was_typed_is_imported() -> None:
 
 def test_the_first_request_waits_for_nothing_that_is_needed_later() -> None:
     later = "{'httpx', 'jinja2', 'psutil', 'loadctl.engines.artillery.engine', 'loadctl.results.summary'"
-    later += ", 'loadctl.reports.plan', 'loadctl.run.store'}"
-    code = (
-        "import sys, loadctl.cli.execution, loadctl.run.runner, loadctl.run.readiness, loadctl.monitors.life"
-    )
+    later += ", 'loadctl.reports.terminal.plan', 'loadctl.run.store'}"
+    code = "import sys, loadctl.cli.execution, loadctl.run.runner, loadctl.run.readiness, loadctl.monitors.liveness"
     assert _process(f"{code}; print({later} & set(sys.modules))") == "set()\n"
 
 

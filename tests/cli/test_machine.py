@@ -7,7 +7,7 @@ import pytest
 from loadctl.cli.arguments import workers_of
 from loadctl.cli.system import DemoOptions, ask_for_consent, host_of
 from loadctl.errors import UsageError
-from loadctl.monitors.cores import usable_cores
+from loadctl.monitors.process.cores import usable_cores
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario
 from tests.cli.conftest import Loadctl

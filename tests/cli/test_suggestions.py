@@ -13,12 +13,11 @@ import pytest
 import typer.main
 
 import loadctl
-from loadctl.analysis.case import Case
-from loadctl.analysis.next_steps import next_steps
-from loadctl.analysis.remedy import first_run
+from loadctl.analysis.next_steps import first_run, next_steps
+from loadctl.analysis.run_context import Case
 from loadctl.cli.app import app
 from loadctl.cli.arguments import profile_alone, tags_apart
-from loadctl.cli.commands import COMMANDS
+from loadctl.cli.command_table import COMMANDS
 from loadctl.cli.options import ForScript, Overrides
 from loadctl.cli.planning import planned
 from loadctl.cli.project import Project, script_command

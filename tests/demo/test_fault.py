@@ -7,6 +7,7 @@ import math
 import pytest
 
 from loadctl.demo.fault import (
+    EXAMPLES,
     Capacity,
     Cpu,
     Crash,
@@ -26,7 +27,6 @@ from loadctl.demo.fault import (
     WorkerCrash,
     parse_fault,
 )
-from loadctl.demo.fault_spec import EXAMPLES
 from loadctl.errors import UsageError
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from loadctl.demo.fault import parse_fault
-from loadctl.demo.memory import held_bytes
+from loadctl.demo.treatment import held_bytes
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from loadctl.cli.execution import stored
-from loadctl.cli.profiles import FILES
-from loadctl.reports.text import render
+from loadctl.cli.judging import FILES
+from loadctl.reports.terminal.screen import render
 from loadctl.run.directory import RunDirectory
 from tests.e2e.shell import Shell
 

@@ -17,7 +17,7 @@ import pytest
 
 from loadctl.engines import imported
 from loadctl.run.demo_system import demo_system
-from loadctl.scenario.document import Text
+from loadctl.scenario.reading.document import Text
 from tests.e2e.browser import Keys, chromium
 from tests.e2e.shell import Going, Shell, all_gone, wait_for, words_of
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from loadctl.engines.locust.engine import LocustEngine
-from loadctl.results import frame
+from loadctl.results.wire import frame
 from loadctl.run.process import environment, write_files
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario, Script
@@ -205,7 +205,9 @@ class Shard:
                 self.process.stdin.close()
         text = self.frames.read_bytes() if self.frames.exists() else b""
         complete = text.split(b"\n")[:-1]
-        assert all(frame.parse(line) is not None for line in complete), "results/frame.py reads every line"
+        assert all(frame.parse(line) is not None for line in complete), (
+            "results/wire/frame.py reads every line"
+        )
         lines = [json.loads(line) for line in complete]
         printed, errors = self.stderr.with_suffix(".stdout"), self.stderr.read_text()
         output = printed.read_text() if printed.exists() else ""

@@ -1,10 +1,10 @@
 // Bodies in on stdin; what each capture or check says of its body out: the counterpart of run_body.py.
 
 import { readFileSync } from 'node:fs';
-import { NOTHING, Reply, compileSource } from '../../loadctl/engines/artillery/inside/capture.mjs';
-import { compileCheck } from '../../loadctl/engines/artillery/inside/check.mjs';
-import { ValueError } from '../../loadctl/engines/artillery/inside/failure.mjs';
-import { Response } from '../../loadctl/engines/artillery/inside/response.mjs';
+import { NOTHING, Reply, compileSource } from '../../loadctl/engines/artillery/inside/journey/capture.mjs';
+import { compileCheck } from '../../loadctl/engines/artillery/inside/journey/check.mjs';
+import { ValueError } from '../../loadctl/engines/artillery/inside/client/failure.mjs';
+import { Response } from '../../loadctl/engines/artillery/inside/client/response.mjs';
 
 function replyTo({ body, headers }) {
   const response = new Response(null, 0, null, null);

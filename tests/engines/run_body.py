@@ -4,10 +4,10 @@ import json
 import sys
 from typing import Any, cast
 
-from loadctl.engines.locust.inside.capture import NOTHING, Reply, compile_source
-from loadctl.engines.locust.inside.check import compile_check
-from loadctl.engines.locust.inside.draw import as_json
-from loadctl.engines.locust.inside.response import NOTABLE, Response
+from loadctl.engines.locust.inside.client.response import NOTABLE, Response
+from loadctl.engines.locust.inside.journey.capture import NOTHING, Reply, compile_source
+from loadctl.engines.locust.inside.journey.check import compile_check
+from loadctl.engines.locust.inside.journey.render import as_json
 
 
 def reply_to(body: str, headers: list[tuple[str, str]]) -> Reply:

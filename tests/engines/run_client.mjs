@@ -1,12 +1,12 @@
 // Cases in on stdin, answers out: the counterpart of run_client.py.
 
 import { openSync, readFileSync } from 'node:fs';
-import { Client } from '../../loadctl/engines/artillery/inside/client.mjs';
-import { monotonic } from '../../loadctl/engines/artillery/inside/clock.mjs';
-import { Consent } from '../../loadctl/engines/artillery/inside/consent.mjs';
-import { Failed } from '../../loadctl/engines/artillery/inside/failure.mjs';
-import { Network } from '../../loadctl/engines/artillery/inside/network.mjs';
-import { Watchdog } from '../../loadctl/engines/artillery/inside/watchdog.mjs';
+import { Client } from '../../loadctl/engines/artillery/inside/client/client.mjs';
+import { monotonic } from '../../loadctl/engines/artillery/inside/load/clock.mjs';
+import { Consent } from '../../loadctl/engines/artillery/inside/client/consent.mjs';
+import { Failed } from '../../loadctl/engines/artillery/inside/client/failure.mjs';
+import { Network } from '../../loadctl/engines/artillery/inside/client/network.mjs';
+import { Watchdog } from '../../loadctl/engines/artillery/inside/client/watchdog.mjs';
 
 const BUSY_AFTER_MS = 200;
 const watchdog = new Watchdog();

@@ -12,11 +12,11 @@ from typing import Any
 
 import gevent
 
-from loadctl.engines.locust.inside.client import Client
-from loadctl.engines.locust.inside.consent import Consent
-from loadctl.engines.locust.inside.failure import Failed
-from loadctl.engines.locust.inside.network import Network
-from loadctl.engines.locust.inside.watchdog import Watchdog
+from loadctl.engines.locust.inside.client.client import Client
+from loadctl.engines.locust.inside.client.connection import Watchdog
+from loadctl.engines.locust.inside.client.consent import Consent
+from loadctl.engines.locust.inside.client.failure import Failed
+from loadctl.engines.locust.inside.client.network import Network
 
 BUSY_AFTER_S = 0.2
 

@@ -2,7 +2,7 @@
 
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 import { readFileSync } from 'node:fs';
-import { monotonic } from '../../loadctl/engines/artillery/inside/clock.mjs';
+import { monotonic } from '../../loadctl/engines/artillery/inside/load/clock.mjs';
 
 
 

@@ -1,7 +1,7 @@
 // prng-vectors.json in on stdin; what this runtime draws, in the same form, out.
 
 import { readFileSync } from 'node:fs';
-import { FREE_HELPERS, Stream, hash32 } from '../../loadctl/engines/artillery/inside/draw.mjs';
+import { FREE_HELPERS, Stream, hash32 } from '../../loadctl/engines/artillery/inside/journey/draw.mjs';
 
 const vectors = JSON.parse(readFileSync(0, 'utf8'));
 const first5 = (state) => {

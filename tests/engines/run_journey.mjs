@@ -1,8 +1,8 @@
 // A plan in on stdin, calls out: the counterpart of run_journey.py.
 
 import { readFileSync } from 'node:fs';
-import { monotonic } from '../../loadctl/engines/artillery/inside/clock.mjs';
-import { makeUsers } from '../../loadctl/engines/artillery/inside/journey.mjs';
+import { monotonic } from '../../loadctl/engines/artillery/inside/load/clock.mjs';
+import { makeUsers } from '../../loadctl/engines/artillery/inside/journey/journey.mjs';
 
 // Recorder and context of the users at once: notes what they are told, and never sleeps.
 class Calls {

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from loadctl.engines.locust.inside.journey import make_users
+from loadctl.engines.locust.inside.journey.journey import make_users
 
 
 class Calls:

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from loadctl.engines.locust.inside.options import (
+from loadctl.engines.locust.inside.script.options import (
     Refused,
     forget_import_switch,
     forget_variables,

@@ -1,6 +1,6 @@
 // What came of virtual users that joined two places: lives in them that break, go on or end.
 
-import { Places } from '../../loadctl/engines/artillery/inside/places.mjs';
+import { Places } from '../../loadctl/engines/artillery/inside/load/places.mjs';
 
 const places = new Places(2);
 const ended = [];

@@ -1,8 +1,8 @@
 // A recorder on a clock of the test's own: one command a line in, one answer a line out.
 
 import { createInterface } from 'node:readline';
-import { Recorder } from '../../loadctl/engines/artillery/inside/recorder.mjs';
-import { credentials, redaction, valuesOf } from '../../loadctl/engines/artillery/inside/redaction.mjs';
+import { Recorder } from '../../loadctl/engines/artillery/inside/recorder/recorder.mjs';
+import { credentials, redaction, valuesOf } from '../../loadctl/engines/artillery/inside/recorder/redaction.mjs';
 
 let now = 0;
 let written = [];

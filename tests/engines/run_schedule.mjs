@@ -1,7 +1,7 @@
 // Schedules in on stdin; users at every tenth of a second, and arrivals of every shard, out.
 
 import { readFileSync } from 'node:fs';
-import { Schedule, phase } from '../../loadctl/engines/artillery/inside/schedule.mjs';
+import { Schedule, phase } from '../../loadctl/engines/artillery/inside/load/schedule.mjs';
 
 const answers = JSON.parse(readFileSync(0, 'utf8')).map((stages) => {
   const schedule = new Schedule(stages);

@@ -14,9 +14,9 @@ import gevent
 import locust
 from locust.env import Environment
 
-from loadctl.engines.locust.inside.recorder import Recorder
-from loadctl.engines.locust.inside.sessions import Sessions
-from loadctl.engines.locust.inside.statistics import Statistics
+from loadctl.engines.locust.inside.recorder.recorder import Recorder
+from loadctl.engines.locust.inside.recorder.statistics import Statistics
+from loadctl.engines.locust.inside.script.sessions import Sessions
 
 
 class Watched:

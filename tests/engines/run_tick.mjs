@@ -1,8 +1,8 @@
 // When the timer that measures lag was due, in seconds after t0, for as long as it is told.
 
 import { readFileSync } from 'node:fs';
-import { monotonic } from '../../loadctl/engines/artillery/inside/clock.mjs';
-import { tick } from '../../loadctl/engines/artillery/inside/load.mjs';
+import { monotonic } from '../../loadctl/engines/artillery/inside/load/clock.mjs';
+import { tick } from '../../loadctl/engines/artillery/inside/load/load.mjs';
 
 const seconds = JSON.parse(readFileSync(0, 'utf8'));
 const t0 = monotonic();

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import gevent
 
-from loadctl.engines.locust.inside.load import tick
+from loadctl.engines.locust.inside.load.load import tick
 
 
 class Recorder:

@@ -7,7 +7,7 @@ import sys
 
 import gevent
 
-from loadctl.engines.locust.inside import warm
+from loadctl.engines.locust.inside.load import warm
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadctl.engines.locust.inside.schedule import Schedule, Stage, phase
+from loadctl.engines.locust.inside.load.schedule import Schedule, Stage, phase
 from tests.engines.scripted import Runtime
 
 if TYPE_CHECKING:

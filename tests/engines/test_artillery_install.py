@@ -18,11 +18,18 @@ import psutil
 import pytest
 
 from loadctl.engines.artillery.environment import npm_environment
-from loadctl.engines.artillery.extra import install_extra
-from loadctl.engines.artillery.install import install
-from loadctl.engines.artillery.locate import MARKER, NPM, SUPPORTED, Artillery, home, is_complete, locate
-from loadctl.engines.artillery.npm_ci import advice, last_words
-from loadctl.engines.artillery.prune import NOT_RUN
+from loadctl.engines.artillery.install import advice, install, last_words
+from loadctl.engines.artillery.locate import (
+    MARKER,
+    NOT_RUN,
+    NPM,
+    SUPPORTED,
+    Artillery,
+    home,
+    is_complete,
+    locate,
+)
+from loadctl.engines.artillery.node import install_extra
 from loadctl.errors import RunError, UsageError
 from tests.e2e.shell import all_gone, wait_for
 from tests.engines.npm_packages import local_source, registry_source

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.engines.artillery.extra import install_extra
 from loadctl.engines.artillery.locate import (
     LIBRARIES,
     MARKER,
@@ -21,7 +20,7 @@ from loadctl.engines.artillery.locate import (
     locate,
     release,
 )
-from loadctl.engines.artillery.node import Node, find_node
+from loadctl.engines.artillery.node import Node, find_node, install_extra
 
 
 @pytest.fixture

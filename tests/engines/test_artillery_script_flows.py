@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadctl.engines.artillery.engine import ArtilleryEngine
-from loadctl.engines.artillery.script_flows import read_flows
+from loadctl.engines.artillery.own_script import read_flows
 from loadctl.errors import InvalidInput
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Scenario, Script

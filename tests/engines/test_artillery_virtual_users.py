@@ -18,8 +18,8 @@ import pytest
 
 from loadctl.engines.artillery import engine, virtual_users
 from loadctl.engines.artillery.engine import ArtilleryEngine
-from loadctl.engines.locust.inside.schedule import Schedule
-from loadctl.engines.locust.inside.schedule import Stage as Span
+from loadctl.engines.locust.inside.load.schedule import Schedule
+from loadctl.engines.locust.inside.load.schedule import Stage as Span
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.user_type import Request, Task, Think, UserType
 from tests.engines.conftest import Shards, closed, opened
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 INSIDE = Path(engine.__file__).with_name("inside")
 COUNTING = """
 import { getEnvironmentData } from 'node:worker_threads';
-import { countVirtualUsers } from 'INSIDE/vusers.mjs';
+import { countVirtualUsers } from 'INSIDE/load/vusers.mjs';
 export default class {
   constructor(script, ee) {
     this.arrivals = [];

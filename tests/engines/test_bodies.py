@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from loadctl.engines.artillery.pattern import to_javascript
-from loadctl.engines.journey_plan import user_type_plan
+from loadctl.engines.shard_plan import user_type_plan
 from loadctl.scenario.user_type import Check, Json, Request, Task, UserType
 from tests.engines.answers_by_chance import KEYS, NUMERALS, STRINGS, Answers
 from tests.engines.scripted import Runtime

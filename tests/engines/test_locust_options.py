@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadctl.engines.locust.inside.options import beside, no_such_class
+from loadctl.engines.locust.inside.script.options import beside, no_such_class
 from loadctl.engines.shard_plan import shard_plan
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario, Script, ScriptOptions

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from loadctl.engines.locust.inside.private import PLACES
+from loadctl.engines.locust.inside.script.private import PLACES
 
 LOOK = """
 import importlib, inspect, json, sys

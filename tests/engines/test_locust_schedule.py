@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.engines.locust.inside.schedule import Schedule, Wishes, phase
-from loadctl.engines.locust.inside.schedule import Stage as InsideStage
+from loadctl.engines.locust.inside.load.schedule import Schedule, Wishes, phase
+from loadctl.engines.locust.inside.load.schedule import Stage as InsideStage
 from loadctl.scenario.load import Load, Stage
 
 level = st.one_of(st.integers(0, 60), st.floats(0, 60, allow_subnormal=False).map(lambda x: round(x, 3)))

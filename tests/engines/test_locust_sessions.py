@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from loadctl.results import frame
 from loadctl.results.interval import Interval, Second
+from loadctl.results.wire import frame
 from tests.engines.scripted import CLOSE, RESET, Act, Server
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

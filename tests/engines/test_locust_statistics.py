@@ -15,9 +15,9 @@ FEED = """
 import json, sys
 from locust.env import Environment
 from locust.stats import RequestStats
-from loadctl.engines.locust.inside.cells import Flight
-from loadctl.engines.locust.inside.recorder import Recorder
-from loadctl.engines.locust.inside.statistics import Statistics
+from loadctl.engines.locust.inside.recorder.cells import Flight
+from loadctl.engines.locust.inside.recorder.recorder import Recorder
+from loadctl.engines.locust.inside.recorder.statistics import Statistics
 class Scripted(Flight):
     pass
 now = [1000.0]

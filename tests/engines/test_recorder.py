@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.engines.locust.inside.recorder import Recorder
-from loadctl.engines.locust.inside.redaction import Redaction, credentials, values_of
-from loadctl.results import frame
+from loadctl.engines.locust.inside.recorder.recorder import Recorder
+from loadctl.engines.locust.inside.recorder.redaction import Redaction, credentials, values_of
 from loadctl.results.histogram import Histogram, bucket_of
 from loadctl.results.interval import Second
+from loadctl.results.wire import frame
 from tests.engines.scripted import Runtime
 from tests.spellings import SECRET, SPELLINGS
 

@@ -7,7 +7,7 @@ import pytest
 
 from loadctl.engines.locust.report_csv import read_csv
 from loadctl.errors import UsageError
-from loadctl.scenario.document import Text
+from loadctl.scenario.reading.document import Text
 
 STATS = (
     *("Type", "Name", "Request Count", "Failure Count", "Median Response Time", "Average Response Time"),

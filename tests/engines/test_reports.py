@@ -17,15 +17,14 @@ import pytest
 from loadctl.analysis.imported import judge_imported
 from loadctl.cli.app import funnel
 from loadctl.engines import imported
-from loadctl.engines.locust.rounding import meant_by
+from loadctl.engines.locust.report_row import meant_by
 from loadctl.errors import UsageError
-from loadctl.results.document import dumps
 from loadctl.results.result import Result
-from loadctl.results.score import Score, Status
-from loadctl.results.stored import loads
-from loadctl.results.verdict import Verdict
-from loadctl.scenario.document import Text
-from loadctl.scenario.parse import Applicable, read_targets
+from loadctl.results.verdict import Score, Status, Verdict
+from loadctl.results.wire.document import dumps
+from loadctl.results.wire.stored import loads
+from loadctl.scenario.reading.document import Text
+from loadctl.scenario.reading.scenario_file import Applicable, read_targets
 from tests.engines.bare import finish, start_artillery, start_locust
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from loadctl.engines.artillery.engine import javascript_plan
-from loadctl.engines.journey_plan import user_type_plan
-from loadctl.engines.shard_plan import consent_plan
+from loadctl.engines.shard_plan import consent_plan, user_type_plan
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Scenario
 from tests.engines.answers_by_chance import Answers

@@ -19,38 +19,43 @@ from typing import Any
 
 from loadctl.cli.description import described
 from loadctl.errors import UsageError
-from loadctl.monitors import container_record as record
 from loadctl.monitors.background import Lost
-from loadctl.monitors.container_life import ContainerLife
-from loadctl.monitors.container_log import framed_lines
-from loadctl.monitors.container_record import Malformed, State
-from loadctl.monitors.container_stats import frame, use
-from loadctl.monitors.cores import quota_of
-from loadctl.monitors.docker_endpoint import Endpoint, endpoints
-from loadctl.monitors.docker_engine import DockerEngine, select
-from loadctl.monitors.exposition import ExpositionReader, NotAnExposition
-from loadctl.monitors.generator import parse_sockstat
-from loadctl.monitors.host import parse_memory, parse_pressure
-from loadctl.monitors.host_traffic import parse_disks, parse_file_nr, parse_network
-from loadctl.monitors.http_page import HttpPage, Unreadable
-from loadctl.monitors.log_feed import FileFeed
-from loadctl.monitors.log_source import LogSource
-from loadctl.monitors.log_text import LogReader
-from loadctl.monitors.page_values import PageValues
-from loadctl.monitors.pod_life import PodLife
-from loadctl.monitors.pod_status import pods_in, uses_in
-from loadctl.monitors.pods import Seen, measured
-from loadctl.monitors.process_stat import parse_stat
-from loadctl.monitors.prometheus import Refused, answer, found_in
-from loadctl.monitors.sockets import parse_connections, parse_listening
-from loadctl.reports.watch_screen import plain, screen
-from loadctl.results.cell import MOST_S
-from loadctl.results.latest import Latest
+from loadctl.monitors.containers import record
+from loadctl.monitors.containers.endpoint import Endpoint, endpoints
+from loadctl.monitors.containers.engine import DockerEngine, select
+from loadctl.monitors.containers.incidents import ContainerLife
+from loadctl.monitors.containers.log import framed_lines
+from loadctl.monitors.containers.record import Malformed, State
+from loadctl.monitors.containers.stats import frame, use
+from loadctl.monitors.generator.generator import parse_sockstat
+from loadctl.monitors.generator.host import (
+    parse_disks,
+    parse_file_nr,
+    parse_memory,
+    parse_network,
+    parse_pressure,
+)
+from loadctl.monitors.kubernetes.incidents import PodLife
+from loadctl.monitors.kubernetes.pods import Seen, measured
+from loadctl.monitors.kubernetes.status import pods_in, uses_in
+from loadctl.monitors.logs.feed import FileFeed
+from loadctl.monitors.logs.line import LogReader
+from loadctl.monitors.logs.source import LogSource
+from loadctl.monitors.process.cores import quota_of
+from loadctl.monitors.process.sockets import parse_connections, parse_listening
+from loadctl.monitors.process.stat import parse_stat
+from loadctl.monitors.prometheus.exposition import ExpositionReader, NotAnExposition
+from loadctl.monitors.prometheus.http import HttpPage, Unreadable
+from loadctl.monitors.prometheus.server import Refused, answer, found_in
+from loadctl.monitors.prometheus.values import PageValues
+from loadctl.reports.terminal.watch import plain, screen
+from loadctl.results.live import Tally
 from loadctl.results.profile import profile_use, profiles_of
+from loadctl.results.readings import Latest
 from loadctl.results.recording import Event, Reading
-from loadctl.results.tally import Tally
+from loadctl.results.wire.frame import MOST_S
 from loadctl.run.journal import event_line, read_event, read_readings, reading_line
-from loadctl.run.probe import Probe
+from loadctl.run.readiness import Probe
 from loadctl.scenario.scenario import Tls
 from tests.fuzz.harness import Reader
 from tests.monitors import cluster

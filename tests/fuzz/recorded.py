@@ -13,14 +13,13 @@ from pathlib import Path
 
 from loadctl.cli.formats import NAMES, formatted
 from loadctl.cli.judging import judged
-from loadctl.reports.families import text
-from loadctl.reports.live import live_lines
-from loadctl.reports.live_metrics import Running, live_families
+from loadctl.reports.metrics.families import text
+from loadctl.reports.metrics.live import Running, live_families
+from loadctl.reports.terminal.live import live_lines
 from loadctl.results.exchange import exchanges_document, read_exchange
-from loadctl.results.line import Lines, read_line
-from loadctl.results.progress import Progress
-from loadctl.results.stored import loads
-from loadctl.results.tally import Tally
+from loadctl.results.live import Progress, Tally
+from loadctl.results.wire.line import Lines, read_line
+from loadctl.results.wire.stored import loads
 from loadctl.run.directory import RunDirectory
 from loadctl.run.manifest import Manifest
 from loadctl.run.merge import Merger

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadctl.errors import InvalidInput
-from loadctl.scenario.parse import Sources, Text, read_scenario
+from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
 from loadctl.scenario.scenario import Scenario
 from tests.cli.conftest import Loadctl, folder, loadctl, write
 from tests.fuzz.harness import MOST_SECONDS
@@ -190,7 +190,7 @@ def test_aliases_that_laugh_are_refused_soon(loadctl: Loadctl, write: Write) -> 
 
 
 def test_the_users_of_a_locustfile_take_turns_by_any_weights() -> None:
-    from loadctl.engines.locust.inside.schedule import rotation
+    from loadctl.engines.locust.inside.load.schedule import rotation
 
     class A:
         weight, fixed_count = 999_999_937, 0

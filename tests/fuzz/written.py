@@ -12,36 +12,35 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from loadctl.analysis.imported import judge_imported
-from loadctl.cli.explaining import explain
+from loadctl.cli.app import explain
 from loadctl.engines import ENGINES, imported
 from loadctl.engines.artillery.engine import javascript_plan
-from loadctl.engines.artillery.own_script import read_own_script
+from loadctl.engines.artillery.own_script import read_flows, read_own_script
 from loadctl.engines.artillery.pattern import Untranslatable
-from loadctl.engines.artillery.script_flows import read_flows
 from loadctl.engines.locust.own_file import read_own_file
 from loadctl.engines.locust.settings import from_file
 from loadctl.engines.shard_plan import shard_plan
 from loadctl.errors import LoadctlError, UsageError
-from loadctl.reports.junit import junit
-from loadctl.reports.markdown import markdown
-from loadctl.reports.plan import plan_document, show_plan, unjudgeable_lines, users_lines
-from loadctl.reports.text import render
-from loadctl.results.document import dumps
-from loadctl.results.imported import impossible
+from loadctl.reports.ci.junit import junit
+from loadctl.reports.ci.markdown import markdown
+from loadctl.reports.terminal.plan import plan_document, show_plan, unjudgeable_lines, users_lines
+from loadctl.reports.terminal.screen import render
+from loadctl.results.imported.report import impossible
+from loadctl.results.wire.document import dumps
 from loadctl.run.machine import this_machine
 from loadctl.run.manifest import Manifest, from_text, scenario_hash, to_text
 from loadctl.scenario import units
-from loadctl.scenario.behaviour import read_rows
 from loadctl.scenario.consent import consent_of, places_of
-from loadctl.scenario.description import read_description
 from loadctl.scenario.expectation import expect
-from loadctl.scenario.openapi import scenario_text
-from loadctl.scenario.parse import Applicable, Sources, Text, read_scenario, read_targets
+from loadctl.scenario.openapi.description import read_description
+from loadctl.scenario.openapi.scenario_text import scenario_text
+from loadctl.scenario.openapi.servers import base_of_file
+from loadctl.scenario.reading.scenario_file import Applicable, Sources, Text, read_scenario, read_targets
+from loadctl.scenario.reading.user_types import read_rows
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.servers import base_of_file
 from loadctl.scenario.stop_rule import parse_stop_rule
-from loadctl.scenario.template import check_template, endpoint_path, json_plan, text_plan
+from loadctl.scenario.template.template import check_template, endpoint_path, json_plan, text_plan
 from tests.fuzz.harness import Reader
 
 ROOT = Path(__file__).parents[2]

@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadctl.monitors.docker_engine import DockerEngine
+from loadctl.monitors.containers.engine import DockerEngine
 
 IMAGE = "loadctl-busybox"
 _APPLETS = ("sh", "sleep", "cat", "echo", "yes", "tail", "true", "nc", "seq", "kill")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.monitors.log_text import Entries, LogReader
+from loadctl.monitors.logs.line import Entries, LogReader
 
 ERRORS = {
     # -- Go

@@ -12,11 +12,10 @@ from typing import TextIO
 import pytest
 
 from loadctl.monitors.background import Lost
-from loadctl.monitors.log_feed import FileFeed
-from loadctl.monitors.log_file import FileTail
-from loadctl.monitors.log_handle import LINE_MAX
-from loadctl.monitors.log_source import LogSource
-from loadctl.monitors.log_text import LogReader
+from loadctl.monitors.logs.feed import FileFeed
+from loadctl.monitors.logs.file import LINE_MAX, FileTail
+from loadctl.monitors.logs.line import LogReader
+from loadctl.monitors.logs.source import LogSource
 from loadctl.results.recording import Event, Reading
 from tests.monitors.conftest import Spawn
 

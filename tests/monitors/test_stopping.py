@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from loadctl.monitors.stopping import Stopping
+from loadctl.monitors.waiting import Stopping
 
 
 class Stream:

@@ -10,11 +10,11 @@ from itertools import groupby, pairwise
 from loadctl.results.charts import Charts, charts
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval
-from loadctl.results.line import tally_of
-from loadctl.results.moment import Moment
 from loadctl.results.packed import Packed
-from loadctl.results.provenance import Provenance
 from loadctl.results.recording import Event, Latencies, Reading, Recording, Shard, Span
+from loadctl.results.result import Provenance
+from loadctl.results.second import Moment
+from loadctl.results.wire.line import tally_of
 from loadctl.scenario.load import Load, Stage
 from tests.results.recorded import interval, recording, second
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from loadctl.results.finding import Finding
 from loadctl.results.result import Result
+from loadctl.results.verdict import Finding
 from loadctl.scenario.target import Scope, Target
 from tests.reports.sample import FAILED
 

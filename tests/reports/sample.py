@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loadctl.results.finding import Finding
 from loadctl.results.recording import Example
 from loadctl.results.result import Point, ResourceUse, Result, Step
-from loadctl.results.score import Score, Status
 from loadctl.results.summary import Counters, EndpointSummary, Latency, StageSummary, Summary
-from loadctl.results.verdict import ExitCode, Verdict
+from loadctl.results.verdict import ExitCode, Finding, Score, Status, Verdict
 from loadctl.scenario.target import Scope, Target
 
 TOO_FEW = "needs 1,000 successes, has 120"

@@ -20,16 +20,15 @@ from loadctl.reports.html.assets import assets
 from loadctl.reports.html.overview import tiles
 from loadctl.reports.html.page import page
 from loadctl.reports.html.panels import panels
-from loadctl.reports.html.still import BOTTOM, HEIGHT, RIGHT, WIDTH, still
+from loadctl.reports.html.svg_chart import BOTTOM, HEIGHT, RIGHT, WIDTH, still
 from loadctl.results.charts import Charts
-from loadctl.results.finding import Finding
 from loadctl.results.histogram import Histogram
 from loadctl.results.log_use import FrequentMessage, LogUse
 from loadctl.results.recording import Event, Example, Reading
 from loadctl.results.result import ResourceUse
-from loadctl.results.score import Score, Status
 from loadctl.results.series import Series
 from loadctl.results.summary import StageSummary
+from loadctl.results.verdict import Finding, Score, Status
 from tests.e2e.pages import good
 from tests.reports.drawn import EVENTS, PROVENANCE, drawn, recorded
 from tests.reports.sample import FAILED, INCONCLUSIVE

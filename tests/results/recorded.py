@@ -9,8 +9,8 @@ from dataclasses import replace
 from loadctl.results.gathering import Gathering
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
-from loadctl.results.moment import Moment
 from loadctl.results.recording import Event, Example, Reading, Recording, Shard
+from loadctl.results.second import Moment
 from loadctl.scenario.load import Load, Model, Stage
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Scope, Target

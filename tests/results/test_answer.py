@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.results.answer import said
 from loadctl.results.recording import Example
+from loadctl.results.summary import said
 
 RECORDED = "expected status 2xx, got 503"
 

@@ -10,8 +10,8 @@ from loadctl.results.breaking_point import BreakingPoint, breaking_point, limits
 from loadctl.results.interval import Second
 from loadctl.results.level import levels
 from loadctl.results.measured import measure
-from loadctl.results.score import Status
 from loadctl.results.scoring import score
+from loadctl.results.verdict import Status
 from loadctl.scenario.load import Load, Stage
 from tests.results.recorded import interval, moments, recording, scenario, second, target
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.results.charts import BINS_MAX, HEAT_COLUMNS_MAX, Charting, Charts, Heat, charts
-from loadctl.results.courses import courses
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Second
-from loadctl.results.moment import Moment
+from loadctl.results.reading_series import courses
 from loadctl.results.recording import Event, Reading, Recording
+from loadctl.results.second import Moment
 from loadctl.scenario.load import Load
 from tests.results.recorded import interval, load, recording, scenario, second, steady
 

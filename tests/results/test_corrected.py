@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.results.corrected import corrected
 from loadctl.results.histogram import Histogram
+from loadctl.results.portion import corrected
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from loadctl.results.coverage import why_uncovered
 from loadctl.results.measured import measure
 from loadctl.results.readings import Readings
 from loadctl.results.recording import Reading
-from loadctl.results.score import Score, Status
 from loadctl.results.scoring import score
+from loadctl.results.series import why_uncovered
+from loadctl.results.verdict import Score, Status
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.watch import Watch
 from tests.results.recorded import load, recording, scenario, steady, target

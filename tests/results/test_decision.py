@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.results.decision import Decision, decide, void_scores
-from loadctl.results.finding import Finding, Severity, Voids
 from loadctl.results.recording import Recording, Shard
-from loadctl.results.score import Score, Status
-from loadctl.results.verdict import ExitCode, Verdict
+from loadctl.results.verdict import ExitCode, Finding, Score, Severity, Status, Verdict, Voids
 from tests.results.recorded import P95, P99, recording, shard, steady, target
 
 ORDER = ["INTERRUPTED", "ERROR", "FAIL", "INCONCLUSIVE", "WARN", "PASS"]

@@ -8,14 +8,14 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from loadctl.results.edges import edges
+from loadctl.results.boundaries import edges
 from loadctl.results.fold import fold
 from loadctl.results.gathering import Gathering
 from loadctl.results.interval import Second
-from loadctl.results.line import Lines, tally_of
 from loadctl.results.packed import Packed
 from loadctl.results.profile import marked_seconds
 from loadctl.results.recording import Event, Recording
+from loadctl.results.wire.line import Lines, tally_of
 from tests.results.recorded import interval, load, recording, second, shard, steady
 from tests.results.written import written
 

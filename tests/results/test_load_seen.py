@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from loadctl.analysis.judgement import RunFacts, judge
-from loadctl.results.edges import edges
-from loadctl.results.load_seen import level_event
+from loadctl.results.boundaries import edges, level_event
 from loadctl.results.recording import Event, Recording
 from loadctl.scenario.load import Load
-from loadctl.scenario.steered import Wish
+from loadctl.scenario.unplanned_load import Wish
 from tests.results.recorded import P95, recording, scenario, steady, target, user_type
 
 FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="2026-11-23T08:20:00Z")

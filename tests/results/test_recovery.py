@@ -11,10 +11,9 @@ import pytest
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recovery import Recovery, recovery
-from loadctl.results.score import Status
 from loadctl.results.scoring import score
-from loadctl.scenario.load import Load, Stage
-from loadctl.scenario.phases import phases
+from loadctl.results.verdict import Status
+from loadctl.scenario.load import Load, Stage, phases
 from tests.results.recorded import interval, load, moments, recording, scenario, second, target
 
 SPIKE = Load(

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from loadctl.results.interval import Interval
 from loadctl.results.measured import Measured, measure, planned_requests_per_turn
 from loadctl.results.recording import Reading, Recording
-from loadctl.results.score import Score, Status
 from loadctl.results.scoring import score
-from loadctl.scenario.load import Load
+from loadctl.results.verdict import Score, Status
+from loadctl.scenario.load import NO_SPIKE, Load
 from loadctl.scenario.metric import NO_STAIRCASE
-from loadctl.scenario.phases import NO_SPIKE
 from loadctl.scenario.scenario import Script
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.engines.locust.inside.recorder import Recorder
-from loadctl.engines.locust.inside.redaction import Redaction
-from loadctl.results.frame import parse
+from loadctl.engines.locust.inside.recorder.recorder import Recorder
+from loadctl.engines.locust.inside.recorder.redaction import Redaction
 from loadctl.results.recording import ScriptFault
+from loadctl.results.wire.frame import parse
 from loadctl.run.merge import ShardLog
-from loadctl.scenario.steered import Wish
+from loadctl.scenario.unplanned_load import Wish
 
 
 class Written:

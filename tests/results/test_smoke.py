@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.analysis.judgement import RunFacts, judge
-from loadctl.results.document import dumps, to_document
 from loadctl.results.interval import Second
 from loadctl.results.result import Result
-from loadctl.results.score import Status
-from loadctl.results.stored import loads
-from loadctl.results.verdict import Verdict
+from loadctl.results.verdict import Status, Verdict
+from loadctl.results.wire.document import dumps, to_document
+from loadctl.results.wire.stored import loads
 from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Scenario, Script

@@ -9,10 +9,9 @@ import pytest
 
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.results.interval import Second
-from loadctl.results.outage import stalls
+from loadctl.results.outage import stalls, standstill
 from loadctl.results.result import Result
-from loadctl.results.score import Status
-from loadctl.results.standstill import standstill
+from loadctl.results.verdict import Status
 from loadctl.scenario.target import Target
 from tests.results.recorded import P95, load, moments, recording, scenario, shard, steady, target
 

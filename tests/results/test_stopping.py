@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
-from loadctl.results.stopping import StopWatch
+from loadctl.results.live import StopWatch
 from loadctl.scenario.stop_rule import DEFAULT, parse_stop_rule
 
 

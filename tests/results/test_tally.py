@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval
+from loadctl.results.live import EDGES_US, ENDPOINTS_MAX, OTHERS, RECENT_S, Tally, label, merged
 from loadctl.results.recording import Event, Reading
-from loadctl.results.tally import EDGES_US, ENDPOINTS_MAX, OTHERS, RECENT_S, Tally, label, merged
 from tests.results.recorded import interval, second, steady
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
+from loadctl.results.live import SPAN_S, Vital, Vitals
 from loadctl.results.recording import Reading
-from loadctl.results.vitals import SPAN_S, Vital, Vitals
 
 
 def second(t: int, ms: float, count: int = 50, failed: int = 0) -> Second:

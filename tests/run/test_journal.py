@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.results.frame import MAX_LINE_BYTES
+from loadctl.results.wire.frame import MAX_LINE_BYTES
 from loadctl.run.journal import read_event, read_lines, read_readings
 
 json_values = st.recursive(

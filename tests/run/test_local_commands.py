@@ -7,8 +7,8 @@ from pathlib import Path
 from loadctl.results.recording import Event
 from loadctl.run.interruption import Interruption
 from loadctl.run.local_commands import LocalCommands
-from loadctl.scenario.commands import LocalCommand
 from loadctl.scenario.load import Load
+from loadctl.scenario.reading.commands import LocalCommand
 from loadctl.scenario.scenario import Scenario
 
 

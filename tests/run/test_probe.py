@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from loadctl.errors import RunError
-from loadctl.run.probe import REFUSED, Probe
+from loadctl.run.readiness import REFUSED, Probe
 from loadctl.scenario.scenario import Tls
 from tests.engines.scripted import CLOSE, Act, Server
 from tests.engines.test_client_connect import Papers, papers, served

@@ -13,8 +13,7 @@ from itertools import islice, pairwise
 import pytest
 
 from loadctl.errors import RunError
-from loadctl.run.listeners import Listener, listeners_hint
-from loadctl.run.readiness import backoff, is_loopback, wait_until_ready
+from loadctl.run.readiness import Listener, backoff, is_loopback, listeners_hint, wait_until_ready
 from tests.dripping import dripping, soon
 
 

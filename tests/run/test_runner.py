@@ -21,16 +21,16 @@ import pytest
 from loadctl.cli.judging import judged
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.errors import Interrupted, RunError, UsageError
-from loadctl.results.imported import Imported
+from loadctl.results.imported.report import Imported
 from loadctl.results.interval import Second
 from loadctl.results.recording import Event, Reading, Recording
-from loadctl.run.ledger import Silent
+from loadctl.run.directory import Silent
 from loadctl.run.manifest import Manifest
 from loadctl.run.runner import RunRequest, run
 from loadctl.run.store import open_run, read_recording
 from loadctl.run.watching import Watching
-from loadctl.scenario.document import Text
 from loadctl.scenario.load import Load, Stage
+from loadctl.scenario.reading.document import Text
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.watch import Watch
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from loadctl.cli.judging import judged
 from loadctl.monitors.sampler import Sampler
-from loadctl.results.document import to_document
 from loadctl.results.recording import Event, Reading
+from loadctl.results.wire.document import to_document
 from loadctl.run.directory import RunDirectory
 from loadctl.run.machine import this_machine
 from loadctl.run.manifest import Manifest, from_text, scenario_hash, to_text
-from tests.scenario.test_parse import read
+from tests.scenario.reading.test_parse import read
 
 SCENARIO = """
 goal: hold ${secret:S}

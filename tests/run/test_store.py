@@ -28,10 +28,9 @@ from loadctl.run.journal import (
     read_readings,
     reading_line,
 )
-from loadctl.run.machine import this_machine
+from loadctl.run.machine import moment, this_machine, utc
 from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.store import list_runs, open_run, read_recording
-from loadctl.run.wall_clock import moment, utc
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.scenario import Scenario, Script

@@ -6,12 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadctl.scenario.expectation import expect
-from loadctl.scenario.load import Load, Stage
+from loadctl.scenario.load import NO_SPIKE, Load, Stage
 from loadctl.scenario.metric import NO_STAIRCASE
-from loadctl.scenario.phases import NO_SPIKE
-from loadctl.scenario.rescale import rescaled
+from loadctl.scenario.rescale import rescaled, stretched
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.stretch import stretched
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.traffic import users_joining
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadctl.errors import InvalidInput
-from loadctl.scenario.parse import Sources, Text, read_scenario
+from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
 
 BOUNDED = settings(
     max_examples=50,

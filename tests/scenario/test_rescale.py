@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 
 from loadctl.errors import UsageError
 from loadctl.scenario.load import Load, Model, Stage
-from loadctl.scenario.rescale import rescaled
+from loadctl.scenario.rescale import rescaled, stretched
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.stretch import stretched
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Request, Task, Think, UserType
 

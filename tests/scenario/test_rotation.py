@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.scenario.rotation import weighted_order
+from loadctl.scenario.user_type import weighted_order
 
 
 @pytest.mark.parametrize(

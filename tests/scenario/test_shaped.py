@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from loadctl.scenario.steered import Wish, shape_edges, shaped
+from loadctl.scenario.unplanned_load import Wish, shape_edges, shaped
 
 STEPS = [
     Wish(0.003, 10, 10.0),

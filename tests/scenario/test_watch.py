@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.scenario.document import Text
-from loadctl.scenario.environment import Environment
-from loadctl.scenario.mistakes import Mistakes
+from loadctl.scenario.reading.document import Text
+from loadctl.scenario.reading.environment import Environment
+from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.watch import WatchReader
 from loadctl.scenario.watch import Logs, MetricsPage, Pods, PrometheusServer, Watch
-from loadctl.scenario.watch_reader import WatchReader
 
 
 def read(text: str, **variables: str) -> tuple[Watch, list[str], list[str]]:

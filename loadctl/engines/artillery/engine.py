@@ -21,17 +21,16 @@ from urllib.parse import urlsplit
 from loadctl.engines.artillery import virtual_users
 from loadctl.engines.artillery.environment import artillery_environment
 from loadctl.engines.artillery.locate import INSTALL, Artillery, Missing, locate
-from loadctl.engines.artillery.own_script import read_own_script
+from loadctl.engines.artillery.own_script import read_flows, read_own_script
 from loadctl.engines.artillery.pattern import Untranslatable, to_javascript
-from loadctl.engines.artillery.script_flows import read_flows
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.shard_plan import plan_file, shard_plan
 from loadctl.errors import InvalidInput, Mistake, RunError, UsageError, Where
 from loadctl.scenario.consent import web_address
 
 if TYPE_CHECKING:
-    from loadctl.results.imported import Imported
-    from loadctl.scenario.document import Text
+    from loadctl.results.imported.report import Imported
+    from loadctl.scenario.reading.document import Text
     from loadctl.scenario.scenario import Scenario, Script
     from loadctl.scenario.user_type import Json, Request
 

@@ -10,9 +10,27 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from loadctl.engines.artillery.extra import install_extra
-from loadctl.engines.artillery.node import find_node
-from loadctl.engines.artillery.prune import NOT_RUN
+from loadctl.engines.artillery.node import find_node, install_extra
+
+NOT_RUN = (".ts", ".mts", ".cts", ".tsx", ".map", ".flow", ".md", ".markdown")
+"""Node runs no TypeScript below node_modules; the rest is for editors, debuggers and people."""
+_LEGAL = ("licen", "notice", "copying")
+
+
+def prune(modules: Path) -> int:
+    """Remove it; how many bytes that was."""
+    saved = 0
+    for file in modules.rglob("*"):
+        if file.name.endswith(NOT_RUN) and file.is_file() and not _is_legal(file):
+            saved += file.stat().st_size
+            file.unlink()
+    return saved
+
+
+def _is_legal(file: Path) -> bool:
+    """Licences stay with what they license."""
+    return any(word in file.name.lower() for word in _LEGAL)
+
 
 SUPPORTED = "2.0.34"
 """What the shipped lock file installs. No other is used: the recorder of scripts reads what may change any day."""

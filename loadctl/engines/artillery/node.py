@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import re
+import shlex
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from itertools import pairwise
+from pathlib import Path, PurePath
+from urllib.parse import unquote, urlsplit
 
 from loadctl.engines.short_command import output_of
 
@@ -66,3 +72,40 @@ def _on_path(environ: Mapping[str, str]) -> Node | str:
 def _numbers(version: str) -> tuple[int, ...] | None:
     match = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     return tuple(map(int, match.groups())) if match else None
+
+
+_WANTED = "loadctl[artillery]"
+
+
+@cache
+def install_extra() -> str:
+    found = importlib.metadata.distribution("loadctl")
+    return command(sys.prefix, found.read_text("INSTALLER") or "", found.read_text("direct_url.json"))
+
+
+def command(prefix: str, installer: str, origin: str | None) -> str:
+    """`prefix`: of loadctl's Python · `installer`: what installed it there · `origin`: direct_url.json (PEP 610)."""
+    wanted = _requirement(origin)
+    parts = PurePath(prefix).parts
+    if "pipx" in parts:
+        return f"pipx install --force {wanted}"
+    if ("uv", "tools") in pairwise(parts):
+        return f"uv tool install --force {wanted}"
+    return f"{'uv ' if installer.strip() == 'uv' else ''}pip install {wanted}"
+
+
+def _requirement(origin: str | None) -> str:
+    """The extra from where loadctl came from: an index, a folder, a repository."""
+    if origin is None:
+        return shlex.quote(_WANTED)
+    try:
+        found = json.loads(origin)
+        url = found["url"]
+        if "dir_info" in found:
+            folder = shlex.quote(f"{unquote(urlsplit(url).path)}[artillery]")
+            return f"-e {folder}" if found["dir_info"].get("editable") else folder
+        if "vcs_info" in found:
+            url = f"{found['vcs_info']['vcs']}+{url}"
+    except (ValueError, KeyError, TypeError):
+        return shlex.quote(_WANTED)
+    return shlex.quote(f"{_WANTED} @ {url}")

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from loadctl.errors import UsageError
-from loadctl.results.finding import Finding
-from loadctl.results.imported import (
+from loadctl.results.imported.report import (
     Count,
     Figure,
     Imported,
@@ -27,10 +26,11 @@ from loadctl.results.imported import (
     Percentiles,
     Population,
 )
+from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_count
 
 if TYPE_CHECKING:
-    from loadctl.scenario.document import Text
+    from loadctl.scenario.reading.document import Text
 
 _SHARES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999, "max": 1.0}
 _ACCURACY = 0.01

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.locust.inside import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
-from loadctl.engines.locust.report_kind import READS, kind_of
+from loadctl.engines.locust.report_row import READS, kind_of
 from loadctl.engines.short_command import output_of
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from loadctl.results.imported import Imported
-    from loadctl.scenario.document import Text
+    from loadctl.results.imported.report import Imported
+    from loadctl.scenario.reading.document import Text
     from loadctl.scenario.scenario import Scenario
     from loadctl.scenario.user_type import Json
 
@@ -103,7 +103,7 @@ class LocustEngine:
         from loadctl.engines.shard_plan import shard_plan
 
         return Command(
-            argv=(*self._argv, "rehearse"),
+            argv=(*self._argv, "journey.rehearse"),
             stdin=json.dumps(shard_plan(scenario, 0, 1), ensure_ascii=False, allow_nan=False) + "\n",
         )
 

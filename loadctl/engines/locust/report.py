@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 from loadctl.engines.locust.report_csv import read_csv
 from loadctl.engines.locust.report_html import read_html
 from loadctl.engines.locust.report_json import read_json
-from loadctl.engines.locust.report_kind import Kind, kind_of
-from loadctl.engines.locust.report_row import GENERATOR, Failure, Row, Told, endpoint_of
+from loadctl.engines.locust.report_row import GENERATOR, Failure, Kind, Row, Told, endpoint_of, kind_of
 from loadctl.errors import UsageError
-from loadctl.results.finding import Finding
-from loadctl.results.imported import Imported
+from loadctl.results.imported.report import Imported
 from loadctl.results.recording import Example
+from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_count, format_duration
 
 if TYPE_CHECKING:
-    from loadctl.scenario.document import Text
+    from loadctl.scenario.reading.document import Text
 
 _NAMES: Mapping[Kind, str] = {
     "json": "Locust's JSON",

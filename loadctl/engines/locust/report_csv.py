@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from loadctl.engines.locust.report_kind import kind_of
-from loadctl.engines.locust.report_row import TOTAL, Failure, Row, Told, endpoint_of
-from loadctl.engines.locust.rounding import meant_by
+from loadctl.engines.locust.report_row import TOTAL, Failure, Row, Told, endpoint_of, kind_of, meant_by
 from loadctl.errors import UsageError
-from loadctl.results.imported import Count, Figure, Number, Percentiles, Population
+from loadctl.results.imported.report import Count, Figure, Number, Percentiles, Population
 
 if TYPE_CHECKING:
-    from loadctl.scenario.document import Text
+    from loadctl.scenario.reading.document import Text
 
 _AGGREGATED = "Aggregated"
 _NUMBER: TypeAdapter[float] = TypeAdapter(Number)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from loadctl.results.imported import Figure, ImportedEndpoint, Percentiles, Population
+from loadctl.results.imported.report import Figure, ImportedEndpoint, Percentiles, Population
 
 GENERATOR = "generator"
 TOTAL = "total"
@@ -104,3 +105,41 @@ def class_of(error: str) -> str:
             code = next((group for group in match.groups() if group), "")
             return f"status_{code}" if code else found
     return "other"
+
+
+Kind = Literal["json", "html", "stats", "history", "failures", "exceptions"]
+READS = (
+    "Locust's HTML report (--html), JSON (--json-file) and CSV (--csv: _stats.csv, "
+    "perhaps with _stats_history, _failures and _exceptions)"
+)
+FIGURES = re.compile(r"window\.templateArgs\s*=\s*(?=\{)")
+"""Where the figures of an HTML report begin."""
+_JSON = re.compile(r'\s*\[\s*(?:\]|\{[^{}]{0,2000}"num_requests")')
+_CSV: Mapping[str, Kind] = {
+    "Type,Name,Request Count,": "stats",
+    "Timestamp,User Count,Type,Name,": "history",
+    "Method,Name,Error,Occurrences": "failures",
+    "Count,Message,Traceback,Nodes": "exceptions",
+}
+
+
+def kind_of(text: str) -> Kind | None:
+    if text.lstrip()[:1] == "<":
+        return "html" if FIGURES.search(text) else None
+    if _JSON.match(text):
+        return "json"
+    return next((kind for head, kind in _CSV.items() if text.startswith(head)), None)
+
+
+_STEPS = ((100.0, 1.0), (1000.0, 10.0), (10000.0, 100.0))
+_COARSEST = 1000.0
+
+
+def meant_by(ms: float) -> Figure:
+    """Below 100 ms whole milliseconds, then two digits: 147 becomes 150, and 150 stands for 145 to 155.
+
+    A script may round in another way; one that is finer lies within the same bounds.
+    """
+    up = next((step for below, step in _STEPS if ms < below), _COARSEST)
+    down = next((step for below, step in _STEPS if ms <= below), _COARSEST)
+    return Figure(ms, max(0.0, ms - down / 2), ms + up / 2)

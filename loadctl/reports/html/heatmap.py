@@ -8,9 +8,8 @@ from collections.abc import Iterator
 
 from markupsafe import Markup
 
-from loadctl.reports.html.scale import Scale, ticks, times
-from loadctl.reports.html.still import LEFT, RIGHT, WIDTH
-from loadctl.reports.html.words import figure
+from loadctl.reports.html.svg_chart import LEFT, RIGHT, WIDTH, Scale, ticks, times
+from loadctl.reports.html.tables import figure
 from loadctl.results.charts import Heat
 from loadctl.scenario.units import format_clock
 

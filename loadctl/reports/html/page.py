@@ -14,13 +14,22 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from loadctl.reports import scores
-from loadctl.reports.html import words
+from loadctl.reports.html import tables as words
 from loadctl.reports.html.assets import Assets, assets, template
-from loadctl.reports.html.bullet import bullet, tone
-from loadctl.reports.html.data import chart_data
 from loadctl.reports.html.heatmap import heatmap
-from loadctl.reports.html.overview import tiles
-from loadctl.reports.html.panels import PERCENTILES, Panel, Tone, endpoint_panel, more_panels, panels
+from loadctl.reports.html.overview import bullet, tiles, tone
+from loadctl.reports.html.panels import (
+    PERCENTILES,
+    Panel,
+    Span,
+    Tone,
+    chart_data,
+    endpoint_panel,
+    marks,
+    more_panels,
+    panels,
+    spans,
+)
 from loadctl.reports.html.shape import (
     curve,
     distribution,
@@ -29,8 +38,7 @@ from loadctl.reports.html.shape import (
     spark,
     throughput_by_level,
 )
-from loadctl.reports.html.spans import Span, marks, spans
-from loadctl.reports.html.still import still
+from loadctl.reports.html.svg_chart import still
 from loadctl.reports.html.tables import (
     endpoint_rows,
     error_rows,
@@ -42,8 +50,7 @@ from loadctl.reports.printable import cut_in_the_middle, printable, printable_li
 from loadctl.results.charts import Charts
 from loadctl.results.decision import label, sentence
 from loadctl.results.histogram import Histogram
-from loadctl.results.provenance import Provenance
-from loadctl.results.result import Result
+from loadctl.results.result import Provenance, Result
 from loadctl.results.summary import EndpointSummary
 from loadctl.scenario import units
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from loadctl.reports.printable import cut_in_the_middle, printable
-from loadctl.results.charts import SLOWEST_MAX, Charts
-from loadctl.results.courses import Course
+from loadctl.results.charts import SLOWEST_MAX, Charts, Heat
+from loadctl.results.reading_series import Course
 from loadctl.results.result import Result
 from loadctl.results.series import rank
+from loadctl.scenario.units import format_clock
 
 Tone = Literal["plan", "main", "low", "mid", "high", "top", "else", "bad", "more"]
 """What a colour means: the plan, what was measured, the percentiles in order, failures, everything else."""
@@ -273,3 +275,108 @@ def _line(course: Course, label: str, tone: Tone, *, filled: bool = False, dashe
     return Line(
         label=label, values=course.values, tone=tone, filled=filled, dashed=dashed, bridge=course.bridge
     )
+
+
+_MARKS_MAX = 60
+_NO_MARK = frozenset({"stage", "log_messages", "log_rotated", "before", "after"})
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    name: str
+    start_s: float
+    end_s: float
+    scored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """`number` counts from 1: the chart has no room for words."""
+
+    number: int
+    t: float
+    kind: str
+    text: str
+
+    @property
+    def clock(self) -> str:
+        return format_clock(self.t)
+
+
+def spans(result: Result) -> list[Span]:
+    start, end = result.window[0], max(result.window[1], result.window[0])
+    return [
+        Span(printable(stage.name, 60), stage.start_s, stage.end_s, start <= stage.start_s < end)
+        for stage in result.stages
+    ]
+
+
+def marks(result: Result) -> Sequence[Mark]:
+    """At most sixty, of which the first count most: what follows an event often repeats it."""
+    told = [event for event in result.events if event.kind not in _NO_MARK]
+    return [
+        Mark(number, max(0.0, event.t), event.kind.replace("_", " "), printable(event.message, 300))
+        for number, event in enumerate(told[:_MARKS_MAX], 1)
+    ]
+
+
+_DIGITS = 4
+
+
+def chart_data(
+    charts: Charts, panels: Iterable[Panel], spans: Sequence[Span], marks: Sequence[Mark], length: int
+) -> str:
+    """`length`: bins. Numbers have four significant digits."""
+    document = {
+        "bin_s": charts.bin_s,
+        "bins": length,
+        "spans": [[span.name, span.start_s, span.end_s, span.scored] for span in spans],
+        "marks": [[mark.number, mark.t, f"{mark.kind}: {mark.text}"] for mark in marks],
+        "panels": [_panel(panel) for panel in panels],
+        "heat": _heat(charts.heat),
+    }
+    return safe_json(document)
+
+
+def safe_json(document: object) -> str:
+    """ASCII without `<`, so that nothing in it is markup."""
+    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _panel(panel: Panel) -> dict[str, object]:
+    return {
+        "key": panel.key,
+        "title": panel.title,
+        "unit": panel.unit,
+        "log": panel.log,
+        "at_least": panel.at_least,
+        "lines": [_line_data(line) for line in panel.lines],
+        "limits": [[limit.label, limit.value, limit.critical] for limit in panel.limits],
+    }
+
+
+def _line_data(line: Line) -> dict[str, object]:
+    return {
+        "label": line.label,
+        "tone": line.tone,
+        "dashed": line.dashed,
+        "filled": line.filled,
+        "bars": line.bars,
+        "bridge": line.bridge,
+        "values": [None if value is None else _short(value) for value in line.values],
+    }
+
+
+def _short(value: float) -> float | int:
+    short = float(f"{value:.{_DIGITS}g}")
+    return int(short) if short.is_integer() else short
+
+
+def _heat(heat: Heat) -> dict[str, object]:
+    rows = sorted({row for _, row, _ in heat.cells})
+    return {
+        "column_s": heat.column_s,
+        "edges_ms": {row: [max(Heat.edge_us(row), 1) / 1000, Heat.edge_us(row + 1) / 1000] for row in rows},
+        "cells": [number for cell in heat.cells for number in cell],
+    }

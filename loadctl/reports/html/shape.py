@@ -9,10 +9,9 @@ from typing import TypeAlias
 from markupsafe import Markup
 
 from loadctl.reports.html.panels import PERCENTILES, Tone
-from loadctl.reports.html.scale import Scale, by_factors, from_zero, ticks
-from loadctl.reports.html.words import figure
-from loadctl.results.charts import AtLevel
-from loadctl.results.distribution import bars, percentile_curve
+from loadctl.reports.html.svg_chart import Scale, by_factors, from_zero, ticks
+from loadctl.reports.html.tables import figure
+from loadctl.results.charts import AtLevel, bars, percentile_curve
 from loadctl.results.histogram import Histogram
 from loadctl.scenario.units import format_count, format_ms
 

@@ -5,14 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from loadctl.reports.html.words import evidence
-from loadctl.reports.scores import is_judged
-from loadctl.results.finding import Finding
+from loadctl.reports.scores import UNKNOWN, is_judged
 from loadctl.results.recording import Example
 from loadctl.results.result import ResourceUse, Result
-from loadctl.results.score import Score, Status
 from loadctl.results.summary import EndpointSummary
-from loadctl.scenario.units import format_bytes, format_clock, format_count, format_ms, format_percent
+from loadctl.results.verdict import Finding, Score, Status
+from loadctl.scenario.units import (
+    format_bytes,
+    format_clock,
+    format_count,
+    format_duration,
+    format_limit,
+    format_ms,
+    format_percent,
+)
+
+
+def figure(value: float, unit: str) -> str:
+    """Beside an axis: `200 ms`, `1k/s`, `50 %`, `400 MB`."""
+    match unit:
+        case "bytes":
+            return format_bytes(value) if value else "0"
+        case "users" | "":
+            return f"{value:,.6g}"
+        case "/s":
+            return f"{value:,.6g}/s"
+        case "s":
+            return format_duration(value) if value else "0 s"
+        case _:
+            return format_limit(value, unit)
+
+
+def evidence(value: float | str | None) -> str:
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, str):
+        return value
+    return format_count(value) if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
+
 
 _ENDPOINTS_MAX = 500
 _RANK = {Status.FAIL: 0, Status.WARN: 1, Status.PASS: 2}

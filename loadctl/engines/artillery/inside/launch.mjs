@@ -125,7 +125,7 @@ const part = (name) => import(pathToFileURL(`${plan.artillery.package}/dist/lib/
 process.stdout.write = process.stderr.write.bind(process.stderr);
 const text = await listen();
 const plan = JSON.parse(text);
-const script = plan.script === null ? null : await import('./script_main.mjs');
+const script = plan.script === null ? null : await import('./script/main.mjs');
 takeSignals();
 control.raised(EXIT).then((code) => leave(code - 1));
 process.on('worker', (worker) =>

@@ -1,17 +1,17 @@
 // One shard of user types, in Artillery's worker thread, from the plan to its bye.
 
 import { writeFileSync, writeSync } from 'node:fs';
-import { splitUrl } from './client.mjs';
-import { monotonic } from './clock.mjs';
+import { splitUrl } from './client/client.mjs';
+import { monotonic } from './load/clock.mjs';
 import { BYE_NOW, EXIT_STOPPED } from './flags.mjs';
-import { frameFile } from './frame_file.mjs';
-import { makeUsers } from './journey.mjs';
-import { Closed, Context, Open, drain, sleep, tick } from './load.mjs';
-import { between } from './proxy.mjs';
-import { Recorder } from './recorder.mjs';
-import { redaction } from './redaction.mjs';
-import { Schedule } from './schedule.mjs';
-import { warmUsers } from './warm.mjs';
+import { frameFile } from './recorder/frame_file.mjs';
+import { makeUsers } from './journey/journey.mjs';
+import { Closed, Context, Open, drain, sleep, tick } from './load/load.mjs';
+import { between } from './client/route.mjs';
+import { Recorder } from './recorder/recorder.mjs';
+import { redaction } from './recorder/redaction.mjs';
+import { Schedule } from './load/schedule.mjs';
+import { warmUsers } from './load/warm.mjs';
 
 const POLL_S = 0.005;
 const OF_USER_TYPES = { extension: 'engine loadctl', users: "user types as Artillery's virtual users, with loadctl's own client (on undici) and waits" };

@@ -1,5 +1,5 @@
 """The command of a shard: `python launch.py`, in loadctl's Python or in the user's own (--python). Or of another module
-here that has a `main`: `python launch.py rehearse`.
+here that has a `main`: `python launch.py journey.rehearse`.
 
 Small on purpose: Python caches the compiled form of modules, not of the script it starts.
 """

@@ -11,23 +11,23 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from . import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
+from ..inside import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
-from .fault import ScriptError
-from .frame_file import FrameFile
-from .options import Ended, Refused, forget_import_switch, forget_variables
-from .recorder import Recorder
-from .redaction import Redaction
-from .schedule import Schedule, Stage, Wishes
+from .load.schedule import Schedule, Stage, Wishes
+from .recorder.frame_file import FrameFile
+from .recorder.recorder import Recorder
+from .recorder.redaction import Redaction
+from .script.locustfile import ScriptError
+from .script.options import Ended, Refused, forget_import_switch, forget_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from locust.env import Environment
 
-    from .boundary import Boundary
-    from .runner import PlanRunner
-    from .script import Script
+    from .load.runner import PlanRunner
+    from .script.boundary import Boundary
+    from .script.script import Script
     from .worker import Worker
 
 _POLL_S = 0.005
@@ -105,7 +105,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     control.on_signals(bye.now)
     script = None
     if plan["script"] is not None:
-        from .script import Script
+        from .script.script import Script
 
         script = Script(plan, recorder)
     environment = _environment(plan, script, recorder)
@@ -148,7 +148,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
 
 
 def _boundary(plan: Mapping[str, Any], control: Control) -> Boundary:
-    from .boundary import Boundary
+    from .script.boundary import Boundary
 
     def beyond() -> None:
         control.stopping = control.leave_now = True
@@ -164,7 +164,7 @@ def _make_load(
     """From t0 to the end of the drain; whether it was stopped before the plan's end."""
     import gevent
 
-    from .load import drain, tick
+    from .load.load import drain, tick
 
     ticker = gevent.spawn(tick, recorder, t0)
     try:
@@ -185,7 +185,7 @@ def _make_load(
 
 def _made_of(classes: Sequence[type]) -> str:
     """What the users are made of, for the result: "locust" alone does not say it."""
-    from .scenario_user import ScenarioUser
+    from .journey.scenario_user import ScenarioUser
 
     ours = any(issubclass(kind, ScenarioUser) for kind in classes)
     own = any(not issubclass(kind, ScenarioUser) for kind in classes)
@@ -215,12 +215,12 @@ def _environment(plan: Mapping[str, Any], script: Script | None, recorder: Recor
 def _scenario_users(plan: Mapping[str, Any], recorder: Recorder) -> list[type]:
     """Raises: ScriptError where the user's own Python lacks what they need."""
     try:
-        from .journey import make_users
+        from .journey.journey import make_users
     except ModuleNotFoundError as error:
         raise ScriptError(
             f"user types need {error.name}:  {sys.executable} -m pip install {error.name}"
         ) from None
-    from .scenario_user import scenario_user
+    from .journey.scenario_user import scenario_user
 
     makers = make_users(plan, cast("Any", recorder))
     return [
@@ -235,9 +235,9 @@ def _runner(
     recorder: Recorder,
     control: Control,
 ) -> PlanRunner:
-    from .private import without_own_listener
-    from .runner import PlanRunner
-    from .statistics import Statistics
+    from .load.runner import PlanRunner
+    from .recorder.statistics import Statistics
+    from .script.private import without_own_listener
 
     Statistics(environment.stats, recorder)
     schedule: Schedule | Wishes = Wishes(control.wishes)
@@ -291,13 +291,13 @@ def _close_test(environment: Environment, runner: PlanRunner, recorder: Recorder
 
 
 def _warm(environment: Environment, plan: Mapping[str, Any], recorder: Recorder) -> None:
-    from .warm import warm_sessions, warm_users
+    from .load.warm import warm_sessions, warm_users
 
     if plan["script"] is not None:
         warm_sessions(environment)
     if plan["user_types"]:
-        from .client import split_url
-        from .proxy import between
+        from .client.client import split_url
+        from .client.route import between
 
         warm_users()
         if note := between(split_url(plan["host"])[0], os.environ):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from locust.env import Environment
 
-    from .statistics import Statistics
+    from .recorder.statistics import Statistics
 
 EACH_S = 1.0
 _LAST_WORDS_MS = 500

@@ -4,11 +4,11 @@
 import { writeSync } from 'node:fs';
 import { getEnvironmentData } from 'node:worker_threads';
 import { Control, LOADED } from '../../flags.mjs';
-import { Places } from '../../places.mjs';
-import { Flows } from '../../script_flows.mjs';
-import { usersOfScript } from '../../script_users.mjs';
+import { Places } from '../../load/places.mjs';
+import { Flows } from '../../script/flows.mjs';
+import { usersOfScript } from '../../script/users.mjs';
 import { runShard } from '../../shard.mjs';
-import { countVirtualUsers } from '../../vusers.mjs';
+import { countVirtualUsers } from '../../load/vusers.mjs';
 
 export default class LoadctlEngine {
   constructor(script) {

@@ -3,8 +3,8 @@
 import { writeSync } from 'node:fs';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { Control } from '../../flags.mjs';
-import { Script } from '../../script.mjs';
-import { LOADCTL } from '../../script_users.mjs';
+import { Script } from '../../script/script.mjs';
+import { LOADCTL } from '../../script/users.mjs';
 
 export const LEGACY_METRICS_FORMAT = false;
 

@@ -1,0 +1,109 @@
+"""The case: all that an analysis may look at. Each question is a pure function Case → findings."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from urllib.parse import urlsplit
+
+from loadctl.results.fold import Folded
+from loadctl.results.measured import Measured
+from loadctl.results.outage import standstill
+from loadctl.results.readings import NONE, Readings
+from loadctl.results.recording import Recording
+from loadctl.results.scoring import begun
+from loadctl.results.second import Moment
+from loadctl.results.verdict import Score, Status
+from loadctl.scenario.expectation import CannotJudge, cannot_judge
+from loadctl.scenario.invocation import LOAD, Invocation
+from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.smoke import OPTION
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    scenario: Scenario
+    recording: Recording
+    measured: Measured
+    scores: Sequence[Score] = ()
+    """Already voided by the findings about the measurement; empty while those are being made."""
+    planned: bool = True
+    """False: a script brought its own load, so what was planned is not known and the load is what was seen."""
+
+    argv: Sequence[str] = ()
+    """What loadctl was started with; empty where that is not known."""
+
+    @property
+    def invocation(self) -> Invocation:
+        return Invocation(self.scenario, self.argv)
+
+    @property
+    def lacking(self) -> Sequence[CannotJudge]:
+        """The targets without data for which the plan is too small or, of a script, the requests that it began."""
+        smoke = self.scenario.smoke
+        without = {
+            one.target.key
+            for one in self.scores
+            if (one.judged and one.status is Status.NO_DATA)
+            or (not one.judged and smoke is not None and smoke.leaves_out(one.target))
+        }
+        script = self.scenario.script is not None
+        found = cannot_judge(self.scenario, (lambda target: begun(target, self.measured)) if script else None)
+        return [item for item in found if item.target.key in without]
+
+    @property
+    def folded(self) -> Folded:
+        return self.measured.folded
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """The scored window, as far as the run got."""
+        return self.folded.summary.start_s, self.folded.summary.end_s
+
+    @property
+    def seconds(self) -> list[Moment]:
+        """Of the window, without the drain."""
+        seconds = self.recording.seconds
+        first, last = (bisect_left(seconds, edge, key=attrgetter("t")) for edge in self.window)
+        return list(seconds[first:last])
+
+    @property
+    def stood_still(self) -> Mapping[int, float]:
+        """The seconds of the window in which the generator hardly ran, each with the part of it that was lost."""
+        return standstill(self.seconds, self.recording.shards)
+
+    def readings(self, subject: str) -> Readings:
+        """Of the window."""
+        return self.measured.readings.get(subject, NONE).between(*self.window)
+
+    @property
+    def constant_load(self) -> bool:
+        """All of the window holds one level."""
+        first, last = self.window
+        stages = [stage for start, end, stage in self.scenario.load.spans() if start < last and end > first]
+        return bool(stages) and len({level for stage in stages for level in (stage.start, stage.end)}) == 1
+
+    @property
+    def level_unit(self) -> str:
+        """What follows a level of the load: 600 users, 300/s."""
+        return " users" if self.scenario.load.model == "closed" else "/s"
+
+    @property
+    def look_closer(self) -> str:
+        """How to see single requests; a script keeps to itself what it sends, but not how that failed."""
+        script = self.scenario.script
+        if script is None:
+            return self.invocation.command("try")
+        if script.own_load:
+            shown = self.invocation.typed("report", "--json")
+            return f"{shown}    (examples: the first failures with their answers)"
+        least = ("--users", "1") if self.scenario.load.model == "closed" else ("--rate", "1/s")
+        return self.invocation.again(*least, "--duration", "10s", OPTION, dropped=[*LOAD, OPTION])
+
+    @property
+    def same_host(self) -> bool:
+        """The system runs on the machine that makes the load."""
+        host = urlsplit(self.scenario.host).hostname or ""
+        return host in {"localhost", "::1"} or host.startswith("127.")

@@ -1,0 +1,262 @@
+"""`loadctl capacity`: the highest load that still meets the targets, by short probes."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loadctl.cli.arguments import (
+    AllowHost,
+    Container,
+    Demo,
+    EngineName,
+    Fault,
+    Host,
+    JsonFlag,
+    Pid,
+    Process,
+    Quiet,
+    RunsFolder,
+    ScenarioArg,
+    TargetOption,
+    WatchOptions,
+    Workers,
+)
+from loadctl.cli.options import Overrides
+from loadctl.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from loadctl.analysis.capacity import Probe, Search
+    from loadctl.scenario.load import Stage
+    from loadctl.scenario.scenario import Scenario
+
+_PAUSE_S = 2.0
+_WARM_SHARE = 0.2
+_LEAST_PROBE_S = 5.0
+_KEPT = ("latency", "ttfb", "error_rate", "cpu", "memory")
+"""What a level can be held to; throughput is the question itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """`unit`: "/s" for arrivals, "users"."""
+
+    scenario: Scenario
+    probe_s: int
+    unit: str
+    folder: Path
+    workers: int
+
+
+def capacity(
+    scenario: ScenarioArg = None,
+    *,
+    engine: EngineName = None,
+    host: Host = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="LEVEL", help="First level: 20/s, or 20 users.")
+    ] = None,
+    most: Annotated[str | None, typer.Option("--max", metavar="LEVEL", help="Try no more than this.")] = None,
+    probe: Annotated[str, typer.Option("--probe", metavar="TIME", help="How long each probe is.")] = "15s",
+    closed: Annotated[
+        bool, typer.Option("--closed", help="Search in users instead of arrivals a second.")
+    ] = False,
+    target: TargetOption = None,
+    workers: Workers = "1",
+    pid: Pid = None,
+    process: Process = None,
+    container: Container = None,
+    allow_host: AllowHost = None,
+    demo: Demo = False,
+    fault: Fault = None,
+    out: RunsFolder = Path("runs"),
+    quiet: Quiet = False,
+    as_json: JsonFlag = False,
+) -> int:
+    """Find the highest load that still meets the targets: a band, from short runs at constant levels."""
+    from loadctl.cli.system import DemoOptions, host_of
+
+    with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place:
+        from loadctl.cli.arguments import workers_of
+
+        overrides = Overrides(place(), engine, tuple(target or ()))
+        watch = WatchOptions(pid, process, tuple(container or ()))
+        meant = _scenario(scenario, overrides, watch, demo=demo, closed=closed)
+        if allow_host:
+            meant = replace(meant, allow_hosts=(*meant.allow_hosts, *allow_host))
+        search = _search(meant, first, most)
+        folder = (
+            out / f"capacity-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{meant.name.replace('/', '-')}"
+        )
+        unit = "users" if closed else "/s"
+        plan = _Plan(meant, _probe_s(probe), unit, folder, workers_of(workers, meant.host))
+        return _find(plan, search, quiet=quiet, as_json=as_json)
+
+
+def _scenario(
+    reference: str | None, overrides: Overrides, watch: WatchOptions, *, demo: bool, closed: bool
+) -> Scenario:
+    """With the targets that a constant level can be held to. Raises: UsageError."""
+    from loadctl.cli.arguments import on_top_of
+    from loadctl.cli.planning import planned
+    from loadctl.cli.project import is_quick
+    from loadctl.scenario.load import Load
+    from loadctl.scenario.watch import Watch
+
+    if is_quick(reference):
+        overrides = replace(overrides, users=1, duration="10s")
+    found = planned(reference, overrides)
+    if found.script is not None and found.script.own_load:
+        raise UsageError(f"{found.name} brings its own load, so no level can be set", hint="give it a load:")
+    if found.script is not None and not closed:
+        raise UsageError(f"{found.name} runs users of its own", hint="search in users:  --closed")
+    targets = [
+        replace(target, judged=True, why_not_judged=None)
+        for target in found.targets
+        if target.metric.startswith(_KEPT) and target.scope.kind in {"run", "endpoint"}
+    ]
+    if not targets:
+        raise UsageError(
+            f"{found.name} has no target that a level could meet or miss",
+            hint="add one:  --target latency_p95=200ms",
+        )
+    types = found.user_types if closed else [replace(one, pace_s=None) for one in found.user_types]
+    return replace(
+        found,
+        load=Load("closed" if closed else "open", ()),
+        user_types=tuple(types),
+        targets=tuple(targets),
+        watch=on_top_of(Watch() if demo else found.watch, watch),
+        before=(),
+        after=(),
+        rescaled=None,
+    )
+
+
+def _search(scenario: Scenario, first: str | None, most: str | None) -> Search:
+    from loadctl.analysis.capacity import Search
+
+    is_closed = scenario.load.model == "closed"
+    start = 10.0 if first is None else _level("--from", first, closed=is_closed)
+    limit = 100_000.0 if most is None else _level("--max", most, closed=is_closed)
+    if limit < start:
+        raise UsageError(f"--max {most} is below the first level, {start:g}", hint="begin lower with --from")
+    return Search(start, limit, whole=is_closed)
+
+
+def _level(option: str, text: str, *, closed: bool) -> float:
+    from loadctl.cli.planning import in_units
+    from loadctl.scenario.units import parse_rate, parse_users
+
+    text = f"{text} users" if closed and text.isdecimal() else text
+    found = in_units(option, text, parse_users if closed else parse_rate)
+    if found <= 0:
+        raise UsageError(f"{option} {text}: a level is above 0")
+    return found
+
+
+def _probe_s(text: str) -> int:
+    """Whole seconds, as those of every stage."""
+    from loadctl.cli.planning import in_units
+    from loadctl.scenario.units import parse_duration
+
+    found = in_units("--probe", text, parse_duration)
+    if found < _LEAST_PROBE_S:
+        raise UsageError(f"--probe {text}: shorter than {_LEAST_PROBE_S:g}s tells nothing")
+    return math.ceil(found)
+
+
+def _find(plan: _Plan, search: Search, *, quiet: bool, as_json: bool) -> int:
+    from loadctl.cli.output import complain, write
+    from loadctl.cli.system import ask_for_consent
+    from loadctl.reports.terminal import capacity as shown
+    from loadctl.run.directory import RunDirectory
+    from loadctl.run.interruption import Interruption
+
+    agreed = ask_for_consent(plan.scenario, f"up to {shown.level(search.most, plan.unit)}")
+    plan = replace(plan, scenario=agreed)
+    say: Callable[[str], object] = (lambda _: None) if quiet or as_json else complain
+    say(f"capacity of {plan.scenario.name} on {plan.scenario.shown_host}: probes of {plan.probe_s:g} s\n")
+    with Interruption(to_the_end=True) as interruption:
+        try:
+            while (level := search.next()) is not None:
+                if search.probes:
+                    interruption.wait(_PAUSE_S)  # the system recovers from the last one
+                if interruption.number is not None:
+                    raise _interrupted_before(level, plan.unit, interruption.number)
+                probe = _probed(plan, level)
+                search.add(probe)
+                say(shown.probe_line(len(search.probes), probe, plan.unit) + "\n")
+        finally:
+            if search.probes:
+                RunDirectory(plan.folder.absolute()).replace(
+                    "capacity.json", shown.document(plan.scenario, search, plan.unit)
+                )
+    if as_json:
+        write(shown.document(plan.scenario, search, plan.unit), as_json=True)
+    else:
+        write(shown.text(plan.scenario, search, plan.unit, str(plan.folder)))
+    return _exit_code(search)
+
+
+def _exit_code(search: Search) -> int:
+    from loadctl.results.verdict import ExitCode
+
+    found = search.answer
+    if found.low is not None:
+        return ExitCode.OK
+    return ExitCode.FAIL if found.high is not None else ExitCode.INCONCLUSIVE
+
+
+def _stages(level: float, probe_s: int) -> Sequence[Stage]:
+    from loadctl.scenario.load import Stage
+
+    return [
+        Stage(level, level, math.ceil(probe_s * _WARM_SHARE), "settle", warmup=True),
+        Stage(level, level, probe_s, "probe"),
+    ]
+
+
+def _probed(plan: _Plan, level: float) -> Probe:
+    """One run at one level. Raises: LoadctlError; Interrupted where a signal ended it."""
+    import os
+
+    from loadctl.analysis.capacity import probe_of
+    from loadctl.cli.judging import judged
+    from loadctl.engines import usable_engine
+    from loadctl.reports.terminal import capacity as shown
+    from loadctl.results.verdict import Verdict
+    from loadctl.results.wire.document import dumps
+    from loadctl.run.runner import RunRequest, run
+    from loadctl.scenario.load import Load
+
+    scenario = replace(plan.scenario, load=Load(plan.scenario.load.model, _stages(level, plan.probe_s)))
+    engine = usable_engine(scenario, os.environ)
+    request = RunRequest(
+        scenario=scenario, engine=engine, out=plan.folder, shards=plan.workers, argv=sys.argv[1:]
+    )
+    try:
+        directory = run(request)
+    except Interrupted as error:
+        raise _interrupted_before(level, plan.unit, error.signal_number) from error
+    result = judged(directory).result
+    directory.replace("result.json", dumps(result))
+    if result.verdict is Verdict.INTERRUPTED:
+        reason = f"interrupted in the probe at {shown.level(level, plan.unit)}; those before it are kept"
+        raise Interrupted(2 if int(result.exit_code) == 130 else 15, reason)
+    return probe_of(level, result, directory.id)
+
+
+def _interrupted_before(level: float, unit: str, number: int) -> Interrupted:
+    from loadctl.reports.terminal import capacity as shown
+
+    return Interrupted(
+        number, f"interrupted before the probe at {shown.level(level, unit)}; those before it are kept"
+    )

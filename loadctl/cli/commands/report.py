@@ -1,0 +1,73 @@
+"""`loadctl report`: a run told again, from its directory alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadctl.cli.arguments import JsonFlag, Quiet, RunArg, RunsFolder, beginning
+from loadctl.cli.formats import NAMES
+
+
+def report(
+    run: RunArg = "latest",
+    *,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            help="text, html, json, markdown, junit, csv, csv-readings or openmetrics.",
+            autocompletion=lambda incomplete: beginning(NAMES, incomplete),
+        ),
+    ] = "text",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write it here instead of to stdout."),
+    ] = None,
+    opened: Annotated[bool, typer.Option("--open", help="Show the HTML report in the browser.")] = False,
+    out: RunsFolder = Path("runs"),
+    quiet: Quiet = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the final screen of a run again, or write it in another form."""
+    from loadctl.cli.formats import formatted, write_file
+    from loadctl.cli.judging import judged
+    from loadctl.cli.output import tell, write
+    from loadctl.cli.project import run_directory
+
+    directory = run_directory(run, out)
+    if opened:
+        form = _openable(form)
+        output = directory.path / "report.html" if output is None else output
+    judgement = judged(directory)
+    if output is not None:
+        write_file(output, formatted(judgement, form))
+    elif form != "text":
+        write(formatted(judgement, form))
+    else:
+        tell(judgement.result, quiet=quiet, as_json=as_json)
+    if opened and output is not None:
+        _open(output)
+
+
+def _openable(form: str) -> str:
+    """Raises: UsageError."""
+    from loadctl.errors import UsageError
+
+    if form not in {"text", "html"}:
+        raise UsageError(f"--open shows the HTML report, not {form[:40]}", hint="leave --format out")
+    return "html"
+
+
+def _open(path: Path) -> None:
+    """The path is said in any case: where there is no browser, it can be opened elsewhere."""
+    import webbrowser
+
+    from loadctl.cli.output import complain, write
+
+    write(str(path))
+    if not webbrowser.open(path.absolute().as_uri()):
+        complain("no browser could be started here\n")

@@ -1,0 +1,36 @@
+"""`loadctl schema`: the published forms of files, as JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from loadctl.cli.arguments import beginning
+from loadctl.cli.output import write_json
+from loadctl.errors import UsageError
+
+
+def schema(
+    of: Annotated[
+        str,
+        typer.Argument(
+            metavar="[result|scenario|users|targets]",
+            help="Whose form.",
+            autocompletion=lambda incomplete: beginning(
+                ("result", "scenario", "users", "targets"), incomplete
+            ),
+        ),
+    ] = "result",
+) -> None:
+    """Print the JSON Schema of result.json, or of the YAML files for an editor.
+
+    An editor with a YAML language server takes the file that a first line names: # yaml-language-server: $schema=FILE
+    """
+    from loadctl.results.wire.schema import schema as result_schema
+    from loadctl.scenario.reading.json_schema import SCHEMAS
+
+    forms = {"result": result_schema, **SCHEMAS}
+    if of not in forms:
+        raise UsageError(f"there is no schema of '{of[:40]}'; there are {', '.join(forms)}")
+    write_json(forms[of]())

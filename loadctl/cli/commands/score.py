@@ -1,0 +1,141 @@
+"""`loadctl score`: a run judged again, perhaps by other targets, or what an engine wrote without us; exits with the
+verdict's code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loadctl.cli.arguments import (
+    FailOn,
+    JsonFlag,
+    Quiet,
+    RunsFolder,
+    TargetOption,
+    complete_run,
+    fails_on_warn,
+)
+from loadctl.cli.formats import Files, JunitFile, MarkdownFile
+from loadctl.errors import UsageError
+from loadctl.results.verdict import ExitCode
+
+if TYPE_CHECKING:
+    from loadctl.results.result import Result
+    from loadctl.scenario.reading.document import Text
+
+_REPORT_SUFFIXES = {".html", ".htm", ".json", ".csv"}
+
+
+def score(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN | FILE...]",
+            help="A run (path, id, any part of it, latest); or reports that Locust or Artillery wrote.",
+            autocompletion=complete_run,
+        ),
+    ] = None,
+    *,
+    targets: Annotated[
+        Path | None,
+        typer.Option("--targets", metavar="FILE", help="Judge by this table instead of the run's own."),
+    ] = None,
+    target: TargetOption = None,
+    out: RunsFolder = Path("runs"),
+    fail_on: FailOn = "fail",
+    markdown: MarkdownFile = None,
+    junit: JunitFile = None,
+    quiet: Quiet = False,
+    as_json: JsonFlag = False,
+) -> ExitCode:
+    """Judge a run again, or an engine's own report, and exit with the verdict's code."""
+    from loadctl.cli.output import tell
+
+    named = what or ["latest"]
+    written = Files(markdown=markdown, junit=junit)
+    written.check()
+    fail_on_warn = fails_on_warn(fail_on)
+    files = [name for name in named if _is_report(name)]
+    if files and len(files) < len(named):
+        run = next(name for name in named if name not in files)
+        raise UsageError(f"{files[0]} is a file and {run} is none", hint="score one run at a time")
+    if len(named) > 1 and not files:
+        raise UsageError(
+            f"score takes one run, not {len(named)}", hint="several FILEs of one run go together"
+        )
+    options = tuple(target or ())
+    if files:
+        result = _of_files(files, targets, options, fail_on_warn=fail_on_warn)
+    else:
+        result = _of_run(named[0], out, targets, options, fail_on_warn=fail_on_warn)
+    tell(result, quiet=quiet, as_json=as_json)
+    written.write_without_charts(result)
+    return result.exit_code
+
+
+def _is_report(name: str) -> bool:
+    """By what is in it: Locust may call its JSON run.json, as we call a manifest. Any other file of a run is the run.
+
+    Raises: UsageError for a file that is not there.
+    """
+    from loadctl.cli.input_file import is_file
+    from loadctl.engines import is_report
+
+    path = Path(name)
+    if is_file(path):
+        return not (path.parent / "run.json").is_file() or is_report(_text(path, damaged="replace").text)
+    if path.suffix.lower() in _REPORT_SUFFIXES and not os.path.lexists(name):
+        raise UsageError(f"no such file: {name}")
+    return False
+
+
+def _of_run(
+    reference: str, out: Path, table: Path | None, options: Sequence[str], *, fail_on_warn: bool
+) -> Result:
+    from loadctl.cli.judging import judged
+    from loadctl.cli.project import run_directory
+    from loadctl.scenario.reading.scenario_file import applicable_to, read_targets
+
+    directory = run_directory(reference, out)
+    scenario = directory.manifest().scenario
+    chosen = None
+    if table is not None:
+        chosen = read_targets(_text(table), applicable_to(scenario), env=os.environ, targets=options)
+    elif options:
+        replaced = read_targets(None, applicable_to(scenario), targets=options)
+        keys = {own.key for own in replaced}
+        chosen = (*(own for own in scenario.targets if own.key not in keys), *replaced)
+    return judged(directory, targets=chosen, fail_on_warn=fail_on_warn).result
+
+
+def _of_files(
+    names: Sequence[str], table: Path | None, options: Sequence[str], *, fail_on_warn: bool
+) -> Result:
+    """By `--targets`, else by this folder's targets.yaml."""
+    from loadctl.analysis.imported import judge_imported
+    from loadctl.cli.project import Project
+    from loadctl.engines import imported
+    from loadctl.results.imported.report import impossible
+    from loadctl.scenario.reading.scenario_file import Applicable, read_targets
+
+    report = imported([_text(Path(name), damaged="replace") for name in names])
+    if wrong := impossible(report):
+        raise UsageError(
+            f"{', '.join(names)}: {wrong}, which no run can have", hint="let the engine write the file again"
+        )
+    known = Applicable([row.endpoint for row in report.endpoints], stages=(), model=report.model)
+    text = _text(table) if table is not None else Project().targets(packaged=False)
+    chosen = read_targets(text, known, env=os.environ, targets=options)
+    return judge_imported(report, chosen, fail_on_warn=fail_on_warn)
+
+
+def _text(path: Path, *, damaged: str = "strict") -> Text:
+    """Raises: UsageError."""
+    from loadctl.cli.input_file import read_text
+    from loadctl.scenario.reading.document import Text
+
+    return Text(str(path), read_text(path, streams=True, damaged=damaged))

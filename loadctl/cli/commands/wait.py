@@ -1,0 +1,183 @@
+"""`loadctl wait`: until a system is ready, instead of `sleep 10`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+import typer
+
+from loadctl.cli.arguments import Quiet
+from loadctl.cli.output import complain
+from loadctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from loadctl.monitors.containers.container import ContainerSource
+    from loadctl.monitors.containers.engine import DockerEngine
+    from loadctl.scenario.scenario import Scenario
+
+_CONTAINER = "container:"
+_HEALTH = "/health"
+
+
+class _Tell(Protocol):
+    def __call__(self, trouble: str, /) -> None: ...
+
+
+def wait(
+    system: Annotated[
+        str,
+        typer.Argument(metavar="SYSTEM", help="What must answer: a URL, a scenario, or container:NAME."),
+    ],
+    until: Annotated[
+        str | None,
+        typer.Option("--for", metavar="ready|healthy", help="ready: it answers; healthy: it says so."),
+    ] = None,
+    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to try.")] = "60s",
+    *,
+    pid: Annotated[
+        int | None, typer.Option("--pid", metavar="N", help="Give up when this process ends.")
+    ] = None,
+    container: Annotated[
+        str | None,
+        typer.Option("--container", metavar="NAME", help="Give up when this container ends; its last lines."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Wait until a system is ready.
+
+    ready: two answers in a row, 2xx on a path, below 500 on the root.
+    healthy: two answers 2xx in a row, on /health where the URL has no path; a container: its own health check.
+    """
+    from loadctl.cli.planning import in_units
+    from loadctl.scenario.units import parse_duration
+
+    deadline_s = in_units("--timeout", timeout, parse_duration)
+    if until not in {None, "ready", "healthy"}:
+        raise UsageError(f"--for takes ready or healthy, not '{until}'")
+    if system.startswith(_CONTAINER):
+        if until == "ready" or pid is not None or container is not None:
+            raise UsageError(
+                "a container is waited for by its health check alone: --for healthy",
+                hint="to wait for what it serves:  loadctl wait URL --container NAME",
+            )
+        took_s, word = _until_healthy(system.removeprefix(_CONTAINER), deadline_s, quiet=quiet), "healthy"
+    else:
+        scenario = _described(system, until, pid, container)
+        took_s, word = _until_ready(scenario, system, deadline_s, quiet=quiet), until or "ready"
+        system = scenario.name or scenario.host
+    if not quiet:
+        complain(f"{system} is {word} after {took_s:.1f} s\n")
+
+
+def _described(system: str, until: str | None, pid: int | None, container: str | None) -> Scenario:
+    """A scenario with what a wait needs: where to ask, and whose life to watch. Raises: UsageError."""
+    import os
+    from dataclasses import replace
+    from urllib.parse import urlsplit
+
+    from loadctl.cli.arguments import WatchOptions, on_top_of
+    from loadctl.cli.options import Overrides
+    from loadctl.cli.project import Project, address, is_url
+    from loadctl.scenario.load import Load
+    from loadctl.scenario.scenario import Scenario
+
+    if is_url(system) or system not in {entry.name for entry in Project().entries()}:
+        url = urlsplit(address(system))
+        credentials, _, place = url.netloc.rpartition("@")
+        host = url._replace(netloc=place).geturl()  # this is shown
+        scenario = Scenario(name="", host=host, credentials=credentials, load=Load("closed", ()))
+        at_root = url.path in {"", "/"} and not url.query
+    else:
+        scenario = Project().read(system, Overrides(host=os.environ.get("LOADCTL_HOST") or None))
+        at_root = scenario.health in {None, "none"}
+    if until == "healthy" and at_root:
+        scenario = replace(scenario, health=_HEALTH)
+    containers = () if container is None else (container,)
+    return replace(scenario, watch=on_top_of(scenario.watch, WatchOptions(pid=pid, containers=containers)))
+
+
+def _until_ready(scenario: Scenario, system: str, deadline_s: float, *, quiet: bool) -> float:
+    """`system`: as it was typed."""
+    import shlex
+    import sys
+
+    from loadctl.monitors.liveness import life_signs
+    from loadctl.run.readiness import wait_until_ready
+
+    def elsewhere(url: str) -> str:
+        return shlex.join(["loadctl", *(url if word == system else word for word in sys.argv[1:])])
+
+    with _progress(scenario.host, quiet=quiet) as tell, life_signs(scenario) as alive:
+        return wait_until_ready(
+            scenario.address,
+            health=None if scenario.health == "none" else scenario.health,
+            deadline_s=deadline_s,
+            tls=scenario.tls,
+            elsewhere=elsewhere,
+            alive=alive,
+            tell=tell,
+            is_base=bool(scenario.name),
+        )
+
+
+def _until_healthy(name: str, deadline_s: float, *, quiet: bool) -> float:
+    import os
+
+    from loadctl.monitors.containers.container import ContainerSource
+    from loadctl.monitors.containers.engine import DockerEngine
+    from loadctl.run.readiness import wait_until_healthy
+
+    with closing(DockerEngine.find(os.environ)) as engine:
+        found = _Checked(engine, ContainerSource(engine, name))
+        with _progress(found.name, quiet=quiet) as tell:
+            return wait_until_healthy(found, deadline_s=deadline_s, tell=tell)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A container with a health check."""
+
+    engine: DockerEngine
+    source: ContainerSource
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    def health(self) -> str | None:
+        from loadctl.monitors.background import Lost
+
+        try:
+            state = self.engine.inspect(self.name.removeprefix("container "))
+        except Lost:
+            return None
+        if state.health is None and state.running:
+            raise UsageError(f"{self.name} has no health check", hint="name its URL:  loadctl wait URL")
+        return state.health if state.running else None
+
+    def why_dead(self) -> str | None:
+        return self.source.why_dead()
+
+
+@contextmanager
+def _progress(what: str, *, quiet: bool) -> Iterator[_Tell]:
+    """One line that is redrawn in a terminal; nothing elsewhere."""
+    from loadctl.cli.output import is_terminal
+    from loadctl.reports.printable import printable
+
+    if quiet or not is_terminal():
+        yield lambda _: None
+        return
+    began = time.monotonic()
+
+    def tell(trouble: str, /) -> None:
+        complain(f"\r\x1b[K{printable(what, 60)}: {printable(trouble, 60)}, {time.monotonic() - began:.0f} s")
+
+    try:
+        yield tell
+    finally:
+        complain("\r\x1b[K")

@@ -1,0 +1,215 @@
+"""`loadctl watch`: the monitors of a run, live, without making load."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loadctl.cli.arguments import (
+    Container,
+    Demo,
+    Fault,
+    Host,
+    JsonFlag,
+    LogsOption,
+    MetricsOption,
+    Pid,
+    PodsOption,
+    Process,
+    ScenarioArg,
+    WatchOptions,
+)
+from loadctl.cli.output import complain, for_the_log
+
+if TYPE_CHECKING:
+    from loadctl.results.recording import Event, Reading
+    from loadctl.scenario.scenario import Scenario
+
+_EVERY_S = 1.0
+_PLAIN_EVERY_S = 10.0
+
+Seen = Callable[["list[Reading | Event]"], None]
+
+
+def watch(
+    scenario: ScenarioArg = None,
+    *,
+    host: Host = None,
+    pid: Pid = None,
+    process: Process = None,
+    container: Container = None,
+    pods: PodsOption = None,
+    logs: LogsOption = None,
+    metrics: MetricsOption = None,
+    demo: Demo = False,
+    fault: Fault = None,
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="End after this long; else with Ctrl-C.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Record readings.ndjson and events.ndjson here."),
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="No redrawn lines, even in a terminal.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Watch a system live: process, containers, pods, metrics, logs and the machine. No load is made."""
+    from loadctl.cli.planning import in_units
+    from loadctl.cli.system import DemoOptions, host_of
+    from loadctl.scenario.units import parse_duration
+
+    length_s = None if duration is None else in_units("--for", duration, parse_duration)
+    options = WatchOptions(pid, process, tuple(container or ()), tuple(logs or ()), metrics, pods)
+    with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place:
+        meant = _scenario(scenario, place(), options, demo=demo)
+        with contextlib.suppress(KeyboardInterrupt):
+            _watch(meant, length_s, out, plain=plain, as_json=as_json)
+
+
+def _scenario(reference: str | None, host: str | None, options: WatchOptions, *, demo: bool) -> Scenario:
+    """What is named, or nothing but a host: then its load does not matter."""
+    from dataclasses import replace
+
+    from loadctl.cli.arguments import on_top_of
+    from loadctl.cli.options import Overrides
+    from loadctl.cli.project import Project, is_quick
+    from loadctl.scenario.watch import Watch
+
+    if reference is None and host is not None:
+        reference, host = host, None
+    overrides = Overrides(host=host, users=1, duration="10s") if is_quick(reference) else Overrides(host=host)
+    found = Project().read(reference, overrides)
+    return replace(found, watch=on_top_of(Watch() if demo else found.watch, options))
+
+
+def _watch(
+    scenario: Scenario, length_s: float | None, out: Path | None, *, plain: bool, as_json: bool
+) -> None:
+    from loadctl.cli.output import is_terminal
+    from loadctl.monitors.plan import sources_for
+    from loadctl.monitors.sampler import Sampler
+
+    plan = sources_for(scenario)
+    sources = [source for source in plan.sources if source is not plan.generator]
+    sampler = Sampler(sources, secrets=scenario.secrets, series=scenario.judged_series, close=plan.close)
+    redrawn = is_terminal() and not plain and not as_json
+    head = f"{plan.watched} on {scenario.shown_host}"
+    with _record(out) as keep, _show(head, redrawn=redrawn, as_json=as_json) as show:
+        began = time.monotonic()
+        sampler.start(began)
+        try:
+            while length_s is None or time.monotonic() - began < length_s:
+                time.sleep(max(0.0, min(_EVERY_S, (length_s or _EVERY_S) - (time.monotonic() - began))))
+                seen = sampler.drain()
+                keep(seen)
+                show(seen)
+        finally:
+            sampler.stop()
+            seen = sampler.drain()
+            keep(seen)
+            show(seen)
+
+
+@contextmanager
+def _record(out: Path | None) -> Iterator[Seen]:
+    """Whole lines, appended and flushed at once. Raises: UsageError, RunError."""
+    if out is None:
+        yield lambda _: None
+        return
+    from loadctl.errors import UsageError
+    from loadctl.results.recording import Reading
+    from loadctl.run.journal import Journal, event_line, reading_line
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        readings, events = Journal(out / "readings.ndjson"), Journal(out / "events.ndjson")
+    except OSError as error:
+        raise UsageError(f"cannot write to {out}: {error.strerror}") from error
+
+    def keep(seen: list[Reading | Event]) -> None:
+        readings.append(reading_line(one) for one in seen if isinstance(one, Reading))
+        events.append(event_line(one) for one in seen if not isinstance(one, Reading))
+
+    try:
+        yield keep
+    finally:
+        readings.close()
+        events.close()
+
+
+@contextmanager
+def _show(head: str, *, redrawn: bool, as_json: bool) -> Iterator[Seen]:
+    if as_json:
+        yield _json_lines
+    elif redrawn:
+        with _live(head) as show:
+            yield show
+    else:
+        complain(f"{head}\n")
+        yield _Plain()
+
+
+def _json_lines(seen: list[Reading | Event]) -> None:
+    from loadctl.results.recording import Reading
+    from loadctl.run.journal import event_line, reading_line
+
+    for one in seen:
+        line = reading_line(one) if isinstance(one, Reading) else event_line(one)
+        sys.stdout.write(for_the_log(line, as_json=True) + "\n")
+    sys.stdout.flush()
+
+
+class _Plain:
+    """Events as they come, figures now and then."""
+
+    def __init__(self) -> None:
+        from loadctl.results.readings import Latest
+
+        self._latest = Latest()
+        self._next = 2.0
+
+    def __call__(self, seen: list[Reading | Event]) -> None:
+        from loadctl.reports.printable import printable
+        from loadctl.reports.terminal.watch import plain
+        from loadctl.results.recording import Reading
+        from loadctl.scenario.units import format_clock
+
+        for one in seen:
+            self._latest.add(one)
+            if not isinstance(one, Reading):
+                message = printable(one.message, 400)
+                line = f"{format_clock(one.t)}  {one.kind.replace('_', ' ')}: {message}\n"
+                sys.stdout.write(for_the_log(line))
+        if self._latest.entities and self._latest.t >= self._next:
+            self._next = self._latest.t + _PLAIN_EVERY_S
+            sys.stdout.write(for_the_log("".join(f"{line}\n" for line in plain(self._latest))))
+        sys.stdout.flush()
+
+
+@contextmanager
+def _live(head: str) -> Iterator[Seen]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    from loadctl.reports.terminal.watch import screen
+    from loadctl.results.readings import Latest
+
+    latest = Latest()
+    console = Console(highlight=False)
+    with Live(console=console, auto_refresh=False, screen=False) as live:
+
+        def show(seen: list[Reading | Event]) -> None:
+            for one in seen:
+                latest.add(one)
+            lines = screen(latest, head, width=console.width - 1)
+            live.update(Text("\n".join(lines), no_wrap=True), refresh=True)
+
+        yield show

@@ -1,0 +1,162 @@
+// Opening connections: names to addresses, TCP, TLS. One `Network` a process, shared by all its users.
+
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { lookup } from 'node:dns/promises';
+import net from 'node:net';
+import tls from 'node:tls';
+import { monotonic } from '../load/clock.mjs';
+import { CLOSED, Failed, failedConnecting } from './failure.mjs';
+import { proxyFor } from './route.mjs';
+
+const NAMES_KEPT_S = 10;
+// How long one of several addresses is waited for before the next is tried.
+const ATTEMPT_MS = 1000;
+const PROXY_HEAD_MAX = 65536;
+
+// Where a connection leads. `host` is a name or an address without brackets, in ASCII; `authority` as in the Host header.
+export function makeOrigin(isTls, host, port) {
+  const shown = host.includes(':') ? `[${host}]` : host;
+  const authority = port === (isTls ? 443 : 80) ? shown : `${shown}:${port}`;
+  return Object.freeze({ tls: isTls, host, port, authority, key: `${isTls ? 'https' : 'http'}://${authority}` });
+}
+
+// `ca` replaces the system's certificates; `cert` is a client certificate and its key in one file. `environ` says which
+// proxies there are; `consent` null: every host may be loaded.
+export class Network {
+  constructor({ verify = true, ca = null, cert = null } = {}, environ = process.env, consent = null) {
+    this.consent = consent;
+    this._environ = environ;
+    this._verify = verify;
+    this._ca = ca;
+    this._cert = cert;
+    this._context = null;
+    this._names = new Map();
+  }
+
+  // The one between us and `origin`, or null; throws Failed.
+  proxy(origin) {
+    return proxyFor(origin, this._environ);
+  }
+
+  // A connected socket for `connection`, its TLS handshake done; rejects with Failed. Meanwhile `connection.socket` is the one
+  // that must be destroyed when time is over.
+  async open(connection) {
+    const { origin } = connection;
+    const proxy = this.proxy(origin);
+    if (proxy !== null) this.consent?.need(origin.host);
+    let where = proxy === null ? `${origin.host}:${origin.port}` : `the proxy ${proxy.host}:${proxy.port}`;
+    try {
+      const consent = proxy === null ? this.consent : null;
+      const socket = await this._connect(connection, proxy ?? origin, consent);
+      if (!origin.tls) return socket;
+      if (proxy !== null) {
+        await tunnel(socket, origin, proxy);
+        where = `${origin.host}:${origin.port}`;
+      }
+      return await this._secure(socket, connection);
+    } catch (error) {
+      connection.socket?.destroy();
+      throw failedConnecting(error, where);
+    }
+  }
+
+  async _connect(connection, { host, port }, consent) {
+    connection.waitsForName = !net.isIP(host);
+    if (!connection.waitsForName) consent?.need(host, host);
+    const socket = net.connect({
+      host,
+      port,
+      noDelay: true,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
+      lookup: (name, _, done) =>
+        this._addresses(name).then((addresses) => {
+          connection.waitsForName = false;
+          done(null, consent === null ? addresses : consent.among(host, addresses));
+        }).catch(done),
+    });
+    connection.socket = watched(socket);
+    await once(socket, 'connect');
+    const known = this._names.get(host)?.found;
+    known?.sort((a, b) => (b.address === socket.remoteAddress) - (a.address === socket.remoteAddress)); // the one that answered goes first
+    return socket;
+  }
+
+  async _secure(socket, connection) {
+    const { host } = connection.origin;
+    const secured = tls.connect({
+      socket,
+      session: connection.session,
+      secureContext: this._secureContext(),
+      rejectUnauthorized: this._verify,
+      host,
+      servername: net.isIP(host) ? '' : host,
+      ALPNProtocols: ['http/1.1'],
+    });
+    connection.socket = watched(secured);
+    await once(secured, 'secureConnect');
+    // Up to TLS 1.2 the session was there before the handshake ended; since 1.3 it comes when the server likes.
+    if (secured.getProtocol() !== 'TLSv1.3') connection.session = secured.getSession();
+    return secured.on('session', (session) => (connection.session = session));
+  }
+
+  // One look-up for all who ask within ten seconds: node has four threads for them.
+  async _addresses(host) {
+    let kept = this._names.get(host);
+    if (kept === undefined || monotonic() >= kept.until) {
+      kept = { until: Infinity, found: null, asked: lookup(host, { all: true, verbatim: true }) };
+      this._names.set(host, kept);
+    }
+    try {
+      kept.found ??= await kept.asked;
+      if (kept.until === Infinity) kept.until = monotonic() + NAMES_KEPT_S;
+      return kept.found;
+    } catch (error) {
+      this._names.delete(host);
+      throw error;
+    }
+  }
+
+  _secureContext() {
+    if (this._context === null) {
+      const own = this._cert ? readFileSync(this._cert) : undefined;
+      const system = tls.getCACertificates?.('system') ?? [];
+      const ca = this._ca ? readFileSync(this._ca) : system.length ? system : undefined;
+      this._context = tls.createSecureContext({ ca, cert: own, key: own });
+    }
+    return this._context;
+  }
+}
+
+// A server may answer before it has read all of a request, and reset the connection. Its answer is here nevertheless; node
+// would throw it away where the writing fails before the reading.
+function watched(socket) {
+  for (const name of ['_write', '_writev']) {
+    const write = socket[name];
+    socket[name] = function (...rest) {
+      const done = rest.pop();
+      write.call(this, ...rest, (error) => done(CLOSED.has(error?.code) ? null : error));
+    };
+  }
+  return socket.on('error', () => {}); // whoever waits for it has listeners of their own
+}
+
+// Ask the proxy for a connection to `origin`, which is told nothing of it; rejects with Failed.
+async function tunnel(socket, origin, proxy) {
+  const place = `${origin.host.includes(':') ? `[${origin.host}]` : origin.host}:${origin.port}`;
+  socket.write(`CONNECT ${place} HTTP/1.1\r\nHost: ${place}\r\n${proxy.authorization ? `Proxy-Authorization: ${proxy.authorization}\r\n` : ''}\r\n`);
+  let head = '';
+  while (!head.includes('\r\n\r\n')) {
+    await once(socket, 'readable');
+    const received = socket.read();
+    head += received?.toString('latin1') ?? '';
+    if ((received === null && socket.readableEnded) || head.length > PROXY_HEAD_MAX) {
+      throw Object.assign(new Error('closed'), { code: 'ECONNRESET' });
+    }
+  }
+  const shown = `${proxy.host}:${proxy.port}`;
+  const [, status] = /^HTTP\/1\.[0-9] ([^ \r]+)/.exec(head) ?? [];
+  if (status === undefined) throw new Failed('protocol', `the proxy ${shown} gave no valid HTTP/1.1 response`);
+  if (!/^2..$/.test(status)) throw new Failed('other', `the proxy ${shown} answered ${status} to CONNECT ${place}`);
+}

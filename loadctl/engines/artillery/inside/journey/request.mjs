@@ -1,0 +1,254 @@
+// One request of a user type, compiled once: rendering, sending, checking, capturing.
+
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { NOTHING, Reply, compileSource } from './capture.mjs';
+import { compileCheck, compileStatus } from './check.mjs';
+import { KEEP_FOR_EXAMPLES, KEEP_TO_READ, Outgoing, encodeTarget, headerValue, splitUrl, withDefaults } from '../client/client.mjs';
+import { monotonic } from '../load/clock.mjs';
+import { Failed, ValueError } from '../client/failure.mjs';
+import { limitHeaders } from '../client/limit.mjs';
+import { credentials, valuesOf } from '../recorder/redaction.mjs';
+import { Missing, compileForm, compileJson, compileText, compileUrl } from './render.mjs';
+import { beginning } from '../recorder/shortened.mjs';
+
+const BOUNDARY = 'loadctl-b1946ac92492d2347c6235b4d2611184';
+const NONE = Buffer.alloc(0);
+
+// A request that cannot be made, by no fault of the system: a template that has no value, no descriptors left.
+export class Fault extends Error {}
+
+export class Request {
+  // `world`: {host, rateLimited, patterns, contentTypes}; `optional`: variables that may find nothing, because a `while` ends
+  // there; they become null.
+  constructor(plan, { world, headers, optional }) {
+    this.endpoint = plan.endpoint;
+    this._method = plan.method;
+    this._timeoutS = plan.timeout_s;
+    this._expects429 = world.rateLimited;
+    this._url = new Url(plan, world.host);
+    const [body, contentType] = compileBody(plan.body, world.contentTypes);
+    this._body = body;
+    this._compileHeaders(plan, headers, contentType);
+    [this._accepts, this._expected] = compileStatus(plan.check.status);
+    this._complaints = compileCheck(plan.check);
+    this._withinS = plan.check.within_s;
+    this._captures = plan.capture.map(([name, source]) => ({
+      name,
+      source,
+      take: compileSource(source, world.patterns),
+      optional: optional.has(name),
+    }));
+    this._readsBody = this._complaints.length > 0 || this._captures.length > 0;
+    this._keep = this._readsBody ? KEEP_TO_READ : KEEP_FOR_EXAMPLES;
+    this._headers = new Map(); // by origin
+    this._fixed = this._prebuilt();
+  }
+
+  // Send it and tell the recorder; false: the flow cannot go on. Throws Fault before anything is sent.
+  async perform(sender, recorder) {
+    const outgoing = this._fixed ?? this._rendered(sender);
+    const countedFrom = sender.due ?? monotonic();
+    sender.due = null;
+    const token = recorder.begin(this.endpoint);
+    let response;
+    try {
+      response = await sender.client.send(outgoing, this._timeoutS, this._keep);
+    } catch (failed) {
+      if (!(failed instanceof Failed)) {
+        recorder.abandon(token); // of ours: no failure of the system, and not unfinished either
+        throw failed;
+      }
+      if (failed.errorClass === 'generator') {
+        recorder.abandon(token);
+        throw new Fault(failed.message);
+      }
+      sender.failed = true;
+      const us = Math.trunc((monotonic() - countedFrom) * 1e6);
+      const held = (names) => secretsHeld(sender, outgoing, null, names);
+      recorder.end(token, { us, error: failed.errorClass, message: failed.message, stale: failed.stale, held });
+      return !this._captures.length;
+    }
+    return this._record(response, sender, recorder, { token, countedFrom, outgoing });
+  }
+
+  _record(response, sender, recorder, { token, countedFrom, outgoing }) {
+    const us = Math.trunc((response.finishedAt - countedFrom) * 1e6);
+    const [error, message] = this._judged(response, sender, us);
+    if (error !== null) sender.failed = true;
+    const rateLimited = error === 'status_429' && this._expects429;
+    recorder.end(token, {
+      us,
+      error: rateLimited ? null : error,
+      ttfbUs: Math.trunc((response.firstByteAt - countedFrom) * 1e6),
+      size: response.size,
+      rateLimited,
+      status: response.status,
+      message: rateLimited ? limitHeaders(response.headers) : message,
+      body: error ? response.body : NONE,
+      held: error ? (names) => secretsHeld(sender, outgoing, response, names) : undefined,
+    });
+    return error === null || !this._captures.length;
+  }
+
+  // -- making it --------------------------------------------------------------------------------------------
+
+  _compileHeaders(plan, headers, contentType) {
+    const merged = new Map();
+    for (const [name, value] of [...headers, ...plan.headers]) {
+      merged.set(name.toLowerCase(), [name, value]);
+    }
+    merged.delete('content-length'); // ours is right
+    if (contentType && !merged.has('content-type')) merged.set('content-type', ['Content-Type', contentType]);
+    if (this._url.credentials && !merged.has('authorization')) merged.set('authorization', ['Authorization', this._url.credentials]);
+    const compiled = [...merged.values()].map(([name, value]) => [name, compileText(value)]);
+    this._staticHeaders = compiled.filter(([, value]) => typeof value === 'string').map(([name, value]) => [name, headerValue(value)]);
+    this._renderedHeaders = compiled.filter(([, value]) => typeof value !== 'string');
+  }
+
+  _prebuilt() {
+    if (this._url.fixed === null || typeof this._body === 'function' || this._renderedHeaders.length) return null;
+    const { origin, target } = this._url.fixed;
+    return new Outgoing(this._method, origin, target, this._fixedHeaders(origin), Buffer.from(this._body));
+  }
+
+  // In the order that scenario/template/prng.py promises: url and query, headers, body.
+  _rendered(scope) {
+    try {
+      const { origin, target } = this._url.fixed ?? this._url.render(scope);
+      let headers = this._fixedHeaders(origin);
+      if (this._renderedHeaders.length) headers = [...headers, ...this._renderedHeaders.flatMap((each) => rendered(each, scope))];
+      const body = typeof this._body === 'function' ? this._body(scope) : this._body;
+      return new Outgoing(this._method, origin, target, headers, body);
+    } catch (error) {
+      if (error instanceof ValueError) throw new Fault(error.message);
+      throw error;
+    }
+  }
+
+  _fixedHeaders(origin) {
+    let headers = this._headers.get(origin.key);
+    if (headers === undefined) this._headers.set(origin.key, (headers = withDefaults(origin, this._staticHeaders, this._renderedHeaders)));
+    return headers;
+  }
+
+  // -- judging it -------------------------------------------------------------------------------------------
+
+  // The error class, null for a success, and what was expected.
+  _judged(response, sender, us) {
+    const { status } = response;
+    if (!this._accepts(status)) {
+      return [status >= 400 ? `status_${status}` : 'check_failed', `expected status ${this._expected}, got ${status}`];
+    }
+    if (this._readsBody || this._withinS !== null) {
+      const message = this._complaint(response, sender, us);
+      return [message ? 'check_failed' : null, message];
+    }
+    return [null, ''];
+  }
+
+  // What is wrong with a response whose status is right; empty if nothing.
+  _complaint(response, sender, us) {
+    if (this._withinS !== null && us > this._withinS * 1e6) {
+      return `expected an answer within ${Number((this._withinS * 1000).toPrecision(6))} ms, it took ${(us / 1000).toFixed(1)} ms`;
+    }
+    if (response.clipped && this._readsBody) {
+      return `a body of ${response.size} bytes is too large to be read (limit ${KEEP_TO_READ} bytes)`;
+    }
+    const reply = new Reply(response, sender.client);
+    try {
+      for (const complaint of this._complaints) {
+        const message = complaint(reply, sender);
+        if (message) return message;
+      }
+      return this._captured(reply, sender.variables);
+    } catch (error) {
+      if (error instanceof ValueError) return error.message;
+      throw error;
+    }
+  }
+
+  _captured(reply, variables) {
+    const found = this._captures.map((capture) => [capture, capture.take(reply)]);
+    const without = found.find(([capture, value]) => value === NOTHING && !capture.optional);
+    if (without) return `capture ${without[0].name}: ${without[0].source} found nothing`;
+    for (const [capture, value] of found) variables.set(capture.name, value === NOTHING ? null : value);
+    return '';
+  }
+}
+
+// What stands in its variables and its row under `names`, in its cookies, and in headers that were sent and came.
+function secretsHeld(sender, { options }, response, names) {
+  const pairs = [...(response?.headers ?? [])];
+  for (let at = 0; at < options.headers.length; at += 2) pairs.push(options.headers.slice(at, at + 2));
+  const texts = pairs.map(([name, value]) => [name, Buffer.from(value, 'latin1').toString()]);
+  return [...valuesOf(names, sender.variables), ...sender.client.jar.secrets(), ...credentials(texts)];
+}
+
+// Name and value; nothing where the value names a variable that nothing has captured yet.
+function rendered([name, value], scope) {
+  try {
+    return [name, headerValue(value(scope))];
+  } catch (error) {
+    if (error instanceof Missing) return [];
+    throw error;
+  }
+}
+
+// Path and query of a request, below the host or of a URL of its own.
+class Url {
+  constructor(plan, host) {
+    const { origin, target, credentials } = splitUrl(host);
+    this.credentials = credentials;
+    this._origin = origin;
+    this._base = target.replace(/\/+$/, '');
+    this._url = compileUrl(plan.url);
+    this._query = compileForm(plan.query);
+    const isFixed = typeof this._url === 'string' && typeof this._query === 'string';
+    this.fixed = isFixed ? this._resolved(this._url, this._query) : null;
+  }
+
+  render(scope) {
+    const url = typeof this._url === 'string' ? this._url : this._url(scope);
+    const query = typeof this._query === 'string' ? this._query : this._query(scope);
+    return this._resolved(url, query);
+  }
+
+  _resolved(url, query) {
+    if (query) {
+      const hash = url.indexOf('#');
+      const path = hash < 0 ? url : url.slice(0, hash);
+      url = `${path}${path.includes('?') ? '&' : '?'}${query}${hash < 0 ? '' : url.slice(hash)}`;
+    }
+    if (url.startsWith('/')) return { origin: this._origin, target: encodeTarget(this._base + url) };
+    if (/^https?:\/\//i.test(url)) return splitUrl(url);
+    throw new ValueError(`a URL begins with / or http, not with '${beginning(url, 60)}'`);
+  }
+}
+
+// The body, or what renders it (text or Buffer), and its Content-Type.
+function compileBody(plan, contentTypes) {
+  if (plan === null) return [NONE, ''];
+  if (plan.kind === 'json') return [compileJson(plan.json), 'application/json'];
+  if (plan.kind === 'form') return [compileForm(plan.fields), 'application/x-www-form-urlencoded'];
+  if (plan.kind === 'raw') return [compileText(plan.raw), 'text/plain; charset=utf-8'];
+  return [compileMultipart(plan, contentTypes), `multipart/form-data; boundary=${BOUNDARY}`];
+}
+
+// Fields before files, each file read once.
+function compileMultipart(plan, contentTypes) {
+  const files = plan.files.flatMap(([name, path]) => {
+    const more = `; filename="${quoted(basename(path))}"\r\nContent-Type: ${contentTypes[path]}`;
+    return [Buffer.from(partHead(name, more)), readFileSync(path), Buffer.from('\r\n')];
+  });
+  const end = Buffer.concat([...files, Buffer.from(`--${BOUNDARY}--\r\n`)]);
+  const fields = plan.fields.map(([name, value]) => [partHead(name, ''), compileText(value)]);
+  const render = (scope) => {
+    const parts = fields.map(([head, value]) => `${head}${typeof value === 'function' ? value(scope) : value}\r\n`);
+    return Buffer.concat([Buffer.from(parts.join('')), end]);
+  };
+  return fields.some(([, value]) => typeof value === 'function') ? render : render(null);
+}
+
+const partHead = (name, more) => `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${quoted(name)}"${more}\r\n\r\n`;
+const quoted = (name) => name.replaceAll('"', '%22').replaceAll('\r', '%0D').replaceAll('\n', '%0A');

@@ -1,0 +1,323 @@
+// The recorder: every request of this shard, folded into one frame a second. The same as locust/inside/recorder.py.
+//
+// A request costs two calls, `begin` and `end`. Seconds turn over inside `end` (a request belongs to the second in which it
+// ended, however late the loop gets to the timer); `writeFrames` writes them, between requests.
+
+import { Cell, Endpoint, Flight, Histogram } from './cells.mjs';
+import { monotonic } from '../load/clock.mjs';
+import { redaction } from './redaction.mjs';
+import { beginning, shortened } from './shortened.mjs';
+import { RATE_LIMITED } from '../client/limit.mjs';
+
+const ENDPOINTS_MAX = 500;
+const CLASSES_MAX = 100;
+const NAME_MAX = 500; // characters of an endpoint's name; the reader takes lines of 32 MB, and one line holds 500 endpoints
+const NOTES_MAX = 100;
+const SPELLINGS_MAX = 10_000;
+const EXAMPLES_EACH = 3;
+const BODY_MAX = 1024;
+const OTHER_ENDPOINT = '(other)';
+export const SCRIPT_ENDPOINT = '(script)';
+const GENERATOR = 'generator';
+const NONE = Buffer.alloc(0);
+
+const rounded = (number, digits) => Number(number.toFixed(digits));
+const same = (text) => text;
+const perSecond = () => ({ planned: 0, begun: 0, dropped: 0, turns: 0, faults: 0 });
+
+// `write` takes one line of text (with its newline). `redactNames`: endpoint names come from a script and may hold secrets in their
+// path. `users`, `leaving`, `ended` are gauges kept by the load; they are read when a second ends.
+export class Recorder {
+  constructor(write, { redact = same, redactNames = false, secretVariables = [], clock = monotonic } = {}) {
+    this.users = 0;
+    this.leaving = 0;
+    this.ended = 0;
+    this._write = write;
+    this._redact = redact;
+    this._secretVariables = secretVariables;
+    this._redactName = redactNames ? redact : same;
+    this._clock = clock;
+    this._t0 = Infinity;
+    this._edge = Infinity;
+    this._t = 0;
+    this._byName = new Map();
+    this._endpoints = [];
+    this._classes = new Set();
+    this._notes = new Set();
+    this._finished = [];
+    this._lagMs = [];
+    this._late = new Histogram();
+    this._second = perSecond();
+    this.totals = { started: 0, completed: 0, failed: 0, rate_limited: 0, turns: 0, faults: 0, planned: 0, begun: 0, dropped: 0 };
+  }
+
+  // -- what users call --------------------------------------------------------------------------------------
+
+  // A request starts now. Every flight must `end`, or be `abandon`ed.
+  begin(endpoint) {
+    const known = this._byName.get(endpoint) ?? this._endpoint(endpoint);
+    const flight = new Flight(known, this._clock());
+    known.flights.add(flight);
+    return flight;
+  }
+
+  // It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
+  // `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
+  // `held`, of a failure: gives the secrets of its user, told the variables whose values are some.
+  end(token, outcome) {
+    const { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null } = outcome;
+    const { message = '', body = NONE, stale = false, held } = outcome;
+    const now = this._clock();
+    if (now >= this._edge) this._turnOver(now);
+    const { endpoint } = token;
+    endpoint.flights.delete(token);
+    const cell = (endpoint.cell ??= new Cell());
+    if (error === null && !rateLimited) cell.ok.add(us);
+    else if (error === null) {
+      cell.rateLimited += 1;
+      this._example(endpoint, RATE_LIMITED, now, { status, message, body: NONE });
+    } else if (error === GENERATOR) {
+      this.fault(message, endpoint.name, now);
+      return;
+    } else {
+      const errorClass = this._cappedClass(error);
+      cell.fail(us, errorClass);
+      this._example(endpoint, errorClass, now, { status, message, body, stale, held });
+    }
+    cell.bytes += size;
+    if (ttfbUs !== null) cell.ttfb.add(ttfbUs);
+  }
+
+  // It succeeded, and nobody knows how long it took.
+  endUntimed(token, { ttfbUs = null, size = 0 }) {
+    this.catchUp();
+    const { endpoint } = token;
+    endpoint.flights.delete(token);
+    const cell = (endpoint.cell ??= new Cell());
+    cell.untimed += 1;
+    cell.bytes += size;
+    if (ttfbUs !== null) cell.ttfb.add(ttfbUs);
+  }
+
+  // A turn ended, however it went.
+  turn() {
+    this.catchUp();
+    this._second.turns += 1;
+  }
+
+  // The generator's own fault ended a turn: an exception in a script, no descriptors or ports left.
+  fault(message, endpoint = SCRIPT_ENDPOINT, now = this._clock()) {
+    if (now >= this._edge) this._turnOver(now);
+    this._second.faults += 1;
+    const known = this._byName.get(endpoint) ?? this._endpoint(endpoint);
+    this._example(known, GENERATOR, now, { status: null, message, body: NONE });
+  }
+
+  // The request turned out to belong to another endpoint.
+  rename(token, endpoint) {
+    token.endpoint.flights.delete(token);
+    token.endpoint = this._byName.get(endpoint) ?? this._endpoint(endpoint);
+    token.endpoint.flights.add(token);
+  }
+
+  // Forget a request whose outcome will never be told.
+  abandon(token) {
+    token.endpoint.flights.delete(token);
+  }
+
+  // -- what the load calls ----------------------------------------------------------------------------------
+
+  // Open model: an arrival was due; begun `lateUs` microseconds after that, or dropped (null).
+  planned(lateUs) {
+    this.catchUp();
+    this._second.planned += 1;
+    if (lateUs === null) this._second.dropped += 1;
+    else {
+      this._second.begun += 1;
+      this._late.add(lateUs);
+    }
+  }
+
+  get inFlight() {
+    return this._endpoints.reduce((sum, endpoint) => sum + endpoint.flights.size, 0);
+  }
+
+  // -- what the process calls -------------------------------------------------------------------------------
+
+  // Seconds are counted from `t0` on the clock.
+  start(t0) {
+    this._t0 = t0;
+    this._edge = t0 + 1;
+  }
+
+  // The timer of a tenth of a second woke `ms` too late.
+  lag(ms) {
+    this._lagMs.push(rounded(ms, 2));
+  }
+
+  // Close the seconds that are over, before a gauge changes.
+  catchUp() {
+    const now = this._clock();
+    if (now >= this._edge) this._turnOver(now);
+  }
+
+  // Write the seconds that are over.
+  writeFrames() {
+    this.catchUp();
+    const finished = this._finished;
+    this._finished = [];
+    finished.forEach((line) => this._write(line));
+  }
+
+  hello(facts) {
+    this._line({ kind: 'hello', format: 1, engine: 'artillery', ...facts });
+  }
+
+  // Something people should know about this shard; each text once.
+  note(message) {
+    if (this._notes.has(message) || this._notes.size >= NOTES_MAX) return;
+    this._notes.add(message);
+    this._line({ kind: 'note', message: beginning(this._redact(message), BODY_MAX) });
+  }
+
+  // Write the seconds that are over, and the part of one that is not.
+  flush() {
+    this.writeFrames();
+    if (this._t0 <= this._clock()) {
+      this._closeSecond(true);
+      this.writeFrames();
+    }
+  }
+
+  // The last lines: the last part of a second; ages of unfinished requests; totals to check by.
+  bye(virtualUsers = null) {
+    this.flush();
+    const now = this._clock();
+    const unfinished = Object.create(null);
+    let count = 0;
+    for (const endpoint of this._endpoints.filter((each) => each.flights.size)) {
+      const ages = [...endpoint.flights].map((flight) => rounded((now - flight.began) * 1000, 1));
+      unfinished[endpoint.name] = ages.sort((a, b) => b - a);
+      count += ages.length;
+    }
+    this.totals.started = this.totals.completed + count;
+    const t = this._t0 < Infinity ? rounded(Math.max(0, now - this._t0), 3) : 0;
+    const counted = virtualUsers === null ? {} : { virtual_users: virtualUsers };
+    this._line({ kind: 'bye', t, unfinished, totals: this.totals, ...counted });
+  }
+
+  // -- inside -----------------------------------------------------------------------------------------------
+
+  _endpoint(name) {
+    const whole = this._redactName(name);
+    const shown = shortened(whole, NAME_MAX);
+    if (shown !== whole) this.note(`endpoint names are cut after ${NAME_MAX} characters`);
+    const endpoint = this._byName.get(shown) ?? this._newEndpoint(shown);
+    if (this._byName.size < SPELLINGS_MAX && endpoint.name !== OTHER_ENDPOINT) this._byName.set(name, endpoint);
+    return endpoint;
+  }
+
+  _newEndpoint(name) {
+    if (this._endpoints.length >= ENDPOINTS_MAX && name !== OTHER_ENDPOINT && name !== SCRIPT_ENDPOINT) {
+      this.note(`more than ${ENDPOINTS_MAX} endpoint names: the rest is counted as "${OTHER_ENDPOINT}"`);
+      return this._byName.get(OTHER_ENDPOINT) ?? this._newEndpoint(OTHER_ENDPOINT);
+    }
+    const endpoint = new Endpoint(name);
+    this._endpoints.push(endpoint);
+    this._byName.set(name, endpoint);
+    return endpoint;
+  }
+
+  _cappedClass(error) {
+    if (this._classes.has(error)) return error;
+    if (this._classes.size >= CLASSES_MAX) {
+      this.note(`more than ${CLASSES_MAX} error classes: the rest is counted as "other"`);
+      return 'other';
+    }
+    this._classes.add(error);
+    return error;
+  }
+
+  _example(endpoint, error, now, { status, message, body, stale = false, held }) {
+    const seen = endpoint.examples.get(error) ?? 0;
+    if (seen >= EXAMPLES_EACH) return;
+    endpoint.examples.set(error, seen + 1);
+    const hide = redaction(held?.(this._secretVariables) ?? []);
+    this._line({
+      kind: 'example',
+      t: this._t0 < Infinity ? rounded(Math.max(0, now - this._t0), 3) : 0,
+      endpoint: endpoint.name,
+      class: error,
+      status,
+      message: beginning(this._redact(hide(message)), BODY_MAX),
+      // Redacted before it is cut: half a secret at the end would still be half a secret.
+      body: cut(this._redact(hide(body.subarray(0, 64 * BODY_MAX).toString())), BODY_MAX),
+      ...(stale && { stale }),
+    });
+  }
+
+  _turnOver(now) {
+    while (now >= this._edge) this._closeSecond(false);
+  }
+
+  _closeSecond(partial) {
+    const cells = Object.create(null); // an endpoint may be called __proto__
+    let any = false;
+    for (const endpoint of this._endpoints) {
+      let inFlight = 0;
+      for (const flight of endpoint.flights) inFlight += flight.began < this._edge;
+      if (endpoint.cell !== null || inFlight) {
+        cells[endpoint.name] = { ...this._closeCell(endpoint), in_flight: inFlight };
+        any = true;
+      }
+    }
+    for (const [name, count] of Object.entries(this._second)) {
+      this.totals[name] += count;
+      any ||= count > 0;
+    }
+    if (!partial || any || this.users || this.leaving) {
+      const late = this._late.buckets.size ? this._late.cell() : null;
+      const frame = { kind: 'frame', t: this._t, users: this.users, leaving: this.leaving, lag_ms: this._lagMs, late };
+      if (this.ended) frame.ended = this.ended;
+      this._finished.push(line({ ...frame, ...this._second, cells }));
+    }
+    this._second = perSecond();
+    this._lagMs = [];
+    this._late = new Histogram();
+    this._t += 1;
+    this._edge = this._t0 + this._t + 1;
+  }
+
+  _closeCell(endpoint) {
+    const { cell } = endpoint;
+    endpoint.cell = null;
+    if (cell === null) return {};
+    let failed = 0;
+    for (const count of cell.errors.values()) failed += count;
+    this.totals.completed += cell.ok.n + cell.untimed + failed + cell.rateLimited;
+    this.totals.failed += failed;
+    this.totals.rate_limited += cell.rateLimited;
+    const closed = {};
+    for (const name of ['ok', 'failed', 'ttfb']) if (cell[name].buckets.size) closed[name] = cell[name].cell();
+    if (failed) closed.errors = Object.fromEntries(cell.errors);
+    if (cell.untimed) closed.untimed = cell.untimed;
+    if (cell.rateLimited) closed.rate_limited = cell.rateLimited;
+    if (cell.bytes) closed.bytes = cell.bytes;
+    return closed;
+  }
+
+  _line(record) {
+    this._write(line(record));
+  }
+}
+
+const line = (record) => `${JSON.stringify(record)}\n`;
+
+// The first `max` bytes of a text, without half a character at the end.
+function cut(text, max) {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= max) return text;
+  let end = max;
+  while ((bytes[end] & 0xc0) === 0x80) end -= 1;
+  return bytes.subarray(0, end).toString();
+}

@@ -1,0 +1,98 @@
+"""Where requests go."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from .failure import Failed
+
+
+class Origin(NamedTuple):
+    """Where a connection leads. `host` is a name or an address without brackets, in ASCII."""
+
+    tls: bool
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """As in the Host header: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+
+class Proxy(NamedTuple):
+    """`authorization`: a header line, empty where the URL has no user."""
+
+    host: str
+    port: int
+    authorization: bytes
+
+    @property
+    def shown(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def proxy_for(origin: Origin, environ: Mapping[str, str]) -> Proxy | None:
+    """The proxy between us and `origin`; raises Failed for one that cannot be used."""
+    scheme = "https" if origin.tls else "http"
+    name, url = next(
+        (
+            (name, environ[name])
+            for word in (f"{scheme}_proxy", "all_proxy")
+            for name in (word, word.upper())
+            if environ.get(name)
+        ),
+        ("", ""),
+    )
+    if not url or _is_this_machine(origin.host):
+        return None
+    if _is_excepted(origin, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        port = parts.port or 80
+    except ValueError:
+        port = 0
+    if parts.scheme != "http" or not parts.hostname or not port:
+        raise Failed("generator", f"{name} names no proxy that can be used; write http://HOST:PORT")
+    authorization = b""
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        authorization = b"Proxy-Authorization: Basic %b\r\n" % base64.b64encode(pair)
+    return Proxy(parts.hostname, port, authorization)
+
+
+def between(origin: Origin, environ: Mapping[str, str]) -> str | None:
+    """A sentence about the proxy on the way to the system; None: there is none."""
+    try:
+        proxy = proxy_for(origin, environ)
+    except Failed:  # every request will say so
+        return None
+    return None if proxy is None else f"requests go through the proxy {proxy.shown}, as the environment says"
+
+
+def _is_this_machine(host: str) -> bool:
+    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_excepted(origin: Origin, exceptions: str) -> bool:
+    """Each of `exceptions` is a host, with or without a port, and stands for all below it; * is every host."""
+    host = origin.host.lower()
+    for word in exceptions.lower().replace(",", " ").split():
+        name, colon, port = word.rpartition(":") if word.count(":") == 1 else (word, "", "")
+        name = name.lstrip(".").strip("[]")
+        if colon and port != str(origin.port):
+            continue
+        if word == "*" or host == name or (name and host.endswith(f".{name}")):
+            return True
+    return False

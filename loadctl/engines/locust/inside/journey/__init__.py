@@ -1,0 +1,1 @@
+"""What a user of a user type does: requests, and the values in and out of them."""

@@ -1,0 +1,267 @@
+"""The load: who is active when. Users follow the plan and leave by themselves; none is killed while it may be sending.
+
+Closed model: user k of the whole run belongs to shard k mod N; the highest numbers leave first. Open model: arrival n
+belongs to shard n mod N and takes an idle user, a new one, or is dropped.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Protocol
+
+import gevent
+
+from .alarm import Alarm
+from .place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gevent.pool import Group
+
+    from ..control import Control
+    from ..recorder.recorder import Recorder
+    from .schedule import Schedule, Wishes
+
+TICK_S = 0.02
+"""How often the number of users is held against the plan."""
+_HOLD_TICK_S = 0.1
+_TENTH_S = 0.1
+_QUIET_S = 0.25
+"""The drain is over when nothing has been in flight for this long, even if users still sit in a pause."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What both models are given."""
+
+    schedule: Schedule | Wishes
+    kind_of: Callable[[int], type]
+    """The class of user or arrival k of the whole run."""
+    start: Callable[[Place], bool]
+    """Start a user of the place's kind. False: it cannot be made, and that has been recorded."""
+    leave: Callable[[Place], None]
+    """Ask the user to leave."""
+    moved: Callable[[float, int], None]
+    """Closed model: called with the time and this shard's users whenever the plan has been looked at."""
+    recorder: Recorder
+    control: Control
+    shard: int = 0
+    shards: int = 1
+    max_in_flight: int = 1
+    """Open model: of this shard."""
+
+
+class Load(Protocol):
+    def run(self, t0: float) -> None:
+        """Follow the plan from `t0` (monotonic seconds) to its end, or until told to stop."""
+
+    def stop(self) -> None:
+        """Ask all users to leave."""
+
+    def gone(self, place: Place) -> None:
+        """The user of that place has ended, because it was asked to or by itself."""
+
+
+class Closed:
+    """Users by number: those below the planned number are active."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._places: list[Place] = []
+        self._level = 0
+
+    def run(self, t0: float) -> None:
+        site, schedule = self._site, self._site.schedule
+        was = -1
+        while not site.control.stopping and (t := time.monotonic() - t0) < schedule.duration_s:
+            site.recorder.catch_up()
+            if (level := schedule.target_at(t)) != self._level:
+                self._level = level
+                self._bring_back()
+            wanted = self._wanted(t)
+            self._fill(wanted)
+            self._take_away(wanted)
+            site.moved(t, wanted)
+            holding = (
+                wanted == was and self._wanted(min(t + _HOLD_TICK_S, schedule.duration_s - 1e-9)) == wanted
+            )
+            was = wanted
+            left = t0 + schedule.duration_s - time.monotonic()
+            gevent.sleep(max(0.0, min(_HOLD_TICK_S if holding else TICK_S, left)))
+        self.stop()
+
+    def stop(self) -> None:
+        self._site.recorder.catch_up()
+        self._take_away(0)
+
+    def gone(self, place: Place) -> None:
+        recorder = self._site.recorder
+        recorder.catch_up()
+        if self._has(place):
+            recorder.users -= 1
+            recorder.ended += 1
+        else:
+            recorder.leaving -= 1
+
+    def _wanted(self, t: float) -> int:
+        """This shard's part of the planned users: the numbers below it that are ours."""
+        return max(0, ceil((self._site.schedule.users_at(t) - self._site.shard) / self._site.shards))
+
+    def _bring_back(self) -> None:
+        """Users that ended by themselves stay away until the plan's next level, which Locust's dispatcher fills too."""
+        for position, place in enumerate(self._places):
+            if place.ended:
+                self._site.recorder.ended -= 1
+                self._start(position)
+
+    def _fill(self, wanted: int) -> None:
+        while len(self._places) < wanted and not self._site.control.stopping:
+            self._start(len(self._places))
+
+    def _start(self, position: int) -> None:
+        """Counted before it is made: the constructor of a script's user may wait, and the load be stopped meanwhile."""
+        site = self._site
+        index = site.shard + position * site.shards
+        place = Place(index, site.kind_of(index))
+        self._places[position : position + 1] = [place]
+        site.recorder.users += 1
+        is_made = False
+        try:
+            is_made = site.start(place)
+        finally:
+            if not is_made:
+                place.ended = True
+                self.gone(place)
+
+    def _has(self, place: Place) -> bool:
+        """It has not been taken away."""
+        position = place.index // self._site.shards
+        return position < len(self._places) and self._places[position] is place
+
+    def _take_away(self, wanted: int) -> None:
+        recorder = self._site.recorder
+        while len(self._places) > wanted:
+            place = self._places.pop()
+            if place.ended:
+                recorder.ended -= 1
+                continue
+            self._site.leave(place)
+            recorder.users -= 1
+            recorder.leaving += 1
+
+
+class Open:
+    """Arrivals on an absolute schedule. An idle user of the arrival's kind is taken, else made, else it is dropped."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._free = site.max_in_flight
+        self._idle: defaultdict[type, dict[Place, None]] = defaultdict(dict)
+        self._places: set[Place] = set()
+        self._made = 0
+        self._alarm = Alarm()
+
+    def run(self, t0: float) -> None:
+        for n, due in self._arrivals():
+            if not self._wait_until(t0 + due):
+                break
+            if not self._free:
+                self._site.recorder.planned(late_us=None)
+                continue
+            self._begin(n, t0 + due)
+        self._wait_until(t0 + self._site.schedule.duration_s)
+        self.stop()
+
+    def stop(self) -> None:
+        for place in list(self._places):
+            if not place.leaving:
+                self._site.leave(place)
+
+    def gone(self, place: Place) -> None:
+        self._places.discard(place)
+        idle = self._idle[self._kind(place)]
+        if place in idle:
+            del idle[place]
+        else:
+            self._served()
+
+    def _arrivals(self) -> Iterator[tuple[int, float]]:
+        return self._site.schedule.arrivals(self._site.shard, self._site.shards)
+
+    def _begin(self, n: int, due: float) -> None:
+        site = self._site
+        kind = site.kind_of(n)
+        idle = self._idle[kind]
+        site.recorder.planned(late_us=max(0, round((time.monotonic() - due) * 1e6)))
+        site.recorder.users += 1
+        self._free -= 1
+        if idle:
+            idle.popitem()[0].arrive(n, due)
+            return
+        place = Place(n, kind, self._is_idle, number=site.shard + self._made * site.shards)
+        self._made += 1
+        place.arrive(n, due)
+        self._places.add(place)
+        is_made = False
+        try:
+            is_made = site.start(place)
+        finally:
+            if not is_made:
+                self.gone(place)
+
+    def _is_idle(self, place: Place) -> None:
+        self._served()
+        self._idle[self._kind(place)][place] = None
+
+    def _served(self) -> None:
+        self._site.recorder.catch_up()
+        self._free += 1
+        self._site.recorder.users -= 1
+
+    @staticmethod
+    def _kind(place: Place) -> type:
+        assert place.kind is not None  # noqa: S101
+        return place.kind
+
+    def _wait_until(self, moment: float) -> bool:
+        """False: told to stop."""
+        while not self._site.control.stopping and (left := moment - time.monotonic()) > 0:
+            self._alarm.wait_until(moment if left < _HOLD_TICK_S else moment - left + _HOLD_TICK_S)
+        return not self._site.control.stopping
+
+
+def drain(recorder: Recorder, control: Control, group: Group, drain_s: float) -> None:
+    """Let requests in flight finish, for `drain_s` at most; whoever only sits in a pause is not waited for."""
+    deadline = time.monotonic() + drain_s
+    quiet_since = time.monotonic()
+    while len(group) and not control.leave_now and (now := time.monotonic()) < deadline:
+        if recorder.in_flight:
+            quiet_since = now
+        elif now - quiet_since > _QUIET_S:
+            return
+        gevent.sleep(min(TICK_S, deadline - now))
+
+
+def tick(recorder: Recorder, t0: float) -> None:
+    """Runs for ever: measures how late a timer wakes, and writes the seconds that are over.
+
+    Once in each tenth of a second, at a random moment of it: users that keep a pace are all busy at the same moments,
+    and a timer in step with them would meet none. (30 users, a turn every 200 ms: it was late by 1 ms where responses
+    were by 7.)
+    """
+    chance = random.Random()  # the script's own may be seeded
+    alarm = Alarm()
+    due = t0 + _TENTH_S * chance.random()
+    for tenth in itertools.count(1):
+        alarm.sleep_until(due)
+        recorder.lag((time.monotonic() - due) * 1000)
+        due = t0 + _TENTH_S * (tenth + chance.random())
+        if due > time.monotonic():
+            recorder.write_frames()
+        # else the hub was held up: first all its lags, in the second in which it began

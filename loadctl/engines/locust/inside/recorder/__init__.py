@@ -1,0 +1,1 @@
+"""Every request, folded into one frame a second."""

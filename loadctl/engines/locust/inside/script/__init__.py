@@ -1,0 +1,1 @@
+"""A script of the user's own, under our load and recorder."""

@@ -1,0 +1,214 @@
+"""Bring your own: the user's locustfile, unmodified, under our load and recorder.
+
+Locust is used as a library, not through locust.main: locust.conf, pyproject's [tool.locust], its signal handlers (which
+lose the report when a shape is interrupted) and its statistics printers stay out. Each changed or lost a run.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from locust import log as locust_log
+from locust.event import EventHook
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from locust.user.task import DefaultTaskSet, TaskSet
+from locust.user.users import PytestUser
+
+from ..load.schedule import phase
+from .locustfile import ScriptError, chosen_classes, load, place_of, sentence, told
+from .options import Refused, no_such_class, options_of
+from .private import first_listener
+from .sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from locust.env import Environment
+
+    from ..load.place import Place
+    from ..recorder.recorder import Recorder
+
+_LOGS_MAX = 20
+_FAST_TIMEOUT_S = 60.0
+_FLOW = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
+
+
+class Script:
+    """The loaded file: its classes and shape; `watch` puts the recorder between them and Locust."""
+
+    def __init__(self, plan: Mapping[str, Any], recorder: Recorder) -> None:
+        """Raises: ScriptError."""
+        self._plan = plan
+        self._recorder = recorder
+        script = plan["script"]
+        self.path: str = script["paths"][0]
+        self.name = Path(self.path).name
+        _watch_listeners(recorder)
+        classes, shapes = load(script["paths"], script["arguments"])
+        if plan["shards"] > 1 and (asked := _asks_for_workers(script["paths"])):
+            raise Refused(f"{self.name} asks for master and workers ({asked}): use --workers 1")
+        if script["own_load"] and not shapes:
+            raise Refused(f"{self.name} has no LoadTestShape; say how much load, as in -u 50 -t 5m")
+        if shapes and not script["own_load"]:
+            recorder.note(f"the load shape {type(shapes[0]).__name__} of {self.name} is not used")
+        self.shape = shapes[0] if script["own_load"] else None
+        user_types = [user_type["name"] for user_type in plan["user_types"]]
+        weights = {name: weight for name, weight in script["weights"].items() if name not in user_types}
+        for name in script["classes"]:
+            if name not in classes:
+                raise Refused(no_such_class(self.path, name, classes))
+        if script["classes"]:
+            classes = {name: classes[name] for name in script["classes"]}
+            weights = {name: weight for name, weight in weights.items() if name in classes}
+        self.classes: Sequence[type] = (
+            [] if user_types and not weights else chosen_classes(classes, weights, self.path)
+        )
+        if plan["model"] == "open" and any(issubclass(user_class, PytestUser) for user_class in self.classes):
+            raise Refused(
+                f"{self.name} has test functions, which know no arrivals: say users (-u), not --rate"
+            )
+        self.options = options_of(plan)
+        for user_class in self.classes if script["own_hosts"] else ():
+            host = (user_class.host or "").rstrip("/")  # type: ignore[attr-defined]
+            if host and host not in script["own_hosts"]:  # nobody was asked whether that one may be loaded
+                raise Refused(f"{user_class.__name__} turns to {host} when it runs; say so, as in  -H {host}")
+
+    def watch(self, environment: Environment) -> Sessions:
+        """After the runner was made, before `init`. The sessions record nothing until they are opened."""
+        sessions = Sessions(
+            self._recorder,
+            timeout_s=self._plan["timeout_s"],
+            rate_limited=bool(self._plan["rate_limit"]),
+        )
+        sessions.install()
+        first_listener(environment.events.request, sessions.on_request)
+        first_listener(environment.events.user_error, self._on_user_error)
+        for user_class in self.classes:
+            self._prepare(user_class)
+        _watch_tasks(self._recorder, sessions)
+        return sessions
+
+    def _prepare(self, user_class: Any) -> None:
+        if self.options.host:
+            user_class.host = self.options.host
+        if user_class.host is None and hasattr(user_class, "client_pool"):
+            raise ScriptError(f"{user_class.__name__} has no host; set host: in the scenario, or pass --host")
+        for name in ("network_timeout", "connection_timeout"):
+            if getattr(user_class, name, None) == _FAST_TIMEOUT_S:
+                setattr(user_class, name, self._plan["timeout_s"])
+
+    def _on_user_error(self, user_instance: Any, exception: Exception, **_: object) -> None:
+        """Locust fires it once for each exception of a task or of on_start, with the user or with its TaskSet."""
+        place = getattr(getattr(user_instance, "user", user_instance), "loadctl_place", None)
+        if place is None or place.starting:
+            self._recorder.turn()  # of on_start: no task counts it
+        self._recorder.fault(told(exception, self.path))
+
+
+def _asks_for_workers(paths: Sequence[str]) -> str:
+    """What a file imports to tell master from worker. Every shard would do what only one of them should."""
+    modules = [sys.modules.get(Path(path).stem) for path in paths]
+    names = {name for module in modules if module is not None for name in vars(module)}
+    return ", ".join(sorted(names & {"MasterRunner", "WorkerRunner"}))
+
+
+def _watch_tasks(recorder: Recorder, sessions: Sessions) -> None:
+    """Count turns where tasks are run, and let users leave between tasks and out of their waits."""
+
+    def watched(original: Any) -> Any:
+        def execute_task(tasks: Any, task: Any) -> None:
+            place = getattr(tasks.user, "loadctl_place", None)
+            if place is None:  # the script started this user itself
+                original(tasks, task)
+                return
+            if place.starting:
+                place.starting = False
+                _spread(tasks.user, place)
+            if isinstance(task, type) and issubclass(task, TaskSet):
+                original(tasks, task)  # a nested set: its own tasks are the turns
+                return
+            if place.leaving or (place.takes_arrivals and not place.next_arrival()):
+                raise StopUser
+            place.in_task = True
+            try:
+                original(tasks, task)
+            except SystemExit as end:
+                # It would end the process from within the hub, without a bye.
+                tasks.user.environment.runner.exited(end)
+                raise StopUser from end
+            finally:
+                place.in_task = False
+                sessions.settle()
+                recorder.turn()
+
+        return execute_task
+
+    for kind in (TaskSet, DefaultTaskSet):
+        kind.execute_task = watched(kind.execute_task)
+    TaskSet._sleep = _sleep  # noqa: SLF001  private.py
+    for name in ("locust.user.task", "locust.user.users"):
+        logging.getLogger(name).addFilter(_First(_LOGS_MAX))
+
+
+def _spread(user: Any, place: Place) -> None:
+    """Closed model: begin somewhere within the first wait, or all users of a jump would keep step."""
+    if place.takes_arrivals:
+        return
+    try:
+        wait_s = float(user.wait_time())
+    except Exception:  # noqa: BLE001 - a wait_time that needs a running user
+        return
+    place.sleep(phase(place.index) * wait_s)
+    user._cp_last_wait_time = 0  # noqa: SLF001  constant_pacing remembers its last call
+    user._cp_last_run = time.perf_counter()  # noqa: SLF001
+
+
+def _sleep(tasks: Any, seconds: float) -> None:
+    """A wait that ends at once when the user must leave; in the open model arrivals say when the next task begins."""
+    place = getattr(tasks.user, "loadctl_place", None)
+    if place is None or (seconds <= 0 and not place.takes_arrivals):
+        gevent.sleep(seconds)
+    elif not place.takes_arrivals:
+        place.sleep(seconds)
+
+
+def _watch_listeners(recorder: Recorder) -> None:
+    """As Locust's own `fire`, which only logs what a listener raises."""
+    logging.getLogger().addFilter(_First(_LOGS_MAX, "Uncaught exception in"))
+
+    def fire(hook: EventHook, *, reverse: bool = False, **facts: Any) -> None:
+        handlers = hook._handlers[::-1] if reverse else hook._handlers.copy()  # noqa: SLF001
+        for handler in handlers:
+            try:
+                handler(**facts)
+            except _FLOW:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever the user's listener raises
+                recorder.script_fault(sentence(error), place_of(error))
+                logging.error("Uncaught exception in event handler: \n%s", traceback.format_exc())  # noqa: LOG015, TRY400
+                locust_log.unhandled_greenlet_exception = True
+
+    EventHook.fire = fire
+
+
+class _First(logging.Filter):
+    """What raises at every request would fill the disk with its traceback. `begins`: other errors are not counted."""
+
+    def __init__(self, limit: int, begins: str = "") -> None:
+        super().__init__()
+        self._left = limit
+        self._begins = begins
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.ERROR or not str(record.msg).startswith(self._begins):
+            return True
+        self._left -= 1
+        if self._left == 0:
+            record.msg = f"{record.msg}\n(further tracebacks are left out)"
+        return self._left >= 0

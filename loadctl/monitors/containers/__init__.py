@@ -1,0 +1,1 @@
+"""The system as containers, of Docker or podman."""

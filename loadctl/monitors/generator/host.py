@@ -1,0 +1,235 @@
+"""Rates of counters that only grow."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from loadctl.monitors.process.stat import LINUX, slurp
+from loadctl.monitors.source import Observation
+from loadctl.results.recording import Reading
+
+
+class Rate:
+    """Increase a second since the call before; None the first time, and when the counter was set back."""
+
+    def __init__(self) -> None:
+        self._before: tuple[float, float] | None = None
+
+    def update(self, counter: float) -> float | None:
+        at = time.monotonic()
+        before, self._before = self._before, (counter, at)
+        if before is None or counter < before[0] or at <= before[1]:
+            return None
+        return (counter - before[0]) / (at - before[1])
+
+
+_SECTOR = 512
+_STACKED = ("loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd")
+_LOOPBACK = ("lo", "lo0", "Loopback Pseudo-Interface 1")
+
+
+def disk_bytes() -> Mapping[str, int]:
+    """disk_read_bytes and disk_write_bytes of all disks; empty where there is none. Raises OSError."""
+    if LINUX:
+        return parse_disks(slurp("/proc/diskstats"), _is_disk)
+    counters = psutil.disk_io_counters()
+    if counters is None:
+        return {}
+    return {"disk_read_bytes": counters.read_bytes, "disk_write_bytes": counters.write_bytes}
+
+
+def network_bytes() -> Mapping[str, int]:
+    """network_rx_bytes and network_tx_bytes of the cards, loopback_bytes by itself. Raises OSError."""
+    if LINUX:
+        return parse_network(slurp("/proc/net/dev"), _is_card)
+    cards = psutil.net_io_counters(pernic=True)
+    return _by_card(
+        {name: (card.bytes_recv, card.bytes_sent) for name, card in cards.items()}, lambda _: True
+    )
+
+
+def open_files() -> Mapping[str, int]:
+    """open_files of all processes, and open_files_limit where there is one. Raises OSError; empty but on Linux."""
+    return parse_file_nr(slurp("/proc/sys/fs/file-nr")) if LINUX else {}
+
+
+def parse_disks(content: bytes, is_disk: Callable[[str], bool]) -> Mapping[str, int]:
+    """/proc/diskstats: device numbers, name, reads, merged, sectors read, ms, writes, merged, sectors written, …"""
+    read = written = 0
+    found = False
+    for line in content.splitlines():
+        fields = line.split()
+        if len(fields) >= 10 and is_disk(fields[2].decode(errors="replace")):
+            found = True
+            read += int(fields[5])
+            written += int(fields[9])
+    return {"disk_read_bytes": read * _SECTOR, "disk_write_bytes": written * _SECTOR} if found else {}
+
+
+def parse_network(content: bytes, is_card: Callable[[str], bool]) -> Mapping[str, int]:
+    """/proc/net/dev: two lines of heads, then NAME: eight columns received (bytes first), eight sent."""
+    cards = {}
+    for line in content.splitlines()[2:]:
+        name, colon, figures = line.rpartition(b":")
+        fields = figures.split()
+        if colon and len(fields) >= 9:
+            cards[name.strip().decode(errors="replace")] = (int(fields[0]), int(fields[8]))
+    return _by_card(cards, is_card)
+
+
+def parse_file_nr(content: bytes) -> Mapping[str, int]:
+    """/proc/sys/fs/file-nr: allocated, free among these, the most there may be (2⁶³ − 1: no limit)."""
+    allocated, free, most = map(int, content.split())
+    limit = {"open_files_limit": most} if most < 1 << 53 else {}
+    return {"open_files": allocated - free, **limit}
+
+
+def _by_card(cards: Mapping[str, tuple[int, int]], is_card: Callable[[str], bool]) -> Mapping[str, int]:
+    """Where no card is real, as within a container, all interfaces are."""
+    outside = {name: bytes_ for name, bytes_ in cards.items() if name not in _LOOPBACK}
+    real = {name: bytes_ for name, bytes_ in outside.items() if is_card(name)} or outside
+    values = {}
+    if real:
+        values["network_rx_bytes"] = sum(received for received, _ in real.values())
+        values["network_tx_bytes"] = sum(sent for _, sent in real.values())
+    loopback = [received for name, (received, _) in cards.items() if name in _LOOPBACK]
+    return {**values, "loopback_bytes": loopback[0]} if loopback else values
+
+
+@cache
+def _is_disk(name: str) -> bool:
+    with contextlib.suppress(OSError):
+        return not name.startswith(_STACKED) and Path(f"/sys/block/{name}").exists()
+    return False
+
+
+@cache
+def _is_card(name: str) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/sys/class/net/{name}/device").exists()
+    return False
+
+
+_PRESSURES = ("cpu", "memory", "io")
+
+
+class HostSource:
+    """Values: cpu_pct (of all cores), load_1m, memory_pct, memory_available_bytes, swap_used_bytes, swap_pct,
+    disk_read_bytes_per_s, disk_write_bytes_per_s, network_rx_bytes_per_s, network_tx_bytes_per_s, loopback_bytes_per_s;
+    on Linux open_files, open_files_limit, and cpu_, memory_ and io_pressure_pct: the share of time in which some task
+    waited for it. What cannot be read is left out; the first reading has the reason as a note.
+    """
+
+    name = "host this machine"
+    subject = "host"
+    period_s = 1.0
+
+    def __init__(self) -> None:
+        self._busy = Rate()
+        self._all = Rate()
+        self._rates: dict[str, Rate] = {}
+        self._first = True
+
+    def sample(self, t: float) -> list[Observation]:
+        values: dict[str, float] = {}
+        notes: dict[str, str] = {}
+        parts: dict[str, Callable[[], Mapping[str, float]]] = {
+            "cpu_pct": self._cpu,
+            "load_1m": _load,
+            "memory_pct": _memory,
+            "disk_write_bytes_per_s": lambda: self._per_second(disk_bytes()),
+            "network_rx_bytes_per_s": lambda: self._per_second(network_bytes()),
+            "open_files": open_files,
+            **{f"{what}_pressure_pct": self._pressure(what) for what in _PRESSURES},
+        }
+        for name, read in parts.items():
+            try:
+                values.update(read())
+            except (OSError, AttributeError, ValueError, RuntimeError, psutil.Error) as error:
+                notes[name] = f"this machine does not tell: {type(error).__name__}"
+        if values.get("swap_pct") is None and values.get("swap_used_bytes") is not None:
+            notes["swap_pct"] = "this machine has no swap"
+        said, self._first = (notes if self._first else {}), False
+        return [Reading(t, self.subject, "host", "this machine", values, said)]
+
+    def close(self, t: float) -> list[Observation]:  # noqa: ARG002
+        return []
+
+    def _cpu(self) -> Mapping[str, float]:
+        """Of cpu_times, not cpu_percent: that keeps one state for the whole program."""
+        times = psutil.cpu_times()
+        # guest time is part of user time already
+        spent = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        busy, everything = self._busy.update(spent - idle), self._all.update(spent)
+        return (
+            {"cpu_pct": round(min(100.0, 100 * busy / everything), 2)}
+            if busy is not None and everything
+            else {}
+        )
+
+    def _per_second(self, counters: Mapping[str, float]) -> Mapping[str, float]:
+        """Of counters since the machine was started; none after one that was set back, as by a card pulled out."""
+        rates = {}
+        for name, counter in counters.items():
+            rate = self._rates.setdefault(name, Rate()).update(counter)
+            if rate is not None:
+                rates[f"{name}_per_s"] = round(rate, 1)
+        return rates
+
+    def _pressure(self, what: str) -> Callable[[], Mapping[str, float]]:
+        def read() -> Mapping[str, float]:
+            if not LINUX:
+                return {}
+            stalled_us = parse_pressure(slurp(f"/proc/pressure/{what}").decode())
+            rate = self._rates.setdefault(f"{what} pressure", Rate()).update(stalled_us)
+            return {} if rate is None else {f"{what}_pressure_pct": round(min(100.0, rate / 1e6 * 100), 2)}
+
+        return read
+
+
+def parse_pressure(text: str) -> int:
+    """/proc/pressure/* → microseconds since boot in which at least one task waited."""
+    match = re.search(r"^some .*\btotal=(\d+)", text, re.MULTILINE)
+    if match is None:
+        raise OSError("no line 'some' in /proc/pressure")
+    return int(match[1])
+
+
+def parse_memory(content: bytes) -> Mapping[str, float]:
+    """/proc/meminfo, in kB (meaning KiB) → the values of the machine's memory. Raises ValueError, OSError."""
+    lines = (line.partition(b":") for line in content.splitlines())
+    kib = {name: int(figures[0]) for name, _, rest in lines if (figures := rest.split())}
+    try:
+        available, swap = kib[b"MemAvailable"] * 1024, kib[b"SwapTotal"] * 1024
+        return _memory_values(kib[b"MemTotal"] * 1024, available, swap, swap - kib[b"SwapFree"] * 1024)
+    except KeyError as error:
+        raise OSError(f"/proc/meminfo has no {error}") from error
+
+
+def _load() -> Mapping[str, float]:
+    return {"load_1m": os.getloadavg()[0]}  # Windows has none of its own: AttributeError
+
+
+def _memory() -> Mapping[str, float]:
+    if LINUX:
+        return parse_memory(slurp("/proc/meminfo"))
+    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+    return _memory_values(memory.total, memory.available, swap.total, swap.used)
+
+
+def _memory_values(total: int, available: int, swap_total: int, swap_used: int) -> Mapping[str, float]:
+    values: dict[str, float] = {"memory_available_bytes": available, "swap_used_bytes": swap_used}
+    if total:
+        values["memory_pct"] = round(100 * (total - available) / total, 2)
+    if swap_total:
+        values["swap_pct"] = round(100 * swap_used / swap_total, 2)
+    return values

@@ -1,0 +1,1 @@
+"""The system as pods, asked through the user's own kubectl."""

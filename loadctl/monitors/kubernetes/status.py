@@ -1,0 +1,206 @@
+"""What the API server says of pods: who they are, how they fare, what they may use and do use. Pure parsing.
+
+Source: Kubernetes API reference, PodList (v1) and PodMetricsList (metrics.k8s.io/v1beta1).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from loadctl.monitors.containers.record import Malformed, integer, nanoseconds, parts
+
+_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,2})|(n|u|m|[kMGTPE]|[KMGTPE]i)?)")
+_SUFFIXES = {
+    "n": 1e-9,
+    "u": 1e-6,
+    "m": 1e-3,
+    **{letter: 1000.0 ** (power + 1) for power, letter in enumerate("kMGTPE")},
+    **{f"{letter}i": 1024.0 ** (power + 1) for power, letter in enumerate("KMGTPE")},
+}
+_LONGEST = 40
+
+
+def quantity(text: object) -> float:
+    """In the unit without a prefix: cores, bytes. Raises ValueError for what is no quantity."""
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        raise ValueError(f"{str(text)[:_LONGEST]!r} is no quantity")
+    found = _QUANTITY.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no quantity")
+    number, exponent, suffix = found.groups()
+    if exponent is not None:
+        return float(f"{number}e{exponent}")
+    return float(number) * _SUFFIXES.get(suffix or "", 1.0)
+
+
+_ENDED = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a container of a pod ended, the last time that it did; `at_ns` is the cluster's clock, 0: not told."""
+
+    exit_code: int
+    reason: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PodContainer:
+    """`waiting`: why it does not run (CrashLoopBackOff, ImagePullBackOff …); None: it runs, or has ended."""
+
+    name: str
+    restarts: int
+    waiting: str | None = None
+    ending: Ending | None = None
+    running: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What all containers of a pod ask for, or may use, together; None: at least one of them says nothing."""
+
+    cores: float | None = None
+    memory_bytes: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    uid: str
+    name: str
+    created_ns: int = 0
+    ready: bool = True
+    leaving: bool = False
+    """It is being deleted."""
+    ended: str | None = None
+    """Why it will not run again: Succeeded, Failed, Evicted."""
+    containers: tuple[PodContainer, ...] = ()
+    limits: Allowance = Allowance()
+    requests: Allowance = Allowance()
+
+    @property
+    def live(self) -> bool:
+        return not self.leaving and self.ended is None
+
+    @property
+    def restarts(self) -> int:
+        return sum(one.restarts for one in self.containers)
+
+
+@dataclass(frozen=True, slots=True)
+class PodUse:
+    """What a pod used: cores on average over `window_s` before `at_ns`, and its working set then."""
+
+    name: str
+    at_ns: int
+    window_s: float | None
+    cores: float
+    memory_bytes: float
+
+
+def pods_in(answer: Any) -> dict[str, Pod]:
+    """PodList → pods by uid. Raises: Malformed."""
+    return {pod.uid: pod for pod in map(_pod, _items(answer))}
+
+
+def uses_in(answer: Any) -> dict[str, PodUse]:
+    """PodMetricsList → use by name of the pod; one that cannot be read is left out. Raises: Malformed."""
+    found = {}
+    for item in _items(answer):
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            use = _use(item)
+            found[use.name] = use
+    return found
+
+
+def seconds(text: object) -> float | None:
+    """A duration as Go writes it: `34.475s`, `1m0s`; None for what is none."""
+    if not isinstance(text, str) or not text.endswith("s"):
+        return None
+    minutes, _, rest = text[:-1].rpartition("m")
+    try:
+        return float(minutes or 0) * 60 + float(rest)
+    except ValueError:
+        return None
+
+
+def _items(answer: Any) -> Iterator[Mapping[str, Any]]:
+    items = answer.get("items") if isinstance(answer, Mapping) else None
+    if items is None and isinstance(answer, Mapping) and "items" in answer:
+        return iter(())  # Go writes an empty list as null
+    if not isinstance(items, list):
+        raise Malformed("the API server's answer is no list of pods")
+    return (item for item in items if isinstance(item, Mapping))
+
+
+def _pod(item: Mapping[str, Any]) -> Pod:
+    meta, spec, status = (_part(item, key) for key in ("metadata", "spec", "status"))
+    containers = parts(spec, "containers")
+    statuses = [*parts(status, "initContainerStatuses"), *parts(status, "containerStatuses")]
+    phase = str(status.get("phase", ""))
+    conditions = {str(one.get("type")): one.get("status") for one in parts(status, "conditions")}
+    ready = conditions.get("Ready", "True" if all(one.get("ready", True) for one in statuses) else "False")
+    return Pod(
+        uid=str(meta.get("uid") or meta.get("name", "")),
+        name=str(meta.get("name", "")),
+        created_ns=nanoseconds(str(meta.get("creationTimestamp", ""))),
+        ready=ready == "True",
+        leaving=meta.get("deletionTimestamp") is not None,
+        ended=str(status.get("reason") or phase) if phase in _ENDED else None,
+        containers=tuple(map(_container, statuses)),
+        limits=_allowance(containers, "limits"),
+        requests=_allowance(containers, "requests"),
+    )
+
+
+def _container(status: Mapping[str, Any]) -> PodContainer:
+    state, last = _part(status, "state"), _part(status, "lastState")
+    waiting = state.get("waiting")
+    ended = state.get("terminated") or last.get("terminated")
+    return PodContainer(
+        name=str(status.get("name", "")),
+        restarts=integer(status, "restartCount"),
+        waiting=str(waiting.get("reason") or "waiting") if isinstance(waiting, Mapping) else None,
+        ending=_ending(ended) if isinstance(ended, Mapping) else None,
+        running="running" in state,
+    )
+
+
+def _ending(told: Mapping[str, Any]) -> Ending:
+    at = nanoseconds(str(told.get("finishedAt", "")))
+    return Ending(integer(told, "exitCode"), str(told.get("reason") or ""), at)
+
+
+def _allowance(containers: list[Mapping[str, Any]], kind: str) -> Allowance:
+    """Of init containers nothing is counted: they have ended when the pod serves."""
+
+    def total(resource: str) -> float | None:
+        try:
+            return sum(quantity(_part(one, "resources")[kind][resource]) for one in containers)
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    return Allowance(total("cpu"), total("memory")) if containers else Allowance()
+
+
+def _use(item: Mapping[str, Any]) -> PodUse:
+    usages = [one["usage"] for one in item["containers"]]
+    return PodUse(
+        name=str(item["metadata"]["name"]),
+        at_ns=nanoseconds(str(item["timestamp"])),
+        window_s=seconds(item.get("window")),
+        cores=sum(quantity(usage["cpu"]) for usage in usages),
+        memory_bytes=sum(quantity(usage["memory"]) for usage in usages),
+    )
+
+
+def _part(item: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = item.get(key)
+    return found if isinstance(found, Mapping) else _NONE
+
+
+_NONE: Mapping[str, Any] = {}

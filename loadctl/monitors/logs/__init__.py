@@ -1,0 +1,1 @@
+"""The system's logs, followed while it is loaded."""

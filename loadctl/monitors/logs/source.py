@@ -1,0 +1,176 @@
+"""A log as a source: lines and errors by the second, the first errors as they come, the most frequent at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from dataclasses import dataclass
+
+from loadctl.monitors.background import Background, Lost
+from loadctl.monitors.logs.feed import Feed
+from loadctl.monitors.logs.line import Entries, LogError, LogReader, folded
+from loadctl.monitors.source import Observation
+from loadctl.results.recording import Event, Reading
+
+_POLL_S = 0.2
+_FIRST = 20
+_KINDS_TOLD = 50
+_KINDS_MAX = 1000
+_OTHER = "(other)"
+_FREQUENT = 10
+_SHOWN = 300
+_ROTATION_EVERY_S = 10.0
+_READ_WAIT_S = 5.0
+_REST_S = 5.0
+"""What was logged before the end of the watch and is not read yet has so long."""
+
+
+@dataclass(slots=True)
+class _Kind:
+    count: int
+    first: float
+    last: float
+    level: str
+
+
+@dataclass(slots=True)
+class _Counts:
+    lines: int = 0
+    errors: int = 0
+    size: int = 0
+
+
+class LogSource:
+    """Readings: log_lines, log_errors and log_chars of the second. Memory is bounded, whatever is logged."""
+
+    subject = "system"
+    period_s = 1.0
+
+    def __init__(self, feed: Feed, reader: LogReader) -> None:
+        self._feed = feed
+        self._entries = Entries(reader)
+        self._counts = _Counts()
+        self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._kinds: dict[str, _Kind] = {}
+        self._errors = self._told = self._rotations = 0
+        self._rotation_told = -_ROTATION_EVERY_S
+        self._background = Background(f"log-{feed.name}", self._follow)
+
+    @property
+    def name(self) -> str:
+        return f"logs {self._feed.name}"
+
+    def sample(self, t: float) -> list[Observation]:
+        self._background.start()
+        return [*self._background.take(t), self._reading_of(t)]
+
+    def close(self, t: float) -> list[Observation]:
+        """What was logged since the last look is counted too, also where the log has gone in the meantime."""
+        self._background.close()
+        gap = self._read_to_the_end()
+        self._feed.close()
+        seen: list[Observation] = []
+        with contextlib.suppress(Exception):  # why it was lost; told when it was, or below
+            seen += self._background.take(t)
+        if gap is None or self._counts.lines:
+            seen.append(self._reading_of(t))
+        if gap is not None:
+            seen.append(Reading(t, self.subject, "logs", self._feed.name, gap=gap))
+        return [*seen, *self._frequent(t)]
+
+    def _read_to_the_end(self) -> str | None:
+        """Why that was not possible; None: all was read."""
+        until = time.monotonic() + _REST_S
+        try:
+            self._read(self._background)
+            while self._feed.behind:
+                if time.monotonic() > until:
+                    return f"it grew faster than it can be read: its end was not read within {_REST_S:.0f} s"
+                self._read(self._background)
+            self._read(self._background, at_end=True)
+        except Lost as lost:
+            return str(lost)
+        return None
+
+    def _reading_of(self, t: float) -> Reading:
+        with self._lock:
+            counts, self._counts = self._counts, _Counts()
+        values = {"log_lines": counts.lines, "log_errors": counts.errors, "log_chars": counts.size}
+        trouble = self._feed.trouble
+        notes = {"log_lines": trouble} if trouble else {}
+        return Reading(t, self.subject, "logs", self._feed.name, values, notes)
+
+    def _follow(self, background: Background) -> None:
+        while not background.stopping.is_set():
+            self._read(background)
+            background.alive()
+            background.stopping.wait(_POLL_S)
+
+    def _read(self, background: Background, *, at_end: bool = False) -> None:
+        """Raises: Lost."""
+        if not self._reading.acquire(timeout=_READ_WAIT_S):
+            raise Lost("its last lines were still being read at the end")
+        lines = errors = size = 0
+        try:
+            for line in self._feed.rest() if at_end else self._feed.lines():
+                lines += 1
+                size += len(line)
+                error = self._entries.error(line)
+                if error is not None:
+                    errors += 1
+                    self._take(error, background)
+        finally:
+            with self._lock:
+                self._counts.lines += lines
+                self._counts.errors += errors
+                self._counts.size += size
+            self._reading.release()
+        self._tell_rotation(background, at_once=at_end)
+
+    def _take(self, error: LogError, background: Background) -> None:
+        now = time.monotonic()
+        self._errors += 1
+        key = folded(error.message)
+        kind = self._kinds.get(key)
+        is_new = kind is None
+        if kind is None:
+            if len(self._kinds) >= _KINDS_MAX:
+                key = _OTHER
+            kind = self._kinds.setdefault(key, _Kind(0, now, now, error.level))
+        kind.count += 1
+        kind.last = now
+        if self._told < _KINDS_TOLD and (self._errors <= _FIRST or is_new):
+            self._told += 1
+            detail: dict[str, str | float | int | None] = {"log": self._feed.name, "level": error.level}
+            background.put(Event(now, "log_error", error.message[:_SHOWN], detail))
+
+    def _tell_rotation(self, background: Background, *, at_once: bool) -> None:
+        now = time.monotonic()
+        early = now - self._rotation_told < _ROTATION_EVERY_S
+        if self._feed.rotations == self._rotations or (early and not at_once):
+            return
+        count, self._rotations = self._feed.rotations - self._rotations, self._feed.rotations
+        self._rotation_told = now
+        message = f"{self._feed.name} was rotated" + (f" {count} times" if count > 1 else "")
+        background.put(Event(now, "log_rotated", message, {"log": self._feed.name, "times": count}))
+
+    def _frequent(self, t: float) -> list[Observation]:
+        shift = t - time.monotonic()
+        most = sorted(self._kinds.items(), key=lambda item: -item[1].count)[:_FREQUENT]
+        return [
+            Event(
+                t,
+                "log_messages",
+                message[:_SHOWN],
+                {
+                    "count": kind.count,
+                    "first_s": round(kind.first + shift, 3),
+                    "last_s": round(kind.last + shift, 3),
+                    "level": kind.level,
+                    "log": self._feed.name,
+                },
+            )
+            for message, kind in most
+        ]

@@ -1,0 +1,203 @@
+"""Who listens behind a host: the root of the processes that hold the listening socket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+import psutil
+
+from loadctl.monitors.process.sockets import Address, Listening, parse_listening, serving
+from loadctl.monitors.process.stat import LINUX, ProcessStat, read_stat
+
+_FORWARDERS = re.compile(
+    r"docker-proxy|rootlessport|rootlesskit|com\.docker\..*|vpnkit.*|gvproxy.*|pasta.*|passt|slirp4netns|"
+    r"ssh|sshd.*|kubectl|wslrelay.*|limactl|socat",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The process to watch; `note` says what was decided when more than one could be meant."""
+
+    pid: int
+    name: str
+    note: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} (pid {self.pid})"
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """Why there is no process to watch, and what can be done; `remote`: the host is another machine."""
+
+    reason: str
+    hint: str
+    remote: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarder:
+    """What listens only hands connections on: its CPU and memory say nothing about the system."""
+
+    name: str
+    reason: str
+    hint: str
+
+
+Resolved: TypeAlias = Found | NotFound | Forwarder
+
+
+def resolve(host_url: str) -> Resolved:
+    """The process behind a host such as "http://localhost:8080", when it runs on this machine."""
+    host, port = host_and_port(host_url)
+    addresses = _addresses(host)
+    if not any(is_local_address(address) for address in addresses):
+        return NotFound(f"{host} is not this machine", "cpu and memory cannot be read there", remote=True)
+    sockets = serving(_listening(), addresses, port)
+    if not sockets:
+        return NotFound(
+            f"no process of this machine listens on port {port}",
+            "what answers there runs in a container or a virtual machine; where its process can be "
+            "seen, name it with --pid or --process",
+        )
+    owners = _owners({listening.inode for listening in sockets})
+    if not owners:
+        return NotFound(
+            f"the process on port {port} belongs to another user{_user(sockets[0].uid)}",
+            "run loadctl as that user, or name the process with --pid or --process",
+        )
+    return _judged(owners, port)
+
+
+def host_and_port(host_url: str) -> tuple[str, int]:
+    parts = urlsplit(host_url if "//" in host_url else f"//{host_url}")
+    return parts.hostname or "localhost", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def is_local(host_url: str) -> bool:
+    """Whether the host is this machine."""
+    return any(is_local_address(address) for address in _addresses(host_and_port(host_url)[0]))
+
+
+def is_local_address(address: Address) -> bool:
+    if address.is_loopback or address.is_unspecified:
+        return True
+    own = {item.address.partition("%")[0] for items in psutil.net_if_addrs().values() for item in items}
+    return str(address) in own
+
+
+def is_forwarder(name: str) -> bool:
+    """Programs that hand connections on to a container, a virtual machine, a cluster or another host."""
+    return _FORWARDERS.fullmatch(name.removesuffix(".exe")) is not None
+
+
+def _addresses(host: str) -> list[Address]:
+    """All addresses of a name, in the order in which clients try them; none when it cannot be looked up."""
+    with contextlib.suppress(OSError, UnicodeError):
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(ip_address(str(info[4][0]).partition("%")[0]) for info in found))
+    return []
+
+
+def _listening() -> list[Listening]:
+    """All listening sockets; without inodes (not Linux) the pid of the process stands for it."""
+    if not LINUX:
+        return _listening_by_psutil()
+    found = []
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            found += parse_listening(Path(f"/proc/net/{name}").read_text())
+    return found
+
+
+def _listening_by_psutil() -> list[Listening]:
+    try:
+        connections = [(c.pid, c.laddr, c.status) for c in psutil.net_connections("tcp")]
+    except (
+        psutil.AccessDenied
+    ):  # macOS: the whole list is root's; one's own processes can be asked one by one
+        connections = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                connections += [(process.pid, c.laddr, c.status) for c in process.net_connections("tcp")]
+    return [
+        Listening(ip_address(local.ip.partition("%")[0]), local.port, -1, pid)
+        for pid, local, status in connections
+        if status == psutil.CONN_LISTEN and pid and local
+    ]
+
+
+def _owners(inodes: set[int]) -> list[ProcessStat]:
+    """Every process that holds one of the sockets: of a pre-fork server, the master and all its workers."""
+    owners = [stat for pid in _holders(inodes) if (stat := read_stat(pid)) is not None and not stat.zombie]
+    if LINUX:
+        return owners
+    for owner in list(owners):
+        # psutil names one process a socket, often a forked worker: its master was called with the same words.
+        argv, current = _argv(owner.pid), owner
+        while argv and _argv(current.parent) == argv and (parent := read_stat(current.parent)) is not None:
+            owners.append(parent)
+            current = parent
+    return owners
+
+
+def _argv(pid: int) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).cmdline()
+    return []
+
+
+def _holders(inodes: set[int]) -> dict[int, set[int]]:
+    """Processes with these sockets open; those of other users stay unseen without root."""
+    if not LINUX:
+        return {pid: {pid} for pid in inodes}
+    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    found: dict[int, set[int]] = {}
+    for pid in os.listdir("/proc"):  # noqa: PTH208  plain names, thousands of them
+        with contextlib.suppress(OSError, ValueError):
+            for fd in os.listdir(f"/proc/{int(pid)}/fd"):  # noqa: PTH208
+                with contextlib.suppress(OSError):
+                    if (inode := wanted.get(os.readlink(f"/proc/{pid}/fd/{fd}"))) is not None:  # noqa: PTH115
+                        found.setdefault(int(pid), set()).add(inode)
+    return found
+
+
+def _judged(owners: list[ProcessStat], port: int) -> Resolved:
+    root, note = _root(owners)
+    if root.pid == os.getpid():
+        return NotFound(f"loadctl itself listens on port {port}", "start the system as a process of its own")
+    if is_forwarder(root.name):
+        return Forwarder(
+            root.name,
+            f"{root} only forwards port {port}; it is not the system",
+            "name the process that does the work with --pid or --process (a container's processes can be "
+            "seen from its Linux host, those in a virtual machine or on another host cannot)",
+        )
+    return Found(root.pid, root.name, note)
+
+
+def _root(owners: list[ProcessStat]) -> tuple[ProcessStat, str | None]:
+    """The owner whose parent is no owner; of several, their common master, else the oldest."""
+    pids = {owner.pid for owner in owners}
+    roots = sorted((o for o in owners if o.parent not in pids), key=lambda o: (o.started, o.pid)) or owners
+    if len(roots) == 1:
+        return roots[0], None
+    master = read_stat(roots[0].parent) if len({root.parent for root in roots}) == 1 else None
+    if master is not None and master.name == roots[0].name:
+        return master, None
+    others = ", ".join(str(root.pid) for root in roots[1:])
+    return roots[0], f"{len(roots)} processes share the port; the oldest is watched, not pid {others}"
+
+
+def _user(uid: int) -> str:
+    return f" (uid {uid})" if uid >= 0 else ""

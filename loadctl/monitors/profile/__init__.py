@@ -1,0 +1,1 @@
+"""Where the system's processes spend their CPU, by py-spy."""

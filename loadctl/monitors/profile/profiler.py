@@ -1,0 +1,263 @@
+"""py-spy as a source: it looks at the stacks of the system's Python processes from outside, 25 times a second.
+
+Blocking and without native frames: about 4 % less throughput of one busy worker; 100 Hz cost 11 %, --nonblocking and
+--native 23 % (measured). It is started as a program; loadctl does not import it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from loadctl.monitors.background import Background, Lost
+from loadctl.monitors.child import HelperMissing, HelperProgram
+from loadctl.monitors.profile.trigger import BAD_S, Limits, Trigger, Wanted
+from loadctl.monitors.source import Observation
+from loadctl.results.live import Vital
+from loadctl.results.profile import CALM, ProfileMode
+from loadctl.results.recording import Event
+from loadctl.temporary import temporary_folder
+
+RATE_HZ = 25
+_LOOK_S = 0.25
+_ATTACH_S = 10.0
+_LAST_WORDS_S = 4.0
+_WORST_KEPT = 3
+_FAILURES = 3
+_INSTALL = "install it beside loadctl:  pip install 'loadctl[profile]'"
+
+
+Detail: TypeAlias = "dict[str, str | float | int | None]"
+
+
+class NotProfiled(Exception):
+    """Why there is no profile, with what to do, in one sentence; `final`: trying again would not help."""
+
+    def __init__(self, said: str, *, final: bool = True) -> None:
+        super().__init__(said)
+        self.final = final
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to profile and how. `folder` is made; `vital` tells how the system does now; `window`: the scored part."""
+
+    mode: ProfileMode
+    pid: int | None
+    folder: Path
+    vital: Callable[[], Vital]
+    limits: Limits
+    window: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    path: Path
+    began: float
+    ended: float
+    p95_ms: float
+
+
+class ProfileSource:
+    """Events profile_started, profile_stopped (detail: label, file, seconds, why) and profile_failed; no readings."""
+
+    subject = "system"
+    period_s = 1.0
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._trigger = Trigger(order.limits, order.window)
+        self._chunks: list[_Chunk] = []
+        self._t0 = 0.0
+        self._failures = 0
+        self._background = Background("profile", self._follow)
+
+    @property
+    def name(self) -> str:
+        return f"profile py-spy pid {self._order.pid}"
+
+    def sample(self, t: float) -> list[Observation]:
+        if not self._t0:
+            self._t0 = time.monotonic() - t
+        self._background.start()
+        return self._background.take(t)
+
+    def close(self, t: float) -> list[Observation]:
+        self._background.close(_LAST_WORDS_S)
+        try:
+            return self._background.take(t)
+        except Lost:
+            return []
+
+    def _follow(self, background: Background) -> None:
+        try:
+            program, pid = _profiler(), self._pid()
+            self._order.folder.mkdir(mode=0o700, exist_ok=True)
+            if self._order.mode == "continuous":
+                self._always(background, program, pid)
+            else:
+                self._samples(background, program, pid)
+        except (NotProfiled, OSError) as error:
+            said = str(error) if isinstance(error, NotProfiled) else f"profiling: {error.strerror}"
+            background.put(Event(time.monotonic(), "profile_failed", said))
+        background.stopping.wait()
+
+    def _pid(self) -> int:
+        if self._order.pid is None:
+            raise NotProfiled(
+                "no process to profile was found on this machine; name it with --pid or --process"
+            )
+        return self._order.pid
+
+    def _samples(self, background: Background, program: str, pid: int) -> None:
+        while not background.stopping.wait(_LOOK_S):
+            now = time.monotonic() - self._t0
+            wanted = self._trigger.next(self._order.vital(), now)
+            if wanted is None:
+                continue
+            path = self._order.folder / f"{wanted.label}.raw"
+            began = time.monotonic()
+            detail: Detail = {"mode": "sample", "label": wanted.label, "seconds": wanted.seconds}
+            background.put(Event(began, "profile_started", f"profiling ({wanted.why})", detail))
+            try:
+                self._record(background, [program, str(pid)], path, wanted.seconds)
+            except NotProfiled as error:
+                background.put(self._stopped(wanted, began, None))
+                self._failed(error, background)
+                continue
+            background.put(self._stopped(wanted, began, path))
+
+    def _stopped(self, wanted: Wanted, began: float, path: Path | None) -> Event:
+        now = time.monotonic()
+        file = None if path is None else f"{self._order.folder.name}/{path.name}"
+        detail: Detail = {
+            "mode": self._order.mode,
+            "label": wanted.label,
+            "file": file,
+            "seconds": round(now - began, 3),
+            "why": wanted.why,
+        }
+        return Event(now, "profile_stopped", f"profiled for {now - began:.0f} s ({wanted.label})", detail)
+
+    def _failed(self, error: NotProfiled, background: Background) -> None:
+        """Raises it again where trying again would not help."""
+        self._failures += 1
+        if error.final or self._failures >= _FAILURES:
+            raise error
+        background.put(Event(time.monotonic(), "profile_failed", str(error)))
+
+    def _always(self, background: Background, program: str, pid: int) -> None:
+        """Chunks one after the other; the first calm one and the worst are kept."""
+        began = time.monotonic()
+        words = f"profiling all along, {RATE_HZ} times a second"
+        background.put(Event(began, "profile_started", words, {"mode": "continuous", "seconds": None}))
+        number = 0
+        try:
+            while not background.stopping.is_set():
+                number += 1
+                path = self._order.folder / f"chunk-{number:05}.raw"
+                start = time.monotonic()
+                try:
+                    worst = self._record(background, [program, str(pid)], path, BAD_S)
+                except NotProfiled as error:
+                    self._failed(error, background)
+                    continue
+                self._keep(_Chunk(path, start, time.monotonic(), worst))
+        finally:
+            for event in self._kept():
+                background.put(event)
+
+    def _keep(self, chunk: _Chunk) -> None:
+        """The first of the scored part is the calm one; of the others the worst stay, the rest is deleted."""
+        start, end = self._order.window
+        if not start <= chunk.began - self._t0 <= end - BAD_S / 2 and self._chunks:
+            chunk.path.unlink(missing_ok=True)
+            return
+        self._chunks.append(chunk)
+        first, *others = self._chunks
+        others.sort(key=lambda one: one.p95_ms, reverse=True)
+        for gone in others[_WORST_KEPT:]:
+            gone.path.unlink(missing_ok=True)
+        self._chunks = [first, *others[:_WORST_KEPT]]
+
+    def _kept(self) -> list[Event]:
+        events = []
+        for index, chunk in enumerate(self._chunks):
+            label = CALM if index == 0 else f"worst-{index}"
+            path = chunk.path.with_name(f"{label}.raw")
+            with contextlib.suppress(OSError):
+                chunk.path.replace(path)
+            file = f"{self._order.folder.name}/{path.name}"
+            why = "the first of the scored part" if index == 0 else f"p95 {chunk.p95_ms:.0f} ms"
+            seconds = round(chunk.ended - chunk.began, 3)
+            detail: Detail = {
+                "mode": "continuous",
+                "label": label,
+                "file": file,
+                "seconds": seconds,
+                "why": why,
+            }
+            events.append(Event(chunk.ended, "profile_stopped", f"profile {label} ({why})", detail))
+        return events
+
+    def _record(self, background: Background, what: list[str], path: Path, seconds: float) -> float:
+        """Run the profiler to its end, or to ours; the highest p95 meanwhile. Raises: NotProfiled."""
+        program, pid = what
+        command = [program, "record", "--pid", pid, "--subprocesses", "--rate", str(RATE_HZ)]
+        command += ["--duration", str(round(seconds)), "--format", "raw", "--output", str(path)]
+        worst = 0.0
+        with temporary_folder("profile") as folder:
+            said = folder / "said"
+            try:
+                helper = HelperProgram(command, output=said)
+            except HelperMissing as error:
+                raise NotProfiled(f"{error}; {_INSTALL}") from None
+            deadline = time.monotonic() + seconds + _ATTACH_S
+            code = None
+            while code is None and time.monotonic() < deadline and not background.stopping.is_set():
+                worst = max(worst, self._order.vital().p95_ms or 0.0)
+                code = helper.wait(_LOOK_S)
+            code = helper.stop(
+                signal.SIGINT, _LAST_WORDS_S - 1
+            )  # it writes what it has; ended already: its code
+            if not path.exists() or not path.stat().st_size:
+                if "No python processes" in said.read_text(encoding="utf-8", errors="replace"):
+                    # With --subprocesses the reason is not told; of the one process it is.
+                    HelperProgram([program, "dump", "--pid", pid], output=said).wait(_ATTACH_S)
+                raise _reason(said.read_text(encoding="utf-8", errors="replace"), code, pid)
+        return worst
+
+
+def _profiler() -> str:
+    """Where py-spy is: beside this Python, which need not be on PATH. Raises: NotProfiled."""
+    found = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
+    if found is None:
+        raise NotProfiled(f"py-spy, the profiler, is not installed; {_INSTALL}")
+    return found
+
+
+def _reason(said: str, code: int, pid: str) -> NotProfiled:
+    if "ermission denied" in said or "ermission Denied" in said or "Operation not permitted" in said:
+        return NotProfiled(
+            f"process {pid} may not be profiled by this user: run loadctl as the user of the process with "
+            "kernel.yama.ptrace_scope=0, or as root (sudo)"
+        )
+    if "python version" in said or said.rstrip().endswith("any of its subprocesses"):
+        return NotProfiled(f"process {pid} is no Python program: py-spy profiles Python only")
+    if "No such file" in said or "No such process" in said or "process is running" in said:
+        return NotProfiled(f"process {pid} has ended", final=False)
+    if "Samples: 0" in said or not said.strip() or code in {0, -signal.SIGINT}:
+        return NotProfiled(
+            f"py-spy saw nothing run in process {pid}: it was idle, or py-spy was ended", final=False
+        )
+    if code < 0:
+        return NotProfiled(f"py-spy was ended by signal {-code}", final=False)
+    lines = [line for line in said.splitlines() if line.strip()]
+    return NotProfiled(f"py-spy failed: {lines[0][:200]}", final=False)

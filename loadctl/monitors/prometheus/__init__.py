@@ -1,0 +1,1 @@
+"""The system's own metrics: its metrics page, or a Prometheus server."""

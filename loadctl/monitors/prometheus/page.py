@@ -1,0 +1,135 @@
+"""The system's own metrics page as a source: scraped every second, in a thread of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from loadctl.errors import UsageError
+from loadctl.monitors.background import Background, Lost
+from loadctl.monitors.prometheus.exposition import Exposition, ExpositionReader, NotAnExposition
+from loadctl.monitors.prometheus.http import HttpPage, Unreadable
+from loadctl.monitors.prometheus.incidents import Restart
+from loadctl.monitors.prometheus.values import RUNTIMES, STANDARD, PageValues
+from loadctl.monitors.source import Observation
+from loadctl.results.recording import Event, Reading
+
+if TYPE_CHECKING:
+    import ssl
+
+_SILENT_S = 10.0
+_LAST_S = 2.5
+_ACCEPT = {"Accept": "text/plain;version=0.0.4"}
+
+
+class MetricsPageSource:
+    """Values: see PageValues. Notes: memory_kind, and the name of a missing value with its reason.
+
+    Events: service_restarted, and several_workers, once. Every scrape has its own connection: over a kept one a single
+    worker of several would answer for all of them.
+    """
+
+    period_s = 1.0
+
+    def __init__(
+        self,
+        page: str,
+        series: Sequence[str],
+        headers: Mapping[str, str],
+        subject: str = "system",
+        *,
+        verify: ssl.SSLContext | bool = True,
+    ) -> None:
+        """`page` is a whole URL; `series` are names and patterns to record beside the standard ones."""
+        self.subject = subject
+        self._page = HttpPage(page, {**_ACCEPT, **headers}, anew=True, verify=verify)
+        self._reader = ExpositionReader([*STANDARD, *RUNTIMES, *series])
+        self._series = series
+        self._seen = PageValues(series, urlsplit(page).path or "/")
+        self._background = Background("metrics", self._follow, retry_s=self.period_s, silent_s=_SILENT_S)
+
+    @property
+    def name(self) -> str:
+        return f"metrics {self._page.shown}"
+
+    def check(self) -> None:
+        """Raises: UsageError where the page cannot be read, or has nothing that is wanted."""
+        try:
+            page = self._scrape()
+        except Lost as lost:
+            raise UsageError(
+                f"watch: metrics: {lost} (nothing was sent)",
+                hint="it must be a page in the Prometheus text format, as in  watch: {metrics: /metrics}",
+            ) from None
+        finally:
+            self._page.close()
+        if not page.samples and page.others:
+            raise UsageError(
+                f"watch: metrics: {self._page.shown} has none of the standard names (process_*, http_*)"
+                f"{' nor any of the series' if self._series else ''}; it has {', '.join(page.others)}",
+                hint="name what you want of it:  watch: {metrics: {page: …, series: [NAME, db_pool_*]}}",
+            )
+
+    def sample(self, t: float) -> list[Observation]:
+        self._background.start()
+        return self._background.take(t)
+
+    def close(self, t: float) -> list[Observation]:
+        self._background.close(_LAST_S)
+        try:
+            seen = self._background.take(t)
+        except Lost:
+            seen = []
+        shift = t - time.monotonic()
+        last = [self._restarted(restart, shift) for restart in self._seen.finish()]
+        return [*seen, *last]
+
+    def _follow(self, background: Background) -> None:
+        try:
+            due = time.monotonic()
+            while not background.stopping.wait(max(0.0, due - time.monotonic())):
+                background.put(*self._look())
+                due = max(due + self.period_s, time.monotonic())
+            background.put(*self._look())  # of the end of the watch
+        finally:
+            self._page.close()
+
+    def _look(self) -> list[Observation]:
+        page = self._scrape()
+        at, wall = time.monotonic(), time.time()
+        scraped = self._seen.update(page, at, wall)
+        events = [self._restarted(restart) for restart in scraped.restarts]
+        if scraped.several:
+            message = (
+                f"several workers answer {self._page.shown} in turn, each with counters of its own: "
+                "what it counts is left out"
+            )
+            events.append(Event(at, "several_workers", message))
+        return [
+            *events,
+            Reading(at, self.subject, "metrics", self._page.shown, scraped.values, scraped.notes),
+        ]
+
+    def _scrape(self) -> Exposition:
+        """Raises: Lost."""
+        try:
+            status, body = self._page.get()
+            if status != 200:
+                needs = "; it wants credentials (headers:)" if status in {401, 403} else ""
+                raise Lost(f"{self._page.shown} answered {status}{needs}")
+            return self._reader.read(body)
+        except Unreadable as error:
+            raise Lost(str(error)) from None
+        except NotAnExposition as error:
+            raise Lost(f"{self._page.shown} {error}") from None
+
+    def _restarted(self, restart: Restart, shift: float = 0.0) -> Event:
+        cause = "its start time on the metrics page changed"
+        return Event(
+            round(restart.at + shift, 3),
+            "service_restarted",
+            f"the process behind {self._page.shown} started anew: {cause}",
+            {"cause": cause, "started_at_s": restart.started},
+        )

@@ -1,0 +1,297 @@
+"""What a metrics page says about the system: its scrapes, one after the other → values, reasons and events. Pure.
+
+`process_*` and `http_*` bear the names that official client libraries give them; other series are as they are called.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from loadctl.monitors.prometheus.exposition import Exposition, Labels, Sample, SeriesKey, each
+from loadctl.monitors.prometheus.incidents import Life, Look, PageLife, Restart
+
+REQUESTS = "http_requests_total"
+DURATIONS = "http_request_duration_seconds_bucket"
+_STATUS = ("status", "code", "status_code")
+_PLACES = {"handler", "path", "route", "endpoint", "uri", "url"}
+_FIRST = "first reading: it is of the time between two scrapes"
+
+
+class ServerSide:
+    """One scrape, `elapsed_s` after the one before (0: it is the first). `path`: requests for it are our scrapes."""
+
+    def __init__(self, path: str, elapsed_s: float) -> None:
+        self._path = path
+        self._elapsed_s = elapsed_s
+
+    def requests(
+        self,
+        totals: Mapping[Labels, float],
+        increases: Mapping[Labels, float],
+        values: dict[str, float],
+        notes: dict[str, str],
+    ) -> None:
+        """server_requests (since the first scrape), server_requests_per_s, server_errors_per_s (status 5xx)."""
+        values["server_requests"] = sum(n for labels, n in totals.items() if self._counts(labels))
+        if not self._elapsed_s:
+            notes["server_requests_per_s"] = notes["server_errors_per_s"] = _FIRST
+            return
+        counted = {labels: n for labels, n in increases.items() if self._counts(labels)}
+        values["server_requests_per_s"] = sum(counted.values()) / self._elapsed_s
+        statuses = {labels: status for labels in counted if (status := _status(labels)) is not None}
+        if statuses or not counted:
+            errors = sum(counted[labels] for labels, status in statuses.items() if status[:1] == "5")
+            values["server_errors_per_s"] = errors / self._elapsed_s
+        else:
+            notes["server_errors_per_s"] = f"{REQUESTS} has no label {', '.join(_STATUS)}"
+
+    def durations(
+        self, increases: Mapping[Labels, float], values: dict[str, float], notes: dict[str, str]
+    ) -> None:
+        """server_p50_ms, server_p95_ms, server_p99_ms of the requests that ended since the scrape before."""
+        counted: defaultdict[float, float] = defaultdict(float)
+        for labels, n in increases.items():
+            edge = _edge(labels)
+            if edge is not None and self._counts(labels):
+                counted[edge] += n
+        buckets = sorted(counted.items())
+        for name, q in (("server_p50_ms", 0.5), ("server_p95_ms", 0.95), ("server_p99_ms", 0.99)):
+            if not self._elapsed_s:
+                notes[name] = _FIRST
+                continue
+            seconds, note = quantile(buckets, q)
+            if seconds is not None:
+                values[name] = round(seconds * 1000, 4)
+            if note:
+                notes[name] = note
+
+    def _counts(self, labels: Labels) -> bool:
+        return not any(key in _PLACES and value == self._path for key, value in labels)
+
+
+def quantile(buckets: Sequence[tuple[float, float]], q: float) -> tuple[float | None, str | None]:
+    """Seconds, and a note: `buckets` are (upper edge, how many were at most that), by edge, the last one infinite.
+
+    Interpolated within the bucket as Prometheus' histogram_quantile() does, the lowest bucket from 0. In the last
+    bucket only its lower edge is known. At least one request must lie beyond the quantile.
+    """
+    if not buckets or not math.isinf(buckets[-1][0]):
+        return None, "its buckets do not end with +Inf"
+    n = buckets[-1][1]
+    if n < 1 / (1 - q) - 1e-9:
+        return None, f"only {n:.0f} requests between two scrapes"
+    below_edge = below = 0.0
+    for edge, count in buckets:
+        reached = max(below, count)  # what a scrape in mid-count shows may not be in order
+        if reached >= q * n:
+            if math.isinf(edge):
+                return below_edge, f"at least: it lies beyond the last bucket, {below_edge:g} s"
+            share = (q * n - below) / (reached - below) if reached > below else 1.0
+            return below_edge + (edge - below_edge) * share, None
+        below_edge, below = max(edge, 0.0), reached
+    return None, "its buckets cannot be read"
+
+
+def _edge(labels: Labels) -> float | None:
+    try:
+        edge = float(dict(labels)["le"])
+    except (KeyError, ValueError):
+        return None
+    return None if math.isnan(edge) else edge
+
+
+def _status(labels: Labels) -> str | None:
+    return next((value for key, value in labels if key in _STATUS), None)
+
+
+Key = TypeVar("Key", bound=Hashable)
+
+_TRACKED_MAX = 20_000
+
+
+class Counters(Generic[Key]):
+    """`total[key]` since the first look; `increase[key]` since the look before, over `elapsed_s` seconds.
+
+    A value that drops was reset, and its new value is the increase (as Prometheus' increase() has it). A counter
+    that appears later began at 0. Beyond 20,000 of them new ones are not followed: a hostile page names ever more.
+    """
+
+    def __init__(self) -> None:
+        self.total: dict[Key, float] = {}
+        self.increase: dict[Key, float] = {}
+        self.elapsed_s = 0.0
+        self._last: dict[Key, float] = {}
+        self._at: float | None = None
+
+    def update(self, values: Mapping[Key, float], at: float) -> None:
+        """`at`: seconds on any clock that does not jump. Values are finite and not negative."""
+        first = self._at is None
+        self.elapsed_s = 0.0 if self._at is None else max(0.0, at - self._at)
+        self._at = at
+        self.increase = dict.fromkeys(self.total, 0.0)
+        for key, value in values.items():
+            if key not in self._last and len(self._last) >= _TRACKED_MAX:
+                continue
+            before = self._last.get(key, value if first else 0.0)
+            grown = value if value < before else value - before
+            self._last[key] = value
+            self.increase[key] = grown
+            self.total[key] = self.total.get(key, 0.0) + grown
+
+    def restart(self) -> None:
+        """Who counts began anew: what is next read counts from 0, even where it has overtaken the old value."""
+        self._last = dict.fromkeys(self._last, 0.0)
+
+
+CPU = "process_cpu_seconds_total"
+STARTED = "process_start_time_seconds"
+_GAUGES = {
+    "process_resident_memory_bytes": "memory_bytes",
+    "process_open_fds": "open_fds",
+    "process_max_fds": "open_fds_limit",
+}
+RUNTIMES = ("nodejs_eventloop_lag_seconds", "go_goroutines", "python_gc_collections_total")
+STANDARD = (CPU, STARTED, *_GAUGES, REQUESTS, DURATIONS)
+_SEVERAL = (
+    "several workers answer this page in turn, each for itself (the client library's multiprocess mode helps)"
+)
+_HELD = "the process behind the page changed; the next scrapes tell how"
+_FIRST_PAGE_VALUES = "first reading: it is a rate between two scrapes"
+
+
+@dataclass(frozen=True, slots=True)
+class Scraped:
+    """Of one scrape. `several`: this is the scrape that showed several workers."""
+
+    values: Mapping[str, float]
+    notes: Mapping[str, str]
+    restarts: Sequence[Restart] = ()
+    several: bool = False
+
+
+@dataclass(slots=True)
+class _Sheet:
+    values: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+class PageValues:
+    """`path` of the page: requests for it are ours, and are left out of the system's where a label tells them.
+
+    cpu_cores, memory_bytes, open_fds, open_fds_limit, server_* (server_side.py); a gauge is its NAME; a counter is
+    NAME, its increase since the first scrape, and NAME_per_s. With labels: each, and the largest gauge or the sum of
+    the counters as NAME.
+    """
+
+    def __init__(self, series: Sequence[str], path: str) -> None:
+        self._series = series
+        self._path = path
+        self._counters: Counters[SeriesKey] = Counters()
+        self._life = PageLife()
+        self._told_several = False
+
+    def update(self, page: Exposition, at: float, wall: float) -> Scraped:
+        """`at` is monotonic, `wall` seconds since the epoch, both of the moment of the scrape."""
+        sheet = _Sheet(notes=dict(page.notes))
+        counters = {
+            (one.name, one.labels): one.value for one in page.samples if one.counter and one.value >= 0
+        }
+        life = self._life.update(Look(_started(page.samples), _telling(counters), wall, at))
+        restarts = self._life.take_restarts()
+        if restarts:
+            self._counters.restart()
+        self._of_gauges([one for one in page.samples if not one.counter], life, sheet)
+        if life in {Life.SAME, Life.NEW}:
+            self._counters.update(counters, at)
+            self._of_counters(sheet)
+        else:
+            self._unknown(counters, _SEVERAL if life is Life.SEVERAL else _HELD, sheet)
+        self._note_absent(page, sheet)
+        several = life is Life.SEVERAL and not self._told_several
+        self._told_several |= several
+        finite = {name: value for name, value in sheet.values.items() if math.isfinite(value)}
+        return Scraped(finite, sheet.notes, restarts, several)
+
+    def finish(self) -> list[Restart]:
+        return self._life.finish()
+
+    def _of_gauges(self, samples: Iterable[Sample], life: Life, sheet: _Sheet) -> None:
+        by_name: dict[str, dict[Labels, float]] = defaultdict(dict)
+        for one in samples:
+            by_name[one.name][one.labels] = one.value
+        by_name.pop(STARTED, None)
+        for name, value_name in _GAUGES.items():
+            series = by_name.pop(name, None)
+            if series and life is Life.SEVERAL:
+                sheet.notes[value_name] = _SEVERAL
+            elif series:
+                sheet.values[value_name] = max(series.values())
+        if "memory_bytes" in sheet.values:
+            sheet.notes["memory_kind"] = "RSS as the page says it"
+        for name, series in by_name.items():
+            several, note = each(name, series)
+            sheet.values.update(several)
+            sheet.values[name] = max(series.values())
+            if life is Life.SEVERAL:
+                note = f"of one of several workers; {note}" if note else "of one of several workers"
+            if note:
+                sheet.notes[name] = note
+
+    def _of_counters(self, sheet: _Sheet) -> None:
+        totals: dict[str, dict[Labels, float]] = defaultdict(dict)
+        increases: dict[str, dict[Labels, float]] = defaultdict(dict)
+        for key, total in self._counters.total.items():
+            name, labels = key
+            totals[name][labels] = total
+            increases[name][labels] = self._counters.increase.get(key, 0.0)
+        elapsed_s = self._counters.elapsed_s
+        cpu = increases.pop(CPU, None)
+        if cpu and elapsed_s > 0:
+            sheet.values["cpu_cores"] = round(sum(cpu.values()) / elapsed_s, 4)
+            sheet.notes["cpu_pct"] = "the page does not say how many cores the system may use"
+        elif cpu:
+            sheet.notes["cpu_cores"] = sheet.notes["cpu_pct"] = _FIRST_PAGE_VALUES
+        server = ServerSide(self._path, elapsed_s)
+        if REQUESTS in totals:
+            server.requests(totals.pop(REQUESTS), increases.pop(REQUESTS), sheet.values, sheet.notes)
+        if DURATIONS in totals:
+            server.durations(increases.pop(DURATIONS), sheet.values, sheet.notes)
+        for name, increase in increases.items():
+            values, note = each(name, totals[name])
+            sheet.values.update(values)
+            sheet.values[name] = sum(totals[name].values())
+            if elapsed_s > 0:
+                sheet.values[f"{name}_per_s"] = sum(increase.values()) / elapsed_s
+            if note:
+                sheet.notes[name] = note
+
+    def _unknown(self, counters: Iterable[SeriesKey], reason: str, sheet: _Sheet) -> None:
+        derived = {
+            CPU: ("cpu_cores", "cpu_pct"),
+            REQUESTS: ("server_requests", "server_requests_per_s", "server_errors_per_s"),
+            DURATIONS: ("server_p50_ms", "server_p95_ms", "server_p99_ms"),
+        }
+        for name in {name for name, _ in counters}:
+            for value_name in derived.get(name, (name, f"{name}_per_s")):
+                sheet.notes[value_name] = reason
+
+    def _note_absent(self, page: Exposition, sheet: _Sheet) -> None:
+        """A plain name that somebody asked for is missed; a pattern may match nothing yet."""
+        there = {one.name for one in page.samples}
+        for name in self._series:
+            if name not in there and not {"*", "?"} & set(name):
+                sheet.notes.setdefault(name, "it is not on the page")
+
+
+def _started(samples: Iterable[Sample]) -> float | None:
+    return next((one.value for one in samples if one.name == STARTED and not one.labels), None)
+
+
+def _telling(counters: Mapping[SeriesKey, float]) -> Mapping[SeriesKey, float]:
+    """Counters that surely only grow: those of client libraries, where there are any; others are often misnamed."""
+    standard = {key: value for key, value in counters.items() if key[0] in {CPU, REQUESTS, DURATIONS}}
+    return standard or counters

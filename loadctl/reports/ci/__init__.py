@@ -1,0 +1,1 @@
+"""Forms that CI systems read. Record → str."""

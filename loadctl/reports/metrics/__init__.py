@@ -1,0 +1,1 @@
+"""A run as metrics, in OpenMetrics' form. Record → str."""

@@ -1,0 +1,1 @@
+"""Screens and lines for people at a terminal. Record → str."""

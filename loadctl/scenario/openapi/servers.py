@@ -1,0 +1,156 @@
+"""Where a described API answers: the `servers:` of OpenAPI 3, `schemes`, `host` and `basePath` of 2.0."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from loadctl.scenario.openapi.sample import as_list, as_mapping, text
+
+DEFAULT_HOST = "http://localhost:8080"
+_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|0\.0\.0\.0")
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The URL before the documented paths, without a slash at its end; `remark`: what is to be said about it."""
+
+    url: str
+    remark: str = ""
+
+
+def declared(node: Mapping[str, object]) -> Sequence[str]:
+    """The servers of a document, a path or an operation, variables filled in; relative ones stay relative."""
+    if node.get("host") or node.get("basePath"):
+        return list(_of_version_2(node))
+    found = []
+    for server in map(as_mapping, as_list(node.get("servers"))):
+        variables = as_mapping(server.get("variables"))
+        url = re.sub(
+            r"\{([^{}]*)\}",
+            lambda match, known=variables: str(as_mapping(known.get(match[1])).get("default", match[0])),  # type: ignore[misc]
+            text(str(server.get("url") or "")),
+        )
+        if "{" not in url and url.isprintable() and not re.search(r"\s", url):
+            found.append(url)
+    return found
+
+
+def _of_version_2(node: Mapping[str, object]) -> Iterator[str]:
+    host, path = text(str(node.get("host") or "")), text(str(node.get("basePath") or ""))
+    path = path if path.startswith("/") or not path else f"/{path}"
+    if re.search(r"[\s{]|[^\x21-\x7e]", host + path):
+        return
+    authority = f"//{host}" if host else ""
+    for scheme in [str(s) for s in as_list(node.get("schemes")) if str(s) in _PORTS] or [""]:
+        yield f"{scheme}:{authority}{path}" if scheme and host else authority + path
+
+
+def path_of_first(document: Mapping[str, object]) -> str:
+    """The path of the first server."""
+    for url in declared(document):
+        if (parts := _parts(url)) is not None:
+            return parts.path.rstrip("/")
+    return ""
+
+
+def base_of_file(document: Mapping[str, object]) -> Base:
+    """Of a document that came from no service: its first server with a host."""
+    for url in declared(document):
+        parts = _parts(url)
+        if parts is not None and parts.netloc:
+            scheme = parts.scheme or ("http" if _is_loopback(parts) else "https")
+            return _told(parts._replace(scheme=scheme))
+    return Base(
+        DEFAULT_HOST + path_of_first(document),
+        f"host {DEFAULT_HOST} is a guess, the document names no server: edit host:, or use -H URL",
+    )
+
+
+def base_of_page(document: Mapping[str, object], page: str, service: str | None) -> Base:
+    """Of a document at the URL `page`. `service`: the URL of the service, if that is what the user named.
+
+    A server elsewhere is taken where the document was named and not its service, but never from a local page: nobody
+    who names a service on this machine means the one in production.
+    """
+    own = urlsplit(service or page)
+    candidates = [parts for url in declared(document) if (parts := _parts(joined(page, url))) is not None]
+    for parts in candidates:
+        if _same_origin(parts, own):
+            return Base(_url(own._replace(path=parts.path)))
+    if not candidates:
+        return Base(_url(own._replace(path=_path_before(document, own) if service else "")))
+    first = candidates[0]
+    if service is None and (_is_loopback(first) or not _is_loopback(own)):
+        return _told(first)
+    return Base(
+        _url(own._replace(path=first.path)),
+        f"host {own.hostname}, as you named it; the document says {first.hostname}",
+    )
+
+
+def _path_before(document: Mapping[str, object], service: SplitResult) -> str:
+    """The path that the user named, unless the documented paths begin with it themselves."""
+    path = service.path.rstrip("/")
+    paths = [str(key) for key in as_mapping(document.get("paths"))]
+    return "" if path and paths and all(f"{key}/".startswith(f"{path}/") for key in paths) else path
+
+
+def is_elsewhere(node: Mapping[str, object], base: str) -> bool:
+    """Whether a path or an operation has servers of its own, none of them at `base`'s host."""
+    here = urlsplit(base)
+    found = [parts for url in declared(node) if (parts := _parts(joined(f"{base}/", url))) is not None]
+    return bool(found) and not any(_same_origin(parts, here) for parts in found)
+
+
+def path_below(node: Mapping[str, object], base: str) -> str | None:
+    """The path of an own server at `base`'s host; None: it has none."""
+    here = urlsplit(base)
+    for url in declared(node):
+        parts = _parts(joined(f"{base}/", url))
+        if parts is not None and _same_origin(parts, here):
+            return parts.path.rstrip("/")
+    return None
+
+
+def _told(parts: SplitResult) -> Base:
+    return Base(_url(parts), f"host {parts.scheme}://{parts.netloc.rpartition('@')[2]}: from the document")
+
+
+def _url(parts: SplitResult) -> str:
+    return parts._replace(path=parts.path.rstrip("/"), query="", fragment="").geturl()
+
+
+def joined(page: str, url: str) -> str:
+    """Empty where no address comes of it."""
+    try:
+        return urljoin(page, url)
+    except ValueError:
+        return ""
+
+
+def _parts(url: str) -> SplitResult | None:
+    """None for what is no address of HTTP."""
+    try:
+        parts = urlsplit(url)
+        usable = not parts.netloc or (parts.hostname and parts.port != 0)
+    except ValueError:
+        return None
+    path_is_one = parts.path.startswith("/") or not parts.path
+    return parts if usable and parts.scheme in {"", "http", "https"} and path_is_one else None
+
+
+def _same_origin(one: SplitResult, other: SplitResult) -> bool:
+    same_host = one.hostname == other.hostname or (_is_loopback(one) and _is_loopback(other))
+    return same_host and _port(one) == _port(other)
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or _PORTS.get(parts.scheme, 80)
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    return _LOOPBACK.fullmatch(parts.hostname or "") is not None

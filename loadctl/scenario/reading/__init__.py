@@ -1,0 +1,1 @@
+"""From YAML text to a scenario: every mistake with its line and column."""

@@ -1,0 +1,170 @@
+"""`before:` and `after:` → commands of this machine: words, never a text for a shell.
+
+A text is split as a shell would split it (quotes and backslashes), but no shell runs it. `${NAME}` is filled in after
+the splitting, so that a value with blanks stays one word.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from loadctl.errors import Where
+from loadctl.scenario.reading.document import Node
+from loadctl.scenario.reading.environment import Environment
+from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.shape import Part, Shape, SomeSeconds, one_line, read_shape, scalar_text
+from loadctl.scenario.redaction import Redaction
+
+_TIMEOUT_S = 300.0
+_FORMS = "takes a command (text, or words in a list of their own), or a list of commands"
+_NEEDS_SHELL = "write  sh -c '…'  if you need one; in quotes it is an ordinary character"
+_REFERENCE = re.compile(r"\$\$\{|\$\{[^{}]*\}")
+_FIRST_STAND_IN = 0xE000
+"""Private characters stand for references while the text is split; it cannot hold any of its own."""
+_SIGN = re.compile(r"&&|\|\||>>|<<|\$\(|\$(?=[A-Za-z_])|[|&;<>*?()`]")
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_USER_INFO = re.compile(r"://([^/?#\s]*)@")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCommand:
+    """A program and its words, run on this machine in the folder of the scenario file."""
+
+    argv: Sequence[str]
+    timeout_s: float = _TIMEOUT_S
+    where: Where = field(default_factory=lambda: Where("<none>"))
+
+    def shown(self, secrets: Iterable[str] = ()) -> str:
+        """The command as one could type it, without any of `secrets`."""
+        return shlex.join(map(Redaction(secrets).hidden, self.argv))
+
+
+class _CommandShape(Shape):
+    kind: ClassVar[str] = "a command"
+    run: Part
+    timeout: SomeSeconds = _TIMEOUT_S
+
+
+@dataclass(slots=True)
+class CommandReader:
+    mistakes: Mistakes
+    environment: Environment
+
+    def read(self, scenario: Node, key: str) -> Sequence[LocalCommand]:
+        """The commands under `key` of a scenario whose references are not filled in yet; what is wrong is left out."""
+        node = scenario.get(key)
+        if node is None:
+            return ()
+        if node.is_null or node.items == ():
+            self.mistakes.add(node.where, f"{key}: {_FORMS}")
+            return ()
+        items = node.items if node.items is not None else (node,)
+        return tuple(command for item in items if (command := self._command(key, item)) is not None)
+
+    def option(self, name: str, text: str, *, timeout_s: float) -> LocalCommand | None:
+        """The command that an option of the command line says; None where something is wrong with it."""
+        argv = self._words(name, Node(Where(name), text, text))
+        return LocalCommand(argv=argv, timeout_s=timeout_s) if argv else None
+
+    def _command(self, key: str, node: Node) -> LocalCommand | None:
+        if node.entries is None:
+            argv = self._words(key, node)
+            return LocalCommand(argv=argv, where=node.where) if argv else None
+        shape = read_shape(_CommandShape, self._with_timeout(node), self.mistakes)
+        argv = self._words(key, shape.run) if shape is not None else ()
+        if shape is None or not argv:
+            return None
+        return LocalCommand(argv=argv, timeout_s=shape.timeout, where=node.where)
+
+    def _with_timeout(self, node: Node) -> Node:
+        """The references of all keys but `run` filled in."""
+        filled = self.environment.fill(node)
+        run = {k: v for k, v in (node.entries or {}).items() if k.text == "run"}
+        return Node(node.where, entries={**(filled.entries or {}), **run})
+
+    def _words(self, key: str, node: Node) -> Sequence[str]:
+        """Empty where something is wrong with them."""
+        before = len(self.mistakes.found)
+        try:
+            texts = self._listed(node) if node.items is not None else self._split(node)
+        except ValueError as error:
+            self.mistakes.add(node.where, f"{key}: {error}", getattr(error, "hint", None))
+            return ()
+        words = [self.environment.fill(Node(node.where, text, text)).text for text in texts]
+        self._redact_user_info(words)
+        if len(self.mistakes.found) > before:
+            return ()
+        if not words or not words[0].strip() or any("\0" in word for word in words):
+            self.mistakes.add(node.where, f"{key}: names no program to run")
+            return ()
+        return tuple(words)
+
+    def _listed(self, node: Node) -> Sequence[str]:
+        for item in node.items or ():
+            if not item.is_scalar:
+                raise ValueError("a command's words are texts, not lists or mappings")
+        return [scalar_text(item) for item in node.items or ()]
+
+    def _split(self, node: Node) -> Sequence[str]:
+        references: list[str] = []
+
+        def stand_in(match: re.Match[str]) -> str:
+            references.append(match[0])
+            return chr(_FIRST_STAND_IN + len(references) - 1)
+
+        text = _REFERENCE.sub(stand_in, one_line(node))
+        if sign := _shell_sign(text):
+            raise _NeedsShell(f"'{sign}' means something to a shell only, and no shell runs it")
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise ValueError(
+                "a quote is not closed" if "quotation" in str(error) else "it ends in a backslash"
+            ) from error
+        if words and _ASSIGNMENT.match(words[0]):
+            raise _Assignment(f"'{words[0]}' sets a variable for a shell, and no shell runs it")
+        return [self._referring(word, references) for word in words]
+
+    @staticmethod
+    def _referring(word: str, references: Sequence[str]) -> str:
+        for index, reference in enumerate(references):
+            word = word.replace(chr(_FIRST_STAND_IN + index), reference)
+        return word
+
+    def _redact_user_info(self, words: Sequence[str]) -> None:
+        for word in words:
+            for found in _USER_INFO.finditer(word):
+                self.environment.redact_user_info(found[1])
+
+
+class _NeedsShell(ValueError):
+    hint = _NEEDS_SHELL
+
+
+class _Assignment(ValueError):
+    hint = "write  env NAME=value …  before the program"
+
+
+def _shell_sign(text: str) -> str | None:
+    """The first sign outside quotes that only a shell would act on."""
+    bare = list(text)
+    quote = ""
+    escaped = False
+    for index, char in enumerate(text):
+        plain = not quote and not escaped
+        if escaped:
+            escaped = False
+        elif char == "\\" and quote != "'":
+            escaped = True
+        elif quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        if not plain or char in "'\"\\":
+            bare[index] = "_"
+    found = _SIGN.search("".join(bare))
+    return found[0] if found else None

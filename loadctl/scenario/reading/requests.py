@@ -1,0 +1,335 @@
+"""One request in YAML → Request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from pydantic import Field
+
+from loadctl.errors import Where
+from loadctl.scenario.consent import web_address
+from loadctl.scenario.reading.document import Node, Scalar
+from loadctl.scenario.reading.environment import Environment
+from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.shape import (
+    Flag,
+    Line,
+    Name,
+    Part,
+    Shape,
+    SomeSeconds,
+    Whole,
+    Words,
+    read_shape,
+    regular_expression,
+    scalar_text,
+)
+from loadctl.scenario.redaction import named_in
+from loadctl.scenario.template.expression import Attribute, Literal, Variable
+from loadctl.scenario.template.prng import LARGEST
+from loadctl.scenario.template.template import GIVEN, HELPERS, check_template, endpoint_path, parse
+from loadctl.scenario.user_type import Body, Check, Json, Request
+
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+_JSON_PATH = re.compile(r"\$(\.[^.\[\]\s*]+|\[(\*|-?[0-9]{1,9}|'[^']*'|\"[^\"]*\")\])*")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OF_THE_CLIENT = frozenset({"expect", "keep-alive", "transfer-encoding", "upgrade"})
+"""How a client reads and writes: it decides by itself, and undici refuses such headers."""
+_USER_INFO = re.compile(r"https?://([^/?#]*)@", re.IGNORECASE)
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SOURCES = 'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
+
+
+class RequestShape(Shape):
+    kind: ClassVar[str] = "a request"
+    get: Line | None = None
+    post: Line | None = None
+    put: Line | None = None
+    patch: Line | None = None
+    delete: Line | None = None
+    head: Line | None = None
+    options: Line | None = None
+    query: Part | None = None
+    headers: Part | None = None
+    json_: Part | None = Field(None, alias="json")
+    form: Part | None = None
+    files: Part | None = None
+    body: Part | None = None
+    capture: Part | None = None
+    check: Part | None = None
+    timeout: SomeSeconds | None = None
+    name: Name | None = None
+    once: Flag = False
+    weight: Whole | None = None
+
+
+class _CheckShape(Shape):
+    kind: ClassVar[str] = "check"
+    status: Part | None = None
+    has: Words = ()
+    lacks: Words = ()
+    json_: Part | None = Field(None, alias="json")
+    text: Words = ()
+    within: SomeSeconds | None = None
+
+
+@dataclass(slots=True)
+class Names:
+    """The variables of one user type: which are captured, and where each is used."""
+
+    captured: dict[str, Where] = field(default_factory=dict)
+    used: list[tuple[str, Where]] = field(default_factory=list)
+    columns: list[tuple[str, Where]] = field(default_factory=list)
+    """Uses of `row.COLUMN`."""
+
+
+@dataclass(slots=True)
+class RequestReader:
+    mistakes: Mistakes
+    environment: Environment
+    names: Names
+    resolve: Callable[[str], str | None]
+    timeout_s: float
+
+    def read(self, node: Node, *, weighted: bool) -> Request | None:
+        """A request, or None after noting why it is none. `weighted`: it is a task of its own and may have a weight."""
+        shape = read_shape(RequestShape, node, self.mistakes)
+        if shape is None or (method := self._method(node)) is None:
+            return None
+        if shape.weight is not None and not weighted:
+            self.mistakes.add(
+                node.key_where("weight"), "weight: belongs to a task; the steps of a flow all happen"
+            )
+        url: str | None = getattr(shape, method)
+        if url is None:
+            return None
+        place = node.get(method) or node
+        self._check_url(place, url)
+        self.environment.redact_named(
+            shape.query, shape.headers, shape.json_, shape.form, shape.files, shape.body
+        )
+        body = shape.body.text if shape.body is not None and shape.body.is_scalar else ""
+        self.environment.redact(*named_in(url), *named_in(body))
+        if user_info := _USER_INFO.match(url):
+            self.environment.redact_user_info(user_info[1], place)
+        return Request(
+            method=method.upper(),
+            url=url,
+            endpoint=shape.name or self._endpoint(method, place),
+            query=self.fields("query", shape.query),
+            headers=self.headers(shape.headers),
+            body=self._body(node, shape),
+            capture=self._capture(shape.capture),
+            check=self._check(shape.check),
+            timeout_s=shape.timeout or self.timeout_s,
+            once=shape.once,
+            where=node.where,
+        )
+
+    def headers(self, node: Node | None) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for name, value in self._entries("headers", node):
+            text = self._text(name, value)
+            if not _HEADER.fullmatch(name):
+                self.mistakes.add(value.where, f"'{name}' cannot be the name of a header")
+            elif text is not None and not text.isprintable():
+                self.mistakes.add(value.where, f"{name}: a header takes one line of text")
+            elif name.lower() in _OF_THE_CLIENT:
+                message = f"{name}: the engine's HTTP client decides this; leave the header out"
+                self.mistakes.add(value.where, message)
+            elif name.lower() == "connection" and text and text.lower() not in {"close", "keep-alive"}:
+                self.mistakes.add(value.where, f"{name}: write close or keep-alive, not '{text}'")
+            elif text is not None:
+                found[name] = text.lower() if name.lower() == "connection" else text
+        return found
+
+    def fields(self, kind: str, node: Node | None) -> Mapping[str, Json]:
+        """A query or a form: texts, as they were written (`1.10` stays 1.10), or lists of them."""
+        found: dict[str, Json] = {}
+        for name, value in self._entries(kind, node):
+            if value.items is not None:
+                found[name] = [text for item in value.items if (text := self._text(name, item)) is not None]
+            elif (text := self._text(name, value)) is not None:
+                found[name] = text
+        return found
+
+    def json(self, node: Node) -> Json:
+        """Any JSON, its templates checked."""
+        if node.items is not None:
+            return [self.json(item) for item in node.items]
+        if node.entries is not None:
+            return {key.text: self.json(value) for key, value in node.entries.items()}
+        if isinstance(node.value, str):
+            self.check_template(node)
+        value: Scalar = node.value
+        return value
+
+    def check_template(self, node: Node) -> None:
+        """Note what is wrong with a text's template, and which variables it uses."""
+        if "{{" not in node.text:
+            return
+        if mistake := check_template(node.text):
+            self.mistakes.add(node.where, mistake)
+            return
+        for expression in parse(node.text).expressions():
+            if isinstance(expression, Variable) and expression.name not in GIVEN:
+                self.names.used.append((expression.name, node.where))
+            elif isinstance(expression, Attribute) and expression.of == Variable("row"):
+                self.names.columns.append((expression.name, node.where))
+            elif isinstance(expression, Variable) and expression.name == "row":
+                self.names.columns.append(("", node.where))
+
+    def _method(self, node: Node) -> str | None:
+        keys = [key.text for key in node.entries or {} if key.text in METHODS]
+        if len(keys) == 1:
+            return keys[0]
+        if keys:
+            self.mistakes.add(node.where, f"a request has one method; this one has {' and '.join(keys)}")
+        elif not RequestShape.is_spoiled(node):
+            self.mistakes.add(node.where, "a request names its method and path, as in  get: /items")
+        return None
+
+    def _check_url(self, node: Node, url: str) -> None:
+        self.check_template(node)
+        outside = re.sub(r"\{\{.*?\}\}", "", url)
+        if re.match(r"https?://", url):
+            authority = re.sub(r"\{\{.*?\}\}", "1", url)  # which may stand for a host as for a port
+            authority = re.split(r"[/?#]", re.sub(r"\s", "", authority).partition("://")[2], maxsplit=1)[0]
+            try:
+                web_address(f"http://{authority}")
+            except ValueError as error:
+                hint = "write a path such as /items"
+                self.mistakes.add(node.where, f"'{url}' is not a complete URL: {error}", hint)
+        elif not url.startswith(("/", "{{")):
+            self.mistakes.add(node.where, f"a path starts with /; write /{url}")
+        if re.search(r"\s", outside):
+            self.mistakes.add(node.where, "a URL holds no spaces; write %20, or + in a query")
+
+    def _endpoint(self, method: str, node: Node) -> str:
+        """It is shown everywhere, so secrets in it are shown by their names."""
+        try:
+            return f"{method.upper()} {endpoint_path(node.shown)}"
+        except (
+            ValueError
+        ) as error:  # broken templates come here too: their mistake stands at this place already
+            self.mistakes.add(node.where, str(error))
+            return f"{method.upper()} {node.shown}"
+
+    def _body(self, node: Node, shape: RequestShape) -> Body | None:
+        kinds = [kind for kind in ("json", "form", "body") if node.get(kind) is not None]
+        if shape.files is not None:
+            kinds = [kind for kind in kinds if kind != "form"] + ["files"]
+        if len(kinds) > 1:
+            self.mistakes.add(
+                node.key_where(kinds[1]), f"a request has one body; this one has {' and '.join(kinds)}"
+            )
+        if shape.json_ is not None:
+            return Body(kind="json", json=self.json(shape.json_))
+        if shape.files is not None:
+            files = {
+                name: path
+                for name, value in self._entries("files", shape.files)
+                if (path := self._file(name, value))
+            }
+            return Body(kind="files", fields=self.fields("form", shape.form), files=files)
+        if shape.form is not None:
+            return Body(kind="form", fields=self.fields("form", shape.form))
+        text = None if shape.body is None else self._text("body", shape.body)
+        return None if text is None else Body(kind="raw", raw=text)
+
+    def _file(self, name: str, node: Node) -> str | None:
+        path = self._text(name, node)
+        found = self.resolve(path) if path else None
+        if path and found is None:
+            self.mistakes.add(
+                node.where, f"no such file: {path}", "paths are relative to the file that names them"
+            )
+        return found
+
+    def _capture(self, node: Node | None) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for name, value in self._entries("capture", node):
+            source = self._text(name, value)
+            if not _IDENTIFIER.fullmatch(name) or name in GIVEN or name in HELPERS:
+                self.mistakes.add(value.where, f"'{name}' cannot be the name of a variable")
+            elif source is not None:
+                if problem := _capture_problem(source):
+                    self.mistakes.add(value.where, f"{name}: {problem}", _SOURCES)
+                found[name] = source
+            self.names.captured.setdefault(name, value.where)
+        return found
+
+    def _check(self, node: Node | None) -> Check:
+        shape = read_shape(_CheckShape, node, self.mistakes) if node else None
+        if node is None or shape is None:
+            return Check()
+        for part in (node.get("has"), node.get("lacks"), node.get("text")):
+            for item in part.walk() if part else ():
+                self.check_template(item)
+        expected = {name: self._expected(value) for name, value in self._entries("json", shape.json_)}
+        return Check(
+            status=self._statuses(shape.status),
+            has=tuple(shape.has),
+            lacks=tuple(shape.lacks),
+            json=expected,
+            text=tuple(shape.text),
+            within_s=shape.within,
+        )
+
+    def _expected(self, node: Node) -> Json:
+        for item in node.walk():
+            number = _constant(item)
+            if isinstance(number, int | float) and abs(number) > LARGEST:
+                message = f"a number beyond ±{LARGEST} cannot be compared exactly"
+                self.mistakes.add(item.where, message, "look for its digits in the body, with  text:")
+        return self.json(node)
+
+    def _statuses(self, node: Node | None) -> tuple[tuple[int, int], ...]:
+        found = []
+        for item in () if node is None else node.items or (node,):  # an empty list is none of them either
+            match = re.fullmatch(r"([1-5])(xx|[0-9]{2})", item.text)
+            if not match:
+                self.mistakes.add(item.where, "status: takes 200, 2xx or a list of them, as in  [200, 404]")
+            elif match[2] == "xx":
+                found.append((int(match[1]) * 100, int(match[1]) * 100 + 99))
+            else:
+                found.append((int(item.text), int(item.text)))
+        return tuple(found)
+
+    def _entries(self, kind: str, node: Node | None) -> list[tuple[str, Node]]:
+        if node is not None and node.entries is None:
+            self.mistakes.add(node.where, f"{kind}: is a mapping, as in  {kind}: {{name: value}}")
+        return [(key.text, value) for key, value in (node.entries or {}).items()] if node else []
+
+    def _text(self, name: str, node: Node) -> str | None:
+        try:
+            text = scalar_text(node)
+        except ValueError as error:
+            self.mistakes.add(node.where, f"{name}: {error}")
+            return None
+        self.check_template(node)
+        return text
+
+
+def _constant(node: Node) -> Scalar:
+    """The value of a scalar that is no template, or of one that is one literal."""
+    if not isinstance(node.value, str) or "{{" not in node.value or check_template(node.value):
+        return node.value
+    whole = parse(node.value).whole
+    return whole.value if isinstance(whole, Literal) else None
+
+
+def _capture_problem(source: str) -> str | None:
+    kind, _, rest = source.partition(" ")
+    if kind in {"header", "cookie"}:
+        return None if _HEADER.fullmatch(rest) else f"'{rest}' cannot be the name of a {kind}"
+    if kind == "regex":
+        try:
+            groups = regular_expression(rest).groups
+        except ValueError as error:
+            return str(error)
+        return None if groups < 2 else "the pattern has more than one group"
+    return None if _JSON_PATH.fullmatch(source) else f"'{source}' is no place in a response"

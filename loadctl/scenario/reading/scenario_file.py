@@ -1,0 +1,446 @@
+"""The top level of a scenario file → Scenario, its targets apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
+from urllib.parse import urlsplit
+
+from loadctl.errors import Where
+from loadctl.scenario.consent import web_address
+from loadctl.scenario.load import Load, Model
+from loadctl.scenario.rate_limit import RateLimit, counted
+from loadctl.scenario.reading.commands import CommandReader
+from loadctl.scenario.reading.document import Node, Text
+from loadctl.scenario.reading.environment import Environment
+from loadctl.scenario.reading.mistakes import Mistakes, TooManyMistakes
+from loadctl.scenario.reading.shape import (
+    Flag,
+    Integer,
+    Line,
+    Name,
+    Part,
+    Seconds,
+    Shape,
+    SomeSeconds,
+    Whole,
+    Words,
+    read_shape,
+    texts,
+    whole,
+)
+from loadctl.scenario.reading.stages import model_of, read_load
+from loadctl.scenario.reading.targets import Applicable, Table, TargetReader, merged
+from loadctl.scenario.reading.user_types import IN_PLACE, Population, UserTypeReader
+from loadctl.scenario.reading.watch import WatchReader
+from loadctl.scenario.reading.words import is_meant, unknown
+from loadctl.scenario.redaction import secret_arguments
+from loadctl.scenario.scenario import Scenario, Script, Tls
+from loadctl.scenario.stop_rule import DEFAULT, EXAMPLE, StopRule, parse_stop_rule
+from loadctl.scenario.target import Target
+from loadctl.scenario.units import parse_rate, rate_period_s
+from loadctl.scenario.user_type import UserType
+from loadctl.scenario.watch import Watch
+
+_ENGINES = ("locust", "artillery")
+_MOST_IN_FLIGHT = 100_000
+_COUNTED_PER = ("key", "user", "ip", "all")
+
+
+class ScenarioShape(Shape):
+    kind: ClassVar[str] = "a scenario"
+    goal: Name = ""
+    host: Line | None = None
+    engine: Line | None = None
+    users: Part | None = None
+    think: Part | None = None
+    pace: Part | None = None
+    start: Part | None = None
+    headers: Part | None = None
+    tasks: Part | None = None
+    data: Part | None = None
+    load: Part | None = None
+    targets: Part | None = None
+    watch: Part | None = None
+    locustfile: Line | None = None
+    artillery: Line | None = None
+    arguments: Words = ()
+    environment: Line | None = None
+    max_in_flight: Whole | None = None
+    rate_limit: Part | None = None
+    allow_hosts: Words = ()
+    health: Line | None = None
+    timeout: SomeSeconds = 30.0
+    drain: Seconds | None = None
+    seed: Integer = 1
+    ca: Line | None = None
+    cert: Line | None = None
+    verify: Flag = True
+    stop_when: Part | None = None
+    before: Part | None = None
+    after: Part | None = None
+
+
+class _RateLimitShape(Shape):
+    kind: ClassVar[str] = "rate_limit"
+    limit: Line
+    by: Line
+
+
+@dataclass(slots=True)
+class ScenarioReader:
+    mistakes: Mistakes
+    environment: Environment
+    read_text: Callable[[str], str | None]
+    resolve: Callable[[str], str | None]
+    users: Text | None = None
+    host: str | None = None
+    engine: str | None = None
+    targets: Node | None = None
+    """After read(): the scenario's own targets, still to be read."""
+    applicable: Applicable = field(default_factory=Applicable)
+    """After read(): what targets can name."""
+
+    def read(self, name: str, node: Node) -> Scenario | None:
+        """The scenario without its targets; it is only complete if no mistake was found."""
+        if self.host is not None and node.entries is not None:
+            node = Node(node.where, entries={k: v for k, v in node.entries.items() if k.text != "host"})
+        commands, unfilled = CommandReader(self.mistakes, self.environment), node
+        node = self.environment.fill(node)
+        shape = read_shape(ScenarioShape, node, self.mistakes)
+        if shape is None:
+            return None
+        self.targets = shape.targets
+        load = self._load(node, shape)
+        model = model_of(shape.load)
+        population = self._population(shape, model)
+        if _names_a_script(shape):
+            script, types = self._script(node, shape, population)
+        else:
+            script, types = None, population.read(name, node, shape.users)
+        for key in ("environment", "arguments"):
+            owner = "artillery" if key == "environment" else "locustfile"
+            if node.get(key) is not None and node.get(owner) is None:
+                self.mistakes.add(node.key_where(key), f"{key}: belongs to {owner}:")
+        host, credentials = self._host(node, shape)
+        scenario = Scenario(
+            name=name,
+            goal=shape.goal,
+            engine=self._engine(node, shape, script),
+            host=host,
+            credentials=credentials,
+            load=load or Load("closed", ()),
+            user_types=types,
+            script=script,
+            watch=self._watch(shape.watch),
+            timeout_s=shape.timeout,
+            drain_s=min(shape.timeout, 10.0) if shape.drain is None else shape.drain,
+            max_in_flight=self._max_in_flight(node, shape, model),
+            rate_limit=self._rate_limit(shape.rate_limit, types),
+            tls=Tls(shape.verify, self._file(node, "ca", shape.ca), self._file(node, "cert", shape.cert)),
+            allow_hosts=tuple(shape.allow_hosts),
+            health=self._health(node, shape),
+            stop_when=self._stop_when(node.get("stop_when")),
+            before=commands.read(unfilled, "before"),
+            after=commands.read(unfilled, "after"),
+            seed=shape.seed,
+            notes=tuple(dict.fromkeys(population.reader.notes)),
+        )
+        self.applicable = Applicable(
+            endpoints=None if _names_a_script(shape) or not types else scenario.endpoints,
+            stages=[stage.name for stage in load.stages] if load and load.stages else None,
+            model=model,
+        )
+        return scenario
+
+    def _load(self, node: Node, shape: ScenarioShape) -> Load | None:
+        if shape.load is not None:
+            return read_load(shape.load, self.mistakes)
+        if _names_a_script(shape) and not _misnamed("load", node):
+            return Load("open" if shape.artillery is not None else "closed", ())  # the script's own
+        if not _misnamed("load", node):
+            self.mistakes.add(
+                node.where, "a scenario needs load:, its stages", "as in  load: [{users: 50, for: 5m}]"
+            )
+        return None
+
+    def _script(
+        self, node: Node, shape: ScenarioShape, population: Population
+    ) -> tuple[Script | None, tuple[UserType, ...]]:
+        """The script, and the user types that stand beside its classes."""
+        if shape.locustfile is not None and shape.artillery is not None:
+            self.mistakes.add(
+                node.key_where("artillery"), "a scenario runs one script: locustfile: or artillery:"
+            )
+            return None, ()
+        key: Literal["locustfile", "artillery"] = "locustfile" if shape.locustfile else "artillery"
+        for other in IN_PLACE:
+            if node.get(other) is not None:
+                self.mistakes.add(
+                    node.key_where(other),
+                    f"{other}: and {key}: exclude each other; the script says what users do",
+                )
+        named = shape.locustfile or shape.artillery or ""
+        path = self._file(node, key, named) or ""
+        if key == "artillery":
+            if shape.users is not None:
+                message = "users: picks classes of a locustfile; an Artillery script has weights of its own"
+                self.mistakes.add(node.key_where("users"), message, "leave users: out")
+            return Script(key, path, environment=shape.environment), ()
+        weights, types = self._mixed(shape.users, population, named) if shape.users else ({}, ())
+        self.environment.redact(*secret_arguments(shape.arguments))
+        own_load = shape.load is None
+        return Script(key, path, weights, own_load=own_load, arguments=tuple(shape.arguments)), types
+
+    def _mixed(
+        self, users: Node, population: Population, script: str
+    ) -> tuple[Mapping[str, int], tuple[UserType, ...]]:
+        """Weights by name: those of user types (in place, or in users.yaml) and of classes of the script."""
+        if users.entries is None:
+            self.mistakes.add(
+                users.where, "users: picks classes of the script, as in  users: {WebsiteUser: 3}"
+            )
+        text = self.read_text(script) or ""
+        weights: dict[str, int] = {}
+        types: list[UserType] = []
+        for key, value in (users.entries or {}).items():
+            if value.entries is not None or population.has(key.text):
+                if re.search(rf"^class {re.escape(key.text)}\b", text, re.MULTILINE):
+                    message = f"'{key.text}' is a user type and a class of {script}"
+                    self.mistakes.add(key.where, message, "give one of them another name")
+                found = population.one(key, value)
+                types += found
+                weights |= {one.name: one.weight for one in found}
+                continue
+            try:
+                weights[key.text] = whole(value)
+            except ValueError as error:
+                self.mistakes.add(value.where, f"{key.text}: {error}")
+        population.check_weights(users, types)
+        return weights, tuple(types)
+
+    def _population(self, shape: ScenarioShape, model: Model | None) -> Population:
+        open_model = model == "open"
+        reader = UserTypeReader(
+            self.mistakes, self.environment, self.read_text, self.resolve, shape.timeout, open_model
+        )
+        return Population(self.mistakes, self.environment, reader, self.users)
+
+    def _host(self, node: Node, shape: ScenarioShape) -> tuple[str, str]:
+        """The host as it may be shown, and the credentials of its URL."""
+        text, place = (self.host, None) if self.host is not None else (shape.host, node.get("host"))
+        where = place.where if place else Where("--host")
+        if text is None:
+            if not _names_a_script(shape) and not _misnamed("host", node):
+                self.mistakes.add(
+                    node.where,
+                    "no host: say which system is loaded",
+                    "host: http://localhost:8080, --host URL or LOADCTL_HOST",
+                )
+            return "", ""
+        try:
+            return self._url(text, place)
+        except ValueError as error:
+            self.mistakes.add(where, f"host: {error}")
+            return "", ""
+
+    def _url(self, text: str, node: Node | None) -> tuple[str, str]:
+        """A host without trailing slash, and its user-info, which is a secret. Raises ValueError."""
+        if "://" not in text:
+            raise ValueError(
+                f"'{text}' says no scheme; write http://{text}" if "@" not in text else "says no scheme"
+            )
+        credentials, _, address = urlsplit(text).netloc.rpartition("@")
+        self.environment.redact_user_info(credentials, node)
+        url = web_address(text)
+        if url.query or url.fragment:
+            raise ValueError("write scheme, host, port and perhaps a path; queries stand in the requests")
+        return f"{url.scheme}://{address}{url.path.rstrip('/')}", credentials
+
+    def _engine(self, node: Node, shape: ScenarioShape, script: Script | None) -> str:
+        place = (node.get("engine") or node).where if self.engine is None else Where("--engine")
+        asked = self.engine or shape.engine
+        implied = None if script is None else "artillery" if script.key == "artillery" else "locust"
+        if asked is not None and asked not in _ENGINES:
+            self.mistakes.add(place, unknown("engine", asked, "this version", _ENGINES))
+        elif asked is not None and implied not in {None, asked}:
+            self.mistakes.add(place, f"{script.key if script else ''}: runs on {implied}, not on {asked}")
+        return implied or asked or _ENGINES[0]
+
+    def _watch(self, node: Node | None) -> Watch:
+        return WatchReader(self.mistakes, self.environment).read(node)
+
+    def _stop_when(self, node: Node | None) -> Sequence[StopRule]:
+        """`never`, a rule or a list of rules; nothing: the default."""
+        if node is None:
+            return DEFAULT
+        try:
+            lines = texts(node)
+        except ValueError:
+            self.mistakes.add(
+                node.where, f"stop_when: is a rule or a list of rules, as in  {EXAMPLE}; or never"
+            )
+            return DEFAULT
+        if list(lines) == ["never"]:
+            return ()
+        rules = []
+        for line, where in zip(lines, [item.where for item in node.items or (node,)], strict=True):
+            try:
+                rules.append(parse_stop_rule(line))
+            except ValueError as error:
+                self.mistakes.add(where, f"stop_when: {error}")
+        return tuple(rules)
+
+    def _rate_limit(self, node: Node | None, types: Sequence[UserType]) -> RateLimit | None:
+        shape = read_shape(_RateLimitShape, node, self.mistakes) if node else None
+        if node is None or shape is None:
+            return None
+        if shape.by not in _COUNTED_PER:
+            self.mistakes.add(
+                (node.get("by") or node).where, f"by: takes {', '.join(_COUNTED_PER)}, not '{shape.by}'"
+            )
+        try:
+            limit = RateLimit(parse_rate(shape.limit), shape.by, rate_period_s(shape.limit))
+            return counted(limit, types) if limit.by == "key" else limit
+        except ValueError as error:
+            self.mistakes.add((node.get("limit") or node).where, f"limit: {error}")
+            return None
+
+    def _max_in_flight(self, node: Node, shape: ScenarioShape, model: Model | None) -> int:
+        if shape.max_in_flight is not None and model == "closed":
+            self.mistakes.add(
+                node.key_where("max_in_flight"),
+                "max_in_flight: belongs to a load with rate:; users: bound it by themselves",
+            )
+        if shape.max_in_flight is not None and shape.max_in_flight > _MOST_IN_FLIGHT:
+            where = (node.get("max_in_flight") or node).where
+            self.mistakes.add(
+                where, f"max_in_flight: at most {_MOST_IN_FLIGHT:,}: a machine has 65,535 ports"
+            )
+        return shape.max_in_flight or 1000
+
+    def _health(self, node: Node, shape: ScenarioShape) -> str | None:
+        if shape.health is not None and shape.health != "none" and not shape.health.startswith("/"):
+            self.mistakes.add(
+                (node.get("health") or node).where,
+                f"health: takes a path such as /health, or none; not '{shape.health}'",
+            )
+        return shape.health
+
+    def _file(self, node: Node, key: str, path: str | None) -> str | None:
+        found = None if path is None else self.resolve(path)
+        if path is not None and found is None:
+            where = (node.get(key) or node).where
+            self.mistakes.add(
+                where, f"{key}: no such file: {path}", "paths are relative to the file that names them"
+            )
+        return found
+
+
+def _misnamed(key: str, node: Node) -> bool:
+    """An unknown key stands for this one, and is a mistake already."""
+    known = ScenarioShape.keys()
+    return is_meant(key, [k.text for k in node.entries or {} if k.text not in known], ScenarioShape.kind)
+
+
+def _names_a_script(shape: ScenarioShape) -> bool:
+    return shape.locustfile is not None or shape.artillery is not None
+
+
+__all__ = ["Applicable", "Sources", "Text", "applicable_to", "read_scenario", "read_targets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The text of every file involved."""
+
+    scenario: Text
+    users: Text | None
+    """users.yaml."""
+    targets: Text | None
+    """targets.yaml."""
+    read: Callable[[str], str | None]
+    """The text of a file named in the YAML (relative to the scenario file); None: there is none."""
+    resolve: Callable[[str], str | None]
+    """The absolute path of such a file; None: there is none."""
+    env: Mapping[str, str]
+    packaged: bool = False
+
+
+def read_scenario(
+    name: str,
+    sources: Sources,
+    *,
+    host: str | None = None,
+    engine: str | None = None,
+    targets: Sequence[str] = (),
+) -> Scenario:
+    """The scenario called `name`; `host`, `engine` and `targets` (as `--target` takes them) override the file.
+
+    Raises InvalidInput with all mistakes of all files.
+    """
+    mistakes = Mistakes()
+    environment = Environment(sources.env, mistakes)
+    reader = ScenarioReader(
+        mistakes, environment, sources.read, sources.resolve, users=sources.users, host=host, engine=engine
+    )
+    scenario: Scenario | None = None
+    table: Table = {}
+    own = TargetReader(mistakes, reader.applicable, own=True)
+    with suppress(TooManyMistakes):
+        node = mistakes.read(sources.scenario)
+        shared = mistakes.read(sources.targets) if sources.targets else None
+        scenario = None if node is None else reader.read(name, node)
+        table = TargetReader(mistakes, reader.applicable, own=False).read(
+            environment.fill(shared) if shared else None
+        )
+        own.scenario = reader.applicable
+        own.read(reader.targets)
+        for option in targets:
+            own.option(option)
+    mistakes.raise_if_any(environment.secrets)
+    if scenario is None:
+        raise AssertionError("what cannot be read has mistakes")
+    return replace(
+        scenario,
+        source=f"(packaged) {name}" if sources.packaged else sources.scenario.name,
+        packaged=sources.packaged,
+        targets=merged(table, own.table),
+        secrets=environment.secrets,
+    )
+
+
+def read_targets(
+    text: Text | None,
+    applicable: Applicable,
+    *,
+    env: Mapping[str, str] | None = None,
+    targets: Sequence[str] = (),
+) -> tuple[Target, ...]:
+    """A targets table alone, held against what was read before (`score RUN --targets other.yaml`).
+
+    Limits on endpoints and stages that are not there are left out. Raises InvalidInput.
+    """
+    mistakes = Mistakes()
+    environment = Environment(env or {}, mistakes)
+    table: Table = {}
+    options = TargetReader(mistakes, applicable, own=True)
+    with suppress(TooManyMistakes):
+        node = mistakes.read(text) if text else None
+        table = TargetReader(mistakes, applicable, own=False).read(environment.fill(node) if node else None)
+        for option in targets:
+            options.option(option)
+    mistakes.raise_if_any(environment.secrets)
+    return merged(table, options.table)
+
+
+def applicable_to(scenario: Scenario) -> Applicable:
+    """What targets can name in a scenario that was read before."""
+    return Applicable(
+        endpoints=None if scenario.script else scenario.endpoints,
+        stages=[stage.name for stage in scenario.load.stages] or None,
+        model=scenario.load.model,
+    )

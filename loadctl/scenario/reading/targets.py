@@ -1,0 +1,227 @@
+"""`targets:` and targets.yaml → Target records: one table over another, held against what a scenario really does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from loadctl.errors import Where
+from loadctl.scenario.load import Model
+from loadctl.scenario.metric import METRICS, Metric, parse_limit
+from loadctl.scenario.reading.document import Key, Node
+from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.shape import Part, Shape, read_shape, scalar_text
+from loadctl.scenario.reading.words import no_such, unknown
+from loadctl.scenario.target import Scope, ScopeKind, Target
+from loadctl.scenario.units import format_limit
+
+OPTION = "--target"
+DEFINES_THE_BREAK = "defines the break"
+"""Why a limit is not judged by itself where breaking_point is."""
+Table = Mapping[tuple[str, Scope], "Target | None"]
+"""None: `null` stands there, so nothing is judged."""
+_SECTIONS: Mapping[str, ScopeKind] = {"endpoints": "endpoint", "stages": "stage", "metrics": "series"}
+_DEFAULT = Target(metric="error_rate", critical=1.0, unit="%", where=Where("<default>"))
+
+
+class _Limits(Shape):
+    kind: ClassVar[str] = "a target"
+    target: Part | None = None
+    critical: Part | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applicable:
+    """What a scenario does, as far as targets can name it. None: not known (a script), so every name is taken."""
+
+    endpoints: Sequence[str] | None = None
+    stages: Sequence[str] | None = None
+    model: Model | None = None
+
+
+@dataclass(slots=True)
+class TargetReader:
+    """`own`: the limits are this scenario's own, so a name that it does not have is a mistake; a shared table may
+    speak of what other scenarios do."""
+
+    mistakes: Mistakes
+    scenario: Applicable
+    own: bool
+    table: dict[tuple[str, Scope], Target | None] = field(default_factory=dict)
+
+    def read(self, node: Node | None) -> Table:
+        if node is None or (node.is_null and not self.own):
+            return self.table
+        if node.entries is None:
+            self.mistakes.add(node.where, "targets: is a mapping, as in  targets: {latency_p95: 200ms}")
+            return self.table
+        for key, value in node.entries.items():
+            if kind := _SECTIONS.get(key.text):
+                self._section(kind, key, value)
+            else:
+                self._entry(key, value, Scope())
+        return self.table
+
+    def option(self, text: str) -> None:
+        """One `--target`: `latency_p95=200ms`, or `POST /predict latency_p95=200ms` for an endpoint."""
+        left, equals, limit = text.rpartition("=")
+        endpoint, _, metric = left.strip().rpartition(" ")
+        where = Where(f"{OPTION} '{text}'")
+        if not equals or not metric:
+            self.mistakes.add(where, "this is not a target", "write for example  --target latency_p95=200ms")
+            return
+        scope = Scope("endpoint", endpoint.strip()) if endpoint else Scope()
+        if endpoint and not self._named("endpoint", Key(endpoint.strip(), where)):
+            return
+        value = None if limit.strip() in {"null", "none"} else limit.strip()
+        self._entry(Key(metric, where), Node(where, value, limit.strip(), plain=True), scope)
+
+    def _section(self, kind: ScopeKind, section: Key, node: Node) -> None:
+        if node.entries is None:
+            inner = "db_pool_in_use: 95" if kind == "series" else "NAME: {latency_p95: 200ms}"
+            self.mistakes.add(node.where, f"{section.text}: is a mapping, as in  {section.text}: {{{inner}}}")
+            return
+        for key, value in node.entries.items():
+            if kind == "series":
+                self._entry(key, value, Scope(kind, key.text))
+            elif value.entries is None:
+                self.mistakes.add(
+                    value.where, f"{key.text}: is a mapping, as in  {key.text}: {{latency_p95: 200ms}}"
+                )
+            else:
+                self._scoped(Scope(kind, key.text), value.entries)
+                if not self._named(kind, key):
+                    self.table = {at: target for at, target in self.table.items() if at[1].name != key.text}
+
+    def _scoped(self, scope: Scope, entries: Mapping[Key, Node]) -> None:
+        for metric, limits in entries.items():
+            self._entry(metric, limits, scope)
+
+    def _named(self, kind: ScopeKind, key: Key) -> bool:
+        known = self.scenario.endpoints if kind == "endpoint" else self.scenario.stages
+        if known is None or key.text in known:
+            return True
+        if self.own:
+            what, has = (
+                ("no request is named", "This scenario sends")
+                if kind == "endpoint"
+                else ("no stage is named", "This load has")
+            )
+            self.mistakes.add(key.where, *no_such(what, key.text, known, has))
+        return False
+
+    def _entry(self, key: Key, node: Node, scope: Scope) -> None:
+        metric = (
+            METRICS.get(key.text) if scope.kind != "series" else Metric(key.text, "", frozenset({"series"}))
+        )
+        if metric is None:
+            sections = _SECTIONS if scope.kind == "run" and not key.where.file.startswith(OPTION) else ()
+            self.mistakes.add(key.where, unknown("metric", key.text, "targets", [*METRICS, *sections]))
+        elif scope.kind not in metric.scopes:
+            what = "endpoint" if scope.kind == "endpoint" else "stage"
+            self.mistakes.add(key.where, f"{key.text} is measured for the whole run, not for one {what}")
+        elif node.is_null:
+            self.table[key.text, scope] = None
+        else:
+            self._limits(metric, node, scope)
+
+    def _limits(self, metric: Metric, node: Node, scope: Scope) -> None:
+        goal: tuple[float, str] | None = None
+        if node.is_scalar:
+            critical = self._limit(metric, node)
+        else:
+            shape = read_shape(_Limits, node, self.mistakes)
+            if shape is None or not self._both(metric, node, shape):
+                return
+            goal = self._limit(metric, shape.target) if shape.target else None
+            critical = self._limit(metric, shape.critical) if shape.critical else None
+            if goal is None:
+                return
+        if critical is None or not self._fits(metric, node, critical[1]):
+            return
+        self._add(metric, node, scope, goal, critical)
+
+    def _both(self, metric: Metric, node: Node, shape: _Limits) -> bool:
+        if shape.target and shape.critical:
+            return True
+        only = shape.critical or shape.target
+        if only and only.is_scalar:
+            what = "critical" if shape.critical else "target"
+            message = f"{metric.name}: {what} stands alone; a single limit is written without braces"
+            self.mistakes.add(
+                node.where, message, f"write  {metric.name}: {only.text}   (beyond it the run fails)"
+            )
+        elif only is None and not node.entries:
+            self.mistakes.add(node.where, f"{metric.name}: has no limit; write null to leave it out")
+        return False
+
+    def _limit(self, metric: Metric, node: Node) -> tuple[float, str] | None:
+        try:
+            return parse_limit(metric.name if "series" not in metric.scopes else "", scalar_text(node))
+        except ValueError as error:
+            self.mistakes.add(node.where, f"{metric.name}: {error}")
+            return None
+
+    def _fits(self, metric: Metric, node: Node, unit: str) -> bool:
+        """breaking_point is a level of the load: in users or arrivals, as the load counts."""
+        needs = "users" if self.scenario.model == "closed" else "/s"
+        if metric.name != "breaking_point" or self.scenario.model is None or unit == needs:
+            return True
+        if self.own:
+            example = "700 users" if needs == "users" else "700/s"
+            self.mistakes.add(
+                node.where, f"breaking_point: this load counts in {needs}; write for example {example}"
+            )
+        return False
+
+    def _add(
+        self,
+        metric: Metric,
+        node: Node,
+        scope: Scope,
+        goal: tuple[float, str] | None,
+        critical: tuple[float, str],
+    ) -> None:
+        higher = metric.higher_is_better
+        if goal is not None and scope.kind == "series":
+            higher = goal[0] > critical[0]
+        elif goal is not None and (goal[0] < critical[0] if higher else goal[0] > critical[0]):
+            shown, limit = (format_limit(value, unit) for value, unit in (goal, critical))
+            side = "below" if higher else "above"
+            message = f"{metric.name}: the target {shown} is {side} the critical limit {limit}"
+            self.mistakes.add(node.where, f"{message}; what warns would fail first", "swap the two")
+            return
+        self.table[metric.name, scope] = Target(
+            metric=metric.name,
+            scope=scope,
+            critical=critical[0],
+            target=None if goal is None else goal[0],
+            unit=critical[1],
+            higher_is_better=higher,
+            own=self.own,
+            where=node.where,
+        )
+
+
+def merged(*tables: Table) -> tuple[Target, ...]:
+    """Later tables replace whole targets of earlier ones. Errors are always judged: fast failures must not buy a
+    pass, unless `error_rate: null` says so. Where breaking_point is judged, other limits only define the break."""
+    everything: dict[tuple[str, Scope], Target | None] = {}
+    for table in tables:
+        everything.update(table)
+    everything.setdefault(_DEFAULT.key, _DEFAULT)
+    targets = [target for target in everything.values() if target is not None]
+    if not any(target.metric == "breaking_point" for target in targets):
+        return tuple(targets)
+    return tuple(target if _survives(target) else _defining(target) for target in targets)
+
+
+def _survives(target: Target) -> bool:
+    return target.scope.kind == "stage" or (
+        target.metric in METRICS and METRICS[target.metric].survives_the_break
+    )
+
+
+def _defining(target: Target) -> Target:
+    return replace(target, judged=False, why_not_judged=DEFINES_THE_BREAK)

@@ -1,0 +1,357 @@
+"""User types in YAML → UserType: start steps, tasks, flows, pauses and data rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from pydantic import Field
+
+from loadctl.errors import Where
+from loadctl.scenario.reading.document import Key, Node, Text
+from loadctl.scenario.reading.environment import Environment
+from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.requests import METHODS, Names, RequestReader
+from loadctl.scenario.reading.shape import (
+    Flag,
+    Line,
+    Name,
+    Part,
+    Pause,
+    Shape,
+    SomeSeconds,
+    Whole,
+    read_shape,
+    whole,
+)
+from loadctl.scenario.reading.words import nearest, no_such
+from loadctl.scenario.user_type import MOST_TURNS, Repeat, Request, Step, Task, Think, UserType, cycle_length
+
+Rows = Sequence[Mapping[str, str]]
+
+
+class UserTypeShape(Shape):
+    kind: ClassVar[str] = "a user type"
+    weight: Whole | None = None
+    think: Pause | None = None
+    pace: SomeSeconds | None = None
+    headers: Part | None = None
+    start: Part | None = None
+    tasks: Part | None = None
+    data: Line | None = None
+
+
+class _FlowTask(Shape):
+    kind: ClassVar[str] = "a flow"
+    name: Name | None = None
+    weight: Whole = 1
+    flow: Part
+
+
+class _ThinkStep(Shape):
+    kind: ClassVar[str] = "a pause"
+    think: Pause
+    once: Flag = False
+
+
+class _RepeatStep(Shape):
+    kind: ClassVar[str] = "repeat"
+    repeat: Whole
+    while_: Line | None = Field(None, alias="while")
+    once: Flag = False
+    flow: Part
+
+
+@dataclass(frozen=True, slots=True)
+class UserTypeReader:
+    mistakes: Mistakes
+    environment: Environment
+    read_text: Callable[[str], str | None]
+    resolve: Callable[[str], str | None]
+    timeout_s: float
+    open_model: bool
+    notes: list[str] = field(default_factory=list)
+    """For the first lines: what was read and is not used."""
+
+    def read(self, name: str, node: Node, *, weight: int | None) -> UserType | None:
+        """`weight`: what the scenario gave; None: it stands in `node`, the type is written in place."""
+        shape = read_shape(UserTypeShape, node, self.mistakes)
+        if shape is None:
+            return None
+        if weight is not None and shape.weight is not None:
+            where = (node.get("weight") or node).where
+            self.mistakes.add(
+                where, f"the weight of a shared user type stands in the scenario: users: {{{name}: {weight}}}"
+            )
+        if shape.think and shape.pace:
+            self.mistakes.add((node.get("pace") or node).where, "a user type has think: or pace:, not both")
+        names = Names()
+        requests = RequestReader(self.mistakes, self.environment, names, self.resolve, self.timeout_s)
+        headers = requests.headers(shape.headers)
+        self.environment.redact_named(shape.headers)
+        flows = _FlowReader(self.mistakes, requests)
+        start = flows.steps("start", shape.start) if shape.start else ()
+        if not self.open_model:  # a user takes its start once in any case
+            start = tuple(replace(step, once=False) for step in start)
+        tasks = self._tasks(node, shape, flows)
+        rows = self._rows(node, shape.data)
+        self._check_names(names, shape.data, rows)
+        return UserType(
+            name=name,
+            weight=weight or shape.weight or 1,
+            tasks=tasks,
+            start=start,
+            headers=headers,
+            think=Think(*shape.think) if shape.think and not self.open_model else None,
+            pace_s=None if self.open_model else shape.pace,
+            data=rows or (),
+        )
+
+    def _tasks(self, node: Node, shape: UserTypeShape, flows: _FlowReader) -> tuple[Task, ...]:
+        if shape.tasks is None or not shape.tasks.items:
+            where = (shape.tasks or node).where
+            self.mistakes.add(
+                where, "a user type needs tasks:, a list of requests", "as in  tasks: [{get: /items}]"
+            )
+            return ()
+        return tuple(task for item in shape.tasks.items if (task := flows.task(item)))
+
+    def _rows(self, node: Node, path: str | None) -> Rows | None:
+        """The rows of the CSV; None where there are none, or after a mistake."""
+        place = node.get("data")
+        if path is None or place is None:
+            return None
+        text = self.read_text(path)
+        if text is None:
+            self.mistakes.add(
+                place.where, f"no such file: {path}", "paths are relative to the file that names them"
+            )
+            return None
+        rows, empty, wrong = read_rows(text)
+        for line, message in wrong:
+            self.mistakes.add(Where(path, line), message)
+        if wrong:
+            return None
+        if empty:
+            self.notes.append(f"{path}: {empty} empty row{' is' if empty == 1 else 's are'} skipped")
+        return rows
+
+    def _check_names(self, names: Names, data: str | None, rows: Rows | None) -> None:
+        for name, where in names.used:
+            if name not in names.captured:
+                message, hint = no_such(
+                    "nothing captures", name, names.captured, "Captured in this user type"
+                )
+                column = nearest(name, rows[0]) if rows and nearest(name, names.captured) is None else None
+                if column is not None:
+                    message += f"; did you mean row.{column}?"
+                self.mistakes.add(where, message, hint)
+        for column, where in names.columns:
+            if data is None:
+                self.mistakes.add(where, "row: this user type has no data:", "as in  data: accounts.csv")
+            elif column and rows and column not in rows[0]:
+                self.mistakes.add(where, *no_such(f"{data} has no column", column, rows[0], "It has"))
+
+
+@dataclass(frozen=True, slots=True)
+class _FlowReader:
+    mistakes: Mistakes
+    requests: RequestReader
+
+    def task(self, node: Node) -> Task | None:
+        if node.get("flow") is None and node.get("repeat") is None:
+            self._refuse_once(node)
+            request = self.requests.read(node, weighted=True)
+            return Task(request.endpoint, _weight_of(node), (request,)) if request else None
+        if (repeat := node.get("repeat")) is not None:
+            self.mistakes.add(
+                repeat.where, "repeat: is a step of a flow", "as in  flow: [{repeat: 10, flow: […]}]"
+            )
+            return None
+        shape = read_shape(_FlowTask, node, self.mistakes)
+        flow = self.steps("flow", shape.flow) if shape else ()
+        if shape is None or not flow:
+            return None
+        first = next(_requests(flow), None)
+        if first is None:
+            self.mistakes.add(shape.flow.where, "this flow sends no request")
+            return None
+        return Task(shape.name or f"flow from {first.endpoint}", shape.weight, flow)
+
+    def steps(self, key: str, node: Node) -> tuple[Step, ...]:
+        if not node.items:
+            self.mistakes.add(node.where, f"{key}: is a list of steps", f"as in  {key}: [{{get: /items}}]")
+            return ()
+        if key != "start":
+            for item in node.items:
+                self._refuse_once(item)
+        return tuple(step for item in node.items if (step := self.step(item)))
+
+    def _refuse_once(self, node: Node) -> None:
+        if node.get("once") is not None:
+            message = "once: stands beside a step of start:, and nowhere else"
+            hint = "as in  start: [{post: /login, once: true}]; several steps:  {repeat: 1, once: true, flow: […]}"
+            self.mistakes.add(node.key_where("once"), message, hint)
+
+    def step(self, node: Node) -> Step | None:
+        keys = {key.text for key in node.entries or {}}
+        if "think" in keys and not keys & {*METHODS, "flow", "repeat"}:
+            pause = read_shape(_ThinkStep, node, self.mistakes)
+            return Think(*pause.think, once=pause.once) if pause else None
+        if not keys & {"flow", "repeat"}:
+            return self.requests.read(node, weighted=False)
+        if "repeat" not in keys and not _RepeatStep.is_spoiled(node):
+            hint = "put  repeat: 10  beside it, or its steps into the flow around it"
+            self.mistakes.add(node.where, "a flow inside a flow says how often it is repeated", hint)
+            return None
+        shape = read_shape(_RepeatStep, node, self.mistakes)
+        if shape is None:
+            return None
+        while_ = node.get("while")
+        if shape.while_ is not None and while_ is not None:
+            self.requests.names.used.append((shape.while_, while_.where))
+        return Repeat(shape.repeat, self.steps("flow", shape.flow), shape.while_, shape.once)
+
+
+def _weight_of(node: Node) -> int:
+    """1 where none is given, and where the reader of the request has refused it."""
+    weight = node.get("weight")
+    try:
+        return 1 if weight is None else whole(weight)
+    except ValueError:
+        return 1
+
+
+def _requests(steps: Sequence[Step]) -> Iterator[Request]:
+    for step in steps:
+        if isinstance(step, Request):
+            yield step
+        elif isinstance(step, Repeat):
+            yield from _requests(step.flow)
+
+
+def read_rows(text: str) -> tuple[Rows, int, Sequence[tuple[int, str]]]:
+    """The rows of a CSV by column, all values text; how many were left out as empty; what is wrong, by line."""
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    rows: list[Mapping[str, str]] = []
+    wrong: list[tuple[int, str]] = []
+    header: list[str] | None = None
+    empty = 0
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                empty += bool(cells)  # a line without any cell is no row
+            elif header is None:
+                header = [cell.strip() for cell in cells]
+                if not all(header) or len(set(header)) < len(header):
+                    return (), 0, [(reader.line_num, "the first row names the columns, each once")]
+            elif len(cells) != len(header):
+                wrong.append((reader.line_num, f"{len(cells)} values in this row, but {len(header)} columns"))
+            else:
+                rows.append(dict(zip(header, cells, strict=True)))
+    except csv.Error as error:
+        wrong.append((reader.line_num, f"this is not CSV: {error}"))
+    if not rows and not wrong:
+        wrong.append((1, "there are no rows; the first one names the columns"))
+    return rows, empty, wrong
+
+
+_MOST_TYPES = 1_000
+IN_PLACE = ("think", "pace", "headers", "start", "tasks", "data")
+"""Keys of a user type that may stand at the top of a scenario which has only this one."""
+
+
+@dataclass(slots=True)
+class Population:
+    mistakes: Mistakes
+    environment: Environment
+    reader: UserTypeReader
+    shared: Text | None
+    """users.yaml; read when the first user type is looked up in it."""
+    types: Mapping[str, Node] | None = None
+
+    def read(self, name: str, node: Node, users: Node | None) -> tuple[UserType, ...]:
+        """The user types of the scenario `name`; `users` is what stands under its users:."""
+        if users is None:
+            if node.get("tasks") is None:
+                hint = "as in  tasks: [{get: /items}]"
+                self.mistakes.add(node.where, "a scenario needs tasks:, or users: with tasks", hint)
+                return ()
+            mine = {key: value for key, value in (node.entries or {}).items() if key.text in IN_PLACE}
+            return self._in_place(name, Node(node.where, entries=mine))
+        for key in IN_PLACE:
+            if node.get(key) is not None:
+                message = f"{key}: belongs to a user type; with users: it stands inside one of them"
+                self.mistakes.add(node.key_where(key), message)
+        if not users.entries:
+            hint = "how many is said in load:, as in  - {users: 50, for: 5m}"
+            message = "users: names user types, as in  users: {MLPlatformUser: 1}"
+            self.mistakes.add(users.where, message, hint)
+        if len(users.entries or {}) > _MOST_TYPES:
+            self.mistakes.add(users.where, f"at most {_MOST_TYPES:,} user types")
+            return ()
+        types = tuple(found for key, value in (users.entries or {}).items() for found in self.one(key, value))
+        self.check_weights(users, types)
+        return types
+
+    def check_weights(self, users: Node, types: Sequence[UserType]) -> None:
+        """The order of user types is made beforehand."""
+        length = cycle_length(one.weight for one in types)
+        if length > MOST_TURNS:
+            message = f"these weights repeat after {length:,} users only; at most {MOST_TURNS:,}"
+            self.mistakes.add(users.where, message, "write shares, as in  users: {Reader: 70, Writer: 30}")
+
+    def one(self, key: Key, value: Node) -> tuple[UserType, ...]:
+        """The user type under a key of users:, in place or by name; none where it has mistakes."""
+        return self._in_place(key.text, value) if value.entries is not None else self._named(key, value)
+
+    def has(self, name: str) -> bool:
+        """It is a user type of users.yaml."""
+        return name in self._shared()
+
+    def _in_place(self, name: str, node: Node) -> tuple[UserType, ...]:
+        for key in ("think", "pace") if self.reader.open_model else ():
+            if node.get(key) is not None:
+                message = (
+                    f"{key}: has no meaning under rate:, which says when each user arrives; leave it out"
+                )
+                self.mistakes.add(node.key_where(key), message)
+        user_type = self.reader.read(name, node, weight=None)
+        return (user_type,) if user_type else ()
+
+    def _named(self, key: Key, value: Node) -> tuple[UserType, ...]:
+        try:
+            weight = whole(value)
+        except ValueError as error:
+            self.mistakes.add(value.where, f"{key.text}: {error}", "a weight, or a whole user type in place")
+            weight = 1
+        node = self._find(key.text, key.where)
+        user_type = self.reader.read(key.text, node, weight=weight) if node else None
+        return (user_type,) if user_type else ()
+
+    def _find(self, name: str, where: Where) -> Node | None:
+        if self.shared is None:
+            self.mistakes.add(where, f"no user type '{name}': there is no users.yaml beside the scenario")
+            return None
+        types = self._shared()
+        if name not in types:
+            if types:
+                self.mistakes.add(
+                    where, *no_such("no user type is named", name, types, f"{self.shared.name} has")
+                )
+            return None
+        return self.environment.fill(types[name])
+
+    def _shared(self) -> Mapping[str, Node]:
+        """Those of users.yaml, which is read when it is first asked for."""
+        if self.types is None:
+            node = self.mistakes.read(self.shared) if self.shared is not None else None
+            self.types = {key.text: value for key, value in (node.entries or {}).items()} if node else {}
+            if node is not None and node.entries is None:
+                self.mistakes.add(
+                    node.where, "users.yaml is a mapping of user types, as in  Visitor: {tasks: […]}"
+                )
+        return self.types

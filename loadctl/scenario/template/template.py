@@ -1,0 +1,261 @@
+"""Templates: `{{ expression }}` inside the texts of a scenario.
+
+expression = variable `token` · attribute `row.email` · call `random_int(1, 500)`, nested `int(row.age)` ·
+literal: a number, 'text' or "text" (no escapes), true, false, null. No operators, no filters.
+
+A value that is one whole `{{ }}` keeps the type of its expression; otherwise all is joined as text (prng.text
+says how; null is empty). A variable that does not exist is an error of that turn. `{{ "{{" }}` writes braces.
+
+Engines get plans, plain JSON: a text without templates stays a text · {"$expr": E} keeps its type ·
+{"$text": [text or E, …]} joins. A JSON value is a list: ready JSON text, and between it plans whose values become JSON.
+E = ["lit", value] | ["var", name] | ["get", E, name] | ["call", name, [E, …]].
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from loadctl.scenario.template.expression import (
+    Attribute,
+    Call,
+    Expression,
+    Literal,
+    TemplateError,
+    Variable,
+    read_expression,
+)
+from loadctl.scenario.template.prng import LARGEST, as_json, one_kind
+from loadctl.scenario.template.prng import text as as_text
+
+if TYPE_CHECKING:
+    from loadctl.scenario.user_type import Json
+
+HELPERS: Mapping[str, Sequence[str]] = {
+    "random_int": ("low", "high"),
+    "random_float": ("low", "high"),
+    "random_floats": ("n",),
+    "random_string": ("n",),
+    "random_choice": ("list",),
+    "uuid": (),
+    "int": ("x",),
+    "float": ("x",),
+    "str": ("x",),
+    "now": (),
+    "timestamp": (),
+}
+"""The helpers by name, with their arguments. What each returns, to the bit: prng.py."""
+GIVEN = frozenset({"row", "user"})
+"""Variables that nobody captures: the user's data row, and its index (from 0, counted over all shards)."""
+
+_OTHER_TOOLS = {
+    "randint": "random_int",
+    "randrange": "random_int",
+    "randomnumber": "random_int",
+    "uniform": "random_float",
+}
+_OTHER_TOOLS |= {
+    "choice": "random_choice",
+    "randomstring": "random_string",
+    "uuid4": "uuid",
+    "guid": "uuid",
+    "string": "str",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Texts and expressions in order; no two texts side by side."""
+
+    parts: Sequence[str | Expression]
+
+    @property
+    def whole(self) -> Expression | None:
+        """The expression, where the template is nothing else: its value keeps its type."""
+        only = self.parts[0] if len(self.parts) == 1 else None
+        return None if isinstance(only, str) else only
+
+    def expressions(self) -> Iterator[Expression]:
+        """All expressions, inner ones too."""
+        stack = [part for part in self.parts if not isinstance(part, str)]
+        while stack:
+            expression = stack.pop()
+            yield expression
+            if isinstance(expression, Call):
+                stack.extend(expression.arguments)
+            elif isinstance(expression, Attribute):
+                stack.append(expression.of)
+
+    def plan(self) -> Json:
+        if self.whole is not None:
+            return {"$expr": self.whole.plan()}
+        if all(isinstance(part, str) for part in self.parts):
+            return "".join(part for part in self.parts if isinstance(part, str))
+        return {"$text": [part if isinstance(part, str) else part.plan() for part in self.parts]}
+
+
+def parse(text: str) -> Template:
+    """The template in `text`; raises TemplateError."""
+    parts: list[str | Expression] = []
+    at = 0
+    while (opening := text.find("{{", at)) >= 0:
+        parts.append(text[at:opening])
+        expression, at = read_expression(text, opening)
+        parts.append(expression)
+    parts.append(text[at:])
+    if len(parts) == 3 and not parts[0] and not parts[2] and not _is_text(parts[1]):
+        return Template((parts[1],))
+    return Template(tuple(_joined(parts)))
+
+
+def text_plan(value: Json) -> Json:
+    """A scalar as the text that it is sent as, compiled for the engine; raises TemplateError."""
+    if not isinstance(value, str):
+        return as_text(value)
+    template = parse(value)
+    return as_text(template.whole.value) if isinstance(template.whole, Literal) else template.plan()
+
+
+def json_plan(value: Json) -> list[Json]:
+    """A JSON value, compiled for the engine; raises TemplateError."""
+    plan: list[Json] = [""]
+    for part in _json_parts(value):
+        if isinstance(part, str) and isinstance(plan[-1], str):
+            plan[-1] += part
+        else:
+            plan.append(part)
+    return [part for part in plan if part != ""]
+
+
+def check_template(text: str) -> str | None:
+    """What is wrong with the template in `text`, in one sentence; None: nothing."""
+    try:
+        template = parse(text)
+    except TemplateError as error:
+        return str(error)
+    for expression in template.expressions():
+        if isinstance(expression, Call) and (mistake := _mistake_in(expression)):
+            return mistake
+        if isinstance(expression, Variable) and expression.name.lower() in {"env", "environment"}:
+            return (
+                "the environment cannot be read inside {{ }}; write ${NAME}, it is filled in before the run"
+            )
+        if isinstance(expression, Attribute) and expression.of == Variable("user"):
+            return f"user is a number, the index of the user; user.{expression.name} does not exist"
+    return None
+
+
+def variables(text: str) -> set[str]:
+    """Names that something must capture before `text` can be rendered; raises TemplateError."""
+    return {e.name for e in parse(text).expressions() if isinstance(e, Variable)} - GIVEN
+
+
+def endpoint_path(text: str) -> str:
+    """The path of `text`, a path or URL, without query: `/items/{{ id }}?page=2` is `/items/{id}`.
+
+    Raises ValueError where a call in the path would make every value an endpoint of its own.
+    """
+    path = ""
+    for part in parse(text).parts:
+        if isinstance(part, str):
+            piece = re.split(r"[?#]", part, maxsplit=1)
+            path += piece[0]
+            if len(piece) > 1:
+                break
+        else:
+            path += _placeholder(part)
+    absolute = re.match(r"https?://[^/]*", path, re.IGNORECASE)
+    return (path[absolute.end() :] or "/") if absolute else path or "/"
+
+
+def _placeholder(expression: Expression) -> str:
+    if isinstance(expression, Call):
+        raise ValueError(  # noqa: TRY004 - the text is wrong, not a type
+            f"a call in a path needs name: {expression.name}() would make every value an endpoint "
+            "of its own; add for example  name: GET /items/{id}"
+        )
+    return as_text(expression.value) if isinstance(expression, Literal) else f"{{{expression.name}}}"
+
+
+def _is_text(part: str | Expression) -> bool:
+    return isinstance(part, Literal) and isinstance(part.value, str)
+
+
+def _joined(parts: Sequence[str | Expression]) -> Iterator[str | Expression]:
+    """Literals become text, neighbouring texts one, empty texts none."""
+    pending = ""
+    for part in parts:
+        if isinstance(part, str | Literal):
+            pending += part if isinstance(part, str) else as_text(part.value)
+            continue
+        if pending:
+            yield pending
+        pending = ""
+        yield part
+    if pending:
+        yield pending
+
+
+def _json_parts(value: Json) -> Iterator[Json]:
+    if isinstance(value, str):
+        template = parse(value)
+        if isinstance(template.whole, Literal):
+            yield as_json(template.whole.value)
+        else:
+            plan = template.plan()
+            yield as_json(plan) if isinstance(plan, str) else plan
+    elif isinstance(value, Mapping):
+        yield "{"
+        for at, (key, item) in enumerate(value.items()):
+            yield f"{',' if at else ''}{as_json(key)}:"
+            yield from _json_parts(item)
+        yield "}"
+    elif isinstance(value, Sequence):
+        yield "["
+        for at, item in enumerate(value):
+            yield "," if at else ""
+            yield from _json_parts(item)
+        yield "]"
+    else:
+        yield as_json(one_kind(value) if isinstance(value, float) else value)
+
+
+def _mistake_in(call: Call) -> str | None:
+    if call.name not in HELPERS:
+        wanted = _OTHER_TOOLS.get(call.name.lower().replace("_", ""))
+        near = [wanted] if wanted else get_close_matches(call.name, HELPERS, n=1)
+        ending = f"did you mean {_signature(near[0])}?" if near else f"there are {', '.join(HELPERS)}"
+        return f"there is no helper {call.name}(); {ending}"
+    if len(call.arguments) != len(HELPERS[call.name]):
+        wants = {0: "no argument", 1: "1 argument"}.get(
+            len(HELPERS[call.name]), f"{len(HELPERS[call.name])} arguments"
+        )
+        return f"{call.name}() takes {wants}, not {len(call.arguments)}; write {_signature(call.name)}"
+    for argument in call.arguments:
+        if (
+            isinstance(argument, Literal)
+            and isinstance(argument.value, int)
+            and abs(argument.value) > LARGEST
+        ):
+            return f"{call.name}() takes no whole number beyond ±{LARGEST}"
+    first, last = (call.arguments[0], call.arguments[-1]) if call.arguments else (None, None)
+    numbers = (
+        isinstance(first, Literal)
+        and isinstance(last, Literal)
+        and call.name in {"random_int", "random_float"}
+    )
+    if numbers and not _ascending(first, last):
+        return f"{call.name}() needs two numbers, the smaller one first"
+    return None
+
+
+def _ascending(low: Expression | None, high: Expression | None) -> bool:
+    values = [e.value for e in (low, high) if isinstance(e, Literal) and isinstance(e.value, int | float)]
+    return len(values) == 2 and values[0] <= values[1]
+
+
+def _signature(name: str) -> str:
+    return f"{name}({', '.join(HELPERS[name])})"
