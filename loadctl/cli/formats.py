@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,17 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadctl.errors import UsageError
+from loadctl.scenario.units import format_count
 
 if TYPE_CHECKING:
     from loadctl.cli.judging import Judgement
-    from loadctl.results.result import Result
-import json
-from collections.abc import Iterator
-
-from loadctl.results.result import Provenance
-from loadctl.run.machine import Machine
-from loadctl.run.manifest import Manifest, to_text
-from loadctl.scenario.units import format_count
+    from loadctl.results.result import Provenance, Result
+    from loadctl.run.machine import Machine
+    from loadctl.run.manifest import Manifest
 
 NAMES = ("text", "html", "json", "markdown", "junit", "csv", "csv-readings", "openmetrics")
 
@@ -162,6 +159,8 @@ _TOLD_ELSEWHERE = {"name", "goal", "source", "packaged", "host", "targets", "res
 
 def provenance_of(manifest: Manifest) -> Provenance:
     """Secrets are not in it: they are redacted where the manifest is written, and read back so."""
+    from loadctl.results.result import Provenance
+
     return Provenance(
         run_id=manifest.id,
         command=("loadctl", *manifest.argv),
@@ -173,6 +172,8 @@ def provenance_of(manifest: Manifest) -> Provenance:
 def _scenario(manifest: Manifest) -> str:
     """As YAML, without what is empty and what the report says elsewhere."""
     import yaml
+
+    from loadctl.run.manifest import to_text
 
     written = json.loads(to_text(manifest))["scenario"]
     essence = {key: value for key, value in written.items() if key not in _TOLD_ELSEWHERE}

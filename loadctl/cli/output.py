@@ -10,12 +10,12 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from loadctl.errors import RunError
-from loadctl.reports.terminal.screen import headline, render
-from loadctl.results.result import Result
-from loadctl.results.wire.document import dumps
+
+if TYPE_CHECKING:
+    from loadctl.results.result import Result
 
 
 def is_terminal() -> bool:
@@ -136,6 +136,9 @@ def open_standard_streams() -> None:
 
 def tell(result: Result, *, quiet: bool = False, as_json: bool = False) -> None:
     """On stdout, in the form asked for."""
+    from loadctl.reports.terminal.screen import headline, render
+    from loadctl.results.wire.document import dumps
+
     if as_json:
         write(dumps(result), as_json=True)
     elif quiet:

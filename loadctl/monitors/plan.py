@@ -62,8 +62,8 @@ def sources_for(scenario: Scenario) -> WatchPlan:
 def _pages(scenario: Scenario) -> Iterator[Source]:
     watch = scenario.watch
     if watch.metrics is not None:
-        from loadctl.monitors.prometheus.http import verification
         from loadctl.monitors.prometheus.page import MetricsPageSource
+        from loadctl.monitors.prometheus.tls import verification
 
         url = urljoin(f"{scenario.host}/", watch.metrics.page)
         ours = url.startswith(urljoin(f"{scenario.host}/", "/"))  # its certificate is the host's

@@ -24,7 +24,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from loadctl.engines.shard_plan import Failed, Origin, Proxy, proxy_for
 from loadctl.errors import RunError
-from loadctl.monitors.prometheus.http import verification
+from loadctl.monitors.prometheus.tls import verification
 from loadctl.monitors.waiting import within
 from loadctl.scenario.scenario import Tls
 

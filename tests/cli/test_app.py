@@ -37,7 +37,7 @@ def test_the_list_of_commands_names_them_all(loadctl: Loadctl) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_says_what_each_command_says_first(name: str) -> None:
     entry = COMMANDS[name]
-    said = getattr(import_module(f"loadctl.cli.{entry.module}"), entry.module).__doc__
+    said = getattr(import_module(f"loadctl.cli.commands.{entry.module}"), entry.module).__doc__
     assert said.startswith(entry.help.removesuffix("."))
 
 
@@ -226,7 +226,7 @@ def test_help_waits_for_nothing_heavy() -> None:
 def test_only_the_command_that_was_typed_is_imported() -> None:
     modules = {entry.module for entry in COMMANDS.values()}
     code = f"import sys; from loadctl.cli.app import funnel; funnel(['list', '-h']); print({modules} & "
-    code += "{name.removeprefix('loadctl.cli.') for name in sys.modules})"
+    code += "{name.removeprefix('loadctl.cli.commands.') for name in sys.modules})"
     assert _process(code).splitlines()[-1] == "{'list_'}"
 
 

@@ -11,13 +11,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from ..inside import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
+from . import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
 from .load.schedule import Schedule, Stage, Wishes
 from .recorder.frame_file import FrameFile
 from .recorder.recorder import Recorder
 from .recorder.redaction import Redaction
-from .script.locustfile import ScriptError
+from .script.fault import ScriptError
 from .script.options import Ended, Refused, forget_import_switch, forget_variables
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from ..load.schedule import phase
-from ..script.locustfile import sentence
+from ..script.fault import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable

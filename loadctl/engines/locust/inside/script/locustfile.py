@@ -10,32 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from locust.util.load_locustfile import load_locustfile, load_locustfile_pytest
 
+from .fault import ScriptError, sentence
 from .options import Ended, Refused, beside, no_such_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-
-_OURS = str(Path(__file__).parent.parent)
-
-
-class ScriptError(Exception):
-    """The script cannot be run; the message is one sentence for people."""
-
-
-def sentence(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def place_of(error: BaseException) -> str:
-    """The innermost line outside of Locust and loadctl, as in `own.py:12`; empty where there is none."""
-    import locust
-
-    frames = traceback.extract_tb(error.__traceback__)
-    homes = (_OURS, str(Path(locust.__file__).parent))
-    own = [frame for frame in frames if not frame.filename.startswith(homes)]
-    frame = (own or frames)[-1] if frames else None
-    return f"{Path(frame.filename).name}:{frame.lineno}" if frame else ""
 
 
 def load(paths: Sequence[str], arguments: Sequence[str] = ()) -> tuple[dict[str, type], Sequence[object]]:

@@ -21,7 +21,8 @@ from locust.user.task import DefaultTaskSet, TaskSet
 from locust.user.users import PytestUser
 
 from ..load.schedule import phase
-from .locustfile import ScriptError, chosen_classes, load, place_of, sentence, told
+from .fault import ScriptError, place_of, sentence
+from .locustfile import chosen_classes, load, told
 from .options import Refused, no_such_class, options_of
 from .private import first_listener
 from .sessions import Sessions
