@@ -202,7 +202,7 @@ _WORDS = "see engine/ in the run directory for its own words"
 
 
 def script_findings(case: Case) -> list[Finding]:
-    return [*_faults_script(case), *_verdict(case)]
+    return [*_faults_script(case), *_verdict(case), *_unfinished(case)]
 
 
 def _faults_script(case: Case) -> Iterator[Finding]:
@@ -233,3 +233,13 @@ def _verdict(case: Case) -> Iterator[Finding]:
         why = "; ".join(dict.fromkeys(shard.script_why for shard in judged if shard.script_why))
         message = f"the script set exit {number}" + (f" ({why})" if why else "")
         yield Finding("script_verdict", "critical", message, {"exit_code": codes[-1]}, (_WORDS,))
+
+
+def _unfinished(case: Case) -> Iterator[Finding]:
+    """A script may judge the run in its last hook. One that had to be ended there has not said what it found."""
+    overtime = [e.t for e in case.recording.events if e.kind == "stop" and e.detail.get("overtime")]
+    if overtime and case.scenario.script is not None:
+        ended = f"your script was still running at {case.recording.at(overtime[0])} and was ended"
+        message = f"{ended}, so its own verdict is not known"
+        advice = ("see what its last hooks (test_stop, quitting, after) wait for",)
+        yield Finding("script-unfinished", "invalid", message, {"ended_at_s": overtime[0]}, advice, "pass")

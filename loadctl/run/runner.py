@@ -169,9 +169,8 @@ class UnderWay:
             self.stopped_early = broken
             self._drain(Event(self._now(), "stop", broken))
         elif self._now() > self._ends_by:
-            self._stop(
-                Event(self._now(), "stop", "engine processes did not end with the plan"), Ladder.signals()
-            )
+            words = "engine processes did not end with the plan"
+            self._stop(Event(self._now(), "stop", words, {"overtime": True}), Ladder.signals())
 
     def _drain(self, why: Event) -> None:
         self._stop(why, Ladder.draining(self._scenario.drain_s))

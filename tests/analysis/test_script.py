@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from loadctl.analysis.judgement import RunFacts, judge
-from loadctl.results.recording import Recording, ScriptFault, Shard
+from loadctl.results.recording import Event, Recording, ScriptFault, Shard
 from loadctl.results.result import Result
 from loadctl.results.verdict import Finding
+from loadctl.scenario.scenario import Script
 from tests.results.recorded import recording, scenario, shard, steady, target
 
 FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="2026-11-23T08:20:00Z")
@@ -80,3 +81,17 @@ def test_a_code_of_0_makes_nothing_better() -> None:
     assert judged(said(code=0)).verdict == "PASS"
     bad = judged(said(code=0), errors=5)
     assert (bad.verdict, of_script(bad)) == ("FAIL", [])
+
+
+def test_a_script_that_had_to_be_ended_has_not_given_its_verdict() -> None:
+    """Its last hook may judge the run, so a PASS would be a guess."""
+    ended = Event(85.0, "stop", "engine processes did not end with the plan", {"overtime": True})
+    made = replace(recording(steady(60), shards=(shard(0),)), events=(ended,))
+    own = replace(scenario(targets=[target("error_rate", 1.0)]), script=Script("own.py", ("own.py",)))
+    result = judge(own, made, FACTS)
+    [finding] = of_script(result)
+    assert finding.id == "script-unfinished"
+    assert finding.message.startswith("your script was still running at 1:25")
+    assert (result.verdict, result.exit_code) == ("INCONCLUSIVE", 3)
+    without = judge(replace(own, script=None), made, FACTS)
+    assert (without.verdict, of_script(without)) == ("PASS", [])

@@ -264,14 +264,14 @@ def test_a_shard_that_falls_silent_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_script_may_clean_up_in_silence_and_judge_after_that(tmp_path: Path) -> None:
-    directory = run(replace(request(tmp_path, 1.0, shard0=["cleans-up"]), hung_s=1.6))
+    directory = run(replace(request(tmp_path, 1.1, shard0=["cleans-up"]), hung_s=1.6))
     assert "shard_killed" not in kinds(read_recording(directory)[1])
     found = {finding.id: finding for finding in judged(directory).result.findings}
     assert found["script_verdict"].message == "the script set exit code 4 (not met: p99 < 1)"
 
 
 def test_a_shard_that_does_not_end_with_the_plan_is_made_to(tmp_path: Path) -> None:
-    recording = read_recording(run(replace(request(tmp_path, 1.0, shard0=["endless"]), overtime_s=0.2)))[1]
+    recording = read_recording(run(replace(request(tmp_path, 1.1, shard0=["endless"]), overtime_s=0.2)))[1]
     assert kinds(recording) == ["stage", "stage", "stop", "shard_killed"]
     assert "SIGINT" in recording.events[-1].message
 
