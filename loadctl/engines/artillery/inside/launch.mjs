@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setEnvironmentData } from 'node:worker_threads';
-import { BYE_NOW, Control, EXIT, EXIT_STOPPED, LEAVE_NOW, LOADED, STOPPING, newFlags } from './flags.mjs';
+import { BYE_NOW, Control, EXIT, EXIT_STOPPED, LEAVE_NOW, LOADED, STOPPING, newFlags } from './control.mjs';
 
 // How long after loadctl's end the shard may take to say bye by itself.
 const GRACE_MS = 1200;

@@ -3,7 +3,7 @@
 import { writeFileSync, writeSync } from 'node:fs';
 import { splitUrl } from './client/client.mjs';
 import { monotonic } from './load/clock.mjs';
-import { BYE_NOW, EXIT_STOPPED } from './flags.mjs';
+import { BYE_NOW, EXIT_STOPPED } from './control.mjs';
 import { frameFile } from './recorder/frame_file.mjs';
 import { makeUsers } from './journey/journey.mjs';
 import { Closed, Context, Open, drain, sleep, tick } from './load/load.mjs';

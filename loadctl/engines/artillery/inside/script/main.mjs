@@ -5,7 +5,7 @@ import { createRequire, syncBuiltinESMExports } from 'node:module';
 import os from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { monotonic } from '../load/clock.mjs';
-import { BYE, EXIT, EXIT_REFUSED, EXIT_STOPPED, HELLO } from '../flags.mjs';
+import { BYE, EXIT, EXIT_REFUSED, EXIT_STOPPED, HELLO } from '../control.mjs';
 import { redaction } from '../recorder/redaction.mjs';
 import { faultOf, placeOf } from './failure.mjs';
 

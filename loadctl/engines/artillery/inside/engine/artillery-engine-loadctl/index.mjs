@@ -3,7 +3,7 @@
 
 import { writeSync } from 'node:fs';
 import { getEnvironmentData } from 'node:worker_threads';
-import { Control, LOADED } from '../../flags.mjs';
+import { Control, LOADED } from '../../control.mjs';
 import { Places } from '../../load/places.mjs';
 import { Flows } from '../../script/flows.mjs';
 import { usersOfScript } from '../../script/users.mjs';

@@ -2,7 +2,7 @@
 
 import { writeSync } from 'node:fs';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
-import { Control } from '../../flags.mjs';
+import { Control } from '../../control.mjs';
 import { Script } from '../../script/script.mjs';
 import { LOADCTL } from '../../script/users.mjs';
 

@@ -4,8 +4,8 @@
 import dns from 'node:dns';
 import { createRequire } from 'node:module';
 import net from 'node:net';
-import { Consent, complaint } from './consent.mjs';
-import { HOST_NOT_ALLOWED } from '../script/failure.mjs';
+import { Consent, complaint } from '../client/consent.mjs';
+import { HOST_NOT_ALLOWED } from './failure.mjs';
 
 const PROXIES = ['http_proxy', 'https_proxy', 'all_proxy'];
 
