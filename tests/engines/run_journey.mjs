@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { monotonic } from '../../loadctl/engines/artillery/inside/load/clock.mjs';
 import { makeUsers } from '../../loadctl/engines/artillery/inside/journey/journey.mjs';
 
-// Recorder and context of the users at once: notes what they are told, and never sleeps.
+// Recorder and signal of the users at once: notes what they are told, and never sleeps.
 class Calls {
   constructor(requestsMax) {
     this.told = [];
@@ -33,13 +33,12 @@ class Calls {
     this.told.push({ call: 'fault', message, endpoint });
   }
 
-  stopping() {
+  get stopped() {
     return this._left <= 0;
   }
 
-  sleep(_user, seconds) {
+  pause(seconds) {
     this.told.push({ call: 'sleep', seconds });
-    return true;
   }
 }
 

@@ -6,7 +6,7 @@ const places = new Places(2);
 const ended = [];
 const join = (name) => places.join(name, (error, context) => ended.push([context, error?.message ?? null]));
 const broke = [];
-const live = (at, life) => places.live(places.at(at), life, (error) => broke.push(error.message));
+const run = (at, life) => places.run(places.at(at), life, (error) => broke.push(error.message));
 
 join('a');
 let ready = false;
@@ -16,14 +16,14 @@ const early = ready;
 ['b', 'surplus', 'another'].forEach(join);
 await places.ready;
 const atOnce = [...ended];
-live(0, async () => {
+run(0, async () => {
   throw new Error('not expected');
 });
-live(0, () => new Promise(setImmediate)); // its successor
-live(1, () => new Promise(() => {}));
-const lives = [places.lives];
+run(0, () => new Promise(setImmediate)); // its successor
+run(1, () => new Promise(() => {}));
+const active = [places.active];
 await new Promise((resolve) => setTimeout(resolve, 5));
-lives.push(places.lives);
+active.push(places.active);
 places.end();
 places.end();
-process.stdout.write(JSON.stringify({ early, atOnce, broke, lives, ended: ended.slice(atOnce.length) }));
+process.stdout.write(JSON.stringify({ early, atOnce, broke, active, ended: ended.slice(atOnce.length) }));

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 INSIDE = Path(engine.__file__).with_name("inside")
 COUNTING = """
 import { getEnvironmentData } from 'node:worker_threads';
-import { countVirtualUsers } from 'INSIDE/load/vusers.mjs';
+import { countVirtualUsers } from 'INSIDE/load/places.mjs';
 export default class {
   constructor(script, ee) {
     this.arrivals = [];
@@ -229,7 +229,7 @@ def test_surplus_ones_end_at_once_and_the_others_with_what_became_of_them(artill
     assert not said["early"], "not complete with one of two"
     assert said["atOnce"] == [["surplus", None], ["another", None]]
     assert said["broke"] == ["not expected"]
-    assert said["lives"] == [3, 1]
+    assert said["active"] == [3, 1]
     assert said["ended"] == [
         ["a", "not expected"],
         ["b", "its request was not answered before the load ended"],

@@ -1,27 +1,27 @@
-// The command of a shard: `node launch.mjs`, the plan on the first line of standard input. Everything else is Artillery's own.
+// The command of a shard: `node launch.mjs`, with the plan on the first line of standard input.
 //
-// This thread reads standard input and the signals, whatever a script does to the worker: `start <t0>`, `stop`, and the end of
-// the stream, which means that loadctl is gone.
+// This thread reads the commands `start <t0>` and `stop` from standard input and handles the signals, whatever a script does to
+// the worker. The end of the stream means that loadctl is gone.
 
 import fs from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setEnvironmentData } from 'node:worker_threads';
-import { BYE_NOW, Control, EXIT, EXIT_STOPPED, LEAVE_NOW, LOADED, STOPPING, newFlags } from './control.mjs';
+import { BYE_NOW, Control, EXIT, EXIT_STOPPED, LEAVE_NOW, LOADED, STOPPING } from './control.mjs';
 
-// How long after loadctl's end the shard may take to say bye by itself.
+// How long the shard may take to write its bye after loadctl has ended.
 const GRACE_MS = 1200;
-// How long a worker that a script keeps busy may take after a second signal.
+// How long a busy worker may take to leave after a second signal.
 const BUSY_MS = 500;
-// How long what a worker prints may be under way.
-const WORDS_MS = 100;
-const TAKEN = new Set(['SIGINT', 'SIGTERM']);
+// How long the worker's output may take to arrive.
+const OUTPUT_MS = 100;
+const SIGNALS = new Set(['SIGINT', 'SIGTERM']);
 
-const shared = newFlags();
-const control = new Control(shared);
+const control = new Control();
+let loadctlIsGone = false;
 
-// End this process and all that a script has started. Not a stranger's group: where loadctl did not make this process a
-// leader, only itself.
+// End this process and all that a script has started. Where this process does not lead its group, the group is somebody
+// else's, and only this process ends.
 function killGroup() {
   try {
     const fields = fs.readFileSync('/proc/self/stat', 'latin1').replace(/^.*\) /s, '').split(' ');
@@ -33,28 +33,26 @@ function killGroup() {
 }
 
 function obey(line) {
-  const [word, moment] = line.split(' ');
-  if (word === 'start' && Number.isFinite(Number(moment))) control.begin(Number(moment));
+  const [command, t0] = line.split(' ');
+  if (command === 'start' && Number.isFinite(Number(t0))) control.begin(Number(t0));
   else if (line === 'stop') control.raise(STOPPING);
 }
 
-let gone = false; // loadctl is
-
-function loadctlIsGone() {
-  gone = true;
+function leaveWithoutLoadctl() {
+  loadctlIsGone = true;
   control.raise(STOPPING);
   control.raise(LEAVE_NOW);
   setTimeout(killGroup, GRACE_MS);
 }
 
-// With nobody left to kill what hangs: `process.exit` waits for the worker's threads, now and then for ever.
+// `process.exit` waits for the worker's threads, occasionally for ever; without loadctl nobody would kill this process then.
 function leave(code) {
-  if (gone) killGroup();
+  if (loadctlIsGone) killGroup();
   else if (script !== null && code === EXIT_STOPPED) script.letEnd();
   else process.exit(code);
 }
 
-// The plan's text; the words that follow are obeyed as they come.
+// The plan's text. The commands that follow are obeyed as they come.
 function listen() {
   return new Promise((resolve) => {
     let first = true;
@@ -64,14 +62,15 @@ function listen() {
       first = false;
       resolve(line);
     });
-    lines.on('close', () => (first ? killGroup() : loadctlIsGone()));
+    lines.on('close', () => (first ? killGroup() : leaveWithoutLoadctl()));
   });
 }
 
-// The first signal is `stop`; the second says bye and leaves at once. Artillery's own handlers would drop the results.
+// The first signal means `stop`; the second writes the bye and leaves at once. Artillery's own handlers, which would drop the
+// results, are not installed.
 function takeSignals() {
   let signals = 0;
-  for (const name of TAKEN) {
+  for (const name of SIGNALS) {
     process.on(name, () => {
       signals += 1;
       control.raise(STOPPING);
@@ -84,35 +83,28 @@ function takeSignals() {
   for (const method of ['on', 'once', 'addListener', 'prependListener', 'prependOnceListener']) {
     const original = process[method];
     process[method] = function (name, ...rest) {
-      return TAKEN.has(name) ? this : original.call(this, name, ...rest);
+      return SIGNALS.has(name) ? this : original.call(this, name, ...rest);
     };
   }
 }
 
-// Artillery's worker, started as its local platform starts it. Its command line would first load the clients of two clouds
-// and all that a script might name: two thirds of the start.
+// Start Artillery's worker as its local platform does. Its command line would first load the clients of two clouds and
+// everything that a script might name, which takes two thirds of the start.
 async function runUserTypes() {
   const [, file] = plan.artillery.arguments;
   globalThis.artillery = { log: console.error, testRunId: `loadctl-${plan.shard}` };
   const { ArtilleryWorker } = await part('platform/local/artillery-worker-local');
   const worker = new ArtilleryWorker();
-  const fail = (error) => {
-    fs.writeSync(2, `${error?.stack ?? error}\n`);
-    control.exit(1);
-  };
-  worker.events.on('error', fail);
-  worker.events.on('workerError', ({ error, level }) => (level === 'warn' ? console.error(error.message) : fail(error)));
+  worker.events.on('error', (error) => control.fail(error));
+  worker.events.on('workerError', ({ error, level }) => (level === 'warn' ? console.error(error.message) : control.fail(error)));
   await worker.init();
   await worker.prepare({ script: JSON.parse(fs.readFileSync(file, 'utf8')), options: { scriptPath: file } });
-  if (!control.is(LOADED)) {
-    // Artillery has warned of it, in words that are still on their way from the worker.
-    setTimeout(fail, WORDS_MS, 'Artillery could not load its engine loadctl');
-    return;
-  }
-  await worker.run('{}');
+  if (control.is(LOADED)) await worker.run('{}');
+  // Artillery's warning about it is still on its way from the worker.
+  else setTimeout(() => control.fail('Artillery could not load its engine loadctl'), OUTPUT_MS);
 }
 
-// The one that observes a script.
+// Make Artillery load the plugin that observes a script.
 function addPlugin() {
   process.env.ARTILLERY_PLUGINS = JSON.stringify({ ...JSON.parse(process.env.ARTILLERY_PLUGINS ?? '{}'), loadctl: {} });
   const plugins = fileURLToPath(new URL('./plugin', import.meta.url));
@@ -121,7 +113,7 @@ function addPlugin() {
 
 const part = (name) => import(pathToFileURL(`${plan.artillery.package}/dist/lib/${name}.js`).href);
 
-// All that Artillery says is for people, and stands in one place.
+// Artillery's output is for people; all of it goes to stderr.
 process.stdout.write = process.stderr.write.bind(process.stderr);
 const text = await listen();
 const plan = JSON.parse(text);
@@ -130,12 +122,11 @@ takeSignals();
 control.raised(EXIT).then((code) => leave(code - 1));
 process.on('worker', (worker) =>
   worker.once('exit', (code) => {
-    if (script !== null) return; // told where a script ends
-    fs.writeSync(2, `Artillery's worker ended in the middle of the load (exit ${code})\n`);
-    control.exit(1);
+    // script/main.mjs reports the end of a script.
+    if (script === null) control.fail(`Artillery's worker ended in the middle of the load (exit ${code})`);
   }),
 );
-setEnvironmentData('loadctl', { text, shared });
+setEnvironmentData('loadctl', { text, shared: control.shared });
 if (script === null) await runUserTypes();
 else {
   addPlugin();

@@ -5,9 +5,9 @@ import { ValueError } from './failure.mjs';
 
 const CHARSET = /charset\s*=\s*["']?([^\s"';,]+)/i;
 const SINGLE_BYTE = /^(?:iso-8859-(?:[2-8]|1[0345])|windows-125[0-8]|koi8-[ru])$/;
-// All are read as windows-1252, as browsers do: the other two have no letters where it has some.
+// All are read as windows-1252, as browsers do.
 const WESTERN = new Set(['us-ascii', 'ascii', 'iso-8859-1', 'latin1', 'windows-1252']);
-// Node's own decoder leaves these as they are.
+// Node's own decoder leaves these bytes as they are.
 const LETTERS = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 const BOMS = [[Buffer.from('\ufeff'), 'utf-8'], [Buffer.from([0xff, 0xfe]), 'utf-16le'], [Buffer.from([0xfe, 0xff]), 'utf-16be']];
 
@@ -15,8 +15,8 @@ const strictly = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const codecs = new Map(); // by Content-Type
 const CODECS_MAX = 256;
 
-// The text of a body. `strict`: no character in place of bytes that are none. Throws ValueError with a sentence.
-export function decoded(body, contentType, { strict = false } = {}) {
+// The text of a body. `strict`: invalid bytes are an error instead of U+FFFD. Throws ValueError with a sentence.
+export function decodedText(body, contentType, { strict = false } = {}) {
   let codec = codecOf(contentType);
   if (body[0] >= 0xef) {
     const [mark, unicode] = BOMS.find(([bytes]) => body.subarray(0, bytes.length).equals(bytes)) ?? [];

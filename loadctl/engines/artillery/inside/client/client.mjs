@@ -1,14 +1,13 @@
-// The HTTP client of one user: connections by origin, cookies, redirects, unpacking. Never sends a request twice.
+// The HTTP client of one user: connections by origin, cookies, redirects, unpacking. It never sends a request twice.
 
 import { domainToASCII } from 'node:url';
 import { monotonic } from '../load/clock.mjs';
 import { Connection } from './connection.mjs';
-import { ACCEPTED, decoded } from './content.mjs';
+import { ACCEPTED, unpacked } from './content.mjs';
 import { complaint } from './consent.mjs';
 import { Jar } from './cookies.mjs';
-import { Failed, ValueError } from './failure.mjs';
+import { Failed, ValueError, beginning } from './failure.mjs';
 import { makeOrigin } from './network.mjs';
-import { beginning } from '../recorder/shortened.mjs';
 
 const REDIRECTS_MAX = 10;
 export const KEEP_FOR_EXAMPLES = 65536;
@@ -25,12 +24,12 @@ export class Outgoing {
   constructor(method, origin, target, headers, body) {
     this.origin = origin;
     this.target = target;
-    // What undici sends. It closes a connection after HEAD, and after a body where none is usual, unless it is told not to.
+    // undici's. Without `reset: false` it closes a connection after HEAD, and after a body where none is usual.
     this.options = { method, path: target, headers, body, reset: false };
   }
 }
 
-// Text as it goes over the wire: the UTF-8 bytes of what is not ASCII, each as one character. Throws ValueError.
+// Text as it goes over the wire: each UTF-8 byte of what is not ASCII as one character. Throws ValueError.
 export function headerValue(text) {
   // eslint-disable-next-line no-control-regex
   if (/[\0-\x08\x0a-\x1f\x7f]/.test(text)) throw new ValueError(`a header cannot hold a control character: ${JSON.stringify(beginning(text, 60))}`);
@@ -74,32 +73,16 @@ function basic(userInfo) {
 const unquote = (text) =>
   text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString());
 
-// Path and query as they may stand in a request line: what is not allowed there percent-encoded, no fragment.
+// Path and query as a request line allows them: other characters percent-encoded, no fragment.
 export function encodeTarget(target) {
-  return target.split('#', 1)[0].replace(/[^A-Za-z0-9!#$%&'()*+,/:;=?@[\]~\-._]+/g, (text) =>
-    [...Buffer.from(text)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''));
+  return target.split('#', 1)[0].replace(/[^A-Za-z0-9!#$%&'()*+,/:;=?@[\]~\-._]+/g, (text) => encodeURIComponent(text.toWellFormed()));
 }
 
 export class Client {
-  constructor(network, watchdog) {
+  constructor(network) {
     this.jar = new Jar();
     this._network = network;
-    this._watchdog = watchdog;
     this._connections = new Map();
-  }
-
-  // One request to an absolute URL; rejects with Failed. Redirects are followed; `timeoutS` is for all of it.
-  async request(method, url, headers = [], body = NONE, timeoutS = 30) {
-    let parts;
-    try {
-      parts = splitUrl(url);
-    } catch (error) {
-      throw new Failed('other', error.message);
-    }
-    const { origin, target, credentials } = parts;
-    const all = [...headers];
-    if (credentials && !all.some(([name]) => name.toLowerCase() === 'authorization')) all.push(['Authorization', credentials]);
-    return this.send(new Outgoing(method, origin, target, withDefaults(origin, all), body), timeoutS, KEEP_TO_READ);
   }
 
   // The final response to `outgoing`, with at least the first `keep` bytes of its body; rejects with Failed.
@@ -127,7 +110,7 @@ export class Client {
 
   _connect(origin) {
     if (this._connections.size >= CONNECTIONS_MAX) this.close();
-    const connection = new Connection(origin, this._network, this._watchdog);
+    const connection = new Connection(origin, this._network);
     this._connections.set(origin.key, connection);
     return connection;
   }
@@ -140,23 +123,12 @@ export class Client {
       if (location === undefined || !REDIRECTS.has(response.status)) break;
       redirects += 1;
       if (redirects > REDIRECTS_MAX) throw new Failed('redirect_limit', `more than ${REDIRECTS_MAX} redirects`);
-      outgoing = this._redirected(outgoing, response.status, location);
+      outgoing = redirected(outgoing, response.status, location, this._network.consent);
       response = await this._exchange(outgoing, deadline, keep);
     }
     const encodings = response.values('content-encoding');
-    if (encodings.length && response.body.length && !response.clipped) response.body = decoded(response.body, encodings);
+    if (encodings.length && response.body.length && !response.clipped) response.body = unpacked(response.body, encodings);
     return response;
-  }
-
-  // Another origin gets no secrets, and a body only where somebody named it; throws Failed.
-  _redirected(outgoing, status, location) {
-    const { consent } = this._network;
-    const following = redirected(outgoing, status, location, consent?.secretHeaders);
-    const { host, key, authority } = following.origin;
-    if (consent && following.options.body.length && key !== outgoing.origin.key && !consent.names(host)) {
-      throw new Failed('host_not_allowed', `a redirect would take the body to ${authority}: ${complaint(host)}`);
-    }
-    return following;
   }
 
   close() {
@@ -165,9 +137,9 @@ export class Client {
   }
 }
 
-// The request that follows a redirect, by the rules of browsers (fetch). `secrets`: headers, in lower case, that another origin
-// does not get either.
-export function redirected(outgoing, status, location, secrets = []) {
+// The request that follows a redirect, by the rules of browsers (fetch). Another origin does not get secret headers, and gets a body
+// only if somebody agreed to its host; throws Failed.
+function redirected(outgoing, status, location, consent) {
   const base = `${outgoing.origin.key}${outgoing.target}`;
   let parts;
   try {
@@ -177,14 +149,17 @@ export function redirected(outgoing, status, location, secrets = []) {
     throw new Failed('protocol', `redirect to ${JSON.stringify(location.slice(0, 200))}: ${error.message}`);
   }
   const { origin, target, credentials } = parts;
+  const isElsewhere = origin.key !== outgoing.origin.key;
   let { method, body } = outgoing.options;
-  const drop = new Set(['host']);
-  if (origin.key !== outgoing.origin.key) ['cookie', ...secrets].forEach((name) => drop.add(name));
-  if (origin.key !== outgoing.origin.key || credentials) drop.add('authorization');
+  const drop = new Set(isElsewhere ? ['host', 'cookie', ...(consent?.secretHeaders ?? [])] : ['host']);
+  if (isElsewhere || credentials) drop.add('authorization');
   if (([301, 302].includes(status) && method === 'POST') || (status === 303 && !['GET', 'HEAD'].includes(method))) {
     method = 'GET';
     body = NONE;
     OF_THE_BODY.forEach((name) => drop.add(name));
+  }
+  if (consent && body.length && isElsewhere && !consent.names(origin.host)) {
+    throw new Failed('host_not_allowed', `a redirect would take the body to ${origin.authority}: ${complaint(origin.host)}`);
   }
   const headers = [];
   for (let at = 0; at < outgoing.options.headers.length; at += 2) {

@@ -1,4 +1,4 @@
-// What requests may go to: the plan's side of scenario/consent.py, asked once a connection.
+// Which hosts requests may go to: the engine's side of scenario/consent.py, asked once for each connection.
 
 import net from 'node:net';
 import { Failed } from './failure.mjs';
@@ -7,7 +7,7 @@ const plain = (host) => host.toLowerCase().replace(/\.+$/, '');
 const whole = (pattern) => new RegExp(`^(?:${pattern})$`);
 
 export class Consent {
-  // {agreed, private: patterns of names, networks}; `secretHeaders`: names in lower case.
+  // `plan`: {agreed, private: patterns of names; networks}. `secretHeaders`: names in lower case, which no other origin gets.
   constructor(plan, secretHeaders = []) {
     this._agreed = whole(plan.agreed);
     this._private = whole(plan.private);
@@ -17,15 +17,15 @@ export class Consent {
       const family = net.isIPv6(address) ? 'ipv6' : 'ipv4';
       this._networks.addSubnet(address, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family);
     }
-    this.secretHeaders = secretHeaders; // no other origin gets them
+    this.secretHeaders = secretHeaders;
   }
 
-  // Somebody said that this very host may be loaded.
+  // Somebody has agreed that this very host may be loaded.
   names(host) {
     return this._agreed.test(plain(host));
   }
 
-  // `address` null: only a proxy knows where the name leads.
+  // `address` null: only a proxy knows the address of the host.
   allows(host, address = null) {
     if (this.names(host)) return true;
     const spelled = spelledBy(host);
@@ -39,7 +39,7 @@ export class Consent {
     if (!this.allows(host, address)) throw new Failed('host_not_allowed', complaint(host, address));
   }
 
-  // Those of `addresses` that may be loaded; throws Failed where none may.
+  // Those of `addresses` that may be loaded; throws Failed if there are none.
   among(host, addresses) {
     const allowed = addresses.filter(({ address }) => this.allows(host, address));
     if (addresses.length && !allowed.length) this.need(host, addresses[0].address);
@@ -54,7 +54,7 @@ export function complaint(host, address = null) {
   return `nobody said that ${host}${leads} may be loaded; if it may:  --allow-host ${spelled ?? plain(host)}`;
 }
 
-// The address that `host` is, in whatever spelling (134744072, 0x8.8.8.8); null: a name.
+// The address that `host` spells in any notation (134744072, 0x8.8.8.8); null if it is a name.
 function spelledBy(host) {
   if (net.isIP(host)) return host;
   const url = `http://${host}`;

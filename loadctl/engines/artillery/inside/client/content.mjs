@@ -1,4 +1,4 @@
-// Content-Encoding: what a body was before it was packed for the way.
+// Content-Encoding: unpacking bodies.
 
 import zlib from 'node:zlib';
 import { Failed } from './failure.mjs';
@@ -9,28 +9,28 @@ export const ACCEPTED = 'gzip, deflate, br';
 const UNPACKERS = {
   gzip: (body) => zlib.gunzipSync(body, limits),
   'x-gzip': (body) => zlib.gunzipSync(body, limits),
-  // zlib's format by the standard, the bare stream by custom.
+  // The standard says zlib's format, but some servers send the bare stream.
   deflate: (body) => ((body[0] & 0x0f) === 8 ? zlib.inflateSync : zlib.inflateRawSync)(body, limits),
   br: (body) => zlib.brotliDecompressSync(body, limits),
 };
 const limits = { maxOutputLength: UNPACKED_MAX };
 
-// `body` without its `encodings` (values of Content-Encoding). An unknown one ends it: the rest stays packed.
-export function decoded(body, encodings) {
+// `body` without its `encodings` (values of Content-Encoding). At an unknown one it stops: the rest stays packed.
+export function unpacked(body, encodings) {
   for (const name of names(encodings).reverse()) {
     if (!Object.hasOwn(UNPACKERS, name)) break;
-    if (body.length) body = unpacked(UNPACKERS[name], body);
+    if (body.length) body = attempt(UNPACKERS[name], body);
   }
   return body;
 }
 
-// The encoding at which `decoded` ends; undefined where it unpacks all.
-export const packed = (encodings) => names(encodings).findLast((name) => !Object.hasOwn(UNPACKERS, name));
+// The encoding at which `unpacked` stops; undefined where it unpacks all.
+export const unknownEncoding = (encodings) => names(encodings).findLast((name) => !Object.hasOwn(UNPACKERS, name));
 
 const names = (encodings) =>
   encodings.join(',').split(',').map((name) => name.trim().toLowerCase()).filter((name) => name !== '' && name !== 'identity');
 
-function unpacked(unpack, body) {
+function attempt(unpack, body) {
   try {
     return unpack(body);
   } catch (error) {

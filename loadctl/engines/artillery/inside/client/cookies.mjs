@@ -3,13 +3,13 @@
 import { Cookie, CookieJar } from './libraries.mjs';
 
 const COOKIES_MAX = 200;
-// What browsers add to the standard (a list of public suffixes, names with a prefix) is left out on both engines.
+// What browsers add to the standard (public suffixes, prefixes of names) is left out on both engines.
 const STANDARD = { rejectPublicSuffixes: false, prefixSecurity: 'unsafe-disabled' };
 const LATEST_MS = 8.64e15; // of a Date
 
 export class Jar {
   constructor() {
-    this.keeps = false; // cookies that are set now outlive clear(), with whatever value they then have
+    this.keeps = false; // cookies that are set now survive clear(), with the value that they then have
     this._kept = new Map();
     this.clear();
   }
@@ -35,7 +35,7 @@ export class Jar {
     return this._latest.get(name);
   }
 
-  // All values that are long enough to be told from other words.
+  // All values long enough to be distinguished from other words.
   secrets() {
     return [...this._latest.values()].map((value) => Buffer.from(value, 'latin1').toString().replace(/^"|"$/g, '')).filter((value) => value.length > 3);
   }
@@ -45,7 +45,7 @@ export class Jar {
     const cookie = Cookie.parse(line);
     if (!cookie || (!this._latest.has(cookie.key) && this.size >= COOKIES_MAX)) return;
     // The library counts Max-Age from the last use of a cookie; the standard counts from when it was set (§5.3).
-    if (cookie.maxAge !== null) cookie.expires = moment(Date.now() + Number(cookie.maxAge) * 1000);
+    if (cookie.maxAge !== null) cookie.expires = dateAt(Date.now() + Number(cookie.maxAge) * 1000);
     cookie.maxAge = null;
     this._jar ??= new CookieJar(undefined, STANDARD);
     if (!this._jar.setCookieSync(cookie, origin.key + target, { ignoreError: true })) return;
@@ -61,4 +61,4 @@ export class Jar {
   }
 }
 
-const moment = (ms) => (ms > LATEST_MS ? 'Infinity' : new Date(Math.max(0, ms)));
+const dateAt = (ms) => (ms > LATEST_MS ? 'Infinity' : new Date(Math.max(0, ms)));

@@ -1,20 +1,29 @@
-// Why a request failed: one of the classes of DESIGN §5, the same on every engine.
+// Why a request failed: one of the error classes that both engines share (DESIGN §5).
 
 // Descriptors, ports or memory of this machine are used up: says nothing about the system.
-const OUR_FAULT = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
-const UNKNOWN_NAME = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NONAME', 'ENODATA']);
-export const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+const OUR_FAULT = ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM'];
+const UNKNOWN_NAME = ['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NONAME', 'ENODATA'];
+const CLOSED = ['ECONNRESET', 'EPIPE', 'ECONNABORTED'];
 const NO_IPV6 = new Set(['EADDRNOTAVAIL', 'ENETUNREACH', 'EAFNOSUPPORT']);
-// undici's words for a request that it does not send.
-const OF_THE_REQUEST = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']);
+const BY_CODE = new Map([
+  ...OUR_FAULT.map((code) => [code, 'generator']),
+  ...UNKNOWN_NAME.map((code) => [code, 'dns']),
+  ...CLOSED.map((code) => [code, 'reset']),
+  ['ECONNREFUSED', 'connect_refused'],
+  ['ETIMEDOUT', 'connect_timeout'],
+  // undici does not send such a request.
+  ['UND_ERR_INVALID_ARG', 'generator'],
+  ['UND_ERR_NOT_SUPPORTED', 'generator'],
+]);
+const TLS = /^(EPROTO|ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|ERR_OSSL)/;
 
-// What a person wrote cannot be carried out; the message is one sentence.
+// The scenario asks for something that cannot be done; the message is one sentence.
 export class ValueError extends Error {}
 
 export const STALE = 'the server ended the kept connection before any of the response came';
 
 // A request without a complete response. `errorClass` "generator" means that it is our own fault. `stale`: the server ended the
-// kept connection on which it went out, and no byte of a response came.
+// kept connection on which the request went out, and no byte of a response came.
 export class Failed extends Error {
   constructor(errorClass, message, stale = false) {
     super(message);
@@ -23,37 +32,45 @@ export class Failed extends Error {
   }
 }
 
-const words = (error) => String(error.message || error.code || error).slice(0, 500);
+// The error class of an error code of Node, a resolver or undici; undefined where the code alone does not tell.
+export const classOfCode = (code) => BY_CODE.get(code) ?? (TLS.test(code ?? '') ? 'tls' : undefined);
 
-const isTls = (error) =>
-  /^(EPROTO|ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|ERR_OSSL)/.test(error.code ?? '');
+const describe = (error) => String(error.message || error.code || error).slice(0, 500);
 
-// What an error before the first byte of the request means; `where` is host:port.
+// The failure that an error before the first byte of the request stands for; `where` is host:port.
 export function failedConnecting(error, where) {
   if (error instanceof Failed) return error;
   // Of several addresses, "no IPv6 here" says less than what another one said.
-  const telling = error.errors?.findLast((each) => !NO_IPV6.has(each.code)) ?? error.errors?.at(-1) ?? error;
-  const { code } = telling;
-  if (OUR_FAULT.has(code)) return new Failed('generator', `cannot open a connection to ${where}: ${words(telling)}`);
-  if (telling.syscall === 'getaddrinfo' || UNKNOWN_NAME.has(code)) return new Failed('dns', `${where}: ${words(telling)}`);
-  if (isTls(telling)) return new Failed('tls', `${where}: ${words(telling)}`);
-  if (code === 'ECONNREFUSED') return new Failed('connect_refused', `${where} refused the connection`);
-  if (code === 'ETIMEDOUT') return new Failed('connect_timeout', `no connection to ${where} in time`);
-  if (CLOSED.has(code)) return new Failed('reset', `${where} closed the connection while it was being opened`);
-  return new Failed('other', `${where}: ${words(telling)}`);
+  const cause = error.errors?.findLast((each) => !NO_IPV6.has(each.code)) ?? error.errors?.at(-1) ?? error;
+  const ours = classOfCode(cause.code);
+  const errorClass = cause.syscall === 'getaddrinfo' && ours !== 'generator' ? 'dns' : ours ?? 'other';
+  const sentences = {
+    generator: `cannot open a connection to ${where}: ${describe(cause)}`,
+    connect_refused: `${where} refused the connection`,
+    connect_timeout: `no connection to ${where} in time`,
+    reset: `${where} closed the connection while it was being opened`,
+  };
+  return new Failed(errorClass, sentences[errorClass] ?? `${where}: ${describe(cause)}`);
 }
 
-// What an error after that means, of the socket or of undici. `inHead`: the head of the response was not complete.
+// The failure that a later error of the socket or of undici stands for. `inHead`: the head of the response was not complete.
 export function failedTalking(error, inHead) {
-  const { code } = error;
+  const { code, message } = error;
   if (error instanceof Failed) return error;
-  if (OUR_FAULT.has(code) || OF_THE_REQUEST.has(code)) return new Failed('generator', words(error));
-  if (isTls(error)) return new Failed('tls', words(error));
-  if (CLOSED.has(code)) return new Failed('reset', 'the connection was reset before the response was complete');
+  const errorClass = classOfCode(code);
+  if (errorClass === 'generator' || errorClass === 'tls') return new Failed(errorClass, describe(error));
+  if (errorClass === 'reset') return new Failed('reset', 'the connection was reset before the response was complete');
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return new Failed('protocol', 'not a valid HTTP/1.1 response: the head is too large');
-  if (error.name === 'HTTPParserError' ? /EOF/.test(error.message) : !inHead || code === 'UND_ERR_SOCKET' && !/^bad/.test(error.message)) {
+  if (error.name === 'HTTPParserError' ? /EOF/.test(message) : !inHead || (code === 'UND_ERR_SOCKET' && !/^bad/.test(message))) {
     return new Failed('reset', 'the connection was closed before the response was complete');
   }
-  const reason = /\((.*)\)$/s.exec(error.message)?.[1] ?? error.message;
-  return new Failed('protocol', `not a valid HTTP/1.1 response: ${reason}`);
+  return new Failed('protocol', `not a valid HTTP/1.1 response: ${/\((.*)\)$/s.exec(message)?.[1] ?? message}`);
+}
+
+// The first `max` characters of a text, none of them cut in two.
+export const beginning = (text, max) => (text.length <= max ? text : [...text].slice(0, max).join(''));
+
+// The same; an ellipsis shows that something is missing.
+export function shortened(text, max) {
+  return text.length <= max || [...text].length <= max ? text : `${beginning(text, max - 1)}…`;
 }

@@ -1,4 +1,4 @@
-// Opening connections: names to addresses, TCP, TLS. One `Network` a process, shared by all its users.
+// Opening connections: name resolution, TCP, TLS. A process has one `Network`, shared by all its users.
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -6,11 +6,11 @@ import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import tls from 'node:tls';
 import { monotonic } from '../load/clock.mjs';
-import { CLOSED, Failed, failedConnecting } from './failure.mjs';
+import { Failed, classOfCode, failedConnecting } from './failure.mjs';
 import { proxyFor } from './route.mjs';
 
 const NAMES_KEPT_S = 10;
-// How long one of several addresses is waited for before the next is tried.
+// How long to wait for one of several addresses before the next is tried.
 const ATTEMPT_MS = 1000;
 const PROXY_HEAD_MAX = 65536;
 
@@ -21,8 +21,8 @@ export function makeOrigin(isTls, host, port) {
   return Object.freeze({ tls: isTls, host, port, authority, key: `${isTls ? 'https' : 'http'}://${authority}` });
 }
 
-// `ca` replaces the system's certificates; `cert` is a client certificate and its key in one file. `environ` says which
-// proxies there are; `consent` null: every host may be loaded.
+// `ca` replaces the system's certificates; `cert` is a client certificate and its key in one file. `environ` names
+// the proxies; `consent` null: every host may be loaded.
 export class Network {
   constructor({ verify = true, ca = null, cert = null } = {}, environ = process.env, consent = null) {
     this.consent = consent;
@@ -34,13 +34,13 @@ export class Network {
     this._names = new Map();
   }
 
-  // The one between us and `origin`, or null; throws Failed.
+  // The proxy between us and `origin`, or null; throws Failed.
   proxy(origin) {
     return proxyFor(origin, this._environ);
   }
 
   // A connected socket for `connection`, its TLS handshake done; rejects with Failed. Meanwhile `connection.socket` is the one
-  // that must be destroyed when time is over.
+  // to destroy when the time is over.
   async open(connection) {
     const { origin } = connection;
     const proxy = this.proxy(origin);
@@ -62,8 +62,8 @@ export class Network {
   }
 
   async _connect(connection, { host, port }, consent) {
-    connection.waitsForName = !net.isIP(host);
-    if (!connection.waitsForName) consent?.need(host, host);
+    connection.resolvesName = !net.isIP(host);
+    if (!connection.resolvesName) consent?.need(host, host);
     const socket = net.connect({
       host,
       port,
@@ -72,14 +72,14 @@ export class Network {
       autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
       lookup: (name, _, done) =>
         this._addresses(name).then((addresses) => {
-          connection.waitsForName = false;
+          connection.resolvesName = false;
           done(null, consent === null ? addresses : consent.among(host, addresses));
         }).catch(done),
     });
     connection.socket = watched(socket);
     await once(socket, 'connect');
     const known = this._names.get(host)?.found;
-    known?.sort((a, b) => (b.address === socket.remoteAddress) - (a.address === socket.remoteAddress)); // the one that answered goes first
+    known?.sort((a, b) => (b.address === socket.remoteAddress) - (a.address === socket.remoteAddress)); // the address that answered goes first
     return socket;
   }
 
@@ -96,12 +96,12 @@ export class Network {
     });
     connection.socket = watched(secured);
     await once(secured, 'secureConnect');
-    // Up to TLS 1.2 the session was there before the handshake ended; since 1.3 it comes when the server likes.
+    // Up to TLS 1.2 the session exists when the handshake ends; since 1.3 the server sends it at any time.
     if (secured.getProtocol() !== 'TLSv1.3') connection.session = secured.getSession();
     return secured.on('session', (session) => (connection.session = session));
   }
 
-  // One look-up for all who ask within ten seconds: node has four threads for them.
+  // One look-up serves everyone who asks within ten seconds: node has four threads for look-ups.
   async _addresses(host) {
     let kept = this._names.get(host);
     if (kept === undefined || monotonic() >= kept.until) {
@@ -129,20 +129,20 @@ export class Network {
   }
 }
 
-// A server may answer before it has read all of a request, and reset the connection. Its answer is here nevertheless; node
-// would throw it away where the writing fails before the reading.
+// A server may answer before it has read all of a request, and reset the connection. Its response has arrived nevertheless; node
+// would discard it where writing fails before reading.
 function watched(socket) {
   for (const name of ['_write', '_writev']) {
     const write = socket[name];
     socket[name] = function (...rest) {
       const done = rest.pop();
-      write.call(this, ...rest, (error) => done(CLOSED.has(error?.code) ? null : error));
+      write.call(this, ...rest, (error) => done(classOfCode(error?.code) === 'reset' ? null : error));
     };
   }
-  return socket.on('error', () => {}); // whoever waits for it has listeners of their own
+  return socket.on('error', () => {}); // whoever waits for the socket has other listeners
 }
 
-// Ask the proxy for a connection to `origin`, which is told nothing of it; rejects with Failed.
+// Ask the proxy for a connection to `origin`; rejects with Failed.
 async function tunnel(socket, origin, proxy) {
   const place = `${origin.host.includes(':') ? `[${origin.host}]` : origin.host}:${origin.port}`;
   socket.write(`CONNECT ${place} HTTP/1.1\r\nHost: ${place}\r\n${proxy.authorization ? `Proxy-Authorization: ${proxy.authorization}\r\n` : ''}\r\n`);

@@ -1,18 +1,18 @@
-// A response as it comes. undici calls the methods that begin with `on`; what is no response rejects with Failed.
+// A response while it arrives. undici calls the methods that begin with `on`; an invalid response rejects with Failed.
 
 import { monotonic } from '../load/clock.mjs';
 import { Failed, STALE, failedTalking } from './failure.mjs';
 
 const NONE = Buffer.alloc(0);
-// So many interim responses (1xx) are no answer any more.
+// More interim responses (1xx) than this are an error.
 const INTERIM_MAX = 1000;
 const NOTABLE = new Set(['set-cookie', 'location', 'content-encoding']);
 const NOTABLE_LENGTHS = new Set([...NOTABLE].map((name) => name.length));
 
-// Header values are latin-1 text, instants monotonic seconds. `body` holds the first bytes only (`clipped`) where there were more than
-// were asked for; `size` counts them all. `notable`: somebody must look at the header.
+// Header values are latin-1 text, times monotonic seconds. `body` holds only the first bytes (`clipped`) where there were more than
+// asked for; `size` counts all. `notable`: there are headers that the client acts on.
 export class Response {
-  // `link`: {socket, taken()}, told when the request goes out; `keep`: how many bytes of the body are kept.
+  // `link`: {socket, taken(), settled()}, the connection; `keep`: how many bytes of the body are kept.
   constructor(link, keep, resolve, reject) {
     this.status = 0;
     this.notable = false;
@@ -34,7 +34,7 @@ export class Response {
     this._began = 0; // bytes that earlier responses had on the connection
   }
 
-  // Pairs of name (in lower case) and value, in the order they came.
+  // Pairs of name (in lower case) and value, in the order in which they arrived.
   get headers() {
     if (this._headers === null) {
       this._headers = [];
@@ -50,7 +50,7 @@ export class Response {
     return this.headers.filter((pair) => pair[0] === name).map((pair) => pair[1]);
   }
 
-  // The first of them; the other headers are left as they came.
+  // The first value of a header; no other header is decoded.
   first(name) {
     for (let at = 0; at < this._raw.length; at += 2) {
       if (this._raw[at].length === name.length && this._raw[at].latin1Slice().toLowerCase() === name) return this._raw[at + 1].latin1Slice();
@@ -62,7 +62,7 @@ export class Response {
     return this._abort !== null;
   }
 
-  // Nobody waits for it any more.
+  // Give up waiting for the rest of it.
   fail(failure) {
     const reject = this._reject;
     this._link.settled();

@@ -1,5 +1,5 @@
-// Proxies of the environment, by the rules of curl: http_proxy, https_proxy, all_proxy and no_proxy, in either case.
-// This machine itself is never reached through one.
+// Proxies from the environment, by the rules of curl: http_proxy, https_proxy, all_proxy and no_proxy, in either case.
+// This machine itself is never reached through a proxy.
 
 import net from 'node:net';
 import { Failed } from './failure.mjs';
@@ -11,24 +11,32 @@ export function proxyFor(origin, environ) {
   const name = words.flatMap((word) => [word, word.toUpperCase()]).find((each) => environ[each]);
   if (name === undefined || isThisMachine(origin.host)) return null;
   if (isExcepted(origin, environ.no_proxy || environ.NO_PROXY || '')) return null;
-  const url = environ[name];
-  const parts = URL.canParse(url.includes('://') ? url : `http://${url}`) ? new URL(url.includes('://') ? url : `http://${url}`) : null;
+  const parts = parsed(environ[name]);
   const port = Number(parts?.port || 80);
   if (parts?.protocol !== 'http:' || !parts.hostname || !port) {
     throw new Failed('generator', `${name} names no proxy that can be used; write http://HOST:PORT`);
   }
   const pair = `${decodeURIComponent(parts.username)}:${decodeURIComponent(parts.password)}`;
   const authorization = parts.username ? `Basic ${Buffer.from(pair).toString('base64')}` : '';
-  return { host: parts.hostname.replace(/^\[|\]$/g, ''), port, authorization };
+  return { host: bare(parts.hostname), port, authorization };
 }
 
-// A sentence about the proxy on the way to the system, or null.
-export function between(origin, environ) {
+// A proxy's URL, with or without a scheme; null where it is none.
+export function parsed(url) {
+  const whole = url.includes('://') ? url : `http://${url}`;
+  return URL.canParse(whole) ? new URL(whole) : null;
+}
+
+// A host without the brackets of an IPv6 address.
+export const bare = (host) => host.replace(/^\[|\]$/g, '');
+
+// A sentence about the proxy between us and the system, or null.
+export function proxyNote(origin, environ) {
   try {
     const proxy = proxyFor(origin, environ);
     return proxy && `requests go through the proxy ${proxy.host}:${proxy.port}, as the environment says`;
   } catch (error) {
-    if (error instanceof Failed) return null; // every request will say so
+    if (error instanceof Failed) return null; // every request will report it
     throw error;
   }
 }
@@ -39,13 +47,13 @@ function isThisMachine(host) {
   return net.isIPv4(name) ? name.startsWith('127.') : name === '::1';
 }
 
-// Each of `exceptions` is a host, with or without a port, and stands for all below it; * is every host.
+// `exceptions` are hosts, with or without a port, each including its subdomains; * is every host.
 function isExcepted(origin, exceptions) {
   const host = origin.host.toLowerCase();
   return exceptions.toLowerCase().split(/[\s,]+/).filter(Boolean).some((word) => {
     const [, name, port] = word.split(':').length === 2 ? /^(.*):(.*)$/.exec(word) : [null, word, ''];
-    const bare = name.replace(/^\.+/, '').replace(/^\[|\]$/g, '');
+    const excepted = bare(name.replace(/^\.+/, ''));
     if (port && port !== String(origin.port)) return false;
-    return word === '*' || host === bare || (bare !== '' && host.endsWith(`.${bare}`));
+    return word === '*' || host === excepted || (excepted !== '' && host.endsWith(`.${excepted}`));
   });
 }

@@ -1,9 +1,9 @@
-// Values out of a response, by the expressions of `capture:` and `check:`, each compiled once.
+// Values from a response, by the expressions of `capture:` and `check:`, each compiled once.
 
-import { decoded } from '../client/charset.mjs';
-import { packed } from '../client/content.mjs';
-import { exact, isMapping, readJson } from './document.mjs';
+import { decodedText } from '../client/charset.mjs';
+import { unknownEncoding } from '../client/content.mjs';
 import { ValueError } from '../client/failure.mjs';
+import { exact, isMapping, readJson } from './document.mjs';
 
 const STEP = /\.([^.[\]]+)|\[(-?\d+|\*)\]|\[(?:'([^']*)'|"([^"]*)")\]/y;
 
@@ -11,8 +11,6 @@ const STEP = /\.([^.[\]]+)|\[(-?\d+|\*)\]|\[(?:'([^']*)'|"([^"]*)")\]/y;
 export const NOTHING = Symbol('nothing');
 // The step `[*]`.
 const ALL = Symbol('*');
-
-const fromWire = (value) => Buffer.from(value, 'latin1').toString();
 
 // A response with its body read as JSON or text at most once. Reading it throws ValueError with a sentence.
 export class Reply {
@@ -29,12 +27,11 @@ export class Reply {
   }
 
   get text() {
-    if (this._text === null) this._text = decoded(this._unpacked(), this._contentType);
-    return this._text;
+    return (this._text ??= decodedText(this._unpacked(), this._contentType));
   }
 
   _readDocument() {
-    const text = decoded(this._unpacked(), this._contentType, { strict: true });
+    const text = decodedText(this._unpacked(), this._contentType, { strict: true });
     try {
       return readJson(text);
     } catch (error) {
@@ -47,7 +44,7 @@ export class Reply {
   }
 
   _unpacked() {
-    const encoding = this.response.notable && packed(this.response.values('content-encoding'));
+    const encoding = this.response.notable && unknownEncoding(this.response.values('content-encoding'));
     if (!encoding) return this.response.body;
     throw new ValueError(`the body is packed as ${encoding}, which loadctl cannot unpack; ask for gzip or deflate (Accept-Encoding)`);
   }
@@ -88,7 +85,7 @@ function jsonPath(path) {
 // The steps of the short form in checks: `data.user.name`, `items.0.id`, or a JSON path.
 export const dotted = (path) => (path.startsWith('$') ? jsonPath(path) : path.split('.'));
 
-// What stands at the end of `steps`, or NOTHING. After a `[*]`: the list of all that is found, perhaps empty.
+// The value at the end of `steps`, or NOTHING. With a `[*]`: a list of all that is found, perhaps empty.
 export function lookup(document, steps) {
   for (const [at, step] of steps.entries()) {
     if (step === ALL) {
@@ -112,7 +109,8 @@ function stepInto(document, step) {
   return isMapping(document) && Object.hasOwn(document, step) ? document[step] : null;
 }
 
-const orNothing = (value) => (value === undefined ? NOTHING : fromWire(value));
+// Of a header or cookie, as on the wire.
+const orNothing = (value) => (value === undefined ? NOTHING : Buffer.from(value, 'latin1').toString());
 
 function regex(pattern) {
   const groups = new RegExp(`${pattern.source}|`, pattern.flags).exec('').length - 1;

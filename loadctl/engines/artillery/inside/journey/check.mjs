@@ -1,11 +1,12 @@
-// What a response must satisfy. A check says in one sentence what was expected and what came.
+// What a response must satisfy. A check says in one sentence what was expected and what was received.
 
+import { isDeepStrictEqual } from 'node:util';
+import { shortened } from '../client/failure.mjs';
 import { NOTHING, dotted, lookup } from './capture.mjs';
-import { exact, isMapping } from './document.mjs';
+import { exact } from './document.mjs';
 import { compileJson, compileText, compileValue } from './render.mjs';
-import { shortened } from '../recorder/shortened.mjs';
 
-// A test of statuses, and how to say it. No ranges: all below 400.
+// A test of a status, and its wording. No ranges: all below 400.
 export function compileStatus(ranges) {
   if (!ranges.length) return [(status) => status < 400, 'below 400'];
   const words = ranges.map(([low, high]) => {
@@ -15,19 +16,19 @@ export function compileStatus(ranges) {
   return [(status) => ranges.some(([low, high]) => low <= status && status <= high), words.join(' or ')];
 }
 
-// All parts but status and within: functions of (reply, scope) to a sentence, or null where it holds; may throw ValueError.
+// All parts but status and within: functions of (reply, scope) that return a sentence, or null if the check holds; may throw ValueError.
 export function compileCheck(plan) {
-  const parts = [['has', has_], ['lacks', lacks], ['text', contains]];
+  const parts = [['has', has], ['lacks', lacks], ['text', contains]];
   const complaints = parts.flatMap(([part, make]) => plan[part].map((each) => compiled(each, make)));
   return [...complaints, ...plan.json.map(([path, expected]) => equals(path, expected))];
 }
 
 function compiled(plan, make) {
-  const rendered = compileText(plan);
-  return typeof rendered === 'string' ? make(rendered) : (reply, scope) => make(rendered(scope))(reply, scope);
+  const text = compileText(plan);
+  return typeof text === 'string' ? make(text) : (reply, scope) => make(text(scope))(reply, scope);
 }
 
-function has_(path) {
+function has(path) {
   const steps = dotted(path);
   const message = `expected ${path} in the response, it is absent or null`;
   return (reply) => (lookup(reply.document, steps) === NOTHING ? message : null);
@@ -54,9 +55,9 @@ function equals(path, expected) {
 
 function compileExpected(plan) {
   if (plan.length === 1 && typeof plan[0] !== 'string') return compileValue(plan[0]);
-  const rendered = compileJson(plan);
-  if (typeof rendered === 'function') return (scope) => JSON.parse(rendered(scope));
-  const value = JSON.parse(rendered);
+  const json = compileJson(plan);
+  if (typeof json === 'function') return (scope) => JSON.parse(json(scope));
+  const value = JSON.parse(json);
   return () => value;
 }
 
@@ -64,15 +65,7 @@ function contains(words) {
   return (reply) => (reply.text.includes(words) ? null : `expected the text ${shown(words)} in the body`);
 }
 
-// Equal as JSON: true is not 1.
-function same(found, wanted) {
-  if (Array.isArray(found)) {
-    return Array.isArray(wanted) && found.length === wanted.length && found.every((item, at) => same(item, wanted[at]));
-  }
-  if (!isMapping(found)) return found === wanted;
-  const pairs = Object.entries(found);
-  const isAlike = isMapping(wanted) && pairs.length === Object.keys(wanted).length;
-  return isAlike && pairs.every(([key, item]) => Object.hasOwn(wanted, key) && same(item, wanted[key]));
-}
-
+// Equal as JSON: true is not 1, but -0 is 0.
+const same = (found, wanted) => found === wanted || isDeepStrictEqual(plain(found), plain(wanted));
+const plain = (value) => JSON.parse(JSON.stringify(value));
 const shown = (value) => shortened(JSON.stringify(value), 80);

@@ -1,13 +1,13 @@
-// JSON as a response brings it, read so that both engines find the same.
+// The JSON of a response, read so that both engines find the same.
 
 import { ValueError } from '../client/failure.mjs';
 
 const DEPTH_MAX = 200;
 const LARGEST = Number.MAX_SAFE_INTEGER;
-// An escape; the group is half of a surrogate pair, which no UTF-8 can send again.
+// An escape; the group is half of a surrogate pair, which UTF-8 cannot send again.
 const HALF = /\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)/gs;
 
-// Throws ValueError; the message ends a sentence about the body, or is empty where it is no JSON.
+// Throws ValueError; its message completes a sentence about the body and is empty if the body is not JSON.
 export function readJson(text) {
   if (text.includes('\\ud') || text.includes('\\uD')) text = text.replace(HALF, (escape, half) => (half ? '\\ufffd' : escape));
   if (text.length > 2 * DEPTH_MAX && isDeep(text)) throw new ValueError(` nested deeper than ${DEPTH_MAX} levels`);
@@ -18,7 +18,7 @@ export function readJson(text) {
   }
 }
 
-// `value`; throws ValueError where a number has been rounded.
+// Returns `value`; throws ValueError if a number in it has been rounded.
 export function exact(value, where) {
   if (typeof value === 'number' && Math.abs(value) > LARGEST) {
     throw new ValueError(

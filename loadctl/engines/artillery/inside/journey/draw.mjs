@@ -1,7 +1,6 @@
-// The values that templates make: the same on every engine, to the bit. The rules stand in scenario/template/prng.py.
+// The values that templates draw: the same on every engine, to the bit. The rules are in scenario/template/prng.py.
 
-import { ValueError } from '../client/failure.mjs';
-import { shortened } from '../recorder/shortened.mjs';
+import { ValueError, shortened } from '../client/failure.mjs';
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const DECIMAL = /^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$/;
@@ -104,7 +103,7 @@ function toFloat(value) {
   return found;
 }
 
-// `str(x)`, and how a value looks inside a text.
+// `str(x)`: how a value looks inside a text.
 export function text(value) {
   if (typeof value === 'string') return value;
   if (value === null) return '';

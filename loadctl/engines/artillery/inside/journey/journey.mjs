@@ -1,22 +1,20 @@
-// The users of user types: journey_plan.py's JSON, compiled once a type, lived by any number of users.
-// The rules that both engines follow stand at the head of locust/inside/journey.py.
+// Users of user types: the JSON of journey_plan.py, compiled once for each type and used by any number of users.
+// The rules that both engines follow are at the head of locust/inside/journey/journey.py.
 
 import { Client } from '../client/client.mjs';
 import { Consent } from '../client/consent.mjs';
+import { Network } from '../client/network.mjs';
 import { isMapping } from './document.mjs';
 import { Stream, hash32 } from './draw.mjs';
-import { Network } from '../client/network.mjs';
 import { Fault, Request } from './request.mjs';
-import { Watchdog } from '../client/watchdog.mjs';
 
 // A script that always breaks must neither spin nor stop the load.
 const FAULT_PAUSE_S = 0.5;
 
-// The factory of user k, k counted over all shards; `at`: its user type, else by rotation. `context` is what the load tells its users: stopping(user): the user must not
-// begin another request; sleep(user, seconds): false, woken early, because the user must leave.
-export function makeUsers(plan, recorder, context) {
+// A function that makes user k, k counted over all shards; `at`: its user type, else by rotation. `signal` stops users that have no signal
+// of their own: {stopped: a user must not begin another request; pause(seconds): sleeps, until stopped at the longest}.
+export function makeUsers(plan, recorder, signal) {
   const network = new Network(plan.tls, process.env, new Consent(plan.consent, plan.secret_headers));
-  const watchdog = new Watchdog();
   const world = {
     host: plan.host,
     rateLimited: plan.rate_limit !== null,
@@ -25,21 +23,19 @@ export function makeUsers(plan, recorder, context) {
   };
   const types = plan.user_types.map((each) => new UserType(each, world));
   const { rotation } = plan;
-  return (index, at = rotation[index % rotation.length]) => {
-    return new User(types[at], index, { seed: plan.seed, client: new Client(network, watchdog), recorder, context });
-  };
+  return (index, at = rotation[index % rotation.length]) =>
+    new User(types[at], index, { seed: plan.seed, client: new Client(network), recorder, signal });
 }
 
-// A user type, compiled: its flows are functions of a user to a promise of whether the turn goes on.
+// A compiled user type. Its flows are functions of a user that resolve to whether the turn goes on.
 export class UserType {
   constructor(plan, world) {
-    this.name = plan.name;
     this._world = world;
     this._headers = plan.headers;
     const flows = [plan.start, ...plan.tasks.map((task) => task.flow)];
     this._optional = new Set(flows.flatMap(watched));
     this.hasStart = plan.start.length > 0;
-    this.start = inOrder(plan.start.map((step) => (step.once ? this._once(step) : this._step(step))));
+    this.start = inOrder(plan.start.map((step) => this._startStep(step)));
     const once = plan.start.filter((step) => step.once);
     this.keeps = once.length > 0; // something outlives an arrival
     this.kept = captured(once);
@@ -61,9 +57,9 @@ export class UserType {
     return (user) => user.perform(request);
   }
 
-  _once(plan) {
+  _startStep(plan) {
     const step = this._step(plan);
-    return (user) => user.takeOnce(step);
+    return plan.once ? (user) => user.takeOnce(step) : step;
   }
 
   _repeat(plan) {
@@ -78,26 +74,26 @@ export class UserType {
   }
 }
 
-// One virtual user; in the open model, whoever is in one place.
+// One virtual user; in the open model it becomes one arrival after another.
 export class User {
-  constructor(kind, index, { seed, client, recorder, context }) {
+  constructor(kind, index, { seed, client, recorder, signal }) {
     this.kind = kind;
     this.client = client;
     this.due = null;
+    this.signal = signal;
     this.think = kind.think;
     this.paceS = kind.paceS;
     this._recorder = recorder;
-    this._context = context;
     this._seed = seed;
     this._place = index;
     this._placeStream = new Stream(hash32(seed, -1 - index));
     this._taken = new Set();
-    this.failed = false; // a request failed since somebody put this to false
+    this.failed = false; // a request failed since this was last reset
     this.variables = new Map();
     this.become(index);
   }
 
-  // Be user `index` from now on. Of who it was, open connections are left, and what `once` steps keep.
+  // Become user `index`. Open connections stay, and so does what `once` steps keep.
   become(index) {
     const { rows, keeps, kept, hasStart } = this.kind;
     this.stream = new Stream(hash32(this._seed, index));
@@ -109,7 +105,7 @@ export class User {
     this._started = !hasStart;
   }
 
-  // Unless it is taken. It draws from the place's stream: an arrival draws the same, whoever came before it.
+  // Take a `once` step unless it is done. It draws from a stream of its own: an arrival then draws the same, whoever came before it.
   async takeOnce(step) {
     if (this._taken.has(step)) return true;
     const { stream } = this;
@@ -127,19 +123,19 @@ export class User {
     return goesOn;
   }
 
-  // The start steps, unless they are taken.
+  // The start steps, unless they are done.
   async start() {
     if (!this._started) this._started = await this.kind.start(this);
   }
 
-  // One task, by weight, after the start steps where they are still to be taken.
-  // The latency of the first request of all these counts from `due` (monotonic seconds, or null).
+  // One task, drawn by weight, after the start steps if they are not done.
+  // The latency of the first request counts from `due` (monotonic seconds, or null).
   async turn(due = null) {
     await this.act(due);
     this._recorder.turn();
   }
 
-  // The same, where somebody else counts the turns.
+  // The same, for a caller that counts the turns itself.
   async act(due) {
     this.due = due;
     await this.start();
@@ -147,19 +143,20 @@ export class User {
   }
 
   async perform(request) {
-    if (this._context.stopping(this)) return false;
+    if (this.signal.stopped) return false;
     try {
       return await request.perform(this, this._recorder);
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault;
       this._recorder.fault(fault.message, request.endpoint);
-      await this._context.sleep(this, FAULT_PAUSE_S);
+      await this.signal.pause(FAULT_PAUSE_S);
       return false;
     }
   }
 
-  pause(low, high) {
-    return this._context.sleep(this, low + (high - low) * this.random());
+  async pause(low, high) {
+    await this.signal.pause(low + (high - low) * this.random());
+    return !this.signal.stopped;
   }
 
   random() {
@@ -192,7 +189,7 @@ function captured(steps) {
   });
 }
 
-// Variables that a `while` looks at.
+// Variables that a `while` depends on.
 function watched(steps) {
   return steps
     .filter((step) => step.kind === 'repeat')

@@ -1,33 +1,28 @@
 // Templates as scenario/template/template.py plans them, compiled once into functions of a user's scope {stream, variables: Map}.
 
+import { ValueError, beginning } from '../client/failure.mjs';
 import { isMapping } from './document.mjs';
 import { FREE_HELPERS, text } from './draw.mjs';
-import { ValueError } from '../client/failure.mjs';
-import { beginning } from '../recorder/shortened.mjs';
 
 // A template names a variable that nothing has captured yet.
 export class Missing extends ValueError {}
 
 const same = (value) => value;
 
-// Percent-encoded whole, as Python's quote(value, safe="").
-export const quote = (value) =>
+// Percent-encoded completely, like Python's quote(value, safe="").
+const quote = (value) =>
   encodeURIComponent(value).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 const quotePlus = (value) => quote(value).replaceAll('%20', '+');
 
-// A text, or a function that makes one. `escape` is applied to the values of expressions only.
-export function compileText(plan, escape = same) {
+// A text, or a function that renders one. `escapeAt(n)`: what is applied to the value of an expression that is part n.
+export function compileText(plan, escapeAt = () => same) {
   if (typeof plan === 'string') return plan;
-  if (plan.$expr) return escaped(expression(plan.$expr), escape);
-  return joined(plan.$text.map((part) => (typeof part === 'string' ? part : escaped(expression(part), escape))));
+  const parts = plan.$text ?? [plan.$expr];
+  return joined(parts.map((part, at) => (typeof part === 'string' ? part : escaped(expression(part), escapeAt(at)))));
 }
 
-// Values inside a URL are percent-encoded whole, but a URL may begin with one, which then stands as it is.
-export function compileUrl(plan) {
-  if (!plan.$text) return compileText(plan);
-  const escapes = (part, at) => (typeof part === 'string' ? part : escaped(expression(part), at ? quote : same));
-  return joined(plan.$text.map(escapes));
-}
+// Values inside a URL are percent-encoded completely, except one at the very beginning, which may be a URL itself.
+export const compileUrl = (plan) => compileText(plan, (at) => (at ? quote : same));
 
 // `a=1&b=2`; a list repeats its name.
 export function compileForm(fields) {
@@ -38,15 +33,18 @@ export function compileForm(fields) {
   return joined(parts.slice(1));
 }
 
-// JSON text, from what is ready of it and the values between.
+// JSON text, from its fixed parts and the values between them.
 export const compileJson = (plan) => joined(plan.map((part) => (typeof part === 'string' ? part : encoded(compileValue(part)))));
 
-// A function that makes the value itself, with the type of its expression.
+// A function that returns the value itself, with the type of its expression.
 export function compileValue(plan) {
   if (plan.$expr) return expression(plan.$expr);
-  const made = compileText(plan);
-  return typeof made === 'function' ? made : () => made;
+  const compiled = compileText(plan);
+  return (scope) => rendered(compiled, scope);
 }
+
+// What compileText and the others return, for one scope.
+export const rendered = (compiled, scope) => (typeof compiled === 'function' ? compiled(scope) : compiled);
 
 const encoded = (value) => (scope) => JSON.stringify(value(scope));
 const escaped = (value, escape) => (scope) => escape(text(value(scope)));
@@ -58,7 +56,7 @@ function pairs(key, value) {
   };
 }
 
-// Neighbouring texts become one; a text if nothing is left to render.
+// Adjacent texts are joined; a plain text if nothing is left to render.
 function joined(parts) {
   const pieces = [''];
   const holes = [];
@@ -79,9 +77,8 @@ function joined(parts) {
 
 function expression([kind, ...rest]) {
   if (kind === 'lit') return () => rest[0];
-  if (kind === 'var') return variable(rest[0]);
-  if (kind === 'get') return attribute(expression(rest[0]), rest[1]);
-  return call(rest[0], rest[1]);
+  if (kind === 'var') return variable(...rest);
+  return kind === 'get' ? attribute(expression(rest[0]), rest[1]) : call(...rest);
 }
 
 function variable(name) {
@@ -101,6 +98,5 @@ function attribute(of, name) {
 
 function call(name, planned) {
   const values = planned.map(expression);
-  if (Object.hasOwn(FREE_HELPERS, name)) return (scope) => FREE_HELPERS[name](...values.map((value) => value(scope)));
-  return (scope) => scope.stream[name](...values.map((value) => value(scope)));
+  return (scope) => (Object.hasOwn(FREE_HELPERS, name) ? FREE_HELPERS : scope.stream)[name](...values.map((value) => value(scope)));
 }

@@ -2,25 +2,24 @@
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { KEEP_FOR_EXAMPLES, KEEP_TO_READ, Outgoing, encodeTarget, headerValue, splitUrl, withDefaults } from '../client/client.mjs';
+import { Failed, ValueError, beginning } from '../client/failure.mjs';
+import { monotonic } from '../load/clock.mjs';
+import { limitHeaders } from '../recorder/recorder.mjs';
+import { credentials, valuesOf } from '../recorder/redaction.mjs';
 import { NOTHING, Reply, compileSource } from './capture.mjs';
 import { compileCheck, compileStatus } from './check.mjs';
-import { KEEP_FOR_EXAMPLES, KEEP_TO_READ, Outgoing, encodeTarget, headerValue, splitUrl, withDefaults } from '../client/client.mjs';
-import { monotonic } from '../load/clock.mjs';
-import { Failed, ValueError } from '../client/failure.mjs';
-import { limitHeaders } from '../client/limit.mjs';
-import { credentials, valuesOf } from '../recorder/redaction.mjs';
-import { Missing, compileForm, compileJson, compileText, compileUrl } from './render.mjs';
-import { beginning } from '../recorder/shortened.mjs';
+import { Missing, compileForm, compileJson, compileText, compileUrl, rendered } from './render.mjs';
 
 const BOUNDARY = 'loadctl-b1946ac92492d2347c6235b4d2611184';
 const NONE = Buffer.alloc(0);
 
-// A request that cannot be made, by no fault of the system: a template that has no value, no descriptors left.
+// A request that cannot be made through no fault of the system: a template without a value, no descriptors left.
 export class Fault extends Error {}
 
 export class Request {
-  // `world`: {host, rateLimited, patterns, contentTypes}; `optional`: variables that may find nothing, because a `while` ends
-  // there; they become null.
+  // `world`: {host, rateLimited, patterns, contentTypes}; `optional`: variables that may find nothing, which
+  // ends a `while`; they become null.
   constructor(plan, { world, headers, optional }) {
     this.endpoint = plan.endpoint;
     this._method = plan.method;
@@ -45,7 +44,7 @@ export class Request {
     this._fixed = this._prebuilt();
   }
 
-  // Send it and tell the recorder; false: the flow cannot go on. Throws Fault before anything is sent.
+  // Send it and record it; false: the flow cannot go on. Throws Fault before anything is sent.
   async perform(sender, recorder) {
     const outgoing = this._fixed ?? this._rendered(sender);
     const countedFrom = sender.due ?? monotonic();
@@ -56,7 +55,7 @@ export class Request {
       response = await sender.client.send(outgoing, this._timeoutS, this._keep);
     } catch (failed) {
       if (!(failed instanceof Failed)) {
-        recorder.abandon(token); // of ours: no failure of the system, and not unfinished either
+        recorder.abandon(token); // a fault of ours: neither a failure of the system nor unfinished
         throw failed;
       }
       if (failed.errorClass === 'generator') {
@@ -74,7 +73,7 @@ export class Request {
 
   _record(response, sender, recorder, { token, countedFrom, outgoing }) {
     const us = Math.trunc((response.finishedAt - countedFrom) * 1e6);
-    const [error, message] = this._judged(response, sender, us);
+    const [error, message] = this._evaluate(response, sender, us);
     if (error !== null) sender.failed = true;
     const rateLimited = error === 'status_429' && this._expects429;
     recorder.end(token, {
@@ -91,7 +90,7 @@ export class Request {
     return error === null || !this._captures.length;
   }
 
-  // -- making it --------------------------------------------------------------------------------------------
+  // -- rendering --------------------------------------------------------------------------------------------
 
   _compileHeaders(plan, headers, contentType) {
     const merged = new Map();
@@ -117,9 +116,8 @@ export class Request {
     try {
       const { origin, target } = this._url.fixed ?? this._url.render(scope);
       let headers = this._fixedHeaders(origin);
-      if (this._renderedHeaders.length) headers = [...headers, ...this._renderedHeaders.flatMap((each) => rendered(each, scope))];
-      const body = typeof this._body === 'function' ? this._body(scope) : this._body;
-      return new Outgoing(this._method, origin, target, headers, body);
+      if (this._renderedHeaders.length) headers = [...headers, ...this._renderedHeaders.flatMap((each) => renderedHeader(each, scope))];
+      return new Outgoing(this._method, origin, target, headers, rendered(this._body, scope));
     } catch (error) {
       if (error instanceof ValueError) throw new Fault(error.message);
       throw error;
@@ -132,22 +130,19 @@ export class Request {
     return headers;
   }
 
-  // -- judging it -------------------------------------------------------------------------------------------
+  // -- checking ---------------------------------------------------------------------------------------------
 
-  // The error class, null for a success, and what was expected.
-  _judged(response, sender, us) {
+  // The error class (null for a success), and a sentence about it.
+  _evaluate(response, sender, us) {
     const { status } = response;
     if (!this._accepts(status)) {
       return [status >= 400 ? `status_${status}` : 'check_failed', `expected status ${this._expected}, got ${status}`];
     }
-    if (this._readsBody || this._withinS !== null) {
-      const message = this._complaint(response, sender, us);
-      return [message ? 'check_failed' : null, message];
-    }
-    return [null, ''];
+    const message = this._readsBody || this._withinS !== null ? this._complaint(response, sender, us) : '';
+    return [message ? 'check_failed' : null, message];
   }
 
-  // What is wrong with a response whose status is right; empty if nothing.
+  // What is wrong with a response whose status is as expected; empty if nothing.
   _complaint(response, sender, us) {
     if (this._withinS !== null && us > this._withinS * 1e6) {
       return `expected an answer within ${Number((this._withinS * 1000).toPrecision(6))} ms, it took ${(us / 1000).toFixed(1)} ms`;
@@ -177,7 +172,7 @@ export class Request {
   }
 }
 
-// What stands in its variables and its row under `names`, in its cookies, and in headers that were sent and came.
+// The secrets in a user's variables and row (under `names`), in its cookies, and in the headers sent and received.
 function secretsHeld(sender, { options }, response, names) {
   const pairs = [...(response?.headers ?? [])];
   for (let at = 0; at < options.headers.length; at += 2) pairs.push(options.headers.slice(at, at + 2));
@@ -185,8 +180,8 @@ function secretsHeld(sender, { options }, response, names) {
   return [...valuesOf(names, sender.variables), ...sender.client.jar.secrets(), ...credentials(texts)];
 }
 
-// Name and value; nothing where the value names a variable that nothing has captured yet.
-function rendered([name, value], scope) {
+// Name and value; nothing if the value names a variable that has not been captured yet.
+function renderedHeader([name, value], scope) {
   try {
     return [name, headerValue(value(scope))];
   } catch (error) {
@@ -195,7 +190,7 @@ function rendered([name, value], scope) {
   }
 }
 
-// Path and query of a request, below the host or of a URL of its own.
+// Where a request goes: path and query below the host, or a URL of its own.
 class Url {
   constructor(plan, host) {
     const { origin, target, credentials } = splitUrl(host);
@@ -209,16 +204,13 @@ class Url {
   }
 
   render(scope) {
-    const url = typeof this._url === 'string' ? this._url : this._url(scope);
-    const query = typeof this._query === 'string' ? this._query : this._query(scope);
-    return this._resolved(url, query);
+    return this._resolved(rendered(this._url, scope), rendered(this._query, scope));
   }
 
   _resolved(url, query) {
     if (query) {
-      const hash = url.indexOf('#');
-      const path = hash < 0 ? url : url.slice(0, hash);
-      url = `${path}${path.includes('?') ? '&' : '?'}${query}${hash < 0 ? '' : url.slice(hash)}`;
+      const [path] = url.split('#', 1); // encodeTarget drops the fragment
+      url = `${path}${path.includes('?') ? '&' : '?'}${query}`;
     }
     if (url.startsWith('/')) return { origin: this._origin, target: encodeTarget(this._base + url) };
     if (/^https?:\/\//i.test(url)) return splitUrl(url);
@@ -226,7 +218,7 @@ class Url {
   }
 }
 
-// The body, or what renders it (text or Buffer), and its Content-Type.
+// The body, or a function that renders it (text or Buffer), and its Content-Type.
 function compileBody(plan, contentTypes) {
   if (plan === null) return [NONE, ''];
   if (plan.kind === 'json') return [compileJson(plan.json), 'application/json'];
@@ -244,7 +236,7 @@ function compileMultipart(plan, contentTypes) {
   const end = Buffer.concat([...files, Buffer.from(`--${BOUNDARY}--\r\n`)]);
   const fields = plan.fields.map(([name, value]) => [partHead(name, ''), compileText(value)]);
   const render = (scope) => {
-    const parts = fields.map(([head, value]) => `${head}${typeof value === 'function' ? value(scope) : value}\r\n`);
+    const parts = fields.map(([head, value]) => `${head}${rendered(value, scope)}\r\n`);
     return Buffer.concat([Buffer.from(parts.join('')), end]);
   };
   return fields.some(([, value]) => typeof value === 'function') ? render : render(null);

@@ -1,20 +1,16 @@
-// The thread behind alarm.mjs: waits for a moment and says that it has come.
+// The thread behind alarm.mjs: waits until a given time, then sends a message.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonic } from './clock.mjs';
 
 const turn = new Int32Array(workerData, 0, 1);
-const moment = new Float64Array(workerData, 8, 1);
-let seen = 0;
+const time = new Float64Array(workerData, 8, 1);
+let done = 0;
 parentPort.postMessage(0);
 for (;;) {
-  const now = Atomics.load(turn, 0);
-  if (now === seen) Atomics.wait(turn, 0, now);
-  else {
-    const left = (moment[0] - monotonic()) * 1000;
-    if (left <= 0 || Atomics.wait(turn, 0, now, left) === 'timed-out') {
-      seen = now;
-      parentPort.postMessage(now);
-    }
-  }
+  const current = Atomics.load(turn, 0);
+  const left = current === done ? Infinity : (time[0] - monotonic()) * 1000;
+  if (left > 0 && Atomics.wait(turn, 0, current, left) !== 'timed-out') continue;
+  done = current;
+  parentPort.postMessage(current);
 }

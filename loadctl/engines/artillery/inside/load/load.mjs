@@ -1,181 +1,154 @@
-// The load: who is active when. Users follow the plan and leave by themselves; none is killed while it may be sending.
+// The load: which users are active when. Users follow the plan and leave by themselves; none is killed while it may be sending.
 //
 // Closed model: user k of the whole run belongs to shard k mod N; the highest numbers leave first. Open model: arrival n
-// belongs to shard n mod N and takes an idle user, a new one, or is dropped. Each lives in a place of places.mjs.
+// belongs to shard n mod N and takes an idle user or a new one, or is dropped. Each user runs in a place of places.mjs.
 
 import { Alarm } from './alarm.mjs';
 import { monotonic } from './clock.mjs';
+import { LEAVE_NOW } from '../control.mjs';
 import { phase } from './schedule.mjs';
 
-// How often the number of users is held against the plan.
+// How often the number of users is compared with the plan: while it changes, and while it stays the same.
 const TICK_S = 0.02;
 const HOLD_TICK_S = 0.1;
 const TENTH_S = 0.1;
 // Pause of a user whose turn broke: a script that always raises must neither spin nor stop loading.
 const RETRY_S = 0.5;
-// The drain is over when nothing has been in flight for this long, even if users still sit in a pause.
+// The drain is over when nothing has been in flight for this long, even if users are still in a pause.
 const QUIET_S = 0.25;
 const LONGEST_MS = 2 ** 31 - 1;
 
-export const sleep = (seconds) =>
-  seconds > 0 ? new Promise((resolve) => setTimeout(resolve, Math.min(LONGEST_MS, Math.max(1, Math.round(seconds * 1000))))) : new Promise(setImmediate);
+const milliseconds = (seconds) => Math.min(LONGEST_MS, Math.max(1, Math.round(seconds * 1000)));
 
-// A user's place in the load: from when it is handed out until its life has ended.
-export class Member {
-  constructor(index, user = null) {
-    this.index = index;
-    this.user = user;
-    this.leaving = false;
+export const sleep = (seconds) => new Promise(seconds > 0 ? (resolve) => setTimeout(resolve, milliseconds(seconds)) : setImmediate);
+
+// Tells users to begin no more requests, and ends their pauses.
+export class StopSignal {
+  constructor() {
+    this.stopped = false;
     this._sleepers = new Set();
   }
 
-  leave() {
-    this.leaving = true;
+  stop() {
+    this.stopped = true;
     for (const wake of [...this._sleepers]) wake();
   }
 
-  // Sleep, but wake at once when asked to leave.
+  // Sleep, until stopped at the longest.
   pause(seconds) {
     if (!(seconds > 0)) return new Promise(setImmediate);
-    if (this.leaving) return Promise.resolve();
+    if (this.stopped) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer);
         this._sleepers.delete(wake);
         resolve();
       };
-      const timer = setTimeout(wake, Math.min(LONGEST_MS, Math.max(1, Math.round(seconds * 1000))));
+      const timer = setTimeout(wake, milliseconds(seconds));
       this._sleepers.add(wake);
     });
   }
 
-  async until(moment) {
-    for (let left; !this.leaving && (left = moment - monotonic()) > 0; ) await this.pause(left);
+  async until(time) {
+    for (let left; !this.stopped && (left = time - monotonic()) > 0; ) await this.pause(left);
   }
 }
 
-// What the load tells its users: when to begin no more requests, and pauses that end when they must leave.
-export class Context {
-  constructor() {
-    // In whose pauses users of the open model sleep; it leaves when the load ends.
-    this.everyone = new Member(-1);
-    this._members = new Map();
+// Call `apply` with this shard's part of the planned users, again and again from `t0` to the end of the load, or until told to stop.
+export async function followUsers(t0, { schedule, recorder, control, shard, shards }, apply, holdTickS = HOLD_TICK_S) {
+  const duration = schedule.durationS;
+  const plannedAt = (t) => Math.max(0, Math.ceil((schedule.usersAt(t) - shard) / shards));
+  let before = -1;
+  for (let t; !control.stopping && (t = monotonic() - t0) < duration; ) {
+    recorder.catchUp();
+    const planned = plannedAt(t);
+    apply(planned);
+    const holds = planned === before && plannedAt(Math.min(t + HOLD_TICK_S, duration - 1e-9)) === planned;
+    before = planned;
+    await sleep(Math.max(0, Math.min(holds ? holdTickS : TICK_S, t0 + duration - monotonic())));
   }
+  recorder.catchUp(); // before the gauges change
+}
 
-  // The user must not begin another request.
-  stopping(user) {
-    return this.everyone.leaving || (this._members.get(user)?.leaving ?? false);
+// Call `arrive(n, due)` for each of this shard's arrivals when it is due, to the end of the load or until told to stop.
+export async function followArrivals(t0, { schedule, control, shard, shards }, alarm, arrive) {
+  for (const [n, due] of schedule.arrivals(shard, shards)) {
+    if (!(await alarm.waitUntil(t0 + due, control))) return;
+    arrive(n, t0 + due);
   }
-
-  // False: woken early, because the user must leave.
-  async sleep(user, seconds) {
-    const member = this._members.get(user) ?? this.everyone;
-    await member.pause(seconds);
-    return !member.leaving;
-  }
-
-  joins(member) {
-    this._members.set(member.user, member);
-  }
-
-  hasLeft(member) {
-    this._members.delete(member.user);
-  }
-
-  stop() {
-    this.everyone.leave();
-  }
+  await alarm.waitUntil(t0 + schedule.durationS, control);
 }
 
 // Users by number: those below the planned number are active.
-// `site`: {schedule, factory, kindOf, recorder, control, context, places, shard, shards}.
+// `site`: {schedule, factory, kindOf, recorder, control, places, shard, shards}.
 export class Closed {
   constructor(site) {
     this._site = site;
-    this._members = [];
+    this._users = [];
     this.ready = Promise.resolve();
   }
 
-  // Follow the plan from `t0` to its end, or until told to stop; then all are asked to leave.
+  // Follow the plan to its end, or until told to stop; then all users are asked to leave.
   async run(t0) {
-    const { schedule, recorder, control } = this._site;
-    const duration = schedule.durationS;
-    let was = -1;
-    for (let t; !control.stopping && (t = monotonic() - t0) < duration; ) {
-      recorder.catchUp();
-      const wanted = this._wanted(t);
-      this._handOut(wanted);
-      this._takeAway(wanted);
-      const holding = wanted === was && this._wanted(Math.min(t + HOLD_TICK_S, duration - 1e-9)) === wanted;
-      was = wanted;
-      await sleep(Math.max(0, Math.min(holding ? HOLD_TICK_S : TICK_S, t0 + duration - monotonic())));
-    }
-    recorder.catchUp();
-    this._takeAway(0);
+    await followUsers(t0, this._site, (planned) => {
+      while (this._users.length < planned) this._add();
+      this._removeBeyond(planned);
+    });
+    this._removeBeyond(0);
   }
 
-  // This shard's part of the planned users: the numbers below it that are ours.
-  _wanted(t) {
-    const { schedule, shard, shards } = this._site;
-    return Math.max(0, Math.ceil((schedule.usersAt(t) - shard) / shards));
-  }
-
-  _handOut(wanted) {
+  _add() {
     const { shard, shards, factory, places, recorder } = this._site;
-    while (this._members.length < wanted) {
-      const index = shard + this._members.length * shards;
-      const member = new Member(index, factory(index));
-      const place = places.at(this._members.length);
-      this._members.push(member);
-      recorder.users += 1;
-      places.live(place, () => this._live(member), broken(recorder));
-    }
+    const place = places.at(this._users.length);
+    const index = shard + this._users.length * shards;
+    const user = factory(index);
+    user.signal = new StopSignal();
+    this._users.push(user);
+    recorder.users += 1;
+    places.run(place, () => this._live(user, index), faultIn(recorder));
   }
 
-  _takeAway(wanted) {
+  _removeBeyond(planned) {
     const { recorder } = this._site;
-    while (this._members.length > wanted) {
-      this._members.pop().leave();
+    while (this._users.length > planned) {
+      this._users.pop().signal.stop();
       recorder.users -= 1;
       recorder.leaving += 1;
     }
   }
 
-  async _live(member) {
-    const { context, recorder } = this._site;
-    context.joins(member);
+  async _live(user, index) {
+    const { recorder } = this._site;
     try {
-      await this._takeTurns(member.user, member);
+      await this._takeTurns(user, index);
     } finally {
-      member.user.close();
-      context.hasLeft(member);
-      if (member.leaving) recorder.leaving -= 1;
+      user.close();
+      if (user.signal.stopped) recorder.leaving -= 1;
       else recorder.users -= 1;
     }
   }
 
-  async _takeTurns(user, member) {
+  async _takeTurns(user, index) {
     const { recorder } = this._site;
-    await counted(() => user.start(), recorder);
-    const period = user.paceS || (user.think ? (user.think[0] + user.think[1]) / 2 : 0);
-    let due = monotonic() + phase(member.index) * period;
-    await member.until(due);
-    while (!member.leaving) {
-      const well = await counted(() => user.turn(null), recorder);
-      if (user.paceS) {
+    const { signal, paceS, think } = user;
+    await succeeds(() => user.start(), recorder);
+    const period = paceS || (think ? (think[0] + think[1]) / 2 : 0);
+    let due = monotonic() + phase(index) * period;
+    await signal.until(due);
+    while (!signal.stopped) {
+      const succeeded = await succeeds(() => user.turn(null), recorder);
+      if (paceS) {
         // The user's own grid: a turn that overruns goes to the next free slot, and after a stall of the system users are as
         // spread as before instead of in lock-step.
-        due += user.paceS * Math.max(1, Math.ceil((monotonic() - due) / user.paceS));
-        await member.until(due);
-      } else if (user.think) {
-        const [low, high] = user.think;
-        await member.pause(low + (high - low) * user.random());
-      } else await member.pause(well ? 0 : RETRY_S);
+        due += paceS * Math.max(1, Math.ceil((monotonic() - due) / paceS));
+        await signal.until(due);
+      } else if (think) await signal.pause(think[0] + (think[1] - think[0]) * user.random());
+      else await signal.pause(succeeded ? 0 : RETRY_S);
     }
   }
 }
 
-// Arrivals on an absolute schedule. Each takes a place that is free, and an idle user of its kind, else a new one; or it is dropped.
+// Arrivals on an absolute schedule. Each takes a free place and an idle user of its kind, else a new one; or it is dropped.
 export class Open {
   constructor(site) {
     this._site = site;
@@ -187,63 +160,39 @@ export class Open {
     this.ready = this._alarm.ready;
   }
 
-  async run(t0) {
-    const { schedule, kindOf, shard, shards, recorder } = this._site;
-    for (const [n, due] of schedule.arrivals(shard, shards)) {
-      if (!(await this._waitUntil(t0 + due))) return;
-      const place = this._freePlace();
-      if (place) this._begin(place, this._user(kindOf(n)), n, t0, due);
-      else recorder.planned(null);
-    }
-    await this._waitUntil(t0 + schedule.durationS);
+  run(t0) {
+    return followArrivals(t0, this._site, this._alarm, (n, due) => this._arrive(n, due));
   }
 
-  // Undefined: all are busy.
-  _freePlace() {
-    const { places } = this._site;
-    return this._vacant.pop() ?? (this._used < places.count ? places.at(this._used++) : undefined);
+  _arrive(n, due) {
+    const { kindOf, places, recorder } = this._site;
+    const place = this._vacant.pop() ?? (this._used < places.count ? places.at(this._used++) : undefined);
+    if (!place) return recorder.planned(null);
+    const kind = kindOf(n);
+    const user = this._user(kind);
+    user.become(n);
+    recorder.planned(Math.max(0, Math.round((monotonic() - due) * 1e6)));
+    recorder.users += 1;
+    const turn = async () => {
+      await succeeds(() => user.turn(due), recorder);
+      recorder.users -= 1;
+      this._idle.get(kind).push(user);
+      this._vacant.push(place);
+    };
+    places.run(place, turn, faultIn(recorder));
   }
 
   _user(kind) {
     const { factory, shard, shards } = this._site;
-    return this._idleOf(kind).pop() ?? factory(shard + this._made++ * shards, kind);
-  }
-
-  _begin(place, user, n, t0, due) {
-    const { kindOf, recorder, places } = this._site;
-    user.become(n);
-    recorder.planned(Math.max(0, Math.round((monotonic() - t0 - due) * 1e6)));
-    recorder.users += 1;
-    places.live(place, () => this._arrive(place, user, kindOf(n), t0 + due), broken(recorder));
-  }
-
-  _idleOf(kind) {
     if (!this._idle.has(kind)) this._idle.set(kind, []);
-    return this._idle.get(kind);
-  }
-
-  // False: told to stop.
-  async _waitUntil(moment) {
-    const { control } = this._site;
-    for (let left; !control.stopping && (left = moment - monotonic()) > 0; ) {
-      await this._alarm.waitUntil(left < HOLD_TICK_S ? moment : moment - left + HOLD_TICK_S);
-    }
-    return !control.stopping;
-  }
-
-  async _arrive(place, user, kind, due) {
-    const { recorder } = this._site;
-    await counted(() => user.turn(due), recorder);
-    recorder.users -= 1;
-    this._idleOf(kind).push(user);
-    this._vacant.push(place);
+    return this._idle.get(kind).pop() ?? factory(shard + this._made++ * shards, kind);
   }
 }
 
-const broken = (recorder) => (error) => recorder.fault(sentence(error));
+const faultIn = (recorder) => (error) => recorder.fault(sentence(error));
 
-// False: it broke by the generator's own fault, in a way that its runtime did not expect.
-async function counted(act, recorder) {
+// False: it broke by a fault of the generator that its runtime did not expect.
+async function succeeds(act, recorder) {
   try {
     await act();
   } catch (error) {
@@ -254,30 +203,30 @@ async function counted(act, recorder) {
   return true;
 }
 
-// Let requests in flight finish, for `drainS` at most; whoever only sits in a pause is not waited for.
-// `group.lives`: how many have not ended.
-export async function drain(recorder, control, group, drainS) {
+// Let requests in flight finish, for `drainS` at most; users that are only in a pause are not waited for.
+// `users.active`: how many have not ended.
+export async function drain(recorder, control, users, drainS) {
   const deadline = monotonic() + drainS;
   let quietSince = monotonic();
-  for (let now; group.lives && !control.leaveNow && (now = monotonic()) < deadline; ) {
+  for (let now; users.active && !control.is(LEAVE_NOW) && (now = monotonic()) < deadline; ) {
     if (recorder.inFlight) quietSince = now;
     else if (now - quietSince > QUIET_S) return;
     await sleep(Math.min(TICK_S, deadline - now));
   }
 }
 
-// Runs until `ended()`: measures how late a timer wakes, and writes the seconds that are over. Once in each tenth of a second, at a
-// random moment of it: users that keep a pace are all busy at the same moments, and a timer in step with them would meet none.
-export async function tick(recorder, t0, ended) {
-  for (let tenth = 0, due; !ended(); tenth += 1) {
+// Measure how late a timer wakes, and write the seconds that are over, until the signal. Once in each tenth of a second, at a random
+// time within it: users that keep a pace are all busy at the same times, and a timer in step with them would miss these.
+export async function tick(recorder, t0, signal) {
+  for (let tenth = 0, due; !signal.stopped; tenth += 1) {
     due = t0 + TENTH_S * (tenth + Math.random());
     if (tenth && due > monotonic()) recorder.writeFrames();
     else await new Promise(setImmediate); // the loop was held up: first all its lags, in the second in which it began
     let left;
     while ((left = due - monotonic()) > 0) await sleep(left);
-    if (ended()) return;
+    if (signal.stopped) return;
     recorder.lag(-left * 1000);
   }
 }
 
-export const sentence = (error) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+const sentence = (error) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));

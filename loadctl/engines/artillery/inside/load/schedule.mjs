@@ -1,6 +1,6 @@
-// What the load wants at a time: users of this shard, or when an arrival is due. Pure; times in seconds since t0.
+// The planned load: how many users are active at a time, and when arrivals are due. Pure; times are seconds since t0.
 
-// A jump in the number of users is handed out evenly over this time.
+// A jump in the number of users is spread evenly over this time.
 const HAND_OUT_S = 1;
 const GOLDEN = 0.6180339887498949;
 
@@ -18,7 +18,7 @@ function lastNotAbove(values, x) {
   return low - 1;
 }
 
-// Stages in order, each {start, end, duration_s}: linearly from `start` to `end`, users or arrivals per second of all shards.
+// Stages in order, each {start, end, duration_s}: users, or arrivals per second, of all shards, linearly from `start` to `end`.
 export class Schedule {
   constructor(stages) {
     this._stages = stages.filter((stage) => stage.duration_s > 0);
@@ -35,7 +35,7 @@ export class Schedule {
   }
 
   // Users of all shards that are active `t` seconds after the start; none before and after the load.
-  // Where the plan jumps, the change is handed out evenly over one second, its first user at once.
+  // Where the plan jumps, the change is spread evenly over one second, and its first user comes at once.
   usersAt(t) {
     if (!(t >= 0 && t < this.durationS)) return 0;
     const index = lastNotAbove(this._begins, t);
@@ -46,8 +46,8 @@ export class Schedule {
     const jump = rounded(stage.start) - before;
     const over = Math.min(HAND_OUT_S, stage.duration_s);
     if (!jump || since >= over) return planned;
-    const handedOut = Math.min(Math.abs(jump), Math.floor((since / over) * Math.abs(jump)) + 1);
-    return planned - jump + (jump > 0 ? handedOut : -handedOut);
+    const spread = Math.min(Math.abs(jump), Math.floor((since / over) * Math.abs(jump)) + 1);
+    return planned - jump + (jump > 0 ? spread : -spread);
   }
 
   // Number and due time of this shard's arrivals: shard, shard + shards, …
@@ -57,7 +57,7 @@ export class Schedule {
     for (let n = shard; n < total; n += shards) yield [n, this.due(n)];
   }
 
-  // The moment when the integral of the rate reaches n.
+  // When the integral of the rate reaches n.
   due(n) {
     const index = Math.min(lastNotAbove(this._areas, n) + 1, this._stages.length) - 1;
     const stage = this._stages[index];

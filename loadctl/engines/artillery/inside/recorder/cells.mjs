@@ -1,40 +1,38 @@
-// What the recorder keeps while a second runs: per endpoint, counters and sparse histograms.
+// What the recorder accumulates during a second: counters and sparse histograms for each endpoint.
 
 // Log-linear, 7 significant bits (DESIGN §4): whole microseconds → bucket.
-export function bucketOf(us) {
+function bucketOf(us) {
   if (us < 0x80000000) {
     const shift = 24 - Math.clz32(us);
     return shift <= 0 ? us : shift * 256 + (us >>> shift);
   }
-  const shift = BigInt(us).toString(2).length - 8;
+  const shift = us.toString(2).length - 8;
   return shift * 256 + Math.floor(us / 2 ** shift);
 }
 
 // One distribution of one second.
 export class Histogram {
   constructor() {
-    this.buckets = new Map();
-    this.sumUs = 0;
-    this.minUs = Infinity;
-    this.maxUs = 0;
+    this.n = 0;
+    this._buckets = new Map();
+    this._sumUs = 0;
+    this._minUs = Infinity;
+    this._maxUs = 0;
   }
 
   add(us) {
     const bucket = bucketOf(us);
-    this.buckets.set(bucket, (this.buckets.get(bucket) ?? 0) + 1);
-    this.sumUs += us;
-    if (us < this.minUs) this.minUs = us;
-    if (us > this.maxUs) this.maxUs = us;
+    this._buckets.set(bucket, (this._buckets.get(bucket) ?? 0) + 1);
+    this.n += 1;
+    this._sumUs += us;
+    if (us < this._minUs) this._minUs = us;
+    if (us > this._maxUs) this._maxUs = us;
   }
 
-  get n() {
-    let n = 0;
-    for (const count of this.buckets.values()) n += count;
-    return n;
-  }
-
+  // As in a frame; null if empty.
   cell() {
-    return { n: this.n, sum_us: this.sumUs, min_us: this.minUs, max_us: this.maxUs, h: Object.fromEntries(this.buckets) };
+    const { n, _sumUs, _minUs, _maxUs, _buckets } = this;
+    return n ? { n, sum_us: _sumUs, min_us: _minUs, max_us: _maxUs, h: Object.fromEntries(_buckets) } : null;
   }
 }
 
@@ -45,7 +43,6 @@ export class Cell {
     this.failed = new Histogram();
     this.ttfb = new Histogram();
     this.errors = new Map();
-    this.untimed = 0;
     this.rateLimited = 0;
     this.bytes = 0;
   }
@@ -65,7 +62,7 @@ export class Endpoint {
   }
 }
 
-// A request under way: the token between `begin` and `end`.
+// A request in flight: the token between `begin` and `end`.
 export class Flight {
   constructor(endpoint, began) {
     this.endpoint = endpoint;

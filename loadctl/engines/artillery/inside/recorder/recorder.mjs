@@ -1,13 +1,12 @@
-// The recorder: every request of this shard, folded into one frame a second. The same as locust/inside/recorder.py.
+// The recorder folds every request of this shard into one frame a second, like locust/inside/recorder/recorder.py.
 //
 // A request costs two calls, `begin` and `end`. Seconds turn over inside `end` (a request belongs to the second in which it
 // ended, however late the loop gets to the timer); `writeFrames` writes them, between requests.
 
-import { Cell, Endpoint, Flight, Histogram } from './cells.mjs';
+import { beginning, shortened } from '../client/failure.mjs';
 import { monotonic } from '../load/clock.mjs';
+import { Cell, Endpoint, Flight, Histogram } from './cells.mjs';
 import { redaction } from './redaction.mjs';
-import { beginning, shortened } from './shortened.mjs';
-import { RATE_LIMITED } from '../client/limit.mjs';
 
 const ENDPOINTS_MAX = 500;
 const CLASSES_MAX = 100;
@@ -19,26 +18,36 @@ const BODY_MAX = 1024;
 const OTHER_ENDPOINT = '(other)';
 export const SCRIPT_ENDPOINT = '(script)';
 const GENERATOR = 'generator';
+// The class of an example that is no failure: a 429 of a declared limit.
+const RATE_LIMITED = 'rate_limited';
+const LIMIT_HEADER = /^(retry-after$|ratelimit|x-ratelimit|x-rate-limit)/;
 const NONE = Buffer.alloc(0);
 
 const rounded = (number, digits) => Number(number.toFixed(digits));
 const same = (text) => text;
 const perSecond = () => ({ planned: 0, begun: 0, dropped: 0, turns: 0, faults: 0 });
 
+// What the headers of a 429 say about the rate limit: `name: value` lines, names in lower case, in the order in which they arrived.
+export function limitHeaders(headers) {
+  const lines = headers.map(([name, value]) => `${name.toLowerCase()}: ${value}`);
+  return lines.filter((line) => LIMIT_HEADER.test(line.split(':', 1)[0])).join('\n');
+}
+
 // `write` takes one line of text (with its newline). `redactNames`: endpoint names come from a script and may hold secrets in their
-// path. `users`, `leaving`, `ended` are gauges kept by the load; they are read when a second ends.
+// path. `users`, `leaving`, `ended` are gauges that the load sets; they are read when a second ends.
 export class Recorder {
   constructor(write, { redact = same, redactNames = false, secretVariables = [], clock = monotonic } = {}) {
     this.users = 0;
     this.leaving = 0;
     this.ended = 0;
+    this.lastBegun = -Infinity;
     this._write = write;
     this._redact = redact;
     this._secretVariables = secretVariables;
     this._redactName = redactNames ? redact : same;
     this._clock = clock;
     this._t0 = Infinity;
-    this._edge = Infinity;
+    this._secondEnd = Infinity;
     this._t = 0;
     this._byName = new Map();
     this._endpoints = [];
@@ -48,53 +57,41 @@ export class Recorder {
     this._lagMs = [];
     this._late = new Histogram();
     this._second = perSecond();
-    this.totals = { started: 0, completed: 0, failed: 0, rate_limited: 0, turns: 0, faults: 0, planned: 0, begun: 0, dropped: 0 };
+    this.totals = { started: 0, completed: 0, failed: 0, rate_limited: 0, ...perSecond() };
   }
 
-  // -- what users call --------------------------------------------------------------------------------------
+  // -- called by users --------------------------------------------------------------------------------------
 
   // A request starts now. Every flight must `end`, or be `abandon`ed.
   begin(endpoint) {
     const known = this._byName.get(endpoint) ?? this._endpoint(endpoint);
-    const flight = new Flight(known, this._clock());
+    const flight = new Flight(known, (this.lastBegun = this._clock()));
     known.flights.add(flight);
     return flight;
   }
 
   // It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
-  // `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
-  // `held`, of a failure: gives the secrets of its user, told the variables whose values are some.
+  // `error` is an error class (DESIGN §5); "generator" is a fault of this turn, not a request of the system.
+  // `held`, of a failure: given the names of secret variables, returns the secrets of its user.
   end(token, outcome) {
     const { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null } = outcome;
     const { message = '', body = NONE, stale = false, held } = outcome;
-    const now = this._clock();
-    if (now >= this._edge) this._turnOver(now);
+    const now = this.catchUp();
     const { endpoint } = token;
     endpoint.flights.delete(token);
     const cell = (endpoint.cell ??= new Cell());
     if (error === null && !rateLimited) cell.ok.add(us);
     else if (error === null) {
       cell.rateLimited += 1;
-      this._example(endpoint, RATE_LIMITED, now, { status, message, body: NONE });
+      this._example(endpoint, RATE_LIMITED, now, { status, message });
     } else if (error === GENERATOR) {
-      this.fault(message, endpoint.name, now);
+      this.fault(message, endpoint.name);
       return;
     } else {
       const errorClass = this._cappedClass(error);
       cell.fail(us, errorClass);
       this._example(endpoint, errorClass, now, { status, message, body, stale, held });
     }
-    cell.bytes += size;
-    if (ttfbUs !== null) cell.ttfb.add(ttfbUs);
-  }
-
-  // It succeeded, and nobody knows how long it took.
-  endUntimed(token, { ttfbUs = null, size = 0 }) {
-    this.catchUp();
-    const { endpoint } = token;
-    endpoint.flights.delete(token);
-    const cell = (endpoint.cell ??= new Cell());
-    cell.untimed += 1;
     cell.bytes += size;
     if (ttfbUs !== null) cell.ttfb.add(ttfbUs);
   }
@@ -106,26 +103,18 @@ export class Recorder {
   }
 
   // The generator's own fault ended a turn: an exception in a script, no descriptors or ports left.
-  fault(message, endpoint = SCRIPT_ENDPOINT, now = this._clock()) {
-    if (now >= this._edge) this._turnOver(now);
+  fault(message, endpoint = SCRIPT_ENDPOINT) {
+    const now = this.catchUp();
     this._second.faults += 1;
-    const known = this._byName.get(endpoint) ?? this._endpoint(endpoint);
-    this._example(known, GENERATOR, now, { status: null, message, body: NONE });
+    this._example(this._byName.get(endpoint) ?? this._endpoint(endpoint), GENERATOR, now, { message });
   }
 
-  // The request turned out to belong to another endpoint.
-  rename(token, endpoint) {
-    token.endpoint.flights.delete(token);
-    token.endpoint = this._byName.get(endpoint) ?? this._endpoint(endpoint);
-    token.endpoint.flights.add(token);
-  }
-
-  // Forget a request whose outcome will never be told.
+  // Forget a request whose outcome will never be known.
   abandon(token) {
     token.endpoint.flights.delete(token);
   }
 
-  // -- what the load calls ----------------------------------------------------------------------------------
+  // -- called by the load -----------------------------------------------------------------------------------
 
   // Open model: an arrival was due; begun `lateUs` microseconds after that, or dropped (null).
   planned(lateUs) {
@@ -142,12 +131,12 @@ export class Recorder {
     return this._endpoints.reduce((sum, endpoint) => sum + endpoint.flights.size, 0);
   }
 
-  // -- what the process calls -------------------------------------------------------------------------------
+  // -- called by the process --------------------------------------------------------------------------------
 
   // Seconds are counted from `t0` on the clock.
   start(t0) {
     this._t0 = t0;
-    this._edge = t0 + 1;
+    this._secondEnd = t0 + 1;
   }
 
   // The timer of a tenth of a second woke `ms` too late.
@@ -155,10 +144,11 @@ export class Recorder {
     this._lagMs.push(rounded(ms, 2));
   }
 
-  // Close the seconds that are over, before a gauge changes.
+  // Close the seconds that are over, before a gauge changes. Returns the time.
   catchUp() {
     const now = this._clock();
-    if (now >= this._edge) this._turnOver(now);
+    while (now >= this._secondEnd) this._closeSecond(false);
+    return now;
   }
 
   // Write the seconds that are over.
@@ -166,21 +156,21 @@ export class Recorder {
     this.catchUp();
     const finished = this._finished;
     this._finished = [];
-    finished.forEach((line) => this._write(line));
+    finished.forEach((record) => this._writeLine(record));
   }
 
   hello(facts) {
-    this._line({ kind: 'hello', format: 1, engine: 'artillery', ...facts });
+    this._writeLine({ kind: 'hello', format: 1, engine: 'artillery', ...facts });
   }
 
   // Something people should know about this shard; each text once.
   note(message) {
     if (this._notes.has(message) || this._notes.size >= NOTES_MAX) return;
     this._notes.add(message);
-    this._line({ kind: 'note', message: beginning(this._redact(message), BODY_MAX) });
+    this._writeLine({ kind: 'note', message: beginning(this._redact(message), BODY_MAX) });
   }
 
-  // Write the seconds that are over, and the part of one that is not.
+  // Write the seconds that are over, and the current one as far as it has gone.
   flush() {
     this.writeFrames();
     if (this._t0 <= this._clock()) {
@@ -189,7 +179,7 @@ export class Recorder {
     }
   }
 
-  // The last lines: the last part of a second; ages of unfinished requests; totals to check by.
+  // The last lines: the last part of a second; the ages of unfinished requests; totals for cross-checking.
   bye(virtualUsers = null) {
     this.flush();
     const now = this._clock();
@@ -201,12 +191,15 @@ export class Recorder {
       count += ages.length;
     }
     this.totals.started = this.totals.completed + count;
-    const t = this._t0 < Infinity ? rounded(Math.max(0, now - this._t0), 3) : 0;
     const counted = virtualUsers === null ? {} : { virtual_users: virtualUsers };
-    this._line({ kind: 'bye', t, unfinished, totals: this.totals, ...counted });
+    this._writeLine({ kind: 'bye', t: this._sinceT0(now), unfinished, totals: this.totals, ...counted });
   }
 
-  // -- inside -----------------------------------------------------------------------------------------------
+  // -- private ----------------------------------------------------------------------------------------------
+
+  _sinceT0(now) {
+    return this._t0 < Infinity ? rounded(Math.max(0, now - this._t0), 3) : 0;
+  }
 
   _endpoint(name) {
     const whole = this._redactName(name);
@@ -238,14 +231,14 @@ export class Recorder {
     return error;
   }
 
-  _example(endpoint, error, now, { status, message, body, stale = false, held }) {
+  _example(endpoint, error, now, { status = null, message, body = NONE, stale = false, held }) {
     const seen = endpoint.examples.get(error) ?? 0;
     if (seen >= EXAMPLES_EACH) return;
     endpoint.examples.set(error, seen + 1);
     const hide = redaction(held?.(this._secretVariables) ?? []);
-    this._line({
+    this._writeLine({
       kind: 'example',
-      t: this._t0 < Infinity ? rounded(Math.max(0, now - this._t0), 3) : 0,
+      t: this._sinceT0(now),
       endpoint: endpoint.name,
       class: error,
       status,
@@ -256,16 +249,12 @@ export class Recorder {
     });
   }
 
-  _turnOver(now) {
-    while (now >= this._edge) this._closeSecond(false);
-  }
-
   _closeSecond(partial) {
     const cells = Object.create(null); // an endpoint may be called __proto__
     let any = false;
     for (const endpoint of this._endpoints) {
       let inFlight = 0;
-      for (const flight of endpoint.flights) inFlight += flight.began < this._edge;
+      for (const flight of endpoint.flights) inFlight += flight.began < this._secondEnd;
       if (endpoint.cell !== null || inFlight) {
         cells[endpoint.name] = { ...this._closeCell(endpoint), in_flight: inFlight };
         any = true;
@@ -276,48 +265,38 @@ export class Recorder {
       any ||= count > 0;
     }
     if (!partial || any || this.users || this.leaving) {
-      const late = this._late.buckets.size ? this._late.cell() : null;
+      const late = this._late.cell();
       const frame = { kind: 'frame', t: this._t, users: this.users, leaving: this.leaving, lag_ms: this._lagMs, late };
       if (this.ended) frame.ended = this.ended;
-      this._finished.push(line({ ...frame, ...this._second, cells }));
+      this._finished.push({ ...frame, ...this._second, cells });
     }
     this._second = perSecond();
     this._lagMs = [];
     this._late = new Histogram();
     this._t += 1;
-    this._edge = this._t0 + this._t + 1;
+    this._secondEnd = this._t0 + this._t + 1;
   }
 
   _closeCell(endpoint) {
     const { cell } = endpoint;
     endpoint.cell = null;
     if (cell === null) return {};
-    let failed = 0;
-    for (const count of cell.errors.values()) failed += count;
-    this.totals.completed += cell.ok.n + cell.untimed + failed + cell.rateLimited;
+    const failed = cell.failed.n;
+    this.totals.completed += cell.ok.n + failed + cell.rateLimited;
     this.totals.failed += failed;
     this.totals.rate_limited += cell.rateLimited;
     const closed = {};
-    for (const name of ['ok', 'failed', 'ttfb']) if (cell[name].buckets.size) closed[name] = cell[name].cell();
+    for (const name of ['ok', 'failed', 'ttfb']) if (cell[name].n) closed[name] = cell[name].cell();
     if (failed) closed.errors = Object.fromEntries(cell.errors);
-    if (cell.untimed) closed.untimed = cell.untimed;
     if (cell.rateLimited) closed.rate_limited = cell.rateLimited;
     if (cell.bytes) closed.bytes = cell.bytes;
     return closed;
   }
 
-  _line(record) {
-    this._write(line(record));
+  _writeLine(record) {
+    this._write(`${JSON.stringify(record)}\n`);
   }
 }
 
-const line = (record) => `${JSON.stringify(record)}\n`;
-
 // The first `max` bytes of a text, without half a character at the end.
-function cut(text, max) {
-  const bytes = Buffer.from(text);
-  if (bytes.length <= max) return text;
-  let end = max;
-  while ((bytes[end] & 0xc0) === 0x80) end -= 1;
-  return bytes.subarray(0, end).toString();
-}
+const cut = (text, max) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.from(text).subarray(0, max), { stream: true });

@@ -1,8 +1,8 @@
-// Nothing secret is written: applied to every text of a script or the system before it reaches a file.
+// Redaction of secrets: applied to every text of a script or the system before it reaches a file.
 
 const HEADER = /((?:proxy-)?authorization|(?:set-)?cookie)([^\p{L}\p{N}_\r\n]{1,4})([\p{L}\p{N}_][^\r\n"']*)/giu;
 const NAMES = '(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key)';
-// "password": "…", also within JSON in JSON; password=…; a header line. What a template stands for is no secret yet.
+// "password": "…", also within JSON in JSON; password=…; a header line. A template is no secret itself.
 const FIELD = new RegExp(
   `((?:${NAMES}\\\\*["']\\s*[:=]\\s*\\\\*["']|${NAMES}=|^[\\w-]{0,40}${NAMES}:[ ]*))` +
     `(?!(?:[A-Za-z]+[ ])?\\{\\{)(?:(?<=["'])[^"'\\\\\\r\\n]+|(?<!["'])[^\\s"'&,;<>\\\\]+)`,
@@ -13,7 +13,7 @@ const HTML = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": 'apos' };
 const JSON_NAMES = { '\n': 'n', '\r': 'r', '\t': 't', '\b': 'b', '\f': 'f' };
 
 const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-// In either case.
+// Digits in upper or lower case.
 const hex = (number, digits) =>
   number
     .toString(16)
@@ -42,7 +42,7 @@ const COOKIE = /(?:^|;\s*)[^=;\s]+=([^;]+)/g;
 // Shorter values would be found within words.
 const isLong = (value) => typeof value === 'string' && value.length > 3;
 
-// What headers (pairs) hold whose names say so: the value, what follows a word such as Bearer, each cookie.
+// The secrets in headers (pairs) whose names suggest one: the value, what follows a word such as Bearer, each cookie.
 export function credentials(headers) {
   const found = headers.flatMap(([name, value]) => {
     const cookies = [...value.matchAll(COOKIE)].map((match) => match[1]);
@@ -52,7 +52,7 @@ export function credentials(headers) {
   return found.map((value) => value.replace(/^[ "]+|[ "]+$/g, '')).filter(isLong);
 }
 
-// What these variables and columns hold.
+// The values of these variables and columns.
 export function valuesOf(names, variables) {
   const row = variables?.get('row');
   const column = (name) => (row instanceof Map ? row.get(name) : row?.[name]);
@@ -60,13 +60,13 @@ export function valuesOf(names, variables) {
   return values.filter(isLong);
 }
 
-// The same for all spellings of a text, as bytes in latin-1. A text whose fold lacks that of a secret does not hold it.
+// Equal for all spellings of a text; bytes in latin-1. A text whose fold lacks the fold of a secret does not hold the secret.
 const SPELLED =
   /%(?:25)*(?<byte>[0-9a-f]{2})|(?<units>(?:\\+u[0-9a-f]{4})+)|&(?:amp;)*(?:#(?<decimal>[0-9]{1,12});|#x(?<hex>[0-9a-f]{1,12});|(?<name>amp|lt|gt|quot|apos);)/gi;
 const SIGNS = Object.fromEntries(Object.entries(HTML).map(([sign, name]) => [name, sign]));
 const FOLD = { '\\': '', '+': ' ', ...JSON_NAMES };
 
-// A spelling within a spelling; the answer of a hostile server could have thousands.
+// Spellings within spellings; the response of a hostile server could nest thousands.
 const PASSES = 3;
 
 function folded(text) {
@@ -83,15 +83,15 @@ function character({ byte, units, decimal, hex, name }) {
   return Buffer.from(units ? String.fromCharCode(...codes) : String.fromCodePoint(codes[0])).latin1Slice();
 }
 
-// A function that replaces secrets in every spelling (as they are, percent-encoded, in JSON, in HTML, mixed), and values whose name
-// says that they are one.
+// A function that replaces secrets in every spelling (plain, percent-encoded, in JSON, in HTML, mixed), and values whose name suggests
+// a secret.
 export function redaction(secrets) {
   const longestFirst = secrets.filter(Boolean).sort((a, b) => b.length - a.length);
   const folds = new Map(longestFirst.map((secret) => [secret, folded(secret)]));
   const compiled = new Map();
   return (text) => {
     const whole = folds.size ? folded(text) : '';
-    // To compile a long one takes a tenth of a second, and no user can go on meanwhile.
+    // Compiling a long pattern takes a tenth of a second, during which no user can go on.
     const there = longestFirst.filter((secret) => whole.includes(folds.get(secret)));
     if (there.length) {
       const key = there.join('\0');

@@ -1,22 +1,24 @@
-// A script of one's own connects to what was agreed and to nothing else, whatever client it uses: all of them connect through
-// Node's sockets. What stands behind a proxy is known from the agents of Artillery's HTTP engine.
+// Keeps a user's script from connecting to hosts that nobody agreed to, whatever client it uses: all of them connect through
+// Node's sockets. Hosts behind a proxy are known from the agents of Artillery's HTTP engine.
 
 import dns from 'node:dns';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { Consent, complaint } from '../client/consent.mjs';
+import { bare, parsed } from '../client/route.mjs';
 import { HOST_NOT_ALLOWED } from './failure.mjs';
 
 const PROXIES = ['http_proxy', 'https_proxy', 'all_proxy'];
 
 export class Boundary {
-  // `beyond(sentence)` is told once: the first host that nobody agreed to. Nothing is looked at while it is not `open`.
+  // `beyond(sentence)` is called once, for the first host that nobody agreed to. Only checks while `open`.
   constructor(plan, beyond) {
     this._consent = new Consent(plan.consent);
     this._package = `${plan.artillery.package}/package.json`;
     this._beyond = beyond;
-    this._proxies = new Set(PROXIES.flatMap((name) => [name, name.toUpperCase()]).flatMap((name) => hostOf(process.env[name])));
-    this._told = false;
+    const urls = PROXIES.flatMap((name) => [name, name.toUpperCase()]).map((name) => parsed(process.env[name] ?? ''));
+    this._proxies = new Set(urls.filter((url) => url !== null).map(({ hostname }) => bare(hostname)));
+    this._reported = false;
     this.open = false;
   }
 
@@ -24,7 +26,7 @@ export class Boundary {
     const boundary = this;
     const { connect } = net.Socket.prototype;
     net.Socket.prototype.connect = function (...args) {
-      const refused = boundary.open ? boundary._look(args) : null;
+      const refused = boundary.open ? boundary._check(args) : null;
       if (refused === null) return connect.apply(this, args);
       process.nextTick(() => this.destroy(refused));
       return this;
@@ -32,7 +34,7 @@ export class Boundary {
     for (const agent of Object.values(createRequire(this._package)('hpagent'))) this._watch(agent.prototype);
   }
 
-  // Behind a proxy only the name tells where a request goes.
+  // Behind a proxy only the name of the host is known.
   _watch(agent) {
     const boundary = this;
     const { createConnection } = agent;
@@ -43,8 +45,8 @@ export class Boundary {
     };
   }
 
-  // The arguments of net.Socket.connect, as Node itself or a script gives them: an address is looked at now, a name where it leads.
-  _look(args) {
+  // The arguments of net.Socket.connect, as given by Node itself or a script: an address is checked now, a name when it is resolved.
+  _check(args) {
     const given = Array.isArray(args[0]) ? args[0] : args;
     if (typeof given[0] !== 'object') {
       if (Number.isNaN(Number(given[0]))) return null; // a socket of this machine
@@ -52,13 +54,13 @@ export class Boundary {
     }
     const [options] = given;
     const { host = 'localhost', lookup = dns.lookup } = options;
-    if (options.path || this._proxies.has(host.replace(/^\[|\]$/g, ''))) return null;
+    if (options.path || this._proxies.has(bare(host))) return null;
     if (net.isIP(host)) return this._refusal(host, host);
-    given[0] = { ...options, lookup: (name, how, done) => lookup(name, how, (...found) => this._found(name, found, done)) };
+    given[0] = { ...options, lookup: (name, how, done) => lookup(name, how, (...found) => this._resolved(name, found, done)) };
     return null;
   }
 
-  _found(name, [error, addresses, family], done) {
+  _resolved(name, [error, addresses, family], done) {
     if (error) return done(error);
     const all = Array.isArray(addresses) ? addresses : [{ address: addresses, family }];
     const allowed = all.filter(({ address }) => this._consent.allows(name, address));
@@ -66,17 +68,12 @@ export class Boundary {
     return Array.isArray(addresses) ? done(null, allowed) : done(null, addresses, family);
   }
 
-  // What a client is told in the place of a connection; null: it may be made.
+  // The error that a client gets instead of a connection; null: it may connect.
   _refusal(name, address = null) {
     if (this._consent.allows(name, address)) return null;
     const sentence = complaint(name, address);
-    if (!this._told) this._beyond(sentence);
-    this._told = true;
+    if (!this._reported) this._beyond(sentence);
+    this._reported = true;
     return Object.assign(new Error(sentence), { code: HOST_NOT_ALLOWED });
   }
-}
-
-function hostOf(url) {
-  const whole = url?.includes('://') ? url : `http://${url}`;
-  return url && URL.canParse(whole) ? [new URL(whole).hostname.replace(/^\[|\]$/g, '')] : [];
 }

@@ -1,29 +1,24 @@
-// Scenarios of a script that name the engine `loadctl`: their flows are steps of a user type, and a virtual user takes one turn.
+// Scenarios of a script that name the engine `loadctl`: their flows are steps of a user type, and each virtual user takes one turn.
 
-import { monotonic } from '../load/clock.mjs';
 import { makeUsers } from '../journey/journey.mjs';
-import { Context } from '../load/load.mjs';
 import { LOADCTL } from './users.mjs';
 
 export class Flows {
-  // `users`: the script's, of script_users.mjs.
+  // `users`: the script's, of users.mjs.
   constructor(users) {
     this._users = users;
-    users.pauses = new Pauses(users);
-    this._make = makeUsers(users.plan, users.recorder, users.pauses);
+    this._make = makeUsers(users.plan, users.recorder, users.signal);
     this._begun = 0;
     this._made = 0;
     this._idle = users.plan.user_types.map(() => []); // users of each type that keep something for the next arrival
   }
 
-  // The function that lives a virtual user of scenario `spec` of `script`.
+  // A function that runs a virtual user of scenario `spec` of `script`.
   of(spec, script) {
-    const mine = script.scenarios.filter((each) => each.engine === LOADCTL);
-    const at = mine.indexOf(spec);
+    const at = script.scenarios.filter((each) => each.engine === LOADCTL).indexOf(spec);
     if (at >= this._users.plan.user_types.length) throw new Error('engine: loadctl is for scripts in YAML or JSON, whose steps loadctl can read');
     return (context, done) => {
-      const due = this._users.userOf(context).takeDue();
-      this._live(at, due).then(
+      this._live(at, this._users.userOf(context).takeDue()).then(
         () => done(null, context),
         (error) => done(error, context),
       );
@@ -40,19 +35,5 @@ export class Flows {
       if (user.kind.keeps) this._idle[at].push(user);
       else user.close();
     }
-  }
-}
-
-// Tells the script's load when something was last sent.
-class Pauses extends Context {
-  constructor(users) {
-    super();
-    this._users = users;
-  }
-
-  stopping(user) {
-    const stopping = super.stopping(user);
-    if (!stopping) this._users.sentAt = monotonic();
-    return stopping;
   }
 }

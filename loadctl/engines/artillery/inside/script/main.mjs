@@ -1,4 +1,4 @@
-// Artillery's own command line in the main thread of a shard, and what a script says there: its exit code, its faults.
+// Artillery's own command line in the main thread of a shard, and how a script ends it: exit codes and faults.
 
 import fs from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
@@ -9,10 +9,10 @@ import { BYE, EXIT, EXIT_REFUSED, EXIT_STOPPED, HELLO } from '../control.mjs';
 import { redaction } from '../recorder/redaction.mjs';
 import { faultOf, placeOf } from './failure.mjs';
 
-// How long a script that is stopped may take to clean up.
+// How long a script may take to clean up after it is stopped.
 const CLEAN_UP_MS = 5000;
 
-// What Artillery's own `bin/run` does, without loading every other command first (0.6 s). `part` imports a module of Artillery.
+// Does what Artillery's own `bin/run` does, without loading every other command first (0.6 s). `part` imports a module of Artillery.
 export async function run(plan, control, part) {
   oneWorker();
   quietCompiler(`${plan.artillery.package}/package.json`);
@@ -22,40 +22,41 @@ export async function run(plan, control, part) {
     ['artillery-global', 'console-capture', 'cmds/run'].map(part),
   );
   await createGlobalObject();
-  ending.hearChecks(global.artillery.globalEvents);
+  ending.listen(global.artillery.globalEvents);
   await captureConsole();
   await RunCommand.run(plan.artillery.arguments, pathToFileURL(process.argv[1]).href);
 }
 
-// A script that is stopped cleans up behind itself: its `after` hook, its plugins, its compiled processor.
+// Let a script that is stopped clean up: its `after` hook, its plugins, its compiled processor.
 export function letEnd() {
   setTimeout(() => process.exit(EXIT_STOPPED), CLEAN_UP_MS);
   if (global.artillery?.shutdown) global.artillery.shutdown({ exitCode: EXIT_STOPPED, earlyStop: true });
   else process.exit(EXIT_STOPPED);
 }
 
-// Artillery starts a worker for every core but one, and splits the load over them; loadctl's shards do that.
+// Make Artillery start a single worker. It starts one for every core but one and splits the load; loadctl's shards do that.
 function oneWorker() {
   const cores = os.cpus();
   os.cpus = () => cores.slice(0, 2);
   syncBuiltinESMExports();
 }
 
-// The compiler of TypeScript never ends when it complains into a file, as our standard error is; it throws its complaints too.
+// Make the TypeScript compiler print nothing: it hangs when it prints errors into a file, which our stderr is. It throws the errors too.
 function quietCompiler(beside) {
   const load = createRequire(beside);
   let place;
   try {
     place = load.resolve('esbuild-wasm');
   } catch {
-    return; // then nothing is compiled
+    return; // nothing is compiled then
   }
   const compiler = load(place);
   load.cache[place].exports = { ...compiler, buildSync: (options) => compiler.buildSync({ ...options, logLevel: 'silent' }) };
 }
 
-// What ends a script. Before its hello it has refused to run, until its bye it broke off the load, and after that it judges:
-// an exit code (ensure, expect, a plugin) and an exception (the hook `after`) are told, and are no failure of the engine.
+// What an end of a script means. Before its hello the script has refused to run, until its bye it broke off the load. After the
+// bye, an exit code (ensure, expect, a plugin) is its verdict and an exception (the hook `after`) its fault; both are recorded, and are
+// no failure of the engine.
 class Ending {
   constructor(plan, control) {
     this._plan = plan;
@@ -76,8 +77,8 @@ class Ending {
     });
   }
 
-  // What an exit code stands for, where Artillery says it.
-  hearChecks(events) {
+  // The reason for an exit code, where Artillery gives one.
+  listen(events) {
     events.on('done', ({ counters }) => {
       const count = counters['plugins.expect.failed'];
       if (count) this._why = `${count} expectation${count > 1 ? 's were' : ' was'} not met`;
@@ -100,7 +101,7 @@ class Ending {
     return this._control.stopping ? EXIT_STOPPED : 0;
   }
 
-  // Where nobody waits for a promise of Artillery: a hook that fails before the load, or after it.
+  // An error that Artillery does not handle: a hook that fails before the load, or after it.
   _raised(error) {
     const { message, where } = faultOf(error, this._plan.artillery.package);
     if (this._control.is(BYE)) {
@@ -112,7 +113,7 @@ class Ending {
     process.exit(1);
   }
 
-  // A plugin that is not there; an engine that cannot be made, for which Artillery would wait; a plugin's end that fails.
+  // A plugin that is missing; an engine that cannot be created, for which Artillery would wait; a plugin that fails to end.
   _warned({ error, level }) {
     if (level === 'warn') this._record({ kind: 'note', message: this._redact(error.message) });
     else if (!this._control.is(HELLO) || this._control.is(BYE)) this._raised(error);

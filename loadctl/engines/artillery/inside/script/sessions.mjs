@@ -1,8 +1,8 @@
-// WebSocket and Socket.IO scenarios, counted as what they are: connecting is a request, and so is every step that waits for an
-// answer; a message that nobody answers has no latency, so it is only counted, by Artillery's own words.
+// Requests of WebSocket and Socket.IO scenarios: connecting is a request, and so is every step that waits for an answer. A message
+// that nobody answers has no latency, so it is only counted, by Artillery's own counters.
 
 import { monotonic } from '../load/clock.mjs';
-import { classify, wordsOf } from './failure.mjs';
+import { classify, messageOf } from './failure.mjs';
 
 const MESSAGES = new Map([
   ['websocket.messages_sent', 'messages sent over WebSocket'],
@@ -11,14 +11,12 @@ const MESSAGES = new Map([
 ]);
 
 export class Sessions {
-  // `users`: {userOf(context), starting, parked, tell(user, error)}.
-  constructor({ plan, recorder, users }) {
-    this._plan = plan;
-    this._recorder = recorder;
+  // `users`: those of users.mjs.
+  constructor(users) {
+    this.heard = new WeakSet();
     this._users = users;
     this._open = new Set();
     this._messages = new Map();
-    this._heard = new WeakSet();
   }
 
   wrapWebSocket({ default: Engine, _deps: parts }) {
@@ -33,13 +31,13 @@ export class Sessions {
       }
     };
     this._wrapSteps(Engine, ({ send, wait }) => {
-      const asked = send ?? wait;
-      const answered = typeof asked === 'object' && asked !== null && ('capture' in asked || 'match' in asked);
+      const message = send ?? wait;
+      const answered = typeof message === 'object' && message !== null && ('capture' in message || 'match' in message);
       return answered ? `websocket ${send === undefined ? 'wait' : 'send'}` : null;
     });
   }
 
-  wrapSocketIo(Engine) {
+  wrapSocketIo({ default: Engine }) {
     const sessions = this;
     const original = Engine.prototype.loadContextSocket;
     Engine.prototype.loadContextSocket = function (namespace, context, callback) {
@@ -55,64 +53,59 @@ export class Sessions {
     );
   }
 
-  // `nameOf(spec)`: of the request that a step is, or null.
+  // `nameOf(spec)`: the name of the request that a step makes, or null.
   _wrapSteps(Engine, nameOf) {
-    const sessions = this;
-    const original = Engine.prototype.step;
-    Engine.prototype.step = function (spec, ee) {
-      sessions._listen(ee);
-      const step = original.call(this, spec, ee);
+    this._users.wrapSteps(Engine, this, (engine, spec, options, make) => {
+      const step = make(options);
       const name = nameOf(spec);
+      if (name === null) return step;
       return (context, callback) => {
-        if (sessions._users.parked) return; // it never goes on
-        const exchange = name === null ? null : sessions._begin(name, sessions._users.userOf(context));
+        const exchange = this._begin(name, this._users.userOf(context));
         step(context, (error, after) => {
-          if (exchange !== null) sessions._end(exchange, error);
+          this._end(exchange, error);
           callback(error, after);
         });
       };
-    };
+    });
   }
 
   _begin(name, user) {
-    const began = (this._users.sentAt = monotonic());
-    const exchange = { user, began, countedFrom: user?.takeDue() ?? began, token: this._recorder.begin(name) };
+    const began = monotonic();
+    const exchange = { user, began, countedFrom: user?.takeDue() ?? began, token: this._users.recorder.begin(name) };
     this._open.add(exchange);
     return exchange;
   }
 
   _end(exchange, error) {
-    if (error) this._users.tell(exchange.user, error);
+    if (error) this._users.markCounted(exchange.user, error);
     if (!this._open.delete(exchange)) return;
     const us = Math.trunc((monotonic() - exchange.countedFrom) * 1e6);
-    this._recorder.end(exchange.token, error ? { us, error: classify(error), message: wordsOf(error) } : { us });
+    this._users.recorder.end(exchange.token, error ? { us, error: classify(error), message: messageOf(error) } : { us });
   }
 
-  _listen(ee) {
-    if (this._heard.has(ee)) return;
-    this._heard.add(ee);
+  listen(ee) {
     ee.on('counter', (name, value) => {
       if (MESSAGES.has(name)) this._messages.set(name, (this._messages.get(name) ?? 0) + value);
     });
   }
 
-  // An answer that never comes is a failure by then; Artillery itself would wait for ever.
-  look(now) {
+  // Fail what has waited too long for an answer; Artillery itself would wait for ever.
+  expire(now) {
     for (const exchange of this._open) {
-      if (now - exchange.began > this._plan.timeout_s) this._end(exchange, Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
+      if (now - exchange.began > this._users.plan.timeout_s) this._end(exchange, Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
     }
   }
 
-  // The virtual user has ended: what it waited for will never be told.
+  // The virtual user has ended: the outcome of what it waited for will never be known.
   forget(user) {
     for (const exchange of this._open) {
-      if (exchange.user === user && this._open.delete(exchange)) this._recorder.abandon(exchange.token);
+      if (exchange.user === user && this._open.delete(exchange)) this._users.recorder.abandon(exchange.token);
     }
   }
 
-  // What was sent without waiting for an answer, for people.
-  tellMessages() {
-    const told = [...this._messages].map(([name, count]) => `${count} ${MESSAGES.get(name)}`);
-    if (told.length) this._recorder.note(`${told.join(', ')}: those that wait for no answer have no latency and are no requests`);
+  // Note how many messages there were.
+  noteMessages() {
+    const counts = [...this._messages].map(([name, count]) => `${count} ${MESSAGES.get(name)}`);
+    if (counts.length) this._users.recorder.note(`${counts.join(', ')}: those that wait for no answer have no latency and are not counted as requests`);
   }
 }

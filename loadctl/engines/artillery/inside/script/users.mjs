@@ -1,33 +1,30 @@
-// The virtual users of a script: Artillery's own, each seen from its start to its end.
+// The virtual users of a script: Artillery's own, each observed from its start to its end.
 //
-// Seen by wrapping `createScenario` of Artillery's engines, which makes the function that lives one virtual user, and `step`, which
-// makes each of its steps. Those places are private to Artillery, so they are looked for at the start, and a version without
-// them is refused.
+// They are observed by wrapping `createScenario` of Artillery's engines, which makes the function that runs a virtual user, and
+// `step`, which makes each of its steps. These are private to Artillery, so their presence is checked at the start, and a version
+// without them is refused.
 
-import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { monotonic } from '../load/clock.mjs';
-import { SCRIPT_ENDPOINT } from '../recorder/recorder.mjs';
+import { StopSignal } from '../load/load.mjs';
 import { classify, faultOf } from './failure.mjs';
 import { Http } from './http.mjs';
 import { Sessions } from './sessions.mjs';
 
-const OWN = { http: 'engine_http', ws: 'engine_ws', socketio: 'engine_socketio' };
+export const ARTILLERY_ENGINES = { http: 'engine_http', ws: 'engine_ws', socketio: 'engine_socketio' };
 export const LOADCTL = 'loadctl';
-// Engines whose requests are seen one by one.
-const SEEN_INSIDE = new Set([...Object.keys(OWN), LOADCTL]);
 // In the context of a virtual user, which engines copy.
 const USER = Symbol('loadctl');
 
 class VirtualUser {
   constructor(due, finish) {
     this.finish = finish; // tells Artillery that it has ended
-    this.told = undefined;
+    this.countedError = undefined;
     this.sent = false; // a request
     this._due = due;
   }
 
-  // At each request: from when the first one counts; null for all others.
+  // Called at each request. The time from which the first one's latency counts; null for all others.
   takeDue() {
     this.sent = true;
     const due = this._due;
@@ -38,32 +35,30 @@ class VirtualUser {
 
 let current = null;
 
-// Those of the script in this worker, for the engine `loadctl`, which Artillery makes.
+// The users of the script in this worker, for the engine `loadctl`, which Artillery creates.
 export function usersOfScript() {
   if (current === null) throw new Error('before: and after: of a script run on an engine of Artillery, not on loadctl');
   return current;
 }
 
 export class Users {
-  // `ended(sent)` is called when a virtual user has ended, which may have sent nothing, `broke(error)` when an engine cannot begin; `file` is named for errors that say
-  // no place themselves.
+  // `ended(sent)` is called when a virtual user has ended, with whether it sent a request; `broke(error)` when an engine cannot begin.
+  // `file` is named for errors that tell no place.
   constructor({ plan, recorder, file, ended, broke }) {
-    this.parked = false;
-    this.pauses = null; // of those who live on loadctl's engine
+    this.signal = new StopSignal();
     this.starting = null;
-    this.sentAt = -Infinity; // the last request
-    this._released = false;
     this.plan = plan;
     this.recorder = recorder;
+    this._released = false;
     this._ended = ended;
     this._file = file;
     this._broke = broke;
     this._everyone = new Set();
     this._begun = 0;
     this._nextDue = null;
-    this._told = new WeakSet();
-    this._http = new Http({ plan, recorder, users: this });
-    this._sessions = new Sessions({ plan, recorder, users: this });
+    this._counted = new WeakSet();
+    this._http = new Http(this);
+    this._sessions = new Sessions(this);
     current = this;
   }
 
@@ -75,30 +70,33 @@ export class Users {
     return context?.[USER] ?? null;
   }
 
-  // Wrap what is private; throws where it is not there. `engines`: those that the script's config names beside Artillery's own.
+  // Wrap Artillery's engines; throws where something to wrap is missing. `engines`: those that the script's config names.
   async install(engines) {
-    const { package: folder } = this.plan.artillery;
-    for (const [kind, file] of Object.entries(OWN)) {
-      const module = await import(pathToFileURL(`${folder}/dist/lib/core/${file}.js`).href);
+    for (const [kind, file] of Object.entries(ARTILLERY_ENGINES)) {
+      const module = await this._import(`core/${file}`);
       const { prototype } = module.default ?? {};
       this._need(kind, prototype, ['createScenario', 'step']);
-      this._wrapLife(kind, prototype);
-      if (kind === 'http') this._http.wrap(module.default);
+      this._wrapScenarios(kind, prototype);
+      if (kind === 'http') this._http.wrap(module);
       if (kind === 'ws') {
         this._need(kind, module._deps, ['WebSocket']);
         this._sessions.wrapWebSocket(module);
       }
       if (kind === 'socketio') {
         this._need(kind, prototype, ['loadContextSocket']);
-        this._sessions.wrapSocketIo(module.default);
+        this._sessions.wrapSocketIo(module);
       }
     }
-    for (const kind of engines.filter((name) => !(name in OWN))) await this._installOther(kind);
+    for (const kind of engines.filter((name) => !(name in ARTILLERY_ENGINES))) await this._installOther(kind);
   }
 
-  // An engine that is no part of Artillery: only its virtual users can be seen. One that cannot be loaded is Artillery's to tell.
+  _import(name) {
+    return import(pathToFileURL(`${this.plan.artillery.package}/dist/lib/${name}.js`).href);
+  }
+
+  // Of an engine that is not part of Artillery only the virtual users can be observed. Artillery reports one that cannot be loaded.
   async _installOther(kind) {
-    const { resolveBuiltinPackage } = await import(pathToFileURL(`${this.plan.artillery.package}/dist/lib/builtin-packages.js`).href);
+    const { resolveBuiltinPackage } = await this._import('builtin-packages');
     let module;
     try {
       module = await import(pathToFileURL(resolveBuiltinPackage(`artillery-engine-${kind}`)).href);
@@ -107,14 +105,14 @@ export class Users {
     }
     const { prototype } = module.default ?? module;
     this._need(kind, prototype, ['createScenario']);
-    this._wrapLife(kind, prototype);
+    this._wrapScenarios(kind, prototype);
     this._wrapInit(prototype);
   }
 
-  // Artillery goes on without a worker whose engine broke as it began.
+  // Artillery goes on without a worker whose engine failed to begin.
   _wrapInit(prototype) {
     const original = prototype.init;
-    if (original?.constructor.name !== 'AsyncFunction') return; // it calls no other
+    if (original?.constructor.name !== 'AsyncFunction') return; // Artillery calls no other
     const broke = this._broke;
     prototype.init = async function () {
       await original.call(this).catch(broke);
@@ -126,7 +124,7 @@ export class Users {
     if (missing) throw new Error(`the engine ${kind} of Artillery ${this.plan.artillery.version} has no ${missing} that can be watched`);
   }
 
-  _wrapLife(kind, prototype) {
+  _wrapScenarios(kind, prototype) {
     const users = this;
     const original = prototype.createScenario;
     prototype.createScenario = function (spec, ee) {
@@ -135,7 +133,20 @@ export class Users {
     };
   }
 
-  // Run `arrive`, which starts a virtual user at once; whether it did. `due`: from when its first request counts, or null.
+  // `build(engine, spec, options, make)` builds each step of an engine; `make(options)` is how Artillery does. When the load is over no
+  // step begins any more. `observer.listen(ee)` is called once for each emitter.
+  wrapSteps({ prototype }, observer, build) {
+    const { signal } = this;
+    const original = prototype.step;
+    prototype.step = function (spec, ee, options) {
+      if (!observer.heard.has(ee)) observer.listen(ee);
+      observer.heard.add(ee);
+      const step = build(this, spec, options, (changed) => original.call(this, spec, ee, changed));
+      return (context, callback) => (signal.stopped ? undefined : step(context, callback));
+    };
+  }
+
+  // Run `arrive`, which starts a virtual user at once; returns whether it did. `due`: when it was due, or null.
   start(arrive, due) {
     this._nextDue = due;
     const before = this._begun;
@@ -143,32 +154,22 @@ export class Users {
     return this._begun > before;
   }
 
-  look(now) {
-    this._http.look(now);
-    this._sessions.look(now);
+  expire(now) {
+    this._http.expire(now);
+    this._sessions.expire(now);
   }
 
-  // This error belongs to a request that has been counted.
-  tell(user, error) {
-    if (typeof error === 'object' && error !== null) this._told.add(error);
-    else if (user) user.told = error;
+  // This error belongs to a request that has been recorded.
+  markCounted(user, error) {
+    if (typeof error === 'object' && error !== null) this._counted.add(error);
+    else if (user) user.countedError = error;
   }
 
-  tellMessages() {
-    this._sessions.tellMessages();
+  noteMessages() {
+    this._sessions.noteMessages();
   }
 
-  isArtillerys(engine) {
-    return engine in OWN;
-  }
-
-  // No step begins any more.
-  park() {
-    this.parked = true;
-    this.pauses?.stop();
-  }
-
-  // After the bye: those who are left have ended, as far as Artillery knows.
+  // After the bye: the remaining users end, as far as Artillery knows.
   release() {
     this._released = true;
     for (const user of [...this._everyone]) user.finish(null);
@@ -188,7 +189,8 @@ export class Users {
     this._nextDue = null;
     this._begun += 1;
     this._everyone.add(user);
-    const session = SEEN_INSIDE.has(kind) ? null : this.recorder.begin(`${kind} ${spec.name ?? 'session'}`);
+    const seenInside = kind in ARTILLERY_ENGINES || kind === LOADCTL; // its requests are recorded one by one
+    const session = seenInside ? null : this.recorder.begin(`${kind} ${spec.name ?? 'session'}`);
     this.starting = user;
     try {
       live(context, (error, left) => {
@@ -204,21 +206,21 @@ export class Users {
     this._everyone.delete(user);
     if (this._released) return;
     if (session) this._endSession(session, error, began);
-    else if (error && error !== user.told && !this._told.has(error)) this.recorder.fault(this._words(error), SCRIPT_ENDPOINT);
+    else if (error && error !== user.countedError && !this._counted.has(error)) this.recorder.fault(this._describe(error));
     this._http.forget(user);
     this._sessions.forget(user);
     this.recorder.turn();
     this._ended(user.sent || session !== null);
   }
 
-  _words(error) {
+  _describe(error) {
     const { message, where } = faultOf(error, this.plan.artillery.package, this._file);
     return where ? `${message} (${where})` : message;
   }
 
-  // A session of an engine that is no part of Artillery counts as one request, from its start to its end.
+  // A session of an engine that is not part of Artillery counts as one request, from its start to its end.
   _endSession(session, error, began) {
     const us = Math.trunc((monotonic() - began) * 1e6);
-    this.recorder.end(session, error ? { us, error: classify(error), message: this._words(error) } : { us });
+    this.recorder.end(session, error ? { us, error: classify(error), message: this._describe(error) } : { us });
   }
 }
