@@ -6,7 +6,7 @@ import { proxyNote } from './client/route.mjs';
 import { BYE_NOW, EXIT_STOPPED } from './control.mjs';
 import { makeUsers } from './journey/journey.mjs';
 import { monotonic } from './load/clock.mjs';
-import { Closed, Open, StopSignal, drain, sleep, tick } from './load/load.mjs';
+import { Closed, Open, StopSignal, record, sleep } from './load/load.mjs';
 import { Schedule } from './load/schedule.mjs';
 import { warmUsers } from './load/warm.mjs';
 import { Recorder } from './recorder/recorder.mjs';
@@ -106,14 +106,8 @@ export async function runShard(plan, control, { places, counters }) {
     bye();
     return EXIT_STOPPED;
   }
-  recorder.start(t0);
-  const ticking = new StopSignal();
-  tick(recorder, t0, ticking);
-  await load.run(t0);
-  const stoppedEarly = control.stopping;
-  signal.stop();
-  await drain(recorder, control, places, plan.drain_s);
-  ticking.stop();
+  const run = { recorder, control, users: places, drainS: plan.drain_s };
+  const stoppedEarly = await record(t0, run, () => load.run(t0), () => signal.stop());
   bye();
   return stoppedEarly ? EXIT_STOPPED : 0;
 }

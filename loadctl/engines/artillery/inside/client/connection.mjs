@@ -2,7 +2,7 @@
 
 import { monotonic } from '../load/clock.mjs';
 import { Failed } from './failure.mjs';
-import { HttpClient, followTheStandard } from './libraries.mjs';
+import { HttpClient } from './libraries.mjs';
 import { Response } from './response.mjs';
 
 const SETTINGS = {
@@ -56,11 +56,7 @@ export class Connection {
     }
   }
 
-  // The response calls this when its request goes out on a socket, and `settled` when it is over.
-  taken() {
-    followTheStandard(this.socket);
-  }
-
+  // The response calls it when it is over.
   settled() {
     this._deadline = Infinity;
   }

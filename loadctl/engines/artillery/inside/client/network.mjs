@@ -21,16 +21,14 @@ export function makeOrigin(isTls, host, port) {
   return Object.freeze({ tls: isTls, host, port, authority, key: `${isTls ? 'https' : 'http'}://${authority}` });
 }
 
-// `ca` replaces the system's certificates; `cert` is a client certificate and its key in one file. `environ` names
+// `tls`: {verify, ca, cert}; `ca` replaces the system's certificates; `cert` is a client certificate and its key in one file. `environ` names
 // the proxies; `consent` null: every host may be loaded.
 export class Network {
-  constructor({ verify = true, ca = null, cert = null } = {}, environ = process.env, consent = null) {
+  constructor(tls = {}, environ = process.env, consent = null) {
     this.consent = consent;
     this._environ = environ;
-    this._verify = verify;
-    this._ca = ca;
-    this._cert = cert;
-    this._context = null;
+    this._tls = { verify: true, ...tls };
+    this._context = undefined;
     this._names = new Map();
   }
 
@@ -78,8 +76,8 @@ export class Network {
     });
     connection.socket = watched(socket);
     await once(socket, 'connect');
-    const known = this._names.get(host)?.found;
-    known?.sort((a, b) => (b.address === socket.remoteAddress) - (a.address === socket.remoteAddress)); // the address that answered goes first
+    const answered = ({ address }) => Number(address === socket.remoteAddress);
+    this._names.get(host)?.addresses.then((all) => all.sort((a, b) => answered(b) - answered(a)), () => {}); // it goes first
     return socket;
   }
 
@@ -89,7 +87,7 @@ export class Network {
       socket,
       session: connection.session,
       secureContext: this._secureContext(),
-      rejectUnauthorized: this._verify,
+      rejectUnauthorized: this._tls.verify,
       host,
       servername: net.isIP(host) ? '' : host,
       ALPNProtocols: ['http/1.1'],
@@ -102,30 +100,23 @@ export class Network {
   }
 
   // One look-up serves everyone who asks within ten seconds: node has four threads for look-ups.
-  async _addresses(host) {
+  _addresses(host) {
     let kept = this._names.get(host);
     if (kept === undefined || monotonic() >= kept.until) {
-      kept = { until: Infinity, found: null, asked: lookup(host, { all: true, verbatim: true }) };
+      kept = { until: Infinity, addresses: lookup(host, { all: true, verbatim: true }) };
       this._names.set(host, kept);
+      kept.addresses.then(() => (kept.until = monotonic() + NAMES_KEPT_S), () => this._names.delete(host));
     }
-    try {
-      kept.found ??= await kept.asked;
-      if (kept.until === Infinity) kept.until = monotonic() + NAMES_KEPT_S;
-      return kept.found;
-    } catch (error) {
-      this._names.delete(host);
-      throw error;
-    }
+    return kept.addresses;
   }
 
   _secureContext() {
-    if (this._context === null) {
-      const own = this._cert ? readFileSync(this._cert) : undefined;
-      const system = tls.getCACertificates?.('system') ?? [];
-      const ca = this._ca ? readFileSync(this._ca) : system.length ? system : undefined;
-      this._context = tls.createSecureContext({ ca, cert: own, key: own });
-    }
-    return this._context;
+    if (this._context !== undefined) return this._context;
+    const { ca, cert } = this._tls;
+    const own = cert ? readFileSync(cert) : undefined;
+    const system = tls.getCACertificates?.('system') ?? [];
+    const trusted = ca ? readFileSync(ca) : system.length ? system : undefined;
+    return (this._context = tls.createSecureContext({ ca: trusted, cert: own, key: own }));
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { monotonic } from '../load/clock.mjs';
 import { Failed, STALE, failedTalking } from './failure.mjs';
+import { followTheStandard } from './libraries.mjs';
 
 const NONE = Buffer.alloc(0);
 // More interim responses (1xx) than this are an error.
@@ -12,7 +13,7 @@ const NOTABLE_LENGTHS = new Set([...NOTABLE].map((name) => name.length));
 // Header values are latin-1 text, times monotonic seconds. `body` holds only the first bytes (`clipped`) where there were more than
 // asked for; `size` counts all. `notable`: there are headers that the client acts on.
 export class Response {
-  // `link`: {socket, taken(), settled()}, the connection; `keep`: how many bytes of the body are kept.
+  // `link`: {socket, settled()}, the connection; `keep`: how many bytes of the body are kept.
   constructor(link, keep, resolve, reject) {
     this.status = 0;
     this.notable = false;
@@ -36,13 +37,8 @@ export class Response {
 
   // Pairs of name (in lower case) and value, in the order in which they arrived.
   get headers() {
-    if (this._headers === null) {
-      this._headers = [];
-      for (let at = 0; at < this._raw.length; at += 2) {
-        this._headers.push([this._raw[at].latin1Slice().toLowerCase(), this._raw[at + 1].latin1Slice()]);
-      }
-    }
-    return this._headers;
+    const pair = (_, n) => [this._raw[2 * n].latin1Slice().toLowerCase(), this._raw[2 * n + 1].latin1Slice()];
+    return (this._headers ??= Array.from({ length: this._raw.length / 2 }, pair));
   }
 
   // All values of a header; `name` in lower case.
@@ -64,17 +60,15 @@ export class Response {
 
   // Give up waiting for the rest of it.
   fail(failure) {
-    const reject = this._reject;
     this._link.settled();
-    this._resolve = this._reject = null;
-    this._abort?.(failure);
-    reject?.(failure);
+    this._reject(failure);
+    this._abort(failure);
   }
 
   onConnect(abort) {
     this._abort = abort;
     this._began = this._link.socket.bytesRead;
-    this._link.taken();
+    followTheStandard(this._link.socket);
   }
 
   onHeaders(status, headers) {
@@ -109,13 +103,13 @@ export class Response {
     this.body = this._pieces.length === 1 ? this._pieces[0] : this._pieces.length ? Buffer.concat(this._pieces) : NONE;
     this.clipped = this.size > this.body.length;
     this._link.settled();
-    this._resolve?.(this);
+    this._resolve(this);
   }
 
   onError(error) {
     this._link.settled();
     const failed = failedTalking(error, this.status === 0);
     const isStale = failed.errorClass === 'reset' && this._began !== 0 && this._link.socket.bytesRead === this._began;
-    this._reject?.(isStale ? new Failed('reset', STALE, true) : failed);
+    this._reject(isStale ? new Failed('reset', STALE, true) : failed);
   }
 }

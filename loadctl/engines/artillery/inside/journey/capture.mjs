@@ -5,25 +5,24 @@ import { unknownEncoding } from '../client/content.mjs';
 import { ValueError } from '../client/failure.mjs';
 import { exact, isMapping, readJson } from './document.mjs';
 
-const STEP = /\.([^.[\]]+)|\[(-?\d+|\*)\]|\[(?:'([^']*)'|"([^"]*)")\]/y;
+const STEP = /\.([^.[\]]+)|\[(-?\d+|\*)\]|\[(?:'([^']*)'|"([^"]*)")\]/g;
 
 // Not found (null counts as not found).
 export const NOTHING = Symbol('nothing');
 // The step `[*]`.
 const ALL = Symbol('*');
 
-// A response with its body read as JSON or text at most once. Reading it throws ValueError with a sentence.
+// A response whose body is read as JSON or text when needed, and kept. Reading it throws ValueError with a sentence.
 export class Reply {
   constructor(response, client) {
     this.response = response;
     this.client = client;
-    this._document = NOTHING;
-    this._text = null;
+    this._document = undefined;
+    this._text = undefined;
   }
 
   get document() {
-    if (this._document === NOTHING) this._document = this._readDocument();
-    return this._document;
+    return (this._document ??= this._readDocument());
   }
 
   get text() {
@@ -67,19 +66,12 @@ export function compileSource(source, patterns) {
 
 // The steps of `$.a[0].b[*]`: a name, an index, or ALL; throws ValueError.
 function jsonPath(path) {
-  const steps = [];
-  let at = 1;
-  while (path[0] === '$' && at < path.length) {
-    STEP.lastIndex = at;
-    const match = STEP.exec(path);
-    if (!match) break;
-    const [whole, name, index, single, double] = match;
-    if (index === undefined) steps.push(name ?? single ?? double);
-    else steps.push(index === '*' ? ALL : Number(index));
-    at += whole.length;
-  }
-  if (at !== path.length || !path) throw new ValueError(`${path} is not a JSON path like $.items[*].id`);
-  return steps;
+  const steps = [...path.matchAll(STEP)];
+  if (path !== `$${steps.map(([whole]) => whole).join('')}`) throw new ValueError(`${path} is not a JSON path like $.items[*].id`);
+  return steps.map(([, name, index, single, double]) => {
+    if (index === undefined) return name ?? single ?? double;
+    return index === '*' ? ALL : Number(index);
+  });
 }
 
 // The steps of the short form in checks: `data.user.name`, `items.0.id`, or a JSON path.

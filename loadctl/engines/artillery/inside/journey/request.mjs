@@ -27,7 +27,7 @@ export class Request {
     this._expects429 = world.rateLimited;
     this._url = new Url(plan, world.host);
     const [body, contentType] = compileBody(plan.body, world.contentTypes);
-    this._body = body;
+    this._body = typeof body === 'string' ? Buffer.from(body) : body;
     this._compileHeaders(plan, headers, contentType);
     [this._accepts, this._expected] = compileStatus(plan.check.status);
     this._complaints = compileCheck(plan.check);
@@ -41,7 +41,8 @@ export class Request {
     this._readsBody = this._complaints.length > 0 || this._captures.length > 0;
     this._keep = this._readsBody ? KEEP_TO_READ : KEEP_FOR_EXAMPLES;
     this._headers = new Map(); // by origin
-    this._fixed = this._prebuilt();
+    const isFixed = this._url.fixed !== null && typeof body !== 'function' && !this._renderedHeaders.length;
+    this._fixed = isFixed ? this._rendered(null) : null;
   }
 
   // Send it and record it; false: the flow cannot go on. Throws Fault before anything is sent.
@@ -103,12 +104,6 @@ export class Request {
     const compiled = [...merged.values()].map(([name, value]) => [name, compileText(value)]);
     this._staticHeaders = compiled.filter(([, value]) => typeof value === 'string').map(([name, value]) => [name, headerValue(value)]);
     this._renderedHeaders = compiled.filter(([, value]) => typeof value !== 'string');
-  }
-
-  _prebuilt() {
-    if (this._url.fixed === null || typeof this._body === 'function' || this._renderedHeaders.length) return null;
-    const { origin, target } = this._url.fixed;
-    return new Outgoing(this._method, origin, target, this._fixedHeaders(origin), Buffer.from(this._body));
   }
 
   // In the order that scenario/template/prng.py promises: url and query, headers, body.

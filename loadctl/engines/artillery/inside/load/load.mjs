@@ -203,9 +203,24 @@ async function succeeds(act, recorder) {
   return true;
 }
 
-// Let requests in flight finish, for `drainS` at most; users that are only in a pause are not waited for.
-// `users.active`: how many have not ended.
-export async function drain(recorder, control, users, drainS) {
+// Record the load that `make()` makes from `t0` to its end, or until told to stop. Then `stop()` is called, which tells the users to begin
+// no more requests, and those in flight may finish for `drainS`. `users.active`: how many have not ended.
+// Resolves to whether the load was told to stop.
+export async function record(t0, { recorder, control, users, drainS }, make, stop) {
+  recorder.start(t0);
+  const ticking = new StopSignal();
+  tick(recorder, t0, ticking);
+  await make();
+  const stoppedEarly = control.stopping;
+  recorder.catchUp(); // before the gauges change
+  stop();
+  await drain(recorder, control, users, drainS);
+  ticking.stop();
+  return stoppedEarly;
+}
+
+// Users that are only in a pause are not waited for.
+async function drain(recorder, control, users, drainS) {
   const deadline = monotonic() + drainS;
   let quietSince = monotonic();
   for (let now; users.active && !control.is(LEAVE_NOW) && (now = monotonic()) < deadline; ) {

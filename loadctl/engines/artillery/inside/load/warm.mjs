@@ -26,11 +26,10 @@ const REQUEST = {
 };
 const FEATURES = { $expr: ['call', 'random_floats', [['lit', 8]]] };
 const JSON_PARTS = ['{"features":', FEATURES, ',"ok":', { $expr: ['var', 'ok'] }, '}'];
-const BODY = { kind: 'json', json: JSON_PARTS, fields: [], files: [], raw: '' };
+const BODY = { kind: 'json', json: JSON_PARTS };
 const TYPE = {
-  name: 'warm-up',
   start: [],
-  tasks: [{ name: 'w', weight: 1, flow: [REQUEST, { ...REQUEST, method: 'POST', body: BODY, capture: [] }] }],
+  tasks: [{ weight: 1, flow: [REQUEST, { ...REQUEST, method: 'POST', body: BODY, capture: [] }] }],
   headers: [],
   think: null,
   pace_s: null,

@@ -52,20 +52,3 @@ export class Cell {
     this.errors.set(error, (this.errors.get(error) ?? 0) + 1);
   }
 }
-
-export class Endpoint {
-  constructor(name) {
-    this.name = name;
-    this.cell = null;
-    this.flights = new Set();
-    this.examples = new Map();
-  }
-}
-
-// A request in flight: the token between `begin` and `end`.
-export class Flight {
-  constructor(endpoint, began) {
-    this.endpoint = endpoint;
-    this.began = began;
-  }
-}

@@ -5,7 +5,7 @@
 
 import { beginning, shortened } from '../client/failure.mjs';
 import { monotonic } from '../load/clock.mjs';
-import { Cell, Endpoint, Flight, Histogram } from './cells.mjs';
+import { Cell, Histogram } from './cells.mjs';
 import { redaction } from './redaction.mjs';
 
 const ENDPOINTS_MAX = 500;
@@ -62,10 +62,10 @@ export class Recorder {
 
   // -- called by users --------------------------------------------------------------------------------------
 
-  // A request starts now. Every flight must `end`, or be `abandon`ed.
+  // A request starts now. The flight returned must `end`, or be `abandon`ed.
   begin(endpoint) {
     const known = this._byName.get(endpoint) ?? this._endpoint(endpoint);
-    const flight = new Flight(known, (this.lastBegun = this._clock()));
+    const flight = { endpoint: known, began: (this.lastBegun = this._clock()) };
     known.flights.add(flight);
     return flight;
   }
@@ -73,12 +73,12 @@ export class Recorder {
   // It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
   // `error` is an error class (DESIGN §5); "generator" is a fault of this turn, not a request of the system.
   // `held`, of a failure: given the names of secret variables, returns the secrets of its user.
-  end(token, outcome) {
+  end(flight, outcome) {
     const { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null } = outcome;
     const { message = '', body = NONE, stale = false, held } = outcome;
     const now = this.catchUp();
-    const { endpoint } = token;
-    endpoint.flights.delete(token);
+    const { endpoint } = flight;
+    endpoint.flights.delete(flight);
     const cell = (endpoint.cell ??= new Cell());
     if (error === null && !rateLimited) cell.ok.add(us);
     else if (error === null) {
@@ -110,8 +110,8 @@ export class Recorder {
   }
 
   // Forget a request whose outcome will never be known.
-  abandon(token) {
-    token.endpoint.flights.delete(token);
+  abandon(flight) {
+    flight.endpoint.flights.delete(flight);
   }
 
   // -- called by the load -----------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ export class Recorder {
       this.note(`more than ${ENDPOINTS_MAX} endpoint names: the rest is counted as "${OTHER_ENDPOINT}"`);
       return this._byName.get(OTHER_ENDPOINT) ?? this._newEndpoint(OTHER_ENDPOINT);
     }
-    const endpoint = new Endpoint(name);
+    const endpoint = { name, cell: null, flights: new Set(), examples: new Map() }; // `cell`: of the current second
     this._endpoints.push(endpoint);
     this._byName.set(name, endpoint);
     return endpoint;

@@ -52,7 +52,6 @@ export class Http {
     this._recorder = users.recorder;
     this._users = users;
     this._calls = new Map(); // id → call
-    this._names = new Map(); // METHOD and URL as in the script → endpoint; as many as it has steps
     this._current = null;
   }
 
@@ -112,15 +111,7 @@ export class Http {
     call.began = monotonic();
     call.countedFrom = call.user?.takeDue() ?? call.began;
     call.request = request;
-    call.token = this._recorder.begin(request.name || this._endpoint(request.method, call.template));
-  }
-
-  // METHOD and path without query, templates shown as {id}.
-  _endpoint(method, template) {
-    const step = `${method} ${template}`;
-    let name = this._names.get(step);
-    if (name === undefined) this._names.set(step, (name = `${method} ${pathOf(template)}`));
-    return name;
+    call.token = this._recorder.begin(request.name || `${request.method} ${pathOf(call.template)}`);
   }
 
   _answered(call, response) {
@@ -212,6 +203,7 @@ function secretsHeld({ request, response }) {
   return credentials(headers.flatMap(([name, value]) => [value].flat().map((each) => [name, String(each)])));
 }
 
+// The path of a URL without its query, templates shown as {id}.
 function pathOf(url) {
   const path = String(url).replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*|^\{\{[^}]*\}\}(?=\/)/i, '').split(/[?#]/, 1)[0];
   return path.replace(/\{\{\s*\$?([^}]*?)\s*\}\}/g, '{$1}') || '/';

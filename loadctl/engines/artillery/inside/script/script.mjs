@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 import { BYE, EXIT_BEYOND, EXIT_STOPPED, HELLO } from '../control.mjs';
 import { Alarm } from '../load/alarm.mjs';
 import { monotonic } from '../load/clock.mjs';
-import { StopSignal, drain, followArrivals, followUsers, sleep, tick } from '../load/load.mjs';
+import { followArrivals, followUsers, record, sleep } from '../load/load.mjs';
 import { Schedule } from '../load/schedule.mjs';
 import { byeOnce, hello, openRecorder, waitForStart } from '../shard.mjs';
 import { Boundary } from './boundary.mjs';
@@ -90,24 +90,20 @@ export class Script {
     control.raise(HELLO);
     const t0 = await waitForStart(control);
     if (t0 === null) return this._leave();
-    recorder.start(t0);
     this._boundary.open = true;
-    const ticking = new StopSignal();
-    tick(recorder, t0, ticking);
     const expiring = setInterval(() => this._users.expire(monotonic()), EXPIRE_MS);
-    const finished = new Promise((resolve) => phaser.once('done', resolve));
-    if (plan.own_phases) await this._ownPhases(own, finished);
-    else await this._scenarioLoad(t0);
-    const stoppedEarly = control.stopping;
-    recorder.catchUp(); // before the gauge changes
-    this._over = true;
-    this._users.signal.stop();
-    this._setGauges();
-    await drain(recorder, control, this._users, plan.drain_s);
-    ticking.stop();
+    const run = { recorder, control, users: this._users, drainS: plan.drain_s };
+    const make = () => (plan.own_phases ? this._ownPhases(phaser, own) : this._scenarioLoad(t0));
+    const stoppedEarly = await record(t0, run, make, () => this._stop());
     this._boundary.open = false;
     clearInterval(expiring);
     return stoppedEarly ? this._leave() : this._letArtilleryEnd(phaser);
+  }
+
+  _stop() {
+    this._over = true;
+    this._users.signal.stop();
+    this._setGauges();
   }
 
   _sayBye() {
@@ -142,10 +138,10 @@ export class Script {
   // -- the script's own phases ------------------------------------------------------------------------------
 
   // As long as Artillery would take: until the last virtual user has ended, within bounds.
-  async _ownPhases(own, finished) {
-    own();
+  async _ownPhases(phaser, own) {
     let over = Infinity;
-    finished.then(() => (over = monotonic()));
+    phaser.once('done', () => (over = monotonic()));
+    own();
     while (!this._control.stopping && (over === Infinity || this._goesOn(over))) await sleep(TICK_S);
     if (this._control.stopping) return;
     const longer = monotonic() - over;
@@ -182,7 +178,6 @@ export class Script {
     const site = { schedule: new Schedule(stages), recorder: this._recorder, control: this._control, shard, shards };
     if (this._isClosed) {
       await followUsers(t0, site, (planned) => this._fill(planned), TICK_S);
-      this._planned = 0;
       return;
     }
     const most = Math.max(1, Math.floor(limit / shards) + (shard < limit % shards ? 1 : 0));
