@@ -6,7 +6,7 @@ import { getEnvironmentData } from 'node:worker_threads';
 
 export const STOPPING = 0; // begin no more requests; drain, then write the bye
 export const LEAVE_NOW = 1; // do not wait for the drain
-export const STARTED = 2; // t0 is known
+const STARTED = 2; // t0 is known
 export const BYE_NOW = 3; // write the bye and leave at once
 export const EXIT = 4; // exit code + 1: the process ends
 export const BYE = 5; // the bye is written: an exit code after it is the script's verdict

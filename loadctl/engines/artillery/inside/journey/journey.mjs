@@ -28,7 +28,7 @@ export function makeUsers(plan, recorder, signal) {
 }
 
 // A compiled user type. Its flows are functions of a user that resolve to whether the turn goes on.
-export class UserType {
+class UserType {
   constructor(plan, world) {
     this._world = world;
     this._headers = plan.headers;

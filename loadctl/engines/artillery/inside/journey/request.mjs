@@ -50,45 +50,43 @@ export class Request {
     const outgoing = this._fixed ?? this._rendered(sender);
     const countedFrom = sender.due ?? monotonic();
     sender.due = null;
-    const token = recorder.begin(this.endpoint);
-    let response;
+    const flight = recorder.begin(this.endpoint);
+    let response = null;
+    let outcome;
     try {
       response = await sender.client.send(outgoing, this._timeoutS, this._keep);
-    } catch (failed) {
-      if (!(failed instanceof Failed)) {
-        recorder.abandon(token); // a fault of ours: neither a failure of the system nor unfinished
-        throw failed;
+      outcome = this._outcome(response, sender, countedFrom);
+    } catch (error) {
+      if (!(error instanceof Failed) || error.errorClass === 'generator') {
+        recorder.abandon(flight); // a fault of ours: neither a failure of the system nor unfinished
+        throw error instanceof Failed ? new Fault(error.message) : error;
       }
-      if (failed.errorClass === 'generator') {
-        recorder.abandon(token);
-        throw new Fault(failed.message);
-      }
-      sender.failed = true;
-      const us = Math.trunc((monotonic() - countedFrom) * 1e6);
-      const held = (names) => secretsHeld(sender, outgoing, null, names);
-      recorder.end(token, { us, error: failed.errorClass, message: failed.message, stale: failed.stale, held });
-      return !this._captures.length;
+      const { errorClass, message, stale } = error;
+      outcome = { us: microseconds(countedFrom, monotonic()), error: errorClass, message, stale };
     }
-    return this._record(response, sender, recorder, { token, countedFrom, outgoing });
+    if (outcome.error) outcome.held = (names) => secretsHeld(sender, outgoing, response, names);
+    recorder.end(flight, outcome);
+    if (!outcome.error && !outcome.rateLimited) return true;
+    sender.failed = true;
+    return !this._captures.length;
   }
 
-  _record(response, sender, recorder, { token, countedFrom, outgoing }) {
-    const us = Math.trunc((response.finishedAt - countedFrom) * 1e6);
+  // What the recorder needs to know about a complete response.
+  _outcome(response, sender, countedFrom) {
+    const us = microseconds(countedFrom, response.finishedAt);
     const [error, message] = this._evaluate(response, sender, us);
-    if (error !== null) sender.failed = true;
     const rateLimited = error === 'status_429' && this._expects429;
-    recorder.end(token, {
+    return {
       us,
       error: rateLimited ? null : error,
-      ttfbUs: Math.trunc((response.firstByteAt - countedFrom) * 1e6),
+      ttfbUs: microseconds(countedFrom, response.firstByteAt),
       size: response.size,
       rateLimited,
       status: response.status,
       message: rateLimited ? limitHeaders(response.headers) : message,
       body: error ? response.body : NONE,
-      held: error ? (names) => secretsHeld(sender, outgoing, response, names) : undefined,
-    });
-    return error === null || !this._captures.length;
+      held: undefined,
+    };
   }
 
   // -- rendering --------------------------------------------------------------------------------------------
@@ -166,6 +164,8 @@ export class Request {
     return '';
   }
 }
+
+const microseconds = (from, to) => Math.trunc((to - from) * 1e6);
 
 // The secrets in a user's variables and row (under `names`), in its cookies, and in the headers sent and received.
 function secretsHeld(sender, { options }, response, names) {

@@ -5,19 +5,6 @@ import { pathToFileURL } from 'node:url';
 
 const UNANSWERED = 'its request was not answered before the load ended';
 
-class Place {
-  constructor(context, done) {
-    this.active = 0; // two, where the plan wants a user back whose predecessor still waits for a response
-    this.error = null;
-    this._context = context;
-    this._done = done;
-  }
-
-  end() {
-    this._done(this.error ?? (this.active ? new Error(UNANSWERED) : null), this._context);
-  }
-}
-
 export class Places {
   constructor(count) {
     this.active = 0; // users that have not ended
@@ -30,7 +17,8 @@ export class Places {
   // A virtual user of Artillery becomes a place. One that the plan has no use for ends at once.
   join(context, done) {
     if (this._all.length >= this.count) return done(null, context);
-    this._all.push(new Place(context, done));
+    // Two users are active in it where the plan wants a user back whose predecessor still waits for a response.
+    this._all.push({ active: 0, error: null, context, done });
     if (this._all.length === this.count) this._complete();
   }
 
@@ -54,7 +42,7 @@ export class Places {
   }
 
   end() {
-    for (const place of this._all.splice(0)) place.end();
+    for (const { active, error, context, done } of this._all.splice(0)) done(error ?? (active ? new Error(UNANSWERED) : null), context);
   }
 }
 

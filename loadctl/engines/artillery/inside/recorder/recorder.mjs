@@ -16,7 +16,7 @@ const SPELLINGS_MAX = 10_000;
 const EXAMPLES_EACH = 3;
 const BODY_MAX = 1024;
 const OTHER_ENDPOINT = '(other)';
-export const SCRIPT_ENDPOINT = '(script)';
+const SCRIPT_ENDPOINT = '(script)';
 const GENERATOR = 'generator';
 // The class of an example that is no failure: a 429 of a declared limit.
 const RATE_LIMITED = 'rate_limited';

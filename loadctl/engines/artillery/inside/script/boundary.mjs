@@ -31,11 +31,11 @@ export class Boundary {
       process.nextTick(() => this.destroy(refused));
       return this;
     };
-    for (const agent of Object.values(createRequire(this._package)('hpagent'))) this._watch(agent.prototype);
+    for (const { prototype } of Object.values(createRequire(this._package)('hpagent'))) this._wrapAgent(prototype);
   }
 
   // Behind a proxy only the name of the host is known.
-  _watch(agent) {
+  _wrapAgent(agent) {
     const boundary = this;
     const { createConnection } = agent;
     agent.createConnection = function (options, callback) {
