@@ -31,9 +31,7 @@ export class Outgoing {
 
 // Text as it goes over the wire: each UTF-8 byte of what is not ASCII as one character. Throws ValueError.
 export function headerValue(text) {
-  // eslint-disable-next-line no-control-regex
   if (/[\0-\x08\x0a-\x1f\x7f]/.test(text)) throw new ValueError(`a header cannot hold a control character: ${JSON.stringify(beginning(text, 60))}`);
-  // eslint-disable-next-line no-control-regex
   return /^[\t\x20-\x7e]*$/.test(text) ? text : Buffer.from(text).latin1Slice();
 }
 
@@ -56,7 +54,6 @@ export function splitUrl(url) {
   const isTls = scheme.toLowerCase() === 'https';
   if (!['http', 'https'].includes(scheme.toLowerCase()) || !name || authority.includes('\\')) throw new ValueError(`not an http or https URL: ${url.slice(0, 200)}`);
   if (Number(port) > 65535) throw new ValueError('Port out of range 0-65535');
-  // eslint-disable-next-line no-control-regex
   const host = /^[\0-\x7f]*$/.test(name) ? name : domainToASCII(name);
   if (!host) throw new ValueError(`not the name of a host: ${name.slice(0, 200)}`);
   const origin = makeOrigin(isTls, host, Number(port) || (isTls ? 443 : 80));

@@ -70,7 +70,7 @@ export class Http {
   _noteMissingHooks(processor, ...places) {
     const names = places.flatMap((place) => [place?.beforeRequest ?? [], place?.afterResponse ?? []].flat());
     const missing = names.filter((name) => !String(name).includes('{{') && !processor[name]);
-    missing.forEach((name) => this._recorder.note(`the script's hook ${name} is not in its processor, and is left out`));
+    missing.forEach((name) => this._recorder.note(`the script's hook ${name} is not in its processor and was skipped`));
   }
 
   _step(step, context, callback) {

@@ -131,7 +131,7 @@ export class Script {
     if (!this._plan.own_phases) phaser.emit('done');
     const longest = this._plan.own_phases ? OWN_END_S.phases : OWN_END_S.plan;
     await sleep(longest);
-    this._recorder.note(`the script had not ended ${longest} s after its load and was ended: what its hook after, its plugins and ensure say is not known`);
+    this._recorder.note(`the script was ended because it had not ended ${longest} s after its load: what its after hook, its plugins and ensure found is not known`);
     this._control.exit(0);
   }
 
@@ -146,9 +146,9 @@ export class Script {
     if (this._control.stopping) return;
     const longer = monotonic() - over;
     const after = `${longer.toFixed(0)} s after its last arrival`;
-    if (this._users.active) this._recorder.note(`${this._users.active} virtual users of the script had not ended ${after}: they were ended`);
+    if (this._users.active) this._recorder.note(`${this._users.active} virtual users of the script were still running ${after} and were ended`);
     else if (longer > this._plan.drain_s) {
-      this._recorder.note(`the script's virtual users went on for ${after}: what they sent then counts in its last phase`);
+      this._recorder.note(`the script's virtual users went on for ${after}: requests sent then count in its last phase`);
     }
   }
 

@@ -37,7 +37,7 @@ let current = null;
 
 // The users of the script in this worker, for the engine `loadctl`, which Artillery creates.
 export function usersOfScript() {
-  if (current === null) throw new Error('before: and after: of a script run on an engine of Artillery, not on loadctl');
+  if (current === null) throw new Error('before: and after: of a script run on an engine of Artillery and cannot use the engine loadctl');
   return current;
 }
 
@@ -121,7 +121,7 @@ export class Users {
 
   _need(kind, owner, names) {
     const missing = names.find((name) => typeof owner?.[name] !== 'function');
-    if (missing) throw new Error(`the engine ${kind} of Artillery ${this.plan.artillery.version} has no ${missing} that can be watched`);
+    if (missing) throw new Error(`the engine ${kind} of Artillery ${this.plan.artillery.version} has no ${missing} that loadctl could observe`);
   }
 
   _wrapScenarios(kind, prototype) {
