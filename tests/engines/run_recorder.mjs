@@ -28,7 +28,7 @@ const commands = {
       rateLimited: rate_limited,
       status,
       message,
-      held: known && ((names) => [...valuesOf(names, new Map(Object.entries(known))), ...credentials(headers)]),
+      secretsOf: known && ((names) => [...valuesOf(names, new Map(Object.entries(known))), ...credentials(headers)]),
       body: body === undefined ? undefined : Buffer.from(body, 'base64'),
     }),
   abandon: ({ token }) => recorder.abandon(tokens.get(token)),

@@ -4,7 +4,6 @@
 import { Client } from '../client/client.mjs';
 import { Consent } from '../client/consent.mjs';
 import { Network } from '../client/network.mjs';
-import { isMapping } from './document.mjs';
 import { Stream, hash32 } from './draw.mjs';
 import { Fault, Request } from './request.mjs';
 
@@ -131,12 +130,12 @@ export class User {
   // One task, drawn by weight, after the start steps if they are not done.
   // The latency of the first request counts from `due` (monotonic seconds, or null).
   async turn(due = null) {
-    await this.act(due);
+    await this.runTask(due);
     this._recorder.turn();
   }
 
   // The same, for a caller that counts the turns itself.
-  async act(due) {
+  async runTask(due) {
     this.due = due;
     await this.start();
     if (this._started) await this.kind.tasks[this.stream.weighted_index(this.kind.weights)](this);
@@ -169,9 +168,7 @@ export class User {
 }
 
 function isEmpty(value) {
-  if (value === undefined || value === null || value === '') return true;
-  if (Array.isArray(value)) return value.length === 0;
-  return isMapping(value) && Object.keys(value).length === 0;
+  return value === undefined || value === null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
 function inOrder(steps) {

@@ -64,7 +64,7 @@ export class Request {
       const { errorClass, message, stale } = error;
       outcome = { us: microseconds(countedFrom, monotonic()), error: errorClass, message, stale };
     }
-    if (outcome.error) outcome.held = (names) => secretsHeld(sender, outgoing, response, names);
+    if (outcome.error) outcome.secretsOf = (names) => secretsIn(sender, outgoing, response, names);
     recorder.end(flight, outcome);
     if (!outcome.error && !outcome.rateLimited) return true;
     sender.failed = true;
@@ -85,7 +85,7 @@ export class Request {
       status: response.status,
       message: rateLimited ? limitHeaders(response.headers) : message,
       body: error ? response.body : NONE,
-      held: undefined,
+      secretsOf: undefined,
     };
   }
 
@@ -168,7 +168,7 @@ export class Request {
 const microseconds = (from, to) => Math.trunc((to - from) * 1e6);
 
 // The secrets in a user's variables and row (under `names`), in its cookies, and in the headers sent and received.
-function secretsHeld(sender, { options }, response, names) {
+function secretsIn(sender, { options }, response, names) {
   const pairs = [...(response?.headers ?? [])];
   for (let at = 0; at < options.headers.length; at += 2) pairs.push(options.headers.slice(at, at + 2));
   const texts = pairs.map(([name, value]) => [name, Buffer.from(value, 'latin1').toString()]);

@@ -72,10 +72,10 @@ export class Recorder {
 
   // It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
   // `error` is an error class (DESIGN §5); "generator" is a fault of this turn, not a request of the system.
-  // `held`, of a failure: given the names of secret variables, returns the secrets of its user.
+  // `secretsOf`, of a failure: given the names of secret variables, returns the secrets of its user.
   end(flight, outcome) {
     const { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null } = outcome;
-    const { message = '', body = NONE, stale = false, held } = outcome;
+    const { message = '', body = NONE, stale = false, secretsOf } = outcome;
     const now = this.catchUp();
     const { endpoint } = flight;
     endpoint.flights.delete(flight);
@@ -90,7 +90,7 @@ export class Recorder {
     } else {
       const errorClass = this._cappedClass(error);
       cell.fail(us, errorClass);
-      this._example(endpoint, errorClass, now, { status, message, body, stale, held });
+      this._example(endpoint, errorClass, now, { status, message, body, stale, secretsOf });
     }
     cell.bytes += size;
     if (ttfbUs !== null) cell.ttfb.add(ttfbUs);
@@ -231,11 +231,11 @@ export class Recorder {
     return error;
   }
 
-  _example(endpoint, error, now, { status = null, message, body = NONE, stale = false, held }) {
+  _example(endpoint, error, now, { status = null, message, body = NONE, stale = false, secretsOf }) {
     const seen = endpoint.examples.get(error) ?? 0;
     if (seen >= EXAMPLES_EACH) return;
     endpoint.examples.set(error, seen + 1);
-    const hide = redaction(held?.(this._secretVariables) ?? []);
+    const hide = redaction(secretsOf?.(this._secretVariables) ?? []);
     this._writeLine({
       kind: 'example',
       t: this._sinceT0(now),

@@ -30,7 +30,7 @@ export class Flows {
     const user = this._idle[at].pop() ?? this._make(shard + this._made++ * shards, at);
     user.become(shard + this._begun++ * shards);
     try {
-      await user.act(due);
+      await user.runTask(due);
     } finally {
       if (user.kind.keeps) this._idle[at].push(user);
       else user.close();

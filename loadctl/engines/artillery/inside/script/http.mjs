@@ -166,7 +166,7 @@ export class Http {
       rateLimited,
       status: response?.statusCode ?? null,
       message: rateLimited ? limitHeaders(Object.entries(response.headers)) : message,
-      held: () => secretsHeld(call),
+      secretsOf: () => secretsIn(call),
     });
   }
 
@@ -198,7 +198,7 @@ export class Http {
 }
 
 // The secrets in the headers that were sent and received.
-function secretsHeld({ request, response }) {
+function secretsIn({ request, response }) {
   const headers = [...Object.entries(request?.headers ?? {}), ...Object.entries(response?.headers ?? {})];
   return credentials(headers.flatMap(([name, value]) => [value].flat().map((each) => [name, String(each)])));
 }

@@ -108,7 +108,7 @@ export class Script {
 
   _sayBye() {
     if (this._skipped) this._recorder.note(`${this._skipped} arrivals were skipped, because the script's maxVusers allows no more virtual users at a time`);
-    this._users.noteMessages();
+    this._users.sessions.noteMessages();
     this._bye();
     this._control.raise(BYE);
   }

@@ -58,7 +58,7 @@ export class Users {
     this._nextDue = null;
     this._counted = new WeakSet();
     this._http = new Http(this);
-    this._sessions = new Sessions(this);
+    this.sessions = new Sessions(this);
     current = this;
   }
 
@@ -80,11 +80,11 @@ export class Users {
       if (kind === 'http') this._http.wrap(module);
       if (kind === 'ws') {
         this._need(kind, module._deps, ['WebSocket']);
-        this._sessions.wrapWebSocket(module);
+        this.sessions.wrapWebSocket(module);
       }
       if (kind === 'socketio') {
         this._need(kind, prototype, ['loadContextSocket']);
-        this._sessions.wrapSocketIo(module);
+        this.sessions.wrapSocketIo(module);
       }
     }
     for (const kind of engines.filter((name) => !(name in ARTILLERY_ENGINES))) await this._installOther(kind);
@@ -156,17 +156,13 @@ export class Users {
 
   expire(now) {
     this._http.expire(now);
-    this._sessions.expire(now);
+    this.sessions.expire(now);
   }
 
   // This error belongs to a request that has been recorded.
   markCounted(user, error) {
     if (typeof error === 'object' && error !== null) this._counted.add(error);
     else if (user) user.countedError = error;
-  }
-
-  noteMessages() {
-    this._sessions.noteMessages();
   }
 
   // After the bye: the remaining users end, as far as Artillery knows.
@@ -208,7 +204,7 @@ export class Users {
     if (session) this._endSession(session, error, began);
     else if (error && error !== user.countedError && !this._counted.has(error)) this.recorder.fault(this._describe(error));
     this._http.forget(user);
-    this._sessions.forget(user);
+    this.sessions.forget(user);
     this.recorder.turn();
     this._ended(user.sent || session !== null);
   }

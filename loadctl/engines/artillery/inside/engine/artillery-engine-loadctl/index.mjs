@@ -29,15 +29,11 @@ export default class LoadctlEngine {
   }
 
   createScenario(spec, ee) {
-    const live = this._plan.script === null ? (...user) => this._places.join(...user) : this._flow(spec);
+    let live = (context, done) => this._places.join(context, done);
+    if (this._plan.script !== null) live = (this._flows ??= new Flows(usersOfScript())).of(spec, this._script);
     return (context, done) => {
       ee.emit('started'); // else Artillery never ends
       live(context, done);
     };
-  }
-
-  _flow(spec) {
-    this._flows ??= new Flows(usersOfScript());
-    return this._flows.of(spec, this._script);
   }
 }

@@ -21,8 +21,4 @@ export class Plugin {
     const observer = new Script({ plan, control, engines, used, processor: getEnvironmentData('loadctl processor') });
     observer.attach().catch((error) => control.fail(error));
   }
-
-  cleanup(done) {
-    done(null);
-  }
 }
