@@ -24,7 +24,7 @@ export class Outgoing {
   constructor(method, origin, target, headers, body) {
     this.origin = origin;
     this.target = target;
-    // undici's. Without `reset: false` it closes a connection after HEAD, and after a body where none is usual.
+    // The options of undici. Without `reset: false` it closes a connection after HEAD, and after a body where none is usual.
     this.options = { method, path: target, headers, body, reset: false };
   }
 }

@@ -1,4 +1,4 @@
-// Why a request failed: one of the error classes that both engines share (DESIGN §5).
+// Why a request failed: one of the error classes, which are the same on both engines. And what messages need to be short.
 
 // Descriptors, ports or memory of this machine are used up: says nothing about the system.
 const OUR_FAULT = ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM'];

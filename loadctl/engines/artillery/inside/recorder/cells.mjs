@@ -1,6 +1,6 @@
 // What the recorder accumulates during a second: counters and sparse histograms for each endpoint.
 
-// Log-linear, 7 significant bits (DESIGN §4): whole microseconds → bucket.
+// Whole microseconds → bucket, log-linear with 7 significant bits, as in results/histogram.py.
 function bucketOf(us) {
   if (us < 0x80000000) {
     const shift = 24 - Math.clz32(us);

@@ -71,7 +71,7 @@ export class Recorder {
   }
 
   // It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
-  // `error` is an error class (DESIGN §5); "generator" is a fault of this turn, not a request of the system.
+  // `error` is an error class; "generator" is a fault of this turn, not a request of the system.
   // `secretsOf`, of a failure: given the names of secret variables, returns the secrets of its user.
   end(flight, outcome) {
     const { us, error = null, ttfbUs = null, size = 0, rateLimited = false, status = null } = outcome;
