@@ -281,17 +281,29 @@ def test_arrivals_are_begun_or_dropped(started: Start) -> None:
 
 def test_gauges_are_what_they_were_when_the_second_ended(started: Start) -> None:
     tape = started()
-    tape.do("gauges", users=4, leaving=1, ended=2)
+    tape.do("gauges", users=4, leaving=1)
     tape.now += 1
     tape.do("write_frames")
-    tape.do("gauges", users=5, leaving=0, ended=0)
+    tape.do("gauges", users=5, leaving=0)
     tape.now += 1
     tape.do("write_frames")
     first, second = map(frame.parse, tape.raw)
     assert isinstance(first, Second)
     assert isinstance(second, Second)
-    assert (first.users, first.leaving, first.ended) == (4, 1, 2)
-    assert (second.users, second.leaving, second.ended) == (5, 0, 0)
+    assert (first.users, first.leaving) == (4, 1)
+    assert (second.users, second.leaving) == (5, 0)
+
+
+def test_users_of_a_locustfile_that_have_ended_are_a_gauge_too() -> None:
+    tape = _start(InPython())
+    for ended in (2, 0):
+        tape.do("gauges", ended=ended)
+        tape.now += 1
+        tape.do("write_frames")
+    first, second = map(frame.parse, tape.raw)
+    assert isinstance(first, Second)
+    assert isinstance(second, Second)
+    assert (first.ended, second.ended) == (2, 0)
 
 
 def test_endpoint_names_and_error_classes_are_capped_and_said_so_once(started: Start) -> None:

@@ -34,12 +34,11 @@ export function limitHeaders(headers) {
 }
 
 // `write` takes one line of text (with its newline). `redactNames`: endpoint names come from a script and may hold secrets in their
-// path. `users`, `leaving`, `ended` are gauges that the load sets; they are read when a second ends.
+// path. `users` and `leaving` are gauges that the load sets; they are read when a second ends.
 export class Recorder {
   constructor(write, { redact = same, redactNames = false, secretVariables = [], clock = monotonic } = {}) {
     this.users = 0;
     this.leaving = 0;
-    this.ended = 0;
     this.lastBegun = -Infinity;
     this._write = write;
     this._redact = redact;
@@ -265,10 +264,8 @@ export class Recorder {
       any ||= count > 0;
     }
     if (!partial || any || this.users || this.leaving) {
-      const late = this._late.cell();
-      const frame = { kind: 'frame', t: this._t, users: this.users, leaving: this.leaving, lag_ms: this._lagMs, late };
-      if (this.ended) frame.ended = this.ended;
-      this._finished.push({ ...frame, ...this._second, cells });
+      const { users, leaving } = this;
+      this._finished.push({ kind: 'frame', t: this._t, users, leaving, lag_ms: this._lagMs, late: this._late.cell(), ...this._second, cells });
     }
     this._second = perSecond();
     this._lagMs = [];
