@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadctl.engines.locust.inside.recorder.redaction import Redaction
+from loadctl.engines.redaction import Redaction
 from loadctl.scenario.consent import PRIVATE_NAMES, consent_of, secret_headers
 from loadctl.scenario.redaction import is_secret, names_a_secret
 from loadctl.scenario.template.prng import MASK
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from loadctl.scenario.load import Load
     from loadctl.scenario.scenario import Scenario, Script, ScriptOptions
     from loadctl.scenario.user_type import Json
-from loadctl.engines.locust.inside.client.failure import Failed
-from loadctl.engines.locust.inside.client.route import Origin, Proxy, proxy_for
+from loadctl.engines.route import Failed, Origin, Proxy, proxy_for
 
 
 def user_type_plan(user_type: UserType) -> dict[str, Json]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import time
-from pathlib import Path
 from statistics import median
 
 import pytest
 
-import loadctl.engines.locust as engine
+from loadctl.engines.locust.inside.recorder.recorder import Recorder
 
 pytestmark = pytest.mark.bench
 
@@ -18,9 +15,7 @@ REQUESTS = 200_000
 
 
 def cpu_us_a_request() -> float:
-    sys.path.insert(0, str(Path(engine.__file__).parent))
-    recorder_class = importlib.import_module("inside.recorder").Recorder
-    recorder = recorder_class(lambda _line: None)
+    recorder = Recorder(lambda _line: None)
     recorder.start(time.monotonic())
     names = [f"GET /things/{n}" for n in range(20)]
     began = time.process_time()

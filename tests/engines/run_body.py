@@ -4,7 +4,7 @@ import json
 import sys
 from typing import Any, cast
 
-from loadctl.engines.locust.inside.client.response import NOTABLE, Response
+from loadctl.engines.locust.inside.client.connection import NOTABLE, Response
 from loadctl.engines.locust.inside.journey.capture import NOTHING, Reply, compile_source
 from loadctl.engines.locust.inside.journey.check import compile_check
 from loadctl.engines.locust.inside.journey.render import as_json

@@ -15,8 +15,8 @@ import gevent
 from loadctl.engines.locust.inside.client.client import Client
 from loadctl.engines.locust.inside.client.connection import Watchdog
 from loadctl.engines.locust.inside.client.consent import Consent
-from loadctl.engines.locust.inside.client.failure import Failed
 from loadctl.engines.locust.inside.client.network import Network
+from loadctl.engines.route import Failed
 
 BUSY_AFTER_S = 0.2
 

@@ -5,26 +5,15 @@ Reads {"times": [[second, endpoint, µs, failed]]} from standard input. Run by t
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-INSIDE = Path(__file__).parents[2] / "loadctl" / "engines" / "locust" / "inside"
 
 
 def module(name: str) -> Any:
-    if "_inside" not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            "_inside", INSIDE / "__init__.py", submodule_search_locations=[str(INSIDE)]
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["_inside"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["_inside"])
-    return importlib.import_module(f"_inside.{name}")
+    return importlib.import_module(f"loadctl.engines.locust.inside.{name}")
 
 
 def figures(stats: Any) -> dict[str, Any]:
@@ -70,7 +59,7 @@ def broken() -> None:
 
 
 def report(environment: Any, times: list[Any], worker: Any, statistics: Any) -> None:
-    cell = module("cells").Cell
+    cell = module("recorder.cells").Cell
     for second in sorted({t for t, *_ in times}):
         cells: dict[str, Any] = {}
         for t, endpoint, us, failed in times:
@@ -122,8 +111,8 @@ def main() -> None:
     page.start(3, 2.0)
     states.append(page.state)
     environment = shop()
-    recorder = module("recorder").Recorder(lambda _line: None)
-    statistics = module("statistics").Statistics(environment.stats, recorder)
+    recorder = module("recorder.recorder").Recorder(lambda _line: None)
+    statistics = module("recorder.statistics").Statistics(environment.stats, recorder)
     plan = {"master": {"host": "127.0.0.1", "port": page.server.port}, "user_types": []}
     worker = module("worker").Worker(environment, statistics, plan)
     worker.begin()

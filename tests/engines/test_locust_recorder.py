@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.engines.locust.inside.recorder.frame_file import FrameFile
-from loadctl.engines.locust.inside.recorder.recorder import Recorder
+from loadctl.engines.locust.inside.recorder.recorder import FrameFile, Recorder
 
 VECTORS = Path(__file__).parents[1] / "results" / "histogram-vectors.json"
 
@@ -25,7 +24,7 @@ def test_frames_are_for_their_owner_only_and_appended(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_ends_the_shard_with_the_reason() -> None:
-    module = "loadctl.engines.locust.inside.recorder.frame_file"
+    module = "loadctl.engines.locust.inside.recorder.recorder"
     code = f"from {module} import FrameFile; FrameFile('/dev/full')('line\\n'); print('went on')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.engines.locust.inside.recorder.recorder import Recorder
-from loadctl.engines.locust.inside.recorder.redaction import Redaction, credentials, values_of
+from loadctl.engines.redaction import Redaction, credentials, values_of
 from loadctl.results.histogram import Histogram, bucket_of
 from loadctl.results.interval import Second
 from loadctl.results.wire import frame

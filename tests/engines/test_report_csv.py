@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from loadctl.engines.locust.report_csv import read_csv
+from loadctl.engines.locust.report_files import read_csv
 from loadctl.errors import UsageError
 from loadctl.scenario.reading.document import Text
 

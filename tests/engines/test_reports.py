@@ -17,7 +17,7 @@ import pytest
 from loadctl.analysis.imported import judge_imported
 from loadctl.cli.app import funnel
 from loadctl.engines import imported
-from loadctl.engines.locust.report_row import meant_by
+from loadctl.engines.locust.report_files import meant_by
 from loadctl.errors import UsageError
 from loadctl.results.result import Result
 from loadctl.results.verdict import Score, Status, Verdict

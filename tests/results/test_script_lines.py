@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadctl.engines.locust.inside.recorder.recorder import Recorder
-from loadctl.engines.locust.inside.recorder.redaction import Redaction
+from loadctl.engines.redaction import Redaction
 from loadctl.results.recording import ScriptFault
 from loadctl.results.wire.frame import parse
 from loadctl.run.merge import ShardLog

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.locust.inside import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
-from loadctl.engines.locust.report_row import READS, kind_of
+from loadctl.engines.locust.report_files import READS, kind_of
 from loadctl.engines.short_command import output_of
 from loadctl.errors import UsageError
 

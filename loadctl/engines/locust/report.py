@@ -6,10 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from loadctl.engines.locust.report_csv import read_csv
-from loadctl.engines.locust.report_html import read_html
-from loadctl.engines.locust.report_json import read_json
-from loadctl.engines.locust.report_row import GENERATOR, Failure, Kind, Row, Told, endpoint_of, kind_of
+from loadctl.engines.locust.report_files import (
+    GENERATOR,
+    Failure,
+    Kind,
+    Row,
+    Told,
+    endpoint_of,
+    kind_of,
+    read_csv,
+    read_html,
+    read_json,
+)
 from loadctl.errors import UsageError
 from loadctl.results.imported.report import Imported
 from loadctl.results.recording import Example

@@ -5,20 +5,20 @@ Small on purpose: Python caches the compiled form of modules, not of the script 
 """
 
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 
 
 def _package() -> str:
-    """Load this folder as a package under a private name, and take it off the path, where it could hide modules."""
-    folder, _, _ = __file__.rpartition("/")
+    """Make loadctl's folders importable under a private name, and take this one off the path, where it could hide
+    modules. What stands in the `__init__` of the folders above is not run: it imports loadctl.
+    """
+    folder = __file__.rpartition("/")[0]
     sys.path[:] = [entry for entry in sys.path if entry != folder]
-    name = "_loadctl_locust"
-    spec = spec_from_file_location(name, f"{folder}/__init__.py", submodule_search_locations=[folder])
-    assert spec is not None  # noqa: S101
-    assert spec.loader is not None  # noqa: S101
-    module = sys.modules[name] = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return name
+    root, name = folder.removesuffix("/engines/locust/inside"), "_loadctl"
+    for below in ("", "/engines", "/engines/locust"):
+        package = type(sys)(name + below.replace("/", "."))
+        package.__path__ = [root + below]
+        sys.modules[package.__name__] = package
+    return f"{name}.engines.locust.inside"
 
 
 if __name__ == "__main__":

@@ -11,12 +11,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from ...redaction import Redaction
 from . import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
 from .load.schedule import Schedule, Stage, Wishes
-from .recorder.frame_file import FrameFile
-from .recorder.recorder import Recorder
-from .recorder.redaction import Redaction
+from .recorder.recorder import FrameFile, Recorder
 from .script.fault import ScriptError
 from .script.options import Ended, Refused, forget_import_switch, forget_variables
 
@@ -296,8 +295,8 @@ def _warm(environment: Environment, plan: Mapping[str, Any], recorder: Recorder)
     if plan["script"] is not None:
         warm_sessions(environment)
     if plan["user_types"]:
+        from ...route import between
         from .client.client import split_url
-        from .client.route import between
 
         warm_users()
         if note := between(split_url(plan["host"])[0], os.environ):

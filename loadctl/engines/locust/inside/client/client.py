@@ -7,14 +7,12 @@ from collections.abc import Iterable
 from time import monotonic
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from .connection import Connection, Watchdog
+from ....route import Failed, Origin, Proxy
+from .connection import Connection, Response, Watchdog
 from .consent import complaint
-from .content import ACCEPTED, decoded
+from .content import ACCEPTED, unpacked
 from .cookies import Jar
-from .failure import Failed
 from .network import Network
-from .response import Response
-from .route import Origin, Proxy
 
 REDIRECTS_MAX = 10
 KEEP_FOR_EXAMPLES = 65536
@@ -160,7 +158,7 @@ class Client:
             response = self._exchange(outgoing, deadline, keep)
         encodings = list(response.values(b"content-encoding"))
         if encodings and response.body and not response.clipped:
-            response.body = decoded(response.body, encodings)
+            response.body = unpacked(response.body, encodings)
         return response
 
     def _redirected(self, outgoing: Outgoing, status: int, location: bytes) -> Outgoing:

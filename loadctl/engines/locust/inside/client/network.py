@@ -14,9 +14,8 @@ import gevent
 import gevent.socket
 from gevent import get_hub
 
+from ....route import Failed, Origin, Proxy, failed_connecting, proxy_for
 from .consent import Consent, complaint
-from .failure import Failed, failed_connecting
-from .route import Origin, Proxy, proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

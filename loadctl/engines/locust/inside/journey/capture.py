@@ -8,13 +8,12 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..client.charset import decoded
-from ..client.content import packed
+from ..client.content import decoded, packed
 from .render import LARGEST, in_order, one_kind
 
 if TYPE_CHECKING:
     from ..client.client import Client
-    from ..client.response import Response
+    from ..client.connection import Response
 
 
 DEPTH_MAX = 200

@@ -12,19 +12,19 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from ....redaction import Held, Redaction, credentials, names_credential, values_of
 from ..client.client import KEEP_FOR_EXAMPLES, Client
 from ..client.connection import Watchdog
 from ..client.consent import Consent
 from ..client.network import Network
 from ..control import Control, kill_group
-from ..recorder.redaction import Held, Redaction, credentials, names_credential, values_of
 from .capture import Reply
 from .journey import User, UserType
 from .request import Fault, Pairs, Plan, Request
 
 if TYPE_CHECKING:
     from ..client.client import Outgoing
-    from ..client.response import Response
+    from ..client.connection import Response
 
 PAUSE_MAX_S = 1.0
 """A rehearsal is watched by a person; a pause may matter to the system, but not its length."""

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from loadctl.scenario.template import prng
-else:
-    _spec = importlib.util.spec_from_file_location(
-        f"{__package__}.prng", Path(__file__).resolve().parents[4] / "scenario" / "template" / "prng.py"
-    )
-    prng = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(prng)
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, cast
 from urllib.parse import quote, quote_plus
+
+from .....scenario.template import prng
 
 Stream = prng.Stream
 hash32 = prng.hash32

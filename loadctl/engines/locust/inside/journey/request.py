@@ -10,6 +10,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol, cast
 
+from ....redaction import Held, credentials, values_of
+from ....route import Failed
 from ..client.client import (
     KEEP_FOR_EXAMPLES,
     KEEP_TO_READ,
@@ -20,16 +22,14 @@ from ..client.client import (
     split_url,
     start_line,
 )
-from ..client.failure import Failed
-from ..recorder.limit import limit_headers
-from ..recorder.redaction import Held, credentials, values_of
+from ..recorder.cells import limit_headers
 from .capture import NOTHING, Reply, compile_source
 from .check import compile_check, compile_status
 from .render import Missing, Scope, Text, as_json, compile_form, compile_json, compile_text, compile_url
 
 if TYPE_CHECKING:
-    from ..client.response import Response
-    from ..client.route import Origin
+    from ....route import Origin
+    from ..client.connection import Response
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 BOUNDARY = "loadctl-b1946ac92492d2347c6235b4d2611184"

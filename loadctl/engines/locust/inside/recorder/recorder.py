@@ -12,16 +12,18 @@ import time
 from math import inf
 from typing import TYPE_CHECKING
 
-from .cells import ELSEWHERE, Cell, Endpoint, Flight, Histogram
-from .limit import RATE_LIMITED
-from .redaction import Redaction
+from ....redaction import Redaction
+from .cells import ELSEWHERE, RATE_LIMITED, Cell, Endpoint, Flight, Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from ....redaction import Held
     from .cells import Entry
-    from .redaction import Held
     from .statistics import Statistics
+import contextlib
+import os
+from typing import NoReturn
 
 ENDPOINTS_MAX = 500
 CLASSES_MAX = 100
@@ -420,3 +422,25 @@ def _together(cells: Collection[Cell]) -> Cell:
 
 def _json(record: Mapping[str, object]) -> str:
     return json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+class FrameFile:
+    """`frames/<shard>.ndjson`: append-only, 0600; each line goes to the kernel at once."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def __call__(self, line: str) -> None:
+        data = line.encode()
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError as error:
+            _give_up(error)
+
+
+def _give_up(error: OSError) -> NoReturn:
+    """Load that nobody can record any more is only harm. No exception: scripts would catch it."""
+    with contextlib.suppress(OSError):  # stderr is a file on the same disk
+        os.write(2, f"frames cannot be written: {error.strerror}\n".encode())
+    os._exit(1)

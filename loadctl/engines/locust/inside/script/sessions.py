@@ -34,9 +34,8 @@ from locust.contrib import fasthttp
 from locust.contrib.fasthttp import FastHttpSession
 from locust.exception import StopUser
 
-from ..recorder.cells import ELSEWHERE, Flight
-from ..recorder.limit import limit_headers
-from ..recorder.redaction import credentials
+from ....redaction import credentials
+from ..recorder.cells import ELSEWHERE, Flight, limit_headers
 from .classify import classify
 
 if TYPE_CHECKING:
