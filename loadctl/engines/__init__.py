@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
-from loadctl.engines.base import Command, Engine
+from loadctl.engines.base import Command, Engine, Exporter, Importer
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,33 +17,30 @@ if TYPE_CHECKING:
     from loadctl.scenario.reading.document import Text
     from loadctl.scenario.scenario import Scenario
 
+_NAMES = ("locust", "artillery")
+
 
 class _Engines(Mapping[str, Engine]):
     """Imported when they are asked for: a run needs one."""
 
     def __getitem__(self, name: str) -> Engine:
-        if name == "locust":
-            return _locust()
-        if name == "artillery":
-            return _artillery()
-        raise KeyError(name)
+        if name not in _NAMES:
+            raise KeyError(name)
+        return _engine(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(("locust", "artillery"))
+        return iter(_NAMES)
 
     def __len__(self) -> int:
-        return 2
+        return len(_NAMES)
 
 
 @cache
-def _locust(python: str | None = None) -> Engine:
-    from loadctl.engines.locust.engine import LocustEngine
+def _engine(name: str, python: str | None = None) -> Engine:
+    if name == "locust":
+        from loadctl.engines.locust.engine import LocustEngine
 
-    return LocustEngine(python)
-
-
-@cache
-def _artillery() -> Engine:
+        return LocustEngine(python)
     from loadctl.engines.artillery.engine import ArtilleryEngine
 
     return ArtilleryEngine()
@@ -62,7 +60,7 @@ def engine_named(name: str, *, python: str | None = None) -> Engine:
             f"the engine '{name}' is not available in this version of loadctl",
             hint=f"this once:  --engine {next(iter(ENGINES))}   (same scenario, same load)",
         )
-    return _locust(python) if python is not None else ENGINES[name]
+    return _engine(name, python)
 
 
 def usable_engine(scenario: Scenario, environ: Mapping[str, str], *, python: str | None = None) -> Engine:
@@ -92,25 +90,36 @@ def rehearsal(scenario: Scenario) -> Command:
     raise UsageError(f"{engines[0].name} is not installed", hint=engines[0].install_hint)
 
 
-def imported(files: Sequence[Text]) -> Imported:
+def export(scenario: Scenario) -> Mapping[str, str]:
+    """Files (name → text) that run on the scenario's engine alone. Raises: UsageError."""
+    engine = engine_named(scenario.engine)
+    exporter = cast("Exporter", import_module(f"loadctl.engines.{engine.name}.export"))
+    return exporter.export(scenario)
+
+
+def read_report(files: Sequence[Text]) -> Imported:
     """What reports of one run, written by an engine without us, say. Raises: UsageError."""
-    writers = {file.name: _writer(file) for file in files}
-    engines = list({engine.name: engine for engine in writers.values()}.values())
-    if len(engines) > 1:
+    importers = {file.name: _importer_of(file) for file in files}
+    importer, *others = dict.fromkeys(importers.values())
+    if others:
         raise UsageError(
-            f"{' and '.join(writers)} were written by different tools", hint="score one run at a time"
+            f"{' and '.join(importers)} were written by different tools", hint="score one run at a time"
         )
-    return engines[0].imported(files)
+    return importer.read_report(files)
 
 
 def is_report(text: str) -> bool:
-    """One of the engines wrote it by itself."""
-    return any(engine.recognises(text) for engine in ENGINES.values())
+    """Whether one of the engines wrote it by itself."""
+    return any(importer.recognises(text) for importer in _importers())
 
 
-def _writer(file: Text) -> Engine:
-    for engine in ENGINES.values():
-        if engine.recognises(file.text):
-            return engine
-    accepted = "; ".join(engine.reports for engine in ENGINES.values())
-    raise UsageError(f"{file.name} is no report that can be scored", hint=f"read are {accepted}")
+def _importer_of(file: Text) -> Importer:
+    for importer in _importers():
+        if importer.recognises(file.text):
+            return importer
+    accepted = "; ".join(importer.READS for importer in _importers())
+    raise UsageError(f"{file.name} is no report that can be scored", hint=f"loadctl reads {accepted}")
+
+
+def _importers() -> list[Importer]:
+    return [cast("Importer", import_module(f"loadctl.engines.{name}.report")) for name in _NAMES]

@@ -67,21 +67,24 @@ class State:
     hint: str | None = None
 
 
-class Engine(Protocol):
-    name: str
+class Installer(Protocol):
     install_hint: str
-    """The command that installs it."""
-    reports: str
-    """What it writes by itself and `imported` reads, for people."""
+    """The command that installs the engine."""
 
     def version(self) -> str | None:
         """The engine's version, without importing it; None: not installed."""
 
     def state(self, environ: Mapping[str, str]) -> State:
-        """The same with where it is, or why it cannot be used."""
+        """The version and where it is, or why it cannot be used."""
 
     def install(self, environ: Mapping[str, str], prefix: Path | None, say: Callable[[str], None]) -> Path:
-        """Get it onto this machine; the folder. Raises: UsageError, RunError."""
+        """Install it on this machine; returns the folder. Raises: UsageError, RunError."""
+
+
+class Engine(Installer, Protocol):
+    """Makes load."""
+
+    name: str
 
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
         """The commands of a run, one a shard. Pure: `out` is the run directory, which it only names."""
@@ -101,14 +104,25 @@ class Engine(Protocol):
         Raises: InvalidInput for what cannot be done on this engine, each mistake with its place.
         """
 
-    def export(self, scenario: Scenario) -> Mapping[str, str]:
-        """Files (name → text) that the engine runs by itself. Pure. Raises: UsageError for what is a script already."""
-
-    def recognises(self, text: str) -> bool:
-        """It is (a part of) a report that the engine writes by itself, in a form that `imported` reads."""
-
-    def imported(self, files: Sequence[Text]) -> Imported:
-        """What such files of one run say. Raises: UsageError for files that do not fit or are damaged."""
-
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         """What an exit code (negative: killed by that signal) and the error output mean."""
+
+
+class Importer(Protocol):
+    """The module `report` of an engine: reads the reports that the engine writes by itself."""
+
+    READS: str
+    """Which files, for people."""
+
+    def recognises(self, text: str) -> bool:
+        """Whether this is (a part of) such a report."""
+
+    def read_report(self, files: Sequence[Text]) -> Imported:
+        """The content of all files of one run. Raises: UsageError for files that do not fit or are damaged."""
+
+
+class Exporter(Protocol):
+    """The module `export` of an engine."""
+
+    def export(self, scenario: Scenario) -> Mapping[str, str]:
+        """Files (name → text) that the engine runs by itself. Pure. Raises: UsageError for what is a script already."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
 from loadctl.scenario.redaction import names_a_secret
+from loadctl.scenario.template.expression import Attribute, Call, Expression, Literal, Variable
+from loadctl.scenario.template.template import parse
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario
-    from loadctl.scenario.user_type import UserType
+    from loadctl.scenario.user_type import Json, UserType
 
 LOST = (
     "the seed: random values and the order of tasks differ from run to run",
@@ -45,6 +48,89 @@ class Secrets:
                 yield piece
 
 
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How a programming language writes values; `{}` is what is written there."""
+
+    environment: str
+    """A variable of the environment that holds a secret."""
+    variable: str
+    text: str
+    """A value as text."""
+    encoded: str
+    """A value, percent-encoded."""
+    key: str
+    """An expression as the key of a mapping."""
+    constant: Callable[[Json], str]
+    """A number, a truth value or none."""
+    helpers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Every method returns an expression of the language."""
+
+    language: Language
+    secrets: Secrets
+
+    def text(self, text: str) -> str:
+        pieces = [
+            self.language.environment.format(piece.name) if isinstance(piece, Secret) else quoted(piece)
+            for piece in self.secrets.split(text)
+        ]
+        return " + ".join(pieces) or '""'
+
+    def url(self, text: str) -> str:
+        """Values inside a URL are percent-encoded, but for one that it begins with."""
+        return self._joined(text, self.language.encoded)
+
+    def template(self, text: str) -> str:
+        return self._joined(text, self.language.text)
+
+    def _joined(self, text: str, later: str) -> str:
+        """`later`: how values are written that do not come first."""
+        pieces = [
+            self.text(part)
+            if isinstance(part, str)
+            else (later if at else self.language.text).format(self.code(part))
+            for at, part in enumerate(parse(text).parts)
+        ]
+        return " + ".join(pieces) or '""'
+
+    def value(self, value: Json) -> str:
+        if isinstance(value, str):
+            template = parse(value)
+            return self.template(value) if template.whole is None else self.code(template.whole)
+        if isinstance(value, Mapping):
+            return "{" + ", ".join(f"{self._key(k)}: {self.value(v)}" for k, v in value.items()) + "}"
+        if isinstance(value, Sequence):
+            return "[" + ", ".join(map(self.value, value)) + "]"
+        return self.language.constant(value)
+
+    def _key(self, name: str) -> str:
+        key = self.text(name)
+        return key if key == quoted(name) else self.language.key.format(key)
+
+    def code(self, expression: Expression) -> str:
+        match expression:
+            case Literal(value):
+                return self.text(value) if isinstance(value, str) else self.language.constant(value)
+            case Variable(name):
+                return self.language.variable.format(name)
+            case Attribute(of, name):
+                return f"{self.code(of)}[{quoted(name)}]"
+            case Call(name, arguments):
+                return self.language.helpers[name].format(", ".join(map(self.code, arguments)))
+
+
+def quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def variables_in(template: str) -> list[str]:
+    return sorted(e.name for e in parse(template).expressions() if isinstance(e, Variable))
+
+
 def without_script(scenario: Scenario) -> Scenario:
     """Raises: UsageError for a scenario that runs a script: that is an engine's own file already."""
     if scenario.script is not None:
@@ -65,10 +151,14 @@ def rows_variable(user: UserType, scenario: Scenario) -> str | None:
 def identifier(name: str, taken: set[str]) -> str:
     """A name for code, none twice: letters, digits and _ of `name`."""
     words = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "step"
-    base = f"_{words}" if words[0].isdigit() else words
-    found, number = base, 2
+    return unused(f"_{words}" if words[0].isdigit() else words, taken, "_")
+
+
+def unused(name: str, taken: set[str], separator: str = "") -> str:
+    """`name`, or the first of name_2, name_3, … that is not taken; it is taken from now on."""
+    found, number = name, 2
     while found in taken:
-        found, number = f"{base}_{number}", number + 1
+        found, number = f"{name}{separator}{number}", number + 1
     taken.add(found)
     return found
 

@@ -1,10 +1,12 @@
-"""Nothing secret is written: applied to every text of a script or the system before it reaches a file."""
+"""Secrets kept out of what engines write: applied to every text of a script or the system before it reaches a file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeAlias
+
+from ..scenario.redaction import spelled  # relative: Locust's own process has this file under another name
 
 _CREDENTIAL = re.compile(r"authorization|cookie|key|token|secret|pass|session|jwt", re.IGNORECASE)
 _COOKIE = re.compile(r"(?:^|;\s*)([^=;\s]+)=([^;]+)")
@@ -37,7 +39,7 @@ class Redaction:
         # To compile a token of 1 kB takes half a second, and no user can go on meanwhile.
         if there := tuple(secret for secret, its_fold in self._secrets if its_fold in folded):
             if there not in self._compiled:
-                self._compiled[there] = re.compile(_spelled(there))
+                self._compiled[there] = re.compile(spelled(there))
             text = self._compiled[there].sub("***", text)
         return _FIELD.sub(r"\1***", _HEADER.sub(r"\1\2***", text))
 
@@ -81,43 +83,12 @@ def _character(match: re.Match[bytes]) -> bytes:
         units = bytes.fromhex(match["units"].replace(b"\\", b"").replace(b"u", b"").decode())
         return units.decode("utf-16-be", "replace").encode()
     if match["name"]:
-        return _HTML_BYTES[match["name"]]
+        return _HTML[match["name"]]
     code = int(match["decimal"]) if match["decimal"] else int(match["hex"], 16)
     return chr(code).encode("utf-8", "replace") if code < 0x110000 else match[0]
 
 
-def _spelled(secrets: Sequence[str]) -> str:
-    """As in loadctl's own scenario/redaction.py, which this process cannot import."""
-    first = "".join(sorted({re.escape(secret[0]) for secret in secrets}))
-    return f"(?=[{first}%&+\\\\])(?:{'|'.join(''.join(map(_sign, secret)) for secret in secrets)})"
-
-
-def _sign(sign: str) -> str:
-    """One character in every spelling."""
-    ways = [rf"\\*{re.escape(sign)}" if sign in "\"/'&<>" else re.escape(sign)]
-    ways.append("".join(f"%(?:25)*{_hex(byte, 2)}" for byte in sign.encode("utf-8", "replace")))
-    units = sign.encode("utf-16-be", "replace")
-    ways.append("".join(rf"\\+u{_hex(units[at] * 256 + units[at + 1], 4)}" for at in range(0, len(units), 2)))
-    ways.append(f"&(?:amp;)*#(?:0*{ord(sign)}|[xX]0*{_hex(ord(sign), 1)});")
-    if sign in _HTML:
-        ways.append(f"&(?:amp;)*{_HTML[sign]};")
-    if sign in _JSON:
-        ways.append(rf"\\+{_JSON[sign]}")
-    if sign == "\\":
-        ways[0] = r"\\+"
-    if sign == " ":
-        ways.append(r"\+")
-    return f"(?:{'|'.join(ways)})"
-
-
-def _hex(number: int, digits: int) -> str:
-    """In either case."""
-    return "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in f"{number:0{digits}x}")
-
-
-_HTML = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
-_JSON = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
-_HTML_BYTES = {name.encode(): sign.encode() for sign, name in _HTML.items()}
+_HTML = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
 _SPELLED = re.compile(
     rb"%(?:25)*(?P<byte>[0-9a-fA-F]{2})"
     rb"|(?P<units>(?:\\+u[0-9a-fA-F]{4})+)"

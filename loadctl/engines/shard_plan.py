@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from loadctl.scenario.template.prng import in_order
-from loadctl.scenario.template.template import json_plan, text_plan
-from loadctl.scenario.user_type import Repeat, Think
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from loadctl.scenario.user_type import Body, Check, Json, Request, Step, UserType
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,17 +9,54 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadctl.engines.redaction import Redaction
+from loadctl.engines.redaction import Redaction, names_credential
 from loadctl.scenario.consent import PRIVATE_NAMES, consent_of, secret_headers
 from loadctl.scenario.redaction import is_secret, names_a_secret
-from loadctl.scenario.template.prng import MASK
-from loadctl.scenario.user_type import weighted_order
+from loadctl.scenario.template.prng import MASK, in_order
+from loadctl.scenario.template.template import json_plan, text_plan
+from loadctl.scenario.user_type import Repeat, Think, weighted_order
 
 if TYPE_CHECKING:
     from loadctl.scenario.load import Load
     from loadctl.scenario.scenario import Scenario, Script, ScriptOptions
-    from loadctl.scenario.user_type import Json
-from loadctl.engines.route import Failed, Origin, Proxy, proxy_for
+    from loadctl.scenario.user_type import Body, Check, Json, Request, Step, UserType
+
+_PAIRS = frozenset({"headers", "query", "fields", "files", "capture", "json"})
+_FILLED_IN = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+_SECRET_SOURCE = re.compile(
+    r"^cookie |(?:authorization|cookie|key|token|secret|pass(?:word)?|session|jwt)['\"\]]*$", re.IGNORECASE
+)
+
+
+def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
+    """Plain JSON, as the `inside/` of every engine reads it."""
+    script = scenario.script
+    rate_limit = scenario.rate_limit
+    names = [user_type.name for user_type in scenario.user_types]
+    order = weighted_order({user_type.name: user_type.weight for user_type in scenario.user_types})
+    return {
+        "shard": shard,
+        "shards": shards,
+        "host": scenario.address,
+        "model": scenario.load.model,
+        "stages": [
+            {"start": stage.start, "end": stage.end, "duration_s": stage.duration_s}
+            for stage in scenario.load.stages
+        ],
+        "timeout_s": scenario.timeout_s,
+        "drain_s": scenario.drain_s,
+        "max_in_flight": scenario.max_in_flight,
+        "rate_limit": {"per_s": rate_limit.per_s, "by": rate_limit.by} if rate_limit else None,
+        "tls": asdict(scenario.tls),
+        "consent": consent_plan(scenario),
+        "seed": scenario.seed & MASK,
+        "rotation": [names.index(name) for name in order],
+        "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
+        "script": None if script is None else shard_script(script, scenario),
+        "secrets": list(scenario.secrets),
+        "secret_variables": _secret_variables(scenario),
+        "secret_headers": sorted(secret_headers(scenario)),
+    }
 
 
 def user_type_plan(user_type: UserType) -> dict[str, Json]:
@@ -109,37 +136,6 @@ def _check(check: Check) -> Json:
     }
 
 
-def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
-    """Plain JSON, as the `inside/` of every engine reads it."""
-    script = scenario.script
-    rate_limit = scenario.rate_limit
-    names = [user_type.name for user_type in scenario.user_types]
-    order = weighted_order({user_type.name: user_type.weight for user_type in scenario.user_types})
-    return {
-        "shard": shard,
-        "shards": shards,
-        "host": scenario.address,
-        "model": scenario.load.model,
-        "stages": [
-            {"start": stage.start, "end": stage.end, "duration_s": stage.duration_s}
-            for stage in scenario.load.stages
-        ],
-        "timeout_s": scenario.timeout_s,
-        "drain_s": scenario.drain_s,
-        "max_in_flight": scenario.max_in_flight,
-        "rate_limit": {"per_s": rate_limit.per_s, "by": rate_limit.by} if rate_limit else None,
-        "tls": asdict(scenario.tls),
-        "consent": consent_plan(scenario),
-        "seed": scenario.seed & MASK,
-        "rotation": [names.index(name) for name in order],
-        "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
-        "script": None if script is None else shard_script(script, scenario),
-        "secrets": list(scenario.secrets),
-        "secret_variables": _secret_variables(scenario),
-        "secret_headers": sorted(secret_headers(scenario)),
-    }
-
-
 def _secret_variables(scenario: Scenario) -> Sequence[str]:
     """Of captured variables and of columns, by their own name, by their place in a response, or by the header that they
     are sent in.
@@ -148,7 +144,7 @@ def _secret_variables(scenario: Scenario) -> Sequence[str]:
         name
         for request in scenario.requests()
         for name, source in request.capture.items()
-        if names_a_secret(name) or _SECRET_SOURCE.search(source)
+        if names_credential(name) or _SECRET_SOURCE.search(source)
     }
     headers = [user_type.headers for user_type in scenario.user_types]
     headers += [request.headers for request in scenario.requests()]
@@ -162,12 +158,6 @@ def _secret_variables(scenario: Scenario) -> Sequence[str]:
     captured |= sent & {name for request in scenario.requests() for name in request.capture}
     columns = {name for user in scenario.user_types for row in user.data[:1] for name in row}
     return sorted(captured | set(filter(names_a_secret, columns)))
-
-
-_FILLED_IN = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
-_SECRET_SOURCE = re.compile(
-    r"^cookie |(?:authorization|cookie|key|token|secret|pass(?:word)?|session|jwt)['\"\]]*$", re.IGNORECASE
-)
 
 
 def consent_plan(scenario: Scenario) -> dict[str, Json]:
@@ -192,9 +182,6 @@ def plan_file(plan: Mapping[str, Json], secrets: Iterable[str]) -> str:
         return value
 
     return json.dumps(shown(plan), indent=1, ensure_ascii=False) + "\n"
-
-
-_PAIRS = frozenset({"headers", "query", "fields", "files", "capture", "json"})
 
 
 def _grouped(pairs: Iterable[Sequence[Json]]) -> dict[str, Json]:
@@ -244,6 +231,3 @@ def _first_rise_per_s(load: Load) -> float:
     first = next((stage for stage in load.stages if stage.end > 0), load.stages[0])
     at_once = first.holds or not first.duration_s
     return max(first.end, 1.0) if at_once else (first.end - first.start) / first.duration_s
-
-
-__all__ = ["Failed", "Origin", "Proxy", "proxy_for"]

@@ -22,7 +22,7 @@ from importlib.metadata import version
 from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from loadctl.engines.shard_plan import Failed, Origin, Proxy, proxy_for
+from loadctl.engines.route import Failed, Origin, Proxy, proxy_for
 from loadctl.errors import RunError
 from loadctl.monitors.prometheus.tls import verification
 from loadctl.monitors.waiting import within

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from loadctl.engines import imported
+from loadctl.engines import read_report
 from loadctl.run.demo_system import demo_system
 from loadctl.scenario.reading.document import Text
 from tests.e2e.browser import Keys, chromium
@@ -125,7 +125,7 @@ def test_each_start_is_one_run_that_the_page_steers(open_page: Open) -> None:
     assert {f"{row['method']} {row['name']}": row["num_requests"] for row in shown["stats"][:-1]} == counted
     assert {error["error"] for error in shown["errors"]} == {"status_500"}
     report = page.client.get("/stats/report", params={"download": "1"}).text
-    assert imported([Text("report.html", report)]).total.requests == total["num_requests"]
+    assert read_report([Text("report.html", report)]).total.requests == total["num_requests"]
     changes = [event for event in first["events"] if event["kind"] == "users"]
     assert [event["detail"]["users"] for event in changes] == [6, 12]
     assert changes[0]["t_s"] == 0

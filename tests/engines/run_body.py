@@ -7,7 +7,7 @@ from typing import Any, cast
 from loadctl.engines.locust.inside.client.connection import NOTABLE, Response
 from loadctl.engines.locust.inside.journey.capture import NOTHING, Reply, compile_source
 from loadctl.engines.locust.inside.journey.check import compile_check
-from loadctl.engines.locust.inside.journey.render import as_json
+from loadctl.scenario.template.prng import as_json
 
 
 def reply_to(body: str, headers: list[tuple[str, str]]) -> Reply:

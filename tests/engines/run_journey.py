@@ -43,7 +43,7 @@ class Calls:
 
 def main() -> None:
     given = json.load(sys.stdin)
-    calls = Calls(given["requests_max"])
+    calls: Any = Calls(given["requests_max"])
     users: dict[int, Any] = {}
     makers, rotation = make_users(given["plan"], calls), given["plan"]["rotation"]
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadctl.engines import ENGINES
+from loadctl.engines import ENGINES, export
 from loadctl.errors import UsageError
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario, Script
@@ -70,7 +71,7 @@ def everything(file: Path) -> list[UserType]:
 
 
 def written(scenario: Scenario, engine: str, folder: Path) -> Mapping[str, str]:
-    files = ENGINES[engine].export(scenario)
+    files = export(replace(scenario, engine=engine))
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         assert "hunter2" not in text
@@ -109,7 +110,7 @@ def test_rows_without_secrets_are_written_out(engine: str) -> None:
     task = Task("a", 1, [request("GET", "/{{ row.name }}", endpoint="a")])
     user = UserType(name="U", weight=1, tasks=[task], data=[{"name": "ann"}])
     scenario = Scenario(name="x", host="http://h", load=closed((1, 1, 1)), user_types=[user])
-    text = "".join(ENGINES[engine].export(scenario).values())
+    text = "".join(export(replace(scenario, engine=engine)).values())
     assert '"name": "ann"' in text
     assert "ROWS_1" not in text
 
@@ -163,8 +164,8 @@ def test_the_files_say_what_becomes_of_start_steps_of_an_open_load() -> None:
         users = [UserType(name="U", weight=1, tasks=[Task("t", 1, [request("GET", "/")])], start=start)]
         scenario = Scenario(name="x", host="http://h", load=load, user_types=users)
         return [
-            ENGINES["locust"].export(scenario)["locustfile.py"],
-            ENGINES["artillery"].export(scenario)["artillery.yml"],
+            export(replace(scenario, engine="locust"))["locustfile.py"],
+            export(replace(scenario, engine="artillery"))["artillery.yml"],
         ]
 
     each, once = request("POST", "/login"), request("POST", "/login", once=True)
@@ -190,18 +191,18 @@ def test_whatever_a_scenario_says_the_files_can_be_read(name: str, value: str, g
     users = [UserType(name=name or "U", weight=1, tasks=[Task(name or "t", 1, [one])])] * 2
     load = Load("closed", [Stage(1, 2, 3, name or "s")])
     scenario = Scenario(name=name or "x", goal=goal, host="http://h", load=load, user_types=users)
-    compile(ENGINES["locust"].export(scenario)["locustfile.py"], "locustfile.py", "exec")
-    script = yaml.safe_load(ENGINES["artillery"].export(scenario)["artillery.yml"])
+    compile(export(replace(scenario, engine="locust"))["locustfile.py"], "locustfile.py", "exec")
+    script = yaml.safe_load(export(replace(scenario, engine="artillery"))["artillery.yml"])
     assert len(script["scenarios"]) == 2
 
 
 def test_the_files_say_what_they_lack_and_a_script_is_not_exported() -> None:
     users = [UserType(name="U", weight=1, tasks=[Task("t", 1, [request("GET", "/")])], pace_s=1.0)]
     scenario = Scenario(name="x", host="http://h", load=closed((1, 1, 1)), user_types=users)
-    assert "the seed: random values" in ENGINES["locust"].export(scenario)["locustfile.py"]
-    assert "a pace that skips missed slots" in ENGINES["locust"].export(scenario)["locustfile.py"]
-    assert "a timeout on the whole request" in ENGINES["artillery"].export(scenario)["artillery.yml"]
+    assert "the seed: random values" in export(replace(scenario, engine="locust"))["locustfile.py"]
+    assert "a pace that skips missed slots" in export(replace(scenario, engine="locust"))["locustfile.py"]
+    assert "a timeout on the whole request" in export(replace(scenario, engine="artillery"))["artillery.yml"]
     own = Scenario(name="x", host="http://h", load=closed((1, 1, 1)), script=Script("locustfile", "f.py"))
-    for engine in ENGINES.values():
+    for engine in ENGINES:
         with pytest.raises(UsageError, match=r"runs f\.py, which is an engine's own file already"):
-            engine.export(own)
+            export(replace(own, engine=engine))

@@ -36,17 +36,17 @@ def written(*rows: tuple[str, ...]) -> str:
 def test_a_name_may_hold_any_sign(sign: str) -> None:
     name = f"/a{sign}b"
     text = written(STATS, ("GET", name, *FIGURES), ("", "Aggregated", *FIGURES))
-    told = read_csv(Text("run_stats.csv", text))
-    assert [row.endpoint for row in told.rows] == [f"GET {name}"]
-    assert told.total is not None
-    assert told.total.requests == 10
+    report = read_csv(Text("run_stats.csv", text))
+    assert [row.endpoint for row in report.endpoints] == [f"GET {name}"]
+    assert report.total is not None
+    assert report.total.requests == 10
 
 
 def test_a_message_may_be_long() -> None:
     head = ("Method", "Name", "Error", "Occurrences", "First Seen", "Last Seen")
     message = "x" * 200_000
-    told = read_csv(Text("f.csv", written(head, ("GET", "/", message, "3", "", ""))))
-    assert [(failure.error, failure.count) for failure in told.failures or ()] == [(message, 3)]
+    report = read_csv(Text("f.csv", written(head, ("GET", "/", message, "3", "", ""))))
+    assert [(failure.error, failure.count) for failure in report.failures or ()] == [(message, 3)]
 
 
 def test_a_damaged_file_is_said_to_be_one() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from loadctl.analysis.imported import judge_imported
 from loadctl.cli.app import funnel
-from loadctl.engines import imported
+from loadctl.engines import read_report
 from loadctl.engines.locust.report_files import meant_by
 from loadctl.errors import UsageError
 from loadctl.results.result import Result
@@ -135,7 +135,7 @@ def written(
 
 
 def judged(folder: Path, names: list[str], *targets: str) -> Result:
-    found = imported([Text(name, (folder / name).read_text()) for name in names])
+    found = read_report([Text(name, (folder / name).read_text()) for name in names])
     known = Applicable([row.endpoint for row in found.endpoints], stages=(), model=found.model)
     return judge_imported(found, read_targets(None, known, targets=targets))
 
@@ -309,7 +309,7 @@ def test_failures_of_artillery_are_counted_within_bounds(written: Path) -> None:
 def test_a_line_ends_where_the_file_ends_it(written: Path, sign: str) -> None:
     """Signs that Python too takes for ends of lines may stand in names."""
     text = (written / "run_stats.csv").read_text().replace("quick", f"quick{sign}one")
-    result = judge_imported(imported([Text("run_stats.csv", text)]), read_targets(None, Applicable()))
+    result = judge_imported(read_report([Text("run_stats.csv", text)]), read_targets(None, Applicable()))
     assert {row.endpoint for row in result.summary.endpoints} >= {f"GET quick{sign}one", "GET slow"}
 
 
@@ -334,7 +334,7 @@ def test_a_file_that_tells_nothing_is_refused(
     written: Path, name: str, change: Callable[[str], str], message: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        imported([Text(name, change((written / name).read_text()))])
+        read_report([Text(name, change((written / name).read_text()))])
     assert message in f"{caught.value.message} {caught.value.hint}"
 
 
@@ -347,14 +347,14 @@ def test_files_of_several_runs_are_refused(written: Path) -> None:
         ("run.json", "late.json"): "written by different tools",
     }.items():
         with pytest.raises(UsageError, match=message):
-            imported([texts[name] for name in names])
+            read_report([texts[name] for name in names])
     again = Text("other.json", texts["run.json"].text)
     with pytest.raises(UsageError, match="are both Locust's JSON"):
-        imported([texts["run.json"], again])
+        read_report([texts["run.json"], again])
 
 
 def test_an_empty_list_is_no_request() -> None:
-    result = judge_imported(imported([Text("run.json", "[]\n")]), read_targets(None, Applicable()))
+    result = judge_imported(read_report([Text("run.json", "[]\n")]), read_targets(None, Applicable()))
     assert (result.verdict, result.exit_code) == (Verdict.ERROR, 4)
 
 

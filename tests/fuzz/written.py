@@ -13,7 +13,7 @@ import yaml
 
 from loadctl.analysis.imported import judge_imported
 from loadctl.cli.app import explain
-from loadctl.engines import ENGINES, imported
+from loadctl.engines import ENGINES, export, read_report
 from loadctl.engines.artillery.engine import javascript_plan
 from loadctl.engines.artillery.own_script import read_flows, read_own_script
 from loadctl.engines.artillery.pattern import Untranslatable
@@ -134,7 +134,7 @@ def _used(scenario: Scenario) -> None:
         json.dumps(shard_plan(scenario, 0, 2), allow_nan=False, ensure_ascii=False).encode()
         for engine in ENGINES:
             try:
-                ENGINES[engine].export(scenario)
+                export(replace(scenario, engine=engine))
             except LoadctlError:
                 continue
         with suppress(Untranslatable):
@@ -172,7 +172,7 @@ def _openapi(data: bytes) -> None:
 def _report(data: bytes) -> None:
     """As `score` reads it: bytes that are no UTF-8 are replaced."""
     text = data.decode("utf-8-sig", "replace")
-    report = imported([Text("r.json", text)])
+    report = read_report([Text("r.json", text)])
     if impossible(report):
         raise UsageError("no run can have it")
     endpoints = [row.endpoint for row in report.endpoints]

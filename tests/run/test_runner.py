@@ -21,7 +21,6 @@ import pytest
 from loadctl.cli.judging import judged
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.errors import Interrupted, RunError, UsageError
-from loadctl.results.imported.report import Imported
 from loadctl.results.interval import Second
 from loadctl.results.recording import Event, Reading, Recording
 from loadctl.run.directory import Silent
@@ -30,7 +29,6 @@ from loadctl.run.runner import RunRequest, run
 from loadctl.run.store import open_run, read_recording
 from loadctl.run.watching import Watching
 from loadctl.scenario.load import Load, Stage
-from loadctl.scenario.reading.document import Text
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.watch import Watch
 
@@ -78,20 +76,11 @@ class ScriptedEngine:
     def install(self, environ: Mapping[str, str], prefix: Path | None, say: Callable[[str], None]) -> Path:
         raise AssertionError("nobody asked for it")
 
-    def export(self, scenario: Scenario) -> Mapping[str, str]:
-        raise AssertionError("nobody asked for it")
-
     def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
         return scenario
 
     def rehearsal(self, scenario: Scenario) -> Command:
         raise AssertionError("a run rehearses nothing")
-
-    def recognises(self, text: str) -> bool:
-        raise AssertionError("a run reads no report")
-
-    def imported(self, files: Sequence[Text]) -> Imported:
-        raise AssertionError("a run reads no report")
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if returncode == 21:

@@ -35,10 +35,10 @@ def export(
         return
     from loadctl.cli.options import Overrides
     from loadctl.cli.planning import planned
-    from loadctl.engines import engine_named
+    from loadctl.engines import export as exported_files
 
     found = planned(scenario, Overrides(host or None, engine, (), users, rate, duration))
-    _write(engine_named(found.engine).export(found), out, force=force)
+    _write(exported_files(found), out, force=force)
     complain("what loadctl does and these files do not stands at their head\n")
 
 

@@ -118,11 +118,11 @@ def _of_files(
     """By `--targets`, else by this folder's targets.yaml."""
     from loadctl.analysis.imported import judge_imported
     from loadctl.cli.project import Project
-    from loadctl.engines import imported
+    from loadctl.engines import read_report
     from loadctl.results.imported.report import impossible
     from loadctl.scenario.reading.scenario_file import Applicable, read_targets
 
-    report = imported([_text(Path(name), damaged="replace") for name in names])
+    report = read_report([_text(Path(name), damaged="replace") for name in names])
     if wrong := impossible(report):
         raise UsageError(
             f"{', '.join(names)}: {wrong}, which no run can have", hint="let the engine write the file again"

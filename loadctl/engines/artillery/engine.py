@@ -29,8 +29,6 @@ from loadctl.errors import InvalidInput, Mistake, RunError, UsageError, Where
 from loadctl.scenario.consent import web_address
 
 if TYPE_CHECKING:
-    from loadctl.results.imported.report import Imported
-    from loadctl.scenario.reading.document import Text
     from loadctl.scenario.scenario import Scenario, Script
     from loadctl.scenario.user_type import Json, Request
 
@@ -50,14 +48,12 @@ _BEYOND = "nobody said that "
 _RAISED = f"{_YOURS}failed"
 _COMPILER = re.compile(r"(\S+:\d+):\d+: ERROR: (.+)$")
 _FILE_LINE = re.compile(r"(?:^|\s)(/\S+:\d+)$")
-_REPORT = re.compile(r'\s*\{\s*"aggregate"\s*:')
 _NOISE = ("Test run id", "at ", "Node.js v", "}", "{", "code:", "url:")
 
 
 class ArtilleryEngine:
     name = "artillery"
     install_hint = INSTALL
-    reports = "Artillery's JSON (--output)"
 
     def version(self) -> str | None:
         found = locate(os.environ)
@@ -98,21 +94,6 @@ class ArtilleryEngine:
             _refuse_untranslatable(scenario)
             return scenario
         return _with_script(scenario, scenario.script, environ)
-
-    def export(self, scenario: Scenario) -> Mapping[str, str]:
-        from loadctl.engines.artillery.export import export
-
-        return export(scenario)
-
-    def recognises(self, text: str) -> bool:
-        return _REPORT.match(text) is not None
-
-    def imported(self, files: Sequence[Text]) -> Imported:
-        from loadctl.engines.artillery.report import read_report
-
-        if len(files) > 1:
-            raise UsageError("Artillery writes one file a run", hint="score one run at a time")
-        return read_report(files[0])
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if returncode == 0:

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from loadctl.engines.exported import Secret, Secrets
-from loadctl.scenario.template.expression import Attribute, Call, Expression, Literal, Variable
-from loadctl.scenario.template.template import parse
-
-if TYPE_CHECKING:
-    from loadctl.scenario.user_type import Json
-from collections.abc import Iterator
-from dataclasses import field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadctl.engines.artillery.pattern import to_javascript
-from loadctl.engines.exported import LOST, identifier, rows_variable, status_words, without_script
+from loadctl.engines.exported import (
+    LOST,
+    Language,
+    Secret,
+    Secrets,
+    Writer,
+    identifier,
+    quoted,
+    rows_variable,
+    status_words,
+    variables_in,
+    without_script,
+)
 from loadctl.engines.locust.inside.journey.capture import dotted, json_path
 from loadctl.scenario.user_type import Repeat, Request, Think
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario
     from loadctl.scenario.user_type import Json, Step, UserType
-
 
 _HELPERS: Mapping[str, str] = {
     "random_int": "randomInt({})",
@@ -83,60 +84,15 @@ function pick(weights) {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
-    """Every method returns an expression of JavaScript; `context.vars` holds what a user has captured."""
-
-    secrets: Secrets
-
-    def url(self, text: str) -> str:
-        pieces = [
-            self.literal(part)
-            if isinstance(part, str)
-            else f"encodeURIComponent({self.code(part)})"
-            if at
-            else f"String({self.code(part)})"
-            for at, part in enumerate(parse(text).parts)
-        ]
-        return " + ".join(pieces)
-
-    def template(self, text: str) -> str:
-        pieces = [
-            self.literal(p) if isinstance(p, str) else f"String({self.code(p)})" for p in parse(text).parts
-        ]
-        return " + ".join(pieces) or "''"
-
-    def value(self, value: Json) -> str:
-        if isinstance(value, str):
-            template = parse(value)
-            return self.template(value) if template.whole is None else self.code(template.whole)
-        if isinstance(value, Mapping):
-            return "{ " + ", ".join(f"{quoted(k)}: {self.value(v)}" for k, v in value.items()) + " }"
-        if isinstance(value, Sequence):
-            return "[" + ", ".join(self.value(item) for item in value) + "]"
-        return json.dumps(value)
-
-    def code(self, expression: Expression) -> str:
-        match expression:
-            case Literal(value):
-                return json.dumps(value, ensure_ascii=False)
-            case Variable(name):
-                return f"context.vars.{name}"
-            case Attribute(of, name):
-                return f"{self.code(of)}[{quoted(name)}]"
-            case Call(name, arguments):
-                return _HELPERS[name].format(", ".join(self.code(argument) for argument in arguments))
-
-    def literal(self, text: str) -> str:
-        pieces = [
-            f"process.env.{p.name}" if isinstance(p, Secret) else quoted(p) for p in self.secrets.split(text)
-        ]
-        return " + ".join(pieces) or "''"
-
-
-def quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
+_JAVASCRIPT = Language(
+    environment="process.env.{}",
+    key="[{}]",
+    variable="context.vars.{}",
+    text="String({})",
+    encoded="encodeURIComponent({})",
+    constant=json.dumps,
+    helpers=_HELPERS,
+)
 
 Conditions = tuple[str, ...]
 """Expressions of JavaScript over `vars`."""
@@ -158,8 +114,8 @@ class _Files:
         return self.scenario.load.model == "closed"
 
     @property
-    def _write(self) -> Values:
-        return Values(Secrets(list(self.scenario.secrets)))
+    def _write(self) -> Writer:
+        return Writer(_JAVASCRIPT, Secrets(list(self.scenario.secrets)))
 
     def texts(self) -> Mapping[str, str]:
         import yaml
@@ -294,8 +250,7 @@ class _Files:
             yield f"vars.send.url += (vars.send.url.includes('?') ? '&' : '?') + new URLSearchParams(pairs({self._write.value(request.query)}));"
         yield "vars.send.headers = {};"
         for name, value in {**user.headers, **request.headers}.items():
-            wanted = sorted(e.name for e in parse(value).expressions() if isinstance(e, Variable))
-            guard = " && ".join(f"{self._write.code(Variable(name))} !== undefined" for name in wanted)
+            guard = " && ".join(f"vars.{variable} !== undefined" for variable in variables_in(value))
             line = f"vars.send.headers[{quoted(name)}] = {self._write.template(value)};"
             yield f"if ({guard}) {line}" if guard else line
         body = request.body

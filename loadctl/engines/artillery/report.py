@@ -11,11 +11,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from loadctl.engines.imported import GENERATOR, generator_faults, utc, validated
 from loadctl.errors import UsageError
 from loadctl.results.imported.report import (
     Count,
@@ -40,9 +40,10 @@ _CLOCK_MS = 1.0
 _BY_ENDPOINT = "plugins.metrics-by-endpoint."
 _NAMED = re.compile(r"(/\S*|/.*?) \((.+)\)")
 _CODE = re.compile(r"(.+)\.codes\.(\d{3})")
-_GENERATOR = "generator"
+READS = "Artillery's JSON (--output)"
+_REPORT = re.compile(r'\s*\{\s*"aggregate"\s*:')
 _CLASSES: Sequence[tuple[str, str]] = (
-    ("EMFILE|ENFILE|EADDRNOTAVAIL|ENOBUFS|ENOMEM", _GENERATOR),
+    ("EMFILE|ENFILE|EADDRNOTAVAIL|ENOBUFS|ENOMEM", GENERATOR),
     ("ECONNREFUSED", "connect_refused"),
     ("ECONNRESET|ECONNABORTED|EPIPE|PREMATURE_CLOSE|socket hang up", "reset"),
     ("ENOTFOUND|EAI_AGAIN", "dns"),
@@ -52,7 +53,6 @@ _CLASSES: Sequence[tuple[str, str]] = (
     ("capture or match|[Ff]ailed match|[Ee]xpectation", "check_failed"),
     ("HPE_|Parse Error", "protocol"),
 )
-_FAULTS_SHARE = 0.01
 _ADVICE = (
     "loadctl run test.yml   measures every request of the script to its last byte",
     "--target ttfb_p95=200ms --target latency_p95=null   judges this file by what it has",
@@ -85,28 +85,27 @@ class _Report(BaseModel):
     aggregate: _Aggregate
 
 
-def read_report(file: Text) -> Imported:
+def recognises(text: str) -> bool:
+    return _REPORT.match(text) is not None
+
+
+def read_report(files: Sequence[Text]) -> Imported:
     """Raises: UsageError."""
-    try:
-        found = json.loads(file.text)
-        report = _Report.model_validate(found)
-    except ValidationError as error:
-        if _is_of_version_1(found):
+    file, *others = files
+    if others:
+        raise UsageError("Artillery writes one file a run", hint="score one run at a time")
+
+    def decode(text: str) -> object:
+        found = json.loads(text)
+        aggregate = found.get("aggregate") if isinstance(found, dict) else None
+        if isinstance(aggregate, dict) and "scenariosCreated" in aggregate:
             raise UsageError(
-                f"{file.name} is in the form of Artillery 1, which has no counts of requests by their end",
+                f"{file.name} is in the form of Artillery 1, which does not count requests by their outcome",
                 hint="run it without ARTILLERY_USE_LEGACY_REPORT_FORMAT",
-            ) from error
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{file.name} is damaged at {place}: {first['msg']}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file.name} is cut off or damaged: {error}") from error
-    return _Reading(file.name, report.aggregate).imported()
+            )
+        return found
 
-
-def _is_of_version_1(found: object) -> bool:
-    aggregate = found.get("aggregate") if isinstance(found, dict) else None
-    return isinstance(aggregate, dict) and "scenariosCreated" in aggregate
+    return _Reading(file.name, validated(file, _Report, decode).aggregate).imported()
 
 
 class _Reading:
@@ -116,22 +115,18 @@ class _Reading:
         self._file = file
         self._aggregate = aggregate
         counters = aggregate.counters
-        self._codes = Counter(
-            {
-                key.removeprefix("http.codes."): n
-                for key, n in counters.items()
-                if key.startswith("http.codes.")
-            }
-        )
-        self._errors = Counter(
-            {key.removeprefix("errors."): n for key, n in counters.items() if key.startswith("errors.")}
-        )
+        self._codes = self._counters("http.codes.")
+        self._errors = self._counters("errors.")
         self._requests = counters.get("http.requests", 0)
         self._lost = max(0, self._requests - counters.get("http.responses", 0))
         self._redirects = sum(n for code, n in self._codes.items() if code.startswith("3"))
         failed_expectations = counters.get("plugins.expect.failed", 0)
         self._complaints = max(0, self._errors.total() - self._lost) + failed_expectations
         """Captures and checks that failed, perhaps of answers that had failed by their status already."""
+
+    def _counters(self, prefix: str) -> Counter[str]:
+        counters = self._aggregate.counters
+        return Counter({key.removeprefix(prefix): n for key, n in counters.items() if key.startswith(prefix)})
 
     def imported(self) -> Imported:
         aggregate, counters = self._aggregate, self._aggregate.counters
@@ -144,9 +139,7 @@ class _Reading:
             total=self._total(),
             endpoints=list(self._endpoints()),
             model="open",
-            started_at=None
-            if began is None
-            else datetime.fromtimestamp(began / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            started_at=utc(None if began is None else began / 1000),
             duration_s=took / 1000 if took > 0 else None,
             arrivals=counters.get("vusers.created", 0),
             dropped=counters.get("vusers.skipped", 0),
@@ -203,7 +196,7 @@ class _Reading:
         errors: Counter[str],
     ) -> ImportedEndpoint:
         """`failed`: those that failed in any case; a redirect is no request of its own, so there may be fewer."""
-        ours = min(errors[_GENERATOR], failed)
+        ours = min(errors[GENERATOR], failed)
         hops = min(self._redirects, requests - failed)
         most = min(requests, failed + self._complaints)
         highest = most * requests / (requests - hops) if requests > hops else most
@@ -259,14 +252,8 @@ class _Reading:
                 "which requests: how many failed is known within bounds"
             )
             yield Finding("file-complaints", "info", message, {"complaints": self._complaints})
-        faults = sum(n for words, n in self._errors.items() if class_of(words) == _GENERATOR)
-        if faults:
-            message = f"{format_count(faults)} faults of the load generator itself: no sockets left"
-            evidence = {"faults": faults, "requests": self._requests}
-            if faults > _FAULTS_SHARE * self._requests:
-                yield Finding("generator-faults", "invalid", message, evidence, (), "all")
-            else:
-                yield Finding("generator-faults", "warning", message, evidence)
+        faults = sum(n for words, n in self._errors.items() if class_of(words) == GENERATOR)
+        yield from generator_faults(faults, self._requests, "no sockets left")
 
 
 def class_of(words: str) -> str:

@@ -15,15 +15,12 @@ from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.locust.inside import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
-from loadctl.engines.locust.report_files import READS, kind_of
 from loadctl.engines.short_command import output_of
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from loadctl.results.imported.report import Imported
-    from loadctl.scenario.reading.document import Text
     from loadctl.scenario.scenario import Scenario
     from loadctl.scenario.user_type import Json
 
@@ -61,7 +58,6 @@ class LocustEngine:
 
     name = "locust"
     install_hint = "pip install locust"
-    reports = READS
 
     def __init__(self, python: str | None = None, master: int | None = None) -> None:
         self._python = python
@@ -111,19 +107,6 @@ class LocustEngine:
         from loadctl.engines.locust.own_file import completed
 
         return completed(scenario, environ)
-
-    def export(self, scenario: Scenario) -> Mapping[str, str]:
-        from loadctl.engines.locust.export import export
-
-        return export(scenario)
-
-    def recognises(self, text: str) -> bool:
-        return kind_of(text) is not None
-
-    def imported(self, files: Sequence[Text]) -> Imported:
-        from loadctl.engines.locust.report import read_report
-
-        return read_report(files)
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
         if returncode == 0:

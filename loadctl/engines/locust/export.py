@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from loadctl.engines.exported import Secret, Secrets
-from loadctl.scenario.template.expression import Attribute, Call, Expression, Literal, Variable
-from loadctl.scenario.template.template import parse
-
-if TYPE_CHECKING:
-    from loadctl.scenario.user_type import Json
 import keyword
 import re
-from collections.abc import Iterator
-from dataclasses import field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadctl.engines.exported import LOST, identifier, rows_variable, status_words, without_script
+from loadctl.engines.exported import (
+    LOST,
+    Language,
+    Secrets,
+    Writer,
+    identifier,
+    rows_variable,
+    status_words,
+    unused,
+    variables_in,
+    without_script,
+)
 from loadctl.engines.locust.inside.journey.capture import dotted, json_path
 from loadctl.scenario.user_type import Repeat, Request, Think
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario
     from loadctl.scenario.user_type import Body, Check, Step, UserType
-
 
 _HELPERS: Mapping[str, str] = {
     "random_int": "random.randint({})",
@@ -44,56 +43,15 @@ _HELPERS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
-    """Every method returns an expression of Python; `self.values` holds what a user has captured."""
-
-    secrets: Secrets
-
-    def url(self, text: str) -> str:
-        """Values inside a URL are percent-encoded, but for one that it begins with."""
-        parts = [
-            self.text(part)
-            if isinstance(part, str)
-            else f'quote(str({self.code(part)}), safe="")'
-            if at
-            else f"str({self.code(part)})"
-            for at, part in enumerate(parse(text).parts)
-        ]
-        return " + ".join(parts)
-
-    def template(self, text: str) -> str:
-        parts = parse(text).parts
-        code = [self.text(part) if isinstance(part, str) else f"str({self.code(part)})" for part in parts]
-        return " + ".join(code) or '""'
-
-    def value(self, value: Json) -> str:
-        if isinstance(value, str):
-            template = parse(value)
-            return self.template(value) if template.whole is None else self.code(template.whole)
-        if isinstance(value, Mapping):
-            return "{" + ", ".join(f"{self.text(k)}: {self.value(v)}" for k, v in value.items()) + "}"
-        if isinstance(value, Sequence):
-            return "[" + ", ".join(self.value(item) for item in value) + "]"
-        return repr(value)
-
-    def code(self, expression: Expression) -> str:
-        match expression:
-            case Literal(value):
-                return self.text(value) if isinstance(value, str) else repr(value)
-            case Variable(name):
-                return f"self.values[{self.text(name)}]"
-            case Attribute(of, name):
-                return f"{self.code(of)}[{self.text(name)}]"
-            case Call(name, arguments):
-                return _HELPERS[name].format(", ".join(self.code(argument) for argument in arguments))
-
-    def text(self, text: str) -> str:
-        pieces = [
-            p.name if isinstance(p, Secret) else json.dumps(p, ensure_ascii=False)
-            for p in self.secrets.split(text)
-        ]
-        return " + ".join(pieces) or '""'
+_PYTHON = Language(
+    environment="{}",
+    key="{}",
+    variable='self.values["{}"]',
+    text="str({})",
+    encoded='quote(str({}), safe="")',
+    constant=repr,
+    helpers=_HELPERS,
+)
 
 
 _FIND = '''
@@ -126,11 +84,11 @@ def export(scenario: Scenario) -> Mapping[str, str]:
 @dataclass(slots=True)
 class _File:
     scenario: Scenario
-    write: Values = field(init=False)
+    write: Writer = field(init=False)
     names: set[str] = field(default_factory=lambda: {"HttpUser", "LoadTestShape", "Stages", *keyword.kwlist})
 
     def __post_init__(self) -> None:
-        self.write = Values(Secrets(list(self.scenario.secrets)))
+        self.write = Writer(_PYTHON, Secrets(list(self.scenario.secrets)))
 
     def text(self) -> str:
         classes = "".join(f"\n\n{self._user(user)}" for user in self.scenario.user_types)
@@ -255,8 +213,7 @@ class _File:
             return
         yield f"{indent}headers = {{}}"
         for name, value in headers.items():
-            wanted = sorted(e.name for e in parse(value).expressions() if isinstance(e, Variable))
-            guard = " and ".join(f'"{name}" in self.values' for name in wanted)
+            guard = " and ".join(f'"{variable}" in self.values' for variable in variables_in(value))
             line = f"headers[{self.write.text(name)}] = {self.write.template(value)}"
             yield f"{indent}if {guard}:\n{indent}    {line}" if guard else f"{indent}{line}"
 
@@ -277,12 +234,8 @@ class _File:
 
     def _judge(self, request: Request, indent: str) -> Iterator[str]:
         """Checks and captures; what comes after a capture that found nothing would lack it."""
-        conditions = list(self._conditions(request.check))
-        leave = f"\n{indent}    return" if request.capture else ""
-        for condition, message in conditions:
-            yield f"{indent}if not ({condition}):\n{indent}    response.failure({message})" + (
-                leave or f"\n{indent}    return"
-            )
+        for condition, message in self._conditions(request.check):
+            yield f"{indent}if not ({condition}):\n{indent}    response.failure({message})\n{indent}    return"
         for name, source in request.capture.items():
             yield f"{indent}self.values[{self.write.text(name)}] = {self._source(source)}"
             yield f"{indent}if self.values[{self.write.text(name)}] is None:"
@@ -298,12 +251,18 @@ class _File:
             f'"{words}" + str(response.status_code)',
         )
         for path in check.has:
-            yield f"{self._found(path)} is not None", self.write.text(f"expected {path} in the response")
+            yield (
+                f"{self._find(dotted(path))} is not None",
+                self.write.text(f"expected {path} in the response"),
+            )
         for path in check.lacks:
-            yield f"{self._found(path)} is None", self.write.text(f"expected no {path} in the response")
+            yield (
+                f"{self._find(dotted(path))} is None",
+                self.write.text(f"expected no {path} in the response"),
+            )
         for path, value in check.json.items():
             yield (
-                f"{self._found(path)} == {self.write.value(value)}",
+                f"{self._find(dotted(path))} == {self.write.value(value)}",
                 self.write.text(f"{path} is not as expected"),
             )
         for text in check.text:
@@ -311,9 +270,6 @@ class _File:
         if check.within_s is not None:
             limit = f"response.elapsed.total_seconds() <= {check.within_s:g}"
             yield limit, self.write.text(f"expected an answer within {check.within_s * 1000:g} ms")
-
-    def _found(self, path: str) -> str:
-        return self._find(dotted(path))
 
     def _find(self, steps: Sequence[str | int | None]) -> str:
         return f"find(response.json(), {', '.join(self.write.text('*') if s is None else self.write.value(s) for s in steps)})"
@@ -332,7 +288,7 @@ class _File:
 
     def _shape(self) -> str:
         rows = "".join(
-            f"        ({_number(stage.start)}, {_number(stage.end)}, {_number(stage.duration_s)}),  # {_plain(stage.name)}\n"
+            f"        ({stage.start:g}, {stage.end:g}, {stage.duration_s:g}),  # {_plain(stage.name)}\n"
             for stage in self.scenario.load.stages
         )
         return (
@@ -349,15 +305,7 @@ def _class(name: str, taken: set[str]) -> str:
     """`MLPlatformUser` stays as it is; what is no name becomes one, none twice."""
     words = "".join(word[0].upper() + word[1:] for word in re.split(r"\W+", name, flags=re.ASCII) if word)
     base = words if words[:1].isalpha() else f"User{words}"
-    found, number = base, 2
-    while found in taken:
-        found, number = f"{base}{number}", number + 1
-    taken.add(found)
-    return found
-
-
-def _number(value: float) -> str:
-    return f"{value:g}"
+    return unused(base, taken)
 
 
 def _plain(text: str) -> str:

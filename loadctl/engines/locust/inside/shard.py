@@ -9,7 +9,7 @@ import os
 import resource
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...redaction import Redaction
 from . import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
@@ -221,7 +221,7 @@ def _scenario_users(plan: Mapping[str, Any], recorder: Recorder) -> list[type]:
         ) from None
     from .journey.scenario_user import scenario_user
 
-    makers = make_users(plan, cast("Any", recorder))
+    makers = make_users(plan, recorder)
     return [
         scenario_user(kind["name"], kind["weight"], make)
         for kind, make in zip(plan["user_types"], makers, strict=True)

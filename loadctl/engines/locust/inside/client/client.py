@@ -32,6 +32,10 @@ DEFAULT_HEADERS = (
 Headers = Iterable[tuple[bytes, bytes]]
 
 
+def header_texts(headers: Headers) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in headers]
+
+
 class Outgoing:
     """A request ready to be sent, all but its cookies.
 
@@ -50,6 +54,12 @@ class Outgoing:
         self.body = body
         self.is_head = method == b"HEAD"
         self.closes = closes
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """As in a Response, but with names as they were written."""
+        lines = (line.partition(b": ") for line in self.head.split(b"\r\n")[1:] if line)
+        return [(name, value) for name, _, value in lines]
 
 
 def start_line(method: bytes, target: bytes) -> bytes:

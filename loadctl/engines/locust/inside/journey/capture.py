@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .....scenario.template.prng import LARGEST, in_order, one_kind
 from ..client.content import decoded, packed
-from .render import LARGEST, in_order, one_kind
 
 if TYPE_CHECKING:
     from ..client.client import Client

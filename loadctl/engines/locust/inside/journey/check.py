@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias
 
+from .....scenario.template.prng import as_json, in_order
 from .capture import NOTHING, Reply, dotted, exact, lookup
-from .render import Scope, Value, as_json, compile_json, compile_text, compile_value, in_order
+from .render import Scope, Value, compile_json, compile_text, compile_value
 
 Complaint: TypeAlias = "Callable[[Reply, Scope], str | None]"
 
@@ -23,15 +24,12 @@ def compile_status(ranges: Sequence[Sequence[int]]) -> tuple[frozenset[int], str
     return frozenset(status for low, high in ranges for status in range(low, high + 1)), " or ".join(words)
 
 
-def compile_check(plan: Mapping[str, object]) -> tuple[Complaint, ...]:
+def compile_check(plan: Mapping[str, Any]) -> tuple[Complaint, ...]:
     """All parts but status and within; each is None-returning when it holds, and may raise ValueError."""
     complaints: list[Complaint] = []
     for part, make in (("has", _has), ("lacks", _lacks), ("text", _contains)):
-        complaints += [_compiled(each, make) for each in cast("list[object]", plan[part])]
-    complaints += [
-        _equals(path, expected) for path, expected in cast("list[tuple[str, list[object]]]", plan["json"])
-    ]
-    return tuple(complaints)
+        complaints += [_compiled(each, make) for each in plan[part]]
+    return (*complaints, *(_equals(path, expected) for path, expected in plan["json"]))
 
 
 def _compiled(plan: object, make: Callable[[str], Complaint]) -> Complaint:
@@ -56,11 +54,9 @@ def _lacks(path: str) -> Complaint:
 
     def complaint(reply: Reply, _: Scope) -> str | None:
         found = lookup(reply.document, steps)
-        return (
-            None
-            if found is NOTHING
-            else f"expected no {path} in the response, got {_shown(exact(found, path))}"
-        )
+        if found is NOTHING:
+            return None
+        return f"expected no {path} in the response, got {_shown(exact(found, path))}"
 
     return complaint
 

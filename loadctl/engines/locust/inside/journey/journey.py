@@ -16,15 +16,21 @@ Rules that DESIGN §6 leaves open, and that another engine must follow:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Protocol
 
+if TYPE_CHECKING:
+    from ..recorder.recorder import Recorder
+
+
+from .....scenario.template.prng import Stream, hash32
 from ..client.client import Client
 from ..client.connection import Watchdog
 from ..client.consent import Consent
 from ..client.network import Network
-from .render import Stream, hash32
-from .request import Fault, Pairs, Plan, Recorder, Request, Sender
+from .request import Fault, Pairs, Plan, Request, Sender
 
 FAULT_PAUSE_S = 0.5
 """A script that always breaks must neither spin nor stop the load."""
@@ -46,81 +52,77 @@ def make_users(plan: Plan, recorder: Recorder) -> list[Callable[[int, Context], 
     `plan`: {host, seed, rate_limit (None: no 429 is expected), tls: {verify, ca, cert}, consent, secret_headers,
     user_types: […]}.
     """
-    tls = cast("dict[str, object]", plan["tls"])
-    network = Network(
-        verify=bool(tls["verify"]),
-        ca=cast("str | None", tls["ca"]),
-        cert=cast("str | None", tls["cert"]),
-        consent=Consent(cast("Plan", plan["consent"]), cast("list[str]", plan["secret_headers"])),
-    )
-    watchdog = Watchdog()
-    seed = cast("int", plan["seed"])
+    network, watchdog = network_of(plan), Watchdog()
 
-    def maker(kind: UserType) -> Callable[[int, Context], User]:
-        def make(index: int, context: Context) -> User:
-            client = Client(network, watchdog)
-            return User(kind, index, seed=seed, client=client, recorder=recorder, context=context)
+    def make(kind: UserType, index: int, context: Context) -> User:
+        client = Client(network, watchdog)
+        return User(kind, index, seed=plan["seed"], client=client, recorder=recorder, context=context)
 
-        return make
+    return [partial(make, UserType(each, plan)) for each in plan["user_types"]]
 
-    return [
-        maker(UserType(each, host=str(plan["host"]), rate_limited=plan["rate_limit"] is not None))
-        for each in cast("list[Plan]", plan["user_types"])
-    ]
+
+def network_of(plan: Plan) -> Network:
+    return Network(**plan["tls"], consent=Consent(plan["consent"], plan["secret_headers"]))
 
 
 class UserType:
     """A user type, compiled: its flows are functions of a user that return whether the turn goes on."""
 
-    def __init__(self, plan: Plan, *, host: str, rate_limited: bool) -> None:
-        self.name = str(plan["name"])
-        self._host = host
-        self._rate_limited = rate_limited
-        self._headers = cast("Pairs", plan["headers"])
-        start = cast("list[Plan]", plan["start"])
-        tasks = cast("list[Plan]", plan["tasks"])
-        flows = [start, *(cast("list[Plan]", task["flow"]) for task in tasks)]
-        self._optional = frozenset(variable for flow in flows for variable in _watched(flow))
+    def __init__(self, plan: Plan, run: Plan) -> None:
+        """`run`: the plan of the whole run."""
+        self._host: str = run["host"]
+        self._rate_limited = run["rate_limit"] is not None
+        self._headers: Pairs = plan["headers"]
+        start: list[Plan] = plan["start"]
+        tasks: list[Plan] = plan["tasks"]
+        self._optional = frozenset(loop["while"] for loop in _steps(all_steps(plan), "repeat")) - {None}
         self.has_start = bool(start)
         self.start = _in_order([self._once(step) if step["once"] else self._step(step) for step in start])
         self.keeps = any(step["once"] for step in start)
         """Something outlives an arrival."""
-        self.kept = tuple(_captured([step for step in start if step["once"]]))
-        self.tasks = [self._flow(flow) for flow in flows[1:]]
-        self.weights = [cast("int", task["weight"]) for task in tasks]
-        self.think = cast("list[float] | None", plan["think"])
-        self.pace_s = cast("float | None", plan["pace_s"])
-        self.rows = cast("list[dict[str, str]]", plan["data"])
+        self.kept = tuple(
+            name
+            for request in requests([step for step in start if step["once"]])
+            for name, _ in request["capture"]
+        )
+        self.tasks = [self._flow(task["flow"]) for task in tasks]
+        self.weights = [task["weight"] for task in tasks]
+        self.think: list[float] | None = plan["think"]
+        """From, to."""
+        self.pace_s: float | None = plan["pace_s"]
+        self.rows: list[dict[str, str]] = plan["data"]
 
     def _flow(self, steps: Sequence[Plan]) -> Step:
         return _in_order([self._step(step) for step in steps])
 
     def _step(self, plan: Plan) -> Step:
         if plan["kind"] == "think":
-            low, high = cast("float", plan["min_s"]), cast("float", plan["max_s"])
+            low, high = plan["min_s"], plan["max_s"]
             return lambda user: user.pause(low, high)
         if plan["kind"] == "repeat":
             return self._repeat(plan)
-        request = Request(
+        request = self.request(plan)
+        return lambda user: user.perform(request)
+
+    def request(self, plan: Plan) -> Request:
+        return Request(
             plan,
             host=self._host,
             headers=self._headers,
             rate_limited=self._rate_limited,
             optional=self._optional,
         )
-        return lambda user: user.perform(request)
 
     def _once(self, plan: Plan) -> Step:
         step = self._step(plan)
         return lambda user: user.take_once(step)
 
     def _repeat(self, plan: Plan) -> Step:
-        times, watched = cast("int", plan["times"]), cast("str | None", plan["while"])
-        flow = self._flow(cast("list[Plan]", plan["flow"]))
+        times, watched, flow = plan["times"], plan["while"], self._flow(plan["flow"])
 
         def step(user: User) -> bool:
             for _ in range(times):
-                if watched is not None and user.variables.get(watched) in (None, "", [], {}):
+                if watched is not None and user.is_empty(watched):
                     break
                 if not flow(user):
                     return False
@@ -140,7 +142,7 @@ class User(Sender):
         self.client = client
         self.due = None
         self.has_waited = self.failed = False
-        self.think = (kind.think[0], kind.think[1]) if kind.think else None
+        self.think = kind.think
         self.pace_s = kind.pace_s
         self._recorder = recorder
         self._context = context
@@ -189,15 +191,10 @@ class User(Sender):
         The latency of the first request of all these counts from `due` (monotonic seconds).
         """
         self.has_waited = False
-        if self._started:
-            self.due = due
-            self._any_task()
-        elif self.start(due):
-            self._any_task()
+        self.due = due
+        if self.start(due):
+            self.kind.tasks[self.stream.weighted_index(self.kind.weights)](self)
         self._recorder.turn()
-
-    def _any_task(self) -> None:
-        self.kind.tasks[self.stream.weighted_index(self.kind.weights)](self)
 
     def broke(self, message: str) -> None:
         """A turn ended by a fault of the generator that nothing here expected."""
@@ -217,6 +214,10 @@ class User(Sender):
     def pause(self, low: float, high: float) -> bool:
         return self._context.sleep(low + (high - low) * self.random())
 
+    def is_empty(self, variable: str) -> bool:
+        """A `while` of this variable ends."""
+        return self.variables.get(variable) in (None, "", [], {})
+
     def random(self) -> float:
         return self.stream.next() / 4294967296
 
@@ -233,20 +234,18 @@ def _in_order(steps: Sequence[Step]) -> Step:
     return lambda user: all(step(user) for step in steps)
 
 
-def _captured(steps: Sequence[Plan]) -> Iterator[str]:
-    for step in steps:
-        if step["kind"] == "repeat":
-            yield from _captured(cast("list[Plan]", step["flow"]))
-        elif step["kind"] == "request":
-            yield from (name for name, _ in cast("Pairs", step["capture"]))
+def all_steps(user_type: Plan) -> Sequence[Plan]:
+    return [*user_type["start"], *chain.from_iterable(task["flow"] for task in user_type["tasks"])]
 
 
-def _watched(steps: Sequence[Plan]) -> set[str]:
-    """Variables that a `while` looks at."""
-    found: set[str] = set()
+def requests(steps: Iterable[Plan]) -> Iterator[Plan]:
+    return _steps(steps, "request")
+
+
+def _steps(steps: Iterable[Plan], kind: str) -> Iterator[Plan]:
+    """Those of a kind, also within loops."""
     for step in steps:
+        if step["kind"] == kind:
+            yield step
         if step["kind"] == "repeat":
-            found |= _watched(cast("list[Plan]", step["flow"]))
-            if step["while"] is not None:
-                found.add(str(step["while"]))
-    return found
+            yield from _steps(step["flow"], kind)

@@ -9,22 +9,24 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from ....redaction import Held, Redaction, credentials, names_credential, values_of
-from ..client.client import KEEP_FOR_EXAMPLES, Client
+from ....redaction import Redaction, credentials, names_credential, values_of
+from ..client.client import KEEP_FOR_EXAMPLES, Client, header_texts
 from ..client.connection import Watchdog
-from ..client.consent import Consent
-from ..client.network import Network
 from ..control import Control, kill_group
+from ..recorder.recorder import Recorder
 from .capture import Reply
-from .journey import User, UserType
-from .request import Fault, Pairs, Plan, Request
+from .journey import User, UserType, all_steps, network_of, requests
+from .request import Fault, Plan
 
 if TYPE_CHECKING:
     from ..client.client import Outgoing
     from ..client.connection import Response
+    from ..client.network import Network
+    from ..recorder.cells import Flight
 
 PAUSE_MAX_S = 1.0
 """A rehearsal is watched by a person; a pause may matter to the system, but not its length."""
@@ -35,7 +37,6 @@ BODY_MAX = 2000
 VALUE_MAX = 200
 _READ_MAX = 1 << 16
 _NOBODY_THERE = frozenset({"connect_refused", "connect_timeout", "dns", "tls"})
-_CREDENTIALS = ("authorization", "cookie", "key", "token", "secret", "pass", "password", "session", "jwt")
 
 
 Perform = Callable[[Plan], bool]
@@ -76,38 +77,27 @@ class Observed(Client):
         return self.response
 
 
-class Noted:
-    """A recorder of one request."""
+class Noted(Recorder):
+    """Notes how one request ended."""
 
     def __init__(self) -> None:
+        super().__init__(lambda _: None)
         self.error: str | None = None
         self.message = ""
         self.us = 0
 
-    def begin(self, endpoint: str) -> object:
-        return endpoint
-
     def end(
         self,
-        token: object,  # noqa: ARG002  (the recorder's own signature)
+        token: Flight,  # noqa: ARG002  (the recorder's own signature)
         *,
         us: int,
         error: str | None = None,
-        ttfb_us: int | None = None,  # noqa: ARG002
-        size: int = 0,  # noqa: ARG002
         rate_limited: bool = False,
-        status: int | None = None,  # noqa: ARG002
         message: str = "",
-        body: bytes = b"",  # noqa: ARG002
-        stale: bool = False,  # noqa: ARG002
-        held: Held | None = None,  # noqa: ARG002
+        **_: object,
     ) -> None:
         self.us, self.error = us, error
         self.message = "within the declared rate limit" if rate_limited else message
-
-    def abandon(self, token: object) -> None: ...
-    def turn(self) -> None: ...
-    def fault(self, message: str, endpoint: str = "") -> None: ...
 
 
 class Awake:
@@ -128,78 +118,55 @@ class Rehearsal:
 
     def __init__(self, plan: Plan, write: Callable[[Mapping[str, object]], None]) -> None:
         self._plan = plan
-        self._rate_limited = plan["rate_limit"] is not None
-        self._teller = Teller(
-            write, cast("list[str]", plan["secrets"]), cast("list[str]", plan["secret_variables"])
-        )
-        self._seen: set[object] = set()
+        self._report = Report(write, plan["secrets"], plan["secret_variables"])
+        self._seen: set[int] = set()
         self._broken = ""
         """What went wrong last."""
 
     def run(self) -> None:
-        tls = cast("Mapping[str, object]", self._plan["tls"])
-        network = Network(
-            verify=bool(tls["verify"]),
-            ca=cast("str | None", tls["ca"]),
-            cert=cast("str | None", tls["cert"]),
-            consent=Consent(
-                cast("Plan", self._plan["consent"]), cast("list[str]", self._plan["secret_headers"])
-            ),
-        )
-        watchdog = Watchdog()
-        types = cast("list[Plan]", self._plan["user_types"])
-        for number, step in enumerate(step for kind in types for step in _requests(_all_steps(kind))):
-            step["request"] = number
+        network, watchdog = network_of(self._plan), Watchdog()
+        types = self._plan["user_types"]
+        for number, step in enumerate(step for kind in types for step in requests(all_steps(kind))):
+            cast("dict[str, int]", step)["request"] = number
         for index, kind in enumerate(types):
-            compiled = UserType(kind, host=str(self._plan["host"]), rate_limited=self._rate_limited)
-            seed, client = cast("int", self._plan["seed"]), Observed(network, watchdog)
-            user = User(compiled, index, seed=seed, client=client, recorder=Noted(), context=Awake())
-            self._live(kind, user)
+            compiled, client = UserType(kind, self._plan), Observed(network, watchdog)
+            user = User(
+                compiled, index, seed=self._plan["seed"], client=client, recorder=Noted(), context=Awake()
+            )
+            self._take_steps(kind, user, partial(self._perform, compiled, user, client))
             user.close()
 
-    def _live(self, kind: Plan, user: User) -> None:
-        perform = self._performer(kind, user)
-        started = self._walk(cast("list[Plan]", kind["start"]), user, perform)
-        for task in cast("list[Plan]", kind["tasks"]):
-            flow = cast("list[Plan]", task["flow"])
+    def _take_steps(self, kind: Plan, user: User, perform: Perform) -> None:
+        started = self._walk(kind["start"], user, perform)
+        for task in kind["tasks"]:
             if started:
-                self._walk(flow, user, perform)
+                self._walk(task["flow"], user, perform)
             else:
-                self._skip(flow, UNREACHABLE if self._teller.nobody_there else "its start steps failed")
+                self._skip(
+                    task["flow"],
+                    UNREACHABLE if self._report.is_unreachable else "its start steps failed",
+                )
 
-    def _performer(self, kind: Plan, user: User) -> Perform:
-        loops = [str(step["while"]) for step in _loops(_all_steps(kind)) if step["while"] is not None]
-        client = cast("Observed", user.client)
-
-        def perform(step: Plan) -> bool:
-            request = Request(
-                step,
-                host=str(self._plan["host"]),
-                headers=cast("Pairs", kind["headers"]),
-                rate_limited=self._rate_limited,
-                optional=frozenset(loops),
-            )
-            noted = Noted()
-            client.forget()
-            try:
-                goes_on = request.perform(user, noted)
-            except Fault as fault:
-                noted.error, noted.message, goes_on = "generator", str(fault), False
-            self._seen.add(step["request"])
-            self._broken = f"{step['endpoint']} failed"
-            self._teller.tell(step, noted, client, user.variables)
-            return goes_on
-
-        return perform
+    def _perform(self, kind: UserType, user: User, client: Observed, step: Plan) -> bool:
+        noted = Noted()
+        client.forget()
+        try:
+            goes_on = kind.request(step).perform(user, noted)
+        except Fault as fault:
+            noted.error, noted.message, goes_on = "generator", str(fault), False
+        self._seen.add(step["request"])
+        self._broken = f"{step['endpoint']} failed"
+        self._report.sent(step, noted, client, user.variables)
+        return goes_on
 
     def _walk(self, steps: Sequence[Plan], user: User, perform: Perform) -> bool:
         """Whether the flow came to its end; what it did not reach is told, too."""
         for at, step in enumerate(steps):
-            if self._teller.nobody_there:
+            if self._report.is_unreachable:
                 self._skip(steps[at:], UNREACHABLE)
                 return False
             if step["kind"] == "think":
-                user.pause(cast("float", step["min_s"]), cast("float", step["max_s"]))
+                user.pause(step["min_s"], step["max_s"])
             elif step["kind"] == "repeat":
                 if not self._repeat(step, user, perform):
                     return self._broken_off(steps[at + 1 :])
@@ -208,9 +175,9 @@ class Rehearsal:
         return True
 
     def _repeat(self, step: Plan, user: User, perform: Perform) -> bool:
-        flow, watched = cast("list[Plan]", step["flow"]), cast("str | None", step["while"])
-        for _ in range(min(cast("int", step["times"]), LOOPS if watched is None else WHILE_LOOPS)):
-            if watched is not None and user.variables.get(watched) in (None, "", [], {}):
+        flow, watched = step["flow"], step["while"]
+        for _ in range(min(step["times"], LOOPS if watched is None else WHILE_LOOPS)):
+            if watched is not None and user.is_empty(watched):
                 self._skip(flow, f"{watched} is empty, so the loop ends at once")
                 break
             if not self._walk(flow, user, perform):
@@ -218,18 +185,18 @@ class Rehearsal:
         return True
 
     def _broken_off(self, rest: Sequence[Plan]) -> bool:
-        self._skip(rest, UNREACHABLE if self._teller.nobody_there else self._broken)
+        self._skip(rest, UNREACHABLE if self._report.is_unreachable else self._broken)
         return False
 
     def _skip(self, steps: Sequence[Plan], why: str) -> None:
-        for step in _requests(steps):
+        for step in requests(steps):
             if step["request"] not in self._seen:
                 self._seen.add(step["request"])
-                self._teller.skip(step, why)
+                self._report.skipped(step, why)
 
 
-class Teller:
-    """Lines about requests, without secrets."""
+class Report:
+    """A line for each request, without secrets."""
 
     def __init__(
         self, write: Callable[[Mapping[str, object]], None], secrets: Sequence[str], variables: Sequence[str]
@@ -240,21 +207,24 @@ class Teller:
         self._secret_variables = variables
         self._redact = Redaction(secrets)
         self._answered = False
-        self.nobody_there = False
+        self.is_unreachable = False
         """The first request already found no one to talk to."""
 
-    def skip(self, step: Plan, why: str) -> None:
+    def skipped(self, step: Plan, why: str) -> None:
         self._write({"request": step["request"], "outcome": "skipped", "message": self._redact(why)})
 
-    def tell(self, step: Plan, noted: Noted, client: Observed, variables: Mapping[str, object]) -> None:
+    def sent(self, step: Plan, noted: Noted, client: Observed, variables: Mapping[str, object]) -> None:
         self._answered |= client.response is not None or noted.error not in _NOBODY_THERE
-        self.nobody_there = not self._answered
-        captured = () if noted.error else cast("Sequence[tuple[str, str]]", step["capture"])
-        hidden = {n for n, source in captured if n in self._secret_variables or _is_secret(n, source)}
-        self._hide(values_of([*hidden, *self._secret_variables], variables))
-        self._hide(client.jar.secrets())
-        self._hide(credentials(_texts(_sent_headers(client.outgoing)) if client.outgoing else ()))
-        self._hide(credentials(_texts(client.response.headers) if client.response else ()))
+        self.is_unreachable = not self._answered
+        captured = () if noted.error else step["capture"]
+        exchanged = [one.headers for one in (client.outgoing, client.response) if one is not None]
+        self._hide(
+            [
+                *values_of(self._secret_variables, variables),
+                *client.jar.secrets(),
+                *(secret for headers in exchanged for secret in credentials(header_texts(headers))),
+            ]
+        )
         line: dict[str, object] = {
             "request": step["request"],
             "outcome": "failed" if noted.error else "expected",
@@ -262,7 +232,7 @@ class Teller:
             "message": self._redact(noted.message),
             "captured": {
                 name: '"***"'
-                if name in hidden
+                if name in self._secret_variables
                 else self._cut(json.dumps(variables.get(name), ensure_ascii=False), VALUE_MAX)
                 for name, _ in captured
             },
@@ -284,7 +254,7 @@ class Teller:
         url = f"{'https' if origin.tls else 'http'}://{origin.authority}{outgoing.target.decode()}"
         return {
             "url": self._redact(url),
-            "sent_headers": self._headers(_sent_headers(outgoing)),
+            "sent_headers": self._headers(outgoing.headers),
             "sent_body": self._shown(outgoing.body.decode("utf-8", "replace"), len(outgoing.body))
             if outgoing.body
             else None,
@@ -304,10 +274,10 @@ class Teller:
         }
 
     def _headers(self, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for name, value in _texts(headers):
-            found[name] = "***" if names_credential(name) else self._cut(value, VALUE_MAX)
-        return found
+        return {
+            name: "***" if names_credential(name) else self._cut(value, VALUE_MAX)
+            for name, value in header_texts(headers)
+        }
 
     def _shown(self, text: str, size: int) -> str:
         if "\0" in text[:_READ_MAX]:
@@ -318,41 +288,3 @@ class Teller:
         """Secrets first: one that is cut in two would not be recognised."""
         text = self._redact(text)
         return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _sent_headers(outgoing: Outgoing) -> list[tuple[bytes, bytes]]:
-    lines = [line.partition(b": ") for line in outgoing.head.split(b"\r\n")[1:] if line]
-    return [(name, value) for name, _, value in lines]
-
-
-def _texts(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in headers]
-
-
-def _is_secret(name: str, source: str) -> bool:
-    """Whether a captured variable is one by its name, or comes from a field that is; `$.token_type` is none."""
-    field = source.rstrip("'\"]").lower()
-    return source.startswith("cookie ") or names_credential(name) or field.endswith(_CREDENTIALS)
-
-
-def _all_steps(kind: Plan) -> list[Plan]:
-    tasks = cast("list[Plan]", kind["tasks"])
-    return [
-        *cast("list[Plan]", kind["start"]),
-        *(s for task in tasks for s in cast("list[Plan]", task["flow"])),
-    ]
-
-
-def _requests(steps: Sequence[Plan]) -> Iterator[dict[str, object]]:
-    for step in steps:
-        if step["kind"] == "repeat":
-            yield from _requests(cast("list[Plan]", step["flow"]))
-        elif step["kind"] == "request":
-            yield cast("dict[str, object]", step)
-
-
-def _loops(steps: Sequence[Plan]) -> Iterator[Plan]:
-    for step in steps:
-        if step["kind"] == "repeat":
-            yield step
-            yield from _loops(cast("list[Plan]", step["flow"]))

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias, cast
+from functools import partial
+from typing import Any, TypeAlias
 from urllib.parse import quote, quote_plus
 
-from .....scenario.template import prng
+from .....scenario.template.prng import Stream, as_json, now, text, timestamp, to_float, to_int
 
-Stream = prng.Stream
-hash32 = prng.hash32
-LARGEST = prng.LARGEST
-as_json = prng.as_json
-in_order = prng.in_order
-one_kind = prng.one_kind
-text = prng.text
 FREE_HELPERS: Mapping[str, Callable[..., object]] = {
-    "int": prng.to_int,
-    "float": prng.to_float,
+    "int": to_int,
+    "float": to_float,
     "str": text,
-    "now": prng.now,
-    "timestamp": prng.timestamp,
+    "now": now,
+    "timestamp": timestamp,
 }
 """Helpers that draw nothing; the others are methods of Stream."""
 
@@ -46,8 +40,7 @@ Text: TypeAlias = Callable[[Scope], str]
 def compile_text(plan: object, escape: Callable[[str], str] = str) -> str | Text:
     """A text, or a function that makes one. `escape` is applied to the values of expressions only."""
     if isinstance(plan, Mapping) and "$expr" in plan:
-        value = _expression(plan["$expr"])
-        return lambda scope: escape(text(value(scope)))
+        return _escaped(_expression(plan["$expr"]), escape)
     if isinstance(plan, Mapping) and "$text" in plan:
         return _joined([p if isinstance(p, str) else _escaped(_expression(p), escape) for p in plan["$text"]])
     return str(plan)
@@ -59,10 +52,11 @@ def compile_url(plan: object) -> str | Text:
         return compile_text(plan)
     first, *rest = plan["$text"]
     whole = [first if isinstance(first, str) else _escaped(_expression(first), str)]
-    return _joined(whole + [p if isinstance(p, str) else _escaped(_expression(p), _component) for p in rest])
+    encode = partial(quote, safe="")
+    return _joined(whole + [p if isinstance(p, str) else _escaped(_expression(p), encode) for p in rest])
 
 
-def compile_form(fields: Sequence[tuple[str, object]]) -> str | Text:
+def compile_form(fields: Sequence[tuple[str, Any]]) -> str | Text:
     """`a=1&b=2`; a list repeats its name."""
     parts: list[str | Text] = []
     for name, plan in fields:
@@ -86,10 +80,6 @@ def compile_value(plan: object) -> Value:
 
 def _constant(value: object) -> Value:
     return lambda _: value
-
-
-def _component(value: str) -> str:
-    return quote(value, safe="")
 
 
 def _escaped(value: Value, escape: Callable[[str], str]) -> Text:
@@ -135,15 +125,15 @@ def _joined(parts: Sequence[str | Text]) -> str | Text:
     return render
 
 
-def _expression(plan: Sequence[object]) -> Value:
+def _expression(plan: Sequence[Any]) -> Value:
     kind = plan[0]
     if kind == "lit":
         return _constant(plan[1])
     if kind == "var":
-        return _variable(str(plan[1]))
+        return _variable(plan[1])
     if kind == "get":
-        return _attribute(_expression(cast("Sequence[object]", plan[1])), str(plan[2]))
-    return _call(str(plan[1]), cast("Sequence[Sequence[object]]", plan[2]))
+        return _attribute(_expression(plan[1]), plan[2])
+    return _call(plan[1], plan[2])
 
 
 def _variable(name: str) -> Value:
@@ -166,14 +156,13 @@ def _attribute(of: Value, name: str) -> Value:
     return value
 
 
-def _call(name: str, arguments: Sequence[Sequence[object]]) -> Value:
+def _call(name: str, arguments: Sequence[Sequence[Any]]) -> Value:
     values = [_expression(argument) for argument in arguments]
     literals = [argument[1] for argument in arguments if argument[0] == "lit"]
-    fixed = len(literals) == len(arguments)
     free = FREE_HELPERS.get(name)
     if free is not None:
         return lambda scope: free(*[value(scope) for value in values])
     draw: Callable[..., object] = getattr(Stream, name)
-    if fixed:
+    if len(literals) == len(arguments):
         return lambda scope: draw(scope.stream, *literals)
     return lambda scope: draw(scope.stream, *[value(scope) for value in values])

@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ....redaction import Held, credentials, values_of
+from .....scenario.template.prng import as_json
+from ....redaction import credentials, values_of
 from ....route import Failed
 from ..client.client import (
     KEEP_FOR_EXAMPLES,
@@ -19,48 +20,26 @@ from ..client.client import (
     Outgoing,
     encode_fields,
     encode_target,
+    header_texts,
     split_url,
     start_line,
 )
 from ..recorder.cells import limit_headers
 from .capture import NOTHING, Reply, compile_source
 from .check import compile_check, compile_status
-from .render import Missing, Scope, Text, as_json, compile_form, compile_json, compile_text, compile_url
+from .render import Missing, Scope, Text, compile_form, compile_json, compile_text, compile_url
 
 if TYPE_CHECKING:
     from ....route import Origin
     from ..client.connection import Response
+    from ..recorder.recorder import Recorder
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 BOUNDARY = "loadctl-b1946ac92492d2347c6235b4d2611184"
 
-Plan = Mapping[str, object]
-Pairs = Sequence[tuple[str, object]]
+Plan: TypeAlias = Mapping[str, Any]
+Pairs: TypeAlias = Sequence[tuple[str, Any]]
 Bytes = Callable[[Scope], bytes]
-
-
-class Recorder(Protocol):
-    """What of inside/recorder.py a journey calls."""
-
-    def begin(self, endpoint: str) -> object: ...
-    def end(
-        self,
-        token: object,
-        *,
-        us: int,
-        error: str | None = None,
-        ttfb_us: int | None = None,
-        size: int = 0,
-        rate_limited: bool = False,
-        status: int | None = None,
-        message: str = "",
-        body: bytes = b"",
-        stale: bool = False,
-        held: Held | None = None,
-    ) -> None: ...
-    def abandon(self, token: object) -> None: ...
-    def turn(self) -> None: ...
-    def fault(self, message: str, endpoint: str = ...) -> None: ...
 
 
 class Sender(Scope):
@@ -86,14 +65,14 @@ class Request:
         self, plan: Plan, *, host: str, headers: Pairs, rate_limited: bool, optional: frozenset[str]
     ) -> None:
         """`optional`: variables that may find nothing, because a `while` ends there; they become null."""
-        self.endpoint = str(plan["endpoint"])
-        self._method = str(plan["method"])
+        self.endpoint: str = plan["endpoint"]
+        self._method: str = plan["method"]
         self._verb = self._method.encode()
-        self._timeout_s = float(cast("float", plan["timeout_s"]))
+        self._timeout_s: float = plan["timeout_s"]
         self._expects_429 = rate_limited
         self._url = _Url(plan, host)
-        self._body, content_type = _compile_body(cast("Plan | None", plan["body"]))
-        merged = {name.lower(): (name, value) for name, value in (*headers, *cast("Pairs", plan["headers"]))}
+        self._body, content_type = _compile_body(plan["body"])
+        merged = {name.lower(): (name, value) for name, value in (*headers, *plan["headers"])}
         merged.pop("content-length", None)  # ours is right
         if content_type:
             merged.setdefault("content-type", ("Content-Type", content_type))
@@ -103,17 +82,18 @@ class Request:
         compiled = [(name, compile_text(value)) for name, value in merged.values()]
         self._static_headers = [(n, v) for n, v in compiled if isinstance(v, str)]
         self._rendered_headers = [(n.encode() + b": ", v) for n, v in compiled if not isinstance(v, str)]
-        check = cast("Plan", plan["check"])
-        self._accepted, self._expected = compile_status(cast("list[list[int]]", check["status"]))
+        check = plan["check"]
+        self._accepted, self._expected = compile_status(check["status"])
         self._complaints = compile_check(check)
-        self._within_s = cast("float | None", check["within_s"])
-        captures = cast("Sequence[tuple[str, str]]", plan["capture"])
-        self._captures = [(v, s, compile_source(s), v in optional) for v, s in captures]
+        self._within_s: float | None = check["within_s"]
+        self._captures = [(v, s, compile_source(s), v in optional) for v, s in plan["capture"]]
         self._reads_body = bool(self._complaints or self._captures)
         self._keep = KEEP_TO_READ if self._reads_body else KEEP_FOR_EXAMPLES
         self._fields: dict[Origin, bytes] = {}
         self._fixed_head = self._head(*self._url.fixed) if self._url.fixed else b""
-        self._fixed = self._prebuilt()
+        self._fixed: Outgoing | None = None
+        if self._url.fixed is not None and isinstance(self._body, bytes) and not self._rendered_headers:
+            self._fixed = self._outgoing(*self._url.fixed, self._fixed_head, self._body)
 
     def perform(self, sender: Sender, recorder: Recorder) -> bool:
         """Send it and tell the recorder; False: the flow cannot go on. Raises Fault before anything is sent."""
@@ -154,7 +134,7 @@ class Request:
             size=response.size,
             rate_limited=limited,
             status=response.status,
-            message=_limit_of(response) if limited else message,
+            message=limit_headers(header_texts(response.headers)) if limited else message,
             body=response.body if error else b"",
             held=partial(_secrets_held, sender, outgoing, response) if error else None,
         )
@@ -162,10 +142,8 @@ class Request:
 
     # -- making it -------------------------------------------------------------------------------------------
 
-    def _prebuilt(self) -> Outgoing | None:
-        if self._url.fixed is None or callable(self._body) or self._rendered_headers:
-            return None
-        return Outgoing(self._verb, *self._url.fixed, self._fixed_head, self._body, closes=self._closes)
+    def _outgoing(self, origin: Origin, target: bytes, head: bytes, body: bytes) -> Outgoing:
+        return Outgoing(self._verb, origin, target, head, body, closes=self._closes)
 
     def _rendered(self, scope: Scope) -> Outgoing:
         """In the order that scenario/template/prng.py promises: url and query, headers, body."""
@@ -184,7 +162,7 @@ class Request:
                 lines.append(b"Content-Length: %d\r\n" % len(body))
         except ValueError as error:
             raise Fault(str(error)) from error
-        return Outgoing(self._verb, origin, target, b"".join(lines), body, closes=self._closes)
+        return self._outgoing(origin, target, b"".join(lines), body)
 
     def _head(self, origin: Origin, target: bytes) -> bytes:
         """The lines that no template makes."""
@@ -241,18 +219,8 @@ def _secrets_held(
     sender: Sender, outgoing: Outgoing, response: Response | None, names: Collection[str]
 ) -> list[str]:
     """What stands in its variables and row under `names`, in its cookies, and in headers that were sent and came."""
-    lines = [line.partition(b": ") for line in outgoing.head.split(b"\r\n")[1:]]
-    headers = [(name, value) for name, _, value in lines] + (response.headers if response else [])
-    of_headers = credentials(
-        (name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in headers
-    )
-    return [*values_of(names, sender.variables), *sender.client.jar.secrets(), *of_headers]
-
-
-def _limit_of(response: Response) -> str:
-    return limit_headers(
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers
-    )
+    headers = header_texts([*outgoing.headers, *(response.headers if response else ())])
+    return [*values_of(names, sender.variables), *sender.client.jar.secrets(), *credentials(headers)]
 
 
 def _header_value(value: str) -> str:
@@ -268,7 +236,7 @@ class _Url:
         origin, base, self.credentials = split_url(host)
         self._origin, self._base = origin, base.decode().rstrip("/")
         self._url = compile_url(plan["url"])
-        self._query = compile_form(cast("Pairs", plan["query"]))
+        self._query = compile_form(plan["query"])
         self.fixed: tuple[Origin, bytes] | None = None
         if isinstance(self._url, str) and isinstance(self._query, str):
             self.fixed = self._resolved(self._url, self._query)
@@ -296,9 +264,9 @@ def _compile_body(plan: Plan | None) -> tuple[bytes | Bytes, str]:
         return b"", ""
     kind = plan["kind"]
     if kind == "json":
-        return _encoded(compile_json(cast("list[object]", plan["json"]))), "application/json"
+        return _encoded(compile_json(plan["json"])), "application/json"
     if kind == "form":
-        return _encoded(compile_form(cast("Pairs", plan["fields"]))), "application/x-www-form-urlencoded"
+        return _encoded(compile_form(plan["fields"])), "application/x-www-form-urlencoded"
     if kind == "raw":
         return _encoded(compile_text(plan["raw"])), "text/plain; charset=utf-8"
     return _compile_multipart(plan), f"multipart/form-data; boundary={BOUNDARY}"
@@ -313,13 +281,13 @@ def _encoded(rendered: str | Text) -> bytes | Bytes:
 def _compile_multipart(plan: Plan) -> bytes | Bytes:
     """Fields before files, each file read once."""
     files = []
-    for name, file in cast("Sequence[tuple[str, str]]", plan["files"]):
+    for name, file in plan["files"]:
         path = Path(file)
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         head = _part_head(name, f'; filename="{_quoted(path.name)}"\r\nContent-Type: {kind}')
         files.append(head.encode() + path.read_bytes() + b"\r\n")
     end = b"".join(files) + f"--{BOUNDARY}--\r\n".encode()
-    fields = [(_part_head(name, ""), compile_text(value)) for name, value in cast("Pairs", plan["fields"])]
+    fields = [(_part_head(name, ""), compile_text(value)) for name, value in plan["fields"]]
 
     def render(scope: Scope) -> bytes:
         parts = [f"{head}{value(scope) if callable(value) else value}\r\n" for head, value in fields]

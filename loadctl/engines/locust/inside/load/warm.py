@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.server import StreamServer
@@ -90,7 +90,7 @@ def warm_users() -> None:
 
     def go(url: str) -> None:
         recorder = Recorder(lambda _: None)
-        [make] = make_users({**_PLAN, "host": url}, cast("Any", recorder))
+        [make] = make_users({**_PLAN, "host": url}, recorder)
         user = make(0, Place(0))
         for _ in range(ROUNDS):
             user.turn(None)
