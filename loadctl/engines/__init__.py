@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
@@ -11,11 +11,10 @@ from loadctl.engines.base import Command, Engine, Exporter, Importer
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from loadctl.results.imported.report import Imported
     from loadctl.scenario.reading.document import Text
     from loadctl.scenario.scenario import Scenario
+
 
 _NAMES = ("locust", "artillery")
 

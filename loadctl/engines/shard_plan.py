@@ -14,12 +14,22 @@ from loadctl.scenario.consent import PRIVATE_NAMES, consent_of, secret_headers
 from loadctl.scenario.redaction import is_secret, names_a_secret
 from loadctl.scenario.template.prng import MASK, in_order
 from loadctl.scenario.template.template import json_plan, text_plan
-from loadctl.scenario.user_type import Repeat, Think, weighted_order
+from loadctl.scenario.user_type import (
+    Body,
+    Check,
+    Json,
+    Repeat,
+    Request,
+    Step,
+    Think,
+    UserType,
+    weighted_order,
+)
 
 if TYPE_CHECKING:
     from loadctl.scenario.load import Load
     from loadctl.scenario.scenario import Scenario, Script, ScriptOptions
-    from loadctl.scenario.user_type import Body, Check, Json, Request, Step, UserType
+
 
 _PAIRS = frozenset({"headers", "query", "fields", "files", "capture", "json"})
 _FILLED_IN = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")

@@ -112,7 +112,8 @@ def main() -> None:
     states.append(page.state)
     environment = shop()
     recorder = module("recorder.recorder").Recorder(lambda _line: None)
-    statistics = module("recorder.statistics").Statistics(environment.stats, recorder)
+    statistics = module("recorder.statistics").Statistics(environment.stats, recorder.clock, recorder.uncount)
+    recorder.statistics = statistics
     plan = {"master": {"host": "127.0.0.1", "port": page.server.port}, "user_types": []}
     worker = module("worker").Worker(environment, statistics, plan)
     worker.begin()

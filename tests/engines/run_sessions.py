@@ -25,7 +25,8 @@ class Watched:
     def __init__(self, environment: Environment, rate_limited: bool) -> None:
         self.lines: list[str] = []
         self._recorder = Recorder(self.lines.append)
-        Statistics(environment.stats, self._recorder)
+        recorder = self._recorder
+        recorder.statistics = Statistics(environment.stats, recorder.clock, recorder.uncount)
         self.sessions = Sessions(self._recorder, timeout_s=1.0, rate_limited=rate_limited)
         self.sessions.install()
         handlers: Any = environment.events.request._handlers

@@ -140,13 +140,15 @@ def test_what_it_reads(tmp_path: Path) -> None:
         "  - {name: b, engine: loadctl, data: rows.csv, flow: [{get: '/{{ row.name }}'}, {think: 1s}]}\n"
         "  - {engine: loadctl, flow: [{get: /, headers: {Authorization: 'Bearer ${API_TOKEN}'}}]}\n"
     )
-    flows = read_flows(Script("artillery", str(tmp_path / "s.yml")), 7.0, {"API_TOKEN": "hunter22"})
-    first, second = flows.user_types
+    user_types, secrets = read_flows(
+        Script("artillery", str(tmp_path / "s.yml")), 7.0, {"API_TOKEN": "hunter22"}
+    )
+    first, second = user_types
     assert (first.name, second.name) == ("2. b", "3. scenario")
     assert first.data == [{"name": "ann"}]
     assert first.tasks[0].flow[1] == Think(1.0, 1.0)
     assert first.requests()[0].timeout_s == 7.0
-    assert list(flows.secrets) == ["hunter22"]
+    assert list(secrets) == ["hunter22"]
 
 
 @pytest.mark.parametrize(

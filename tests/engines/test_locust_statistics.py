@@ -23,7 +23,8 @@ class Scripted(Flight):
 now = [1000.0]
 stats = RequestStats()
 recorder = Recorder(lambda line: None, clock=lambda: now[0])
-statistics = Statistics(stats, recorder, wall=lambda: now[0])
+statistics = Statistics(stats, recorder.clock, recorder.uncount, wall=lambda: now[0])
+recorder.statistics = statistics
 recorder.start(1000.0)
 for act, *given in json.load(sys.stdin):
     if act == "add":

@@ -147,23 +147,26 @@ def javascript_plan(scenario: Scenario) -> dict[str, Json]:
             request.capture[name]: list(to_javascript(pattern))
             for request, name, pattern in _patterns(scenario)
         },
-        "content_types": _content_types(scenario),
+        "content_types": {
+            path: mimetypes.guess_type(Path(path).name)[0] or "application/octet-stream"
+            for request in scenario.requests()
+            if request.body
+            for path in request.body.files.values()
+        },
     }
 
 
 def _refuse_untranslatable(scenario: Scenario) -> None:
     """Captures by a pattern that JavaScript cannot read. Raises: InvalidInput."""
-    if mistakes := [*_untranslatable(scenario)]:
-        raise InvalidInput(mistakes)
-
-
-def _untranslatable(scenario: Scenario) -> Iterator[Mistake]:
+    mistakes = []
     for request, name, pattern in _patterns(scenario):
         try:
             to_javascript(pattern)
         except Untranslatable as error:
             message = f"capture {name}: on Artillery the pattern {pattern} cannot use {error}"
-            yield Mistake(request.where, message, "write it without, or use  --engine locust")
+            mistakes.append(Mistake(request.where, message, "write it without, or use  --engine locust"))
+    if mistakes:
+        raise InvalidInput(mistakes)
 
 
 def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str]) -> Scenario:
@@ -183,8 +186,8 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
         raise InvalidInput([Mistake(where, message, "host: http://localhost:8080, or --host URL")])
     from loadctl.scenario.redaction import hidden
 
-    flows = read_flows(script, scenario.timeout_s, environ)
-    scenario = replace(scenario, user_types=flows.user_types, secrets={**flows.secrets, **scenario.secrets})
+    user_types, secrets = read_flows(script, scenario.timeout_s, environ)
+    scenario = replace(scenario, user_types=user_types, secrets={**secrets, **scenario.secrets})
     _refuse_untranslatable(scenario)
     return replace(
         scenario,
@@ -247,11 +250,6 @@ def _patterns(scenario: Scenario) -> Iterator[tuple[Request, str, str]]:
         for name, source in request.capture.items():
             if source.strip().startswith(_REGEX):
                 yield request, name, source.strip().removeprefix(_REGEX).strip()
-
-
-def _content_types(scenario: Scenario) -> dict[str, Json]:
-    files = [path for request in scenario.requests() if request.body for path in request.body.files.values()]
-    return {path: mimetypes.guess_type(Path(path).name)[0] or "application/octet-stream" for path in files}
 
 
 def _own_words(stderr: str) -> str:

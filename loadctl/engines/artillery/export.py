@@ -23,11 +23,11 @@ from loadctl.engines.exported import (
     without_script,
 )
 from loadctl.engines.locust.inside.journey.capture import dotted, json_path
-from loadctl.scenario.user_type import Repeat, Request, Think
+from loadctl.scenario.user_type import Json, Repeat, Request, Step, Think, UserType
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario
-    from loadctl.scenario.user_type import Json, Step, UserType
+
 
 _HELPERS: Mapping[str, str] = {
     "random_int": "randomInt({})",

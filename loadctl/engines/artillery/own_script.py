@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -84,18 +84,20 @@ def read_own_script(
     target, phases = fill(config.get("target")), config.get("phases")
     tls = config.get("tls")
     verify = tls is None or fill(tls.get("rejectUnauthorized")) != "false"
-    places = tuple(_places(script, fill))
+    own = OwnScript(config.where, target, verify=verify, secrets=secrets, places=tuple(_places(script, fill)))
     if phases is None or phases.is_null:
-        return OwnScript(config.where, target, _ONE_USER, verify=verify, secrets=secrets, places=places)
+        return replace(own, load=_ONE_USER)
+    own = replace(own, where=phases.where)
     stages = _stages(phases, fill)
     if isinstance(stages, str):
-        return OwnScript(phases.where, target, None, stages, verify=verify, secrets=secrets, places=places)
+        return replace(own, no_load=stages)
     if excess := Load("open", stages).excess:
         _refuse(phases.where, excess)
     loose = fill(config.get("mode")) == _BY_CHANCE or any(
-        _is_loose(phase, fill) for phase in phases.items or ()
+        phase.get("maxVusers") is not None or fill(phase.get("mode")) == _BY_CHANCE
+        for phase in phases.items or ()
     )
-    return OwnScript(phases.where, target, Load("open", stages), "", loose, verify, secrets, places)
+    return replace(own, load=Load("open", stages), loose_arrivals=loose)
 
 
 def _places(script: Node, fill: Callable[[Node | None], str]) -> Iterator[Place]:
@@ -108,10 +110,6 @@ def _places(script: Node, fill: Callable[[Node | None], str]) -> Iterator[Place]
                 name = host_in(f"{text}/".partition("{{")[0])
                 if value is not None and name:
                     yield Place(name, str(value.where))
-
-
-def _is_loose(phase: Node, fill: Callable[[Node | None], str]) -> bool:
-    return phase.get("maxVusers") is not None or fill(phase.get("mode")) == _BY_CHANCE
 
 
 def is_readable(path: str) -> bool:
@@ -319,30 +317,27 @@ _OF_A_USER_TYPE = ("start", "headers", "data")
 _OF_ARTILLERY = ("name", "weight", "engine", "flow")
 
 
-@dataclass(frozen=True, slots=True)
-class Flows:
-    """In the order of the script's scenarios."""
+def read_flows(
+    script: Script, timeout_s: float, environ: Mapping[str, str]
+) -> tuple[Sequence[UserType], Mapping[str, str]]:
+    """User types in the order of the script's scenarios, and secrets.
 
-    user_types: Sequence[UserType] = ()
-    secrets: Mapping[str, str] = field(default_factory=dict)
-
-
-def read_flows(script: Script, timeout_s: float, environ: Mapping[str, str]) -> Flows:
-    """Raises: InvalidInput, each mistake with its place."""
+    Raises: InvalidInput, each mistake with its place.
+    """
     if not is_readable(script.path):
-        return Flows()  # the engine refuses such a scenario
+        return (), {}  # the engine refuses such a scenario
     mistakes = Mistakes({script.path: lines_of(script_text(script.path).text)})
     whole = whole_script(script.path, script.environment, script.engine_options)
     environment = Environment(environ, mistakes)
     folder = Path(script.path).absolute().parent
 
-    def read_text(named: str) -> str | None:
-        file = folder / named
-        return script_text(str(file)).text if os.path.isfile(file) else None  # noqa: PTH113  raises for no name
-
     def resolve(named: str) -> str | None:
         file = folder / named
-        return str(file) if os.path.isfile(file) else None  # noqa: PTH113
+        return str(file) if os.path.isfile(file) else None  # noqa: PTH113  raises for no name
+
+    def read_text(named: str) -> str | None:
+        file = resolve(named)
+        return script_text(file).text if file is not None else None
 
     reader = UserTypeReader(mistakes, environment, read_text, resolve, timeout_s, open_model=True)
     types: list[UserType | None] = []
@@ -350,17 +345,17 @@ def read_flows(script: Script, timeout_s: float, environ: Mapping[str, str]) -> 
         for number, scenario in _scenarios(whole, mistakes):
             types.append(_user_type(number, environment.fill(scenario), reader))
     mistakes.raise_if_any(environment.secrets)
-    return Flows([one for one in types if one is not None], environment.secrets)
+    return [one for one in types if one is not None], environment.secrets
 
 
 def _scenarios(script: Node, mistakes: Mistakes) -> list[tuple[int, Node]]:
     """Those of this engine, with their numbers."""
     config, scenarios = script.get("config"), script.get("scenarios")
-    if config is not None and _text_script_flows(config.get("engine")) == _ENGINE:
+    if config is not None and _text(config.get("engine")) == _ENGINE:
         message = "Artillery takes the flows of such scenarios for requests of its own"
         mistakes.add(config.key_where("engine"), message, f"say  engine: {_ENGINE}  in each scenario")
     numbered = enumerate((scenarios.items if scenarios is not None else None) or (), 1)
-    return [(k, one) for k, one in numbered if _text_script_flows(one.get("engine")) == _ENGINE]
+    return [(k, one) for k, one in numbered if _text(one.get("engine")) == _ENGINE]
 
 
 def _user_type(number: int, scenario: Node, reader: UserTypeReader) -> UserType | None:
@@ -378,9 +373,5 @@ def _user_type(number: int, scenario: Node, reader: UserTypeReader) -> UserType 
             )
     task = Node(flow.where, entries={Key("flow", flow.where): flow})
     entries[Key("tasks", flow.where)] = Node(flow.where, items=(task,))
-    name = f"{number}. {_text_script_flows(scenario.get('name')) or 'scenario'}"  # two may have the same
+    name = f"{number}. {_text(scenario.get('name')) or 'scenario'}"  # two may have the same
     return reader.read(name, Node(scenario.where, entries=entries), weight=None)
-
-
-def _text_script_flows(node: Node | None) -> str:
-    return node.text if node is not None else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +20,9 @@ from loadctl.engines.short_command import output_of
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from loadctl.scenario.scenario import Scenario
     from loadctl.scenario.user_type import Json
+
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.py"
 _REFUSAL_LINES = 5

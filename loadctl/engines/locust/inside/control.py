@@ -12,11 +12,12 @@ import os
 import queue
 import signal
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType
+
 
 _start_native_thread = _thread.start_new_thread
 _native_sleep = time.sleep

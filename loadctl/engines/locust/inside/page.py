@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,9 +16,8 @@ from .control import Control, kill_group
 from .shard import prepare_process
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .page_runner import PageRunner
+
 
 _VERDICT = """
 <a id="verdict" target="_blank" style="position:fixed; bottom:0; left:0; right:0; z-index:9; padding:12px 24px;

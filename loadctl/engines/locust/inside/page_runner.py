@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -22,9 +23,8 @@ from locust.runners import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from locust.rpc import Message
+
 
 _CLIENT = "loadctl"
 _LAST_REPORTS_S = 3.0

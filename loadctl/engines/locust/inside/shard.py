@@ -9,6 +9,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...redaction import Redaction
@@ -20,14 +21,13 @@ from .script.fault import ScriptError
 from .script.options import Ended, Refused, forget_import_switch, forget_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from locust.env import Environment
 
     from .load.runner import PlanRunner
     from .script.boundary import Boundary
     from .script.script import Script
     from .worker import Worker
+
 
 _POLL_S = 0.005
 
@@ -100,8 +100,12 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     from locust.exception import StopTest, StopUser
 
     gevent.get_hub().NOT_ERROR += (StopUser, StopTest)  # a user that ends so needs no traceback
-    bye = _Bye(recorder)
-    control.on_signals(bye.now)
+
+    def bye_at_once() -> NoReturn:
+        recorder.bye()
+        os._exit(EXIT_STOPPED)
+
+    control.on_signals(bye_at_once)
     script = None
     if plan["script"] is not None:
         from .script.script import Script
@@ -135,7 +139,7 @@ def _carry_out(plan: Mapping[str, Any], recorder: Recorder, control: Control) ->
     if sessions is not None and boundary is not None:
         boundary.open = False
         sessions.close()
-    bye.say()
+    recorder.bye()
     if boundary is not None and boundary.reason is not None:
         sys.stderr.write(f"{boundary.reason}\n")
         return EXIT_BEYOND
@@ -238,7 +242,7 @@ def _runner(
     from .recorder.statistics import Statistics
     from .script.private import without_own_listener
 
-    Statistics(environment.stats, recorder)
+    recorder.statistics = Statistics(environment.stats, recorder.clock, recorder.uncount)
     schedule: Schedule | Wishes = Wishes(control.wishes)
     if plan["stages"]:
         schedule = Schedule([Stage(**stage) for stage in plan["stages"]])
@@ -301,23 +305,6 @@ def _warm(environment: Environment, plan: Mapping[str, Any], recorder: Recorder)
         warm_users()
         if note := between(split_url(plan["host"])[0], os.environ):
             recorder.note(note)
-
-
-class _Bye:
-    """Said once, by the end of the drain or by the second signal, whichever comes first."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._said = False
-
-    def say(self) -> None:
-        if not self._said:
-            self._said = True
-            self._recorder.bye()
-
-    def now(self) -> NoReturn:
-        self.say()
-        os._exit(EXIT_STOPPED)
 
 
 def _wait_for_start(control: Control) -> float | None:

@@ -6,6 +6,7 @@ It obeys loadctl alone, so nothing that a master says is read.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -14,11 +15,10 @@ from locust.rpc import Message, rpc
 from locust.stats import RequestStats, setup_distributed_stats_event_listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from locust.env import Environment
 
     from .recorder.statistics import Statistics
+
 
 EACH_S = 1.0
 _LAST_WORDS_MS = 500

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from dataclasses import dataclass
 from time import monotonic
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -36,24 +37,23 @@ def header_texts(headers: Headers) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in headers]
 
 
+@dataclass(slots=True)
 class Outgoing:
     """A request ready to be sent, all but its cookies.
 
     `head`: start line and fields, without the blank line; `closes`: it says `Connection: close`.
     """
 
-    __slots__ = ("body", "closes", "head", "is_head", "method", "origin", "target")
+    method: bytes
+    origin: Origin
+    target: bytes
+    head: bytes
+    body: bytes
+    closes: bool = False
 
-    def __init__(
-        self, method: bytes, origin: Origin, target: bytes, head: bytes, body: bytes, *, closes: bool = False
-    ) -> None:
-        self.method = method
-        self.origin = origin
-        self.target = target
-        self.head = head
-        self.body = body
-        self.is_head = method == b"HEAD"
-        self.closes = closes
+    @property
+    def is_head(self) -> bool:
+        return self.method == b"HEAD"
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 import _socket
 import contextlib
 import re
+from collections.abc import Iterator
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -24,6 +21,8 @@ if TYPE_CHECKING:
 
     from gevent.core import io
     from greenlet import greenlet
+
+
 from typing import TYPE_CHECKING
 
 import gevent

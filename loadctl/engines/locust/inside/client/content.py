@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 
 from ....route import Failed
 
@@ -95,17 +95,13 @@ def _undeflate(body: bytes) -> bytes:
     return _inflate(body, 15 if body[:1] and body[0] & 0x0F == 8 else -15)
 
 
-def _ungzip(body: bytes) -> bytes:
-    return _inflate(body, 31)
-
-
-_UNPACKERS: Mapping[bytes, Callable[[bytes], bytes]] = {
-    b"gzip": _ungzip,
-    b"x-gzip": _ungzip,
+_UNPACKERS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"gzip": partial(_inflate, window_bits=31),
+    b"x-gzip": partial(_inflate, window_bits=31),
     b"deflate": _undeflate,
 }
 if brotli:
-    _UNPACKERS = {**_UNPACKERS, b"br": _unbrotli}
+    _UNPACKERS[b"br"] = _unbrotli
 
 
 def _too_large() -> Failed:

@@ -7,8 +7,9 @@ import errno
 import os
 import socket
 import ssl
+from collections.abc import Mapping, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import gevent
 import gevent.socket
@@ -16,9 +17,6 @@ from gevent import get_hub
 
 from ....route import Failed, Origin, Proxy, failed_connecting, proxy_for
 from .consent import Consent, complaint
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 READ, WRITE = 1, 2
 NAMES_KEPT_S = 10.0

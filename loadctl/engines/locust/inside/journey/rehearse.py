@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from ....redaction import Redaction, credentials, names_credential, values_of
-from ..client.client import KEEP_FOR_EXAMPLES, Client, header_texts
-from ..client.connection import Watchdog
+from ..client.client import KEEP_FOR_EXAMPLES, Client, Outgoing, header_texts
+from ..client.connection import Response, Watchdog
 from ..control import Control, kill_group
 from ..recorder.recorder import Recorder
 from .capture import Reply
@@ -23,10 +23,9 @@ from .journey import User, UserType, all_steps, network_of, requests
 from .request import Fault, Plan
 
 if TYPE_CHECKING:
-    from ..client.client import Outgoing
-    from ..client.connection import Response
     from ..client.network import Network
     from ..recorder.cells import Flight
+
 
 PAUSE_MAX_S = 1.0
 """A rehearsal is watched by a person; a pause may matter to the system, but not its length."""

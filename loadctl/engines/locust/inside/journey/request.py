@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .....scenario.template.prng import as_json
 from ....redaction import credentials, values_of
-from ....route import Failed
+from ....route import Failed, Origin
 from ..client.client import (
     KEEP_FOR_EXAMPLES,
     KEEP_TO_READ,
@@ -30,9 +30,9 @@ from .check import compile_check, compile_status
 from .render import Missing, Scope, Text, compile_form, compile_json, compile_text, compile_url
 
 if TYPE_CHECKING:
-    from ....route import Origin
     from ..client.connection import Response
     from ..recorder.recorder import Recorder
+
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 BOUNDARY = "loadctl-b1946ac92492d2347c6235b4d2611184"

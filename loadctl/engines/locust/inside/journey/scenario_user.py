@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,9 @@ from ..load.schedule import phase
 from ..script.fault import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..load.place import Place
     from .journey import User as Journey
+
 
 _RETRY_S = 0.5
 """Pause of a user whose turn broke: a user type that always breaks must neither spin nor stop the load."""

@@ -11,13 +11,11 @@ import os
 import struct
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import gevent
 from gevent import get_hub
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _CLOCK_MONOTONIC = 1
 _ABSOLUTE = 1

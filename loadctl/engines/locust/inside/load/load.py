@@ -10,9 +10,10 @@ import itertools
 import random
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import gevent
 
@@ -20,13 +21,12 @@ from .alarm import Alarm
 from .place import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from gevent.pool import Group
 
     from ..control import Control
     from ..recorder.recorder import Recorder
     from .schedule import Schedule, Wishes
+
 
 TICK_S = 0.02
 """How often the number of users is held against the plan."""
@@ -57,19 +57,8 @@ class Site:
     """Open model: of this shard."""
 
 
-class Load(Protocol):
-    def run(self, t0: float) -> None:
-        """Follow the plan from `t0` (monotonic seconds) to its end, or until told to stop."""
-
-    def stop(self) -> None:
-        """Ask all users to leave."""
-
-    def gone(self, place: Place) -> None:
-        """The user of that place has ended, because it was asked to or by itself."""
-
-
 class Closed:
-    """Users by number: those below the planned number are active."""
+    """Users by number: those below the planned number are active. Its public methods are those of Open too."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -77,6 +66,7 @@ class Closed:
         self._level = 0
 
     def run(self, t0: float) -> None:
+        """Follow the plan from `t0` (monotonic seconds) to its end, or until told to stop."""
         site, schedule = self._site, self._site.schedule
         was = -1
         while not site.control.stopping and (t := time.monotonic() - t0) < schedule.duration_s:
@@ -97,10 +87,12 @@ class Closed:
         self.stop()
 
     def stop(self) -> None:
+        """Ask all users to leave."""
         self._site.recorder.catch_up()
         self._take_away(0)
 
     def gone(self, place: Place) -> None:
+        """The user of that place has ended, because it was asked to or by itself."""
         recorder = self._site.recorder
         recorder.catch_up()
         if self._has(place):
@@ -168,7 +160,7 @@ class Open:
         self._alarm = Alarm()
 
     def run(self, t0: float) -> None:
-        for n, due in self._arrivals():
+        for n, due in self._site.schedule.arrivals(self._site.shard, self._site.shards):
             if not self._wait_until(t0 + due):
                 break
             if not self._free:
@@ -190,9 +182,6 @@ class Open:
             del idle[place]
         else:
             self._served()
-
-    def _arrivals(self) -> Iterator[tuple[int, float]]:
-        return self._site.schedule.arrivals(self._site.shard, self._site.shards)
 
     def _begin(self, n: int, due: float) -> None:
         site = self._site

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import gevent
 from gevent import get_hub
 from gevent.event import Event
 from gevent.hub import Waiter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Place:

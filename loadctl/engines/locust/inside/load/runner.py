@@ -30,7 +30,7 @@ from ..journey.scenario_user import ScenarioUser
 from ..script.fault import place_of, sentence
 from ..script.private import ask_to_stop, stop_as_locust
 from .load import Closed, Open, Site
-from .schedule import Wishes, rotation
+from .schedule import Schedule, Wishes, rotation
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -38,9 +38,8 @@ if TYPE_CHECKING:
 
     from ..control import Control
     from ..recorder.recorder import Recorder
-    from .load import Load
     from .place import Place
-    from .schedule import Schedule
+
 
 _ON_STOP_S = 2.0
 
@@ -89,7 +88,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             shards=self.worker_count,
             max_in_flight=self._max_in_flight,
         )
-        self._load: Load = Open(site) if self._open else Closed(site)
+        self._load = Open(site) if self._open else Closed(site)
 
     # -- before, during and after the load, called by the shard ----------------------------------------------------
 

@@ -6,14 +6,12 @@ Python compiles and caches on first use, so the first seconds would otherwise me
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 from gevent.server import StreamServer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ROUNDS = 15
 _CLIENTS = 8

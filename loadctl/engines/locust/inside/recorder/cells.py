@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Iterable
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+ENDPOINTS_MAX = 500
+OTHER_ENDPOINT = "(other)"
 
 
 class Histogram:
@@ -66,6 +67,18 @@ class Cell:
         self.failed.add(us)
         self.errors[error] = self.errors.get(error, 0) + 1
         return error
+
+    def record(self) -> dict[str, object]:
+        """For a frame: only what is there."""
+        histograms = {"ok": self.ok, "failed": self.failed, "ttfb": self.ttfb}
+        counts = {
+            "errors": self.errors,
+            "untimed": self.untimed,
+            "rate_limited": self.rate_limited,
+            "bytes": self.bytes,
+        }
+        found: dict[str, object] = {name: one.cell() for name, one in histograms.items() if one.buckets}
+        return found | {name: value for name, value in counts.items() if value}
 
     @property
     def n(self) -> int:

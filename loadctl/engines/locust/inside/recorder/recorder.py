@@ -7,25 +7,31 @@ however late the hub gets to the timer); `write_frames` writes them, between req
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from ....redaction import Redaction
-from .cells import ELSEWHERE, RATE_LIMITED, Cell, Endpoint, Flight, Histogram
+from ....redaction import Held, Redaction
+from .cells import (
+    ELSEWHERE,
+    ENDPOINTS_MAX,
+    OTHER_ENDPOINT,
+    RATE_LIMITED,
+    Cell,
+    Endpoint,
+    Entry,
+    Flight,
+    Histogram,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-
-    from ....redaction import Held
-    from .cells import Entry
     from .statistics import Statistics
-import contextlib
-import os
-from typing import NoReturn
 
-ENDPOINTS_MAX = 500
+
 CLASSES_MAX = 100
 NAME_MAX = 500  # characters; the reader takes lines of 32 MB, and one line holds 500 endpoints
 NOTES_MAX = 100
@@ -33,7 +39,6 @@ SCRIPT_FAULTS_MAX = 20
 _SPELLINGS_MAX = 10_000
 EXAMPLES_EACH = 3
 BODY_MAX = 1024
-OTHER_ENDPOINT = "(other)"
 SCRIPT_ENDPOINT = "(script)"
 GENERATOR = "generator"
 
@@ -65,6 +70,7 @@ class Recorder:
         self._redact_name = redact if redact_names else str
         self.clock = clock
         self._t0 = inf
+        self._has_ended = False
         self._edge = inf
         self._t = 0
         self._by_name: dict[str, Endpoint] = {}
@@ -131,15 +137,13 @@ class Recorder:
                 ok.max_us = us
         elif error is None:
             cell.rate_limited += 1
-            self._example(endpoint, RATE_LIMITED, now, status=status, message=message, body=b"")
+            self._example(endpoint, RATE_LIMITED, now, message, status=status)
         elif error == GENERATOR:
             self.fault(message, endpoint.name, now)
             return
         else:
             error = cell.fail(us, self._capped_class(error))
-            self._example(
-                endpoint, error, now, status=status, message=message, body=body, stale=stale, held=held
-            )
+            self._example(endpoint, error, now, message, status=status, body=body, stale=stale, held=held)
         cell.bytes += size
         if ttfb_us is not None:
             cell.ttfb.add(ttfb_us)
@@ -170,13 +174,12 @@ class Recorder:
         if now >= self._edge:
             self._turn_over(now)
         self._second["faults"] += 1
-        known = self._by_name.get(endpoint) or self._endpoint(endpoint)
-        self._example(known, GENERATOR, now, status=None, message=message, body=b"")
+        self._example(self.endpoint(endpoint), GENERATOR, now, message)
 
     def rename(self, token: Flight, endpoint: str) -> None:
         """The request turned out to belong to another endpoint."""
         token.endpoint.flights.discard(token)
-        token.endpoint = self._by_name.get(endpoint) or self._endpoint(endpoint)
+        token.endpoint = self.endpoint(endpoint)
         token.endpoint.flights.add(token)
 
     def abandon(self, token: Flight) -> None:
@@ -248,7 +251,10 @@ class Recorder:
             self._line(kind="note", message=self._redact(message)[:BODY_MAX])
 
     def bye(self) -> None:
-        """The last lines: the last part of a second; ages of unfinished requests; totals to check by."""
+        """Once: the last part of a second; ages of unfinished requests; totals to check by."""
+        if self._has_ended:
+            return
+        self._has_ended = True
         self.flush()
         now = self.clock()
         unfinished = {
@@ -302,10 +308,10 @@ class Recorder:
         endpoint: Endpoint,
         error: str,
         now: float,
-        *,
-        status: int | None,
         message: str,
-        body: bytes,
+        *,
+        status: int | None = None,
+        body: bytes = b"",
         stale: bool = False,
         held: Held | None = None,
     ) -> None:
@@ -354,31 +360,15 @@ class Recorder:
         cells, endpoint.cells = endpoint.cells, {}
         if not cells:
             return {}
-        told = self._told(_together(cells.values()))
-        if self.statistics is not None:
-            for entry, cell in cells.items():
-                self.statistics.feed(endpoint.name, entry, cell)
-        return told
-
-    def _told(self, cell: Cell) -> Mapping[str, object]:
+        cell = _together(cells.values())
+        record = cell.record()
         self.totals["completed"] += cell.n
         self.totals["failed"] += sum(cell.errors.values())
         self.totals["rate_limited"] += cell.rate_limited
-        histograms = {"ok": cell.ok, "failed": cell.failed, "ttfb": cell.ttfb}
-        counts = {
-            "errors": cell.errors,
-            "untimed": cell.untimed,
-            "rate_limited": cell.rate_limited,
-            "bytes": cell.bytes,
-        }
-        return {
-            **{
-                name: histogram.cell()
-                for name, histogram in histograms.items()
-                if histogram and histogram.buckets
-            },
-            **{name: value for name, value in counts.items() if value},
-        }
+        if self.statistics is not None:
+            for entry, known in cells.items():
+                self.statistics.feed(endpoint.name, entry, known)
+        return record
 
     def _line(self, **record: object) -> None:
         self._write(_json(record))

@@ -7,20 +7,12 @@ second of the recorder is added to Locust's entries at once.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from locust.stats import StatsEntry, StatsError
+from locust.stats import RequestStats, StatsEntry, StatsError
 
-from .cells import ELSEWHERE, Cell
-from .recorder import ENDPOINTS_MAX, OTHER_ENDPOINT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from locust.stats import RequestStats
-
-    from .cells import Entry
-    from .recorder import Recorder
+from .cells import ELSEWHERE, ENDPOINTS_MAX, OTHER_ENDPOINT, Cell, Entry
 
 ERRORS_MAX = 100
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
@@ -30,16 +22,21 @@ class Statistics:
     """The recorder feeds its seconds; `add` is for requests that count otherwise there. `flush` once a second."""
 
     def __init__(
-        self, stats: RequestStats, recorder: Recorder, wall: Callable[[], float] = time.time
+        self,
+        stats: RequestStats,
+        clock: Callable[[], float],
+        uncount: Callable[[], None],
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        """`clock` and `uncount`: the recorder's."""
         self._stats = stats
-        self._recorder = recorder
+        self._clock = clock
+        self._uncount = uncount
         self._wall = wall
         self._cells: dict[tuple[str, str], Cell] = {}
         """By name and method: what has not been added to Locust's entries yet."""
         self._names: set[tuple[str, str]] = set()
         self._also: list[RequestStats] = []
-        recorder.statistics = self
         for name in ("clear_all", "reset_all"):
             setattr(stats, name, self._emptying(getattr(stats, name)))
 
@@ -53,7 +50,7 @@ class Statistics:
 
     def add(self, method: str, name: str, ms: float | None, size: int, error: Any) -> None:
         """A request ended; `error` is what the script or the client said, "" and None say nothing."""
-        now = self._recorder.clock()
+        now = self._clock()
         cell = self._cells.setdefault(self.within((name, method)), Cell(now))
         cell.until = now
         cell.bytes += size
@@ -93,7 +90,7 @@ class Statistics:
 
     def _batch(self, name: str, method: str, cell: Cell) -> StatsEntry:
         batch = StatsEntry(self._stats, name, method)
-        behind = self._wall() - self._recorder.clock()
+        behind = self._wall() - self._clock()
         batch.start_time, batch.last_request_timestamp = cell.since + behind, cell.until + behind
         batch.num_requests, batch.num_none_requests = cell.n, cell.untimed + cell.rate_limited
         batch.num_failures = sum(cell.errors.values())
@@ -124,7 +121,7 @@ class Statistics:
         def empty() -> None:
             """What ended before it must not appear after it."""
             self._cells.clear()
-            self._recorder.uncount()
+            self._uncount()
             original()
 
         return empty

@@ -8,7 +8,8 @@ better, and cost 14 calls a request.)
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from gevent import get_hub
@@ -16,9 +17,6 @@ from geventhttpclient.client import HTTPClient
 from urllib3.poolmanager import ProxyManager
 
 from ..client.consent import Consent, complaint, is_address
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _KNOWN_MAX = 10_000
 

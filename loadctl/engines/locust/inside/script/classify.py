@@ -5,48 +5,26 @@ from __future__ import annotations
 import errno
 import re
 import traceback
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
 
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 _OPENING = frozenset({"create_connection", "_create_socket"})
-_BY_NAME = {
-    # what the script itself decided
-    "CatchResponseError": "check_failed",
-    "ResponseError": "check_failed",
-    "AssertionError": "check_failed",
-    "HostNotAllowed": "host_not_allowed",
+_CLASSES = {
+    "check_failed": "CatchResponseError ResponseError AssertionError",  # what the script itself decided
+    "host_not_allowed": "HostNotAllowed",
     # requests, urllib3, geventhttpclient, http.client, socket, ssl; the first match from the inside out wins
-    "gaierror": "dns",
-    "NameResolutionError": "dns",
-    "ConnectionRefusedError": "connect_refused",
-    "ConnectTimeout": "connect_timeout",
-    "ConnectTimeoutError": "connect_timeout",
-    "SSLError": "tls",
-    "CertificateError": "tls",
-    "TooManyRedirects": "redirect_limit",
-    "HTTPParseError": "protocol",
-    "BadStatusLine": "protocol",
-    "InvalidChunkLength": "protocol",
-    "ContentDecodingError": "protocol",
-    "DecodeError": "protocol",
-    "InvalidHeader": "protocol",
-    "LineTooLong": "protocol",
-    "ReadTimeout": "timeout",
-    "ReadTimeoutError": "timeout",
-    "Timeout": "timeout",
-    "TimeoutError": "timeout",
-    "RemoteDisconnected": "reset",
-    "ConnectionResetError": "reset",
-    "ConnectionAbortedError": "reset",
-    "BrokenPipeError": "reset",
-    "HTTPConnectionClosed": "reset",
-    "IncompleteRead": "reset",
-    "ChunkedEncodingError": "reset",
-    "ProtocolError": "protocol",
+    "dns": "gaierror NameResolutionError",
+    "connect_refused": "ConnectionRefusedError",
+    "connect_timeout": "ConnectTimeout ConnectTimeoutError",
+    "tls": "SSLError CertificateError",
+    "redirect_limit": "TooManyRedirects",
+    "protocol": """HTTPParseError BadStatusLine InvalidChunkLength ContentDecodingError DecodeError InvalidHeader
+        LineTooLong ProtocolError""",
+    "timeout": "ReadTimeout ReadTimeoutError Timeout TimeoutError",
+    "reset": """RemoteDisconnected ConnectionResetError ConnectionAbortedError BrokenPipeError HTTPConnectionClosed
+        IncompleteRead ChunkedEncodingError""",
 }
+_BY_NAME = {name: error_class for error_class, names in _CLASSES.items() for name in names.split()}
 
 
 def classify(exception: BaseException, status: int | None) -> str | None:
@@ -64,8 +42,8 @@ def classify(exception: BaseException, status: int | None) -> str | None:
     if status and "HTTPError" in names[0] and status >= 400:
         return f"status_{status}"
     for e in chain:
-        if told := _told(e):
-            return told
+        if stated := _stated_class(e):
+            return stated
     if any(mro[0].startswith("ConnectTimeout") for mro in names) or any(map(_connecting, chain)):
         return "connect_timeout"  # by its own name: urllib3's NewConnectionError inherits from it
     for mro in reversed(names):
@@ -78,7 +56,7 @@ def classify(exception: BaseException, status: int | None) -> str | None:
     return "check_failed" if status else "other"
 
 
-def _told(exception: BaseException) -> str | None:
+def _stated_class(exception: BaseException) -> str | None:
     """What an exception says by itself: the status that it was raised for, or what own retries gave up on."""
     response = getattr(exception, "response", None)
     for owner, name in ((response, "status_code"), (exception, "code"), (exception, "status")):

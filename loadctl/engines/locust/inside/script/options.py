@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import Any
 
 _AT_IMPORT = "LOCUST_SKIP_MONKEY_PATCH"
 _READ_DIRECTLY = "LOCUST_USER_CLASSES"

@@ -8,19 +8,11 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 import traceback
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from locust.util.load_locustfile import load_locustfile, load_locustfile_pytest
-
-from .fault import ScriptError, sentence
-from .options import Ended, Refused, beside, no_such_class
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-import time
-from typing import TYPE_CHECKING
 
 import gevent
 from locust import log as locust_log
@@ -28,16 +20,15 @@ from locust.event import EventHook
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import DefaultTaskSet, TaskSet
 from locust.user.users import PytestUser
+from locust.util.load_locustfile import load_locustfile, load_locustfile_pytest
 
 from ..load.schedule import phase
-from .fault import place_of
-from .options import options_of
+from .fault import ScriptError, place_of, sentence
+from .options import Ended, Refused, beside, no_such_class, options_of
 from .private import first_listener
 from .sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from locust.env import Environment
 
     from ..load.place import Place

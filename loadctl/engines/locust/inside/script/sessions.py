@@ -11,15 +11,18 @@ Locust would never report (catch_response without its block, or a block that rai
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from geventhttpclient.response import HTTPSocketPoolResponse
 from urllib3.response import HTTPResponse
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+from ..recorder.cells import Endpoint, Entry
 
+if TYPE_CHECKING:
     Told = Callable[[BaseException | None], None]
+
+
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
@@ -39,10 +42,7 @@ from ..recorder.cells import ELSEWHERE, Flight, limit_headers
 from .classify import classify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from ..load.place import Place
-    from ..recorder.cells import Endpoint, Entry
     from ..recorder.recorder import Recorder
 
 
