@@ -117,7 +117,7 @@ def _importer_of(file: Text) -> Importer:
         if importer.recognises(file.text):
             return importer
     accepted = "; ".join(importer.READS for importer in _importers())
-    raise UsageError(f"{file.name} is no report that can be scored", hint=f"loadctl reads {accepted}")
+    raise UsageError(f"{file.name} is not a report that loadctl can score", hint=f"loadctl reads {accepted}")
 
 
 def _importers() -> list[Importer]:

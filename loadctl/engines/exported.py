@@ -135,7 +135,7 @@ def without_script(scenario: Scenario) -> Scenario:
     """Raises: UsageError for a scenario that runs a script: that is an engine's own file already."""
     if scenario.script is not None:
         raise UsageError(
-            f"{scenario.name} runs {scenario.script.path}, which is an engine's own file already",
+            f"{scenario.name} runs {scenario.script.path}, which the engine runs as it is",
             hint="export is for scenarios with user types",
         )
     return scenario

@@ -72,7 +72,7 @@ def test_arguments_classes_and_tags(project: Shell) -> None:
     [
         ("WebUsr", "own.py has no user class WebUsr; did you mean WebUser? It has ApiUser, WebUser"),
         ("-- --tennant x", "own.py: error: unrecognized arguments: --tennant\nDid you mean '--tenant'?"),
-        ("-- -u 5", "own.py: error: -u is an option of the run: say it before  --"),
+        ("-- -u 5", "own.py: error: -u is an option of the run: put it before  --"),
     ],
 )
 def test_what_the_script_does_not_have_is_refused(project: Shell, words: str, said: str) -> None:

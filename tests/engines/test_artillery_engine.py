@@ -119,7 +119,7 @@ SyntaxError: Unexpected end of input
         (COMPILER, 'Could not resolve "x" (own.ts:2)'),
         (SYNTAX, "SyntaxError: Unexpected end of input (/home/me/own.js:7)"),
         ("Scenario validation error: url is required\n", "Scenario validation error: url is required"),
-        ("", "the script ended before the load"),
+        ("", "the script exited before the load began"),
     ],
 )
 def test_what_refuses_to_run_says_why(stderr: str, words: str) -> None:

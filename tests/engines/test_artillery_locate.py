@@ -116,7 +116,7 @@ def test_a_prefix_may_be_relative_or_begin_with_a_tilde(
 def test_another_version_on_path_is_named_and_not_used(environ: dict[str, str], tmp_path: Path) -> None:
     made = on_path(tmp_path, "2.0.21")
     assert locate(environ) == Missing(
-        f"{made} is Artillery 2.0.21, and loadctl works with 2.0.34", "loadctl engines install artillery"
+        f"{made} is Artillery 2.0.21; loadctl needs 2.0.34", "loadctl engines install artillery"
     )
 
 
@@ -129,13 +129,12 @@ def test_other_versions_of_what_its_engine_sends_with_are_named_and_not_used(
     library(tmp_path / "node_modules" / name, "1.0.0")
     assert package_of(locate(environ)) == made
     library(made / "node_modules" / name, "7.0.0")
-    works = f"and loadctl works with {LIBRARIES[name]}"
     install = "loadctl engines install artillery"
-    assert locate(environ) == Missing(f"{made} comes with {name} 7.0.0, {works}", install)
+    assert locate(environ) == Missing(f"{made} has {name} 7.0.0; loadctl needs {LIBRARIES[name]}", install)
     shutil.rmtree(made / "node_modules")
     shutil.rmtree(made.parent / name)
     shutil.rmtree(tmp_path / "node_modules")
-    assert locate(environ) == Missing(f"{made} comes without {name}, {works}", install)
+    assert locate(environ) == Missing(f"{made} lacks {name} {LIBRARIES[name]}, which loadctl needs", install)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +168,7 @@ def test_without_any_node_the_extra_is_named(environ: dict[str, str]) -> None:
     )
     installed(home(environ))
     assert locate(environ) == Missing(
-        "there is no Node, and Artillery runs on Node 22.18 or newer", f"{extra}   or install Node"
+        "Node is not installed; Artillery needs Node 22.18 or newer", f"{extra}   or install Node"
     )
 
 
@@ -177,9 +176,9 @@ def test_without_any_node_the_extra_is_named(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        ("20.19.0", "is Node 20.19.0, and Artillery runs on Node 22.18 or newer"),
-        ("22.17.9", "is Node 22.17.9, and Artillery runs on Node 22.18 or newer"),
-        ("odd", "does not say its version"),
+        ("20.19.0", "is Node 20.19.0; Artillery needs Node 22.18 or newer"),
+        ("22.17.9", "is Node 22.17.9; Artillery needs Node 22.18 or newer"),
+        ("odd", "does not print its version"),
     ],
 )
 def test_an_old_node_on_path_is_named(

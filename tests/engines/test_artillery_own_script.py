@@ -67,22 +67,22 @@ def test_variables_and_environments_are_filled_in(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (SCRIPT % "[{duration: 0, arrivalRate: 5}]", "phase 1: Artillery takes no duration of 0"),
-        (SCRIPT % "[{pause: 0.5}]", "phase 1: Artillery takes no pause of 0.5"),
+        (SCRIPT % "[{duration: 0, arrivalRate: 5}]", "phase 1: Artillery does not accept a duration of 0"),
+        (SCRIPT % "[{pause: 0.5}]", "phase 1: Artillery does not accept a pause of 0.5"),
         (
             SCRIPT % "[{duration: '{{ x }}', arrivalRate: 1}]",
-            "its load is not known: phase 1 says how long or how much",
+            "its load cannot be determined: phase 1 says how long or how much",
         ),
         (
             "config: {phases: [{duration: 5, arrivalRate: 1}]}\n",
             "no host: neither the scenario nor the script's target",
         ),
         ("config:\n  target: [\n", "never closed"),
-        (SCRIPT % "[{duration: 5, arrivalRate: 0.5}]", "Artillery takes whole numbers only, not 0.5"),
+        (SCRIPT % "[{duration: 5, arrivalRate: 0.5}]", "Artillery accepts whole numbers only, not 0.5"),
         (SCRIPT % "[{duration: 5, arivalRate: 5}]", "phase 1 has no arrivalRate, arrivalCount or pause"),
         (SCRIPT % "[]\nconfig: {}", "'config' stands twice"),
-        ("scenarios: []\n", "this is no script of Artillery: it has no config:"),
-        (SCRIPT % "[5]", "phase 1 is no mapping"),
+        ("scenarios: []\n", "this is not an Artillery script: it has no config:"),
+        (SCRIPT % "[5]", "phase 1 is not a mapping"),
     ],
 )
 def test_what_cannot_be_run_is_told_before_the_run(tmp_path: Path, text: str, message: str) -> None:
@@ -192,7 +192,7 @@ def test_what_options_put_over_a_script_counts_in_artillerys_order(tmp_path: Pat
     ("name", "message"),
     [
         ("sell", "--scenario-name: no scenario is called 'sell'; there are browse, buy"),
-        ("b", "--scenario-name: 'b' fits 2 scenarios; there are browse, buy"),
+        ("b", "--scenario-name: 'b' matches 2 scenarios; there are browse, buy"),
     ],
 )
 def test_a_scenario_that_is_not_one_is_refused(tmp_path: Path, name: str, message: str) -> None:

@@ -204,5 +204,5 @@ def test_the_files_say_what_they_lack_and_a_script_is_not_exported() -> None:
     assert "a timeout on the whole request" in export(replace(scenario, engine="artillery"))["artillery.yml"]
     own = Scenario(name="x", host="http://h", load=closed((1, 1, 1)), script=Script("locustfile", "f.py"))
     for engine in ENGINES:
-        with pytest.raises(UsageError, match=r"runs f\.py, which is an engine's own file already"):
+        with pytest.raises(UsageError, match=r"runs f\.py, which the engine runs as it is"):
             export(replace(own, engine=engine))

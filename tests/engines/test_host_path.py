@@ -87,5 +87,8 @@ def test_a_host_that_was_not_read_is_refused(shards: Shards, server: KnownServer
     given = own_host(shards, server, after="WebUser.host = 'http://production.example.com'")
     shard = shards.spawn(**given)
     assert shard.process.wait(20) == 21
-    assert "WebUser turns to http://production.example.com when it runs; say so" in shard.stderr.read_text()
+    assert (
+        "WebUser uses the host http://production.example.com when it runs; allow it"
+        in shard.stderr.read_text()
+    )
     assert server.count.total() == 0

@@ -49,7 +49,7 @@ def test_it_is_an_engine() -> None:
 def test_the_version_in_another_python_is_asked_there() -> None:
     assert LocustEngine(sys.executable).version() == version("locust")
     assert LocustEngine("/no/such/python").version() is None
-    assert LocustEngine("/no/such/python").install_hint == "there is no program /no/such/python"
+    assert LocustEngine("/no/such/python").install_hint == "no such program: /no/such/python"
     assert LocustEngine(sys.executable).install_hint == f"{sys.executable} -m pip install locust"
 
 

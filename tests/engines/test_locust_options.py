@@ -78,7 +78,7 @@ def test_only_variables_that_locust_reads_are_taken_out(script: Script) -> None:
         (("--tennant", "acme"), "f.py: error: unrecognized arguments: --tennant\nDid you mean '--tenant'?"),
         (("--rows", "many"), "f.py: error: argument --rows: invalid int value: 'many'"),
         (("acme",), "f.py: error: unrecognized arguments: acme"),
-        (("--csv=x",), "f.py: error: --csv=x is an option of the run: say it before  --"),
+        (("--csv=x",), "f.py: error: --csv=x is an option of the run: put it before  --"),
     ],
 )
 def test_what_the_parser_refuses_is_said_in_its_words(

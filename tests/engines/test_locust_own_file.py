@@ -101,7 +101,7 @@ def test_whoever_says_a_host_is_right(script: Script) -> None:
     ("classes", "words"),
     [
         (("Imported",), "the host of Imported in f.py is only known when it runs"),
-        (("Elsewhere",), "no host: no class in f.py says which system is loaded"),
+        (("Elsewhere",), "no host: no class in f.py says which system to load"),
         ((), "is only known when it runs"),
     ],
 )

@@ -104,7 +104,7 @@ def test_a_configuration_file_is_read_as_locust_reads_it(tmp_path: Path, name: s
 
 @pytest.mark.parametrize(("name", "text"), [("x.toml", "users = ["), ("x.conf", "= 3")])
 def test_what_is_no_configuration_file_is_refused(name: str, text: str) -> None:
-    with pytest.raises(UsageError, match="is no configuration file of Locust"):
+    with pytest.raises(UsageError, match="is not a Locust configuration file"):
         from_file(text, name)
 
 

@@ -318,7 +318,7 @@ def test_a_line_ends_where_the_file_ends_it(written: Path, sign: str) -> None:
     [
         ("report.html", lambda text: text[: text.index("templateArgs =") + 400], "cut off or damaged"),
         ("run.json", lambda text: text[:900], "cut off or damaged"),
-        ("run_stats.csv", lambda text: text[:500], "no line Aggregated"),
+        ("run_stats.csv", lambda text: text[:500], "does not end with a line Aggregated"),
         ("late.json", lambda text: text[:900], "cut off or damaged"),
         ("late.json", lambda _: '{"aggregate": {"scenariosCreated": 3}}', "the form of Artillery 1"),
         (
@@ -327,7 +327,7 @@ def test_a_line_ends_where_the_file_ends_it(written: Path, sign: str) -> None:
             "damaged at aggregate",
         ),
         ("run_stats_history.csv", lambda text: text, "name the _stats.csv beside it"),
-        ("locustfile.py", lambda text: text, "no report that can be scored"),
+        ("locustfile.py", lambda text: text, "not a report that loadctl can score"),
     ],
 )
 def test_a_file_that_tells_nothing_is_refused(

@@ -101,10 +101,10 @@ class ArtilleryEngine:
         if returncode in {EXIT_STOPPED, 128 + signal.SIGINT, 128 + signal.SIGTERM}:
             return Outcome("stopped")
         if returncode == EXIT_REFUSED:
-            return Outcome("refused", _own_words(stderr) or "the script ended before the load")
+            return Outcome("refused", _own_words(stderr) or "the script exited before the load began")
         if returncode == EXIT_BEYOND:
             words = [line for line in stderr.splitlines() if line.startswith(_BEYOND)]
-            return Outcome("beyond", words[-1] if words else "it turned to a host that nobody agreed to")
+            return Outcome("beyond", words[-1] if words else "it connected to a host that is not allowed")
         if returncode < 0:
             return Outcome("failed", f"it was killed by signal {-returncode}")
         return Outcome("failed", _own_words(stderr) or f"it exited with {returncode}")
@@ -163,8 +163,10 @@ def _refuse_untranslatable(scenario: Scenario) -> None:
         try:
             to_javascript(pattern)
         except Untranslatable as error:
-            message = f"capture {name}: on Artillery the pattern {pattern} cannot use {error}"
-            mistakes.append(Mistake(request.where, message, "write it without, or use  --engine locust"))
+            message = f"capture {name}: Artillery cannot use the pattern {pattern}: it has {error}"
+            mistakes.append(
+                Mistake(request.where, message, "rewrite it without that, or use  --engine locust")
+            )
     if mistakes:
         raise InvalidInput(mistakes)
 
@@ -175,14 +177,14 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
     own = read_own_script(script.path, script.environment, environ, script.engine_options)
     load, own_load = scenario.load, not scenario.load.stages
     if own_load and own.load is None:
-        hint = "say it in the scenario:  load: [{rate: 10/s, for: 1m}]   or with  --rate 10/s -t 1m"
-        raise InvalidInput([Mistake(own.where, f"its load is not known: {own.no_load}", hint)])
+        hint = "set it in the scenario:  load: [{rate: 10/s, for: 1m}]   or with  --rate 10/s -t 1m"
+        raise InvalidInput([Mistake(own.where, f"its load cannot be determined: {own.no_load}", hint)])
     try:
         host = scenario.host or _host_of(own.target)
     except ValueError as error:
         raise InvalidInput([Mistake(Where(script.path), f"config.target: {error}")]) from error
     if not host:
-        message = "no host: neither the scenario nor the script's target says which system is loaded"
+        message = "no host: neither the scenario nor the script's target says which system to load"
         raise InvalidInput([Mistake(where, message, "host: http://localhost:8080, or --host URL")])
     from loadctl.scenario.redaction import hidden
 

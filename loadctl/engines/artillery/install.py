@@ -37,15 +37,15 @@ _CAUSES: Sequence[tuple[tuple[str, ...], str]] = (
     (("ENOSPC",), "the disk is full; --prefix DIR  installs into another folder"),
     (
         ("CERT", "SELF_SIGNED", "unable to get local issuer"),
-        "a certificate that Node does not know: NODE_EXTRA_CA_CERTS=FILE  names your own authority's",
+        "Node does not trust a certificate: set  NODE_EXTRA_CA_CERTS=FILE  to that of your own authority",
     ),
     (
         ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ECONNRESET", "ENETUNREACH", "EHOSTUNREACH"),
-        "is there a network? A mirror or a proxy is set in ~/.npmrc (registry=, proxy=), or by npm_config_registry",
+        "is the network up? Set a mirror or a proxy in ~/.npmrc (registry=, proxy=), or with npm_config_registry",
     ),
     (
         ("E401", "E403", "E404", "EINTEGRITY", "ETARGET"),
-        "the registry is the one of ~/.npmrc or npm_config_registry, else npm's own: set one that has this package",
+        "npm uses the registry in ~/.npmrc or npm_config_registry, else its own: set one that has this package",
     ),
 )
 
@@ -69,29 +69,29 @@ def npm_ci(folder: Path, node: Node, environ: Mapping[str, str], say: Callable[[
                 npm.kill()
                 raise
         output.seek(0)
-        said = output.read().decode(errors="replace")
-    if npm.returncode or _LEFT_OUT in said:
-        raise RunError(f"npm could not install Artillery: {last_words(said)}", hint=advice(said))
+        printed = output.read().decode(errors="replace")
+    if npm.returncode or _LEFT_OUT in printed:
+        raise RunError(f"npm could not install Artillery: {last_words(printed)}", hint=advice(printed))
 
 
 def last_words(output: str) -> str:
-    """The first sentence of npm's error; without one, the last thing it said."""
+    """The first sentence of npm's error; without one, the last thing it printed."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [
         line.removeprefix("npm error").removeprefix("npm ERR!").strip()
         for line in lines
         if line.startswith(("npm error", "npm ERR!"))
     ]
-    said = [words for words in errors if words and not words.startswith(_NOT_A_SENTENCE)]
-    said += [line for line in lines if _LEFT_OUT in line]
-    return said[0] if said else lines[-1] if lines else "it said nothing"
+    printed = [words for words in errors if words and not words.startswith(_NOT_A_SENTENCE)]
+    printed += [line for line in lines if _LEFT_OUT in line]
+    return printed[0] if printed else lines[-1] if lines else "no output"
 
 
 def advice(output: str) -> str:
     for words, what_to_do in _CAUSES:
         if any(word in output for word in words):
             return what_to_do
-    return "the whole story is in the newest file of  ~/.npm/_logs"
+    return "see the newest file in  ~/.npm/_logs"
 
 
 def _started(
@@ -131,12 +131,14 @@ def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: P
     if isinstance(node, str):
         raise UsageError(node, hint=install_extra())
     if not node.npm:
-        raise UsageError(f"{node.path} comes without npm, which installs Artillery", hint=install_extra())
+        raise UsageError(
+            f"{node.path} has no npm, which is needed to install Artillery", hint=install_extra()
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(target.parent, say):
             if is_complete(target):
-                say(f"Artillery {SUPPORTED} is there already")
+                say(f"Artillery {SUPPORTED} is already installed")
                 return target
             _clear(target)
             _have_room(target.parent)
@@ -195,11 +197,11 @@ def _check(folder: Path, node: Node, environ: Mapping[str, str]) -> None:
             f"Artillery was installed but did not start within {_START_S:.0f} s", hint="try again"
         ) from None
     if done.returncode or SUPPORTED not in done.stdout:
-        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()
-        words = next((line for line in said if "Error" in line), said[-1])
+        printed = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
+        words = next((line for line in printed if "Error" in line), printed[-1])
         raise RunError(
             f"Artillery was installed but does not start on Node {node.version}: {words}",
-            hint="nothing was kept; a Node that is known to work:  " + install_extra(),
+            hint="nothing was kept; to get a Node that is known to work:  " + install_extra(),
         )
 
 
@@ -222,7 +224,7 @@ def _alone(folder: Path, say: Say) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        say("another installation is at work; waiting for it")
+        say("another installation is running; waiting for it")
         lock.acquire()
     try:
         yield

@@ -69,7 +69,7 @@ def locate(environ: Mapping[str, str]) -> Artillery | Missing:
     for package, origin, cache_folder in _places(environ):
         version = _version_of(package)
         if version != SUPPORTED:
-            unfit = f"{package} is Artillery {version}, and loadctl works with {SUPPORTED}"
+            unfit = f"{package} is Artillery {version}; loadctl needs {SUPPORTED}"
         elif wrong := _wrong_library(package):
             unfit = f"{package} {wrong}"
         elif isinstance(node, str):
@@ -131,9 +131,9 @@ def _wrong_library(package: Path) -> str:
         places = (folder / "node_modules" / name for folder in (package, *package.parents))
         found = next((place for place in places if (place / "package.json").is_file()), None)
         if found is None:
-            return f"comes without {name}, and loadctl works with {version}"
+            return f"lacks {name} {version}, which loadctl needs"
         if (other := _version_of(found)) != version:
-            return f"comes with {name} {other}, and loadctl works with {version}"
+            return f"has {name} {other}; loadctl needs {version}"
     return ""
 
 

@@ -21,7 +21,7 @@ from loadctl.engines.short_command import output_of
 OLDEST = (22, 18, 0)
 """What Artillery asks for."""
 _OLDEST = ".".join(map(str, OLDEST[:2]))
-_PATIENCE_S = 20.0
+_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,15 @@ def _of_the_wheel() -> Node | None:
 def _on_path(environ: Mapping[str, str]) -> Node | str:
     path = shutil.which("node", path=environ.get("PATH", ""))
     if path is None:
-        return f"there is no Node, and Artillery runs on Node {_OLDEST} or newer"
-    said = (output_of([path, "--version"], _PATIENCE_S) or "").removeprefix("v")
-    version = _numbers(said)
+        return f"Node is not installed; Artillery needs Node {_OLDEST} or newer"
+    printed = (output_of([path, "--version"], _TIMEOUT_S) or "").removeprefix("v")
+    version = _numbers(printed)
     if version is None:
-        return f"{path} does not say its version"
+        return f"{path} does not print its version"
     if version < OLDEST:
-        return f"{path} is Node {said}, and Artillery runs on Node {_OLDEST} or newer"
+        return f"{path} is Node {printed}; Artillery needs Node {_OLDEST} or newer"
     npm = shutil.which("npm", path=environ.get("PATH", ""))
-    return Node(Path(path), said, (npm,) if npm else ())
+    return Node(Path(path), printed, (npm,) if npm else ())
 
 
 def _numbers(version: str) -> tuple[int, ...] | None:

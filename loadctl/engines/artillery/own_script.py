@@ -76,7 +76,7 @@ def read_own_script(
     from_file = dict(_dotenv(options["dotenv"])) if "dotenv" in options else {}
     secrets = secret_fields(dict(from_file))
     if not is_readable(path):
-        return OwnScript(Where(path), no_load="its phases are only known to itself", secrets=secrets)
+        return OwnScript(Where(path), no_load="its phases are only known when it runs", secrets=secrets)
     script = whole_script(path, environment, options)
     config = _config_of(script)
     _check_scenario_name(script, options.get("scenario-name"))
@@ -134,7 +134,7 @@ def whole_script(path: str, environment: str | None, options: Mapping[str, str])
 def _config_of(script: Node) -> Node:
     config = script.get("config")
     if config is None or config.entries is None:
-        _refuse(script.where, "this is no script of Artillery: it has no config:")
+        _refuse(script.where, "this is not an Artillery script: it has no config:")
     return config
 
 
@@ -169,7 +169,7 @@ def _check_scenario_name(script: Node, asked: str | None) -> None:
     if len(found) != 1:
         there = ", ".join(name for name in names if name) or "none with a name"
         message = (
-            f"no scenario is called '{asked}'" if not found else f"'{asked}' fits {len(found)} scenarios"
+            f"no scenario is called '{asked}'" if not found else f"'{asked}' matches {len(found)} scenarios"
         )
         _refuse(script.key_where("scenarios"), f"--scenario-name: {message}; there are {there}")
 
@@ -227,14 +227,14 @@ def _merged(base: Node, over: Node, *, whole_lists: bool = False) -> Node:
 def _stages(phases: Node, fill: Callable[[Node | None], str]) -> Sequence[Stage] | str:
     """The stages, or why they cannot be known. A leading phase called warm-up is one, where others follow."""
     if not phases.items:
-        return "its phases are no list"
+        return "its phases are not a list"
     stages: list[Stage] = []
     for number, phase in enumerate(phases.items, 1):
         if phase.entries is None:
-            _refuse(phase.where, f"phase {number} is no mapping")
+            _refuse(phase.where, f"phase {number} is not a mapping")
         stage = _stage(phase, number, fill)
         if stage is None:
-            return f"phase {number} says how long or how much with a value that only Artillery knows"
+            return f"phase {number} has a duration or rate that is only known when Artillery runs"
         warm = all(s.warmup for s in stages) and bool(re.match(r"warm", stage.name, re.IGNORECASE))
         stages.append(replace(stage, warmup=warm))
     if all(stage.warmup for stage in stages):
@@ -248,8 +248,8 @@ def _stage(phase: Node, number: int, fill: Callable[[Node | None], str]) -> Stag
     duration = _seconds(fill(lasts))
     if lasts is not None and (duration == 0 or _FRACTION.fullmatch(fill(lasts))):
         shown = "pause" if phase.get("pause") is not None else "duration"
-        hint = "leave the phase out, or  shorter than a second:  500ms"
-        _refuse(lasts.where, f"phase {number}: Artillery takes no {shown} of {fill(lasts)}", hint)
+        hint = "leave the phase out, or write milliseconds:  500ms"
+        _refuse(lasts.where, f"phase {number}: Artillery does not accept a {shown} of {fill(lasts)}", hint)
     if phase.get("pause") is not None:
         return None if duration is None else Stage(0, 0, duration, name)
     if not duration:
@@ -266,8 +266,8 @@ def _stage(phase: Node, number: int, fill: Callable[[Node | None], str]) -> Stag
         _refuse(phase.where, f"phase {number} has no arrivalRate, arrivalCount or pause")
     start = _number(fill(rate))
     if start is not None and not start.is_integer() and phase.get("rampTo") is None:
-        hint = "fewer than one a second:  {duration: 60, arrivalCount: 30}"
-        _refuse(rate.where, f"arrivalRate: Artillery takes whole numbers only, not {rate.text}", hint)
+        hint = "for less than one a second:  {duration: 60, arrivalCount: 30}"
+        _refuse(rate.where, f"arrivalRate: Artillery accepts whole numbers only, not {rate.text}", hint)
     end = start if phase.get("rampTo") is None else _number(fill(phase.get("rampTo")))
     return None if start is None or end is None else Stage(start, end, duration, name)
 
@@ -352,8 +352,8 @@ def _scenarios(script: Node, mistakes: Mistakes) -> list[tuple[int, Node]]:
     """Those of this engine, with their numbers."""
     config, scenarios = script.get("config"), script.get("scenarios")
     if config is not None and _text(config.get("engine")) == _ENGINE:
-        message = "Artillery takes the flows of such scenarios for requests of its own"
-        mistakes.add(config.key_where("engine"), message, f"say  engine: {_ENGINE}  in each scenario")
+        message = "Artillery would read the flows of these scenarios as its own requests"
+        mistakes.add(config.key_where("engine"), message, f"set  engine: {_ENGINE}  in each scenario")
     numbered = enumerate((scenarios.items if scenarios is not None else None) or (), 1)
     return [(k, one) for k, one in numbered if _text(one.get("engine")) == _ENGINE]
 

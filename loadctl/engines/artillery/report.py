@@ -55,7 +55,7 @@ _CLASSES: Sequence[tuple[str, str]] = (
 )
 _ADVICE = (
     "loadctl run test.yml   measures every request of the script to its last byte",
-    "--target ttfb_p95=200ms --target latency_p95=null   judges this file by what it has",
+    "--target ttfb_p95=200ms --target latency_p95=null   judges this file by its time to first byte",
 )
 
 
@@ -235,21 +235,21 @@ class _Reading:
     def _findings(self) -> Iterator[Finding]:
         if "http.total" in self._aggregate.summaries:
             message = "Artillery measures in whole milliseconds, and its percentiles are within 1 %"
-            yield Finding("file-rounded", "info", f"{message}: a limit within that cannot be told")
+            yield Finding("file-rounded", "info", f"{message}: a limit within that margin cannot be judged")
         else:
             message = (
-                "Artillery's response time goes from the end of the request to the first byte of the answer, in whole "
-                "milliseconds: it can break a limit on latency, and never meet one"
+                "Artillery's response time ends with the first byte of the response, in whole milliseconds: it can "
+                "show that a latency limit is exceeded, never that it is met"
             )
             advice = (
                 "http: {extendedMetrics: true} in the script's config writes the time to the last byte too",
             )
             yield Finding("file-first-byte", "warning", message, {}, advice)
-        yield Finding("file-whole-run", "info", "its figures are of all phases, a warm-up too")
+        yield Finding("file-whole-run", "info", "its figures cover all phases, including any warm-up")
         if self._complaints:
             message = (
-                f"{format_count(self._complaints)} captures, checks or hooks failed, and Artillery does not say of "
-                "which requests: how many failed is known within bounds"
+                f"{format_count(self._complaints)} captures, checks or hooks failed, and Artillery does not say for "
+                "which requests: the number of failed requests is only known within bounds"
             )
             yield Finding("file-complaints", "info", message, {"complaints": self._complaints})
         faults = sum(n for words, n in self._errors.items() if class_of(words) == GENERATOR)

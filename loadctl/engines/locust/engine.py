@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.py"
 _REFUSAL_LINES = 5
-_PATIENCE_S = 20.0
+_TIMEOUT_S = 20.0
 _ASK_VERSION = "import sys; del sys.path[0]; import importlib.metadata as m; print(m.version('locust'))"
 """Without the working directory, whose files would be taken for modules of Python."""
 
@@ -66,14 +66,12 @@ class LocustEngine:
         )
         if python is not None:
             there = shutil.which(python) is not None
-            self.install_hint = (
-                f"{python} -m pip install locust" if there else f"there is no program {python}"
-            )
+            self.install_hint = f"{python} -m pip install locust" if there else f"no such program: {python}"
 
     def version(self) -> str | None:
         if self._python is None:
             return _own_version()
-        return output_of([self._python, "-c", _ASK_VERSION], _PATIENCE_S) or None
+        return output_of([self._python, "-c", _ASK_VERSION], _TIMEOUT_S) or None
 
     def state(self, environ: Mapping[str, str]) -> State:  # noqa: ARG002
         version = self.version()
@@ -85,8 +83,10 @@ class LocustEngine:
     def install(self, environ: Mapping[str, str], prefix: Path | None, say: Callable[[str], None]) -> Path:  # noqa: ARG002
         """It comes with loadctl; into another Python the user's own pip puts it."""
         if self.version() is None or prefix is not None:
-            raise UsageError("Locust is installed with pip, beside loadctl", hint=self.install_hint)
-        say(f"Locust {self.version()} is there already")
+            raise UsageError(
+                "Locust is installed with pip, into loadctl's own Python", hint=self.install_hint
+            )
+        say(f"Locust {self.version()} is already installed")
         return Path(sys.prefix)
 
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:

@@ -47,12 +47,10 @@ def _hosts(script: Script, own: OwnFile, where: Where) -> tuple[str, ...]:
     hint = "--host URL (-H), LOADCTL_HOST, or host: in the scenario"
     for user_class, host in found.items():
         if host is None:
-            message = (
-                f"the host of {user_class} in {name} is only known when it runs; say which system is loaded"
-            )
+            message = f"the host of {user_class} in {name} is only known when it runs; set the host"
             raise InvalidInput([Mistake(where, message, hint)])
     if not found:
-        message = f"no host: no class in {name} says which system is loaded"
+        message = f"no host: no class in {name} says which system to load"
         raise InvalidInput([Mistake(where, message, hint)])
     return tuple(dict.fromkeys(host.rstrip("/") for host in found.values() if host))
 

@@ -345,8 +345,8 @@ def read_csv(file: Text) -> ReportFile:
 def _stats(name: str, rows: _Rows) -> ReportFile:
     if not rows or rows[-1]["Name"] != _AGGREGATED or None in rows[-1].values():
         raise UsageError(
-            f"{name} has no line {_AGGREGATED} at its end: Locust was ended while it wrote the file",
-            hint="what it holds is not the whole run",
+            f"{name} does not end with a line {_AGGREGATED}: Locust was stopped while writing it",
+            hint="it does not cover the whole run",
         )
     *endpoints, total = rows
     rate, requests = _number(total["Requests/s"]), _count(total["Request Count"])

@@ -56,7 +56,7 @@ def from_file(text: str, name: str) -> Settings:
     try:
         found = dict(_of_toml(text) if name.endswith(".toml") else _of_lines(text))
     except ValueError as error:
-        raise UsageError(f"{name} is no configuration file of Locust: {error}") from error
+        raise UsageError(f"{name} is not a Locust configuration file: {error}") from error
     values = {key: value for key, value in found.items() if key in KEYS}
     unused = tuple(key for key in found if key not in KEYS | _ALWAYS)
     return Settings(values, unused)
@@ -94,5 +94,5 @@ def _of_lines(text: str) -> Iterator[tuple[str, str]]:
         if line and not line.startswith(("#", ";", "[", "---")):
             match = _LINE.match(line)
             if match is None:
-                raise ValueError(f"{line!r} is no line of it")
+                raise ValueError(f"{line!r} is not a setting")
             yield match["key"], "true" if match["value"] is None else match["value"].strip("\"'")

@@ -67,7 +67,7 @@ def test_what_is_there_is_not_installed_again(loadctl: Loadctl, artillery: Artil
         pytest.skip("this Artillery is the one on PATH:  make dev  installs loadctl's own")
     said = loadctl("engines", "install", "artillery")
     assert (said.code, said.out) == (0, f"{artillery.cache.parent}\n")
-    assert said.err == "Artillery 2.0.34 is there already\n"
+    assert said.err == "Artillery 2.0.34 is already installed\n"
     prefix = artillery.cache.parent.parent
     said = loadctl("engines", "install", "artillery", "--prefix", str(prefix), "--json")
     assert said.document == {"name": "artillery", "folder": str(artillery.cache.parent)}

@@ -81,10 +81,12 @@ def _guard(app: Any, settings: Mapping[str, Any]) -> None:
 
     def refuse() -> Any:
         if _foreign(request, settings["bind"]):
-            return make_response("this page is not for other sites", 403)
+            return make_response("requests from other sites are refused", 403)
         asked = (request.form.get("host") or "").rstrip("/") if request.path.endswith("/swarm") else ""
         if asked and asked != settings["host"]:
-            message = f"this page loads {settings['host']} alone; for another:  loadctl ui … --host {asked}"
+            message = (
+                f"this page loads {settings['host']} only; for another host:  loadctl ui … --host {asked}"
+            )
             return jsonify({"success": False, "message": message, "host": settings["host"]})
         return None
 

@@ -192,9 +192,9 @@ def _made_of(classes: Sequence[type]) -> str:
 
     ours = any(issubclass(kind, ScenarioUser) for kind in classes)
     own = any(not issubclass(kind, ScenarioUser) for kind in classes)
-    said = ["the script's own users and clients"] * own
-    said += ["user types as locust.User subclasses, with loadctl's own client and waits"] * ours
-    return " and ".join(said)
+    kinds = ["the script's own users and clients"] * own
+    kinds += ["user types as locust.User subclasses, with loadctl's own client and waits"] * ours
+    return " and ".join(kinds)
 
 
 def _environment(plan: Mapping[str, Any], script: Script | None, recorder: Recorder) -> Environment:
@@ -287,7 +287,7 @@ def _close_test(environment: Environment, runner: PlanRunner, recorder: Recorder
         sys.stderr.write(f"{code}\n")
         code = 1
     if log.unhandled_greenlet_exception and not recorder.script_faults:
-        recorder.script_fault("an exception that nothing handled, see the engine's stderr", "")
+        recorder.script_fault("an unhandled exception; see the engine's stderr", "")
     if code:
         recorder.script_verdict(int(code))
     environment.events.quit.fire(exit_code=code or 0)

@@ -124,8 +124,8 @@ class Connection:
             while not self._done:
                 self._hub.switch()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            told = "it switches protocols" if isinstance(error, httptools.HttpParserUpgrade) else error
-            raise self._failed(Failed("protocol", f"not a valid HTTP/1.1 response: {told}")) from error
+            reason = "it switches protocols" if isinstance(error, httptools.HttpParserUpgrade) else error
+            raise self._failed(Failed("protocol", f"not a valid HTTP/1.1 response: {reason}")) from error
         except Failed as failure:
             raise self._failed(failure, is_kept=is_kept) from None
         except OSError as error:
@@ -299,8 +299,8 @@ class Connection:
         self._size = 0
         self._first_at = monotonic()
         if self._is_head:
-            said = [v.lower() for n, v in headers if n == b"connection"]
-            self._complete(keep_alive=self._parser.get_http_version() == "1.1" and b"close" not in said)
+            announced = [v.lower() for n, v in headers if n == b"connection"]
+            self._complete(keep_alive=self._parser.get_http_version() == "1.1" and b"close" not in announced)
 
     def on_body(self, data: bytes) -> None:
         if self._done:

@@ -192,7 +192,9 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
     ) -> None:
         """A LoadTestShape asks for so many users from now on. Where the scenario has stages, they decide instead."""
         if not isinstance(self._schedule, Wishes):
-            self._recorder.note(f"the script asked for {user_count} users; the scenario's load decides")
+            self._recorder.note(
+                f"the script asked for {user_count} users; the scenario's load takes precedence"
+            )
             return
         t = max(0.0, time.monotonic() - self._t0)
         self._kind_of = rotation(user_classes or self.user_classes)
@@ -299,13 +301,14 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self.target_user_classes_count = self.user_classes_count
         waiting = sum(map(_in_on_start, self._users()))
         # In a greenlet of its own: a listener that waits must not hold the plan up.
-        told = self.greenlet.spawn(
+        fired = self.greenlet.spawn(
             self.environment.events.spawning_complete.fire, user_count=self._recorder.users
         )
-        told.link_exception(locust_exception_handler(self.environment))
+        fired.link_exception(locust_exception_handler(self.environment))
         if waiting and len(self.environment.events.spawning_complete._handlers) > 1:  # noqa: SLF001  private.py
             self._recorder.note(
-                f"{waiting} users were in on_start when all were started: a script may wait there for spawning_complete"
+                f"{waiting} users were still in on_start when all had started: "
+                "the script may be waiting there for spawning_complete"
             )
 
     def _users(self) -> list[Any]:

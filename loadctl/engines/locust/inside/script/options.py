@@ -50,17 +50,17 @@ def options_of(plan: Mapping[str, Any]) -> Any:
     parser: Any = argument_parser.get_parser(default_config_files=[])
     parser.prog = os.path.basename(script["paths"][0])
     arguments = script["arguments"]
-    said = io.StringIO()
+    printed = io.StringIO()
     try:
-        with redirect_stdout(said), redirect_stderr(said):
+        with redirect_stdout(printed), redirect_stderr(printed):
             for word in arguments:
                 if word.partition("=")[0] in own:
-                    parser.error(f"{word} is an option of the run: say it before  --")
+                    parser.error(f"{word} is an option of the run: put it before  --")
             options = parser.parse_args(args=arguments)
             if options.user_classes:
                 parser.error(f"unrecognized arguments: {' '.join(options.user_classes)}")
     except SystemExit:
-        raise Refused(said.getvalue().strip()) from None
+        raise Refused(printed.getvalue().strip()) from None
     _set(options, plan)
     return options
 

@@ -49,7 +49,7 @@ def load(paths: Sequence[str], arguments: Sequence[str] = ()) -> tuple[dict[str,
     for path, classes, _ in loaded:
         for name, user_class in classes.items():
             if found.setdefault(name, user_class).__module__ != user_class.__module__:
-                raise ScriptError(f"{Path(path).name} has a user class {name}, and so has another file")
+                raise ScriptError(f"{Path(path).name} has a user class {name} that another file has too")
     if not found:
         names = " and ".join(Path(path).name for path in paths)
         raise ScriptError(
@@ -64,7 +64,9 @@ def _loaded(path: str, loader: Callable[[str], Any]) -> tuple[dict[str, type], S
         found = loader(path)
     except Exception as error:  # noqa: BLE001 - whatever the user's file raises
         traceback.print_exc()
-        raise ScriptError(f"{name} cannot be loaded: {told(error, path)}{_line_in(error, path)}") from None
+        raise ScriptError(
+            f"{name} cannot be loaded: {explained(error, path)}{_line_in(error, path)}"
+        ) from None
     except SystemExit as error:
         raise Ended(name, error) from None
     if isinstance(found, tuple):
@@ -73,13 +75,13 @@ def _loaded(path: str, loader: Callable[[str], Any]) -> tuple[dict[str, type], S
     return found, ()
 
 
-def told(error: BaseException, path: str) -> str:
+def explained(error: BaseException, path: str) -> str:
     """The sentence of an exception; a file that lies beside the script, and not where it was looked for, is named."""
-    said = sentence(error)
+    text = sentence(error)
     missing = error.filename if isinstance(error, FileNotFoundError) else None
     if isinstance(missing, str) and (found := beside(path, missing)):
-        said += f"; it is in {found}, but paths are relative to the folder where loadctl was started"
-    return said
+        text += f"; it is in {found}, but paths are relative to the folder where loadctl was started"
+    return text
 
 
 def _line_in(error: BaseException, path: str) -> str:
@@ -98,7 +100,7 @@ def chosen_classes(classes: Mapping[str, Any], weights: Mapping[str, int], path:
     chosen = [classes[name] for name in weights or classes]
     chosen = [user_class for user_class in chosen if user_class.weight > 0 or user_class.fixed_count > 0]
     if not chosen:
-        raise ScriptError("all user classes have the weight 0")
+        raise ScriptError("all user classes have weight 0")
     return chosen
 
 
@@ -120,9 +122,9 @@ class Script:
         _watch_listeners(recorder)
         classes, shapes = load(script["paths"], script["arguments"])
         if plan["shards"] > 1 and (asked := _asks_for_workers(script["paths"])):
-            raise Refused(f"{self.name} asks for master and workers ({asked}): use --workers 1")
+            raise Refused(f"{self.name} uses Locust's master and workers ({asked}): use --workers 1")
         if script["own_load"] and not shapes:
-            raise Refused(f"{self.name} has no LoadTestShape; say how much load, as in -u 50 -t 5m")
+            raise Refused(f"{self.name} has no LoadTestShape; set a load, as in -u 50 -t 5m")
         if shapes and not script["own_load"]:
             recorder.note(f"the load shape {type(shapes[0]).__name__} of {self.name} is not used")
         self.shape = shapes[0] if script["own_load"] else None
@@ -139,13 +141,15 @@ class Script:
         )
         if plan["model"] == "open" and any(issubclass(user_class, PytestUser) for user_class in self.classes):
             raise Refused(
-                f"{self.name} has test functions, which know no arrivals: say users (-u), not --rate"
+                f"{self.name} has test functions, which cannot serve arrivals: use users (-u), not --rate"
             )
         self.options = options_of(plan)
         for user_class in self.classes if script["own_hosts"] else ():
             host = (user_class.host or "").rstrip("/")  # type: ignore[attr-defined]
             if host and host not in script["own_hosts"]:  # nobody was asked whether that one may be loaded
-                raise Refused(f"{user_class.__name__} turns to {host} when it runs; say so, as in  -H {host}")
+                raise Refused(
+                    f"{user_class.__name__} uses the host {host} when it runs; allow it with  -H {host}"
+                )
 
     def watch(self, environment: Environment) -> Sessions:
         """After the runner was made, before `init`. The sessions record nothing until they are opened."""
@@ -176,7 +180,7 @@ class Script:
         place = getattr(getattr(user_instance, "user", user_instance), "loadctl_place", None)
         if place is None or place.starting:
             self._recorder.turn()  # of on_start: no task counts it
-        self._recorder.fault(told(exception, self.path))
+        self._recorder.fault(explained(exception, self.path))
 
 
 def _asks_for_workers(paths: Sequence[str]) -> str:

@@ -12,33 +12,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any
-
-from geventhttpclient.response import HTTPSocketPoolResponse
-from urllib3.response import HTTPResponse
-
-from ..recorder.cells import Endpoint, Entry
-
-if TYPE_CHECKING:
-    Told = Callable[[BaseException | None], None]
-
-
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 import gevent
 import locust
 from gevent import Greenlet, GreenletExit, getcurrent
 from geventhttpclient.connectionpool import ConnectionPool
+from geventhttpclient.response import HTTPSocketPoolResponse
 from locust import clients
 from locust.clients import HttpSession
 from locust.contrib import fasthttp
 from locust.contrib.fasthttp import FastHttpSession
 from locust.exception import StopUser
+from urllib3.response import HTTPResponse
 
 from ....redaction import credentials
-from ..recorder.cells import ELSEWHERE, Flight, limit_headers
+from ..recorder.cells import ELSEWHERE, Endpoint, Entry, Flight, limit_headers
 from .classify import classify
 
 if TYPE_CHECKING:
@@ -48,47 +39,54 @@ if TYPE_CHECKING:
 
 _LAST_EVENT = b"data: [DONE]"
 """The end of a stream of OpenAI's form: scripts stop reading there, a moment before the end of the body."""
+OnEnd: TypeAlias = Callable[[BaseException | None], None]
+_BODY_KEPT = 65536
+_HELD_MAX = 100
+"""Of one greenlet; a task without end may never enter the `with` blocks of its requests."""
+_KNOWN_MAX = 10_000
+_MOST = 1e12
+_SWALLOWED_S = 0.01
+"""Before a request is refused: a task that swallows every exception and tries again would hold the hub for ever."""
+_Key: TypeAlias = tuple[str, str | None, str | None, str]
+"""Method, name, base URL and URL."""
 
 
-def watch(response: Any, told: Told) -> None:
-    """Call `told` once: with None when the script has read the last byte, with the error when reading it failed.
+def watch(response: Any, on_end: OnEnd) -> None:
+    """Call `on_end` once: with None when the script has read the last byte, with the error when reading it failed.
 
     Never, if the script leaves the rest unread, or the response is of another client.
     """
     fast: Any = getattr(response, "_response", None)
     plain: Any = getattr(response, "raw", None)
+    kind: type = _FastBody
     if fast.__class__ is HTTPSocketPoolResponse:
-        if fast.message_complete:
-            told(None)
-            return
-        _turn_into(_FastBody, fast, told)
+        body, is_complete = fast, fast.message_complete
     elif plain.__class__ is HTTPResponse and plain._original_response is not None:
-        if plain._original_response.isclosed():
-            told(None)
-            return
-        _turn_into(_PlainBody, plain, told)
-
-
-def _turn_into(kind: type, body: Any, told: Told) -> None:
-    body.__class__ = kind
-    body.told = told
+        kind, body, is_complete = _PlainBody, plain, plain._original_response.isclosed()
+    else:
+        return
+    if is_complete:
+        on_end(None)
+    else:
+        body.__class__ = kind
+        body.on_end = on_end
 
 
 class _FastBody(HTTPSocketPoolResponse):  # type: ignore[misc]
     """A class, because a method in the object itself would keep it alive, and its connection taken."""
 
-    told: Told | None
+    on_end: OnEnd | None
 
     def release(self) -> None:
         super().release()
-        told, self.told = self.told, None
+        on_end, self.on_end = self.on_end, None
         error = sys.exc_info()[1]
-        if told is not None and (self.message_complete or isinstance(error, Exception)):
-            told(None if self.message_complete else error)
+        if on_end is not None and (self.message_complete or isinstance(error, Exception)):
+            on_end(None if self.message_complete else error)
 
 
 class _PlainBody(HTTPResponse):
-    told: Told | None
+    on_end: OnEnd | None
     _given_up = False
 
     def read_chunked(
@@ -112,25 +110,14 @@ class _PlainBody(HTTPResponse):
             self._tell(error)
 
     def _tell(self, error: Exception | None) -> None:
-        told, self.told = self.told, None
-        if told is not None:
-            told(error)
+        on_end, self.on_end = self.on_end, None
+        if on_end is not None:
+            on_end(error)
 
     def _is_complete(self, error: BaseException | None) -> bool:
         if self.chunk_left == 0 or getattr(self._original_response, "length", None) == 0:
             return True
         return error is None and not self._given_up
-
-
-_BODY_KEPT = 65536
-_HELD_MAX = 100
-"""Of one greenlet; a task without end may never enter the `with` blocks of its requests."""
-_KNOWN_MAX = 10_000
-_MOST = 1e12
-_SWALLOWED_S = 0.01
-"""Before a request is refused: a task that swallows every exception and tries again would hold the hub for ever."""
-_Key: TypeAlias = tuple[str, str | None, str | None, str]
-"""Method, name, base URL and URL."""
 
 
 class _Request(Flight):
@@ -144,7 +131,7 @@ class _Request(Flight):
     """When the reading of a streamed body ended, on the recorder's clock."""
     broken = False
     """It ended before the body did; `error` and `message` say how."""
-    is_told = False
+    is_reported = False
     """Locust's event has come."""
     held: list[_Request] | None = None
     meta: Mapping[str, Any] | None = None
@@ -231,7 +218,7 @@ class Sessions:
                 response = original(session, method, url, *args, **options)
             except BaseException:
                 # No event will come: an invalid URL, a kill. A script's exception is counted with its task.
-                if not mine.is_told:
+                if not mine.is_reported:
                     self._recorder.abandon(mine)
                 raise
             finally:
@@ -239,7 +226,7 @@ class Sessions:
                     del now[me]
                 else:
                     now[me] = outer
-            if not mine.is_told:
+            if not mine.is_reported:
                 self._await(me, mine, response)
             return response
 
@@ -283,7 +270,7 @@ class Sessions:
             swallowed = original(response, kind, error, traceback)
             if kind is not None:
                 request = getattr(response.request_meta["response"], "_loadctl_request", None)
-                if request is not None and request.held is not None and not request.is_told:
+                if request is not None and request.held is not None and not request.is_reported:
                     self._settle(request, killed=issubclass(kind, GreenletExit))
             return swallowed
 
@@ -304,9 +291,9 @@ class Sessions:
         if not self.open:
             return
         request = getattr(response, "_loadctl_request", None) or self._now.get(getcurrent())
-        if response is None or type(request) is not _Request or request.is_told:
+        if response is None or type(request) is not _Request or request.is_reported:
             request = self._own(request_type, name)
-        request.is_told = True
+        request.is_reported = True
         if request.name is not None and request.name != name:
             self._recorder.rename(request, _named(request_type, name))
         if (
@@ -334,7 +321,7 @@ class Sessions:
         response: Any,
         exception: Any,
     ) -> None:
-        """It failed, is streamed, or was told by the script itself: in Locust's statistics it may count otherwise."""
+        """It failed, is streamed, or the script reported it itself: Locust may count it otherwise."""
         response_time = _number(response_time)
         request.size = int(_number(response_length) or 0)
         if self._statistics is not None:
@@ -368,7 +355,7 @@ class Sessions:
         if error is not None:
             request.broken = True
             request.error, request.message = classify(error, None), str(error)
-        if request.is_told and request.held is not None:
+        if request.is_reported and request.held is not None:
             self._release(request)
             self._succeed(request, request.ms)
 
@@ -378,7 +365,7 @@ class Sessions:
         if killed and request.streamed and request.ended is None:
             self._recorder.abandon(request)
             return
-        if meta is not None and not request.is_told:
+        if meta is not None and not request.is_reported:
             self._judge(request, meta)
         if request.error is None:
             self._succeed(request, request.ms)
@@ -396,8 +383,8 @@ class Sessions:
         elif request.status is not None and request.status >= 400:
             request.error = f"status_{request.status}"
         if self._statistics is not None:
-            said = request.message or request.error
-            self._statistics.add(meta["request_type"], request.name or "", request.ms, request.size, said)
+            error = request.message or request.error
+            self._statistics.add(meta["request_type"], request.name or "", request.ms, request.size, error)
 
     def _release(self, request: _Request) -> None:
         if request.held is not None:
