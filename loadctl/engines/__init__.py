@@ -1,4 +1,4 @@
-"""How load is made: foreign engines behind one seam (base.py)."""
+"""The engines that make load, behind one interface (base.py)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMES = ("locust", "artillery")
 
 
 class _Engines(Mapping[str, Engine]):
-    """Imported when they are asked for: a run needs one."""
+    """Each engine is imported when it is first used: a run needs only one."""
 
     def __getitem__(self, name: str) -> Engine:
         if name not in _NAMES:
@@ -46,13 +46,13 @@ def _engine(name: str, python: str | None = None) -> Engine:
 
 
 ENGINES: Mapping[str, Engine] = _Engines()
-"""By the name a scenario gives. The tools themselves are imported by their own processes only."""
+"""By the name in a scenario. The tools themselves are only imported by their own processes."""
 
 
 def engine_named(name: str, *, python: str | None = None) -> Engine:
-    """The engine of that name; `python` runs the user's own script instead of loadctl's interpreter.
+    """The engine of that name; `python` is the interpreter for the user's script, instead of loadctl's own.
 
-    Raises: UsageError for a name that is not there.
+    Raises: UsageError for an unknown name.
     """
     if name not in ENGINES:
         raise UsageError(
@@ -63,7 +63,7 @@ def engine_named(name: str, *, python: str | None = None) -> Engine:
 
 
 def usable_engine(scenario: Scenario, environ: Mapping[str, str], *, python: str | None = None) -> Engine:
-    """The engine of the scenario. Raises: UsageError where it cannot be used here, with what can be done."""
+    """The scenario's engine. Raises: UsageError if it cannot be used on this machine; the hint says what to do."""
     engine = engine_named(scenario.engine, python=python)
     state = engine.state(environ)
     if state.version is not None:
@@ -80,7 +80,9 @@ def usable_engine(scenario: Scenario, environ: Mapping[str, str], *, python: str
 
 
 def rehearsal(scenario: Scenario) -> Command:
-    """One user sends every request once: on the scenario's engine, or on another one, since requests mean the same."""
+    """The command with which one user sends every request once, on the scenario's engine or, as requests mean the
+    same on all of them, on another one.
+    """
     own = ENGINES.get(scenario.engine)
     engines = [engine for engine in (own, *ENGINES.values()) if engine is not None]
     for engine in engines:
@@ -97,7 +99,7 @@ def export(scenario: Scenario) -> Mapping[str, str]:
 
 
 def read_report(files: Sequence[Text]) -> Imported:
-    """What reports of one run, written by an engine without us, say. Raises: UsageError."""
+    """The content of reports that an engine wrote about one run without loadctl. Raises: UsageError."""
     importers = {file.name: _importer_of(file) for file in files}
     importer, *others = dict.fromkeys(importers.values())
     if others:
@@ -108,7 +110,7 @@ def read_report(files: Sequence[Text]) -> Imported:
 
 
 def is_report(text: str) -> bool:
-    """Whether one of the engines wrote it by itself."""
+    """Whether this is a report that an engine wrote by itself."""
     return any(importer.recognises(text) for importer in _importers())
 
 

@@ -45,12 +45,12 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an engine process's end means: never the verdict.
+    """How an engine process ended; this is never the verdict.
 
-    `finished`: it ended as planned · `stopped`: it ended because it was told to · `failed`: it could not
-    start or broke (wrong script, import error, crash); `reason` is then one sentence in its own words.
-    `refused`: what the user asked for cannot be done, and nothing was sent; `reason` may have several lines.
-    `beyond`: a script turned to a host that nobody agreed to, so the whole run ends; `reason` says to which.
+    `finished`: as planned · `stopped`: on request · `failed`: it could not start or it crashed (wrong script, import
+    error); `reason` is one sentence in its own words. `refused`: it cannot do what the user asked for, and nothing was
+    sent; `reason` may have several lines. `beyond`: a script connected to a host that is not allowed, which ends the
+    whole run; `reason` names the host.
     """
 
     kind: Literal["finished", "stopped", "failed", "refused", "beyond"]
@@ -59,7 +59,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Whether an engine can be used here. `version` None: it cannot, for `reason`; `hint` is the command that helps."""
+    """Whether an engine can be used on this machine. If `version` is None it cannot, because of `reason`; `hint` is
+    a command that helps.
+    """
 
     version: str | None
     where: str = ""
@@ -90,22 +92,24 @@ class Engine(Installer, Protocol):
         """The commands of a run, one a shard. Pure: `out` is the run directory, which it only names."""
 
     def early(self) -> Command | None:
-        """What a shard starts as, whatever its plan will be, which follows on standard input. None: that depends."""
+        """The command that starts a shard before its plan is known; the plan follows on standard input. None: it
+        depends on the plan.
+        """
 
     def rehearsal(self, scenario: Scenario) -> Command | None:
-        """One user sends every request once; results/exchange.py reads what the command prints. Pure.
+        """The command with which one user sends every request once; results/exchange.py reads its output. Pure.
 
-        Only for scenarios with user types: a script keeps to itself what it sends. None: another engine does that.
+        Only for scenarios with user types, because nobody knows what a script will send. None: use another engine.
         """
 
     def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
-        """The scenario with what its script says: its system, its load. Reads the script, starts nothing.
+        """The scenario completed with the host and the load of its script. Reads the script, starts nothing.
 
-        Raises: InvalidInput for what cannot be done on this engine, each mistake with its place.
+        Raises: InvalidInput for what this engine cannot do, each mistake with its place.
         """
 
     def outcome(self, returncode: int, stderr: str) -> Outcome:
-        """What an exit code (negative: killed by that signal) and the error output mean."""
+        """The meaning of an exit code (negative: killed by that signal) and of the error output."""
 
 
 class Importer(Protocol):

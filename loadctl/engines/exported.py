@@ -1,4 +1,6 @@
-"""What both exports share: secrets that become variables of the environment, and what an export cannot keep."""
+"""What both exports share: the writer of values, secrets as environment variables, and the list of what an export
+cannot keep.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,12 @@ LOST = (
     "the seed: random values and the order of tasks differ from run to run",
     "the exact schedule, the drain, and latencies to the last byte: figures are the engine's own",
 )
-"""What no engine by itself has."""
+"""What no engine has without loadctl."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Stands where a secret was; `name` is the variable of the environment that has to hold it."""
+    """Replaces a secret; `name` is the environment variable that has to hold it."""
 
     name: str
 
@@ -36,7 +38,7 @@ class Secrets:
     values: Sequence[str]
 
     def split(self, text: str) -> Iterator[str | Secret]:
-        """`text` in pieces, every secret replaced."""
+        """The pieces of `text`, with every secret replaced."""
         if not self.values:
             yield text
             return
@@ -81,7 +83,7 @@ class Writer:
         return " + ".join(pieces) or '""'
 
     def url(self, text: str) -> str:
-        """Values inside a URL are percent-encoded, but for one that it begins with."""
+        """Values inside a URL are percent-encoded, except for one at its beginning."""
         return self._joined(text, self.language.encoded)
 
     def template(self, text: str) -> str:
@@ -132,7 +134,7 @@ def variables_in(template: str) -> list[str]:
 
 
 def without_script(scenario: Scenario) -> Scenario:
-    """Raises: UsageError for a scenario that runs a script: that is an engine's own file already."""
+    """Raises: UsageError for a scenario that runs a script, which needs no export."""
     if scenario.script is not None:
         raise UsageError(
             f"{scenario.name} runs {scenario.script.path}, which the engine runs as it is",
@@ -142,14 +144,16 @@ def without_script(scenario: Scenario) -> Scenario:
 
 
 def rows_variable(user: UserType, scenario: Scenario) -> str | None:
-    """The variable that names the CSV file of a user type, where its rows hold secrets; else None."""
+    """The environment variable that names the CSV file of a user type whose rows hold secrets; None if they hold
+    none.
+    """
     if not user.data or not any(map(names_a_secret, user.data[0])):
         return None
     return f"ROWS_{scenario.user_types.index(user) + 1}"
 
 
 def identifier(name: str, taken: set[str]) -> str:
-    """A name for code, none twice: letters, digits and _ of `name`."""
+    """A unique name for code, from the letters, digits and _ of `name`."""
     words = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "step"
     return unused(f"_{words}" if words[0].isdigit() else words, taken, "_")
 

@@ -11,11 +11,11 @@ from ..scenario.redaction import spelled  # relative: Locust's own process has t
 _CREDENTIAL = re.compile(r"authorization|cookie|key|token|secret|pass|session|jwt", re.IGNORECASE)
 _COOKIE = re.compile(r"(?:^|;\s*)([^=;\s]+)=([^;]+)")
 _SHORT = 3
-"""Values so short would be found within words."""
+"""Shorter values would be found within ordinary words."""
 _HEADER = re.compile(r"(?i)((?:proxy-)?authorization|(?:set-)?cookie)([^\w\r\n]{1,4})(\w[^\r\n\"']*)")
 _NAMES = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key)"
 Held: TypeAlias = Callable[[Collection[str]], Iterable[str]]
-"""The secrets of the user of a request, given the variables whose values are some."""
+"""Returns the secrets of the user who sent a request, given the variables whose values are secret."""
 # "password": "…", also within JSON in JSON; password=…; a header line. What a template stands for is no secret yet.
 _FIELD = re.compile(
     rf"""((?:{_NAMES}\\*["']\s*[:=]\s*\\*["']|{_NAMES}=|^[\w-]{{0,40}}{_NAMES}:[ ]*))"""
@@ -25,8 +25,8 @@ _FIELD = re.compile(
 
 
 class Redaction:
-    """Replaces secrets in every spelling (as they are, percent-encoded, in JSON, in HTML, mixed), and values whose name
-    says that they are one.
+    """Replaces secrets in every spelling (plain, percent-encoded, in JSON, in HTML, mixed), and values whose name
+    says that they are secret.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -45,12 +45,12 @@ class Redaction:
 
 
 def names_credential(name: str) -> bool:
-    """Whether a header or a field of this name holds one."""
+    """Whether a header or a field of this name holds a credential."""
     return _CREDENTIAL.search(name) is not None
 
 
 def credentials(headers: Iterable[tuple[str, str]]) -> list[str]:
-    """What headers hold whose names say so: the value, what follows a word such as Bearer, each cookie."""
+    """The credentials in headers whose names say so: the value, what follows a word such as Bearer, each cookie."""
     found: list[str] = []
     for name, value in headers:
         if name.lower() == "set-cookie":  # its attributes are ordinary words
@@ -61,7 +61,7 @@ def credentials(headers: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def values_of(names: Collection[str], variables: Mapping[str, object]) -> list[str]:
-    """What these variables and columns hold."""
+    """The values of these variables and columns."""
     row = variables.get("row")
     scopes = [variables, row] if isinstance(row, Mapping) else [variables]
     values = [scope.get(name) for scope in scopes for name in names]

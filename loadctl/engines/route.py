@@ -1,4 +1,6 @@
-"""Why a request failed: one of the classes of DESIGN §5, the same on every engine."""
+"""Where requests go (origin, proxy) and why they failed to get there: the classes of DESIGN §5, the same on every
+engine.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,15 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 OUR_FAULT = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
-"""Descriptors, ports or memory of this machine are used up: says nothing about the system."""
+"""This machine has run out of descriptors, ports or memory, which says nothing about the system."""
 
 STALE = "the server ended the kept connection before any of the response came"
 
 
 class Failed(Exception):
-    """A request without a complete response. `error_class` "generator" means that it is our own fault.
+    """A request without a complete response. The `error_class` "generator" means that it is our own fault.
 
-    `stale`: the server ended the kept connection on which it went out, and no byte of a response came.
+    `stale`: the server closed the kept-alive connection that was used, before any byte of a response.
     """
 
     def __init__(self, error_class: str, message: str, *, stale: bool = False) -> None:
@@ -31,7 +33,7 @@ class Failed(Exception):
 
 
 def failed_connecting(error: OSError, where: str) -> Failed:
-    """What an error before the first byte of the request means; `where` is host:port."""
+    """The class of an error before the first byte of the request was sent; `where` is host:port."""
     if error.errno in OUR_FAULT:
         return Failed("generator", f"cannot open a connection to {where}: {error.strerror}")
     if isinstance(error, socket.gaierror):
@@ -50,7 +52,7 @@ def failed_connecting(error: OSError, where: str) -> Failed:
 
 
 def failed_talking(error: OSError) -> Failed:
-    """What an error after that means."""
+    """The class of an error after that."""
     if error.errno in OUR_FAULT:
         return Failed("generator", str(error.strerror))
     if isinstance(error, ssl.SSLError):
@@ -117,7 +119,7 @@ def proxy_for(origin: Origin, environ: Mapping[str, str]) -> Proxy | None:
 
 
 def between(origin: Origin, environ: Mapping[str, str]) -> str | None:
-    """A sentence about the proxy on the way to the system; None: there is none."""
+    """A sentence about the proxy between us and the system; None if there is none."""
     try:
         proxy = proxy_for(origin, environ)
     except Failed:  # every request will say so

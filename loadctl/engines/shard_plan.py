@@ -1,4 +1,4 @@
-"""What a shard needs to know, whichever engine it runs in."""
+"""The plan of a shard, in the same form for every engine."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loadctl.engines.base import Command
 from loadctl.engines.redaction import Redaction, names_credential
 from loadctl.scenario.consent import PRIVATE_NAMES, consent_of, secret_headers
-from loadctl.scenario.redaction import is_secret, names_a_secret
+from loadctl.scenario.redaction import is_secret, names_a_secret, without_secrets
 from loadctl.scenario.template.prng import MASK, in_order
 from loadctl.scenario.template.template import json_plan, text_plan
 from loadctl.scenario.user_type import (
@@ -147,8 +148,8 @@ def _check(check: Check) -> Json:
 
 
 def _secret_variables(scenario: Scenario) -> Sequence[str]:
-    """Of captured variables and of columns, by their own name, by their place in a response, or by the header that they
-    are sent in.
+    """Captured variables and columns whose values are secret: by their name, by their place in a response, or by the
+    header that they are sent in.
     """
     captured = {
         name
@@ -176,8 +177,31 @@ def consent_plan(scenario: Scenario) -> dict[str, Json]:
     return {"agreed": consent.agreed, "private": PRIVATE_NAMES, "networks": list(consent.networks)}
 
 
-def plan_file(plan: Mapping[str, Json], secrets: Iterable[str]) -> str:
-    """A plan for people: pairs as mappings again, because a secret is known by the name that it stands under."""
+def shard_command(
+    argv: Sequence[str],
+    plan: Mapping[str, Json],
+    scenario: Scenario,
+    *,
+    env: Mapping[str, str | None] | None = None,
+    files: Mapping[str, str] | None = None,
+) -> Command:
+    """A shard that reads its plan from standard input, because header values and keys must not touch the disk;
+    `engine/plan-<shard>.json` is a redacted copy, for people.
+    """
+    shown: dict[str, Json] = {**plan, "secrets": [], "secret_headers": [], "host": scenario.host}
+    if scenario.script is not None:
+        arguments = without_secrets(scenario.script.arguments)
+        shown["script"] = {**shard_script(scenario.script, scenario), "arguments": arguments}
+    copy = {f"engine/plan-{plan['shard']}.json": _plan_file(shown, scenario.secrets)}
+    return Command(argv, env or {}, {**copy, **(files or {})}, stdin=plan_line(plan))
+
+
+def plan_line(plan: Mapping[str, Json]) -> str:
+    return json.dumps(plan, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plan_file(plan: Mapping[str, Json], secrets: Iterable[str]) -> str:
+    """Pairs as mappings again, because a secret is known by the name that it stands under."""
     redact = Redaction(secrets)
 
     def shown(value: Json, name: str = "") -> Json:
@@ -195,7 +219,7 @@ def plan_file(plan: Mapping[str, Json], secrets: Iterable[str]) -> str:
 
 
 def _grouped(pairs: Iterable[Sequence[Json]]) -> dict[str, Json]:
-    """A name that comes several times has a list."""
+    """A name that occurs several times gets a list."""
     found: dict[str, list[Json]] = {}
     for name, value in pairs:
         found.setdefault(str(name), []).append(value)
@@ -216,9 +240,9 @@ def shard_script(script: Script, scenario: Scenario) -> dict[str, Json]:
 
 
 def _options(options: ScriptOptions, scenario: Scenario) -> dict[str, Json]:
-    """What a script may ask for of its own run, in the words of Locust's command line.
+    """The options of the run that a script may read, named as on Locust's command line.
 
-    Its own load has one user, as there. In the open model there are as many users as may be in flight.
+    A script's own load has one user, as there. In the open model there are as many users as may be in flight.
     """
     load = scenario.load
     users, per_s = 1, 1.0

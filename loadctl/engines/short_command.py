@@ -1,7 +1,7 @@
-"""Short commands that are asked for one line, such as `node --version`: what they print, and nothing of them left.
+"""Runs short commands such as `node --version` for their output, and leaves no process behind.
 
-`node` may be a script of a version manager that starts others, and a Python's start files may do anything. So each has
-a process group of its own, which is killed when it takes too long, or when loadctl is killed meanwhile.
+`node` may be a version manager's script that starts other processes, and a Python's startup files may do anything. So
+each command has its own process group, which is killed when it takes too long or when loadctl is killed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from collections.abc import Iterator, Sequence
 
 _SOON_S = 0.3
 _WATCH = "import os,sys\nos.read(0,1) or os.killpg(int(sys.argv[1]),9)"
-"""Its standard input ends with loadctl."""
+"""The watcher's standard input ends when loadctl does."""
 
 
 def output_of(argv: Sequence[str], timeout_s: float) -> str | None:
-    """What it prints; None where it is missing, fails, or takes longer."""
+    """Its output; None if the command is missing, fails or takes longer than `timeout_s`."""
     try:
         process = subprocess.Popen(
             argv,
@@ -47,7 +47,7 @@ def output_of(argv: Sequence[str], timeout_s: float) -> str | None:
 
 
 def _printed(process: subprocess.Popen[bytes], timeout_s: float) -> bytes:
-    """Most answer soon; only one that does not is watched. Raises: TimeoutExpired."""
+    """Most commands end soon; only a slow one gets a watcher. Raises: TimeoutExpired."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         return process.communicate(timeout=_SOON_S)[0]
     with _watched(process.pid):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.engines.locust.inside.load.schedule import Schedule, Wishes, phase
+from loadctl.engines.locust.inside.load.schedule import LiveSchedule, Schedule, phase
 from loadctl.engines.locust.inside.load.schedule import Stage as InsideStage
 from loadctl.scenario.load import Load, Stage
 
@@ -89,7 +89,7 @@ def test_a_number_of_users_settles_when_its_ramp_or_its_jump_is_over() -> None:
 
 def test_wishes_lead_from_one_level_to_the_next_until_they_end() -> None:
     wishes = [(0.0, 4, 2.0), (5.0, 1, 10.0)]
-    load = Wishes(wishes)
+    load = LiveSchedule(wishes)
     assert [load.users_at(t) for t in (0, 1, 1.5, 4, 5.0, 5.3)] == [1, 3, 4, 4, 3, 1]
     assert [load.settled(t) for t in (0, 1, 1.5, 4, 5.0, 5.3)] == [False, False, True, True, False, True]
     assert [load.target_at(t) for t in (-1, 0, 4.9, 5)] == [0, 4, 4, 1]

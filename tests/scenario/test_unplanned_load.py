@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.engines.locust.inside.load.schedule import Wishes
+from loadctl.engines.locust.inside.load.schedule import LiveSchedule
 from loadctl.scenario.unplanned_load import Wish, steered
 
 wishes = st.lists(
@@ -45,7 +45,7 @@ def test_a_change_that_interrupts_another_begins_where_that_had_come() -> None:
 @given(wishes, st.integers(1, 60))
 def test_the_load_inside_the_engine_follows_the_same_wishes(wished: list[Wish], length_s: int) -> None:
     """Where a level is held, exactly; on the way there, within one user."""
-    inside = Wishes([(wish.t, wish.users, wish.per_s) for wish in wished])
+    inside = LiveSchedule([(wish.t, wish.users, wish.per_s) for wish in wished])
     if length_s <= wished[0].t:
         return
     load = steered(wished, length_s)
@@ -61,6 +61,6 @@ def test_the_load_inside_the_engine_follows_the_same_wishes(wished: list[Wish], 
 
 
 def test_nothing_wished_yet_is_no_user() -> None:
-    assert Wishes([]).users_at(5) == 0
-    assert Wishes([(10.0, 5, 1.0)]).users_at(9.9) == 0
-    assert [Wishes([(10.0, 5, 2.0)]).users_at(t) for t in (10, 10.4, 10.6, 12, 99)] == [1, 1, 2, 5, 5]
+    assert LiveSchedule([]).users_at(5) == 0
+    assert LiveSchedule([(10.0, 5, 1.0)]).users_at(9.9) == 0
+    assert [LiveSchedule([(10.0, 5, 2.0)]).users_at(t) for t in (10, 10.4, 10.6, 12, 99)] == [1, 1, 2, 5, 5]

@@ -1,8 +1,8 @@
-"""The plan of a run on Artillery: one Node process a shard, told over its standard input what to do.
+"""Artillery as an engine: one Node process a shard, which reads its plan from standard input.
 
-User types: Artillery's virtual users run on a custom engine (`inside/engine/`). Each is a user of the plan, with a
-client of our own. The users of Artillery's HTTP engine end with the first transport error and cannot be taken away;
-its client measures time to first byte, in whole milliseconds, and its timeout does not cover a body.
+User types run on a custom engine (`inside/engine/`): each of Artillery's virtual users is a user of the plan, with
+loadctl's own client. Users of Artillery's HTTP engine end with the first transport error and cannot be removed; its
+client measures time to first byte, in whole milliseconds, and its timeout does not cover the body.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from loadctl.engines.artillery.locate import INSTALL, Artillery, Missing, locate
 from loadctl.engines.artillery.own_script import read_flows, read_own_script
 from loadctl.engines.artillery.pattern import Untranslatable, to_javascript
 from loadctl.engines.base import Command, Outcome, State
-from loadctl.engines.shard_plan import plan_file, shard_plan
+from loadctl.engines.shard_plan import shard_command, shard_plan
 from loadctl.errors import InvalidInput, Mistake, RunError, UsageError, Where
 from loadctl.scenario.consent import web_address
 
@@ -39,7 +39,7 @@ EXIT_BEYOND = 30
 _SMALL_PAUSES = ("--max-semi-space-size=2", "--min-semi-space-size=2")
 """Collections of a small young generation are short: with Node's own size p99 is up to 15 ms too high."""
 _OWN_USERS_S = 600.0
-"""Artillery waits for its last virtual user, for ever; a run has an end."""
+"""Artillery waits for its last virtual user for ever; a run has to end."""
 _REGEX = "regex "
 _ERROR = re.compile(r"((?:[A-Z]\w*)?Error(?: \[\w+\])?: .+)$")
 _PLACE = re.compile(r"^at .*?(?:\(|at )?(?:file://)?(?<![:\w])(/[^():]+:\d+)(?::\d+)?\)?$")
@@ -71,7 +71,7 @@ class ArtilleryEngine:
         return install(environ, prefix, say)
 
     def plan(self, scenario: Scenario, out: Path, shards: int) -> tuple[Command, ...]:
-        """Raises: RunError where Artillery is not there any more."""
+        """Raises: RunError if Artillery is not there any more."""
         if shards > 1 and scenario.script is not None and scenario.script.own_load:
             raise UsageError(
                 "the script's own phases cannot be split over several workers",
@@ -83,10 +83,10 @@ class ArtilleryEngine:
         return tuple(self._command(scenario, out, found, shard, shards) for shard in range(shards))
 
     def early(self) -> None:
-        """Nothing: which Artillery there is must be looked for first."""
+        """None: loadctl has to find Artillery first."""
 
     def rehearsal(self, scenario: Scenario) -> Command | None:  # noqa: ARG002
-        """Requests mean the same on all engines, so another one rehearses."""
+        """None: requests mean the same on all engines, so another one rehearses."""
         return None
 
     def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
@@ -122,26 +122,20 @@ class ArtilleryEngine:
             "outlasts_s": scenario.script.outlasts_s if scenario.script is not None else 0.0,
             "artillery": _artillery(found, scenario, out.absolute() / script),
         }
-        shown = {**plan, "secrets": [], "secret_headers": [], "host": scenario.host}
-        files = {f"engine/plan-{shard}.json": plan_file(shown, scenario.secrets)}
+        files = {}
         if scenario.script is None:
             files[script] = json.dumps(virtual_users.script(scenario, places), indent=1) + "\n"
-        return Command(
-            argv=(str(found.node), *(_SMALL_PAUSES if scenario.script is None else ()), str(LAUNCH)),
-            env={**artillery_environment(os.environ, found), **_trusted(scenario)},
-            files=files,
-            stdin=json.dumps(plan, ensure_ascii=False, allow_nan=False) + "\n",
-        )
-
-
-def _trusted(scenario: Scenario) -> Mapping[str, str]:
-    """The scenario's `ca:` for a script, whose requests are Artillery's own."""
-    ca = scenario.tls.ca
-    return {"NODE_EXTRA_CA_CERTS": ca} if scenario.script is not None and ca is not None else {}
+        env = artillery_environment(os.environ, found)
+        if scenario.script is not None and scenario.tls.ca is not None:  # its requests are Artillery's own
+            env = {**env, "NODE_EXTRA_CA_CERTS": scenario.tls.ca}
+        options = _SMALL_PAUSES if scenario.script is None else ()
+        return shard_command((str(found.node), *options, str(LAUNCH)), plan, scenario, env=env, files=files)
 
 
 def javascript_plan(scenario: Scenario) -> dict[str, Json]:
-    """What the runtime in JavaScript needs beside shard_plan: Python's patterns and types of files, in its words."""
+    """What the JavaScript runtime needs in addition to shard_plan: patterns translated to JavaScript, and the types
+    of files.
+    """
     return {
         "patterns": {
             request.capture[name]: list(to_javascript(pattern))
@@ -157,7 +151,7 @@ def javascript_plan(scenario: Scenario) -> dict[str, Json]:
 
 
 def _refuse_untranslatable(scenario: Scenario) -> None:
-    """Captures by a pattern that JavaScript cannot read. Raises: InvalidInput."""
+    """Raises: InvalidInput for captures with a pattern that JavaScript has no equivalent of."""
     mistakes = []
     for request, name, pattern in _patterns(scenario):
         try:
@@ -172,7 +166,7 @@ def _refuse_untranslatable(scenario: Scenario) -> None:
 
 
 def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str]) -> Scenario:
-    """What the scenario leaves open, the script says. Raises: InvalidInput."""
+    """The scenario, completed with what its script says. Raises: InvalidInput."""
     where = Where(scenario.source or script.path)
     own = read_own_script(script.path, script.environment, environ, script.engine_options)
     load, own_load = scenario.load, not scenario.load.stages
@@ -209,7 +203,7 @@ def _with_script(scenario: Scenario, script: Script, environ: Mapping[str, str])
 
 
 def _host_of(target: str) -> str:
-    """A target without what is secret in it; WebSockets are reached as their HTTP host. Raises ValueError."""
+    """A target without its secrets; a WebSocket's host is that of HTTP. Raises: ValueError."""
     url = urlsplit(target)
     scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
     place = url.netloc.rpartition("@")[2]
@@ -235,7 +229,7 @@ def _artillery(found: Artillery, scenario: Scenario, script: Path) -> dict[str, 
 
 
 def _overrides(script: Script) -> str:
-    """The script's phases are not run where the load is the scenario's, and a host that was said wins."""
+    """Drops the script's phases if the scenario has a load, and its target if a host was given."""
     given = json.loads(script.engine_options.get("overrides", "{}"))
     config = given.get("config")
     config = dict(config) if isinstance(config, dict) else {}
@@ -255,7 +249,7 @@ def _patterns(scenario: Scenario) -> Iterator[tuple[Request, str, str]]:
 
 
 def _own_words(stderr: str) -> str:
-    """The sentence of an error, with the place in the user's file where it came from; else the last line."""
+    """The sentence of an error with its place in the user's file; without one, the last line."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     for number, line in enumerate(lines):
         if line.startswith(_YOURS):
@@ -272,7 +266,7 @@ def _own_words(stderr: str) -> str:
 
 
 def _place_of(lines: Sequence[str], number: int) -> str:
-    """Below an error stands where it was raised, above one of syntax what could not be read."""
+    """A traceback follows an error; a syntax error is preceded by the line that cannot be parsed."""
     below = (_PLACE.search(line) for line in lines[number + 1 : number + 12])
     above = (_FILE_LINE.search(line) for line in reversed(lines[max(0, number - 6) : number]))
     found = (place[1] for place in (*below, *above) if place and "node_modules" not in place[1])
@@ -281,5 +275,5 @@ def _place_of(lines: Sequence[str], number: int) -> str:
 
 
 def _printed(lines: Sequence[str]) -> list[str]:
-    """The last line that is for people, if there is one."""
+    """The last line that is meant for people, if there is one."""
     return [line for line in lines if not line.startswith(_NOISE)][-1:]

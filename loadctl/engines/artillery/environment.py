@@ -1,4 +1,4 @@
-"""What Artillery and npm may see of the environment: no telemetry, no cloud, no surprises."""
+"""The environment of Artillery and npm: no telemetry, no cloud, no settings of somebody's shell."""
 
 from __future__ import annotations
 

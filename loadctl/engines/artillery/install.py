@@ -1,4 +1,4 @@
-"""A working, pinned Artillery from nothing but the package registries. Atomic: it is there whole, or not at all."""
+"""Installs a pinned Artillery from the npm registry. Atomic: afterwards it is there completely or not at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ARGUMENTS = (
 _EVERY_S = 10.0
 _LEAVE = Path(__file__).with_name("npm") / "leave.cjs"
 _LEFT_OUT = "TAR_ENTRY_ERROR"
-"""A warning only, for npm: a file that could not be written."""
+"""npm only warns about a file that it could not write."""
 _NOT_A_SENTENCE = ("A complete log", "code ", "errno ", "syscall ", "path ", "dest ", "at ", "/", "{", "}")
 _CAUSES: Sequence[tuple[tuple[str, ...], str]] = (
     (("ENOSPC",), "the disk is full; --prefix DIR  installs into another folder"),
@@ -51,7 +51,7 @@ _CAUSES: Sequence[tuple[tuple[str, ...], str]] = (
 
 
 def npm_ci(folder: Path, node: Node, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """The user's own npm configuration holds: a company has its mirror.
+    """Runs `npm ci` with the user's npm configuration, which may name a company's mirror.
 
     Raises: RunError with npm's own words.
     """
@@ -97,7 +97,7 @@ def advice(output: str) -> str:
 def _started(
     folder: Path, node: Node, environ: Mapping[str, str], output: BinaryIO
 ) -> subprocess.Popen[bytes]:
-    """Its standard input is held open by us; when that ends, we are gone, and it leaves."""
+    """We hold npm's standard input open; when it ends, loadctl is gone and npm exits."""
     env = npm_environment(environ, node.path)
     env["NODE_OPTIONS"] = f'{environ.get("NODE_OPTIONS", "")} --require "{_LEAVE.as_posix()}"'.strip()
     return subprocess.Popen(
@@ -118,13 +118,13 @@ def _wanted(folder: Path) -> Sequence[str]:
 Say = Callable[[str], None]
 _START_S = 120.0
 _ROOM_MB = 600
-"""While it is at work; a third of it stays. On a full disk npm leaves files out and says that all went well."""
+"""During the installation; a third of it stays. On a full disk npm leaves files out and reports success."""
 
 
 def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: Path = NPM) -> Path:
-    """Install what the lock file in `source` pins, unless it is there; the folder.
+    """Install what the lock file in `source` pins, unless it is installed already; returns the folder.
 
-    Raises: UsageError without Node and npm; RunError where npm fails, with its own last words.
+    Raises: UsageError without Node and npm; RunError if npm fails, with its own last words.
     """
     target = home({**environ, PREFIX: str(prefix)} if prefix is not None else environ)
     node = find_node(environ)
@@ -179,7 +179,7 @@ def _fill(target: Path, node: Node, environ: Mapping[str, str], say: Say, source
 
 
 def _check(folder: Path, node: Node, environ: Mapping[str, str]) -> None:
-    """It starts, and says the version that was asked for."""
+    """Check that it starts and prints the pinned version. Raises: RunError."""
     package = folder / "node_modules" / "artillery"
     try:
         done = subprocess.run(
@@ -206,7 +206,7 @@ def _check(folder: Path, node: Node, environ: Mapping[str, str]) -> None:
 
 
 def _clear(target: Path) -> None:
-    """What an interrupted installation left behind; nobody else is at work, because we are alone."""
+    """Remove what an interrupted installation left behind; the lock keeps others away."""
     for leftover in target.parent.glob(f".{target.name}.*.partial"):
         shutil.rmtree(
             leftover, ignore_errors=True

@@ -1,4 +1,4 @@
-"""Where Artillery is: a folder that `loadctl engines install` filled, or one on PATH that is known to work."""
+"""Finds Artillery: in a folder of `loadctl engines install`, or on PATH if its version is known to work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEGAL = ("licen", "notice", "copying")
 
 
 def prune(modules: Path) -> int:
-    """Remove it; how many bytes that was."""
+    """Remove files that no run needs; returns how many bytes that saved."""
     saved = 0
     for file in modules.rglob("*"):
         if file.name.endswith(NOT_RUN) and file.is_file() and not _is_legal(file):
@@ -33,9 +33,13 @@ def _is_legal(file: Path) -> bool:
 
 
 SUPPORTED = "2.0.34"
-"""What the shipped lock file installs. No other is used: the recorder of scripts reads what may change any day."""
+"""The version in the shipped lock file. No other is used, because the recorder of scripts relies on undocumented
+internals.
+"""
 LIBRARIES = {"undici": "7.30.2", "tough-cookie": "5.1.2"}
-"""What loadctl's engine sends with. They come with that Artillery, and a folder of several packages may have others."""
+"""The libraries that loadctl's engine sends with. They come with Artillery; a shared node_modules may have other
+versions.
+"""
 INSTALL = "loadctl engines install artillery"
 PREFIX = "LOADCTL_ENGINES"
 MARKER = "installed.json"
@@ -63,7 +67,9 @@ class Missing:
 
 
 def locate(environ: Mapping[str, str]) -> Artillery | Missing:
-    """The first usable one; reads a few small files and starts nothing, unless Node has to be looked for on PATH."""
+    """The first usable installation. Reads a few small files and starts no process, unless Node has to be found on
+    PATH.
+    """
     node = find_node(environ)
     unfit = ""
     for package, origin, cache_folder in _places(environ):
@@ -81,14 +87,14 @@ def locate(environ: Mapping[str, str]) -> Artillery | Missing:
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """The folder of this release of loadctl's Artillery: an upgrade never runs on what an older one has installed."""
+    """The folder for this release: after an upgrade loadctl never runs what an older release installed."""
     prefix = environ.get(PREFIX)
     return Path(prefix).expanduser().absolute() / release() if prefix else _home_of_the_user(environ)
 
 
 @cache
 def release() -> str:
-    """By what is installed. Which Node did it makes no difference: no package is compiled."""
+    """Named after what is installed. The Node that installed it makes no difference, as no package is compiled."""
     digest = hashlib.sha256((NPM / "package-lock.json").read_bytes() + "".join(NOT_RUN).encode()).hexdigest()
     return f"artillery-{SUPPORTED}-{digest[:8]}"
 
@@ -126,7 +132,7 @@ def _package(folder: Path) -> Path:
 
 
 def _wrong_library(package: Path) -> str:
-    """What is not as pinned of the libraries that Node finds from there; empty: nothing."""
+    """The first library that Node finds from there with another version than the pinned one; empty if there is none."""
     for name, version in LIBRARIES.items():
         places = (folder / "node_modules" / name for folder in (package, *package.parents))
         found = next((place for place in places if (place / "package.json").is_file()), None)

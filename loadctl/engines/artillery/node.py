@@ -1,4 +1,4 @@
-"""Node: the one that the extra `loadctl[artillery]` brings, else the one on PATH if it is new enough."""
+"""Finds Node: the one from the extra `loadctl[artillery]`, else the one on PATH if it is new enough."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TIMEOUT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`npm`: how its npm is started; empty: it has none, which only an installation needs."""
+    """`npm`: the command of its npm; empty if it has none. Only an installation needs npm."""
 
     path: Path
     version: str
@@ -34,7 +34,7 @@ class Node:
 
 
 def find_node(environ: Mapping[str, str]) -> Node | str:
-    """A Node that Artillery can run on, or the reason why there is none."""
+    """A Node that can run Artillery, or a sentence that says why there is none."""
     return _of_the_wheel() or _on_path(environ)
 
 

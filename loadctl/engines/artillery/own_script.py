@@ -1,7 +1,7 @@
-"""What a script of one's own says about its load and its system: read here, so that a run can say what to expect.
+"""The load and the host in an Artillery script, so that loadctl can announce a run before it starts.
 
-YAML and JSON are read, with what options put over them, in Artillery's order. A script in TypeScript or JavaScript
-keeps this to itself: its scenario gives load and host.
+YAML and JSON scripts are read, with the overrides of options applied in Artillery's order. For a script in TypeScript
+or JavaScript the scenario has to give load and host.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _DOTENV = re.compile(  # as Artillery's reader of such files has it
 )
 _BY_CHANCE = "poisson"
 _ONE_USER = Load("open", [Stage(1, 1, 1.0, "phase 1")])
-"""What Artillery makes of a script without phases."""
+"""Artillery's default for a script without phases."""
 _MS = re.compile(
     r"(\d+(?:\.\d+)?)\s*(ms|s|sec|secs|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)?", re.IGNORECASE
 )
@@ -53,7 +53,9 @@ _TABS = re.compile(r"^\t+", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class OwnScript:
-    """`target` empty: it names no system. `load` None: it has no phases that can be read, for `no_load`."""
+    """`target` is empty if the script names no system. `load` is None if its phases cannot be read; `no_load` says
+    why.
+    """
 
     where: Where
     """Of its phases, or of its config where it has none."""
@@ -71,7 +73,7 @@ class OwnScript:
 def read_own_script(
     path: str, environment: str | None, environ: Mapping[str, str], options: Mapping[str, str] | None = None
 ) -> OwnScript:
-    """`options`: of Artillery's command line. Raises: InvalidInput for what Artillery would not take either."""
+    """`options`: those of Artillery's command line. Raises: InvalidInput for what Artillery would refuse too."""
     options = options or {}
     from_file = dict(_dotenv(options["dotenv"])) if "dotenv" in options else {}
     secrets = secret_fields(dict(from_file))
@@ -101,7 +103,7 @@ def read_own_script(
 
 
 def _places(script: Node, fill: Callable[[Node | None], str]) -> Iterator[Place]:
-    """As far as no variable of the script's own makes them."""
+    """Except for those that the script's own variables make up."""
     for part in filter(None, map(script.get, ("before", "scenarios", "after"))):
         for node in part.walk():
             for key in _URL_KEYS:
@@ -117,7 +119,7 @@ def is_readable(path: str) -> bool:
 
 
 def whole_script(path: str, environment: str | None, options: Mapping[str, str]) -> Node:
-    """The script with its configuration file, its environment and its overrides, put over it in this order."""
+    """The script, merged with its configuration file, its environment and its overrides in this order."""
     script = _document(path)
     if "config" in options:
         script = _merged(script, _document(options["config"]))
@@ -156,7 +158,9 @@ def _in_environment(config: Node, environment: str, path: str) -> Node:
 
 
 def _check_scenario_name(script: Node, asked: str | None) -> None:
-    """Artillery takes a name, or a pattern of exactly one; it looks when the first virtual user arrives."""
+    """Artillery accepts a name, or a pattern that matches exactly one, and only checks when the first virtual user
+    arrives.
+    """
     scenarios = script.get("scenarios")
     if asked is None or scenarios is None or not scenarios.items:
         return
@@ -207,9 +211,9 @@ def _document(path: str) -> Node:
 
 
 def _merged(base: Node, over: Node, *, whole_lists: bool = False) -> Node:
-    """As Artillery does it: mappings by key, and lists item by item, so that what is longer below shows through.
+    """Merges as Artillery does: mappings by key, lists item by item; the rest of a longer list stays.
 
-    `whole_lists`: a list takes the place of the one below.
+    `whole_lists`: a list replaces the one below.
     """
     if base.entries is not None and over.entries is not None:
         found = {key.text: (key, value) for key, value in base.entries.items()}

@@ -1,6 +1,6 @@
-"""Python's regular expressions in the words of JavaScript, so that a capture finds the same on both engines.
+"""Translates Python's regular expressions to JavaScript, so that a capture finds the same on both engines.
 
-The pattern is parsed by Python's own parser and written anew; what JavaScript has no equal for is refused.
+Python's own parser reads the pattern; what JavaScript has no equivalent of is refused.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _CATEGORIES = {
 
 
 class Untranslatable(ValueError):
-    """The message says what JavaScript does not have."""
+    """The message names what JavaScript has no equivalent of."""
 
 
 def to_javascript(pattern: str) -> tuple[str, str]:
@@ -82,7 +82,7 @@ class _Writer:
     def __init__(self, flags: int) -> None:
         self._flags = flags
         self._around: list[tuple[str, object]] = []
-        """Which parts that may be left out ("maybe") and which that come again ("loop") the writer is inside of."""
+        """The optional ("maybe") and repeated ("loop") parts that enclose the current one."""
         self._groups: dict[int, Sequence[tuple[str, object]]] = {}
 
     def sequence(self, parts: Iterable[tuple[Any, Any]]) -> str:

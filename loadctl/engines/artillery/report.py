@@ -1,7 +1,7 @@
-"""What Artillery's own JSON (`artillery run --output`) says of a run.
+"""Reads Artillery's own JSON report (`artillery run --output`).
 
-Its `response_time` is the time from the end of the request to the first byte of the answer, in whole milliseconds:
-a part of our latency. With `extendedMetrics` it also has `http.total`, to the last byte. Its percentiles come from a
+Its `response_time` is the time from the end of the request to the first byte of the response, in whole milliseconds: a
+part of our latency. With `extendedMetrics` it also has `http.total`, to the last byte. Its percentiles come from a
 DDSketch within 1 % (relativeAccuracy 0.01 in Artillery 2.0's ssms.js).
 """
 
@@ -109,7 +109,7 @@ def read_report(files: Sequence[Text]) -> Imported:
 
 
 class _Reading:
-    """One file, and what all its figures have in common."""
+    """The figures of one file."""
 
     def __init__(self, file: str, aggregate: _Aggregate) -> None:
         self._file = file
@@ -122,7 +122,7 @@ class _Reading:
         self._redirects = sum(n for code, n in self._codes.items() if code.startswith("3"))
         failed_expectations = counters.get("plugins.expect.failed", 0)
         self._complaints = max(0, self._errors.total() - self._lost) + failed_expectations
-        """Captures and checks that failed, perhaps of answers that had failed by their status already."""
+        """Captures and checks that failed; some of these responses may already count as failed by their status."""
 
     def _counters(self, prefix: str) -> Counter[str]:
         counters = self._aggregate.counters
@@ -195,7 +195,9 @@ class _Reading:
         whole: Mapping[str, Figure] | None,
         errors: Counter[str],
     ) -> ImportedEndpoint:
-        """`failed`: those that failed in any case; a redirect is no request of its own, so there may be fewer."""
+        """`failed`: requests that certainly failed. `requests` may be too high: Artillery counts each hop of a
+        redirect.
+        """
         ours = min(errors[GENERATOR], failed)
         hops = min(self._redirects, requests - failed)
         most = min(requests, failed + self._complaints)
@@ -213,7 +215,7 @@ class _Reading:
         )
 
     def _statistics(self, summary: _Summary | None, failed: float) -> Mapping[str, Figure]:
-        """Of those that did not fail; the hops of a redirect are timed each by itself, so a whole one takes longer."""
+        """Statistics of successes. Each hop of a redirect is timed by itself, so the whole request takes longer."""
         if summary is None or not summary.count:
             return {}
         table = [

@@ -1,6 +1,6 @@
-"""Artillery's virtual users of user types: how many a shard needs, and the phase that makes them before the load.
+"""Artillery's virtual users for user types: how many a shard needs, and the phase that creates them before the load.
 
-None are made later: Artillery's phases are fixed at the start, and the plan knows its highest number.
+None are created later, because Artillery's phases are fixed at the start and the plan knows its highest level.
 """
 
 from __future__ import annotations

@@ -1,12 +1,7 @@
-"""The plan of a run on Locust: one Python process a shard, told over its standard input what to do.
-
-The plan holds what may not touch the disk (header values, keys), so it travels over stdin;
-`engine/plan-<shard>.json` is its redacted copy, for people.
-"""
+"""Locust as an engine: one Python process a shard, which reads its plan from standard input."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -28,7 +23,7 @@ LAUNCH = Path(__file__).with_name("inside") / "launch.py"
 _REFUSAL_LINES = 5
 _TIMEOUT_S = 20.0
 _ASK_VERSION = "import sys; del sys.path[0]; import importlib.metadata as m; print(m.version('locust'))"
-"""Without the working directory, whose files would be taken for modules of Python."""
+"""Without the working directory, whose files Python would take for modules."""
 
 
 @cache
@@ -42,7 +37,7 @@ def _own_version() -> str | None:
 
 
 def _refusal(stderr: str) -> str:
-    """The last paragraph, or the end of it; of argparse its error, which stands behind a long usage."""
+    """The end of the last paragraph; for argparse its error, which follows a long usage text."""
     lines = [line.rstrip() for line in stderr.rstrip().splitlines()]
     begins = [index + 1 for index, line in enumerate(lines) if not line]
     errors = [index for index, line in enumerate(lines) if ": error: " in line]
@@ -81,7 +76,7 @@ class LocustEngine:
         return State(version, where=f"in {python}")
 
     def install(self, environ: Mapping[str, str], prefix: Path | None, say: Callable[[str], None]) -> Path:  # noqa: ARG002
-        """It comes with loadctl; into another Python the user's own pip puts it."""
+        """Locust comes with loadctl; in another Python the user installs it with pip."""
         if self.version() is None or prefix is not None:
             raise UsageError(
                 "Locust is installed with pip, into loadctl's own Python", hint=self.install_hint
@@ -96,12 +91,9 @@ class LocustEngine:
         return Command(argv=self._argv)
 
     def rehearsal(self, scenario: Scenario) -> Command:
-        from loadctl.engines.shard_plan import shard_plan
+        from loadctl.engines.shard_plan import plan_line, shard_plan
 
-        return Command(
-            argv=(*self._argv, "journey.rehearse"),
-            stdin=json.dumps(shard_plan(scenario, 0, 1), ensure_ascii=False, allow_nan=False) + "\n",
-        )
+        return Command(argv=(*self._argv, "journey.rehearse"), stdin=plan_line(shard_plan(scenario, 0, 1)))
 
     def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
         from loadctl.engines.locust.own_file import completed
@@ -129,23 +121,12 @@ class LocustEngine:
         return (self._python or sys.executable, str(LAUNCH))
 
     def _command(self, scenario: Scenario, out: Path, shard: int, shards: int) -> Command:
-        from loadctl.engines.shard_plan import plan_file, shard_plan, shard_script
-        from loadctl.scenario.redaction import without_secrets
+        from loadctl.engines.shard_plan import shard_command, shard_plan
 
-        frames = str(out.absolute() / "frames" / f"{shard}.ndjson")
         plan: dict[str, Json] = {
             **shard_plan(scenario, shard, shards),
-            "frames": frames,
+            "frames": str(out.absolute() / "frames" / f"{shard}.ndjson"),
+            "output": [str(out.absolute() / "engine" / f"{shard}.{name}") for name in ("stdout", "stderr")],
             "master": self._master,
         }
-        plan["output"] = [str(out.absolute() / "engine" / f"{shard}.{name}") for name in ("stdout", "stderr")]
-        text = json.dumps(plan, ensure_ascii=False, allow_nan=False)
-        shown: dict[str, Json] = {**plan, "secrets": [], "secret_headers": [], "host": scenario.host}
-        if scenario.script is not None:
-            arguments = without_secrets(scenario.script.arguments)
-            shown["script"] = {**shard_script(scenario.script, scenario), "arguments": arguments}
-        return Command(
-            argv=self._argv,
-            files={f"engine/plan-{shard}.json": plan_file(shown, scenario.secrets)},
-            stdin=text + "\n",
-        )
+        return shard_command(self._argv, plan, scenario)

@@ -1,4 +1,6 @@
-"""What a locustfile says of its system, read without running it: the host of its classes, whether they check TLS."""
+"""What a locustfile says about the system, read without running it: the hosts of its classes, and whether they
+verify TLS.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +17,19 @@ if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario, Script
 
 _NOT_USERS = ("TaskSet", "Shape")
-"""How names of base classes end that are no users."""
+"""Endings of the names of base classes that are not users."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnFile:
-    """`hosts`: class → its host, None where only the running script knows it; classes without one are not in it."""
+    """`hosts`: class → host, None if it is only known when the script runs; classes without a host are left out."""
 
     hosts: Mapping[str, str | None]
     insecure: bool
 
 
 def completed(scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
-    """With the hosts of the classes where nobody else says one. Raises: InvalidInput."""
+    """Adds the hosts of the script's classes if the scenario has no host. Raises: InvalidInput."""
     script = scenario.script
     if script is None:
         return scenario
@@ -56,7 +58,7 @@ def _hosts(script: Script, own: OwnFile, where: Where) -> tuple[str, ...]:
 
 
 def read_own_file(paths: Sequence[str], environ: Mapping[str, str]) -> OwnFile:
-    """What cannot be parsed says nothing here: Locust will say what is wrong with it."""
+    """A file that cannot be parsed is skipped here: Locust will report what is wrong with it."""
     names: dict[str, ast.expr] = {}
     classes: dict[str, ast.ClassDef] = {}
     insecure = False
@@ -92,7 +94,7 @@ def _may_be_a_user(node: ast.ClassDef) -> bool:
 
 
 def _attribute(node: ast.ClassDef, name: str, classes: Mapping[str, ast.ClassDef]) -> ast.expr | None:
-    """Of the class, or of the bases that stand in the same files."""
+    """The attribute of the class, or of a base class in the same files."""
     own = dict(_assigned(node.body)).get(name)
     if own is not None:
         return own
@@ -126,7 +128,7 @@ def _text(value: ast.expr, names: Mapping[str, ast.expr], environ: Mapping[str, 
 
 
 def _plain_url(text: str | None) -> str | None:
-    """None for what is no host, or holds a password, which only options take and hide."""
+    """None if it is not a host, or holds a password: only options may, because they hide it."""
     try:
         url = web_address(text or "")
     except ValueError:

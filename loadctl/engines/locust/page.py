@@ -1,4 +1,4 @@
-"""Locust's own web page as loadctl sees it: what to start and what to tell it."""
+"""Locust's web page as loadctl sees it: how to start it and how to talk to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _USERS = 10
 _PER_S = 10.0
-"""What the form suggests where the scenario says nothing; every user within ten seconds where it does."""
+"""Defaults of the form if the scenario has no load; if it has one, all users start within ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,13 @@ def page_command(scenario: Scenario, *, bind: str, port: int, shards: int, order
 
 
 def listening(line: bytes) -> Listening:
-    """What the page says first."""
+    """The first line of the page's output."""
     return Listening(**json.loads(line))
 
 
 def ended(lines: Sequence[str], *, report: Path | None = None, trouble: str | None = None) -> str:
-    """The run is over: its verdict in lines and its report. `trouble`: why it could not be carried out."""
+    """Tells the page that the run is over: its verdict in lines and its report. `trouble`: why it could not be
+    carried out.
+    """
     path = None if report is None else str(report.absolute())
     return json.dumps({"lines": list(lines), "trouble": trouble, "report": path}, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What Locust's own files say of a run: one that holds the figures, and others that complete it."""
+"""Reads the files that Locust wrote about a run: one that holds the figures, and others that complete it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ _WITH_FIGURES: Sequence[Kind] = ("json", "html", "stats")
 """The most exact first: the JSON has histograms."""
 _SILENT_S = 5.0
 _USUAL_PAUSES = 10
-"""A run's end is silent where nothing came for ten times as long as usual: by chance in one of 20,000."""
+"""The end of a run is silent if no request ended for ten times the usual pause; chance does this once in 20,000
+runs.
+"""
 _APART_S = 5.0
 """Files of one run begin together, and CSV is written to its end once a second."""
 _ADVICE = ("loadctl run locustfile.py -u 50 -t 5m   records every request itself",)
@@ -51,7 +53,7 @@ def recognises(text: str) -> bool:
 
 
 def read_report(files: Sequence[Text]) -> Imported:
-    """`files`: each of a kind that is known. Raises: UsageError."""
+    """`files`: each of a known kind. Raises: UsageError."""
     found: dict[Kind, ReportFile] = {}
     for file in files:
         kind = kind_of(file.text) or "stats"
@@ -74,7 +76,9 @@ def read_report(files: Sequence[Text]) -> Imported:
 
 
 def _of_one_run(main: ReportFile, others: Sequence[ReportFile]) -> None:
-    """CSV files lack what ended after their last write, so they may have less than the others, never more."""
+    """CSV files lack requests that ended after their last write, so they may count fewer than the other files, never
+    more.
+    """
     counts = {endpoint.endpoint: endpoint.requests for endpoint in main.endpoints}
     for other in others:
         names = {failure.endpoint: failure.count for failure in other.failures or ()}
@@ -96,7 +100,7 @@ def _near(one: float | None, other: float | None) -> bool:
 
 
 def _imported(main: Kind, total: ImportedEndpoint, files: Sequence[ReportFile]) -> Imported:
-    """`files`: the one with the figures first; of what several say, the first to say it is believed."""
+    """`files`: the one with the figures first; where several hold the same fact, the first one wins."""
     first = files[0]
     failures = next((one.failures for one in files if one.failures is not None), ())
     started = next((one.started for one in files if one.started is not None), None)

@@ -153,7 +153,7 @@ class _Statistics(BaseModel):
 
 
 class _Percentiles(BaseModel):
-    """They stand in keys like "0.95"."""
+    """The percentiles are keys like "0.95"."""
 
     model_config = ConfigDict(extra="allow")
     name: str

@@ -1,4 +1,4 @@
-"""What Locust would take from its surroundings beside the command line: variables and configuration files."""
+"""Locust's settings besides the command line: environment variables and configuration files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VARIABLES: Mapping[str, str] = {
     "LOCUST_EXCLUDE_TAGS": "exclude-tags",
     "LOCUST_USER_CLASSES": "user-classes",
 }
-"""Those that count as an option where that is not given."""
+"""Those that stand for an option that is not given."""
 _OTHERS = """
 LOCUSTFILE CONFIG_USERS WEB_HOST WEB_HOST_DISPLAY_NAME WEB_PORT AUTOSTART AUTOQUIT HEADFUL WEB_AUTH WEB_LOGIN TLS_CERT
 TLS_KEY USERCLASS_PICKER BUILD_PATH LEGACY_UI MODE_MASTER MASTER_BIND_HOST MASTER_BIND_PORT EXPECT_WORKERS
@@ -28,9 +28,11 @@ PRINT_STATS ONLY_SUMMARY RESET_STATS HTML SKIP_LOG_SETUP LOGLEVEL LOGFILE EXIT_C
 ENABLE_OPENTELEMETRY SKIP_MONKEY_PATCH
 """
 NOT_USED = frozenset(f"LOCUST_{name}" for name in _OTHERS.split())
-"""Those that would change a run of Locust and do not change one of loadctl. LOCUST_HEADLESS would not: it always is."""
+"""Those that change a run of bare Locust and not one of loadctl. LOCUST_HEADLESS is not among them: loadctl always
+runs headless.
+"""
 KEYS = {*VARIABLES.values(), "stop-timeout", "locustfile"} - {"user-classes"}
-"""Of a configuration file, those that are options here."""
+"""Keys of a configuration file that are options here."""
 _ALWAYS = {"headless"}
 _LINE = re.compile(
     r"(?P<key>[^:=;#\s]+)\s*(?:[:=\s]\s*(?P<value>.+?)?)?\s*(?:\s[;#].*)?$"  # as configargparse has it
@@ -70,7 +72,7 @@ def words_of(value: str) -> list[str]:
 
 
 def unread(folder: Path, home: Path, read: Path | None) -> Iterator[str]:
-    """Names of the files that bare Locust would read here."""
+    """The files that bare Locust would read in this folder, by name."""
     for path, shown in (
         (home / ".locust.conf", "~/.locust.conf"),
         (folder / "locust.conf", "locust.conf"),

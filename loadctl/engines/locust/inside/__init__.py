@@ -1,16 +1,16 @@
-"""What runs inside Locust's own process, in the user's Python: standard library, Locust and what comes with it.
+"""What runs inside Locust's own process, in the user's Python: it needs the standard library and Locust, and for user
+types httptools.
 
-Only user types need more: httptools.
-
-launch.py loads this folder as a package under a private name, so that neither loadctl has to be importable
-there nor these modules can hide the user's own. They therefore import each other relatively.
+launch.py makes these modules importable under a private name, so that loadctl need not be installed there and they
+cannot shadow the user's own modules. They therefore import each other, and the few files of loadctl that they share,
+relatively.
 """
 
 EXIT_STOPPED = 10
-"""The load ended before its plan, because it was told to (a stop, a signal, loadctl gone)."""
+"""The load ended before its plan on request (a stop, a signal) or because loadctl was gone."""
 EXIT_SCRIPT = 20
 """The user's script could not be loaded; the last line of stderr says why."""
 EXIT_REFUSED = 21
-"""What the user asked for cannot be done, and nothing was sent; the last lines of stderr say why."""
+"""The shard cannot do what the user asked for, and nothing was sent; the last lines of stderr say why."""
 EXIT_BEYOND = 22
-"""The script turned to a host that nobody agreed to; the last line of stderr says to which."""
+"""The script connected to a host that is not allowed; the last line of stderr names it."""

@@ -1,7 +1,7 @@
-"""What loadctl says to this shard: lines on its standard input, read by a native thread, and signals.
+"""loadctl's orders to this shard: lines on its standard input, read by a native thread, and signals.
 
-The thread must be native: a hub that is blocked by a script that burns CPU would otherwise not see that loadctl is
-gone. launch.py starts it before locust makes every other thread a greenlet.
+The thread must be native: a hub that is blocked by a CPU-bound script would not notice that loadctl is gone. It is
+started before locust turns every other thread into a greenlet.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ GRACE_S = 1.2
 
 
 class Control:
-    """Flags that the load looks at; set by the thread and by signal handlers."""
+    """Flags that the load checks; set by the thread and by signal handlers."""
 
     def __init__(self) -> None:
         self.t0: float | None = None
-        self.wishes: list[tuple[float, int, float]] = []
+        self.level_orders: list[tuple[float, int, float]] = []
         """A load without a plan: from when on (s since t0) how many users are wanted, and how many come a second."""
         self.stopping = False
         """No new requests; drain, bye."""
         self.leave_now = False
         """Do not even drain."""
         self.gone = False
-        """loadctl is not there any more."""
+        """loadctl has exited."""
         self._lines = queue.SimpleQueue[str]()
         self._signals = 0
         self._bye: Callable[[], None] | None = None
@@ -53,7 +53,7 @@ class Control:
         _start_native_thread(self._read, (fd,))
 
     def next_line(self) -> str:
-        """Of those that are no order: the plan, and what may come before it. Empty: loadctl is gone already."""
+        """The next line that is not an order, such as the plan. Empty if loadctl has already exited."""
         return self._lines.get()
 
     def on_signals(self, bye: Callable[[], None]) -> None:
@@ -90,15 +90,16 @@ class Control:
             if order == b"start":
                 self.t0 = float(words[0])
             elif order == b"users":
-                self.wishes.append((float(words[0]), int(words[1]), float(words[2])))
+                self.level_orders.append((float(words[0]), int(words[1]), float(words[2])))
             elif order == b"stop":
                 self.stopping = True
         return order in _ORDERS
 
 
 def kill_group() -> None:
-    """End this process and all that the script has started. Not a stranger's group: where loadctl did not make
-    this process a leader, only itself."""
+    """End this process and everything that the script has started; only itself if loadctl did not make it the leader
+    of a group.
+    """
     with contextlib.suppress(ProcessLookupError):
         if os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)

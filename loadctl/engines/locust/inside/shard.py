@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ...redaction import Redaction
 from . import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
-from .load.schedule import Schedule, Stage, Wishes
+from .load.schedule import LiveSchedule, Schedule, Stage
 from .recorder.recorder import FrameFile, Recorder
 from .script.fault import ScriptError
 from .script.options import Ended, Refused, forget_import_switch, forget_variables
@@ -73,7 +73,7 @@ def _code_of(
 
 
 def _refuse(error: Refused, redact: Callable[[str], str]) -> int:
-    """The reason is the last paragraph of stderr."""
+    """Write the reason as the last paragraph of stderr."""
     apart = "" if isinstance(error, Ended) else "\n"
     sys.stderr.write(f"{apart}{redact(str(error))}\n")
     return EXIT_REFUSED
@@ -187,7 +187,7 @@ def _make_load(
 
 
 def _made_of(classes: Sequence[type]) -> str:
-    """What the users are made of, for the result: "locust" alone does not say it."""
+    """What the users consist of, for the result: "locust" alone does not say it."""
     from .journey.scenario_user import ScenarioUser
 
     ours = any(issubclass(kind, ScenarioUser) for kind in classes)
@@ -243,7 +243,7 @@ def _runner(
     from .script.private import without_own_listener
 
     recorder.statistics = Statistics(environment.stats, recorder.clock, recorder.uncount)
-    schedule: Schedule | Wishes = Wishes(control.wishes)
+    schedule: Schedule | LiveSchedule = LiveSchedule(control.level_orders)
     if plan["stages"]:
         schedule = Schedule([Stage(**stage) for stage in plan["stages"]])
     runner = PlanRunner(environment, plan, schedule, recorder, control)
@@ -320,9 +320,9 @@ def _wait_for_start(control: Control) -> float | None:
 
 
 def _quieten_collector() -> None:
-    """What was loaded so far is never looked at again; a full collection in mid-run costs milliseconds.
+    """Exempt everything loaded so far from garbage collection: a full collection in mid-run costs milliseconds.
 
-    Young objects are collected early: requests leaves cycles behind, and what waits too long falls out of the caches.
+    Young objects are collected early: requests leaves cycles behind, and old objects fall out of the CPU's caches.
     """
     gc.freeze()
     gc.set_threshold(2_000, 20, 100)

@@ -1,6 +1,6 @@
-"""A shard as a worker of Locust's page: it tells the page's MasterRunner once a second what it does.
+"""A shard as a worker of Locust's page: it reports to the page's MasterRunner once a second.
 
-It obeys loadctl alone, so nothing that a master says is read.
+It only obeys loadctl, so it reads nothing that a master sends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LAST_WORDS_MS = 500
 
 
 class Worker:
-    """Connected from its construction on; the page knows of it between `begin` and `end`."""
+    """Connected from its construction on; registered with the page between `begin` and `end`."""
 
     def __init__(self, environment: Environment, statistics: Statistics, plan: Mapping[str, Any]) -> None:
         self._environment = environment

@@ -1,4 +1,6 @@
-"""The HTTP client of one user: connections by origin, cookies, redirects, unpacking. Never sends a request twice."""
+"""The HTTP client of one user: connections by origin, cookies, redirects, decompression. It never sends a request
+twice.
+"""
 
 from __future__ import annotations
 
@@ -50,10 +52,6 @@ class Outgoing:
     head: bytes
     body: bytes
     closes: bool = False
-
-    @property
-    def is_head(self) -> bool:
-        return self.method == b"HEAD"
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -142,7 +140,7 @@ class Client:
         cookies = self.jar.header(origin.host, outgoing.target, secure=origin.tls) if self.jar else b""
         head = outgoing.head if connection.proxy is None else _for_proxy(outgoing, connection.proxy)
         data = b"".join((head, cookies, b"\r\n", outgoing.body))
-        response = connection.exchange(data, is_head=outgoing.is_head, deadline=deadline, keep=keep)
+        response = connection.exchange(data, is_head=outgoing.method == b"HEAD", deadline=deadline, keep=keep)
         if outgoing.closes:
             connection.close()
         return response
@@ -172,7 +170,7 @@ class Client:
         return response
 
     def _redirected(self, outgoing: Outgoing, status: int, location: bytes) -> Outgoing:
-        """Another origin gets no secrets, and a body only where somebody named it. Raises Failed."""
+        """Another origin gets no secrets, and a body only if its host was explicitly allowed. Raises: Failed."""
         consent = self._network.consent
         following = redirected(outgoing, status, location, consent.secret_headers if consent else NO_HEADERS)
         host = following.origin.host
@@ -188,7 +186,7 @@ class Client:
 
 
 def _for_proxy(outgoing: Outgoing, proxy: Proxy) -> bytes:
-    """The head as a proxy needs it: with the whole URL, and who we are."""
+    """The head as a proxy needs it: with the absolute URL and our credentials."""
     _, fields = outgoing.head.split(b"\r\n", 1)
     whole = b"http://" + outgoing.origin.authority.encode() + outgoing.target
     return start_line(outgoing.method, whole) + fields + proxy.authorization

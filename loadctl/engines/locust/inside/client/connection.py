@@ -59,7 +59,7 @@ class Response:
         self.status = status
         self.headers = headers
         self.notable = notable
-        """A header of NOTABLE is there."""
+        """It has one of the headers in NOTABLE."""
 
     def values(self, name: bytes) -> Iterator[bytes]:
         """All values of a header; `name` in lower case."""
@@ -67,7 +67,7 @@ class Response:
 
 
 QUIET_MAX = 65536
-"""Bytes that may come without one of the body among them: the limit of heads, trailers and floods of 1xx."""
+"""Maximum number of bytes in a row that are not part of a body: limits heads, trailers and floods of 1xx."""
 _LEFT_EARLIER_S = 0.2
 """Than the server closes an idle connection (Keep-Alive: timeout=): a request is on its way for a while.
 
@@ -75,8 +75,9 @@ undici's threshold in artillery/inside/client/connection.mjs is the same.
 """
 _TIMEOUT = re.compile(rb"timeout=([0-9]{1,9})")
 _ARRIVED = memoryview(bytearray(65536))
-"""Where all connections read to, one after the other: nobody keeps what stands here, and a new buffer for every read
-costs more than the system call."""
+"""The read buffer of all connections. Nobody keeps its content, and a new buffer for every read costs more than the
+system call.
+"""
 
 
 class Connection:
@@ -95,14 +96,14 @@ class Connection:
     def __init__(self, origin: Origin, network: Network, watchdog: Watchdog) -> None:
         self.origin = origin
         self.proxy = None if origin.tls else network.proxy(origin)
-        """That is spoken to in the place of the system; through TLS it only passes bytes on."""
+        """The proxy that receives plain HTTP requests instead of the system; for TLS it is only a tunnel."""
         self.deadline = inf
         self._network = network
         self._watchdog = watchdog
         self._hub = get_hub()
         self._session: ssl.SSLSession | None = None
         self._user: greenlet | None = None
-        """Who waits for a response, if anybody."""
+        """The user that is waiting for a response, if any."""
         self._is_open = self._overdue = False
         self._idle_since = 0.0
 
@@ -160,7 +161,7 @@ class Connection:
         self._io.start(self._readable)
 
     def _still_open(self) -> bool:
-        """A look, not a retry: the end of the stream, or bytes that nobody asked for, mean that it cannot be used."""
+        """Only checks: the end of the stream, or unexpected bytes, mean that the connection cannot be used any more."""
         raw, tls = self._raw, self._tls
         try:
             if tls is None:
@@ -238,13 +239,13 @@ class Connection:
             raise Failed("protocol", f"more than {QUIET_MAX} bytes of headers")
 
     def _end_of_stream(self) -> None:
-        """Only a response whose length nothing announced ends with the connection."""
+        """Only a response of unannounced length may end with the connection."""
         if self._overdue or not self._answered or _announces_its_end(self._response.headers):
             raise Failed("reset", "the connection was closed before the response was complete")
         self._complete(keep_alive=False)
 
     def expire(self) -> None:
-        """The time of the request is over: wake its user, who finds the stream at its end."""
+        """The request is overdue: wake its user, who finds the stream closed."""
         self.deadline = inf
         self._overdue = True
         if self._is_open:
@@ -329,7 +330,9 @@ class Connection:
 
 
 def _announces_its_end(headers: list[tuple[bytes, bytes]]) -> bool:
-    """RFC 9112 §6.3: by a length, or by chunks where they are the last encoding. Else the connection's end is it."""
+    """RFC 9112 §6.3: by a length, or by chunks if they are the last encoding. Otherwise the response ends with the
+    connection.
+    """
     encodings = b",".join(value for name, value in headers if name == b"transfer-encoding")
     if encodings:
         return encodings.rpartition(b",")[2].strip().lower() == b"chunked"
@@ -337,13 +340,13 @@ def _announces_its_end(headers: list[tuple[bytes, bytes]]) -> bool:
 
 
 AT_LEAST_S = 0.01
-"""Between two looks, so that many different timeouts do not cost a look each."""
+"""Minimum time between two looks, so that many different timeouts do not cost one each."""
 
 
 class Watchdog:
-    """One greenlet a process ends what is overdue; no timer per request.
+    """One greenlet a process ends overdue requests, instead of a timer per request.
 
-    `look_at`: when it looks next. Whoever begins a request that is due before that tells it (`look_before`).
+    `look_at`: when it looks next. A request with an earlier deadline has to call `look_before`.
     """
 
     def __init__(self) -> None:

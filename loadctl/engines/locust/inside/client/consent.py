@@ -1,4 +1,4 @@
-"""What requests may go to: the plan's side of scenario/consent.py, asked once a connection."""
+"""Which hosts requests may go to (scenario/consent.py); checked once per connection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Consent:
         self.allows = lru_cache(maxsize=1024)(self._allows)
 
     def names(self, host: str) -> bool:
-        """Somebody said that this very host may be loaded."""
+        """Whether this very host was explicitly allowed."""
         return self._agreed.fullmatch(_plain(host)) is not None
 
     def _allows(self, host: str, address: str | None = None) -> bool:
@@ -54,7 +54,7 @@ def _plain(host: str) -> str:
 
 
 def _spelled(host: str) -> str | None:
-    """The address that `host` is, in whatever spelling; None: a name."""
+    """The address that `host` spells in any notation; None if it is a name."""
     try:
         found = _socket.getaddrinfo(host, None, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)
     except (_socket.gaierror, UnicodeError):

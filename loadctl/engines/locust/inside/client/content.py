@@ -1,4 +1,4 @@
-"""Content-Encoding: what a body was before it was packed for the way."""
+"""The content of a body: decompressed by its Content-Encoding, decoded by its character set."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def unpacked(body: bytes, encodings: Iterable[bytes]) -> bytes:
 
 
 def packed(encodings: Iterable[bytes]) -> str:
-    """The encoding at which `unpacked` ends; empty where it unpacks all."""
+    """The encoding that `unpacked` does not know; empty if it knows all."""
     left = [name for name in _names(encodings) if name not in _UNPACKERS]
     return left[-1].decode("latin-1") if left else ""
 
@@ -118,7 +118,7 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "
 
 
 def decoded(body: bytes, content_type: bytes, *, strict: bool) -> str:
-    """The text of a body. `strict`: no character in place of bytes that are none. Raises ValueError with a sentence."""
+    """The text of a body. `strict`: invalid bytes are an error, not replaced. Raises: ValueError with a sentence."""
     codec = codec_of(content_type)
     if body[:1] > b"\xee":
         for mark, unicode in _BOMS:
@@ -145,7 +145,7 @@ def decoded(body: bytes, content_type: bytes, *, strict: bool) -> str:
 
 @lru_cache(maxsize=256)
 def codec_of(content_type: bytes) -> str:
-    """Python's name for a character set, "western", or ? and the name that loadctl does not know."""
+    """Python's name for a character set, "western", or "?" followed by an unknown name."""
     found = _CHARSET.search(content_type.decode("latin-1"))
     if found is None:
         return "utf-8"

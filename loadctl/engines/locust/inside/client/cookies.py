@@ -1,4 +1,4 @@
-"""The cookies of one user: as much of RFC 6265 as a load test meets. http.cookiejar costs more than a request."""
+"""The cookies of one user: the part of RFC 6265 that load tests need. http.cookiejar costs more than a request."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Jar:
         return next((c.value for key, c in reversed(self._cookies.items()) if key.name == name), None)
 
     def secrets(self) -> list[str]:
-        """All values that are long enough to be told from other words."""
+        """All values that are long enough to be recognised as secrets."""
         return [
             c.value.decode("utf-8", "replace").strip('"') for c in self._cookies.values() if len(c.value) > 3
         ]

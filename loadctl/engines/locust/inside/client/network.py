@@ -149,11 +149,11 @@ class Network:
         return raw, tls
 
     def proxy(self, origin: Origin) -> Proxy | None:
-        """The one between us and `origin`; raises Failed."""
+        """The proxy between us and `origin`. Raises: Failed."""
         return proxy_for(origin, self._environ)
 
     def _connect(self, place: Origin | Proxy, deadline: float) -> _socket.socket:
-        """The first address that answers. Each but the last gets only its share of the time that is left."""
+        """Connect to the first address that accepts. Each but the last only gets its share of the remaining time."""
         addresses = self._addresses(place, deadline)
         if isinstance(place, Origin):
             addresses = self._allowed(place.host, addresses)
@@ -212,7 +212,7 @@ class Network:
 
 
 def _tunnel(raw: _socket.socket, origin: Origin, proxy: Proxy, deadline: float) -> None:
-    """Ask the proxy for a connection to `origin`, which is told nothing of it; raises Failed and OSError."""
+    """Ask the proxy for a connection to `origin`. Raises: Failed, OSError."""
     place = f"[{origin.host}]:{origin.port}" if ":" in origin.host else f"{origin.host}:{origin.port}"
     asked = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n".encode() + proxy.authorization + b"\r\n"
     raw.send(asked)  # the first bytes of a new connection: there is room for them

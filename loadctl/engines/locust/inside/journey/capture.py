@@ -27,7 +27,7 @@ _BLOCK = 4096
 
 
 def read_json(text: str) -> object:
-    """Raises ValueError; the message ends a sentence about the body, or is empty where it is no JSON."""
+    """Raises: ValueError; its message ends a sentence about the body, or is empty if it is not JSON."""
     if "\\ud" in text or "\\uD" in text:
         text = _HALF.sub(lambda match: match[0] if match[1] is None else "\\ufffd", text)
     try:
@@ -74,7 +74,7 @@ _patient = json.JSONDecoder(parse_constant=_refuse, parse_int=_number)
 
 
 def _read(text: str) -> object:
-    """JSON with blanks around it, or, which is quicker to find out, without."""
+    """Tries JSON without surrounding whitespace first, which is faster."""
     try:
         document, end = _decoder.raw_decode(text)
     except json.JSONDecodeError:
@@ -219,7 +219,7 @@ def dotted(path: str) -> tuple[str | int | None, ...]:
 
 
 def lookup(document: object, steps: tuple[str | int | None, ...]) -> object:
-    """What stands at the end of `steps`, or NOTHING. After a `[*]`: the list of all that is found, perhaps empty."""
+    """The value at the end of `steps`, or NOTHING. After a `[*]` a list of all values found, perhaps empty."""
     for at, step in enumerate(steps):
         if step is None:
             if not isinstance(document, list):

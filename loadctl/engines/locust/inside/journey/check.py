@@ -1,4 +1,4 @@
-"""What a response must satisfy. A check says in one sentence what was expected and what came."""
+"""The checks of a response. A failed check says in one sentence what was expected and what was received."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Complaint: TypeAlias = "Callable[[Reply, Scope], str | None]"
 
 
 def compile_status(ranges: Sequence[Sequence[int]]) -> tuple[frozenset[int], str]:
-    """The statuses that are accepted, and how to say it. No ranges: all below 400."""
+    """The accepted statuses and their description. Without ranges: all below 400."""
     if not ranges:
         return frozenset(range(400)), "below 400"
     words = []
@@ -94,7 +94,7 @@ def _contains(words: str) -> Complaint:
 
 
 def _same(found: object, wanted: object) -> bool:
-    """Equal as JSON: true is not 1."""
+    """Equality of JSON values: true is not 1."""
     if found is NOTHING:
         return wanted is None
     if isinstance(found, list) and isinstance(wanted, list):

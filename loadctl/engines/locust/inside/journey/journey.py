@@ -33,11 +33,11 @@ from ..client.network import Network
 from .request import Fault, Pairs, Plan, Request, Sender
 
 FAULT_PAUSE_S = 0.5
-"""A script that always breaks must neither spin nor stop the load."""
+"""A user type that always fails must neither spin nor stop the load."""
 
 
 class Context(Protocol):
-    """What the load tells its users."""
+    """The part of the load that users call."""
 
     def stopping(self, user: User) -> bool:
         """The user must not begin another request."""
@@ -79,7 +79,7 @@ class UserType:
         self.has_start = bool(start)
         self.start = _in_order([self._once(step) if step["once"] else self._step(step) for step in start])
         self.keeps = any(step["once"] for step in start)
-        """Something outlives an arrival."""
+        """Some steps are taken once per place, not once per arrival."""
         self.kept = tuple(
             name
             for request in requests([step for step in start if step["once"]])
@@ -153,7 +153,7 @@ class User(Sender):
         self.become(index)
 
     def become(self, index: int) -> None:
-        """Be user `index` from now on. Of who it was, open connections are left, and what `once` steps keep."""
+        """Become user `index`. Only open connections and the results of `once` steps stay."""
         kind = self.kind
         self.stream = Stream(hash32(self._seed, index))
         kept = {name: self.variables[name] for name in kind.kept if name in self.variables}
@@ -165,7 +165,9 @@ class User(Sender):
         self._started = not kind.has_start
 
     def take_once(self, step: Step) -> bool:
-        """Unless it is taken. It draws from the place's stream: an arrival draws the same, whoever came before it."""
+        """Take a step once. It draws from the place's stream, so that an arrival draws the same whoever came before
+        it.
+        """
         if step in self._taken:
             return True
         self.failed = False
@@ -179,7 +181,7 @@ class User(Sender):
         return goes_on
 
     def start(self, due: float | None = None) -> bool:
-        """Take the start steps, unless they are taken; True when none of them broke."""
+        """Take the start steps if they have not been taken; True if none of them failed."""
         if not self._started:
             self.due = due
             self._started = self.kind.start(self)
@@ -197,7 +199,7 @@ class User(Sender):
         self._recorder.turn()
 
     def broke(self, message: str) -> None:
-        """A turn ended by a fault of the generator that nothing here expected."""
+        """A turn was ended by an unexpected fault of the generator."""
         self._recorder.turn()
         self._recorder.fault(message)
 
@@ -215,7 +217,7 @@ class User(Sender):
         return self._context.sleep(low + (high - low) * self.random())
 
     def is_empty(self, variable: str) -> bool:
-        """A `while` of this variable ends."""
+        """Whether a `while` over this variable ends."""
         return self.variables.get(variable) in (None, "", [], {})
 
     def random(self) -> float:
@@ -243,7 +245,7 @@ def requests(steps: Iterable[Plan]) -> Iterator[Plan]:
 
 
 def _steps(steps: Iterable[Plan], kind: str) -> Iterator[Plan]:
-    """Those of a kind, also within loops."""
+    """All steps of a kind, including those within loops."""
     for step in steps:
         if step["kind"] == kind:
             yield step

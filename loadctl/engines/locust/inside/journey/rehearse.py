@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 PAUSE_MAX_S = 1.0
-"""A rehearsal is watched by a person; a pause may matter to the system, but not its length."""
+"""Someone is waiting for a rehearsal. The system may need a pause, but not its full length."""
 UNREACHABLE = "the system cannot be reached"
 LOOPS = 1
 WHILE_LOOPS = 2
@@ -58,7 +58,7 @@ def _write(line: Mapping[str, object]) -> None:
 
 
 class Observed(Client):
-    """A client that remembers its last request and its answer."""
+    """A client that remembers its last request and response."""
 
     __slots__ = ("outgoing", "response")
 
@@ -77,7 +77,7 @@ class Observed(Client):
 
 
 class Noted(Recorder):
-    """Notes how one request ended."""
+    """A recorder that remembers how one request ended."""
 
     def __init__(self) -> None:
         super().__init__(lambda _: None)
@@ -120,7 +120,7 @@ class Rehearsal:
         self._report = Report(write, plan["secrets"], plan["secret_variables"])
         self._seen: set[int] = set()
         self._broken = ""
-        """What went wrong last."""
+        """Why the last request ended its flow."""
 
     def run(self) -> None:
         network, watchdog = network_of(self._plan), Watchdog()
@@ -159,7 +159,7 @@ class Rehearsal:
         return goes_on
 
     def _walk(self, steps: Sequence[Plan], user: User, perform: Perform) -> bool:
-        """Whether the flow came to its end; what it did not reach is told, too."""
+        """Whether the flow was completed; requests that were not reached are reported as skipped."""
         for at, step in enumerate(steps):
             if self._report.is_unreachable:
                 self._skip(steps[at:], UNREACHABLE)
@@ -200,14 +200,14 @@ class Report:
     def __init__(
         self, write: Callable[[Mapping[str, object]], None], secrets: Sequence[str], variables: Sequence[str]
     ) -> None:
-        """`variables`: those whose values are secrets too."""
+        """`variables`: those whose values are secrets."""
         self._write = write
         self._secrets = list(secrets)
         self._secret_variables = variables
         self._redact = Redaction(secrets)
         self._answered = False
         self.is_unreachable = False
-        """The first request already found no one to talk to."""
+        """Not even the first request could connect."""
 
     def skipped(self, step: Plan, why: str) -> None:
         self._write({"request": step["request"], "outcome": "skipped", "message": self._redact(why)})
@@ -243,7 +243,7 @@ class Report:
         self._write(line)
 
     def _hide(self, values: Sequence[str]) -> None:
-        """From here on, wherever they come back: in a URL, in another body."""
+        """From here on these values are hidden wherever they occur, such as in a URL or another body."""
         if new := set(values).difference(self._secrets):
             self._secrets += new
             self._redact = Redaction(self._secrets)
@@ -284,6 +284,6 @@ class Report:
         return self._cut(text[:_READ_MAX], BODY_MAX)
 
     def _cut(self, text: str, limit: int) -> str:
-        """Secrets first: one that is cut in two would not be recognised."""
+        """Secrets are replaced first: one that is cut in two would not be recognised."""
         text = self._redact(text)
         return text if len(text) <= limit else text[: limit - 1] + "…"

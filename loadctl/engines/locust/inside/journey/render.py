@@ -16,11 +16,11 @@ FREE_HELPERS: Mapping[str, Callable[..., object]] = {
     "now": now,
     "timestamp": timestamp,
 }
-"""Helpers that draw nothing; the others are methods of Stream."""
+"""Helpers that draw no random number; the others are methods of Stream."""
 
 
 class Missing(ValueError):
-    """A template names a variable that nothing has captured yet."""
+    """A template uses a variable that has not been captured yet."""
 
 
 class Scope:
@@ -66,7 +66,7 @@ def compile_form(fields: Sequence[tuple[str, Any]]) -> str | Text:
 
 
 def compile_json(plan: Sequence[object]) -> str | Text:
-    """JSON text, from what is ready of it and the values between."""
+    """JSON text, from its fixed parts and the values between them."""
     return _joined([part if isinstance(part, str) else _encoded(compile_value(part)) for part in plan])
 
 

@@ -49,22 +49,22 @@ class Sender(Scope):
 
     client: Client
     failed: bool
-    """A request failed since somebody put this to False."""
+    """A request has failed since this was last set to False."""
     has_waited: bool
-    """For a response, so that others had their turn meanwhile."""
+    """It has waited for a response, so that other users could run."""
     due: float | None
-    """From when the latency of the next request counts, in monotonic seconds; None: from its start."""
+    """Monotonic time from which the latency of the next request counts; None: from its start."""
 
 
 class Fault(Exception):
-    """A request that cannot be made, by no fault of the system: a template that has no value, no descriptors left."""
+    """A request that cannot be made through no fault of the system: a template without a value, no descriptors left."""
 
 
 class Request:
     def __init__(
         self, plan: Plan, *, host: str, headers: Pairs, rate_limited: bool, optional: frozenset[str]
     ) -> None:
-        """`optional`: variables that may find nothing, because a `while` ends there; they become null."""
+        """`optional`: variables that may be empty, because a `while` ends with them; they become null."""
         self.endpoint: str = plan["endpoint"]
         self._method: str = plan["method"]
         self._verb = self._method.encode()
@@ -146,7 +146,7 @@ class Request:
         return Outgoing(self._verb, origin, target, head, body, closes=self._closes)
 
     def _rendered(self, scope: Scope) -> Outgoing:
-        """In the order that scenario/template/prng.py promises: url and query, headers, body."""
+        """Rendered in the order that scenario/template/prng.py specifies: url and query, headers, body."""
         try:
             origin, target = self._url.fixed or self._url.render(scope)
             lines = [self._fixed_head or self._head(origin, target)]
@@ -165,7 +165,7 @@ class Request:
         return self._outgoing(origin, target, b"".join(lines), body)
 
     def _head(self, origin: Origin, target: bytes) -> bytes:
-        """The lines that no template makes."""
+        """The header lines without templates."""
         fields = self._fields.get(origin)
         if fields is None:
             headers = [(name.encode(), value.encode()) for name, value in self._static_headers]
@@ -188,7 +188,7 @@ class Request:
         return None, ""
 
     def _complaint(self, response: Response, sender: Sender, us: int) -> str:
-        """What is wrong with a response whose status is right; empty if nothing."""
+        """What is wrong with a response whose status is accepted; empty if nothing is."""
         if self._within_s is not None and us > self._within_s * 1e6:
             return f"expected an answer within {self._within_s * 1000:g} ms, it took {us / 1000:.1f} ms"
         if response.clipped and self._reads_body:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _RETRY_S = 0.5
-"""Pause of a user whose turn broke: a user type that always breaks must neither spin nor stop the load."""
+"""Pause of a user whose turn failed: a user type that always fails must neither spin nor stop the load."""
 
 
 class Turns(TaskSet):  # type: ignore[misc]  # Locust has no types
@@ -92,7 +92,7 @@ class ScenarioUser(User):  # type: ignore[misc]
     make_journey: Callable[[int, Place], Journey]
 
     def take(self, place: Place) -> None:
-        """Before its greenlet runs for the first time."""
+        """Called before its greenlet runs for the first time."""
         self.loadctl_place = place
         self.journey = type(self).make_journey(place.number, place)
         self.client = self.journey.client
@@ -113,7 +113,7 @@ class ScenarioUser(User):  # type: ignore[misc]
         self.journey.close()
 
     def stop(self, force: bool = False) -> bool:
-        """Locust's own kills whoever waits, which may have woken and sent a request by then."""
+        """Locust's own `stop` kills a waiting user, which may have woken up and sent a request by then."""
         if force:
             return bool(super().stop(force=True))
         self._state = LOCUST_STATE_STOPPING

@@ -26,7 +26,7 @@ _EARLY_SHARE = 0.1
 
 
 class Alarm:
-    """For one greenlet at a time. Moments are seconds of time.monotonic."""
+    """For one greenlet at a time. Times are those of time.monotonic."""
 
     def __init__(self) -> None:
         self._watcher: Any = None
@@ -58,7 +58,9 @@ class Alarm:
 
 
 def _timerfd() -> tuple[int, Callable[[float], None]]:
-    """A descriptor and what sets its moment; (-1, …): there is none. Python has it from 3.13 on."""
+    """A timer's descriptor and a function that sets its time; (-1, …) if there is none. Python has timerfd from 3.13
+    on.
+    """
     import ctypes
 
     try:

@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 
     from ..control import Control
     from ..recorder.recorder import Recorder
-    from .schedule import Schedule, Wishes
+    from .schedule import LiveSchedule, Schedule
 
 
 TICK_S = 0.02
-"""How often the number of users is held against the plan."""
+"""How often the number of users is compared with the plan."""
 _HOLD_TICK_S = 0.1
 _TENTH_S = 0.1
 _QUIET_S = 0.25
-"""The drain is over when nothing has been in flight for this long, even if users still sit in a pause."""
+"""The drain is over when nothing has been in flight for this long, even if users are still pausing."""
 
 
 @dataclass(frozen=True)
-class Site:
-    """What both models are given."""
+class LoadSetup:
+    """What both models need."""
 
-    schedule: Schedule | Wishes
+    schedule: Schedule | LiveSchedule
     kind_of: Callable[[int], type]
     """The class of user or arrival k of the whole run."""
     start: Callable[[Place], bool]
-    """Start a user of the place's kind. False: it cannot be made, and that has been recorded."""
+    """Start a user of the place's kind. False if it cannot be created, which has been recorded."""
     leave: Callable[[Place], None]
     """Ask the user to leave."""
     moved: Callable[[float, int], None]
@@ -60,24 +60,24 @@ class Site:
 class Closed:
     """Users by number: those below the planned number are active. Its public methods are those of Open too."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, setup: LoadSetup) -> None:
+        self._setup = setup
         self._places: list[Place] = []
         self._level = 0
 
     def run(self, t0: float) -> None:
         """Follow the plan from `t0` (monotonic seconds) to its end, or until told to stop."""
-        site, schedule = self._site, self._site.schedule
+        setup, schedule = self._setup, self._setup.schedule
         was = -1
-        while not site.control.stopping and (t := time.monotonic() - t0) < schedule.duration_s:
-            site.recorder.catch_up()
+        while not setup.control.stopping and (t := time.monotonic() - t0) < schedule.duration_s:
+            setup.recorder.catch_up()
             if (level := schedule.target_at(t)) != self._level:
                 self._level = level
                 self._bring_back()
             wanted = self._wanted(t)
             self._fill(wanted)
             self._take_away(wanted)
-            site.moved(t, wanted)
+            setup.moved(t, wanted)
             holding = (
                 wanted == was and self._wanted(min(t + _HOLD_TICK_S, schedule.duration_s - 1e-9)) == wanted
             )
@@ -88,12 +88,12 @@ class Closed:
 
     def stop(self) -> None:
         """Ask all users to leave."""
-        self._site.recorder.catch_up()
+        self._setup.recorder.catch_up()
         self._take_away(0)
 
     def gone(self, place: Place) -> None:
         """The user of that place has ended, because it was asked to or by itself."""
-        recorder = self._site.recorder
+        recorder = self._setup.recorder
         recorder.catch_up()
         if self._has(place):
             recorder.users -= 1
@@ -103,29 +103,31 @@ class Closed:
 
     def _wanted(self, t: float) -> int:
         """This shard's part of the planned users: the numbers below it that are ours."""
-        return max(0, ceil((self._site.schedule.users_at(t) - self._site.shard) / self._site.shards))
+        return max(0, ceil((self._setup.schedule.users_at(t) - self._setup.shard) / self._setup.shards))
 
     def _bring_back(self) -> None:
         """Users that ended by themselves stay away until the plan's next level, which Locust's dispatcher fills too."""
         for position, place in enumerate(self._places):
             if place.ended:
-                self._site.recorder.ended -= 1
+                self._setup.recorder.ended -= 1
                 self._start(position)
 
     def _fill(self, wanted: int) -> None:
-        while len(self._places) < wanted and not self._site.control.stopping:
+        while len(self._places) < wanted and not self._setup.control.stopping:
             self._start(len(self._places))
 
     def _start(self, position: int) -> None:
-        """Counted before it is made: the constructor of a script's user may wait, and the load be stopped meanwhile."""
-        site = self._site
-        index = site.shard + position * site.shards
-        place = Place(index, site.kind_of(index))
+        """Counted before it is created: the constructor of a script's user may wait, and the load may be stopped
+        meanwhile.
+        """
+        setup = self._setup
+        index = setup.shard + position * setup.shards
+        place = Place(index, setup.kind_of(index))
         self._places[position : position + 1] = [place]
-        site.recorder.users += 1
+        setup.recorder.users += 1
         is_made = False
         try:
-            is_made = site.start(place)
+            is_made = setup.start(place)
         finally:
             if not is_made:
                 place.ended = True
@@ -133,17 +135,17 @@ class Closed:
 
     def _has(self, place: Place) -> bool:
         """It has not been taken away."""
-        position = place.index // self._site.shards
+        position = place.index // self._setup.shards
         return position < len(self._places) and self._places[position] is place
 
     def _take_away(self, wanted: int) -> None:
-        recorder = self._site.recorder
+        recorder = self._setup.recorder
         while len(self._places) > wanted:
             place = self._places.pop()
             if place.ended:
                 recorder.ended -= 1
                 continue
-            self._site.leave(place)
+            self._setup.leave(place)
             recorder.users -= 1
             recorder.leaving += 1
 
@@ -151,29 +153,29 @@ class Closed:
 class Open:
     """Arrivals on an absolute schedule. An idle user of the arrival's kind is taken, else made, else it is dropped."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._free = site.max_in_flight
+    def __init__(self, setup: LoadSetup) -> None:
+        self._setup = setup
+        self._free = setup.max_in_flight
         self._idle: defaultdict[type, dict[Place, None]] = defaultdict(dict)
         self._places: set[Place] = set()
         self._made = 0
         self._alarm = Alarm()
 
     def run(self, t0: float) -> None:
-        for n, due in self._site.schedule.arrivals(self._site.shard, self._site.shards):
+        for n, due in self._setup.schedule.arrivals(self._setup.shard, self._setup.shards):
             if not self._wait_until(t0 + due):
                 break
             if not self._free:
-                self._site.recorder.planned(late_us=None)
+                self._setup.recorder.planned(late_us=None)
                 continue
             self._begin(n, t0 + due)
-        self._wait_until(t0 + self._site.schedule.duration_s)
+        self._wait_until(t0 + self._setup.schedule.duration_s)
         self.stop()
 
     def stop(self) -> None:
         for place in list(self._places):
             if not place.leaving:
-                self._site.leave(place)
+                self._setup.leave(place)
 
     def gone(self, place: Place) -> None:
         self._places.discard(place)
@@ -184,22 +186,22 @@ class Open:
             self._served()
 
     def _begin(self, n: int, due: float) -> None:
-        site = self._site
-        kind = site.kind_of(n)
+        setup = self._setup
+        kind = setup.kind_of(n)
         idle = self._idle[kind]
-        site.recorder.planned(late_us=max(0, round((time.monotonic() - due) * 1e6)))
-        site.recorder.users += 1
+        setup.recorder.planned(late_us=max(0, round((time.monotonic() - due) * 1e6)))
+        setup.recorder.users += 1
         self._free -= 1
         if idle:
             idle.popitem()[0].arrive(n, due)
             return
-        place = Place(n, kind, self._is_idle, number=site.shard + self._made * site.shards)
+        place = Place(n, kind, self._is_idle, number=setup.shard + self._made * setup.shards)
         self._made += 1
         place.arrive(n, due)
         self._places.add(place)
         is_made = False
         try:
-            is_made = site.start(place)
+            is_made = setup.start(place)
         finally:
             if not is_made:
                 self.gone(place)
@@ -209,9 +211,9 @@ class Open:
         self._idle[self._kind(place)][place] = None
 
     def _served(self) -> None:
-        self._site.recorder.catch_up()
+        self._setup.recorder.catch_up()
         self._free += 1
-        self._site.recorder.users -= 1
+        self._setup.recorder.users -= 1
 
     @staticmethod
     def _kind(place: Place) -> type:
@@ -220,13 +222,13 @@ class Open:
 
     def _wait_until(self, moment: float) -> bool:
         """False: told to stop."""
-        while not self._site.control.stopping and (left := moment - time.monotonic()) > 0:
+        while not self._setup.control.stopping and (left := moment - time.monotonic()) > 0:
             self._alarm.wait_until(moment if left < _HOLD_TICK_S else moment - left + _HOLD_TICK_S)
-        return not self._site.control.stopping
+        return not self._setup.control.stopping
 
 
 def drain(recorder: Recorder, control: Control, group: Group, drain_s: float) -> None:
-    """Let requests in flight finish, for `drain_s` at most; whoever only sits in a pause is not waited for."""
+    """Let requests in flight finish, for at most `drain_s`; users that only pause are not waited for."""
     deadline = time.monotonic() + drain_s
     quiet_since = time.monotonic()
     while len(group) and not control.leave_now and (now := time.monotonic()) < deadline:

@@ -1,7 +1,7 @@
-"""Locust's local runner, with our plan instead of its dispatcher.
+"""Locust's local runner, with loadctl's plan instead of its dispatcher.
 
 Locust's dispatcher starts users in bursts once a second and stops them at random. Here `runner.spawning_greenlet` is
-our load (load.py), which starts each user through `spawn_users`. States, counts and events are those of Locust.
+the load of load.py, which starts each user through `spawn_users`. States, counts and events are those of Locust.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from locust.runners import (
 from ..journey.scenario_user import ScenarioUser
 from ..script.fault import place_of, sentence
 from ..script.private import ask_to_stop, stop_as_locust
-from .load import Closed, Open, Site
-from .schedule import Schedule, Wishes, rotation
+from .load import Closed, LoadSetup, Open
+from .schedule import LiveSchedule, Schedule, rotation
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -51,7 +51,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self,
         environment: Environment,
         plan: Mapping[str, Any],
-        schedule: Schedule | Wishes,
+        schedule: Schedule | LiveSchedule,
         recorder: Recorder,
         control: Control,
     ) -> None:
@@ -76,7 +76,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self.worker_index, self.worker_count = plan["shard"], plan["shards"]
         self._open = plan["model"] == "open"
         self._max_in_flight = max(1, self._share(plan["max_in_flight"]))
-        site = Site(
+        setup = LoadSetup(
             schedule=schedule,
             kind_of=self._class_of,
             start=self._start_user,
@@ -88,7 +88,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             shards=self.worker_count,
             max_in_flight=self._max_in_flight,
         )
-        self._load = Open(site) if self._open else Closed(site)
+        self._load = Open(setup) if self._open else Closed(setup)
 
     # -- before, during and after the load, called by the shard ----------------------------------------------------
 
@@ -125,7 +125,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self.begin_to_stop()
 
     def begin_to_stop(self) -> None:
-        """Once, by whoever comes first; the others wait until its listeners have returned, at most the drain.
+        """Runs once; later callers wait until its listeners have returned, for at most the drain.
 
         Users are only asked to leave, so listeners of test_stopping see them all.
         """
@@ -170,7 +170,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
 
     @property
     def user_classes_count(self) -> dict[str, int]:
-        """Locust's own looks at every user, and spawn_users asks for it each time."""
+        """Locust's own property counts all users, and spawn_users reads it each time."""
         names = [user_class.__name__ for user_class in self.user_classes]
         return {name: self._running[name] for name in names}
 
@@ -191,14 +191,14 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         user_classes: Sequence[type] | None = None,
     ) -> None:
         """A LoadTestShape asks for so many users from now on. Where the scenario has stages, they decide instead."""
-        if not isinstance(self._schedule, Wishes):
+        if not isinstance(self._schedule, LiveSchedule):
             self._recorder.note(
                 f"the script asked for {user_count} users; the scenario's load takes precedence"
             )
             return
         t = max(0.0, time.monotonic() - self._t0)
         self._kind_of = rotation(user_classes or self.user_classes)
-        self._control.wishes.append((t, user_count, spawn_rate))
+        self._control.level_orders.append((t, user_count, spawn_rate))
         self._recorder.level(t, user_count, spawn_rate)
 
     def stop(self) -> None:
@@ -243,7 +243,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
 
     def _shape_over(self, _greenlet: object) -> None:
         """Its tick returned None or raised: there will be no more levels."""
-        assert isinstance(self._schedule, Wishes)  # noqa: S101
+        assert isinstance(self._schedule, LiveSchedule)  # noqa: S101
         t = max(0.0, time.monotonic() - self._t0)
         self._schedule.end(t)
         self._recorder.level(t, 0, 0.0)
@@ -315,7 +315,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         return [greenlet.args[0] for greenlet in self.user_greenlets if greenlet.args]
 
     def _share(self, users: int) -> int:
-        """Of that many users of the whole run: those of this shard."""
+        """This shard's share of that many users of the whole run."""
         return int(users // self.worker_count + (self.worker_index < users % self.worker_count))
 
 

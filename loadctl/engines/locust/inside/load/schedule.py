@@ -1,4 +1,6 @@
-"""What the load wants at a time: users of this shard, or when an arrival is due. Pure; times in seconds since t0."""
+"""The schedule of the load: how many users are wanted at a time, or when an arrival is due. Pure; times in seconds
+since t0.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ Rotation = Callable[[int], type]
 """The class of user k of the whole run."""
 
 HAND_OUT_S = 1.0
-"""A jump in the number of users is handed out evenly over this time."""
+"""A jump in the number of users is spread evenly over this time."""
 _GOLDEN = 0.6180339887498949
 
 
@@ -59,7 +61,7 @@ class Schedule:
         return planned - jump + (handed_out if jump > 0 else -handed_out)
 
     def target_at(self, t: float) -> int:
-        """Users of all shards that the stage of that moment leads to."""
+        """Users of all shards at the end of the stage at `t`."""
         index = min(max(0, bisect_right(self._begins, t) - 1), len(self._stages) - 1)
         return _rounded(self._stages[index].end)
 
@@ -82,7 +84,7 @@ class Schedule:
             n += shards
 
     def due(self, n: float) -> float:
-        """The moment when the integral of the rate reaches n."""
+        """The time at which the integral of the rate reaches n."""
         index = min(bisect_right(self._areas, n), len(self._stages)) - 1
         stage, need = self._stages[index], n - self._areas[index]
         slope = (stage.end - stage.start) / stage.duration_s
@@ -91,24 +93,24 @@ class Schedule:
         return self._begins[index] + (2 * need / (stage.start + root) if need > 0 else 0.0)
 
 
-class Wishes:
-    """A load without a plan, steered while it goes. `wishes` grows: (seconds since t0, users of all shards, users a
-    second). From each on users come or leave one by one at its rate, the first at once.
+class LiveSchedule:
+    """A load without a plan, changed while it runs. `orders` grows: (seconds since t0, users of all shards, users per
+    second). From each order on users start or leave one by one at its rate, the first at once.
     """
 
-    def __init__(self, wishes: Sequence[tuple[float, int, float]]) -> None:
-        self._wishes = wishes
+    def __init__(self, orders: Sequence[tuple[float, int, float]]) -> None:
+        self._orders = orders
         self._levels: list[int] = []
-        """Users when each wish came: a shape may have a new one every second, for hours."""
+        """Users when each order came: a shape may give a new one every second, for hours."""
         self.duration_s = inf
 
     def end(self, t: float) -> None:
-        """There will be no more wishes: the load is over at `t`."""
+        """There will be no more orders: the load is over at `t`."""
         self.duration_s = min(t, self.duration_s)
 
     def target_at(self, t: float) -> int:
         index = self._index_at(t)
-        return self._wishes[index][1] if index >= 0 else 0
+        return self._orders[index][1] if index >= 0 else 0
 
     def settled(self, t: float) -> bool:
         return self.users_at(t) == self.target_at(t)
@@ -120,21 +122,24 @@ class Wishes:
     def users_at(self, t: float) -> int:
         index = self._index_at(t)
         for known in range(len(self._levels), index + 1):
-            self._levels.append(self._reached(known - 1, self._wishes[known][0]) if known else 0)
+            self._levels.append(self._reached(known - 1, self._orders[known][0]) if known else 0)
         return self._reached(index, t) if index >= 0 else 0
 
     def _reached(self, index: int, t: float) -> int:
-        """Users at `t`, as far as that wish and those before it say."""
-        (begins, wanted, per_s), level = self._wishes[index], self._levels[index]
-        if index + 1 < len(self._wishes) and self._wishes[index + 1][0] <= begins:
+        """Users at `t`, by that order and those before it."""
+        (begins, wanted, per_s), level = self._orders[index], self._levels[index]
+        if index + 1 < len(self._orders) and self._orders[index + 1][0] <= begins:
             return level  # taken back at once
         step = min(abs(wanted - level), floor((t - begins) * per_s) + 1)
         return level + step if wanted > level else level - step
 
     def _index_at(self, t: float) -> int:
-        """The last wish that has come; -1: none. From the end on: another thread appends, and few are yet to come."""
-        index = len(self._wishes) - 1
-        while index >= 0 and self._wishes[index][0] > t:
+        """The last order that is due; -1 if none is.
+
+        Searched from the end, because another thread appends orders and few are in the future.
+        """
+        index = len(self._orders) - 1
+        while index >= 0 and self._orders[index][0] > t:
             index -= 1
         return index
 

@@ -1,6 +1,7 @@
 """Warm-up: a few hundred throw-away requests inside this process, through the code that the load will run.
 
-Python compiles and caches on first use, so the first seconds would otherwise measure us. Never to the system.
+Python compiles and caches on first use, so the first seconds would otherwise measure loadctl. Nothing is sent to the
+system.
 """
 
 from __future__ import annotations

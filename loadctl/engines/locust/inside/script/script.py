@@ -92,7 +92,7 @@ def _line_in(error: BaseException, path: str) -> str:
 
 
 def chosen_classes(classes: Mapping[str, Any], weights: Mapping[str, int], path: str) -> list[type]:
-    """Those with a weight. The scenario's weights take the place of the file's."""
+    """Classes with a weight. The scenario's weights replace those of the file."""
     if missing := [name for name in weights if name not in classes]:
         raise Refused(no_such_class(path, missing[0], classes))
     for name, weight in weights.items():
@@ -110,7 +110,7 @@ _FLOW = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, Interrup
 
 
 class Script:
-    """The loaded file: its classes and shape; `watch` puts the recorder between them and Locust."""
+    """The user's locustfile: its classes and shape; `watch` puts the recorder between them and Locust."""
 
     def __init__(self, plan: Mapping[str, Any], recorder: Recorder) -> None:
         """Raises: ScriptError."""
@@ -184,7 +184,7 @@ class Script:
 
 
 def _asks_for_workers(paths: Sequence[str]) -> str:
-    """What a file imports to tell master from worker. Every shard would do what only one of them should."""
+    """The classes that a file imports to tell master from worker: every shard would do what only one should."""
     modules = [sys.modules.get(Path(path).stem) for path in paths]
     names = {name for module in modules if module is not None for name in vars(module)}
     return ", ".join(sorted(names & {"MasterRunner", "WorkerRunner"}))
@@ -251,7 +251,7 @@ def _sleep(tasks: Any, seconds: float) -> None:
 
 
 def _watch_listeners(recorder: Recorder) -> None:
-    """As Locust's own `fire`, which only logs what a listener raises."""
+    """Replaces Locust's `fire`, which only logs what a listener raises."""
     logging.getLogger().addFilter(_First(_LOGS_MAX, "Uncaught exception in"))
 
     def fire(hook: EventHook, *, reverse: bool = False, **facts: Any) -> None:
@@ -270,7 +270,7 @@ def _watch_listeners(recorder: Recorder) -> None:
 
 
 class _First(logging.Filter):
-    """What raises at every request would fill the disk with its traceback. `begins`: other errors are not counted."""
+    """Limits tracebacks: an error at every request would fill the disk. `begins`: only such messages are counted."""
 
     def __init__(self, limit: int, begins: str = "") -> None:
         super().__init__()

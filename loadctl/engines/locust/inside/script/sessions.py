@@ -73,7 +73,7 @@ def watch(response: Any, on_end: OnEnd) -> None:
 
 
 class _FastBody(HTTPSocketPoolResponse):  # type: ignore[misc]
-    """A class, because a method in the object itself would keep it alive, and its connection taken."""
+    """A class, because a bound method in the instance would keep it, and so its connection, alive."""
 
     on_end: OnEnd | None
 
@@ -132,21 +132,21 @@ class _Request(Flight):
     broken = False
     """It ended before the body did; `error` and `message` say how."""
     is_reported = False
-    """Locust's event has come."""
+    """Locust has fired its event."""
     held: list[_Request] | None = None
     meta: Mapping[str, Any] | None = None
-    """Locust's, until its event comes."""
+    """Locust's metadata, until its event is fired."""
     name: str | None = None
-    """What Locust calls it; another name in the event: the script renamed it."""
+    """Locust's name for it; if the event has another one, the script renamed it."""
     ms: float | None = None
-    """As Locust measured it; of a streamed one, until the head had come."""
+    """As measured by Locust; for a streamed body, until the head arrived."""
     size = 0
     status: int | None = None
     error: str | None = None
     message = ""
     late_us = 0
     streamed = False
-    """The script reads the body itself, after the head has come."""
+    """The script reads the body itself, after the head has arrived."""
 
 
 class Sessions:
@@ -174,14 +174,14 @@ class Sessions:
         _send_once()
 
     def settle(self, greenlet: object = None) -> None:
-        """A task has ended: what it did not tell the outcome of is counted by its status."""
+        """A task has ended: requests without a reported outcome are counted by their status."""
         if self._held and (held := self._held.get(getcurrent() if greenlet is None else greenlet)):
             killed = isinstance(sys.exc_info()[1], GreenletExit)
             for request in held.copy():
                 self._settle(request, killed=killed)
 
     def close(self) -> None:
-        """The load has ended. What is still being read stays unfinished."""
+        """The load has ended. Bodies that are still being read stay unfinished."""
         for held in list(self._held.values()):
             for request in [one for one in held if not one.streamed]:
                 self._settle(request)
@@ -241,7 +241,7 @@ class Sessions:
         return endpoint
 
     def _await(self, greenlet: object, request: _Request, response: Any) -> None:
-        """The script means to say how it went, in a `with` block."""
+        """The script will report the outcome in a `with` block."""
         meta = request.meta = response.request_meta
         request.name, request.ms = meta["name"], meta["response_time"]
         meta["response"]._loadctl_request = request
@@ -373,7 +373,7 @@ class Sessions:
             self._fail(request, request.ms, request.error, request.message, None)
 
     def _judge(self, request: _Request, meta: Mapping[str, Any]) -> None:
-        """By its status: the script never said how it went."""
+        """By its status, because the script never reported the outcome."""
         request.size, request.status = meta["response_length"], _status(meta["response"])
         fault = meta["exception"] or getattr(meta["response"], "error", None)
         if request.broken:
@@ -392,7 +392,7 @@ class Sessions:
             request.held = request.meta = None  # its response refers to it
 
     def _succeed(self, request: _Request, ms: float | None) -> None:
-        """As Locust sees it; where the body broke off, it failed all the same."""
+        """A success for Locust; if the body broke off, it failed all the same."""
         if request.broken:
             self._fail(request, ms, request.error, request.message, None)
             return
@@ -449,7 +449,7 @@ def _lateness_us(place: Place, flight: Flight) -> int:
 
 
 def _class_of(exception: Any, status: int | None) -> str | None:
-    """Of whatever the script or the client calls a failure; None: by loadctl's own rule it is none."""
+    """The class of whatever the script or the client calls a failure; None if loadctl's own rule does not."""
     if isinstance(exception, BaseException):
         return classify(exception, status)
     return "check_failed" if status else "other"
@@ -461,7 +461,7 @@ def _status(response: Any) -> int | None:
 
 
 def _number(value: Any) -> float | None:
-    """What a script gives as a time or a size; None where it is no number that a clock or a wire could show."""
+    """A time or a size that a script reported; None if it is not a plausible number."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -484,7 +484,7 @@ def _limit_of(response: Any) -> str:
 
 
 def _secrets_held(response: Any, names: object) -> list[str]:  # noqa: ARG001  a script has no variables of ours
-    """What headers hold that were sent and came back. Each client keeps them in its own way."""
+    """The credentials in headers that were sent and received. Each client stores them in its own way."""
     hops = [*(getattr(response, "history", None) or ()), response]
     found = [getattr(one, "headers", None) for hop in hops for one in (hop, getattr(hop, "request", None))]
     return credentials(
