@@ -4,8 +4,9 @@ import json
 import sys
 from typing import Any, cast
 
+from loadctl.engines.json_path import NOTHING
 from loadctl.engines.locust.inside.client.connection import NOTABLE, Response
-from loadctl.engines.locust.inside.journey.capture import NOTHING, Reply, compile_source
+from loadctl.engines.locust.inside.journey.capture import Reply, compile_source
 from loadctl.engines.locust.inside.journey.check import compile_check
 from loadctl.scenario.template.prng import as_json
 

@@ -247,7 +247,7 @@ def test_no_network_is_told(prefix: Path, tmp_path: Path, environ: dict[str, str
     environ["npm_config_registry"] = f"http://127.0.0.1:{closed}"
     with pytest.raises(RunError, match=r"npm could not install Artillery: .*ECONNREFUSED") as raised:
         install(environ, prefix, lambda _: None, registry_source(tmp_path / "asking"))
-    assert str(raised.value.hint).startswith("is there a network?")
+    assert str(raised.value.hint).startswith("is the network up?")
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, source: Path, environ: dict[str, str]) -> None:
@@ -284,7 +284,7 @@ def test_without_node_or_npm_the_extra_is_named(
     prefix: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(UsageError, match="there is no Node") as raised:
+    with pytest.raises(UsageError, match="Node is not installed") as raised:
         install({"PATH": str(tmp_path)}, prefix, lambda _: None, source)
     assert raised.value.hint == install_extra()
     (tmp_path / "node").write_text("#!/bin/sh\necho v24.0.0\n")

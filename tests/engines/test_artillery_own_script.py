@@ -71,7 +71,7 @@ def test_variables_and_environments_are_filled_in(tmp_path: Path) -> None:
         (SCRIPT % "[{pause: 0.5}]", "phase 1: Artillery does not accept a pause of 0.5"),
         (
             SCRIPT % "[{duration: '{{ x }}', arrivalRate: 1}]",
-            "its load cannot be determined: phase 1 says how long or how much",
+            "its load cannot be determined: phase 1 has a duration or rate",
         ),
         (
             "config: {phases: [{duration: 5, arrivalRate: 1}]}\n",

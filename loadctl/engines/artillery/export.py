@@ -22,7 +22,7 @@ from loadctl.engines.exported import (
     variables_in,
     without_script,
 )
-from loadctl.engines.locust.inside.journey.capture import dotted, json_path
+from loadctl.engines.json_path import dotted, json_path
 from loadctl.scenario.user_type import Json, Repeat, Request, Step, Think, UserType
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from loadctl.engines.exported import (
     variables_in,
     without_script,
 )
-from loadctl.engines.locust.inside.journey.capture import dotted, json_path
+from loadctl.engines.json_path import dotted, json_path
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Step, Think, UserType
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .....scenario.template.prng import LARGEST, in_order, one_kind
+from ....json_path import NOTHING, json_path, lookup
 from ..client.content import decoded, packed
 
 if TYPE_CHECKING:
@@ -114,14 +115,6 @@ def _too_deep() -> ValueError:
     return ValueError(f" nested deeper than {DEPTH_MAX} levels")
 
 
-_STEP = re.compile(r"""\.([^.\[\]]+)|\[(-?\d+|\*)\]|\[(?:'([^']*)'|"([^"]*)")\]""")
-
-
-class Nothing:
-    """The type of NOTHING: not found (null counts as not found)."""
-
-
-NOTHING = Nothing()
 Source: TypeAlias = "Callable[[Reply], object]"
 
 
@@ -187,57 +180,6 @@ def compile_source(source: str) -> Source:
     path = source.strip()
     steps = json_path(path)
     return lambda reply: exact(lookup(reply.document, steps), path)
-
-
-def json_path(path: str) -> tuple[str | int | None, ...]:
-    """The steps of `$.a[0].b[*]`: a name, an index, or None for `[*]`; raises ValueError."""
-    at = 1
-    steps: list[str | int | None] = []
-    while path[:1] == "$" and at < len(path):
-        step = _STEP.match(path, at)
-        if step is None:
-            break
-        name, index, *quoted = step.groups()
-        steps.append(
-            next(q for q in (name, *quoted) if q is not None)
-            if index is None
-            else None
-            if index == "*"
-            else int(index)
-        )
-        at = step.end()
-    if at != len(path) or not path:
-        raise ValueError(f"{path} is not a JSON path like $.items[*].id")
-    return tuple(steps)
-
-
-def dotted(path: str) -> tuple[str | int | None, ...]:
-    """The steps of the short form in checks: `data.user.name`, `items.0.id`, or a JSON path."""
-    if path.startswith("$"):
-        return json_path(path)
-    return tuple(path.split("."))
-
-
-def lookup(document: object, steps: tuple[str | int | None, ...]) -> object:
-    """The value at the end of `steps`, or NOTHING. After a `[*]` a list of all values found, perhaps empty."""
-    for at, step in enumerate(steps):
-        if step is None:
-            if not isinstance(document, list):
-                return NOTHING
-            found = [lookup(item, steps[at + 1 :]) for item in document]
-            if None in steps[at + 1 :]:
-                found = [inner for outer in found if isinstance(outer, list) for inner in outer]
-            return [item for item in found if item is not NOTHING]
-        if isinstance(document, dict):
-            document = document.get(step if type(step) is str else str(step))
-        elif isinstance(document, list) and (isinstance(step, int) or step.isdigit()):
-            index = int(step)
-            document = document[index] if -len(document) <= index < len(document) else None
-        else:
-            document = None
-        if document is None:
-            return NOTHING
-    return NOTHING if document is None else document
 
 
 def _or_nothing(value: bytes | None) -> object:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from .....scenario.template.prng import as_json, in_order
-from .capture import NOTHING, Reply, dotted, exact, lookup
+from ....json_path import NOTHING, dotted, lookup
+from .capture import Reply, exact
 from .render import Scope, Value, compile_json, compile_text, compile_value
 
 Complaint: TypeAlias = "Callable[[Reply, Scope], str | None]"

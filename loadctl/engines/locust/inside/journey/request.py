@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .....scenario.template.prng import as_json
+from ....json_path import NOTHING
 from ....redaction import credentials, values_of
 from ....route import Failed, Origin
 from ..client.client import (
@@ -25,7 +26,7 @@ from ..client.client import (
     start_line,
 )
 from ..recorder.cells import limit_headers
-from .capture import NOTHING, Reply, compile_source
+from .capture import Reply, compile_source
 from .check import compile_check, compile_status
 from .render import Missing, Scope, Text, compile_form, compile_json, compile_text, compile_url
 
