@@ -92,7 +92,7 @@ def wait_for(found: Callable[[], Any]) -> Any:
 def main() -> None:
     times = json.load(sys.stdin)["times"]
     sys.argv[1:] = []
-    environment_of = module("page_runner").environment_of
+    environment_of = module("page_channel").environment_of
     import gevent
     from locust.stats import RequestStats
     from locust.user.inspectuser import get_ratio
@@ -115,7 +115,7 @@ def main() -> None:
     statistics = module("recorder.statistics").Statistics(environment.stats, recorder.clock, recorder.uncount)
     recorder.statistics = statistics
     plan = {"master": {"host": "127.0.0.1", "port": page.server.port}, "user_types": []}
-    worker = module("worker").Worker(environment, statistics, plan)
+    worker = module("page_channel").Worker(environment, statistics, plan)
     worker.begin()
     users = environment.runner.spawn_users({"Shop": 2, "Other": 1})
     environment.runner.update_state("running")

@@ -16,7 +16,7 @@ from .control import Control, kill_group
 from .shard import prepare_process
 
 if TYPE_CHECKING:
-    from .page_runner import PageRunner
+    from .page_channel import PageRunner
 
 
 _VERDICT = """
@@ -47,7 +47,7 @@ def main() -> None:
     from locust import log, stats
     from locust.web import WebUI
 
-    from .page_runner import environment_of
+    from .page_channel import environment_of
 
     log.setup_logging("INFO")
     with open(settings["orders"], "a", buffering=1, encoding="utf-8") as orders:  # noqa: PTH123

@@ -17,16 +17,16 @@ from . import EXIT_BEYOND, EXIT_REFUSED, EXIT_SCRIPT, EXIT_STOPPED
 from .control import Control, kill_group
 from .load.schedule import LiveSchedule, Schedule, Stage
 from .recorder.recorder import FrameFile, Recorder
-from .script.fault import ScriptError
+from .script.exceptions import ScriptError
 from .script.options import Ended, Refused, forget_import_switch, forget_variables
 
 if TYPE_CHECKING:
     from locust.env import Environment
 
     from .load.runner import PlanRunner
+    from .page_channel import Worker
     from .script.boundary import Boundary
     from .script.script import Script
-    from .worker import Worker
 
 
 _POLL_S = 0.005
@@ -254,7 +254,7 @@ def _runner(
 def _worker(plan: Mapping[str, Any], environment: Environment, recorder: Recorder) -> Worker | None:
     if not plan.get("master") or recorder.statistics is None:
         return None
-    from .worker import Worker
+    from .page_channel import Worker
 
     return Worker(environment, recorder.statistics, plan)
 

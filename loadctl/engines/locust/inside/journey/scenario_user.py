@@ -15,7 +15,7 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from ..load.schedule import phase
-from ..script.fault import sentence
+from ..script.exceptions import sentence
 
 if TYPE_CHECKING:
     from ..load.place import Place

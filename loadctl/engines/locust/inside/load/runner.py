@@ -27,7 +27,7 @@ from locust.runners import (
 )
 
 from ..journey.scenario_user import ScenarioUser
-from ..script.fault import place_of, sentence
+from ..script.exceptions import place_of, sentence
 from ..script.private import ask_to_stop, stop_as_locust
 from .load import Closed, LoadSetup, Open
 from .schedule import LiveSchedule, Schedule, rotation

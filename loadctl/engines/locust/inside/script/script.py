@@ -23,7 +23,7 @@ from locust.user.users import PytestUser
 from locust.util.load_locustfile import load_locustfile, load_locustfile_pytest
 
 from ..load.schedule import phase
-from .fault import ScriptError, place_of, sentence
+from .exceptions import ScriptError, place_of, sentence
 from .options import Ended, Refused, beside, no_such_class, options_of
 from .private import first_listener
 from .sessions import Sessions

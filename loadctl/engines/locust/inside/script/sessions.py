@@ -30,7 +30,7 @@ from urllib3.response import HTTPResponse
 
 from ....redaction import credentials
 from ..recorder.cells import ELSEWHERE, Endpoint, Entry, Flight, limit_headers
-from .classify import classify
+from .exceptions import classify
 
 if TYPE_CHECKING:
     from ..load.place import Place

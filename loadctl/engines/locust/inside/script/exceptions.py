@@ -1,4 +1,7 @@
-"""Which class of DESIGN §5 an exception of somebody else's client is. By names, so that no client need be imported."""
+"""Exceptions of a script and of its clients: which class of DESIGN §5 one is, what it says, where it was raised.
+
+Classes go by names, so that no client need be imported.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import errno
 import re
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
-_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
+_OUR_FAULT = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 _OPENING = frozenset({"create_connection", "_create_socket"})
 _CLASSES = {
     "check_failed": "CatchResponseError ResponseError AssertionError",  # what the script itself decided
@@ -34,7 +38,7 @@ def classify(exception: BaseException, status: int | None) -> str | None:
     LocustBadStatusCode) is believed up to the number.
     """
     chain = list(_chain(exception))
-    if any(isinstance(e, OSError) and e.errno in _OURS for e in chain):
+    if any(isinstance(e, OSError) and e.errno in _OUR_FAULT for e in chain):
         return "generator"
     names = [[kind.__name__ for kind in type(e).__mro__] for e in chain]
     if status and "LocustBadStatusCode" in names[0]:
@@ -95,3 +99,25 @@ def _chain(exception: BaseException) -> Iterator[BaseException]:
             current.__context__,
         ]
         current = next((e for e in within if isinstance(e, BaseException)), None)
+
+
+_INSIDE = str(Path(__file__).parent.parent)
+
+
+class ScriptError(Exception):
+    """The script cannot be run; the message is one sentence for people."""
+
+
+def sentence(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def place_of(error: BaseException) -> str:
+    """The innermost line outside of Locust and loadctl, as in `own.py:12`; empty where there is none."""
+    import locust
+
+    frames = traceback.extract_tb(error.__traceback__)
+    homes = (_INSIDE, str(Path(locust.__file__).parent))
+    own = [frame for frame in frames if not frame.filename.startswith(homes)]
+    frame = (own or frames)[-1] if frames else None
+    return f"{Path(frame.filename).name}:{frame.lineno}" if frame else ""
