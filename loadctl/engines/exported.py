@@ -34,23 +34,6 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
-    values: Sequence[str]
-
-    def split(self, text: str) -> Iterator[str | Secret]:
-        """The pieces of `text`, with every secret replaced."""
-        if not self.values:
-            yield text
-            return
-        longest = sorted(self.values, key=len, reverse=True)
-        for piece in re.split("(" + "|".join(map(re.escape, longest)) + ")", text):
-            if piece in self.values:
-                yield Secret(f"SECRET_{self.values.index(piece) + 1}")
-            elif piece:
-                yield piece
-
-
-@dataclass(frozen=True, slots=True)
 class Language:
     """How a programming language writes values; `{}` is what is written there."""
 
@@ -73,12 +56,21 @@ class Writer:
     """Every method returns an expression of the language."""
 
     language: Language
-    secrets: Secrets
+    secrets: Sequence[str]
+
+    def split(self, text: str) -> Iterator[str | Secret]:
+        """The pieces of `text`, with every secret replaced."""
+        longest = sorted(self.secrets, key=len, reverse=True)
+        for piece in re.split(f"({'|'.join(map(re.escape, longest))})", text) if longest else [text]:
+            if piece in self.secrets:
+                yield Secret(f"SECRET_{self.secrets.index(piece) + 1}")
+            elif piece:
+                yield piece
 
     def text(self, text: str) -> str:
         pieces = [
             self.language.environment.format(piece.name) if isinstance(piece, Secret) else quoted(piece)
-            for piece in self.secrets.split(text)
+            for piece in self.split(text)
         ]
         return " + ".join(pieces) or '""'
 

@@ -79,7 +79,7 @@ def test_a_pattern_that_javascript_cannot_read_is_refused_with_its_place(pattern
         ArtilleryEngine().completed(asked, {})
     [mistake] = error.value.mistakes
     assert str(mistake.where) == "users.yaml:7:3"
-    assert "on Artillery the pattern" in mistake.message
+    assert "Artillery cannot use the pattern" in mistake.message
     assert "--engine locust" in (mistake.hint or "")
 
 

@@ -13,7 +13,6 @@ from loadctl.engines.exported import (
     LOST,
     Language,
     Secret,
-    Secrets,
     Writer,
     identifier,
     quoted,
@@ -115,7 +114,7 @@ class _Files:
 
     @property
     def _write(self) -> Writer:
-        return Writer(_JAVASCRIPT, Secrets(list(self.scenario.secrets)))
+        return Writer(_JAVASCRIPT, list(self.scenario.secrets))
 
     def texts(self) -> Mapping[str, str]:
         import yaml
@@ -136,7 +135,7 @@ class _Files:
 
     def _target(self) -> str:
         """Artillery fills in `$env` there."""
-        pieces = self._write.secrets.split(self.scenario.host)
+        pieces = self._write.split(self.scenario.host)
         return "".join(f"{{{{ $env.{p.name} }}}}" if isinstance(p, Secret) else p for p in pieces)
 
     def _head(self) -> Iterator[str]:

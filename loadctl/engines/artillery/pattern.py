@@ -53,7 +53,7 @@ def to_javascript(pattern: str) -> tuple[str, str]:
     """Source and flags for `new RegExp`. Raises: Untranslatable, re.error."""
     flags = re.compile(pattern).flags
     if flags & (re.LOCALE | re.ASCII):
-        raise Untranslatable("the flags a and L")
+        raise Untranslatable("the flag a or L")
     parsed = parser.parse(pattern)
     try:
         source = _Writer(flags).sequence(parsed)

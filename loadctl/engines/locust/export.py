@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from loadctl.engines.exported import (
     LOST,
     Language,
-    Secrets,
     Writer,
     identifier,
     rows_variable,
@@ -88,7 +87,7 @@ class _File:
     names: set[str] = field(default_factory=lambda: {"HttpUser", "LoadTestShape", "Stages", *keyword.kwlist})
 
     def __post_init__(self) -> None:
-        self.write = Writer(_PYTHON, Secrets(list(self.scenario.secrets)))
+        self.write = Writer(_PYTHON, list(self.scenario.secrets))
 
     def text(self) -> str:
         classes = "".join(f"\n\n{self._user(user)}" for user in self.scenario.user_types)
