@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from loadctl.engines.artillery.environment import npm_environment
-from loadctl.engines.artillery.locate import MARKER, NPM, PREFIX, SUPPORTED, home, is_complete, prune, release
+from loadctl.engines.artillery.locate import (
+    MARKER,
+    NOT_RUN,
+    NPM,
+    PREFIX,
+    SUPPORTED,
+    home,
+    is_complete,
+    release,
+)
 from loadctl.engines.artillery.node import Node, find_node, install_extra
 from loadctl.errors import RunError, UsageError
 
@@ -32,6 +41,7 @@ _EVERY_S = 10.0
 _LEAVE = Path(__file__).with_name("npm") / "leave.cjs"
 _LEFT_OUT = "TAR_ENTRY_ERROR"
 """npm only warns about a file that it could not write."""
+_LEGAL = ("licen", "notice", "copying")
 _NOT_A_SENTENCE = ("A complete log", "code ", "errno ", "syscall ", "path ", "dest ", "at ", "/", "{", "}")
 _CAUSES: Sequence[tuple[tuple[str, ...], str]] = (
     (("ENOSPC",), "the disk is full; --prefix DIR  installs into another folder"),
@@ -48,73 +58,6 @@ _CAUSES: Sequence[tuple[tuple[str, ...], str]] = (
         "npm uses the registry in ~/.npmrc or npm_config_registry, else its own: set one that has this package",
     ),
 )
-
-
-def npm_ci(folder: Path, node: Node, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Runs `npm ci` with the user's npm configuration, which may name a company's mirror.
-
-    Raises: RunError with npm's own words.
-    """
-    wanted = _wanted(folder)
-    began = time.monotonic()
-    with tempfile.TemporaryFile() as output, _started(folder, node, environ, output) as npm:
-        while True:
-            try:
-                npm.wait(_EVERY_S)
-                break
-            except subprocess.TimeoutExpired:
-                there = sum((folder / path / "package.json").exists() for path in wanted)
-                say(f"{there} of {len(wanted)} packages after {time.monotonic() - began:.0f} s")
-            except BaseException:
-                npm.kill()
-                raise
-        output.seek(0)
-        printed = output.read().decode(errors="replace")
-    if npm.returncode or _LEFT_OUT in printed:
-        raise RunError(f"npm could not install Artillery: {last_words(printed)}", hint=advice(printed))
-
-
-def last_words(output: str) -> str:
-    """The first sentence of npm's error; without one, the last thing it printed."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [
-        line.removeprefix("npm error").removeprefix("npm ERR!").strip()
-        for line in lines
-        if line.startswith(("npm error", "npm ERR!"))
-    ]
-    printed = [words for words in errors if words and not words.startswith(_NOT_A_SENTENCE)]
-    printed += [line for line in lines if _LEFT_OUT in line]
-    return printed[0] if printed else lines[-1] if lines else "no output"
-
-
-def advice(output: str) -> str:
-    for words, what_to_do in _CAUSES:
-        if any(word in output for word in words):
-            return what_to_do
-    return "see the newest file in  ~/.npm/_logs"
-
-
-def _started(
-    folder: Path, node: Node, environ: Mapping[str, str], output: BinaryIO
-) -> subprocess.Popen[bytes]:
-    """We hold npm's standard input open; when it ends, loadctl is gone and npm exits."""
-    env = npm_environment(environ, node.path)
-    env["NODE_OPTIONS"] = f'{environ.get("NODE_OPTIONS", "")} --require "{_LEAVE.as_posix()}"'.strip()
-    return subprocess.Popen(
-        [*node.npm, *_ARGUMENTS],
-        cwd=folder,
-        env=env,
-        stdin=subprocess.PIPE,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-    )
-
-
-def _wanted(folder: Path) -> Sequence[str]:
-    locked = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
-    return [path.replace("/", os.sep) for path, entry in locked.items() if path and not entry.get("optional")]
-
-
 Say = Callable[[str], None]
 _START_S = 120.0
 _ROOM_MB = 600
@@ -230,3 +173,83 @@ def _alone(folder: Path, say: Say) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def prune(modules: Path) -> int:
+    """Remove files that no run needs; returns how many bytes that saved."""
+    saved = 0
+    for file in modules.rglob("*"):
+        if file.name.endswith(NOT_RUN) and file.is_file() and not _is_legal(file):
+            saved += file.stat().st_size
+            file.unlink()
+    return saved
+
+
+def _is_legal(file: Path) -> bool:
+    """Licences stay with what they license."""
+    return any(word in file.name.lower() for word in _LEGAL)
+
+
+def npm_ci(folder: Path, node: Node, environ: Mapping[str, str], say: Say) -> None:
+    """Runs `npm ci` with the user's npm configuration, which may name a company's mirror.
+
+    Raises: RunError with npm's own words.
+    """
+    wanted = _wanted(folder)
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as output, _started(folder, node, environ, output) as npm:
+        while True:
+            try:
+                npm.wait(_EVERY_S)
+                break
+            except subprocess.TimeoutExpired:
+                there = sum((folder / path / "package.json").exists() for path in wanted)
+                say(f"{there} of {len(wanted)} packages after {time.monotonic() - began:.0f} s")
+            except BaseException:
+                npm.kill()
+                raise
+        output.seek(0)
+        printed = output.read().decode(errors="replace")
+    if npm.returncode or _LEFT_OUT in printed:
+        raise RunError(f"npm could not install Artillery: {last_words(printed)}", hint=advice(printed))
+
+
+def last_words(output: str) -> str:
+    """The first sentence of npm's error; without one, the last thing it printed."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [
+        line.removeprefix("npm error").removeprefix("npm ERR!").strip()
+        for line in lines
+        if line.startswith(("npm error", "npm ERR!"))
+    ]
+    printed = [words for words in errors if words and not words.startswith(_NOT_A_SENTENCE)]
+    printed += [line for line in lines if _LEFT_OUT in line]
+    return printed[0] if printed else lines[-1] if lines else "no output"
+
+
+def advice(output: str) -> str:
+    for words, what_to_do in _CAUSES:
+        if any(word in output for word in words):
+            return what_to_do
+    return "see the newest file in  ~/.npm/_logs"
+
+
+def _started(
+    folder: Path, node: Node, environ: Mapping[str, str], output: BinaryIO
+) -> subprocess.Popen[bytes]:
+    """We hold npm's standard input open; when it ends, loadctl is gone and npm exits."""
+    env = npm_environment(environ, node.path)
+    env["NODE_OPTIONS"] = f'{environ.get("NODE_OPTIONS", "")} --require "{_LEAVE.as_posix()}"'.strip()
+    return subprocess.Popen(
+        [*node.npm, *_ARGUMENTS],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def _wanted(folder: Path) -> Sequence[str]:
+    locked = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    return [path.replace("/", os.sep) for path, entry in locked.items() if path and not entry.get("optional")]

@@ -14,24 +14,6 @@ from loadctl.engines.artillery.node import find_node, install_extra
 
 NOT_RUN = (".ts", ".mts", ".cts", ".tsx", ".map", ".flow", ".md", ".markdown")
 """Node runs no TypeScript below node_modules; the rest is for editors, debuggers and people."""
-_LEGAL = ("licen", "notice", "copying")
-
-
-def prune(modules: Path) -> int:
-    """Remove files that no run needs; returns how many bytes that saved."""
-    saved = 0
-    for file in modules.rglob("*"):
-        if file.name.endswith(NOT_RUN) and file.is_file() and not _is_legal(file):
-            saved += file.stat().st_size
-            file.unlink()
-    return saved
-
-
-def _is_legal(file: Path) -> bool:
-    """Licences stay with what they license."""
-    return any(word in file.name.lower() for word in _LEGAL)
-
-
 SUPPORTED = "2.0.34"
 """The version in the shipped lock file. No other is used, because the recorder of scripts relies on undocumented
 internals.

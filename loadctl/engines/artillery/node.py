@@ -22,6 +22,7 @@ OLDEST = (22, 18, 0)
 """What Artillery asks for."""
 _OLDEST = ".".join(map(str, OLDEST[:2]))
 _TIMEOUT_S = 20.0
+_WANTED = "loadctl[artillery]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,6 @@ def _on_path(environ: Mapping[str, str]) -> Node | str:
 def _numbers(version: str) -> tuple[int, ...] | None:
     match = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     return tuple(map(int, match.groups())) if match else None
-
-
-_WANTED = "loadctl[artillery]"
 
 
 @cache

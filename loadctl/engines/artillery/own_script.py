@@ -49,6 +49,9 @@ _MS = re.compile(
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _FRACTION = re.compile(r"\s*\d*\.\d+\s*")
 _TABS = re.compile(r"^\t+", re.MULTILINE)
+_ENGINE = "loadctl"
+_OF_A_USER_TYPE = ("start", "headers", "data")
+_OF_ARTILLERY = ("name", "weight", "engine", "flow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,11 +317,6 @@ def _filler(
 
 def _refuse(where: Where, message: str, hint: str | None = None) -> NoReturn:
     raise InvalidInput([Mistake(where, message, hint)])
-
-
-_ENGINE = "loadctl"
-_OF_A_USER_TYPE = ("start", "headers", "data")
-_OF_ARTILLERY = ("name", "weight", "engine", "flow")
 
 
 def read_flows(

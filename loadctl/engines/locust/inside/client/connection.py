@@ -29,6 +29,20 @@ import gevent
 import gevent.event
 
 NOTABLE = frozenset({b"set-cookie", b"content-encoding", b"location"})
+QUIET_MAX = 65536
+"""Maximum number of bytes in a row that are not part of a body: limits heads, trailers and floods of 1xx."""
+_LEFT_EARLIER_S = 0.2
+"""Than the server closes an idle connection (Keep-Alive: timeout=): a request is on its way for a while.
+
+undici's threshold in artillery/inside/client/connection.mjs is the same.
+"""
+_TIMEOUT = re.compile(rb"timeout=([0-9]{1,9})")
+_ARRIVED = memoryview(bytearray(65536))
+"""The read buffer of all connections. Nobody keeps its content, and a new buffer for every read costs more than the
+system call.
+"""
+AT_LEAST_S = 0.01
+"""Minimum time between two looks, so that many different timeouts do not cost one each."""
 
 
 class Response:
@@ -64,20 +78,6 @@ class Response:
     def values(self, name: bytes) -> Iterator[bytes]:
         """All values of a header; `name` in lower case."""
         return (value for key, value in self.headers if key == name)
-
-
-QUIET_MAX = 65536
-"""Maximum number of bytes in a row that are not part of a body: limits heads, trailers and floods of 1xx."""
-_LEFT_EARLIER_S = 0.2
-"""Than the server closes an idle connection (Keep-Alive: timeout=): a request is on its way for a while.
-
-undici's threshold in artillery/inside/client/connection.mjs is the same.
-"""
-_TIMEOUT = re.compile(rb"timeout=([0-9]{1,9})")
-_ARRIVED = memoryview(bytearray(65536))
-"""The read buffer of all connections. Nobody keeps its content, and a new buffer for every read costs more than the
-system call.
-"""
 
 
 class Connection:
@@ -337,10 +337,6 @@ def _announces_its_end(headers: list[tuple[bytes, bytes]]) -> bool:
     if encodings:
         return encodings.rpartition(b",")[2].strip().lower() == b"chunked"
     return any(name == b"content-length" for name, _ in headers)
-
-
-AT_LEAST_S = 0.01
-"""Minimum time between two looks, so that many different timeouts do not cost one each."""
 
 
 class Watchdog:

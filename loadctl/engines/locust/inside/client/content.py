@@ -21,6 +21,13 @@ UNPACKED_MAX = 64 << 20
 _BLOCK = 4096
 """What follows a member is copied with each, so that many small ones must not be handed over at once."""
 ACCEPTED = b"gzip, deflate, br" if brotli else b"gzip, deflate"
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
+_SINGLE_BYTE = re.compile(r"iso-8859-(?:[2-8]|1[0345])|windows-125[0-8]|koi8-[ru]")
+_WESTERN = {"us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252"}
+"""All are read as windows-1252, as browsers do: the other two have no letters where it has some."""
+_LETTERS = "€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ"
+_WINDOWS = dict(zip(range(0x80, 0xA0), _LETTERS, strict=True))
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
 def unpacked(body: bytes, encodings: Iterable[bytes]) -> bytes:
@@ -106,15 +113,6 @@ if brotli:
 
 def _too_large() -> Failed:
     return Failed("other", f"the unpacked body is larger than {UNPACKED_MAX >> 20} MiB")
-
-
-_CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
-_SINGLE_BYTE = re.compile(r"iso-8859-(?:[2-8]|1[0345])|windows-125[0-8]|koi8-[ru]")
-_WESTERN = {"us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252"}
-"""All are read as windows-1252, as browsers do: the other two have no letters where it has some."""
-_LETTERS = "€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ"
-_WINDOWS = dict(zip(range(0x80, 0xA0), _LETTERS, strict=True))
-_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
 def decoded(body: bytes, content_type: bytes, *, strict: bool) -> str:

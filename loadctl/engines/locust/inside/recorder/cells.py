@@ -7,6 +7,15 @@ from typing import TypeAlias
 
 ENDPOINTS_MAX = 500
 OTHER_ENDPOINT = "(other)"
+Entry: TypeAlias = tuple[str, str] | None
+"""Under which name and method a request stands in Locust's statistics.
+
+None: those that its endpoint says. ELSEWHERE: it is counted there by itself.
+"""
+ELSEWHERE: Entry = ("", "")
+RATE_LIMITED = "rate_limited"
+"""The class of an example that is no failure: a 429 of a declared limit."""
+_STARTS = ("ratelimit", "x-ratelimit", "x-rate-limit")
 
 
 class Histogram:
@@ -97,14 +106,6 @@ class Cell:
         self.bytes += other.bytes
 
 
-Entry: TypeAlias = tuple[str, str] | None
-"""Under which name and method a request stands in Locust's statistics.
-
-None: those that its endpoint says. ELSEWHERE: it is counted there by itself.
-"""
-ELSEWHERE: Entry = ("", "")
-
-
 class Endpoint:
     __slots__ = ("cells", "examples", "flights", "name")
 
@@ -124,11 +125,6 @@ class Flight:
     def __init__(self, endpoint: Endpoint, began: float) -> None:
         self.endpoint = endpoint
         self.began = began
-
-
-RATE_LIMITED = "rate_limited"
-"""The class of an example that is no failure: a 429 of a declared limit."""
-_STARTS = ("ratelimit", "x-ratelimit", "x-rate-limit")
 
 
 def limit_headers(headers: Iterable[tuple[str, str]]) -> str:

@@ -29,6 +29,7 @@ _CLASSES = {
         IncompleteRead ChunkedEncodingError""",
 }
 _BY_NAME = {name: error_class for error_class, names in _CLASSES.items() for name in names.split()}
+_INSIDE = str(Path(__file__).parent.parent)
 
 
 def classify(exception: BaseException, status: int | None) -> str | None:
@@ -99,9 +100,6 @@ def _chain(exception: BaseException) -> Iterator[BaseException]:
             current.__context__,
         ]
         current = next((e for e in within if isinstance(e, BaseException)), None)
-
-
-_INSIDE = str(Path(__file__).parent.parent)
 
 
 class ScriptError(Exception):

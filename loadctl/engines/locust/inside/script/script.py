@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
     from ..load.place import Place
     from ..recorder.recorder import Recorder
+_LOGS_MAX = 20
+_FAST_TIMEOUT_S = 60.0
+_FLOW = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
 
 
 def load(paths: Sequence[str], arguments: Sequence[str] = ()) -> tuple[dict[str, type], Sequence[object]]:
@@ -102,11 +105,6 @@ def chosen_classes(classes: Mapping[str, Any], weights: Mapping[str, int], path:
     if not chosen:
         raise ScriptError("all user classes have weight 0")
     return chosen
-
-
-_LOGS_MAX = 20
-_FAST_TIMEOUT_S = 60.0
-_FLOW = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
 
 
 class Script:
