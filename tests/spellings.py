@@ -1,5 +1,5 @@
 """A secret in the spellings in which it may come back. Three pieces of code know them, because two run in an engine's
-process: scenario/redaction.py, inside/redaction.py and inside/recorder/redaction.mjs.
+process: scenario/redaction.py, engines/redaction.py and inside/recorder/redaction.mjs.
 """
 
 SECRET = 'k"e&y/p\\ä 😀-_~'

@@ -172,7 +172,7 @@ def _secret_variables(scenario: Scenario) -> Sequence[str]:
 
 
 def consent_plan(scenario: Scenario) -> dict[str, Json]:
-    """Which hosts may be loaded; `inside/consent` of each engine is its reader."""
+    """Which hosts may be loaded; `inside/client/consent` of each engine is its reader."""
     consent = consent_of(scenario)
     return {"agreed": consent.agreed, "private": PRIVATE_NAMES, "networks": list(consent.networks)}
 

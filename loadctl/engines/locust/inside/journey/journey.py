@@ -1,4 +1,4 @@
-"""The users of user types: journey_plan.py's JSON, compiled once a type, lived by any number of users.
+"""The users of user types: shard_plan.py's JSON, compiled once a type, lived by any number of users.
 
 Rules that DESIGN §6 leaves open, and that another engine must follow:
 
