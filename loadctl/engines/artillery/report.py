@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import BaseModel
 
@@ -59,19 +59,8 @@ _ADVICE = (
 )
 
 
-class _Summary(BaseModel):
-    """null where nothing was measured."""
-
-    count: Count
-    min: Number | None = None
-    max: Number | None = None
-    mean: Number | None = None
-    p50: Number | None = None
-    p75: Number | None = None
-    p90: Number | None = None
-    p95: Number | None = None
-    p99: Number | None = None
-    p999: Number | None = None
+_Summary: TypeAlias = Mapping[str, Number | None]
+"""count, min, max, mean and percentiles; null where nothing was measured."""
 
 
 class _Aggregate(BaseModel):
@@ -216,20 +205,21 @@ class _Reading:
 
     def _statistics(self, summary: _Summary | None, failed: float) -> Mapping[str, Figure]:
         """Statistics of successes. Each hop of a redirect is timed by itself, so the whole request takes longer."""
-        if summary is None or not summary.count:
+        count = int((summary or {}).get("count") or 0)
+        if summary is None or not count:
             return {}
         table = [
             (share, _within(value, 0.0 if name == "max" else _ACCURACY))
             for name, share in _SHARES.items()
-            if (value := getattr(summary, name)) is not None
+            if (value := summary.get(name)) is not None
         ]
         mean, least, most = (
-            None if value is None else _within(value, 0.0)
-            for value in (summary.mean, summary.min, summary.max)
+            None if (value := summary.get(name)) is None else _within(value, 0.0)
+            for name in ("mean", "min", "max")
         )
-        failed = min(failed, summary.count)
+        failed = min(failed, count)
         population = Population(
-            percentiles=Percentiles(summary.count, table), failed=failed, mean=mean, least=least, most=most
+            percentiles=Percentiles(count, table), failed=failed, mean=mean, least=least, most=most
         )
         found = population.of_successes()
         return {name: figure.unbounded for name, figure in found.items()} if self._redirects else found
