@@ -12,13 +12,32 @@ from typing import Any
 
 import gevent
 
-from loadctl.engines.locust.inside.client.client import Client
+from loadctl.engines.locust.inside.client.client import (
+    KEEP_TO_READ,
+    Client,
+    Outgoing,
+    encode_fields,
+    split_url,
+    start_line,
+)
 from loadctl.engines.locust.inside.client.connection import Watchdog
 from loadctl.engines.locust.inside.client.consent import Consent
 from loadctl.engines.locust.inside.client.network import Network
 from loadctl.engines.route import Failed
 
 BUSY_AFTER_S = 0.2
+
+
+def prepared(method: str, url: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Outgoing:
+    try:
+        origin, target, credentials = split_url(url)
+    except ValueError as error:
+        raise Failed("other", str(error)) from error
+    if credentials and not any(name.lower() == b"authorization" for name, _ in headers):
+        headers = [*headers, (b"Authorization", credentials)]
+    head = start_line(method.encode(), target) + encode_fields(method, origin, headers, len(body))
+    closes = (b"Connection", b"close") in headers
+    return Outgoing(method.encode(), origin, target, head, body, closes=closes)
 
 
 def answer(client: Client, request: dict[str, Any]) -> dict[str, object]:
@@ -30,9 +49,8 @@ def answer(client: Client, request: dict[str, Any]) -> dict[str, object]:
     headers = [(name.encode(), value.encode()) for name, value in request.get("headers", {}).items()]
     body = request.get("body", "").encode() * request.get("times", 1)
     try:
-        response = client.request(
-            request.get("method", "GET"), request["url"], headers, body, request.get("timeout_s", 5.0)
-        )
+        outgoing = prepared(request.get("method", "GET"), request["url"], headers, body)
+        response = client.send(outgoing, request.get("timeout_s", 5.0), KEEP_TO_READ)
     except Failed as failed:
         return {
             "error": failed.error_class,

@@ -165,7 +165,11 @@ def test_what_it_reads(tmp_path: Path) -> None:
         ),
         ("{engine: loadctl, flow: [{get: '/{{ x }}'}]}", "4:", "nothing captures"),
         ("{engine: loadctl, flow: [{get: '/${NO_SUCH}'}]}", "4:", "NO_SUCH is not set"),
-        ("{engine: loadctl, flow: [{get: /, capture: {x: regex a++}}]}", "4:", "Artillery cannot use the pattern"),
+        (
+            "{engine: loadctl, flow: [{get: /, capture: {x: regex a++}}]}",
+            "4:",
+            "Artillery cannot use the pattern",
+        ),
     ],
 )
 def test_a_mistake_in_it_has_its_place(tmp_path: Path, scenario: str, place: str, message: str) -> None:

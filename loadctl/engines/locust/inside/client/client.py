@@ -110,22 +110,6 @@ class Client:
         self._watchdog = watchdog
         self._connections: dict[Origin, Connection] = {}
 
-    def request(
-        self, method: str, url: str, headers: Headers = (), body: bytes = b"", timeout_s: float = 30.0
-    ) -> Response:
-        """One request to an absolute URL; raises Failed. Redirects are followed; `timeout_s` is for all of it."""
-        try:
-            origin, target, credentials = split_url(url)
-        except ValueError as error:
-            raise Failed("other", str(error)) from error
-        headers = list(headers)
-        if credentials and not any(name.lower() == b"authorization" for name, _ in headers):
-            headers.append((b"Authorization", credentials))
-        verb = method.encode()
-        head = start_line(verb, target) + encode_fields(method, origin, headers, len(body))
-        closes = (b"Connection", b"close") in headers
-        return self.send(Outgoing(verb, origin, target, head, body, closes=closes), timeout_s, KEEP_TO_READ)
-
     def send(self, outgoing: Outgoing, timeout_s: float, keep: int = KEEP_FOR_EXAMPLES) -> Response:
         """The final response to `outgoing`, with at least the first `keep` bytes of its body; raises Failed."""
         deadline = monotonic() + timeout_s

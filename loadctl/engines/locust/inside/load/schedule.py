@@ -62,14 +62,15 @@ class Schedule:
 
     def target_at(self, t: float) -> int:
         """Users of all shards at the end of the stage at `t`."""
-        index = min(max(0, bisect_right(self._begins, t) - 1), len(self._stages) - 1)
-        return _rounded(self._stages[index].end)
+        return _rounded(self._stage_at(t).end)
 
     def settled(self, t: float) -> bool:
         """The number of users holds: no ramp, and no jump that is still being handed out."""
-        index = min(max(0, bisect_right(self._begins, t) - 1), len(self._stages) - 1)
-        stage = self._stages[index]
+        stage = self._stage_at(t)
         return stage.start == stage.end and self.users_at(t) == _rounded(stage.end)
+
+    def _stage_at(self, t: float) -> Stage:
+        return self._stages[min(max(0, bisect_right(self._begins, t) - 1), len(self._stages) - 1)]
 
     def arrivals(self, shard: int, shards: int) -> Iterator[tuple[int, float]]:
         """Number and due time of this shard's arrivals: shard, shard + shards, …
