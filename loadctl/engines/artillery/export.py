@@ -146,7 +146,7 @@ class _Files:
         yield from (f"* {line}" for line in LOST)
         yield "* a timeout on the whole request: Artillery's ends with the headers"
         if self._closed:
-            yield "* users that live on after a transport error, and that leave when the load falls"
+            yield "* users that survive a transport error, and that leave when the load falls"
         elif any(step.once for user in self.scenario.user_types for step in user.start):
             yield "* once: Artillery's users are new with each arrival, and each takes all start steps"
 

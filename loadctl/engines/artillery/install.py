@@ -38,13 +38,14 @@ _ARGUMENTS = (
     "--no-progress",
 )
 _EVERY_S = 10.0
+_ANOTHER_FOLDER = "--prefix DIR  installs into another folder"
 _LEAVE = Path(__file__).with_name("npm") / "leave.cjs"
 _LEFT_OUT = "TAR_ENTRY_ERROR"
 """npm only warns about a file that it could not write."""
 _LEGAL = ("licen", "notice", "copying")
 _NOT_A_SENTENCE = ("A complete log", "code ", "errno ", "syscall ", "path ", "dest ", "at ", "/", "{", "}")
 _CAUSES: Sequence[tuple[tuple[str, ...], str]] = (
-    (("ENOSPC",), "the disk is full; --prefix DIR  installs into another folder"),
+    (("ENOSPC",), f"the disk is full; {_ANOTHER_FOLDER}"),
     (
         ("CERT", "SELF_SIGNED", "unable to get local issuer"),
         "Node does not trust a certificate: set  NODE_EXTRA_CA_CERTS=FILE  to that of your own authority",
@@ -89,7 +90,7 @@ def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: P
     except OSError as error:
         raise RunError(
             f"{error.filename or target}: {error.strerror or error}",
-            hint="--prefix DIR  installs into another folder",
+            hint=_ANOTHER_FOLDER,
         ) from error
     return target
 
@@ -99,7 +100,7 @@ def _have_room(folder: Path) -> None:
     if free_mb < _ROOM_MB:
         raise RunError(
             f"{folder} has {free_mb} MB of free space, and the installation takes {_ROOM_MB} MB",
-            hint="--prefix DIR  installs into another folder",
+            hint=_ANOTHER_FOLDER,
         )
 
 

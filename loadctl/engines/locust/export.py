@@ -100,7 +100,7 @@ class _File:
         lost = [*LOST]
         if self.scenario.load.model == "open":
             lost.append(
-                "arrivals that wait for nobody: Locust has users only, so each takes one turn a second"
+                "arrivals that do not wait for each other: Locust only has users, so each takes one turn a second"
             )
             if any(not step.once for user in self.scenario.user_types for step in user.start):
                 lost.append("start steps of every arrival: here each user takes them once")
