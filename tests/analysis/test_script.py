@@ -87,7 +87,7 @@ def test_a_script_that_had_to_be_ended_has_not_given_its_verdict() -> None:
     """Its last hook may judge the run, so a PASS would be a guess."""
     ended = Event(85.0, "stop", "engine processes did not end with the plan", {"overtime": True})
     made = replace(recording(steady(60), shards=(shard(0),)), events=(ended,))
-    own = replace(scenario(targets=[target("error_rate", 1.0)]), script=Script("own.py", ("own.py",)))
+    own = replace(scenario(targets=[target("error_rate", 1.0)]), script=Script("locustfile", "own.py"))
     result = judge(own, made, FACTS)
     [finding] = of_script(result)
     assert finding.id == "script-unfinished"
