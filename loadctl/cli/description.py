@@ -196,7 +196,7 @@ class _Search:
         """Raises: UsageError where nobody answers."""
         import httpx
 
-        from loadctl.monitors.waiting import within
+        from loadctl.monitors.background import within
 
         left = max(0.1, self._end - time.monotonic())
         try:

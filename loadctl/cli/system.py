@@ -48,7 +48,7 @@ def host_of(demo: DemoOptions, host: str | None) -> Iterator[Callable[[], str | 
     if host and host != os.environ.get("LOADCTL_HOST"):
         raise UsageError("--demo brings its own host", hint="leave out --host, or --demo")
     from loadctl.demo.fault import parse_fault
-    from loadctl.demo.service import parse_service
+    from loadctl.demo.treatment import parse_service
     from loadctl.run.demo_system import demo_system
 
     for fault in demo.faults:  # the demo would refuse it too, but as a system that does not start

@@ -11,9 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 from loadctl.demo import exposition
-from loadctl.demo.api import UNKNOWN, Answer, Call, answer, handler_of, refusal
+from loadctl.demo.api import (
+    UNKNOWN,
+    Allowance,
+    Answer,
+    Call,
+    OtherLimiter,
+    RateLimiter,
+    answer,
+    handler_of,
+    refusal,
+)
 from loadctl.demo.exposition import Exposition
-from loadctl.demo.rate_limit import Allowance, OtherLimiter, RateLimiter
 from loadctl.demo.treatment import UNTOUCHED, Treatment, Treatments
 from loadctl.demo.truth import Truth
 

@@ -23,8 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from loadctl.demo.app import CONNECTION, READ_AT, Connection, DemoApp
 from loadctl.demo.fault import Crash, Fault, Restart
-from loadctl.demo.service import ServiceTime
-from loadctl.demo.treatment import Treatments, hold_memory
+from loadctl.demo.treatment import ServiceTime, Treatments, hold_memory
 from loadctl.demo.truth import Truth
 
 _KEEP_ALIVE_S = (

@@ -24,8 +24,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from loadctl.engines.route import Failed, Origin, Proxy, proxy_for
 from loadctl.errors import RunError
-from loadctl.monitors.prometheus.tls import verification
-from loadctl.monitors.waiting import within
+from loadctl.monitors.background import within
+from loadctl.monitors.prometheus.http import verification
 from loadctl.scenario.scenario import Tls
 
 _SERVERS = {

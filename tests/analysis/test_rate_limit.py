@@ -12,7 +12,7 @@ import pytest
 
 from loadctl.analysis.rate_limit import rate_limit_findings
 from loadctl.analysis.run_context import Case
-from loadctl.demo.rate_limit import TokenBucket
+from loadctl.demo.api import TokenBucket
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.verdict import Finding

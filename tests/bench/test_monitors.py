@@ -26,9 +26,8 @@ from loadctl.monitors.kubernetes.pods import PodsSource
 from loadctl.monitors.logs.feed import FileFeed
 from loadctl.monitors.logs.line import LogReader
 from loadctl.monitors.logs.source import LogSource
-from loadctl.monitors.process.port import Found
+from loadctl.monitors.process.port import Found, by_pid
 from loadctl.monitors.process.process import ProcessSource
-from loadctl.monitors.process.selector import by_pid
 from loadctl.monitors.prometheus.page import MetricsPageSource
 from loadctl.monitors.prometheus.server import PrometheusSource
 from loadctl.monitors.source import Source

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.demo.rate_limit import Allowance, RateLimiter, TokenBucket
+from loadctl.demo.api import Allowance, RateLimiter, TokenBucket
 
 
 def test_a_full_bucket_allows_one_seconds_worth_and_then_says_when_to_come_back() -> None:

@@ -7,7 +7,7 @@ from statistics import median
 
 import pytest
 
-from loadctl.demo.service import Bimodal, Constant, LogNormal, ServiceTime, parse_service
+from loadctl.demo.treatment import Bimodal, Constant, LogNormal, ServiceTime, parse_service
 from loadctl.errors import UsageError
 
 

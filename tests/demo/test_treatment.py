@@ -6,10 +6,9 @@ import math
 
 import pytest
 
+from loadctl.demo.api import OtherLimiter
 from loadctl.demo.fault import parse_fault
-from loadctl.demo.rate_limit import OtherLimiter
-from loadctl.demo.service import Constant
-from loadctl.demo.treatment import UNTOUCHED, Fate, Treatments
+from loadctl.demo.treatment import UNTOUCHED, Constant, Fate, Treatments
 
 
 def treatments(*faults: str, service_s: float | None = None) -> Treatments:

@@ -19,12 +19,12 @@ from typing import Any
 
 from loadctl.cli.description import described
 from loadctl.errors import UsageError
+from loadctl.monitors.answer import framed_lines
 from loadctl.monitors.background import Lost
 from loadctl.monitors.containers import record
 from loadctl.monitors.containers.endpoint import Endpoint, endpoints
 from loadctl.monitors.containers.engine import DockerEngine, select
 from loadctl.monitors.containers.incidents import ContainerLife
-from loadctl.monitors.containers.log import framed_lines
 from loadctl.monitors.containers.record import Malformed, State
 from loadctl.monitors.containers.stats import frame, use
 from loadctl.monitors.generator.generator import parse_sockstat
@@ -42,7 +42,7 @@ from loadctl.monitors.logs.feed import FileFeed
 from loadctl.monitors.logs.line import LogReader
 from loadctl.monitors.logs.source import LogSource
 from loadctl.monitors.process.cores import quota_of
-from loadctl.monitors.process.sockets import parse_connections, parse_listening
+from loadctl.monitors.process.port import parse_connections, parse_listening
 from loadctl.monitors.process.stat import parse_stat
 from loadctl.monitors.prometheus.exposition import ExpositionReader, NotAnExposition
 from loadctl.monitors.prometheus.http import HttpPage, Unreadable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from loadctl.monitors.waiting import Stopping
+from loadctl.monitors.background import Stopping
 
 
 class Stream:

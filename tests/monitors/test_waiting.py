@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from loadctl.monitors.background import within
 from loadctl.monitors.prometheus.http import HttpPage, Unreadable
-from loadctl.monitors.waiting import within
 from tests.dripping import dripping, soon
 
 

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from loadctl.monitors.background import Background, Lost
+from loadctl.monitors.background import Background, Lost, Stopping
 from loadctl.monitors.containers.engine import DockerEngine, NoContainer, Stream
 from loadctl.monitors.containers.incidents import ContainerLife
 from loadctl.monitors.containers.record import EngineEvent, State, same_replica
 from loadctl.monitors.containers.stats import Frame, use
 from loadctl.monitors.source import Observation
-from loadctl.monitors.waiting import Stopping
 from loadctl.results.recording import Event, Reading
 
 _T = TypeVar("_T", Frame | None, EngineEvent | None)

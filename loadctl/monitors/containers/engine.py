@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
+from loadctl.monitors.answer import framed_lines, plain_lines, text_lines
 from loadctl.monitors.containers import record
 from loadctl.monitors.containers.endpoint import Endpoint, endpoints
-from loadctl.monitors.containers.log import framed_lines, plain_lines, text_lines
 from loadctl.monitors.containers.record import Container, EngineEvent, Malformed, State
 from loadctl.monitors.containers.stats import Frame, frame
 

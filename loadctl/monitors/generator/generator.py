@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from loadctl.monitors.generator.host import Rate
-from loadctl.monitors.process.sockets import parse_connections
+from loadctl.monitors.process.port import parse_connections
 from loadctl.monitors.process.stat import LINUX, Key, ProcessStat, open_fds, read_stat, slurp
 from loadctl.monitors.source import Observation
 from loadctl.results.recording import Reading

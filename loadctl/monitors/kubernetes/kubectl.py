@@ -17,10 +17,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loadctl.monitors.answer import plain_lines
 from loadctl.monitors.background import Lost
 from loadctl.monitors.child import HelperMissing, HelperProgram
 from loadctl.monitors.containers.engine import Stream
-from loadctl.monitors.containers.log import plain_lines
 from loadctl.temporary import new_folder, remove
 
 if TYPE_CHECKING:

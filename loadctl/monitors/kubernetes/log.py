@@ -6,13 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 
-from loadctl.monitors.background import Lost
+from loadctl.monitors.background import Lost, Stopping
 from loadctl.monitors.containers.engine import Stream
 from loadctl.monitors.containers.record import Malformed, nanoseconds
 from loadctl.monitors.kubernetes.kubectl import Kubectl, Refused
 from loadctl.monitors.kubernetes.status import pods_in
 from loadctl.monitors.logs.feed import StreamFeed
-from loadctl.monitors.waiting import Stopping
 from loadctl.scenario.watch import Pods
 
 _LOOK_S = 2.0

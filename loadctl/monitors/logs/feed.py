@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from loadctl.monitors.background import Lost
+from loadctl.monitors.background import Lost, Stopping
 from loadctl.monitors.logs.file import LINE_MAX, ROTATED, FileTail, Identity
-from loadctl.monitors.waiting import Stopping
 
 _LOOK_EVERY_S = 1.0
 _GONE_S = 5.0

@@ -6,16 +6,82 @@ import contextlib
 import os
 import re
 import socket
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
-from pathlib import Path
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path, PurePath
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import psutil
 
-from loadctl.monitors.process.sockets import Address, Listening, parse_listening, serving
 from loadctl.monitors.process.stat import LINUX, ProcessStat, read_stat
+
+Address: TypeAlias = IPv4Address | IPv6Address
+
+_LISTEN = "0A"
+_FIELDS = 10
+"""Of a line, up to the inode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A listening socket: its address (0.0.0.0 and :: mean any), its owner's user id and its inode."""
+
+    address: Address
+    port: int
+    uid: int
+    inode: int
+
+
+def parse_listening(text: str) -> list[Listening]:
+    """The listening sockets of /proc/net/tcp or tcp6."""
+    found = []
+    for fields in _rows(text):
+        if fields[3] == _LISTEN:
+            address, port = _endpoint(fields[1])
+            found.append(Listening(address, port, int(fields[7]), int(fields[9])))
+    return found
+
+
+def parse_connections(text: str) -> Iterator[tuple[int, str]]:
+    """Every connection, closing ones included: (local port, remote address and port as one text)."""
+    for fields in _rows(text):
+        if fields[3] != _LISTEN:
+            yield int(fields[1].rpartition(":")[2], 16), fields[2]
+
+
+def serving(sockets: Iterable[Listening], addresses: Iterable[Address], port: int) -> list[Listening]:
+    """The sockets behind the first of `addresses` that anyone serves; an exact address goes before any."""
+    on_port = [socket for socket in sockets if socket.port == port]
+    for address in addresses:
+        exact = [socket for socket in on_port if _plain(socket.address) == _plain(address)]
+        unspecified = [socket for socket in on_port if socket.address.is_unspecified]
+        same_family = [socket for socket in unspecified if socket.address.version == address.version]
+        # A socket on :: takes IPv4 as well unless it was told not to, which /proc does not show.
+        dual_stack = [socket for socket in unspecified if socket.address.version == 6]
+        if found := exact or same_family or dual_stack:
+            return found
+    return []
+
+
+def _plain(address: Address) -> Address:
+    """::ffff:127.0.0.1 is 127.0.0.1."""
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def _rows(text: str) -> Iterator[list[str]]:
+    for line in text.splitlines()[1:]:
+        if len(fields := line.split()) >= _FIELDS:
+            yield fields
+
+
+def _endpoint(text: str) -> tuple[Address, int]:
+    """ "0100007F:1F90" → 127.0.0.1, 8080: four-byte words, each in the machine's (little-endian) order."""
+    host, _, port = text.partition(":")
+    raw = bytes.fromhex(host)
+    return ip_address(b"".join(raw[i : i + 4][::-1] for i in range(0, len(raw), 4))), int(port, 16)
+
 
 _FORWARDERS = re.compile(
     r"docker-proxy|rootlessport|rootlesskit|com\.docker\..*|vpnkit.*|gvproxy.*|pasta.*|passt|slirp4netns|"
@@ -201,3 +267,52 @@ def _root(owners: list[ProcessStat]) -> tuple[ProcessStat, str | None]:
 
 def _user(uid: int) -> str:
     return f" (uid {uid})" if uid >= 0 else ""
+
+
+def by_pid(pid: int) -> Resolved:
+    stat = read_stat(pid)
+    if stat is None or stat.zombie:
+        return NotFound(f"no process has pid {pid}", "give the pid of a running process with --pid")
+    return Found(pid, stat.name)
+
+
+def by_name(name: str, host_url: str) -> Resolved:
+    """The one process called `name` that is no child of another; of several, the one behind the host."""
+    named = _named(name)
+    pids = {stat.pid for stat in named}
+    roots = [stat for stat in named if stat.parent not in pids]
+    if not roots:
+        return NotFound(f"no process is called {name}", "see the names with  ps -e -o comm , or give --pid")
+    if len(roots) == 1:
+        return Found(roots[0].pid, roots[0].name)
+    behind = resolve(host_url)
+    if isinstance(behind, Found) and behind.pid in pids:
+        return Found(behind.pid, behind.name, f"{len(roots)} processes are called {name}")
+    meant = ", ".join(str(stat.pid) for stat in roots[:5])
+    return NotFound(f"{len(roots)} processes are called {name}: pid {meant}", "choose one with --pid")
+
+
+def _named(name: str) -> list[ProcessStat]:
+    """By the program's name, or that of the script or module which an interpreter runs; never loadctl."""
+    wanted = name.removesuffix(".exe").lower()
+    found = []
+    for process in psutil.process_iter(["name", "cmdline"]):
+        names = _names(process.info["name"] or "", process.info["cmdline"] or [])
+        if wanted in names and process.pid not in _own_line():
+            stat = read_stat(process.pid)
+            if stat is not None and not stat.zombie:
+                found.append(stat)
+    return found
+
+
+def _names(name: str, argv: list[str]) -> set[str]:
+    """ "python /usr/bin/gunicorn app:api" goes by python and gunicorn, "python -m uvicorn app" by uvicorn."""
+    program = argv[2:3] if argv[1:2] == ["-m"] else argv[1:2]
+    interpreter = name.lower().startswith(("python", "node", "ruby", "java", "perl", "php"))
+    texts = [name, *argv[:1], *(program if interpreter else [])]
+    return {PurePath(text).name.removesuffix(".exe").lower() for text in texts if text}
+
+
+def _own_line() -> set[int]:
+    """loadctl and the processes above it."""
+    return {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}

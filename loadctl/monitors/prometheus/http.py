@@ -8,13 +8,21 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from loadctl.monitors.background import within
 from loadctl.monitors.process.port import is_local
-from loadctl.monitors.waiting import within
 
 if TYPE_CHECKING:
     import ssl
 
     import httpx
+from typing import TYPE_CHECKING
+
+from loadctl.errors import RunError
+from loadctl.scenario.scenario import Tls
+
+if TYPE_CHECKING:
+    import ssl
+
 
 PAGE_MAX = 10_000_000
 _TRY_S = 2.0
@@ -129,3 +137,24 @@ class HttpPage:
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
+
+
+def verification(url: str, tls: Tls) -> ssl.SSLContext | bool:
+    """What httpx wants as `verify`. Building a context takes longer than a probe: only where there is TLS.
+
+    Raises: RunError for a file that cannot be used.
+    """
+    import ssl
+
+    if not url.startswith("https:"):
+        return False
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+        if tls.cert:
+            context.load_cert_chain(tls.cert)
+    except (OSError, ssl.SSLError) as error:
+        raise RunError(f"tls: {tls.cert or tls.ca}: {error}") from error
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

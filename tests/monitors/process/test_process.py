@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.monitors.process import port, tree
+from loadctl.monitors.process import port
 from loadctl.monitors.process import stat as process_stat
 from loadctl.monitors.process import usage as busiest
 from loadctl.monitors.process import usage as memory_meter
+from loadctl.monitors.process import usage as tree
 from loadctl.monitors.process import usage as tree_use
 from loadctl.monitors.process.port import Found, NotFound, Resolved, resolve
 from loadctl.monitors.process.process import ProcessSource
 from loadctl.monitors.process.stat import ProcessStat, children, read_stat
-from loadctl.monitors.process.tree import ProcessTree
-from loadctl.monitors.process.usage import Busiest, BusiestMeter
+from loadctl.monitors.process.usage import Busiest, BusiestMeter, ProcessTree
 from loadctl.results.recording import Event, Reading
 from tests.monitors.conftest import Spawn
 

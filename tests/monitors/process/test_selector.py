@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.monitors.process.port import Found, NotFound
-from loadctl.monitors.process.selector import by_name, by_pid
+from loadctl.monitors.process.port import Found, NotFound, by_name, by_pid
 from tests.monitors.conftest import Spawn
 
 NOWHERE = "http://192.0.2.1"

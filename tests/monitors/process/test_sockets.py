@@ -8,7 +8,7 @@ import pytest
 
 from loadctl.monitors.generator.generator import parse_sockstat
 from loadctl.monitors.generator.host import parse_pressure
-from loadctl.monitors.process.sockets import Listening, parse_connections, parse_listening, serving
+from loadctl.monitors.process.port import Listening, parse_connections, parse_listening, serving
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

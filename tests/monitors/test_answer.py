@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.monitors.containers.log import framed_lines, plain_lines, text_lines
+from loadctl.monitors.answer import framed_lines, plain_lines, text_lines
 
 
 def framed(stream: int, payload: bytes) -> bytes:
