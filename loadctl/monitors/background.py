@@ -1,7 +1,7 @@
 """A thread of a source's own, for what answers slowly or speaks by itself: streams, pages, logs.
 
 The sampler's thread serves all sources, so none may wait in it. What the thread sees goes into a mailbox with the
-monotonic time at which it was so; `take`, called from `sample`, hands it over in seconds after t0.
+monotonic time at which it was so; `sample` hands it over in seconds after t0.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from queue import Empty, SimpleQueue
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from loadctl.monitors.source import Observation
 from loadctl.results.wire.frame import MOST_S
+
+T = TypeVar("T")
+
+LAST_S = 2.5
+"""Time for a last answer of a server at the end of the watch."""
 
 
 class Lost(Exception):
@@ -24,10 +28,10 @@ class Lost(Exception):
 
 
 class Background:
-    """`follow` reads until it is told to stop (`stopping`), and raises Lost, or anything, when it cannot go on.
+    """`follow` reads until `stopping` is set, and raises Lost, or anything, when it cannot go on.
 
     It is called again after `retry_s`, for as long as the watch lasts. Its observations bear times of
-    time.monotonic(). One that has put nothing for `silent_s` hangs, and is lost too.
+    time.monotonic(). One that has put nothing for `silent_s` hangs, and is lost too. At the end it has `wait_s`.
     """
 
     def __init__(
@@ -37,9 +41,11 @@ class Background:
         *,
         retry_s: float = 1.0,
         silent_s: float = math.inf,
+        wait_s: float = 1.0,
     ) -> None:
         self.stopping = threading.Event()
         self._silent_s = silent_s
+        self._wait_s = wait_s
         self._heard = math.inf
         self._follow = follow
         self._retry_s = retry_s
@@ -49,24 +55,25 @@ class Background:
         self._thread = threading.Thread(target=self._run, name=f"loadctl-{name}", daemon=True)
 
     def start(self) -> None:
-        """Once; later calls do nothing, so that `sample` may call it."""
+        """Later calls do nothing."""
         if not self._thread.is_alive() and not self.stopping.is_set():
             self._heard = time.monotonic()
             self._thread.start()
 
     def put(self, *observations: Observation) -> None:
-        """From the thread. It can be read: whatever was lost is back."""
+        """From the thread: the source can be read again, even if it has nothing to report."""
         with self._lock:
             self._lost = None
             self._heard = time.monotonic()
             self._kept.extend(observations)
 
-    def alive(self) -> None:
-        """From the thread: it can be read, but there is nothing to say."""
-        self.put()
+    def sample(self, t: float) -> list[Observation]:
+        """As `Source.sample`: what came since the last call; starts the thread at the first."""
+        self.start()
+        return self.take(t)
 
     def take(self, t: float) -> list[Observation]:
-        """What came since the last time, now being `t` seconds after t0; if nothing did, raises why it is lost."""
+        """What came since the last call, now being `t` seconds after t0. Raises the reason if nothing did for one."""
         shift = t - time.monotonic()
         with self._lock:
             kept, self._kept, lost = self._kept, [], self._lost
@@ -78,10 +85,18 @@ class Background:
         # A clock that stands at 1970 may not take what happened out of the run.
         return [replace(one, t=round(max(-MOST_S, one.t + shift), 3)) for one in kept]
 
-    def close(self, wait_s: float = 1.0) -> None:
+    def close(self, t: float) -> list[Observation]:
+        """As `Source.close`: ends the thread and returns the last observations, if any."""
+        self.stop()
+        try:
+            return self.take(t)
+        except Exception:  # noqa: BLE001  its loss was reported when it happened
+            return []
+
+    def stop(self) -> None:
         self.stopping.set()
         if self._thread.is_alive():
-            self._thread.join(wait_s)
+            self._thread.join(self._wait_s)
 
     def _run(self) -> None:
         while not self.stopping.is_set():
@@ -93,37 +108,43 @@ class Background:
             self.stopping.wait(self._retry_s)
 
 
-T = TypeVar("T")
+def polling(
+    period_s: float, look: Callable[[], Iterable[Observation]], close: Callable[[], None]
+) -> Callable[[Background], None]:
+    """A `follow` that calls `look` every `period_s` and once more at the end of the watch; then `close`."""
+
+    def follow(background: Background) -> None:
+        try:
+            due = time.monotonic()
+            while not background.stopping.wait(max(0.0, due - time.monotonic())):
+                background.put(*look())
+                due = max(due + period_s, time.monotonic())
+            background.put(*look())
+        finally:
+            close()
+
+    return follow
 
 
 def within(seconds: float, ask: Callable[[], T]) -> T:
-    """What `ask` returns or raises, asked in a thread of its own.
+    """What `ask` returns or raises, called in a thread of its own.
 
-    The timeouts of an HTTP client are for each read, so they bound neither an answer that comes byte by byte nor the
-    look-up of a name. Who is not ready in time is left behind; close what it waits for.
+    The timeouts of an HTTP client apply to each read, so they bound neither an answer that comes byte by byte nor the
+    lookup of a name. A call that is late is abandoned; close what it waits for.
     Raises: TimeoutError.
     """
-    question = _Question(ask)
-    threading.Thread(target=question.put, name="loadctl-asking", daemon=True).start()
-    try:
-        answer, error = question.said.get(timeout=seconds)
-    except Empty:
-        raise TimeoutError from None
-    if error is not None:
-        raise error
-    return answer[0]
+    from concurrent.futures import Future
 
+    answer: Future[T] = Future()
 
-class _Question(Generic[T]):
-    def __init__(self, ask: Callable[[], T]) -> None:
-        self._ask = ask
-        self.said: SimpleQueue[tuple[list[T], BaseException | None]] = SimpleQueue()
-
-    def put(self) -> None:
+    def call() -> None:
         try:
-            self.said.put(([self._ask()], None))
+            answer.set_result(ask())
         except BaseException as error:  # noqa: BLE001  raised again where the answer is waited for
-            self.said.put(([], error))
+            answer.set_exception(error)
+
+    threading.Thread(target=call, name="loadctl-asking", daemon=True).start()
+    return answer.result(timeout=seconds)
 
 
 class _Closable(Protocol):

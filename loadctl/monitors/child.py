@@ -72,11 +72,11 @@ class HelperProgram:
         except subprocess.TimeoutExpired:
             return None
 
-    def stop(self, first: signal.Signals = signal.SIGTERM, patience_s: float = _TERM_S) -> int:
-        """Ask with `first`, wait for `patience_s`, then kill the group. Called again, it only returns the exit code."""
+    def stop(self, first: signal.Signals = signal.SIGTERM, wait_s: float = _TERM_S) -> int:
+        """Send `first`, wait `wait_s`, then kill the group. Called again, it only returns the exit code."""
         if self._popen.poll() is None:
             self._signal(first)
-            self.wait(patience_s)
+            self.wait(wait_s)
         self._signal(signal.SIGKILL)
         return self._popen.wait()
 
@@ -85,6 +85,15 @@ class HelperProgram:
         if self._popen.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._popen.pid, number)
+
+
+def complaint(output: Path) -> str:
+    """The last line that a program wrote; empty if it wrote none."""
+    try:
+        lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip()[:300] if lines else ""
 
 
 def _program(name: str) -> str:

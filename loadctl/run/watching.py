@@ -61,9 +61,11 @@ def watching(
     if profile is not None:
         from loadctl.monitors.profile.profiler import ProfileSource
 
-        sources = (*sources, ProfileSource(profile(plan.pid)))
-    sampler = Monitors(sources, secrets=scenario.secrets, series=scenario.judged_series, close=plan.close)
-    return Watching(sampler, plan.watched, plan.notes)
+        sources = (*sources, ProfileSource(profile(plan.system.pid)))
+    sampler = Monitors(
+        sources, secrets=scenario.secrets, series=scenario.judged_series, close=plan.system.close
+    )
+    return Watching(sampler, plan.system.watched, plan.system.notes)
 
 
 @dataclass(slots=True)

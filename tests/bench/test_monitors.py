@@ -23,10 +23,10 @@ from loadctl.monitors.background import Lost
 from loadctl.monitors.generator.host import HostSource
 from loadctl.monitors.kubernetes.kubectl import Kubectl
 from loadctl.monitors.kubernetes.pods import PodsSource
-from loadctl.monitors.logs.feed import FileFeed
+from loadctl.monitors.logs.file import FileFeed
 from loadctl.monitors.logs.line import LogReader
 from loadctl.monitors.logs.source import LogSource
-from loadctl.monitors.process.port import Found, by_pid
+from loadctl.monitors.process.port import FoundProcess, by_pid
 from loadctl.monitors.process.process import ProcessSource
 from loadctl.monitors.prometheus.page import MetricsPageSource
 from loadctl.monitors.prometheus.server import PrometheusSource
@@ -134,7 +134,7 @@ def test_memory_is_flat_over_a_hundred_thousand_readings(tmp_path: Path) -> None
         written(tmp_path / "api.log"),
     ):
         found = by_pid(os.getpid())
-        assert isinstance(found, Found)
+        assert isinstance(found, FoundProcess)
         sources: list[Source] = [
             ProcessSource(found, lambda: by_pid(os.getpid())),
             HostSource(),

@@ -19,13 +19,13 @@ from typing import Any
 
 from loadctl.cli.description import described
 from loadctl.errors import UsageError
-from loadctl.monitors.answer import framed_lines
+from loadctl.monitors.answer import Malformed, framed_lines
 from loadctl.monitors.background import Lost
 from loadctl.monitors.containers import record
 from loadctl.monitors.containers.endpoint import Endpoint, endpoints
 from loadctl.monitors.containers.engine import DockerEngine, select
 from loadctl.monitors.containers.incidents import ContainerLife
-from loadctl.monitors.containers.record import Malformed, State
+from loadctl.monitors.containers.record import State
 from loadctl.monitors.containers.stats import frame, use
 from loadctl.monitors.generator.generator import parse_sockstat
 from loadctl.monitors.generator.host import (
@@ -38,15 +38,15 @@ from loadctl.monitors.generator.host import (
 from loadctl.monitors.kubernetes.incidents import PodLife
 from loadctl.monitors.kubernetes.pods import Seen, measured
 from loadctl.monitors.kubernetes.status import pods_in, uses_in
-from loadctl.monitors.logs.feed import FileFeed
+from loadctl.monitors.logs.file import FileFeed
 from loadctl.monitors.logs.line import LogReader
 from loadctl.monitors.logs.source import LogSource
 from loadctl.monitors.process.cores import quota_of
 from loadctl.monitors.process.port import parse_connections, parse_listening
 from loadctl.monitors.process.stat import parse_stat
 from loadctl.monitors.prometheus.exposition import ExpositionReader, NotAnExposition
-from loadctl.monitors.prometheus.http import HttpPage, Unreadable
-from loadctl.monitors.prometheus.server import Refused, answer, found_in
+from loadctl.monitors.prometheus.http import HttpPage
+from loadctl.monitors.prometheus.server import answer, found_in
 from loadctl.monitors.prometheus.values import PageValues
 from loadctl.reports.terminal.watch import plain, screen
 from loadctl.results.live import Tally
@@ -91,7 +91,7 @@ def _page(data: bytes) -> None:
 
 
 def _prometheus(data: bytes) -> None:
-    with suppress(Lost, Refused):
+    with suppress(Lost):
         found = found_in("q", answer(200, data, "http://prometheus:9090"))
         _told([Reading(1, "system", "prometheus", "x", found.values, {"q": found.note or ""})])
 
@@ -275,7 +275,7 @@ def _http(data: bytes) -> None:
         lambda: next(iter(engine.stats("x")), None),
         lambda: described(f"{server.url}/openapi.json", None),
     )
-    with suppress(Unreadable, Lost, UsageError):
+    with suppress(Lost, UsageError):
         asks[zlib.crc32(data) % len(asks)]()
     page.close()
     engine.close()

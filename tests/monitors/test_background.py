@@ -29,7 +29,7 @@ def test_observations_keep_the_time_at_which_they_were_made() -> None:
     (event,) = background.take(t)
     assert event.t == pytest.approx(t - (time.monotonic() - at), abs=0.2)
     assert background.take(t) == []
-    background.close()
+    background.stop()
 
 
 def test_what_is_lost_is_raised_until_it_is_back() -> None:
@@ -40,7 +40,7 @@ def test_what_is_lost_is_raised_until_it_is_back() -> None:
         if broken.is_set():
             failed.set()
             raise Lost("the socket was closed")
-        background.alive()
+        background.put()
         back.set()
         background.stopping.wait()
 
@@ -51,7 +51,7 @@ def test_what_is_lost_is_raised_until_it_is_back() -> None:
     broken.clear()
     assert back.wait(5)
     assert background.take(2.0) == []
-    background.close()
+    background.stop()
 
 
 def test_what_came_before_the_loss_is_not_lost_with_it() -> None:
@@ -64,7 +64,7 @@ def test_what_came_before_the_loss_is_not_lost_with_it() -> None:
     kept = next(kept for kept in iter(lambda: taken(background), None) if kept)
     assert [event.kind for event in kept if isinstance(event, Event)] == ["service_up"]
     assert str(loss(background)) == "gone"
-    background.close()
+    background.stop()
 
 
 def taken(background: Background) -> list[Observation]:
@@ -90,7 +90,7 @@ def test_one_that_says_nothing_for_too_long_is_lost() -> None:
     assert background.take(0.0) == []  # not started yet
     background.start()
     assert re.fullmatch("it has not answered for [0-9]+ s", str(loss(background)))
-    background.close()
+    background.stop()
 
 
 def hangs(background: Background) -> None:

@@ -38,7 +38,7 @@ def test_one_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     code = "import signal,time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     program = HelperProgram([sys.executable, "-c", code], output=tmp_path / "out")
     wait_for(lambda: (tmp_path / "out").read_text() == "1\n")
-    assert program.stop(patience_s=0.1) == -signal.SIGKILL
+    assert program.stop(wait_s=0.1) == -signal.SIGKILL
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there the kernel does it")

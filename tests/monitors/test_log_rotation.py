@@ -12,8 +12,7 @@ from typing import TextIO
 import pytest
 
 from loadctl.monitors.background import Lost
-from loadctl.monitors.logs.feed import FileFeed
-from loadctl.monitors.logs.file import LINE_MAX, FileTail
+from loadctl.monitors.logs.file import LINE_MAX, FileFeed
 from loadctl.monitors.logs.line import LogReader
 from loadctl.monitors.logs.source import LogSource
 from loadctl.results.recording import Event, Reading
@@ -50,14 +49,14 @@ def add(log: Path, *lines: str) -> None:
         file.writelines(f"{line}\n" for line in lines)
 
 
-def polled(tail: FileTail) -> list[str]:
-    return list(tail.poll())
+def polled(tail: FileFeed) -> list[str]:
+    return list(tail.lines())
 
 
 def test_logrotate_create_the_writer_keeps_the_renamed_file_until_it_is_told(
     log: Path, writer: TextIO
 ) -> None:
-    tail = FileTail(log)
+    tail = FileFeed(log)
     writer.write("1\n")
     assert polled(tail) == ["1"]
     log.rename(beside(log, ".1"))
@@ -73,7 +72,7 @@ def test_logrotate_create_the_writer_keeps_the_renamed_file_until_it_is_told(
 
 def test_a_renamed_file_is_given_back_when_it_is_silent(log: Path, writer: TextIO) -> None:
     clock = Clock()
-    tail = FileTail(log, clock=clock)
+    tail = FileFeed(log, clock=clock)
     writer.write("no end")
     writer.flush()
     log.rename(beside(log, ".1"))
@@ -88,7 +87,7 @@ def test_a_renamed_file_is_given_back_when_it_is_silent(log: Path, writer: TextI
 
 def test_logrotate_nocreate_there_is_no_file_for_a_while(log: Path) -> None:
     clock = Clock()
-    tail = FileTail(log, clock=clock)
+    tail = FileFeed(log, clock=clock)
     log.rename(beside(log, ".1"))
     add(beside(log, ".1"), "1")
     assert polled(tail) == ["1"]
@@ -103,7 +102,7 @@ def test_logrotate_nocreate_there_is_no_file_for_a_while(log: Path) -> None:
     ("first", "second"), [(".2", ".1"), ("-20261124", "-20261124-1700000000"), (".2026-11-24_12", ".old")]
 )
 def test_two_rotations_between_two_looks(log: Path, first: str, second: str) -> None:
-    tail = FileTail(log)
+    tail = FileFeed(log)
     add(log, "1")
     log.rename(beside(log, first))
     add(log, "2")
@@ -116,7 +115,7 @@ def test_two_rotations_between_two_looks(log: Path, first: str, second: str) -> 
 
 def test_an_identity_that_is_given_to_the_next_file_hides_no_line(log: Path) -> None:
     """With two kept, each rotation deletes a file and may give its inode to the new one."""
-    tail, seen = FileTail(log), []
+    tail, seen = FileFeed(log), []
     for n in range(600):
         add(log, f"line {n:04}")
         if n % 20 == 19:
@@ -132,7 +131,7 @@ def test_an_identity_that_is_given_to_the_next_file_hides_no_line(log: Path) -> 
 
 def test_a_file_with_the_identity_of_a_known_one_is_told_from_it_by_its_beginning(log: Path) -> None:
     beside(log, ".1").write_text("known since the start\n")
-    tail = FileTail(log)
+    tail = FileFeed(log)
     add(log, "1")
     log.rename(beside(log, ".2"))
     beside(log, ".1").write_text("2\n")  # the same inode
@@ -142,7 +141,7 @@ def test_a_file_with_the_identity_of_a_known_one_is_told_from_it_by_its_beginnin
 
 
 def test_copytruncate_what_was_added_before_the_cut_is_read_from_the_copy(log: Path, writer: TextIO) -> None:
-    tail = FileTail(log)
+    tail = FileFeed(log)
     writer.write("1 and so on\n2 ha")
     assert polled(tail) == ["1 and so on"]
     writer.write("lf\n3\n")
@@ -154,7 +153,7 @@ def test_copytruncate_what_was_added_before_the_cut_is_read_from_the_copy(log: P
 
 
 def test_copytruncate_onto_the_copy_of_the_last_time(log: Path, writer: TextIO) -> None:
-    tail, seen = FileTail(log), []
+    tail, seen = FileFeed(log), []
     for n in range(5):
         writer.write(f"{n}a\n")
         seen += polled(tail)
@@ -171,7 +170,7 @@ def test_copytruncate_under_a_writer_that_goes_on_at_its_old_place(tmp_path: Pat
     log = tmp_path / "api.log"
     with log.open("w", buffering=1) as program:
         program.write("x" * size + "\n")
-        tail = FileTail(log)
+        tail = FileFeed(log)
         os.truncate(log, 0)
         program.write("1\n2\n")
         assert [line for _ in range(3) for line in polled(tail)] == ["1", "2"]
@@ -179,7 +178,7 @@ def test_copytruncate_under_a_writer_that_goes_on_at_its_old_place(tmp_path: Pat
 
 
 def test_grown_past_the_old_place_after_a_cut_while_it_was_not_looked_at(log: Path) -> None:
-    tail = FileTail(log)
+    tail = FileFeed(log)
     add(log, *(f"a{n}" for n in range(50)))
     assert len(polled(tail)) == 50
     log.write_text("".join(f"b{n}\n" for n in range(500)))
@@ -189,7 +188,7 @@ def test_grown_past_the_old_place_after_a_cut_while_it_was_not_looked_at(log: Pa
 
 @pytest.mark.parametrize("suffix", [".err", "-worker", ".bak2"])
 def test_another_log_beside_it_is_not_part_of_it(log: Path, suffix: str) -> None:
-    tail = FileTail(log)
+    tail = FileFeed(log)
     add(beside(log, suffix), "not ours")
     log.rename(beside(log, ".1"))
     add(log, "1")
@@ -199,7 +198,7 @@ def test_another_log_beside_it_is_not_part_of_it(log: Path, suffix: str) -> None
 
 @pytest.mark.parametrize("suffix", [".gz", ".1.gz", "-20261124.zst"])
 def test_a_packed_one_is_not_read(log: Path, suffix: str) -> None:
-    tail = FileTail(log)
+    tail = FileFeed(log)
     beside(log, suffix).write_bytes(b"\x1f\x8bERROR\n")
     log.rename(beside(log, ".1"))
     add(log, "1")
@@ -208,7 +207,7 @@ def test_a_packed_one_is_not_read(log: Path, suffix: str) -> None:
 
 
 def test_a_copy_made_by_hand_is_not_read_a_second_time(log: Path) -> None:
-    tail = FileTail(log)
+    tail = FileFeed(log)
     add(log, "1 " + "long enough to be told apart by its beginning" * 2)
     assert len(polled(tail)) == 1
     log.rename(beside(log, ".1"))
@@ -220,7 +219,7 @@ def test_a_copy_made_by_hand_is_not_read_a_second_time(log: Path) -> None:
 
 def test_a_pipe_beside_it_is_left_alone(log: Path) -> None:
     os.mkfifo(beside(log, ".1"))
-    tail = FileTail(log)
+    tail = FileFeed(log)
     log.rename(beside(log, ".2"))
     add(log, "1")
     assert polled(tail) == ["1"]
@@ -228,7 +227,7 @@ def test_a_pipe_beside_it_is_left_alone(log: Path) -> None:
 
 
 def test_one_that_is_not_there_yet_is_read_from_its_beginning(tmp_path: Path) -> None:
-    tail = FileTail(tmp_path / "late.log")
+    tail = FileFeed(tmp_path / "late.log")
     assert polled(tail) == []
     add(tmp_path / "late.log", "1", "2")
     assert polled(tail) == ["1", "2"]
@@ -237,7 +236,7 @@ def test_one_that_is_not_there_yet_is_read_from_its_beginning(tmp_path: Path) ->
 
 def test_deleted_for_long_is_a_loss_and_what_comes_back_is_read(log: Path) -> None:
     clock = Clock()
-    tail = FileTail(log, clock=clock)
+    tail = FileFeed(log, clock=clock)
     log.unlink()
     assert polled(tail) == []
     clock.now += 5
@@ -250,7 +249,7 @@ def test_deleted_for_long_is_a_loss_and_what_comes_back_is_read(log: Path) -> No
 
 
 def test_a_log_that_may_not_be_read_any_more_is_a_loss(log: Path) -> None:
-    tail = FileTail(log)
+    tail = FileFeed(log)
     log.rename(beside(log, ".1"))
     log.write_text("secret\n")
     log.chmod(0)
@@ -263,11 +262,11 @@ def test_a_log_that_may_not_be_read_any_more_is_a_loss(log: Path) -> None:
 
 def test_a_folder_is_no_log(tmp_path: Path) -> None:
     with pytest.raises(Lost, match=r"cannot be read: Is a directory$"):
-        polled(FileTail(tmp_path, from_start=True))
+        polled(FileFeed(tmp_path, from_start=True))
 
 
 def test_a_line_of_a_megabyte_is_cut_and_is_one_line(log: Path, writer: TextIO) -> None:
-    tail = FileTail(log)
+    tail = FileFeed(log)
     writer.writelines("x" * 250_000 for _ in range(4))
     (line,) = polled(tail)
     assert len(line) >= LINE_MAX
@@ -278,7 +277,7 @@ def test_a_line_of_a_megabyte_is_cut_and_is_one_line(log: Path, writer: TextIO) 
 
 
 def test_no_look_takes_long_and_nothing_is_lost_by_that(log: Path) -> None:
-    tail = FileTail(log)
+    tail = FileFeed(log)
     add(log, *(f"{n:09}" for n in range(1_000_000)))
     log.rename(beside(log, ".1"))
     add(log, "last")

@@ -35,27 +35,31 @@ def test_the_process_behind_the_port_is_watched_with_machine_and_generator(
     server = spawn(SERVER, free_port)
     local = replace(REMOTE, host=f"http://localhost:{free_port}")
     plan = sources_for(local)
-    assert plan.found
-    assert plan.watched == f"watching python (pid {server.pid})"
+    assert plan.system.sources
+    assert plan.system.watched == f"watching python (pid {server.pid})"
     assert kinds(local) == ["process", "host", "generator"]
 
 
 def test_of_another_machine_only_the_generator_is_watched() -> None:
     plan = sources_for(REMOTE)
-    assert not plan.found
-    assert plan.watched == "nothing: 192.0.2.1 is not this machine; cpu and memory cannot be read there"
+    assert not plan.system.sources
+    assert (
+        plan.system.watched == "nothing: 192.0.2.1 is not this machine; cpu and memory cannot be read there"
+    )
     assert kinds(REMOTE) == ["generator"]
 
 
 def test_a_pid_is_watched_wherever_the_host_is(spawn: Spawn) -> None:
     process = spawn("import time; print('ready', flush=True); time.sleep(60)")
     plan = sources_for(replace(REMOTE, watch=Watch(pid=process.pid)))
-    assert plan.watched == f"watching python (pid {process.pid})"
+    assert plan.system.watched == f"watching python (pid {process.pid})"
 
 
 def test_a_port_that_nobody_serves_is_told(free_port: int) -> None:
     plan = sources_for(replace(REMOTE, host=f"http://localhost:{free_port}"))
-    assert plan.watched.startswith(f"nothing: no process of this machine listens on port {free_port}; ")
+    assert plan.system.watched.startswith(
+        f"nothing: no process of this machine listens on port {free_port}; "
+    )
 
 
 def test_all_monitors_together_cost_under_two_percent_of_a_core(spawn: Spawn, free_port: int) -> None:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from loadctl.monitors.background import within
-from loadctl.monitors.prometheus.http import HttpPage, Unreadable
+from loadctl.monitors.background import Lost, within
+from loadctl.monitors.prometheus.http import HttpPage
 from tests.dripping import dripping, soon
 
 
@@ -36,7 +36,7 @@ def test_a_page_that_drips_is_unreadable_in_time(monkeypatch: pytest.MonkeyPatch
     with dripping() as url:
         page = HttpPage(f"{url}/metrics", {})
         for _ in range(2):
-            with pytest.raises(Unreadable, match=r"/metrics was not complete within 0\.3 s"):
+            with pytest.raises(Lost, match=r"/metrics was not complete within 0\.3 s"):
                 page.get()
         page.close()
     assert soon(began, 2 * 0.8)

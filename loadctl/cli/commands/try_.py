@@ -97,7 +97,7 @@ def _bring_up(scenario: Scenario, around: ExitStack, *, demo: bool) -> None:
     if demo:
         complain("before: and after: are left out: the demo system comes and goes by itself\n")
         return
-    from loadctl.monitors.plan import life_signs
+    from loadctl.monitors.liveness import life_signs
     from loadctl.reports.printable import printable
     from loadctl.run.local_commands import commands_around, require_programs
     from loadctl.run.readiness import wait_until_ready

@@ -105,7 +105,7 @@ def _until_ready(scenario: Scenario, system: str, deadline_s: float, *, quiet: b
     import shlex
     import sys
 
-    from loadctl.monitors.plan import life_signs
+    from loadctl.monitors.liveness import life_signs
     from loadctl.run.readiness import wait_until_ready
 
     def elsewhere(url: str) -> str:

@@ -98,9 +98,11 @@ def _watch(
 
     plan = sources_for(scenario)
     sources = [source for source in plan.sources if source is not plan.generator]
-    sampler = Sampler(sources, secrets=scenario.secrets, series=scenario.judged_series, close=plan.close)
+    sampler = Sampler(
+        sources, secrets=scenario.secrets, series=scenario.judged_series, close=plan.system.close
+    )
     redrawn = is_terminal() and not plain and not as_json
-    head = f"{plan.watched} on {scenario.shown_host}"
+    head = f"{plan.system.watched} on {scenario.shown_host}"
     with _record(out) as keep, _show(head, redrawn=redrawn, as_json=as_json) as show:
         began = time.monotonic()
         sampler.start(began)

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from loadctl.monitors.answer import Stream
 from loadctl.monitors.background import Background, Lost, Stopping
-from loadctl.monitors.containers.engine import DockerEngine, NoContainer, Stream
+from loadctl.monitors.containers.engine import DockerEngine, NoContainer
 from loadctl.monitors.containers.incidents import ContainerLife
 from loadctl.monitors.containers.record import EngineEvent, State, same_replica
 from loadctl.monitors.containers.stats import Frame, use
@@ -113,7 +114,7 @@ class ContainerSource:
         for stream in list(self._streams.values()):
             stream.close()
         for background in backgrounds:
-            background.close()
+            background.stop()
         last = [*self._pending, *self._happened(t)]
         with self._lock:
             return [*last, *self._shifted(self._life.end() if self._life is not None else [], t)]
@@ -149,7 +150,7 @@ class ContainerSource:
     def _follow_events(self, background: Background) -> None:
         self._connect()
         with self._engine.events(self._since_ns) as stream:
-            background.alive()
+            background.put()
             for event in self._open("events", stream):
                 if event is None:
                     continue
@@ -163,7 +164,7 @@ class ContainerSource:
 
     def _follow_stats(self, background: Background) -> None:
         life = self._connect()
-        background.alive()
+        background.put()
         while not background.stopping.is_set():
             self._check_if_due(background)
             if life.down is None:
@@ -171,7 +172,7 @@ class ContainerSource:
                     self._read(life, background)
                 self._next_check = 0.0
             else:
-                background.alive()
+                background.put()
             background.stopping.wait(_PAUSE_S)
 
     def _read(self, life: ContainerLife, background: Background) -> None:
@@ -258,7 +259,7 @@ class ContainerSource:
         self._machine_cores = self._clock.set(self._engine)
         ago = max(0.0, (self._clock.now_ns() - state.finished_ns) / 1e9)
         with self._engine.logs(state.id, tail=_LAST_LINES, follow=False) as log:
-            lines = " | ".join(line.strip()[:200] for _, line in log if line.strip())
+            lines = " | ".join(line.strip()[:200] for line in log if line.strip())
         return f"exited with {state.exit_code}{cause} ({ago:.1f} s ago): {lines or 'its log is empty'}"
 
     def _happened(self, t: float) -> list[Observation]:
@@ -289,6 +290,6 @@ class ContainerLog:
         tail = 0 if since is None else None
         name = self._engine.resolve(self._name).id
         with self._engine.logs(name, since_s=since, tail=tail) as stream, stopping.ends(stream):
-            for _, line in stream:
+            for line in stream:
                 yield line
                 self._since_s = time.time()

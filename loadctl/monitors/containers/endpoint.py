@@ -7,7 +7,6 @@ Source: docker/cli, cli/command/cli.go (resolveContextName) and cli/context/stor
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
@@ -23,7 +22,7 @@ import httpcore
 import httpx
 
 from loadctl.errors import UsageError
-from loadctl.monitors.child import HelperMissing, HelperProgram
+from loadctl.monitors.child import HelperMissing, HelperProgram, complaint
 from loadctl.temporary import new_folder, remove
 
 if TYPE_CHECKING:
@@ -35,10 +34,10 @@ class Endpoint:
     """One way to the engine's API.
 
     `socket`: a unix socket · `url`: HTTP without TLS · neither: through the docker command line with `options`
-    (ssh, TLS, named pipes). `said` is its name for people, without user names and passwords.
+    (ssh, TLS, named pipes). `shown` is its name for people, without user names and passwords.
     """
 
-    said: str
+    shown: str
     socket: Path | None = None
     url: str | None = None
     options: tuple[str, ...] = ()
@@ -66,15 +65,15 @@ def _endpoint(host: str, options: tuple[str, ...], *, secured: bool) -> Endpoint
     scheme, separator, rest = host.partition("://")
     if not separator:
         scheme, rest = "tcp", host
-    said = f"{scheme}://{rest.rpartition('@')[2]}"
+    shown = f"{scheme}://{rest.rpartition('@')[2]}"
     if scheme == "unix":
-        return Endpoint(said, socket=Path(rest))
+        return Endpoint(shown, socket=Path(rest))
     if scheme in {"tcp", "http"} and not secured:
         address = rest.rstrip("/")
         if not re.search(r":\d+$", address):
             address += ":2375"
-        return Endpoint(said, url=f"http://{address}")
-    return Endpoint(said, options=options)
+        return Endpoint(shown, url=f"http://{address}")
+    return Endpoint(shown, options=options)
 
 
 def _config(environment: Mapping[str, str]) -> Path:
@@ -184,7 +183,6 @@ class _Conversation(httpcore.NetworkStream):
         except TimeoutError as error:
             raise httpcore.WriteTimeout("timed out") from error
         except OSError as error:
-            self._program.wait(1.0)
             raise httpcore.WriteError(self._complaint() or str(error)) from error
 
     def close(self) -> None:
@@ -206,12 +204,4 @@ class _Conversation(httpcore.NetworkStream):
 
     def _complaint(self) -> str:
         self._program.wait(1.0)
-        with contextlib.suppress(OSError):
-            lines = (
-                (self._folder / "complaints")
-                .read_text(encoding="utf-8", errors="replace")
-                .strip()
-                .splitlines()
-            )
-            return lines[-1][:300] if lines else ""
-        return ""
+        return complaint(self._folder / "complaints")

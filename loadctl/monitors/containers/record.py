@@ -5,18 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TypeAlias
 
-Json: TypeAlias = Mapping[str, object]
+from loadctl.monitors.answer import Json, Malformed, integer, nanoseconds, part, parts, text
 
 _SERVICE_LABELS = ("com.docker.compose", "io.podman.compose")
-_MOST = 1 << 64
-_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)")
-
-
-class Malformed(Exception):
-    """The engine's answer is not what its API promises; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,46 +162,6 @@ def same_replica(labels: Mapping[str, str], others: Mapping[str, str]) -> bool:
         )
         for prefix in _SERVICE_LABELS
     )
-
-
-def nanoseconds(stamp: str) -> int:
-    """RFC 3339 → ns since 1970; 0 for what is no time, and for the year 1, which means never."""
-    match = _STAMP.fullmatch(stamp)
-    if match is None:
-        return 0
-    whole, fraction, zone = match.groups()
-    try:
-        moment = datetime.fromisoformat(whole + ("+00:00" if zone == "Z" else zone))
-        since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return 0
-    return max(0, (since.days * 86_400 + since.seconds) * 10**9 + int((fraction or "0").ljust(9, "0")))
-
-
-def part(answer: Json, key: str) -> Json:
-    value = answer.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def text(answer: Json, key: str) -> str:
-    value = answer.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def integer(answer: Json, key: str) -> int:
-    return whole(answer.get(key)) or 0
-
-
-def whole(value: object) -> int | None:
-    """A count as engines give it, without its fraction; None for what is none, or is larger than 64 bits."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST < value < _MOST:
-        return None
-    return int(value)
-
-
-def parts(answer: Json, key: str) -> list[Json]:
-    value = answer.get(key)
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
 def _first_name(one: Json) -> str:

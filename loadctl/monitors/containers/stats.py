@@ -7,15 +7,17 @@ as `docker stats` and the kubelet have it (docker/cli, cli/command/container/sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from loadctl.monitors.containers.record import Json, State, integer, nanoseconds, part, text, whole
+from loadctl.monitors.answer import Json, integer, nanoseconds, part, parts, text, whole
+from loadctl.monitors.containers.record import State
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The counters of one moment; None: the engine does not tell."""
+    """The counters at one time; None: the engine does not report it."""
 
     read_ns: int
     cpu_ns: int | None
@@ -84,7 +86,7 @@ def _cpu(
     now: Frame, before: Frame, cores: float | None, values: dict[str, float], notes: dict[str, str]
 ) -> None:
     if now.cpu_ns is None or before.cpu_ns is None:
-        notes["cpu"] = "the engine tells no CPU time"
+        notes["cpu"] = "the engine reports no CPU time"
         return
     used = (now.cpu_ns - before.cpu_ns) / (now.read_ns - before.read_ns)
     values["cpu_cores"] = round(used, 4)
@@ -99,7 +101,7 @@ def _cpu(
 
 def _memory(now: Frame, state: State, values: dict[str, float], notes: dict[str, str]) -> None:
     if now.memory is None:
-        notes["memory"] = "the engine tells no memory"
+        notes["memory"] = "the engine reports no memory"
         return
     known = now.inactive_file is not None and now.inactive_file < now.memory
     used = now.memory - (now.inactive_file or 0) if known else now.memory
@@ -127,39 +129,28 @@ def _rates(now: Frame, before: Frame, values: dict[str, float], notes: dict[str,
 
 
 _WHY = {
-    "network": "the engine tells none: the container has no network of its own",
-    "disk": "the engine tells no reads or writes",
+    "network": "the engine reports none: the container has no network of its own",
+    "disk": "the engine reports no reads or writes",
 }
 
 
 def _inactive(stats: Json) -> int | None:
-    for name in ("total_inactive_file", "inactive_file"):  # cgroup v1, v2
-        if (value := whole(stats.get(name))) is not None:
-            return value
-    return None
+    v1 = whole(stats.get("total_inactive_file"))  # of control groups
+    return whole(stats.get("inactive_file")) if v1 is None else v1
 
 
 def _network(answer: Json) -> tuple[int, int] | None:
     interfaces = [one for one in part(answer, "networks").values() if isinstance(one, Mapping)]
     if not interfaces:
         return None
-    return sum(integer(one, "rx_bytes") for one in interfaces), sum(
-        integer(one, "tx_bytes") for one in interfaces
-    )
+    received, sent = (sum(integer(one, name) for one in interfaces) for name in ("rx_bytes", "tx_bytes"))
+    return received, sent
 
 
 def _disk(stats: Json) -> tuple[int, int] | None:
     """An empty list is not a zero: an engine that cannot account for block devices sends the same."""
-    entries = list(_entries(stats.get("io_service_bytes_recursive")))
-    if not entries:
-        return None
-    return (
-        sum(value for operation, value in entries if operation == "read"),
-        sum(value for operation, value in entries if operation == "write"),
-    )
-
-
-def _entries(listed: object) -> Iterator[tuple[str, int]]:
-    for one in listed if isinstance(listed, list) else []:
-        if isinstance(one, Mapping):
-            yield text(one, "op").lower(), integer(one, "value")
+    total: Counter[str] = Counter()
+    entries = parts(stats, "io_service_bytes_recursive")
+    for one in entries:
+        total[text(one, "op").lower()] += integer(one, "value")
+    return (total["read"], total["write"]) if entries else None

@@ -84,10 +84,12 @@ class PodLife:
             )
             detail = {"before": self._count, "now": count}
             if count:
-                words = f"{_pods(self._count)} became {count}"
+                words = f"{counted(self._count)} became {count}"
                 changes.append(Change(at_ns, "replicas_changed", words, detail))
             else:
-                changes.append(Change(at_ns, "service_down", f"none of {_pods(self._count)} is left", detail))
+                changes.append(
+                    Change(at_ns, "service_down", f"none of {counted(self._count)} is left", detail)
+                )
         if not self._gone:
             self._count = count
         return changes
@@ -140,5 +142,5 @@ def _replaced(gone: _Gone, by: Pod) -> Change:
     return Change(by.created_ns or gone.at_ns, "service_restarted", message, detail)
 
 
-def _pods(count: int) -> str:
+def counted(count: int) -> str:
     return "1 pod" if count == 1 else f"{count} pods"

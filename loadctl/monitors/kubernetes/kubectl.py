@@ -11,16 +11,15 @@ import json
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadctl.monitors.answer import plain_lines
+from loadctl.monitors.answer import Stream, plain_lines
 from loadctl.monitors.background import Lost
-from loadctl.monitors.child import HelperMissing, HelperProgram
-from loadctl.monitors.containers.engine import Stream
+from loadctl.monitors.child import HelperMissing, HelperProgram, complaint
 from loadctl.temporary import new_folder, remove
 
 if TYPE_CHECKING:
@@ -29,16 +28,16 @@ if TYPE_CHECKING:
 _START_S = 10.0
 _ANSWER_S = 10.0
 _ANSWER_MAX = 50_000_000
-_WORDS_MAX = 300
+_MESSAGE_MAX = 300
 _CLOCKS_AGREE_S = 2.0
 """The header that tells the cluster's time is exact to a second; less than this apart, the clocks are one."""
 
 
-class Refused(Exception):
-    """The API server understood the question; `status` and its own words say why there is no answer."""
+class Refused(Lost):
+    """The API server rejects the request; the message is its own."""
 
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(said)
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
         self.status = status
 
 
@@ -73,19 +72,16 @@ class Kubectl:
         import httpx
 
         path = f"/api/v1/namespaces/{self._namespace}/pods/{pod}/log"
+        options = {"sinceTime": since, "previous": previous and "true", "follow": follow and "true"}
         parameters = {"container": container, "timestamps": "true"}
-        parameters |= {"sinceTime": since} if since else {}
-        parameters |= {"previous": "true"} if previous else {}
-        parameters |= {"follow": "true"} if follow else {}
-        client = self._connected()
-        patience = httpx.Timeout(_ANSWER_S, read=None if follow else _ANSWER_S)
-        request = client.build_request("GET", path, params=parameters, timeout=patience)
-        response = self._send(client, request)
+        parameters |= {name: value for name, value in options.items() if value}
+        timeout = httpx.Timeout(_ANSWER_S, read=None if follow else _ANSWER_S)
+        response = self._send(path, parameters, timeout)
         if response.status_code != 200:
             body = response.read()
             response.close()
             raise self._refusal(response.status_code, body)
-        return Stream(response, _lines, f"the log of pod {pod}")
+        return Stream(response, plain_lines, f"the log of pod {pod}")
 
     def now_ns(self) -> int:
         """The cluster's clock."""
@@ -100,12 +96,11 @@ class Kubectl:
     def _get(self, path: str, parameters: Mapping[str, str]) -> Any:
         import httpx
 
-        client = self._connected()
-        response = self._send(client, client.build_request("GET", path, params=parameters))
+        response = self._send(path, parameters, httpx.Timeout(_ANSWER_S))
         try:
             body = _limited(response)
         except httpx.HTTPError as error:
-            raise Lost(f"the API server broke its answer off: {type(error).__name__}") from None
+            raise Lost(f"the API server broke off its answer: {type(error).__name__}") from None
         finally:
             response.close()
         self._set_clock(response.headers.get("Date"))
@@ -114,28 +109,30 @@ class Kubectl:
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
-            raise Lost("the API server's answer is no JSON") from None
+            raise Lost("the API server's answer is not JSON") from None
 
-    def _send(self, client: httpx.Client, request: httpx.Request) -> httpx.Response:
+    def _send(self, path: str, parameters: Mapping[str, str], timeout: httpx.Timeout) -> httpx.Response:
         import httpx
 
+        client = self._connected()
+        request = client.build_request("GET", path, params=parameters, timeout=timeout)
         try:
             return client.send(request, stream=True)
         except httpx.TimeoutException:
             raise Lost(f"the API server did not answer within {_ANSWER_S:g} s") from None
         except httpx.HTTPError as error:
-            words = self._complaint() or str(error) or type(error).__name__
-            raise Lost(f"kubectl proxy does not answer: {words}") from None
+            reason = self._complaint() or str(error) or type(error).__name__
+            raise Lost(f"kubectl proxy does not answer: {reason}") from None
 
-    def _refusal(self, status: int, body: bytes) -> Exception:
-        """An API server answers in JSON; other words are the proxy's own, which could not reach it."""
+    def _refusal(self, status: int, body: bytes) -> Lost:
+        """An API server answers in JSON; any other text is from the proxy, which could not reach it."""
         try:
-            said = " ".join(str(json.loads(body)["message"]).split())[:_WORDS_MAX]
+            message = " ".join(str(json.loads(body)["message"]).split())[:_MESSAGE_MAX]
         except (ValueError, RecursionError, KeyError, TypeError):
-            said = " ".join(body[:_WORDS_MAX].decode("utf-8", "replace").split())
+            message = " ".join(body[:_MESSAGE_MAX].decode("utf-8", "replace").split())
             if status >= 500:
-                return Lost(f"the cluster cannot be reached: {said or self._complaint() or status}")
-        return Refused(status, said or f"the API server answered {status}")
+                return Lost(f"the cluster cannot be reached: {message or self._complaint() or status}")
+        return Refused(status, message or f"the API server answered {status}")
 
     def _connected(self) -> httpx.Client:
         """A client of a proxy that runs. Raises: Lost."""
@@ -145,7 +142,7 @@ class Kubectl:
             if self._client is not None and self._program is not None and self._program.wait(0) is None:
                 return self._client
             if self._closed:
-                raise Lost("kubectl is not asked any more")
+                raise Lost("kubectl has been closed")
             self._end()
             self._folder = folder = new_folder("k8s")
             try:
@@ -175,32 +172,23 @@ class Kubectl:
         deadline = time.monotonic() + _START_S
         while not socket.exists():
             if program.wait(0.02) is not None:
-                words = self._complaint() or "it told nothing"
+                reason = self._complaint() or "it gave no reason"
                 self._end()
-                raise Lost(f"kubectl proxy ended at once: {words}")
+                raise Lost(f"kubectl proxy ended at once: {reason}")
             if time.monotonic() > deadline:
                 self._end()
-                raise Lost(f"kubectl proxy did not begin within {_START_S:g} s")
+                raise Lost(f"kubectl proxy did not start within {_START_S:g} s")
 
     def _complaint(self) -> str:
-        """The last thing that kubectl had to say."""
-        if self._folder is None:
-            return ""
-        try:
-            text = (self._folder / "complaints").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-        lines = [
-            line for line in text.splitlines() if line.strip() and not line.startswith("Starting to serve")
-        ]
-        return lines[-1].strip().removeprefix("error: ")[:_WORDS_MAX] if lines else ""
+        last = complaint(self._folder / "complaints") if self._folder else ""
+        return "" if last.startswith("Starting to serve") else last.removeprefix("error: ")
 
     def _set_clock(self, date: str | None) -> None:
         try:
-            told = parsedate_to_datetime(date or "")
+            cluster = parsedate_to_datetime(date or "")
         except (ValueError, TypeError):
             return
-        ahead = (told - datetime.now(UTC)).total_seconds() + 0.5 if told.tzinfo else 0.0
+        ahead = (cluster - datetime.now(UTC)).total_seconds() + 0.5 if cluster.tzinfo else 0.0
         self.ahead_s = ahead if abs(ahead) >= _CLOCKS_AGREE_S else 0.0
 
     def _end(self) -> None:
@@ -226,7 +214,3 @@ def _limited(response: httpx.Response) -> bytes:
             raise Lost(f"the API server's answer is larger than {_ANSWER_MAX // 1_000_000} MB")
         parts.append(part)
     return b"".join(parts)
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    return (line for _, line in plain_lines(chunks))

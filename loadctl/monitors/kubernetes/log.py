@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from itertools import islice
 
-from loadctl.monitors.background import Lost, Stopping
-from loadctl.monitors.containers.engine import Stream
-from loadctl.monitors.containers.record import Malformed, nanoseconds
+from loadctl.monitors.answer import Stream, nanoseconds
+from loadctl.monitors.background import Background, Lost, Stopping
 from loadctl.monitors.kubernetes.kubectl import Kubectl, Refused
 from loadctl.monitors.kubernetes.status import pods_in
 from loadctl.monitors.logs.feed import StreamFeed
@@ -16,7 +16,7 @@ from loadctl.scenario.watch import Pods
 
 _LOOK_S = 2.0
 _PODS_MAX = 100
-_PATIENCE_S = 1.0
+_CLOSE_S = 1.0
 
 
 class PodsFeed:
@@ -29,14 +29,12 @@ class PodsFeed:
         self.trouble: str | None = None
         self._kubectl = kubectl
         self._pods = pods
-        self._lost: str | None = None
         self._feeds: dict[tuple[str, str], StreamFeed] = {}
         self._ended: list[StreamFeed] = []
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._since_ns = kubectl.now_ns()
-        self._thread = threading.Thread(target=self._run, name="loadctl-pod-logs", daemon=True)
-        self._thread.start()
+        self._since_ns: int = kubectl.now_ns()
+        self._background = Background("pod-logs", self._follow, retry_s=_LOOK_S)
+        self._background.start()
 
     def lines(self) -> Iterator[str]:
         with self._lock:
@@ -50,8 +48,7 @@ class PodsFeed:
             if feed.trouble:
                 troubles.append(feed.trouble)
         self.trouble = troubles[0] if troubles else None
-        if self._lost is not None:
-            raise Lost(self._lost)
+        self._background.take(0)  # nothing but the reason for which the pods cannot be listed
 
     @property
     def behind(self) -> bool:
@@ -62,46 +59,38 @@ class PodsFeed:
         return iter(())
 
     def close(self) -> None:
-        self._stopping.set()
+        self._background.stopping.set()
         with self._lock:
             feeds = list(self._feeds.values())
         for feed in feeds:
             feed.stop()
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _CLOSE_S
         for feed in feeds:
             feed.close(max(0.0, deadline - time.monotonic()))
 
-    def _run(self) -> None:
-        first = True
-        while not self._stopping.is_set():
-            try:
-                self._look(first=first)
-                first = False
-                self._lost = None
-            except Exception as error:  # noqa: BLE001  it becomes a gap with its reason; the run goes on
-                self._lost = str(error) or type(error).__name__
-            self._stopping.wait(_LOOK_S)
+    def _follow(self, background: Background) -> None:
+        while not background.stopping.is_set():
+            self._look()
+            background.put()
+            background.stopping.wait(_LOOK_S)
 
-    def _look(self, *, first: bool) -> None:
-        try:
-            pods = pods_in(self._kubectl.pods(self._pods.selector))
-        except (Refused, Malformed) as error:
-            raise Lost(str(error)) from None
+    def _look(self) -> None:
+        pods = pods_in(self._kubectl.pods(self._pods.selector))
         here = {(pod.uid, one.name): pod for pod in pods.values() for one in pod.containers}
-        if len(here) > _PODS_MAX:
-            here = dict(list(here.items())[:_PODS_MAX])
+        here = dict(islice(here.items(), _PODS_MAX))
         with self._lock:
             for key in [key for key in self._feeds if key not in here]:
                 feed = self._feeds.pop(key)
                 feed.close()
                 self._ended.append(feed)
             for key, pod in here.items():
-                if key not in self._feeds and not self._stopping.is_set():
-                    follow = ContainerOfPod(self._kubectl, pod.name, key[1], self._since_ns if first else 0)
+                if key not in self._feeds and not self._background.stopping.is_set():
+                    follow = PodContainerLog(self._kubectl, pod.name, key[1], self._since_ns)
                     self._feeds[key] = StreamFeed(f"{pod.name}/{key[1]}", follow)
+        self._since_ns = 0  # pods that come later are read from their beginning
 
 
-class ContainerOfPod:
+class PodContainerLog:
     """Lines after `since_ns` of the cluster's clock. After a restart, first what the ended one still had to say."""
 
     def __init__(self, kubectl: Kubectl, pod: str, container: str, since_ns: int) -> None:
@@ -120,7 +109,7 @@ class ContainerOfPod:
                 yield from self._new(stream)
         except Refused as refused:
             if refused.status != 400:  # it is waiting to start
-                raise Lost(str(refused)) from None
+                raise
 
     def _before(self) -> Iterator[str]:
         try:

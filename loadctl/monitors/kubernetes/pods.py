@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from loadctl.errors import UsageError
+from loadctl.monitors.answer import Malformed
 from loadctl.monitors.background import Background, Lost
-from loadctl.monitors.containers.record import Malformed
 from loadctl.monitors.kubernetes.incidents import PodLife, cause_of
 from loadctl.monitors.kubernetes.kubectl import Kubectl, Refused
 from loadctl.monitors.kubernetes.status import Allowance, Pod, PodUse, pods_in, uses_in
@@ -86,15 +86,10 @@ class PodsSource:
         return None
 
     def sample(self, t: float) -> list[Observation]:
-        self._background.start()
-        return [one for one in self._background.take(t) if not isinstance(one, Reading) or one.t >= 0]
+        return [one for one in self._background.sample(t) if not isinstance(one, Reading) or one.t >= 0]
 
     def close(self, t: float) -> list[Observation]:
-        self._background.close()
-        try:
-            return self._background.take(t)
-        except Lost:
-            return []
+        return self._background.close(t)
 
     def _follow(self, background: Background) -> None:
         while not background.stopping.is_set():
@@ -108,21 +103,16 @@ class PodsSource:
 
     def _look(self) -> Mapping[str, Pod]:
         """Raises: Lost."""
-        try:
-            return pods_in(self._kubectl.pods(self._pods.selector))
-        except (Refused, Malformed) as error:
-            raise Lost(str(error)) from None
+        return pods_in(self._kubectl.pods(self._pods.selector))
 
     def _read_uses(self) -> str | None:
         """Why there is no use of any pod, None where there is. Raises: Lost."""
+        self._uses = {}
         try:
             self._uses = uses_in(self._kubectl.metrics(self._pods.selector))
-        except Refused as refused:
-            self._uses = {}
-            return _NO_SERVER if refused.status in {404, 503} else str(refused)
-        except Malformed as error:
-            self._uses = {}
-            return str(error)
+        except (Refused, Malformed) as error:
+            absent = isinstance(error, Refused) and error.status in {404, 503}
+            return _NO_SERVER if absent else str(error)
         windows = [use.window_s for use in self._uses.values() if use.window_s]
         self.window_s = max(windows) if windows else None
         return None if self._uses else "metrics-server knows nothing of these pods yet"
@@ -167,7 +157,7 @@ class PodsSource:
             try:
                 with self._kubectl.log(pod, container, since=None, previous=previous, follow=False) as log:
                     lines = [line.partition(" ")[2].strip()[:200] for line in log]
-            except (Lost, Refused):
+            except Lost:
                 continue
             if lines := [line for line in lines if line][-3:]:
                 return " | ".join(lines)

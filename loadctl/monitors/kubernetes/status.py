@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loadctl.monitors.containers.record import Malformed, integer, nanoseconds, parts
+from loadctl.monitors.answer import Malformed, integer, nanoseconds, part, parts
 
 _QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,2})|(n|u|m|[kMGTPE]|[KMGTPE]i)?)")
 _SUFFIXES = {
@@ -138,7 +138,7 @@ def _items(answer: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _pod(item: Mapping[str, Any]) -> Pod:
-    meta, spec, status = (_part(item, key) for key in ("metadata", "spec", "status"))
+    meta, spec, status = (part(item, key) for key in ("metadata", "spec", "status"))
     containers = parts(spec, "containers")
     statuses = [*parts(status, "initContainerStatuses"), *parts(status, "containerStatuses")]
     phase = str(status.get("phase", ""))
@@ -158,7 +158,7 @@ def _pod(item: Mapping[str, Any]) -> Pod:
 
 
 def _container(status: Mapping[str, Any]) -> PodContainer:
-    state, last = _part(status, "state"), _part(status, "lastState")
+    state, last = part(status, "state"), part(status, "lastState")
     waiting = state.get("waiting")
     ended = state.get("terminated") or last.get("terminated")
     return PodContainer(
@@ -180,7 +180,7 @@ def _allowance(containers: list[Mapping[str, Any]], kind: str) -> Allowance:
 
     def total(resource: str) -> float | None:
         try:
-            return sum(quantity(_part(one, "resources")[kind][resource]) for one in containers)
+            return sum(quantity(part(part(one, "resources"), kind)[resource]) for one in containers)
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -196,11 +196,3 @@ def _use(item: Mapping[str, Any]) -> PodUse:
         cores=sum(quantity(usage["cpu"]) for usage in usages),
         memory_bytes=sum(quantity(usage["memory"]) for usage in usages),
     )
-
-
-def _part(item: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = item.get(key)
-    return found if isinstance(found, Mapping) else _NONE
-
-
-_NONE: Mapping[str, Any] = {}

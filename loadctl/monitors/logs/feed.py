@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from loadctl.monitors.background import Lost, Stopping
-from loadctl.monitors.logs.file import LINE_MAX, ROTATED, FileTail, Identity
+from loadctl.monitors.logs.file import BEHIND, LINE_MAX, ROTATED, FileFeed, Identity
 
 _LOOK_EVERY_S = 1.0
 _GONE_S = 5.0
@@ -21,11 +21,10 @@ _READ_MAX = 2000
 _WAITING_MAX = 50_000
 _WAITING_CHARS_MAX = 32 << 20
 _IS_BACK_S = 2.0
-_PATIENCE_S = 1.0
+_CLOSE_S = 1.0
 _RETRY_MAX = 4
 """Times `retry_s`."""
 _PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
-_BEHIND = "the log grows faster than it can be read: its lines are counted late"
 
 
 class Feed(Protocol):
@@ -57,36 +56,6 @@ class Feed(Protocol):
     def close(self) -> None: ...
 
 
-class FileFeed:
-    """One file, from its end on; one that is not there yet, from its beginning."""
-
-    def __init__(self, path: Path, name: str | None = None) -> None:
-        """`name`: as somebody wrote it, which tells logs of one name in two folders apart."""
-        self.name = name or path.name
-        self._tail = FileTail(path)
-
-    def lines(self) -> Iterator[str]:
-        return self._tail.poll()
-
-    def rest(self) -> Iterator[str]:
-        return self._tail.rest()
-
-    @property
-    def trouble(self) -> str | None:
-        return _BEHIND if self.behind else None
-
-    @property
-    def behind(self) -> bool:
-        return self._tail.behind
-
-    @property
-    def rotations(self) -> int:
-        return self._tail.rotations
-
-    def close(self) -> None:
-        self._tail.close()
-
-
 class PatternFeed:
     """All files that match a pattern, new ones from their beginning; rotated ones are the old ones, renamed."""
 
@@ -98,7 +67,7 @@ class PatternFeed:
         self._pattern = pattern
         self._clock = clock
         self._takes_rotated = _is_rotated(pattern)
-        self._tails: dict[str, FileTail] = {}
+        self._tails: dict[str, FileFeed] = {}
         self._ended = 0
         self._read: dict[Identity, bytes] = {}
         """Files that are or were read, and how they begin: renamed ones may match the pattern too."""
@@ -112,14 +81,14 @@ class PatternFeed:
             self._look(from_start=True)
         for path, tail in list(self._tails.items()):
             try:
-                yield from tail.poll()
+                yield from tail.lines()
             except Lost as lost:
                 if Path(path).exists():
                     self._refused = str(lost)
                 self._ended += tail.rotations  # of many files one may well go
                 tail.close()
                 del self._tails[path]
-        self.trouble = self._refused or (_BEHIND if self.behind else None)
+        self.trouble = self._refused or (BEHIND if self.behind else None)
         if self._tails:
             self._had_some = now
         elif self._refused or now - self._had_some >= _GONE_S:
@@ -151,7 +120,7 @@ class PatternFeed:
                         f"more than {_FILES_MAX} files match {self._pattern}: the others are not read"
                     )
                     return
-                self._tails[path] = FileTail(Path(path), from_start=from_start)
+                self._tails[path] = FileFeed(Path(path), from_start=from_start)
             except (OSError, Lost) as error:
                 said = error.strerror if isinstance(error, OSError) else None
                 self._refused = f"{path} cannot be read: {said}" if said else str(error)
@@ -228,10 +197,10 @@ class StreamFeed:
     def stop(self) -> None:
         self._stopping.set()
 
-    def close(self, patience_s: float = _PATIENCE_S) -> None:
+    def close(self, wait_s: float = _CLOSE_S) -> None:
         """Ended, unless it is asking somebody who does not answer: whoever closes that next does not cut it off."""
         self.stop()
-        self._thread.join(patience_s)
+        self._thread.join(wait_s)
 
     def _run(self) -> None:
         pause = self._retry_s / 2

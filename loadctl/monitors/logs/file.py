@@ -127,7 +127,8 @@ class LogHandle:
 
 _CHUNK = 1 << 18
 _AT_ONCE = 4 << 20
-"""Bytes that one poll reads."""
+"""Bytes that one call of `lines` reads."""
+BEHIND = "the log grows faster than it can be read: its lines are counted late"
 _GONE_S = 5.0
 _QUIET_S = 10.0
 """How long a renamed file must be silent before it is closed."""
@@ -148,16 +149,25 @@ class _Old:
     quiet_since: float
 
 
-class FileTail:
-    """`poll` gives the new whole lines; `rotations` counts files that ended. For one thread."""
+class FileFeed:
+    """The lines of one file, from its end on; of one that is not there yet, from its beginning. For one thread.
+
+    `name`: as somebody wrote it, which distinguishes logs of one name in two folders.
+    """
 
     def __init__(
-        self, path: Path, *, from_start: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        path: Path,
+        name: str | None = None,
+        *,
+        from_start: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.name = name or path.name
         self.path = path
         self.rotations = 0
         self.behind = False
-        """More was there than one poll reads."""
+        """More was there than one call of `lines` reads."""
         self._clock = clock
         self._left = 0
         self._handle: LogHandle | None = None
@@ -168,7 +178,7 @@ class FileTail:
             identity: _Known(_head(path), state.st_mtime_ns) for path, identity, state in self._siblings()
         }
 
-    def poll(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """Raises: Lost where there has been no such file for 5 s, or it cannot be read."""
         self.behind, self._left = False, _AT_ONCE
         if self._handle is None and not self._open(at_end=False):
@@ -189,6 +199,10 @@ class FileTail:
             raise Lost(f"there was no {self.path}")
         for handle in self._handles():
             yield from handle.rest()
+
+    @property
+    def trouble(self) -> str | None:
+        return BEHIND if self.behind else None
 
     def heads(self) -> dict[Identity, bytes]:
         """The files that are read now, and how they begin."""
@@ -213,7 +227,7 @@ class FileTail:
         return True
 
     def _drain(self, handle: LogHandle) -> Iterator[str]:
-        """What the file holds beyond its place, as far as this poll may read."""
+        """What the file holds beyond its place, as far as this call may read."""
         while self._left > 0:
             data = handle.read(min(_CHUNK, self._left))
             if not data:
@@ -236,7 +250,7 @@ class FileTail:
 
     def _follow(self) -> Iterator[str]:
         handle = self._handle
-        assert handle is not None  # noqa: S101  poll has opened it
+        assert handle is not None  # noqa: S101  lines() has opened it
         if handle.was_cut():
             yield from self._rest_of_copy(handle)
             handle.begin_again()

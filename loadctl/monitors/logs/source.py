@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from dataclasses import dataclass
@@ -63,17 +62,14 @@ class LogSource:
         return f"logs {self._feed.name}"
 
     def sample(self, t: float) -> list[Observation]:
-        self._background.start()
-        return [*self._background.take(t), self._reading_of(t)]
+        return [*self._background.sample(t), self._reading_of(t)]
 
     def close(self, t: float) -> list[Observation]:
         """What was logged since the last look is counted too, also where the log has gone in the meantime."""
-        self._background.close()
+        self._background.stop()
         gap = self._read_to_the_end()
         self._feed.close()
-        seen: list[Observation] = []
-        with contextlib.suppress(Exception):  # why it was lost; told when it was, or below
-            seen += self._background.take(t)
+        seen = self._background.close(t)
         if gap is None or self._counts.lines:
             seen.append(self._reading_of(t))
         if gap is not None:
@@ -105,7 +101,7 @@ class LogSource:
     def _follow(self, background: Background) -> None:
         while not background.stopping.is_set():
             self._read(background)
-            background.alive()
+            background.put()
             background.stopping.wait(_POLL_S)
 
     def _read(self, background: Background, *, at_end: bool = False) -> None:

@@ -91,7 +91,7 @@ _FORWARDERS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundProcess:
     """The process to watch; `note` says what was decided when more than one could be meant."""
 
     pid: int
@@ -120,7 +120,7 @@ class Forwarder:
     hint: str
 
 
-Resolved: TypeAlias = Found | NotFound | Forwarder
+Resolved: TypeAlias = FoundProcess | NotFound | Forwarder
 
 
 def resolve(host_url: str) -> Resolved:
@@ -249,7 +249,7 @@ def _judged(owners: list[ProcessStat], port: int) -> Resolved:
             "name the process that does the work with --pid or --process (a container's processes can be "
             "seen from its Linux host, those in a virtual machine or on another host cannot)",
         )
-    return Found(root.pid, root.name, note)
+    return FoundProcess(root.pid, root.name, note)
 
 
 def _root(owners: list[ProcessStat]) -> tuple[ProcessStat, str | None]:
@@ -273,7 +273,7 @@ def by_pid(pid: int) -> Resolved:
     stat = read_stat(pid)
     if stat is None or stat.zombie:
         return NotFound(f"no process has pid {pid}", "give the pid of a running process with --pid")
-    return Found(pid, stat.name)
+    return FoundProcess(pid, stat.name)
 
 
 def by_name(name: str, host_url: str) -> Resolved:
@@ -284,10 +284,10 @@ def by_name(name: str, host_url: str) -> Resolved:
     if not roots:
         return NotFound(f"no process is called {name}", "see the names with  ps -e -o comm , or give --pid")
     if len(roots) == 1:
-        return Found(roots[0].pid, roots[0].name)
+        return FoundProcess(roots[0].pid, roots[0].name)
     behind = resolve(host_url)
-    if isinstance(behind, Found) and behind.pid in pids:
-        return Found(behind.pid, behind.name, f"{len(roots)} processes are called {name}")
+    if isinstance(behind, FoundProcess) and behind.pid in pids:
+        return FoundProcess(behind.pid, behind.name, f"{len(roots)} processes are called {name}")
     meant = ", ".join(str(stat.pid) for stat in roots[:5])
     return NotFound(f"{len(roots)} processes are called {name}: pid {meant}", "choose one with --pid")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadctl.monitors.process.port import Found, Resolved
+from loadctl.monitors.process.port import FoundProcess, Resolved
 from loadctl.monitors.process.stat import Key, ProcessStat, read_stat
 from loadctl.monitors.process.usage import TreeUse
 from loadctl.monitors.source import Observation
@@ -104,7 +104,7 @@ class ProcessSource:
     subject = "system"
     period_s = 1.0
 
-    def __init__(self, root: Found, find_again: Callable[[], Resolved]) -> None:
+    def __init__(self, root: FoundProcess, find_again: Callable[[], Resolved]) -> None:
         self._entity = f"{root.name} pid {root.pid}"
         self._find_again = find_again
         self._gone: _Gone | None = None
@@ -157,7 +157,7 @@ class ProcessSource:
 
     def _look_again(self, gone: _Gone, t: float) -> list[Observation]:
         found = self._find_again()
-        stat = read_stat(found.pid) if isinstance(found, Found) else None
+        stat = read_stat(found.pid) if isinstance(found, FoundProcess) else None
         if stat is None or stat.zombie or stat.key == gone.root.key:
             return [
                 *self._missing(gone, t),
@@ -206,6 +206,6 @@ def _detail(gone: _Gone) -> dict[str, str | float]:
     return {"pid": gone.root.pid, "name": gone.root.name, "last_seen_s": round(gone.last_seen, 3)}
 
 
-def _departed(root: Found) -> ProcessStat:
+def _departed(root: FoundProcess) -> ProcessStat:
     """It ended between being found and being watched: the first look will miss it."""
     return ProcessStat(root.pid, -1.0, root.name, 0, 0.0, 0.0, 0, 0)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from loadctl.monitors.background import Background, Lost
+from loadctl.monitors.background import Background
 from loadctl.monitors.child import HelperMissing, HelperProgram
 from loadctl.monitors.profile.trigger import BAD_S, Limits, Trigger, Wanted
 from loadctl.monitors.source import Observation
@@ -28,7 +28,7 @@ from loadctl.temporary import temporary_folder
 RATE_HZ = 25
 _LOOK_S = 0.25
 _ATTACH_S = 10.0
-_LAST_WORDS_S = 4.0
+_LAST_S = 4.0
 _WORST_KEPT = 3
 _FAILURES = 3
 _INSTALL = "install it beside loadctl:  pip install 'loadctl[profile]'"
@@ -77,7 +77,7 @@ class ProfileSource:
         self._chunks: list[_Chunk] = []
         self._t0 = 0.0
         self._failures = 0
-        self._background = Background("profile", self._follow)
+        self._background = Background("profile", self._follow, wait_s=_LAST_S)
 
     @property
     def name(self) -> str:
@@ -86,15 +86,10 @@ class ProfileSource:
     def sample(self, t: float) -> list[Observation]:
         if not self._t0:
             self._t0 = time.monotonic() - t
-        self._background.start()
-        return self._background.take(t)
+        return self._background.sample(t)
 
     def close(self, t: float) -> list[Observation]:
-        self._background.close(_LAST_WORDS_S)
-        try:
-            return self._background.take(t)
-        except Lost:
-            return []
+        return self._background.close(t)
 
     def _follow(self, background: Background) -> None:
         try:
@@ -224,9 +219,7 @@ class ProfileSource:
             while code is None and time.monotonic() < deadline and not background.stopping.is_set():
                 worst = max(worst, self._order.vital().p95_ms or 0.0)
                 code = helper.wait(_LOOK_S)
-            code = helper.stop(
-                signal.SIGINT, _LAST_WORDS_S - 1
-            )  # it writes what it has; ended already: its code
+            code = helper.stop(signal.SIGINT, _LAST_S - 1)  # it writes what it has; ended already: its code
             if not path.exists() or not path.stat().st_size:
                 if "No python processes" in said.read_text(encoding="utf-8", errors="replace"):
                     # With --subprocesses the reason is not told; of the one process it is.

@@ -1,4 +1,4 @@
-"""One page of somebody else's server, read again and again: bounded in time and size, and without telling secrets."""
+"""One page of somebody else's server, read again and again: bounded in time and size, revealing no secrets."""
 
 from __future__ import annotations
 
@@ -8,30 +8,19 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from loadctl.monitors.background import within
-from loadctl.monitors.process.port import is_local
-
-if TYPE_CHECKING:
-    import ssl
-
-    import httpx
-from typing import TYPE_CHECKING
-
 from loadctl.errors import RunError
+from loadctl.monitors.background import Lost, within
 from loadctl.scenario.scenario import Tls
 
 if TYPE_CHECKING:
     import ssl
 
+    import httpx
 
 PAGE_MAX = 10_000_000
 _TRY_S = 2.0
 """For the connection, for each read and for the body; all together have twice as long."""
 _REDIRECTS_MAX = 3
-
-
-class Unreadable(Exception):
-    """What went wrong, for people: it names the page, and holds no query, no header and no user-info."""
 
 
 class HttpPage:
@@ -60,7 +49,7 @@ class HttpPage:
     def get(self, parameters: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Status and body. Redirects are followed on the same host only: headers are meant for it.
 
-        Raises: Unreadable.
+        Raises: Lost.
         """
         import httpx
 
@@ -68,20 +57,20 @@ class HttpPage:
             return within(2 * _TRY_S, lambda: self._get(parameters))
         except TimeoutError:
             self.close()  # and with it the connection on which the answer still drips
-            raise Unreadable(f"{self.shown} was not complete within {_TRY_S:g} s") from None
+            raise Lost(f"{self.shown} was not complete within {_TRY_S:g} s") from None
         except httpx.TimeoutException as error:
             doing = "accepted no connection" if isinstance(error, httpx.ConnectTimeout) else "did not answer"
-            raise Unreadable(f"{self.shown} {doing} within {_TRY_S:g} s") from None
+            raise Lost(f"{self.shown} {doing} within {_TRY_S:g} s") from None
         except httpx.ConnectError as error:
-            raise Unreadable(f"{self.shown} cannot be reached: {error}") from None
+            raise Lost(f"{self.shown} cannot be reached: {error}") from None
         except httpx.DecodingError:
-            raise Unreadable(f"{self.shown} is compressed in a way that cannot be read") from None
+            raise Lost(f"{self.shown} is compressed in a way that cannot be read") from None
         except (httpx.NetworkError, httpx.RemoteProtocolError):
-            raise Unreadable(f"{self.shown}: the server broke the answer off") from None
+            raise Lost(f"{self.shown}: the server broke off its answer") from None
         except (httpx.LocalProtocolError, ValueError):  # their messages quote the header
-            raise Unreadable(f"{self.shown}: a header cannot be sent as it is written") from None
+            raise Lost(f"{self.shown}: a header cannot be sent as it is written") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreadable(f"{self.shown} cannot be read: {type(error).__name__}") from None
+            raise Lost(f"{self.shown} cannot be read: {type(error).__name__}") from None
 
     def close(self) -> None:
         client, self._client = self._client, None
@@ -99,25 +88,27 @@ class HttpPage:
                 if following is None:
                     return response.status_code, self._body(response, deadline)
             if _origin(following.url) != origin:
-                raise Unreadable(
-                    f"{self.shown} redirects to another host, {following.url.host}: name that one"
-                )
+                raise Lost(f"{self.shown} redirects to another host, {following.url.host}: name that one")
             request = client.build_request("GET", following.url)
-        raise Unreadable(f"{self.shown} redirects more than {_REDIRECTS_MAX} times")
+        raise Lost(f"{self.shown} redirects more than {_REDIRECTS_MAX} times")
 
     def _body(self, response: httpx.Response, deadline: float) -> bytes:
         parts, size = [], 0
         for part in response.iter_bytes():
             size += len(part)
             if size > PAGE_MAX:
-                raise Unreadable(f"{self.shown} is larger than {PAGE_MAX // 1_000_000} MB")
+                raise Lost(f"{self.shown} is larger than {PAGE_MAX // 1_000_000} MB")
             if time.monotonic() > deadline:
-                raise Unreadable(f"{self.shown} was not complete within {_TRY_S:g} s")
+                raise Lost(f"{self.shown} was not complete within {_TRY_S:g} s")
             parts.append(part)
         return b"".join(parts)
 
     def _connected(self) -> httpx.Client:
         import httpx
+
+        from loadctl.monitors.process.port import (
+            is_local,  # psutil: not for the probe that wants `verification`
+        )
 
         place = urlsplit(self._url)
         headers = {name.encode(): value.encode() for name, value in self._headers.items()}
@@ -137,6 +128,10 @@ class HttpPage:
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
+
+
+def wants_credentials(status: int) -> str:
+    return "; it requires credentials (headers:)" if status in {401, 403} else ""
 
 
 def verification(url: str, tls: Tls) -> ssl.SSLContext | bool:

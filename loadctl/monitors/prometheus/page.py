@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from loadctl.errors import UsageError
-from loadctl.monitors.background import Background, Lost
+from loadctl.monitors.background import LAST_S, Background, Lost, polling
 from loadctl.monitors.prometheus.exposition import Exposition, ExpositionReader, NotAnExposition
-from loadctl.monitors.prometheus.http import HttpPage, Unreadable
-from loadctl.monitors.prometheus.incidents import Restart
-from loadctl.monitors.prometheus.values import RUNTIMES, STANDARD, PageValues
+from loadctl.monitors.prometheus.http import HttpPage, wants_credentials
+from loadctl.monitors.prometheus.values import RUNTIMES, STANDARD, PageValues, Restart
 from loadctl.monitors.source import Observation
 from loadctl.results.recording import Event, Reading
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     import ssl
 
 _SILENT_S = 10.0
-_LAST_S = 2.5
 _ACCEPT = {"Accept": "text/plain;version=0.0.4"}
 
 
@@ -47,8 +45,13 @@ class MetricsPageSource:
         self._page = HttpPage(page, {**_ACCEPT, **headers}, anew=True, verify=verify)
         self._reader = ExpositionReader([*STANDARD, *RUNTIMES, *series])
         self._series = series
-        self._seen = PageValues(series, urlsplit(page).path or "/")
-        self._background = Background("metrics", self._follow, retry_s=self.period_s, silent_s=_SILENT_S)
+        self._scrapes = PageValues(series, urlsplit(page).path or "/")
+        self._background = Background(
+            "metrics",
+            polling(self.period_s, self._look, self._page.close),
+            silent_s=_SILENT_S,
+            wait_s=LAST_S,
+        )
 
     @property
     def name(self) -> str:
@@ -73,55 +76,34 @@ class MetricsPageSource:
             )
 
     def sample(self, t: float) -> list[Observation]:
-        self._background.start()
-        return self._background.take(t)
+        return self._background.sample(t)
 
     def close(self, t: float) -> list[Observation]:
-        self._background.close(_LAST_S)
-        try:
-            seen = self._background.take(t)
-        except Lost:
-            seen = []
+        seen = self._background.close(t)
         shift = t - time.monotonic()
-        last = [self._restarted(restart, shift) for restart in self._seen.finish()]
-        return [*seen, *last]
-
-    def _follow(self, background: Background) -> None:
-        try:
-            due = time.monotonic()
-            while not background.stopping.wait(max(0.0, due - time.monotonic())):
-                background.put(*self._look())
-                due = max(due + self.period_s, time.monotonic())
-            background.put(*self._look())  # of the end of the watch
-        finally:
-            self._page.close()
+        return [*seen, *(self._restarted(restart, shift) for restart in self._scrapes.finish())]
 
     def _look(self) -> list[Observation]:
         page = self._scrape()
         at, wall = time.monotonic(), time.time()
-        scraped = self._seen.update(page, at, wall)
+        scraped = self._scrapes.update(page, at, wall)
         events = [self._restarted(restart) for restart in scraped.restarts]
         if scraped.several:
             message = (
-                f"several workers answer {self._page.shown} in turn, each with counters of its own: "
-                "what it counts is left out"
+                f"several workers answer {self._page.shown} in turn, each with its own counters: "
+                "counted values are left out"
             )
             events.append(Event(at, "several_workers", message))
-        return [
-            *events,
-            Reading(at, self.subject, "metrics", self._page.shown, scraped.values, scraped.notes),
-        ]
+        reading = Reading(at, self.subject, "metrics", self._page.shown, scraped.values, scraped.notes)
+        return [*events, reading]
 
     def _scrape(self) -> Exposition:
         """Raises: Lost."""
         try:
             status, body = self._page.get()
             if status != 200:
-                needs = "; it wants credentials (headers:)" if status in {401, 403} else ""
-                raise Lost(f"{self._page.shown} answered {status}{needs}")
+                raise Lost(f"{self._page.shown} answered {status}{wants_credentials(status)}")
             return self._reader.read(body)
-        except Unreadable as error:
-            raise Lost(str(error)) from None
         except NotAnExposition as error:
             raise Lost(f"{self._page.shown} {error}") from None
 
@@ -130,6 +112,6 @@ class MetricsPageSource:
         return Event(
             round(restart.at + shift, 3),
             "service_restarted",
-            f"the process behind {self._page.shown} started anew: {cause}",
+            f"the process behind {self._page.shown} restarted: {cause}",
             {"cause": cause, "started_at_s": restart.started},
         )

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from loadctl.errors import UsageError
-from loadctl.monitors.background import Background, Lost
+from loadctl.monitors.background import LAST_S, Background, Lost, polling
 from loadctl.monitors.prometheus.exposition import Labels, each
-from loadctl.monitors.prometheus.http import HttpPage, Unreadable
+from loadctl.monitors.prometheus.http import HttpPage, wants_credentials
 from loadctl.monitors.source import Observation
 from loadctl.results.recording import Event, Reading
 from loadctl.scenario.watch import PrometheusServer
@@ -21,17 +21,16 @@ if TYPE_CHECKING:
     import ssl
 
 _SILENT_S = 30.0
-_LAST_S = 2.5
 _OWN_WORDS_MAX = 300
 
 
-class Refused(Exception):
-    """The server understood that it was asked, and not the query; in its own words."""
+class QueryRefused(Lost):
+    """The server rejects the query; the message is its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a query gave under its name: the values, and a note where there is something to say."""
+class QueryResult:
+    """The values of a query under its name, and a note if there is something to say about them."""
 
     values: Mapping[str, float]
     note: str | None = None
@@ -53,8 +52,14 @@ class PrometheusSource:
         self._queries = server.queries
         self._page = HttpPage(f"{server.url.rstrip('/')}/api/v1/query", server.headers, verify=verify)
         self._entity = self._page.shown.removesuffix("/api/v1/query")
-        self._background = Background("prometheus", self._follow, retry_s=self.period_s, silent_s=_SILENT_S)
-        self._told: set[str] = set()
+        self._background = Background(
+            "prometheus",
+            polling(self.period_s, self._round, self._page.close),
+            retry_s=self.period_s,
+            silent_s=_SILENT_S,
+            wait_s=LAST_S,
+        )
+        self._refused: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -65,39 +70,24 @@ class PrometheusSource:
         try:
             for name, query in self._queries.items():
                 self._ask(name, query, time.time())
+        except QueryRefused as refused:
+            raise UsageError(
+                f"watch: prometheus: queries: {name}: {refused} (nothing was sent)",
+                hint=f"try it at {self._entity}/graph",
+            ) from None
         except Lost as lost:
             raise UsageError(
                 f"watch: prometheus: {lost} (nothing was sent)",
                 hint="url: is the server's own address, as in  http://prometheus:9090",
             ) from None
-        except Refused as refused:
-            raise UsageError(
-                f"watch: prometheus: queries: {name}: {refused} (nothing was sent)",
-                hint=f"try it at {self._entity}/graph",
-            ) from None
         finally:
             self._page.close()
 
     def sample(self, t: float) -> list[Observation]:
-        self._background.start()
-        return self._background.take(t)
+        return self._background.sample(t)
 
     def close(self, t: float) -> list[Observation]:
-        self._background.close(_LAST_S)
-        try:
-            return self._background.take(t)
-        except Lost:
-            return []
-
-    def _follow(self, background: Background) -> None:
-        try:
-            due = time.monotonic()
-            while not background.stopping.wait(max(0.0, due - time.monotonic())):
-                background.put(*self._round())
-                due = max(due + self.period_s, time.monotonic())
-            background.put(*self._round())  # of the end of the watch
-        finally:
-            self._page.close()
+        return self._background.close(t)
 
     def _round(self) -> list[Observation]:
         """All queries at one time. Raises: Lost."""
@@ -108,10 +98,10 @@ class PrometheusSource:
         for name, query in self._queries.items():
             try:
                 found = self._ask(name, query, wall)
-            except Refused as refused:
+            except QueryRefused as refused:
                 notes[name] = str(refused)
-                if name not in self._told:
-                    self._told.add(name)
+                if name not in self._refused:
+                    self._refused.add(name)
                     message = f"{self._entity} refuses the query {name}: {refused}"
                     events.append(Event(at, "query_failed", message, {"query": name}))
                 continue
@@ -120,69 +110,67 @@ class PrometheusSource:
                 notes[name] = found.note
         return [*events, Reading(at, self.subject, "prometheus", self._entity, values, notes)]
 
-    def _ask(self, name: str, query: str, wall: float) -> Found:
-        """Raises: Refused, Lost."""
-        try:
-            status, body = self._page.get({"query": query, "time": f"{wall:.3f}"})
-        except Unreadable as error:
-            raise Lost(str(error)) from None
+    def _ask(self, name: str, query: str, wall: float) -> QueryResult:
+        """Raises: QueryRefused, Lost."""
+        status, body = self._page.get({"query": query, "time": f"{wall:.3f}"})
         return found_in(name, answer(status, body, self._entity))
 
 
 def answer(status: int, body: bytes, entity: str) -> object:
-    """The `data` of an answer. Raises: Refused, Lost."""
+    """The `data` of an answer. Raises: QueryRefused, Lost."""
     try:
-        said = json.loads(body)
+        content = json.loads(body)
     except (ValueError, RecursionError):
-        said = None
-    if isinstance(said, dict):
-        if status == 200 and said.get("status") == "success":
-            return said.get("data")
+        content = None
+    if isinstance(content, dict):
+        if status == 200 and content.get("status") == "success":
+            return content.get("data")
         # 400: the query is wrong; 422: it cannot be carried out on this data
-        if status in {400, 422} and said.get("status") == "error":
-            words = f"{said.get('errorType')}: {said.get('error')}"
-            raise Refused(" ".join(words.split())[:_OWN_WORDS_MAX])
-    if status in {401, 403}:
-        raise Lost(f"{entity} answered {status}; it wants credentials (headers:)")
+        if status in {400, 422} and content.get("status") == "error":
+            message = f"{content.get('errorType')}: {content.get('error')}"
+            raise QueryRefused(" ".join(message.split())[:_OWN_WORDS_MAX])
     if status in {200, 404}:
-        raise Lost(f"{entity} is no Prometheus: its /api/v1/query answered {status} without a result")
-    raise Lost(f"{entity} answered {status}")
+        raise Lost(
+            f"{entity} is not a Prometheus server: its /api/v1/query answered {status} without a result"
+        )
+    raise Lost(f"{entity} answered {status}{wants_credentials(status)}")
 
 
-def found_in(name: str, data: Any) -> Found:
+def found_in(name: str, data: Any) -> QueryResult:
     """`data` of /api/v1/query, any JSON → values; what cannot be read has none, with a note. Raises nothing."""
     try:
         kind, result = data["resultType"], data["result"]
         if kind == "scalar":
             return _of_series(name, {(): float(result[1])})
         if kind != "vector":
-            return Found({}, f"its result is a {str(kind)[:20]}; a value at one time is needed")
+            return QueryResult({}, f"its result is a {str(kind)[:20]}; a value at one time is needed")
         if not result:
-            return Found({}, "no data")
+            return QueryResult({}, "no data")
         series: dict[Labels, float] = {}
         for one in result:
             labels = {str(key): str(value) for key, value in one["metric"].items() if key != "__name__"}
             if "value" not in one:
-                return Found({}, "native histograms have no single value: ask for histogram_quantile(…)")
+                return QueryResult(
+                    {}, "native histograms have no single value: ask for histogram_quantile(…)"
+                )
             series[tuple(sorted(labels.items()))] = float(one["value"][1])
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
-        return Found({}, "the answer cannot be read")
+        return QueryResult({}, "the answer cannot be read")
     return _of_series(name, series)
 
 
-def _of_series(name: str, series: Mapping[Labels, float]) -> Found:
+def _of_series(name: str, series: Mapping[Labels, float]) -> QueryResult:
     """Numbers only: NaN and infinities are left out with a note."""
     numbers = {labels: value for labels, value in series.items() if math.isfinite(value)}
     if not numbers:
-        return Found({}, f"its value is {next(iter(series.values()))}, which is no number")
+        return QueryResult({}, f"its value is {next(iter(series.values()))}, which is not a number")
     largest = max(numbers.values())
     if len(series) == 1:
-        return Found({name: largest})
+        return QueryResult({name: largest})
     values, note = each(name, numbers)
-    without = len(series) - len(numbers)
-    said = [
-        f"the largest of {len(numbers)} series",
-        note,
-        f"{without} more are no number" if without else None,
-    ]
-    return Found({**values, name: largest}, "; ".join(part for part in said if part))
+    notes = [f"the largest of {len(numbers)} series"]
+    if note:
+        notes.append(note)
+    if len(numbers) < len(series):
+        notes.append(f"{len(series) - len(numbers)} more are not numbers")
+    return QueryResult({**values, name: largest}, "; ".join(notes))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.monitors.containers.record import State, containers, event, nanoseconds, state
+from loadctl.monitors.answer import nanoseconds
+from loadctl.monitors.containers.record import State, containers, event, state
 from loadctl.monitors.containers.stats import Frame, frame, use
 
 RUNS = State(id="a" * 64, name="api", status="running", running=True, cores=0.5, cores_of="its quota")
@@ -76,7 +77,7 @@ def test_podman_which_tells_another_system_time_and_no_frame_before_reads_the_sa
     assert values["cpu_cores"] == 0.14
     assert values["memory_bytes"] == 37_000_000
     assert notes["memory_kind"] == "usage with file cache"
-    assert notes["disk"] == "the engine tells no reads or writes"
+    assert notes["disk"] == "the engine reports no reads or writes"
     assert "pids" not in values
 
 
@@ -119,8 +120,8 @@ def test_figures_have_at_most_64_bits_and_no_fraction() -> None:
     }
     values, notes = use(read(12, 1600, **vast), read(10, 1000), RUNS, 2)
     assert not {"cpu_cores", "memory_bytes", "network_rx_bytes_per_s"} & set(values)
-    assert notes["cpu"] == "the engine tells no CPU time"
-    assert notes["memory"] == "the engine tells no memory"
+    assert notes["cpu"] == "the engine reports no CPU time"
+    assert notes["memory"] == "the engine reports no memory"
     fraction: dict[str, object] = {"memory_stats": {"usage": 4e7 + 0.5, "stats": {"inactive_file": 1e7}}}
     values, _ = use(read(12, 1600, **fraction), None, RUNS, 2)
     assert values["memory_bytes"] == 30_000_000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.monitors.containers.record import Malformed
+from loadctl.monitors.answer import Malformed
 from loadctl.monitors.kubernetes.status import Allowance, Ending, pods_in, seconds, uses_in
 from tests.monitors.cluster import ended, pod, use
 

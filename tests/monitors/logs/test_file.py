@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.monitors.logs.feed import FileFeed, PatternFeed
-from loadctl.monitors.logs.file import FileTail
+from loadctl.monitors.logs.feed import PatternFeed
+from loadctl.monitors.logs.file import FileFeed
 from loadctl.monitors.logs.line import LogReader, folded
 from loadctl.monitors.logs.source import LogSource
 from loadctl.results.recording import Event, Reading
@@ -21,13 +21,13 @@ from loadctl.results.recording import Event, Reading
 def test_only_what_comes_after_the_start_is_read(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
     log.write_text("old\nhalf a li")
-    tail = FileTail(log)
+    tail = FileFeed(log)
     with log.open("a") as file:
         file.write("ne\nnew\npart")
-    assert list(tail.poll()) == ["new"]
+    assert list(tail.lines()) == ["new"]
     with log.open("a") as file:
         file.write("ial\r\n")
-    assert list(tail.poll()) == ["partial"]
+    assert list(tail.lines()) == ["partial"]
 
 
 def test_forty_thousand_lines_through_rotations_and_a_copytruncate(tmp_path: Path) -> None:
@@ -35,44 +35,44 @@ def test_forty_thousand_lines_through_rotations_and_a_copytruncate(tmp_path: Pat
     logger = logging.getLogger("x")
     handler = RotatingFileHandler(log, maxBytes=600_000, backupCount=9)
     logger.addHandler(handler)
-    tail, seen = FileTail(log), []
+    tail, seen = FileFeed(log), []
     for n in range(30_000):
         logger.error("line %d of the log that is rotated by its writer", n)
         if n % 997 == 0:
-            seen += list(tail.poll())
+            seen += list(tail.lines())
     handler.close()
     with log.open("a") as file:
         for n in range(30_000, 40_000):
             file.write(f"line {n} of the log\n")
             if n == 35_000:
                 file.flush()
-                seen += list(tail.poll())
+                seen += list(tail.lines())
             if n == 36_000:
                 file.flush()
                 shutil.copy(log, tmp_path / "api.log.copy")
                 file.truncate(0)
-    seen += list(tail.poll())
+    seen += list(tail.lines())
     assert [int(line.split()[1]) for line in seen] == list(range(40_000))
     assert tail.rotations >= 3
 
 
 def test_a_truncated_file_that_grew_past_the_old_place_is_noticed(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
-    tail = FileTail(log)
+    tail = FileFeed(log)
     log.write_text("a\n" * 100)
-    assert len(list(tail.poll())) == 100
+    assert len(list(tail.lines())) == 100
     log.write_text("b\n" * 500)
-    assert list(tail.poll()) == ["b"] * 500
+    assert list(tail.lines()) == ["b"] * 500
 
 
 def test_deleted_and_made_anew(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
     log.write_text("")
-    tail = FileTail(log)
+    tail = FileFeed(log)
     log.unlink()
-    assert list(tail.poll()) == []
+    assert list(tail.lines()) == []
     log.write_text("again\n")
-    assert list(tail.poll()) == ["again"]
+    assert list(tail.lines()) == ["again"]
 
 
 def test_new_files_of_a_pattern_are_read_from_their_beginning(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from loadctl.monitors.background import Lost
-from loadctl.monitors.logs.feed import FileFeed, PatternFeed
+from loadctl.monitors.logs.feed import PatternFeed
+from loadctl.monitors.logs.file import FileFeed
 from loadctl.monitors.logs.line import LogReader
 from loadctl.monitors.logs.source import LogSource
 from loadctl.monitors.plan import sources_for

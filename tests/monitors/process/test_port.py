@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.monitors.process.port import Forwarder, Found, NotFound, is_forwarder, is_local, resolve
+from loadctl.monitors.process.port import Forwarder, FoundProcess, NotFound, is_forwarder, is_local, resolve
 from loadctl.monitors.process.stat import children
 from tests.monitors.conftest import Spawn
 
@@ -48,7 +48,7 @@ PREFORK = """
 def test_a_server_is_found_on_its_address(spawn: Spawn, free_port: int, address: str, host: str) -> None:
     server = spawn(SERVER, address, free_port)
     found = resolve(f"http://{host}:{free_port}")
-    assert isinstance(found, Found)
+    assert isinstance(found, FoundProcess)
     assert found.pid == server.pid
     assert str(found) == f"{found.name} (pid {server.pid})"
 
@@ -56,7 +56,7 @@ def test_a_server_is_found_on_its_address(spawn: Spawn, free_port: int, address:
 def test_of_a_prefork_server_the_master_is_found_not_a_worker(spawn: Spawn, free_port: int) -> None:
     master = spawn(PREFORK, free_port)
     assert len(children(master.pid)) == 3
-    assert resolve(f"http://localhost:{free_port}") == Found(master.pid, "python")
+    assert resolve(f"http://localhost:{free_port}") == FoundProcess(master.pid, "python")
 
 
 def test_a_program_that_only_forwards_is_not_the_system(spawn: Spawn, free_port: int, tmp_path: Path) -> None:

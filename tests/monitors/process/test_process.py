@@ -19,7 +19,7 @@ from loadctl.monitors.process import usage as busiest
 from loadctl.monitors.process import usage as memory_meter
 from loadctl.monitors.process import usage as tree
 from loadctl.monitors.process import usage as tree_use
-from loadctl.monitors.process.port import Found, NotFound, Resolved, resolve
+from loadctl.monitors.process.port import FoundProcess, NotFound, Resolved, resolve
 from loadctl.monitors.process.process import ProcessSource
 from loadctl.monitors.process.stat import ProcessStat, children, read_stat
 from loadctl.monitors.process.usage import Busiest, BusiestMeter, ProcessTree
@@ -47,7 +47,7 @@ def lost() -> Resolved:
 
 
 def watch(process: subprocess.Popen[str], find_again: Callable[[], Resolved] = lost) -> ProcessSource:
-    return ProcessSource(Found(process.pid, "python"), find_again)
+    return ProcessSource(FoundProcess(process.pid, "python"), find_again)
 
 
 def reading(source: ProcessSource, t: float) -> Reading:
@@ -388,7 +388,7 @@ def test_without_proc_the_same_values_come_from_psutil(spawn: Spawn, free_port: 
         free_port,
     )
     found = resolve(f"http://127.0.0.1:{free_port}")
-    assert isinstance(found, Found)
+    assert isinstance(found, FoundProcess)
     assert found.pid == master.pid
     source = ProcessSource(found, lost)
     reading(source, 0)

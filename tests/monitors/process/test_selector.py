@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.monitors.process.port import Found, NotFound, by_name, by_pid
+from loadctl.monitors.process.port import FoundProcess, NotFound, by_name, by_pid
 from tests.monitors.conftest import Spawn
 
 NOWHERE = "http://192.0.2.1"
@@ -32,7 +32,7 @@ def sleepers(tmp_path: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
 
 def test_a_pid_names_a_running_process() -> None:
     found = by_pid(os.getpid())
-    assert isinstance(found, Found)
+    assert isinstance(found, FoundProcess)
     assert found.pid == os.getpid()
 
 
@@ -45,7 +45,7 @@ def test_a_pid_that_nobody_has() -> None:
 def test_a_name_that_one_process_has(sleepers: list[subprocess.Popen[bytes]]) -> None:
     sleepers[1].kill()
     sleepers[1].wait()
-    assert by_name(NAME, NOWHERE) == Found(sleepers[0].pid, NAME)
+    assert by_name(NAME, NOWHERE) == FoundProcess(sleepers[0].pid, NAME)
 
 
 def test_a_name_that_several_have_must_be_told_apart(sleepers: list[subprocess.Popen[bytes]]) -> None:
@@ -59,7 +59,7 @@ def test_a_script_goes_by_its_own_name_not_only_by_its_interpreter(spawn: Spawn,
     script.write_text("import time; print('ready', flush=True); time.sleep(60)")
     process = spawn("import runpy, sys, os; os.execv(sys.executable, [sys.executable, sys.argv[1]])", script)
     found = by_name(f"{NAME}.py", NOWHERE)
-    assert isinstance(found, Found)
+    assert isinstance(found, FoundProcess)
     assert found.pid == process.pid
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.monitors.prometheus.incidents import Life, Look, PageLife
+from loadctl.monitors.prometheus.values import Life, Look, PageLife
 
 REQUESTS = ("http_requests_total", ())
 SAME, HELD, NEW, SEVERAL = Life.SAME, Life.HELD, Life.NEW, Life.SEVERAL

@@ -137,7 +137,7 @@ def test_every_scrape_has_a_connection_of_its_own(site: Site, watch: Make) -> No
     ("status", "body", "reason"),
     [
         (500, b"oops", "answered 500"),
-        (401, b"", "answered 401; it wants credentials (headers:)"),
+        (401, b"", "answered 401; it requires credentials (headers:)"),
         (200, b"<html>", "is not in the Prometheus text format: it is an HTML page"),
         (200, b"db_pool_in_use three", "has a line that is no NAME{LABELS} VALUE: db_pool_in_use"),
     ],
@@ -236,7 +236,7 @@ def test_a_restart_that_ends_the_watch_is_told_at_its_end(site: Site, watch: Mak
     page = "process_start_time_seconds {}\nhttp_requests_total {}\n"
     site.answer = 200, page.format(time.time() - 1000, 100).encode()
     seen(source, is_reading)
-    source._background.close()
+    source._background.stop()
     site.answer = 200, page.format(time.time(), 1).encode()
     source._look()
     assert [one.kind for one in source.close(50) if isinstance(one, Event)] == ["service_restarted"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from loadctl.errors import UsageError
 from loadctl.monitors.background import Lost
 from loadctl.monitors.prometheus.page import MetricsPageSource
-from loadctl.monitors.prometheus.server import Found, PrometheusSource, found_in
+from loadctl.monitors.prometheus.server import PrometheusSource, QueryResult, found_in
 from loadctl.results.recording import Event, Reading
 from loadctl.scenario.watch import PrometheusServer
 from tests.monitors.prometheus_server import demo_system, prometheus_server
@@ -147,7 +147,7 @@ def test_no_data_is_left_out_with_a_note(ask: Ask) -> None:
     seen = reading(source)
     assert seen.values == {"there": 2}
     assert seen.notes["missing"] == "no data"
-    assert seen.notes["nothing"] == "its value is nan, which is no number"
+    assert seen.notes["nothing"] == "its value is nan, which is not a number"
 
 
 def test_a_query_that_is_refused_is_told_once_in_the_servers_words_and_others_go_on(ask: Ask) -> None:
@@ -173,7 +173,9 @@ def test_a_query_that_is_refused_at_the_start_ends_the_run_before_it_begins(ask:
 
 
 def test_a_server_that_is_no_prometheus_is_said_at_the_start(demo: str, ask: Ask) -> None:
-    with pytest.raises(UsageError, match="is no Prometheus: its /api/v1/query answered 404") as raised:
+    with pytest.raises(
+        UsageError, match="is not a Prometheus server: its /api/v1/query answered 404"
+    ) as raised:
         ask(f"http://{demo}", one="vector(1)").check()
     assert raised.value.hint
 
@@ -220,9 +222,9 @@ VECTOR = json.dumps(
     ("status", "body", "reason"),
     [
         (503, b"Service Unavailable", "answered 503"),
-        (200, b"<html>", "is no Prometheus: its /api/v1/query answered 200 without a result"),
-        (200, b"[" * 100_000, "is no Prometheus: its /api/v1/query answered 200 without a result"),
-        (401, b"{}", "answered 401; it wants credentials (headers:)"),
+        (200, b"<html>", "is not a Prometheus server: its /api/v1/query answered 200 without a result"),
+        (200, b"[" * 100_000, "is not a Prometheus server: its /api/v1/query answered 200 without a result"),
+        (401, b"{}", "answered 401; it requires credentials (headers:)"),
     ],
 )
 def test_a_server_that_fails_in_mid_watch_is_lost_and_back_later(
@@ -262,16 +264,19 @@ def test_it_is_asked_once_more_at_the_end_of_the_watch(changing: str) -> None:
 @pytest.mark.parametrize(
     ("data", "found"),
     [
-        ({"resultType": "scalar", "result": [1, "2.5"]}, Found({"q": 2.5})),
-        ({"resultType": "vector", "result": []}, Found({}, "no data")),
+        ({"resultType": "scalar", "result": [1, "2.5"]}, QueryResult({"q": 2.5})),
+        ({"resultType": "vector", "result": []}, QueryResult({}, "no data")),
         ({"resultType": "vector", "result": [{"metric": {}, "histogram": [1, {}]}]}, None),
         ({"resultType": "string", "result": [1, "x"]}, None),
-        ({"resultType": "scalar", "result": [1, "+Inf"]}, Found({}, "its value is inf, which is no number")),
-        ({}, Found({}, "the answer cannot be read")),
-        ([], Found({}, "the answer cannot be read")),
+        (
+            {"resultType": "scalar", "result": [1, "+Inf"]},
+            QueryResult({}, "its value is inf, which is not a number"),
+        ),
+        ({}, QueryResult({}, "the answer cannot be read")),
+        ([], QueryResult({}, "the answer cannot be read")),
     ],
 )
-def test_answers_of_every_kind(data: object, found: Found | None) -> None:
+def test_answers_of_every_kind(data: object, found: QueryResult | None) -> None:
     read = found_in("q", data)
     assert found is None or read == found
     assert read.values or read.note
