@@ -27,35 +27,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from loadctl.errors import UsageError
-
-EXAMPLES: Mapping[str, str] = {
-    "latency": "latency=200ms@5%",
-    "stall": "stall=2s/10s",
-    "errors": "errors=5%",
-    "capacity": "capacity=300/s",
-    "slow-body": "slow-body=500ms",
-    "cpu": "cpu=5ms",
-    "reset": "reset=2%",
-    "hang": "hang=1%",
-    "leak": "leak=20MB/m",
-    "sawtooth": "sawtooth=50MB/20s",
-    "linear": "linear=1ms",
-    "warmup": "warmup=10s",
-    "ratelimit": "ratelimit=off",
-    "crash": "crash@20s",
-    "restart": "restart@20s+3s",
-    "worker-crash": "worker-crash@20s",
-}
-KNOWN = (
-    "known faults: "
-    + ", ".join(EXAMPLES.values())
-    + "; each may end in a start time such as @20s, most in a length too: @20s+10s"
-)
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -64,31 +40,64 @@ _MEGABYTES = re.compile(r"(\d+(?:\.\d+)?)MB")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Only the fields that its kind uses are set. Times are seconds since the demo system began to listen."""
+
+    kind: str
+    start_s: float = 0.0
+    end_s: float = math.inf
+    share: float = 1.0
+    """Of the requests."""
+    seconds: float = 0.0
+    """Extra latency, freeze, delay of the body, or CPU time."""
+    every_s: float = 0.0
+    per_s: float = 0.0
+    """Requests of `capacity` and `ratelimit` (0: none is accepted, infinite: no limit), bytes of `leak`."""
+    peak_bytes: float = 0.0
+    back_s: float | None = None
+    """How long after its end the next process listens; None: none does."""
+
+    def holds_at(self, now_s: float) -> bool:
+        return self.start_s <= now_s < self.end_s
+
+
+def parse_fault(text: str) -> Fault:
+    """The fault that one `--fault` names. UsageError, naming the known ones, if it cannot be read."""
+    spec = _cut(text)
+    kind = _KINDS[spec.kind]
+    spec.refuse_unless(kind.takes)
+    return Fault(kind=spec.kind, **kind.fields(spec))
+
+
 @dataclass(frozen=True, slots=True)
-class Spec:
+class _Spec:
     """One `--fault`, cut at its `=` and `@`, not yet understood."""
 
     text: str
-    name: str
+    kind: str
     value: str | None
     share: str | None
     start: str | None
 
     def refuse(self, why: str) -> NoReturn:
-        raise UsageError(f"--fault {self.text}: {why}", hint=f"write it like {EXAMPLES[self.name]}; {KNOWN}")
+        raise UsageError(f"--fault {self.text}: {why}", hint=f"write it like {EXAMPLES[self.kind]}; {KNOWN}")
 
-    def span(self, begins: float = 0.0) -> dict[str, float]:
-        """`start_s`, and `end_s` where a length follows it: `@30s+20s`. `begins`: without a start time."""
+    def refuse_unless(self, takes: Sequence[str]) -> None:
+        for part in ("value", "share"):
+            if part not in takes and (given := getattr(self, part)) is not None:
+                self.refuse(f"it takes no {part} ({given})")
+
+    def span(self, start_s: float = 0.0) -> dict[str, float]:
+        """`start_s`, and `end_s` where a length follows it, as in `@30s+20s`. `start_s`: without a start time."""
         if self.start is None:
-            return {"start_s": begins}
+            return {"start_s": start_s}
         start, plus, length = self.start.partition("+")
         start_s = self.duration(start, "the start time")
-        return {"start_s": start_s} | (
-            {"end_s": start_s + self.duration(length, "the length")} if plus else {}
-        )
-
-    def share_of_all(self) -> float:
-        return 1.0 if self.share is None else self.fraction(self.share)
+        return {
+            "start_s": start_s,
+            "end_s": start_s + self.duration(length, "the length") if plus else math.inf,
+        }
 
     def duration(self, text: str | None, what: str) -> float:
         seconds = duration_s(text or "")
@@ -111,18 +120,25 @@ class Spec:
             self.refuse(f"{what} {text!r} is not a size such as 20MB" if text else f"{what} is missing")
         return float(match[1]) * 1e6
 
-    def rate(self, wrong: str) -> float:
-        """Per second. `wrong`: what is said of a value that is none."""
+    def rate(self, expected: str) -> float:
+        """Per second. `expected`: what the message says of a value that is none."""
         match = _RATE.fullmatch(self.value or "")
         if match is None or not float(match[1]):
-            self.refuse(wrong)
+            self.refuse(f"{self.value!r} is not {expected}" if self.value else "its rate is missing")
         return float(match[1]) / SECONDS[match[2]]
 
-    def only(self, *parts: str) -> None:
-        """Refuse whichever of value, share and start this kind of fault has no use for."""
-        for part in ("value", "share"):
-            if part not in parts and (given := getattr(self, part)) is not None:
-                self.refuse(f"it takes no {part} ({given})")
+
+def _cut(text: str) -> _Spec:
+    head, *suffixes = text.strip().split("@")
+    kind, equals, value = head.partition("=")
+    if kind not in _KINDS:
+        raise UsageError(f"--fault {text}: there is no fault named {kind!r}", hint=KNOWN)
+    share = suffixes.pop(0) if suffixes and suffixes[0].endswith("%") else None
+    start = suffixes.pop(0) if suffixes else None
+    spec = _Spec(text, kind, value if equals else None, share, start)
+    if suffixes:
+        spec.refuse(f"too many @ parts ({', '.join(suffixes)}): first the share in %, then the start time")
+    return spec
 
 
 def duration_s(text: str) -> float | None:
@@ -137,269 +153,112 @@ def share_of(text: str) -> float | None:
     return float(match[1]) / 100 if match and 0 < float(match[1]) <= 100 else None
 
 
-def cut(text: str) -> Spec:
-    head, *suffixes = text.strip().split("@")
-    name, equals, value = head.partition("=")
-    if name not in EXAMPLES:
-        raise UsageError(f"--fault {text}: there is no fault named {name!r}", hint=KNOWN)
-    share = suffixes.pop(0) if suffixes and suffixes[0].endswith("%") else None
-    start = suffixes.pop(0) if suffixes else None
-    spec = Spec(text, name, value if equals else None, share, start)
-    if suffixes:
-        spec.refuse(f"too many @ parts ({', '.join(suffixes)}): first the share in %, then the start time")
-    return spec
+_Fields: TypeAlias = dict[str, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timed:
-    """Seconds since the demo system began to listen."""
+def _delay(what: str) -> Callable[[_Spec], _Fields]:
+    def fields(spec: _Spec) -> _Fields:
+        seconds = spec.duration(spec.value, what)
+        share = 1.0 if spec.share is None else spec.fraction(spec.share)
+        return {"seconds": seconds, "share": share, **spec.span()}
 
-    start_s: float
-    end_s: float = math.inf
-
-    def holds_at(self, now_s: float) -> bool:
-        return self.start_s <= now_s < self.end_s
+    return fields
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency(Timed):
-    extra_s: float
-    share: float
+def _share(spec: _Spec) -> _Fields:
+    return {"share": spec.fraction(spec.value), **spec.span()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stall(Timed):
-    """Frozen in [start + k × every, start + k × every + freeze) for k = 0, 1, …"""
-
-    freeze_s: float
-    every_s: float
+def _capacity(spec: _Spec) -> _Fields:
+    return {"per_s": spec.rate("a rate such as 300/s"), **spec.span()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Errors(Timed):
-    share: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capacity(Timed):
-    rate_per_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlowBody(Timed):
-    delay_s: float
-    share: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cpu(Timed):
-    burn_s: float
-    share: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reset(Timed):
-    share: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hang(Timed):
-    share: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leak(Timed):
-    bytes_per_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sawtooth(Timed):
-    peak_bytes: float
-    every_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linear(Timed):
-    extra_s: float
-    """For every request under way, itself included."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarmUp:
-    for_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherLimit(Timed):
-    """What is kept instead of the rate limit of API keys; 0: nothing is accepted, infinite: no limit."""
-
-    rate_per_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crash:
-    start_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restart:
-    start_s: float
-    down_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerCrash:
-    start_s: float
-    back_s: float | None
-    """How long after it another worker takes its place; None: none does."""
-
-
-Fault = (
-    Latency
-    | Stall
-    | Errors
-    | Capacity
-    | SlowBody
-    | Cpu
-    | Reset
-    | Hang
-    | Leak
-    | Sawtooth
-    | Linear
-    | WarmUp
-    | OtherLimit
-    | Crash
-    | Restart
-    | WorkerCrash
-)
-
-
-def parse_fault(text: str) -> Fault:
-    """The fault that one `--fault` names. UsageError, naming the known ones, if it cannot be read."""
-    return _KINDS[(spec := cut(text)).name](spec)
-
-
-def _latency(spec: Spec) -> Latency:
-    extra_s = spec.duration(spec.value, "the extra latency")
-    return Latency(extra_s=extra_s, share=spec.share_of_all(), **spec.span())
-
-
-def _stall(spec: Spec) -> Stall:
-    spec.only("value")
+def _stall(spec: _Spec) -> _Fields:
     freeze, _, every = (spec.value or "").partition("/")
     freeze_s, every_s = spec.duration(freeze, "the freeze"), spec.duration(every, "the period")
     if freeze_s >= every_s:
         spec.refuse(f"a freeze of {freeze} every {every} would never thaw")
-    return Stall(freeze_s=freeze_s, every_s=every_s, **spec.span(begins=every_s))
+    return {"seconds": freeze_s, "every_s": every_s, **spec.span(every_s)}
 
 
-def _errors(spec: Spec) -> Errors:
-    spec.only("value")
-    return Errors(share=spec.fraction(spec.value), **spec.span())
-
-
-def _capacity(spec: Spec) -> Capacity:
-    spec.only("value")
-    wrong = f"{spec.value!r} is not a rate such as 300/s" if spec.value else "its rate is missing"
-    return Capacity(rate_per_s=spec.rate(wrong), **spec.span())
-
-
-def _slow_body(spec: Spec) -> SlowBody:
-    delay_s = spec.duration(spec.value, "the delay of the body")
-    return SlowBody(delay_s=delay_s, share=spec.share_of_all(), **spec.span())
-
-
-def _cpu(spec: Spec) -> Cpu:
-    burn_s = spec.duration(spec.value, "the CPU time")
-    return Cpu(burn_s=burn_s, share=spec.share_of_all(), **spec.span())
-
-
-def _reset(spec: Spec) -> Reset:
-    spec.only("value")
-    return Reset(share=spec.fraction(spec.value), **spec.span())
-
-
-def _hang(spec: Spec) -> Hang:
-    spec.only("value")
-    return Hang(share=spec.fraction(spec.value), **spec.span())
-
-
-def _leak(spec: Spec) -> Leak:
-    spec.only("value")
+def _leak(spec: _Spec) -> _Fields:
     size, _, per = (spec.value or "").partition("/")
     per = {"min": "m"}.get(per, per)
     if per not in {"s", "m", "h"}:
         spec.refuse(
             f"{spec.value!r} is not a growth such as 20MB/m" if spec.value else "its growth is missing"
         )
-    return Leak(bytes_per_s=spec.megabytes(size, "the growth") / SECONDS[per], **spec.span())
+    return {"per_s": spec.megabytes(size, "the growth") / SECONDS[per], **spec.span()}
 
 
-def _sawtooth(spec: Spec) -> Sawtooth:
-    spec.only("value")
+def _sawtooth(spec: _Spec) -> _Fields:
     size, _, every = (spec.value or "").partition("/")
-    peak, every_s = spec.megabytes(size, "the peak"), spec.duration(every, "the period")
-    return Sawtooth(peak_bytes=peak, every_s=every_s, **spec.span())
+    peak_bytes = spec.megabytes(size, "the peak")
+    return {"peak_bytes": peak_bytes, "every_s": spec.duration(every, "the period"), **spec.span()}
 
 
-def _linear(spec: Spec) -> Linear:
-    spec.only("value")
-    return Linear(extra_s=spec.duration(spec.value, "the latency a request"), **spec.span())
-
-
-def _warmup(spec: Spec) -> WarmUp:
-    spec.only("value")
+def _warmup(spec: _Spec) -> _Fields:
     if spec.start is not None:
         spec.refuse(f"it begins at once, so it takes no start time ({spec.start})")
-    return WarmUp(for_s=spec.duration(spec.value, "the length of the warm-up"))
+    return {"end_s": spec.duration(spec.value, "the length of the warm-up")}
 
 
-def _ratelimit(spec: Spec) -> OtherLimit:
-    spec.only("value")
-    words = {"off": math.inf, "shut": 0.0}
-    rate_per_s = words.get(spec.value or "")
-    if rate_per_s is None:
-        rate_per_s = spec.rate(f"{spec.value!r} is not off, shut or a rate such as 2/s")
-    return OtherLimit(rate_per_s=rate_per_s, **spec.span())
+def _ratelimit(spec: _Spec) -> _Fields:
+    per_s = {"off": math.inf, "shut": 0.0}.get(spec.value or "")
+    if per_s is None:
+        per_s = spec.rate("off, shut or a rate such as 2/s")
+    return {"per_s": per_s, **spec.span()}
 
 
-def _crash(spec: Spec) -> Crash:
-    spec.only()
-    return Crash(start_s=spec.duration(spec.start, "the time of the crash"))
+def _crash(spec: _Spec) -> _Fields:
+    return {"start_s": spec.duration(spec.start, "the time of the crash")}
 
 
-def _restart(spec: Spec) -> Restart:
-    spec.only()
+def _restart(spec: _Spec) -> _Fields:
     start, _, down = (spec.start or "").partition("+")
-    start_s, down_s = spec.duration(start, "the time of the restart"), spec.duration(down, "the time down")
-    return Restart(start_s=start_s, down_s=down_s)
+    start_s = spec.duration(start, "the time of the restart")
+    return {"start_s": start_s, "back_s": spec.duration(down, "the time down")}
 
 
-def _worker_crash(spec: Spec) -> WorkerCrash:
-    spec.only()
+def _worker_crash(spec: _Spec) -> _Fields:
     start, plus, back = (spec.start or "").partition("+")
-    start_s = spec.duration(start, "the time of the crash")
-    return WorkerCrash(
-        start_s=start_s,
-        back_s=spec.duration(back, "the time until another takes its place") if plus else None,
+    fields = {"start_s": spec.duration(start, "the time of the crash")}
+    return fields | (
+        {"back_s": spec.duration(back, "the time until another takes its place")} if plus else {}
     )
 
 
-_KINDS: Mapping[str, Callable[[Spec], Fault]] = {
-    "latency": _latency,
-    "stall": _stall,
-    "errors": _errors,
-    "capacity": _capacity,
-    "slow-body": _slow_body,
-    "cpu": _cpu,
-    "reset": _reset,
-    "hang": _hang,
-    "leak": _leak,
-    "sawtooth": _sawtooth,
-    "linear": _linear,
-    "warmup": _warmup,
-    "ratelimit": _ratelimit,
-    "crash": _crash,
-    "restart": _restart,
-    "worker-crash": _worker_crash,
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """`takes`: which of value and share it has a use for."""
+
+    example: str
+    fields: Callable[[_Spec], _Fields]
+    takes: Sequence[str] = ("value",)
+
+
+_BOTH = ("value", "share")
+_KINDS: Mapping[str, _Kind] = {
+    "latency": _Kind("latency=200ms@5%", _delay("the extra latency"), _BOTH),
+    "stall": _Kind("stall=2s/10s", _stall),
+    "errors": _Kind("errors=5%", _share),
+    "capacity": _Kind("capacity=300/s", _capacity),
+    "slow-body": _Kind("slow-body=500ms", _delay("the delay of the body"), _BOTH),
+    "cpu": _Kind("cpu=5ms", _delay("the CPU time"), _BOTH),
+    "reset": _Kind("reset=2%", _share),
+    "hang": _Kind("hang=1%", _share),
+    "leak": _Kind("leak=20MB/m", _leak),
+    "sawtooth": _Kind("sawtooth=50MB/20s", _sawtooth),
+    "linear": _Kind("linear=1ms", _delay("the latency a request")),
+    "warmup": _Kind("warmup=10s", _warmup),
+    "ratelimit": _Kind("ratelimit=off", _ratelimit),
+    "crash": _Kind("crash@20s", _crash, ()),
+    "restart": _Kind("restart@20s+3s", _restart, ()),
+    "worker-crash": _Kind("worker-crash@20s", _worker_crash, ()),
 }
+EXAMPLES: Mapping[str, str] = {name: kind.example for name, kind in _KINDS.items()}
+KNOWN = (
+    "known faults: "
+    + ", ".join(EXAMPLES.values())
+    + "; each may end in a start time such as @20s, most in a length too: @20s+10s"
+)

@@ -22,7 +22,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from loadctl.demo.app import CONNECTION, READ_AT, Connection, DemoApp
-from loadctl.demo.fault import Crash, Fault, Restart
+from loadctl.demo.fault import Fault
 from loadctl.demo.treatment import ServiceTime, Treatments, hold_memory
 from loadctl.demo.truth import Truth
 
@@ -37,8 +37,8 @@ class Life:
     """What one process of the demo system lives with.
 
     `account` takes the truth at the end, whatever that is; `parent_ended` blocks until whoever it serves for is
-    gone; `restart`, given `began_at_s`, takes over when a restart fault is due; `began_at_s` (time.monotonic) is set
-    for a process that is not the first or not the only one; `listening` is told the port as soon as it is.
+    gone; `began_at_s` (time.monotonic) is set for a process below a parent; `listening` is called with the port as
+    soon as it listens.
     """
 
     faults: Sequence[Fault]
@@ -47,7 +47,6 @@ class Life:
     truth: Truth
     account: Callable[[Truth], object]
     parent_ended: Callable[[], object] | None
-    restart: Callable[[float], object] | None = None
     began_at_s: float | None = None
     listening: Callable[[int], object] | None = None
 
@@ -136,10 +135,8 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn's types are not 
         hold_memory(self._life.faults, self._age_s)
         loop = asyncio.get_running_loop()
         for fault in self._life.faults:
-            if isinstance(fault, Crash):
+            if fault.kind == "crash":
                 loop.call_later(fault.start_s - self._age_s(), self._crash)
-            if isinstance(fault, Restart) and self._life.restart is not None:
-                loop.call_later(fault.start_s - self._age_s(), self._life.restart, self._began_at_s)
 
     def _crash(self) -> None:
         self._life.account(self._life.truth)

@@ -1,33 +1,20 @@
-"""What the faults do to each request: pure arithmetic on the seconds since the demo system first listened."""
+"""What happens to each request: its service time, and what the faults do to it.
+
+Pure arithmetic on the seconds since the demo system first listened; randomness is passed in.
+"""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal, NoReturn, Protocol
 
-from loadctl.demo.fault import (
-    Capacity,
-    Cpu,
-    Errors,
-    Fault,
-    Hang,
-    Latency,
-    Leak,
-    Linear,
-    OtherLimit,
-    Reset,
-    Sawtooth,
-    SlowBody,
-    Stall,
-    WarmUp,
-    duration_s,
-    share_of,
-)
+from loadctl.demo.fault import Fault, duration_s, share_of
 from loadctl.errors import UsageError
 
 KNOWN = "write constant:20ms, lognormal:20ms,0.5 (median, sigma) or bimodal:20ms,200ms@10%"
@@ -121,35 +108,27 @@ class Treatment:
 UNTOUCHED = Treatment()
 COLD_S = 0.05
 """What a cold system adds to every request."""
-_Chance = Errors | Reset | Hang | Latency | SlowBody | Cpu
 
 
 class Treatments:
     """Decides, request by request; remembers the queues of `capacity` and the random sequence, no more."""
 
     def __init__(self, faults: Sequence[Fault], service: ServiceTime | None, seed: int) -> None:
-        self._latencies = [fault for fault in faults if isinstance(fault, Latency)]
-        self._stalls = [fault for fault in faults if isinstance(fault, Stall)]
-        self._errors = [fault for fault in faults if isinstance(fault, Errors)]
-        self._queues = [(fault, _Queue()) for fault in faults if isinstance(fault, Capacity)]
-        self._slow_bodies = [fault for fault in faults if isinstance(fault, SlowBody)]
-        self._burns = [fault for fault in faults if isinstance(fault, Cpu)]
-        self._resets = [fault for fault in faults if isinstance(fault, Reset)]
-        self._hangs = [fault for fault in faults if isinstance(fault, Hang)]
-        self._linears = [fault for fault in faults if isinstance(fault, Linear)]
-        self._warmups = [fault for fault in faults if isinstance(fault, WarmUp)]
-        self._other_limits = [fault for fault in faults if isinstance(fault, OtherLimit)]
+        self._faults: defaultdict[str, list[Fault]] = defaultdict(list)
+        for fault in faults:
+            self._faults[fault.kind].append(fault)
+        self._queues = [(fault, _Queue()) for fault in self._faults["capacity"]]
         self._service = service
         self._random = Random(seed)
         self._idle = not faults and service is None
 
     def hangs_everything(self, now_s: float) -> bool:
         """Whether even probes and scrapes get no answer."""
-        return any(fault.share == 1 and fault.holds_at(now_s) for fault in self._hangs)
+        return any(fault.share == 1 and fault.holds_at(now_s) for fault in self._faults["hang"])
 
     def other_limit(self, now_s: float) -> float | None:
-        """What is kept instead of each key's rate limit, per second; None: that limit."""
-        return next((fault.rate_per_s for fault in self._other_limits if fault.holds_at(now_s)), None)
+        """The limit that replaces each key's rate limit, per second; None: that limit."""
+        return next((fault.per_s for fault in self._faults["ratelimit"] if fault.holds_at(now_s)), None)
 
     def of_request(self, now_s: float, under_way: int = 1) -> Treatment:
         """The treatment of a request read `now_s` after the start. Call once for each, in their order.
@@ -158,16 +137,16 @@ class Treatments:
         """
         if self._idle:
             return UNTOUCHED
-        if any(self._hits(fault, now_s) for fault in self._resets):
+        if self._hits("reset", now_s):
             return Treatment("reset")
-        if any(self._hits(fault, now_s) for fault in self._hangs):
+        if self._hits("hang", now_s):
             return Treatment("hang")
         answer_s = self._answer_s(now_s, under_way)
-        body_delay_s = sum(fault.delay_s for fault in self._slow_bodies if self._hits(fault, now_s))
+        body_delay_s = self._seconds("slow-body", now_s)
         return Treatment(
-            "error" if any(self._hits(fault, now_s) for fault in self._errors) else "answer",
+            "error" if self._hits("errors", now_s) else "answer",
             wait_s=answer_s - now_s,
-            burn_s=sum(fault.burn_s for fault in self._burns if self._hits(fault, now_s)),
+            burn_s=self._seconds("cpu", now_s),
             body_delay_s=self._thawed_s(answer_s + body_delay_s) - answer_s if body_delay_s else 0.0,
         )
 
@@ -176,23 +155,29 @@ class Treatments:
         at_s = self._thawed_s(now_s)
         for fault, queue in self._queues:
             if fault.holds_at(now_s):
-                at_s = queue.leaves_s(at_s, 1 / fault.rate_per_s)
+                at_s = queue.leaves_s(at_s, 1 / fault.per_s)
         if self._service is not None:
             at_s += self._service.draw_s(self._random)
-        at_s += sum(fault.extra_s for fault in self._latencies if self._hits(fault, now_s))
-        at_s += sum(fault.extra_s * under_way for fault in self._linears if fault.holds_at(now_s))
-        at_s += sum(COLD_S for fault in self._warmups if now_s < fault.for_s)
+        at_s += self._seconds("latency", now_s) + self._seconds("linear", now_s) * under_way
+        at_s += sum(COLD_S for fault in self._faults["warmup"] if fault.holds_at(now_s))
         return self._thawed_s(at_s)
 
-    def _hits(self, fault: _Chance, now_s: float) -> bool:
+    def _seconds(self, kind: str, now_s: float) -> float:
+        """Of all faults of this kind that hit the request, together."""
+        return sum(fault.seconds for fault in self._faults[kind] if self._is_hit(fault, now_s))
+
+    def _hits(self, kind: str, now_s: float) -> bool:
+        return any(self._is_hit(fault, now_s) for fault in self._faults[kind])
+
+    def _is_hit(self, fault: Fault, now_s: float) -> bool:
         return fault.holds_at(now_s) and (fault.share == 1 or self._random.random() < fault.share)
 
     def _thawed_s(self, at_s: float) -> float:
-        """The first moment from `at_s` on that no stall freezes (combined stalls: one after the other)."""
-        for stall in self._stalls:
+        """The first time from `at_s` on that no stall freezes (combined stalls: one after the other)."""
+        for stall in self._faults["stall"]:
             into_s = (at_s - stall.start_s) % stall.every_s
-            if stall.holds_at(at_s) and into_s < stall.freeze_s:
-                at_s += stall.freeze_s - into_s
+            if stall.holds_at(at_s) and into_s < stall.seconds:
+                at_s += stall.seconds - into_s
         return at_s
 
 
@@ -215,16 +200,16 @@ def held_bytes(faults: Sequence[Fault], now_s: float) -> int:
     """How much is held `now_s` seconds after the start."""
     held = 0.0
     for fault in faults:
-        if isinstance(fault, Leak):
-            held += fault.bytes_per_s * max(0.0, min(now_s, fault.end_s) - fault.start_s)
-        elif isinstance(fault, Sawtooth) and fault.holds_at(now_s):
+        if fault.kind == "leak":
+            held += fault.per_s * max(0.0, min(now_s, fault.end_s) - fault.start_s)
+        elif fault.kind == "sawtooth" and fault.holds_at(now_s):
             held += fault.peak_bytes * (((now_s - fault.start_s) % fault.every_s) / fault.every_s)
     return int(held)
 
 
 def hold_memory(faults: Sequence[Fault], age_s: Callable[[], float]) -> None:
     """In a thread of its own until the process ends; nothing is started where no fault needs it."""
-    if any(isinstance(fault, Leak | Sawtooth) for fault in faults):
+    if any(fault.kind in {"leak", "sawtooth"} for fault in faults):
         threading.Thread(target=_hold, args=(faults, age_s), daemon=True).start()
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 _KEPT = 1_000_000  # 4 MB; beyond it a uniform sample, so that a long run's memory is not mistaken for a leak
+_COUNTS = ("connections", "resets", "hangs", "abandoned", "probes", "scrapes")
 _QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 
@@ -114,23 +115,15 @@ class Truth:
     def unanswered(self) -> None:
         self.in_flight -= 1
 
-    def process_lost(self) -> None:
-        """Whatever was in flight died with its process."""
-        self.in_flight = 0
-
-    def merge(self, other: Truth) -> None:
-        """Of another worker. Peaks add up to an upper limit: they need not have been at the same time."""
+    def merge(self, other: Truth, *, at_once: bool = True) -> None:
+        """Of another process. Peaks of processes `at_once` add up to an upper limit: their times may differ."""
         for name, endpoint in other.endpoints.items():
             self.endpoints.setdefault(name, EndpointTruth()).merge(endpoint)
         self.successes.merge(other.successes)
-        self.connections += other.connections
-        self.resets += other.resets
-        self.hangs += other.hangs
-        self.abandoned += other.abandoned
-        self.probes += other.probes
-        self.scrapes += other.scrapes
-        self.in_flight += other.in_flight
-        self.peak_concurrency += other.peak_concurrency
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        peaks = (self.peak_concurrency, other.peak_concurrency)
+        self.peak_concurrency = sum(peaks) if at_once else max(peaks)
 
     def document(self) -> Mapping[str, object]:
         """The truth file."""
@@ -138,11 +131,5 @@ class Truth:
             "requests": sum(endpoint.requests for endpoint in self.endpoints.values()),
             "by_endpoint": {name: endpoint.document() for name, endpoint in sorted(self.endpoints.items())},
             "latency_ms": self.successes.document(),
-            "connections": self.connections,
-            "resets": self.resets,
-            "hangs": self.hangs,
-            "abandoned": self.abandoned,
-            "peak_concurrency": self.peak_concurrency,
-            "probes": self.probes,
-            "scrapes": self.scrapes,
+            **{name: getattr(self, name) for name in (*_COUNTS, "peak_concurrency")},
         }

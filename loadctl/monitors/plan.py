@@ -15,7 +15,6 @@ from loadctl.monitors.generator.generator import GeneratorSource
 from loadctl.monitors.generator.host import HostSource
 from loadctl.monitors.process.port import (
     FoundProcess,
-    NotFound,
     Resolved,
     by_name,
     by_pid,
@@ -84,15 +83,15 @@ def _system(scenario: Scenario) -> SystemSource:
     if scenario.watch.asked and not isinstance(found, FoundProcess):
         raise UsageError(f"{found.reason} (nothing was sent)", hint=found.hint)
     port = host_and_port(scenario.host)[1]
-    container = None
     if isinstance(found, FoundProcess):
         notes = (found.note,) if found.note else ()
         return SystemSource(f"watching {found}", (ProcessSource(found, find_again),), notes, found.pid)
-    if isinstance(found, NotFound):
+    container = None
+    if found.forwarder.startswith(_CONTAINER_PROXIES):
+        container = _of_port(port, f"{found.forwarder} forwards port {port} into")
+    elif not found.forwarder and not found.remote:
         # Without a proxy (Docker's userland-proxy: false), or the right to see it, it may still be a container's.
-        container = None if found.remote else _of_port(port, f"port {port} is published by")
-    elif found.name.startswith(_CONTAINER_PROXIES):
-        container = _of_port(port, f"{found.name} forwards port {port} into")
+        container = _of_port(port, f"port {port} is published by")
     return container or SystemSource(f"nothing: {found.reason}; {found.hint}")
 
 

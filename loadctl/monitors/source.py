@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from loadctl.results.recording import Event, Reading
 
 Observation: TypeAlias = Reading | Event
+
+
+class Sheet(NamedTuple):
+    """The values of a reading in the making; a note says why a value is missing, or qualifies one."""
+
+    values: dict[str, float]
+    notes: dict[str, str]
 
 
 class Source(Protocol):

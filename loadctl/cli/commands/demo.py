@@ -24,6 +24,6 @@ def demo(
     ] = None,
 ) -> int:
     """Serve an ML-platform API to try loadctl on."""
-    from loadctl.demo import DemoOptions, serve
+    from loadctl.demo.lifecycle import DemoOptions, serve
 
     return serve(DemoOptions(port=port, faults=tuple(fault or ()), service=service, truth=truth))

@@ -189,9 +189,9 @@ class ContainerSource:
                     self._clock.set(self._engine)
                 if self._state is not None and self._state.id == state.id:
                     state = self._state  # limits can be changed while it runs
-                values, notes = use(frame, before, state, self._machine_cores)
+                sheet = use(frame, before, state, self._machine_cores)
                 at = self._clock.monotonic(frame.read_ns)
-                background.put(Reading(at, self.subject, "container", self._entity, values, notes))
+                background.put(Reading(at, self.subject, "container", self._entity, *sheet))
                 before = frame
 
     def _open(self, kind: str, stream: Stream[_T]) -> Stream[_T]:

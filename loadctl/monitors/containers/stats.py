@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from loadctl.monitors.answer import Json, integer, nanoseconds, part, parts, text, whole
 from loadctl.monitors.containers.record import State
+from loadctl.monitors.source import Sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,76 +57,71 @@ def frame(answer: object) -> Frame | None:
     )
 
 
-def use(
-    now: Frame, before: Frame | None, state: State, machine_cores: float | None
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Values and notes of a reading; rates need the frame `before`, of the same life of the container."""
-    values: dict[str, float] = {}
-    notes: dict[str, str] = {}
+def use(now: Frame, before: Frame | None, state: State, machine_cores: float | None) -> Sheet:
+    """The values of a reading; rates need the frame `before`, of the same life of the container."""
+    sheet = Sheet({}, {})
     cores = min((n for n in (state.cores, machine_cores) if n), default=None)
     if cores is not None:
-        values["cores_available"] = round(cores, 3)
+        sheet.values["cores_available"] = round(cores, 3)
         whose = state.cores_of if state.cores is not None and cores == state.cores else "the machine"
-        notes["cpu_of"] = f"{cores:g} {'core' if cores == 1 else 'cores'} ({whose})"
-    _memory(now, state, values, notes)
+        sheet.notes["cpu_of"] = f"{cores:g} {'core' if cores == 1 else 'cores'} ({whose})"
+    _memory(now, state, sheet)
     if now.pids is not None:
-        values["pids"] = now.pids
+        sheet.values["pids"] = now.pids
     if before is None or now.read_ns <= before.read_ns or _began_anew(now.cpu_ns, before.cpu_ns):
-        notes["cpu"] = "first reading: a rate needs two"
-        return values, notes
-    _cpu(now, before, cores, values, notes)
-    _rates(now, before, values, notes)
-    return values, notes
+        sheet.notes["cpu"] = "first reading: a rate needs two"
+        return sheet
+    _cpu(now, before, cores, sheet)
+    _rates(now, before, sheet)
+    return sheet
 
 
 def _began_anew(now_ns: int | None, before_ns: int | None) -> bool:
     return now_ns is not None and before_ns is not None and now_ns < before_ns
 
 
-def _cpu(
-    now: Frame, before: Frame, cores: float | None, values: dict[str, float], notes: dict[str, str]
-) -> None:
+def _cpu(now: Frame, before: Frame, cores: float | None, sheet: Sheet) -> None:
     if now.cpu_ns is None or before.cpu_ns is None:
-        notes["cpu"] = "the engine reports no CPU time"
+        sheet.notes["cpu"] = "the engine reports no CPU time"
         return
     used = (now.cpu_ns - before.cpu_ns) / (now.read_ns - before.read_ns)
-    values["cpu_cores"] = round(used, 4)
+    sheet.values["cpu_cores"] = round(used, 4)
     if cores is None:
-        notes["cpu_pct"] = "the engine does not say how many cores its machine has"
+        sheet.notes["cpu_pct"] = "the engine does not say how many cores its machine has"
     else:
-        values["cpu_pct"] = round(100 * used / cores, 2)
+        sheet.values["cpu_pct"] = round(100 * used / cores, 2)
     if now.periods > before.periods:
         share = (now.throttled - before.throttled) / (now.periods - before.periods)
-        values["throttled_pct"] = round(100 * max(0.0, share), 1)
+        sheet.values["throttled_pct"] = round(100 * max(0.0, share), 1)
 
 
-def _memory(now: Frame, state: State, values: dict[str, float], notes: dict[str, str]) -> None:
+def _memory(now: Frame, state: State, sheet: Sheet) -> None:
     if now.memory is None:
-        notes["memory"] = "the engine reports no memory"
+        sheet.notes["memory"] = "the engine reports no memory"
         return
     known = now.inactive_file is not None and now.inactive_file < now.memory
     used = now.memory - (now.inactive_file or 0) if known else now.memory
-    values["memory_bytes"] = used
-    notes["memory_kind"] = "working set" if now.inactive_file is not None else "usage with file cache"
+    sheet.values["memory_bytes"] = used
+    sheet.notes["memory_kind"] = "working set" if now.inactive_file is not None else "usage with file cache"
     if state.memory_limit is None:
-        notes["memory_pct"] = "the container has no memory limit"
+        sheet.notes["memory_pct"] = "the container has no memory limit"
         return
-    values["memory_limit_bytes"] = state.memory_limit
-    values["memory_pct"] = round(100 * used / state.memory_limit, 2)
+    sheet.values["memory_limit_bytes"] = state.memory_limit
+    sheet.values["memory_pct"] = round(100 * used / state.memory_limit, 2)
 
 
-def _rates(now: Frame, before: Frame, values: dict[str, float], notes: dict[str, str]) -> None:
+def _rates(now: Frame, before: Frame, sheet: Sheet) -> None:
     seconds = (now.read_ns - before.read_ns) / 1e9
     for what, new, old, names in (
         ("network", now.network, before.network, ("network_rx_bytes_per_s", "network_tx_bytes_per_s")),
         ("disk", now.disk, before.disk, ("disk_read_bytes_per_s", "disk_write_bytes_per_s")),
     ):
         if new is None or old is None:
-            notes[what] = _WHY[what]
+            sheet.notes[what] = _WHY[what]
             continue
         for name, more, less in zip(names, new, old, strict=True):
             if more >= less:
-                values[name] = round((more - less) / seconds, 1)
+                sheet.values[name] = round((more - less) / seconds, 1)
 
 
 _WHY = {

@@ -109,18 +109,11 @@ class NotFound:
     reason: str
     hint: str
     remote: bool = False
+    forwarder: str = ""
+    """Name of what listens, if it only hands connections on: its CPU and memory say nothing about the system."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarder:
-    """What listens only hands connections on: its CPU and memory say nothing about the system."""
-
-    name: str
-    reason: str
-    hint: str
-
-
-Resolved: TypeAlias = FoundProcess | NotFound | Forwarder
+Resolved: TypeAlias = FoundProcess | NotFound
 
 
 def resolve(host_url: str) -> Resolved:
@@ -243,11 +236,11 @@ def _judged(owners: list[ProcessStat], port: int) -> Resolved:
     if root.pid == os.getpid():
         return NotFound(f"loadctl itself listens on port {port}", "start the system as a process of its own")
     if is_forwarder(root.name):
-        return Forwarder(
-            root.name,
+        return NotFound(
             f"{root} only forwards port {port}; it is not the system",
             "name the process that does the work with --pid or --process (a container's processes can be "
             "seen from its Linux host, those in a virtual machine or on another host cannot)",
+            forwarder=root.name,
         )
     return FoundProcess(root.pid, root.name, note)
 

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from loadctl.monitors.background import Background
 from loadctl.monitors.child import HelperMissing, HelperProgram
-from loadctl.monitors.profile.trigger import BAD_S, Limits, Trigger, Wanted
+from loadctl.monitors.profile.trigger import BAD_S, Limits, Trigger
 from loadctl.monitors.source import Observation
 from loadctl.results.live import Vital
 from loadctl.results.profile import CALM, ProfileMode
@@ -40,8 +40,8 @@ Detail: TypeAlias = "dict[str, str | float | int | None]"
 class NotProfiled(Exception):
     """Why there is no profile, with what to do, in one sentence; `final`: trying again would not help."""
 
-    def __init__(self, said: str, *, final: bool = True) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, *, final: bool = True) -> None:
+        super().__init__(message)
         self.final = final
 
 
@@ -95,13 +95,11 @@ class ProfileSource:
         try:
             program, pid = _profiler(), self._pid()
             self._order.folder.mkdir(mode=0o700, exist_ok=True)
-            if self._order.mode == "continuous":
-                self._always(background, program, pid)
-            else:
-                self._samples(background, program, pid)
+            profile = self._continuously if self._order.mode == "continuous" else self._samples
+            profile(background, program, str(pid))
         except (NotProfiled, OSError) as error:
-            said = str(error) if isinstance(error, NotProfiled) else f"profiling: {error.strerror}"
-            background.put(Event(time.monotonic(), "profile_failed", said))
+            message = f"profiling: {error.strerror}" if isinstance(error, OSError) else str(error)
+            background.put(Event(time.monotonic(), "profile_failed", message))
         background.stopping.wait()
 
     def _pid(self) -> int:
@@ -111,7 +109,7 @@ class ProfileSource:
             )
         return self._order.pid
 
-    def _samples(self, background: Background, program: str, pid: int) -> None:
+    def _samples(self, background: Background, program: str, pid: str) -> None:
         while not background.stopping.wait(_LOOK_S):
             now = time.monotonic() - self._t0
             wanted = self._trigger.next(self._order.vital(), now)
@@ -122,24 +120,22 @@ class ProfileSource:
             detail: Detail = {"mode": "sample", "label": wanted.label, "seconds": wanted.seconds}
             background.put(Event(began, "profile_started", f"profiling ({wanted.why})", detail))
             try:
-                self._record(background, [program, str(pid)], path, wanted.seconds)
+                self._record(background, program, pid, path, wanted.seconds)
             except NotProfiled as error:
-                background.put(self._stopped(wanted, began, None))
+                background.put(self._stopped(wanted.label, None, began, time.monotonic(), wanted.why))
                 self._failed(error, background)
                 continue
-            background.put(self._stopped(wanted, began, path))
+            background.put(self._stopped(wanted.label, path, began, time.monotonic(), wanted.why))
 
-    def _stopped(self, wanted: Wanted, began: float, path: Path | None) -> Event:
-        now = time.monotonic()
-        file = None if path is None else f"{self._order.folder.name}/{path.name}"
+    def _stopped(self, label: str, path: Path | None, began: float, ended: float, why: str) -> Event:
         detail: Detail = {
             "mode": self._order.mode,
-            "label": wanted.label,
-            "file": file,
-            "seconds": round(now - began, 3),
-            "why": wanted.why,
+            "label": label,
+            "file": f"{self._order.folder.name}/{path.name}" if path else None,
+            "seconds": round(ended - began, 3),
+            "why": why,
         }
-        return Event(now, "profile_stopped", f"profiled for {now - began:.0f} s ({wanted.label})", detail)
+        return Event(ended, "profile_stopped", f"profiled for {ended - began:.0f} s ({label})", detail)
 
     def _failed(self, error: NotProfiled, background: Background) -> None:
         """Raises it again where trying again would not help."""
@@ -148,10 +144,10 @@ class ProfileSource:
             raise error
         background.put(Event(time.monotonic(), "profile_failed", str(error)))
 
-    def _always(self, background: Background, program: str, pid: int) -> None:
+    def _continuously(self, background: Background, program: str, pid: str) -> None:
         """Chunks one after the other; the first calm one and the worst are kept."""
         began = time.monotonic()
-        words = f"profiling all along, {RATE_HZ} times a second"
+        words = f"profiling continuously, {RATE_HZ} times a second"
         background.put(Event(began, "profile_started", words, {"mode": "continuous", "seconds": None}))
         number = 0
         try:
@@ -160,14 +156,13 @@ class ProfileSource:
                 path = self._order.folder / f"chunk-{number:05}.raw"
                 start = time.monotonic()
                 try:
-                    worst = self._record(background, [program, str(pid)], path, BAD_S)
+                    worst = self._record(background, program, pid, path, BAD_S)
                 except NotProfiled as error:
                     self._failed(error, background)
                     continue
                 self._keep(_Chunk(path, start, time.monotonic(), worst))
         finally:
-            for event in self._kept():
-                background.put(event)
+            background.put(*self._kept())
 
     def _keep(self, chunk: _Chunk) -> None:
         """The first of the scored part is the calm one; of the others the worst stay, the rest is deleted."""
@@ -189,29 +184,19 @@ class ProfileSource:
             path = chunk.path.with_name(f"{label}.raw")
             with contextlib.suppress(OSError):
                 chunk.path.replace(path)
-            file = f"{self._order.folder.name}/{path.name}"
             why = "the first of the scored part" if index == 0 else f"p95 {chunk.p95_ms:.0f} ms"
-            seconds = round(chunk.ended - chunk.began, 3)
-            detail: Detail = {
-                "mode": "continuous",
-                "label": label,
-                "file": file,
-                "seconds": seconds,
-                "why": why,
-            }
-            events.append(Event(chunk.ended, "profile_stopped", f"profile {label} ({why})", detail))
+            events.append(self._stopped(label, path, chunk.began, chunk.ended, why))
         return events
 
-    def _record(self, background: Background, what: list[str], path: Path, seconds: float) -> float:
+    def _record(self, background: Background, program: str, pid: str, path: Path, seconds: float) -> float:
         """Run the profiler to its end, or to ours; the highest p95 meanwhile. Raises: NotProfiled."""
-        program, pid = what
         command = [program, "record", "--pid", pid, "--subprocesses", "--rate", str(RATE_HZ)]
         command += ["--duration", str(round(seconds)), "--format", "raw", "--output", str(path)]
         worst = 0.0
         with temporary_folder("profile") as folder:
-            said = folder / "said"
+            output = folder / "output"
             try:
-                helper = HelperProgram(command, output=said)
+                helper = HelperProgram(command, output=output)
             except HelperMissing as error:
                 raise NotProfiled(f"{error}; {_INSTALL}") from None
             deadline = time.monotonic() + seconds + _ATTACH_S
@@ -219,12 +204,13 @@ class ProfileSource:
             while code is None and time.monotonic() < deadline and not background.stopping.is_set():
                 worst = max(worst, self._order.vital().p95_ms or 0.0)
                 code = helper.wait(_LOOK_S)
-            code = helper.stop(signal.SIGINT, _LAST_S - 1)  # it writes what it has; ended already: its code
+            # It writes what it has; if it has ended already, this is its exit code.
+            code = helper.stop(signal.SIGINT, _LAST_S - 1)
             if not path.exists() or not path.stat().st_size:
-                if "No python processes" in said.read_text(encoding="utf-8", errors="replace"):
-                    # With --subprocesses the reason is not told; of the one process it is.
-                    HelperProgram([program, "dump", "--pid", pid], output=said).wait(_ATTACH_S)
-                raise _reason(said.read_text(encoding="utf-8", errors="replace"), code, pid)
+                if "No python processes" in output.read_text(encoding="utf-8", errors="replace"):
+                    # With --subprocesses it gives no reason; for the one process it does.
+                    HelperProgram([program, "dump", "--pid", pid], output=output).wait(_ATTACH_S)
+                raise _reason(output.read_text(encoding="utf-8", errors="replace"), code, pid)
         return worst
 
 
@@ -236,21 +222,21 @@ def _profiler() -> str:
     return found
 
 
-def _reason(said: str, code: int, pid: str) -> NotProfiled:
-    if "ermission denied" in said or "ermission Denied" in said or "Operation not permitted" in said:
+def _reason(output: str, code: int, pid: str) -> NotProfiled:
+    if "ermission denied" in output or "ermission Denied" in output or "Operation not permitted" in output:
         return NotProfiled(
             f"process {pid} may not be profiled by this user: run loadctl as the user of the process with "
             "kernel.yama.ptrace_scope=0, or as root (sudo)"
         )
-    if "python version" in said or said.rstrip().endswith("any of its subprocesses"):
+    if "python version" in output or output.rstrip().endswith("any of its subprocesses"):
         return NotProfiled(f"process {pid} is no Python program: py-spy profiles Python only")
-    if "No such file" in said or "No such process" in said or "process is running" in said:
+    if "No such file" in output or "No such process" in output or "process is running" in output:
         return NotProfiled(f"process {pid} has ended", final=False)
-    if "Samples: 0" in said or not said.strip() or code in {0, -signal.SIGINT}:
+    if "Samples: 0" in output or not output.strip() or code in {0, -signal.SIGINT}:
         return NotProfiled(
             f"py-spy saw nothing run in process {pid}: it was idle, or py-spy was ended", final=False
         )
     if code < 0:
         return NotProfiled(f"py-spy was ended by signal {-code}", final=False)
-    lines = [line for line in said.splitlines() if line.strip()]
+    lines = [line for line in output.splitlines() if line.strip()]
     return NotProfiled(f"py-spy failed: {lines[0][:200]}", final=False)

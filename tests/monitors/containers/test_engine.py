@@ -77,7 +77,7 @@ def test_a_log_is_followed_from_its_end_and_ends_when_it_is_closed(docker: Docke
 def test_the_log_of_a_container_with_a_terminal_is_plain(docker: Docker) -> None:
     name = docker.run("sh", "-c", "echo one; echo two >&2", options=("--tty",))
     wait_for(lambda: len(log(docker, name)) == 2)
-    assert log(docker, name) == ["one"), ("stdout", "two"]
+    assert log(docker, name) == ["one", "two"]
 
 
 def test_what_is_not_there_is_said(docker: Docker) -> None:

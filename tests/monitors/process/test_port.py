@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.monitors.process.port import Forwarder, FoundProcess, NotFound, is_forwarder, is_local, resolve
+from loadctl.monitors.process.port import FoundProcess, NotFound, is_forwarder, is_local, resolve
 from loadctl.monitors.process.stat import children
 from tests.monitors.conftest import Spawn
 
@@ -66,7 +66,8 @@ def test_a_program_that_only_forwards_is_not_the_system(spawn: Spawn, free_port:
     proxy.chmod(stat.S_IRWXU)
     running = spawn("", "127.0.0.1", free_port, program=proxy)
     found = resolve(f"http://localhost:{free_port}")
-    assert isinstance(found, Forwarder)
+    assert isinstance(found, NotFound)
+    assert found.forwarder == "docker-proxy"
     assert (
         found.reason == f"docker-proxy pid {running.pid} only forwards port {free_port}; it is not the system"
     )

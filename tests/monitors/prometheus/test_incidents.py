@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.monitors.prometheus.values import Life, Look, PageLife
+from loadctl.monitors.prometheus.values import Responder, ResponderTracker, Scrape
 
 REQUESTS = ("http_requests_total", ())
-SAME, HELD, NEW, SEVERAL = Life.SAME, Life.HELD, Life.NEW, Life.SEVERAL
+SAME, HELD, NEW, SEVERAL = Responder.SAME, Responder.HELD, Responder.NEW, Responder.SEVERAL
 
 
-def lives(*looks: tuple[float | None, float]) -> tuple[list[Life], list[float]]:
+def lives(*looks: tuple[float | None, float]) -> tuple[list[Responder], list[float]]:
     """(start, requests) of a scrape each second from 100 on; what each means, and the times of restarts."""
-    life = PageLife()
+    life = ResponderTracker()
     seen, restarts = [], []
     for second, (started, requests) in enumerate(looks):
         now = 100.0 + second
-        seen.append(life.update(Look(started, {REQUESTS: requests}, wall=now, at=now)))
+        seen.append(life.update(Scrape(started, {REQUESTS: requests}, wall=now, at=now)))
         restarts += [restart.at for restart in life.take_restarts()]
     restarts += [restart.at for restart in life.finish()]
     return seen, restarts
