@@ -1,4 +1,4 @@
-"""The life of a demo system: one process, or several below a parent, at once or one after the other."""
+"""The settings of a demo system: one process, or several below a parent, at once or one after the other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from loadctl.demo.fault import Fault, parse_fault
 from loadctl.demo.server import (
     CRASHED,
     STOPPED,
-    Life,
+    ServerSettings,
     announce,
     listener,
     serve_once,
@@ -59,7 +59,7 @@ def serve(options: DemoOptions) -> int:
 
     Raises UsageError, before anything listens, for options that cannot be read and for a busy port.
     """
-    life = Life(
+    settings = ServerSettings(
         faults=tuple(parse_fault(text) for text in options.faults),
         service=None if options.service is None else parse_service(options.service),
         seed=options.seed,
@@ -70,7 +70,7 @@ def serve(options: DemoOptions) -> int:
     )
     if options.truth is not None and not options.truth.absolute().parent.is_dir():
         raise UsageError(f"--truth {options.truth}: its folder does not exist", hint="create it first")
-    exits = [fault for fault in life.faults if fault.kind in {"restart", "worker-crash"}]
+    exits = [fault for fault in settings.faults if fault.kind in {"restart", "worker-crash"}]
     workers = _WORKERS if any(fault.kind == "worker-crash" for fault in exits) else 1
     if exits and not hasattr(os, "fork"):
         raise UsageError(
@@ -79,7 +79,7 @@ def serve(options: DemoOptions) -> int:
     if workers > 1 and len(exits) > 1:
         raise UsageError("of restart and worker-crash there can be one", hint="leave out the other")
     with _bound(options.port, shared=bool(exits)) as bound:
-        return _Supervisor(bound, exits, workers).run(life) if exits else serve_once(life, bound)
+        return _Supervisor(bound, exits, workers).run(settings) if exits else serve_once(settings, bound)
 
 
 def _bound(port: int, *, shared: bool) -> socket.socket:
@@ -116,32 +116,32 @@ class _Supervisor:
         self._due_s = math.inf
         """When the next process starts in place of one that ended."""
 
-    def run(self, life: Life) -> int:
+    def run(self, settings: ServerSettings) -> int:
         """Until told to stop, or until no process is left; the exit code."""
-        faults = tuple(fault for fault in life.faults if fault not in self._exits)
-        life = replace(life, faults=faults)
+        faults = tuple(fault for fault in settings.faults if fault not in self._exits)
+        settings = replace(settings, faults=faults)
         with stopping_on_signals(self):
             for _ in range(self._count):
-                self._start(life)
+                self._start(settings)
             while (self._serving or self._due_s < math.inf) and not self.should_exit:
-                self._look(life, watch_input=life.parent_ended is not None)
+                self._look(settings, watch_input=settings.parent_ended is not None)
                 if time.monotonic() >= self._due_s:
                     self._due_s = math.inf
-                    self._start(life)
+                    self._start(settings)
             stopped = self.should_exit
-            self._stop(life)
-            life.account(life.truth)
+            self._stop(settings)
+            settings.account(settings.truth)
         return STOPPED if stopped else CRASHED
 
-    def _start(self, life: Life) -> None:
+    def _start(self, settings: ServerSettings) -> None:
         exits = self._started == 0 or self._started >= self._count  # of several at once, the first
         fault = self._exits.pop(0) if exits and self._exits else None
-        faults = (*life.faults, Fault(kind="crash", start_s=fault.start_s)) if fault else life.faults
+        faults = (*settings.faults, Fault(kind="crash", start_s=fault.start_s)) if fault else settings.faults
         own = replace(
-            life,
-            seed=life.seed + self._started,
+            settings,
+            seed=settings.seed + self._started,
             faults=faults,
-            truth=Truth(timed=life.truth.timed),
+            truth=Truth(timed=settings.truth.timed),
             began_at_s=self._began_at_s,
         )
         self._started += 1
@@ -151,7 +151,7 @@ class _Supervisor:
         theirs.close()
         self._serving[ours] = process, fault
 
-    def _look(self, life: Life, *, watch_input: bool) -> None:
+    def _look(self, settings: ServerSettings, *, watch_input: bool) -> None:
         """Read what the processes send: the port when one listens, its truth at its end, and then the end itself."""
         watched: list[Pipe | int] = [*self._serving, *([_STDIN] if watch_input else [])]
         for ready in wait(watched, max(0.0, min(_POLL_S, self._due_s - time.monotonic()))):
@@ -159,19 +159,19 @@ class _Supervisor:
                 self.should_exit = self.should_exit or not os.read(_STDIN, 4096)
             elif isinstance(ready, Pipe):
                 try:
-                    self._receive(life, ready.recv())
+                    self._receive(settings, ready.recv())
                 except EOFError:
                     ready.close()
                     self._ended(*self._serving.pop(ready))
 
-    def _receive(self, life: Life, message: int | Truth) -> None:
+    def _receive(self, settings: ServerSettings, message: int | Truth) -> None:
         if isinstance(message, Truth):
-            life.truth.merge(message, at_once=self._count > 1)
+            settings.truth.merge(message, at_once=self._count > 1)
             return
         self._began_at_s = self._began_at_s or time.monotonic()
         self._silent -= 1
-        if self._silent == 0 and life.listening is not None:
-            life.listening(message)
+        if self._silent == 0 and settings.listening is not None:
+            settings.listening(message)
 
     def _ended(self, process: ForkProcess, fault: Fault | None) -> None:
         process.join()
@@ -180,24 +180,24 @@ class _Supervisor:
         if due and fault and fault.back_s is not None:
             self._due_s = now_s + fault.back_s
 
-    def _stop(self, life: Life) -> None:
+    def _stop(self, settings: ServerSettings) -> None:
         for process, _ in self._serving.values():
             process.terminate()
         deadline_s = time.monotonic() + _STOP_S
         while self._serving and time.monotonic() < deadline_s:
-            self._look(life, watch_input=False)
+            self._look(settings, watch_input=False)
         for process, _ in self._serving.values():
             process.kill()
 
 
-def _serve(life: Life, port: int, to_parent: Pipe) -> NoReturn:
+def _serve(settings: ServerSettings, port: int, to_parent: Pipe) -> NoReturn:
     """One process below the parent. It ends abruptly: its connections end as when a server is killed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)  # until it serves there is no truth to save
     parent = multiprocessing.parent_process()
     with listener(port, shared=True) as bound:
         own = replace(
-            life,
+            settings,
             account=to_parent.send,
             listening=to_parent.send,
             parent_ended=None if parent is None else parent.join,

@@ -33,8 +33,8 @@ STOPPED, CRASHED = 0, 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """What one process of the demo system lives with.
+class ServerSettings:
+    """What one process of the demo system serves with.
 
     `account` takes the truth at the end, whatever that is; `parent_ended` blocks until whoever it serves for is
     gone; `began_at_s` (time.monotonic) is set for a process below a parent; `listening` is called with the port as
@@ -72,15 +72,15 @@ def listener(port: int, *, shared: bool = False) -> socket.socket:
     return bound
 
 
-def serve_once(life: Life, bound: socket.socket) -> int:
+def serve_once(settings: ServerSettings, bound: socket.socket) -> int:
     """Serve until told to stop; the exit code. A crash fault ends the process from within."""
-    server = _Server(life)
+    server = _Server(settings)
     with stopping_on_signals(server):
-        if life.parent_ended is not None:
+        if settings.parent_ended is not None:
             # A daemon: it blocks in a read that nothing but the parent's end can finish.
-            threading.Thread(target=_stop_after, args=(life.parent_ended, server), daemon=True).start()
+            threading.Thread(target=_stop_after, args=(settings.parent_ended, server), daemon=True).start()
         server.run(sockets=[bound])
-        life.account(life.truth)
+        settings.account(settings.truth)
     return STOPPED
 
 
@@ -100,13 +100,13 @@ def write_truth(truth: Truth, file: Path | None) -> None:
 
 
 class _Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn's types are not followed
-    def __init__(self, life: Life) -> None:
-        self._life = life
-        self._began_at_s = time.monotonic() if life.began_at_s is None else life.began_at_s
-        treatments = Treatments(life.faults, life.service, life.seed)
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._began_at_s = time.monotonic() if settings.began_at_s is None else settings.began_at_s
+        treatments = Treatments(settings.faults, settings.service, settings.seed)
         super().__init__(
             uvicorn.Config(
-                DemoApp(treatments, life.truth, self._age_s),
+                DemoApp(treatments, settings.truth, self._age_s),
                 http=_Protocol,
                 loop="asyncio",
                 ws="none",
@@ -128,18 +128,18 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn's types are not 
         await super().startup(sockets=sockets)
         gc.collect()
         gc.freeze()  # what start-up made is never garbage: shorter pauses
-        if self._life.began_at_s is None:
+        if self._settings.began_at_s is None:
             self._began_at_s = time.monotonic()
-        if self._life.listening is not None:
-            self._life.listening(self.servers[0].sockets[0].getsockname()[1])
-        hold_memory(self._life.faults, self._age_s)
+        if self._settings.listening is not None:
+            self._settings.listening(self.servers[0].sockets[0].getsockname()[1])
+        hold_memory(self._settings.faults, self._age_s)
         loop = asyncio.get_running_loop()
-        for fault in self._life.faults:
+        for fault in self._settings.faults:
             if fault.kind == "crash":
                 loop.call_later(fault.start_s - self._age_s(), self._crash)
 
     def _crash(self) -> None:
-        self._life.account(self._life.truth)
+        self._settings.account(self._settings.truth)
         os._exit(CRASHED)
 
     @contextlib.contextmanager

@@ -24,7 +24,7 @@ from loadctl.monitors.background import Lost
 from loadctl.monitors.containers import record
 from loadctl.monitors.containers.endpoint import Endpoint, endpoints
 from loadctl.monitors.containers.engine import DockerEngine, select
-from loadctl.monitors.containers.incidents import ContainerLife
+from loadctl.monitors.containers.incidents import ContainerTracker
 from loadctl.monitors.containers.record import State
 from loadctl.monitors.containers.stats import frame, use
 from loadctl.monitors.generator.generator import parse_sockstat
@@ -35,8 +35,8 @@ from loadctl.monitors.generator.host import (
     parse_network,
     parse_pressure,
 )
-from loadctl.monitors.kubernetes.incidents import PodLife
-from loadctl.monitors.kubernetes.pods import Seen, measured
+from loadctl.monitors.kubernetes.incidents import PodTracker
+from loadctl.monitors.kubernetes.pods import PodSample, measured
 from loadctl.monitors.kubernetes.status import pods_in, uses_in
 from loadctl.monitors.logs.file import FileFeed
 from loadctl.monitors.logs.line import LogReader
@@ -123,7 +123,7 @@ def _since(ns: int) -> float:
 
 
 def _docker_events(data: bytes) -> None:
-    life = ContainerLife(RUNS, _since)
+    life = ContainerTracker(RUNS, _since)
     for line in data.split(b"\n"):
         if (happened := record.event(_json(line))) is not None:
             _told([*life.see(happened), *life.tick(1e9)])
@@ -136,7 +136,7 @@ def _docker_inspection(data: bytes) -> None:
         before, after = (frame(_json(line)) for line in _seed("docker-stats").splitlines())
         assert after is not None
         _told([Reading(1, "system", "container", "x", *use(after, before, state, 2.0))])
-        life = ContainerLife(state, _since)
+        life = ContainerTracker(state, _since)
         _told([*life.check(RUNS), *life.check(RUNS), *life.check(state), *life.check(state), *life.end()])
 
 
@@ -162,7 +162,7 @@ def _docker_context(data: bytes) -> None:
 
 def _pods(data: bytes) -> None:
     """Two looks: at pods that fare well, and at these."""
-    life = PodLife()
+    life = PodTracker()
     life.see(pods_in({"items": [cluster.pod("api-1"), cluster.pod("api-2")]}), 1)
     for _ in range(2):
         with suppress(Malformed):
@@ -179,7 +179,7 @@ def _pod_uses(data: bytes) -> None:
 
 
 def _of_pods(pods: Mapping[str, Any], uses: Mapping[str, Any]) -> None:
-    seen = [Seen(pod, uses[pod.name]) for pod in pods.values() if pod.name in uses]
+    seen = [PodSample(pod, uses[pod.name]) for pod in pods.values() if pod.name in uses]
     if seen:
         _told([Reading(1, "system", "pods", "x", *measured(seen))])
     restarts = sum(pod.restarts for pod in pods.values())

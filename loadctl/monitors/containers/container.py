@@ -12,7 +12,7 @@ from typing import TypeVar
 from loadctl.monitors.answer import Stream
 from loadctl.monitors.background import Background, Lost, Stopping
 from loadctl.monitors.containers.engine import DockerEngine, NoContainer
-from loadctl.monitors.containers.incidents import ContainerLife
+from loadctl.monitors.containers.incidents import ContainerTracker
 from loadctl.monitors.containers.record import EngineEvent, State, same_replica
 from loadctl.monitors.containers.stats import Frame, use
 from loadctl.monitors.source import Observation
@@ -45,7 +45,7 @@ class _Clock:
         return machine.cores
 
     def monotonic(self, ns: int) -> float:
-        """Never later than now: what is told has happened."""
+        """Never later than now: what is reported has happened."""
         wall, at = self._anchor
         return min(time.monotonic(), at + (ns - wall) / 1e9)
 
@@ -77,7 +77,7 @@ class ContainerSource:
         self._entity = found.name
         self._clock = _Clock()
         self._lock = threading.Lock()
-        self._life: ContainerLife | None = None
+        self._tracker: ContainerTracker | None = None
         self._first = found.id
         self._state: State | None = None
         self._machine_cores: float | None = None
@@ -102,7 +102,7 @@ class ContainerSource:
         seen = self._stats.take(t)  # raises while the engine is away: what happened is kept until it is back
         pending, self._pending = self._pending, []
         readings = [one for one in seen if not isinstance(one, Reading) or one.t >= 0]
-        down = self._life.down if self._life is not None else None
+        down = self._tracker.down if self._tracker is not None else None
         gap = [] if down is None else [Reading(t, self.subject, "container", self._entity, gap=down)]
         return [*pending, *readings, *gap]
 
@@ -117,7 +117,7 @@ class ContainerSource:
             background.stop()
         last = [*self._pending, *self._happened(t)]
         with self._lock:
-            return [*last, *self._shifted(self._life.end() if self._life is not None else [], t)]
+            return [*last, *self._shifted(self._tracker.end() if self._tracker is not None else [], t)]
 
     def local_pid(self) -> int | None:
         """Of its first process, as this machine counts; None where the engine is another machine's (or in a VM)."""
@@ -130,7 +130,7 @@ class ContainerSource:
     def why_dead(self) -> str | None:
         """One sentence with its last log lines when it has ended for good; None while it may come up."""
         try:
-            state = self._engine.inspect(self._life.id if self._life is not None else self._first)
+            state = self._engine.inspect(self._tracker.id if self._tracker is not None else self._first)
             if self._asked_restarts is None:
                 self._asked_restarts = state.restarts
             if state.restarts - self._asked_restarts >= _LOOPS:
@@ -156,34 +156,34 @@ class ContainerSource:
                     continue
                 self._since_ns = event.ns + 1
                 with self._lock:
-                    background.put(*(self._life.see(event) if self._life is not None else []))
+                    background.put(*(self._tracker.see(event) if self._tracker is not None else []))
                 if event.action == "die":
                     self._check(
                         background
                     )  # podman has no event for a kill by the kernel; its inspection knows
 
     def _follow_stats(self, background: Background) -> None:
-        life = self._connect()
+        tracker = self._connect()
         background.put()
         while not background.stopping.is_set():
             self._check_if_due(background)
-            if life.down is None:
+            if tracker.down is None:
                 with contextlib.suppress(NoContainer):  # the next look tells what became of it
-                    self._read(life, background)
+                    self._read(tracker, background)
                 self._next_check = 0.0
             else:
                 background.put()
             background.stopping.wait(_PAUSE_S)
 
-    def _read(self, life: ContainerLife, background: Background) -> None:
+    def _read(self, tracker: ContainerTracker, background: Background) -> None:
         """Statistics of one container, until it ends or another takes its place."""
-        watched = life.life
-        state = self._engine.inspect(life.id)
+        watched = tracker.run
+        state = self._engine.inspect(tracker.id)
         before: Frame | None = None
-        with self._engine.stats(life.id) as stream:
+        with self._engine.stats(tracker.id) as stream:
             for frame in self._open("stats", stream):
                 self._check_if_due(background)
-                if frame is None or life.down is not None or life.life != watched:
+                if frame is None or tracker.down is not None or tracker.run != watched:
                     return
                 if self._clock.off(frame.read_ns):
                     self._clock.set(self._engine)
@@ -201,18 +201,18 @@ class ContainerSource:
             stream.close()
         return stream
 
-    def _connect(self) -> ContainerLife:
+    def _connect(self) -> ContainerTracker:
         """Set the clock, and look for the first time."""
         self._machine_cores = self._clock.set(self._engine)
         since_ns = self._clock.now_ns()
-        state = self._look() if self._life is None else None
+        state = self._look() if self._tracker is None else None
         with self._lock:
-            if self._life is None:
+            if self._tracker is None:
                 if state is None:
                     raise Lost(f"there is no container {self._entity} any more")
                 self._since_ns, self._state = since_ns, state
-                self._life = ContainerLife(state, self._clock.monotonic)
-            return self._life
+                self._tracker = ContainerTracker(state, self._clock.monotonic)
+            return self._tracker
 
     def _check_if_due(self, background: Background) -> None:
         if time.monotonic() >= self._next_check:
@@ -220,22 +220,22 @@ class ContainerSource:
 
     def _check(self, background: Background) -> None:
         """Inspections are made one after the other, and judged in the order in which they were made."""
-        life = self._life
-        if life is None:
+        tracker = self._tracker
+        if tracker is None:
             return
         with self._looking:
             state = self._look()
             with self._lock:
                 if state is None:
-                    life.missing(time.monotonic())
+                    tracker.missing(time.monotonic())
                 else:
                     self._state = state
-                    background.put(*life.check(state))
-                self._next_check = time.monotonic() + (_CHECK_DOWN_S if life.uncertain else _CHECK_S)
+                    background.put(*tracker.check(state))
+                self._next_check = time.monotonic() + (_CHECK_DOWN_S if tracker.uncertain else _CHECK_S)
 
     def _look(self) -> State | None:
         """It, or, where it does not run, what has taken its place."""
-        identity = self._first if self._life is None else self._life.id
+        identity = self._first if self._tracker is None else self._tracker.id
         state: State | None = None
         with contextlib.suppress(NoContainer):
             state = self._engine.inspect(identity)
@@ -269,7 +269,7 @@ class ContainerSource:
         except Lost:
             events = []
         with self._lock:
-            return [*events, *self._shifted(self._life.tick(time.monotonic()) if self._life else [], t)]
+            return [*events, *self._shifted(self._tracker.tick(time.monotonic()) if self._tracker else [], t)]
 
     @staticmethod
     def _shifted(events: Iterable[Event], t: float) -> list[Observation]:

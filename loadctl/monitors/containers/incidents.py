@@ -1,6 +1,6 @@
-"""What becomes of a container: every incident told once, with its cause and its true time. Pure; times are given.
+"""What becomes of a container: every incident reported once, with its cause and its true time. Pure; times are given.
 
-The engine's events tell it first. Inspections are a check, for events that were missed while the engine was away:
+The engine's events come first. Inspections are a check, for events that were missed while the engine was away:
 what they alone say is believed when they say it twice with no event between.
 """
 
@@ -39,13 +39,13 @@ _SIGNALLED = 128
 
 @dataclass(slots=True)
 class _Gone:
-    """Since when it is gone (monotonic), how it ended, and whether that was told. `asked`: by a stop or a kill."""
+    """Since when it is gone (monotonic), how it ended, and whether that was reported. `asked`: by a stop or a kill."""
 
     at: float
     exit_code: int | None = None
     oom: bool = False
     asked: bool = False
-    told: bool = False
+    reported: bool = False
 
     @property
     def clean(self) -> bool:
@@ -58,13 +58,13 @@ class _Gone:
         if self.oom:
             return "killed by the kernel: out of memory"
         if self.exit_code is None:
-            return "it ended, nobody saw how"
+            return "it ended for an unknown reason"
         if self.exit_code > _SIGNALLED:
             return f"killed by {_signal(self.exit_code - _SIGNALLED)} (exit code {self.exit_code})"
         return f"it exited with {self.exit_code}"
 
 
-class ContainerLife:
+class ContainerTracker:
     """Follows one container, and what takes its place: the same name, or the same replica of a compose service.
 
     `monotonic` turns the engine's clock (ns) into seconds on time.monotonic(). Not safe for several threads.
@@ -84,7 +84,7 @@ class ContainerLife:
         self._suspected: tuple[str, bool, int] | None = None
         # One that never ran in this watch was not lost in it.
         self._gone = (
-            None if first.running else _Gone(monotonic(first.finished_ns), first.exit_code, told=True)
+            None if first.running else _Gone(monotonic(first.finished_ns), first.exit_code, reported=True)
         )
 
     @property
@@ -93,7 +93,7 @@ class ContainerLife:
         return None if self._gone is None else f"{self.name} is not running: {self._gone.cause}"
 
     @property
-    def life(self) -> tuple[str, int]:
+    def run(self) -> tuple[str, int]:
         """Which container, and which start of it: counters begin anew with each."""
         return self.id, self._started_ns
 
@@ -159,15 +159,15 @@ class ContainerLife:
         if self._oom_at is not None and now - self._oom_at >= _OOM_S:
             events += self._survived()
         gone = self._gone
-        if gone is not None and not gone.told and now - gone.at >= GRACE_S:
-            events.append(self._stayed_away(gone, f"and was not back after {GRACE_S:.0f} s"))
+        if gone is not None and not gone.reported and now - gone.at >= GRACE_S:
+            events.append(self._stayed_away(gone, f"and had not come back after {GRACE_S:.0f} s"))
         return events
 
     def end(self) -> list[Event]:
         """At the end of the watch: what is gone stays gone, however short the time since."""
         events = self._survived() if self._oom_at is not None else []
-        if self._gone is not None and not self._gone.told:
-            events.append(self._stayed_away(self._gone, "and was not back at the end"))
+        if self._gone is not None and not self._gone.reported:
+            events.append(self._stayed_away(self._gone, "and had not come back by the end"))
         return events
 
     def _inspected_oom(self, state: State) -> bool:
@@ -185,7 +185,7 @@ class ContainerLife:
         gone = self._gone
         if gone is None:
             self._died(at, exit_code)
-        elif gone.exit_code is None and not gone.told:  # an inspection was faster
+        elif gone.exit_code is None and not gone.reported:  # an inspection was faster
             gone.exit_code, gone.asked = exit_code, gone.asked or self._asked
 
     def _died(self, at: float, exit_code: int | None, *, oom: bool = False) -> None:
@@ -201,7 +201,7 @@ class ContainerLife:
         replaced, self.id = identity != self.id, identity
         self._flag_is_old = not replaced and (self._flag_is_old or (gone is not None and gone.oom))
         self._started_ns, self._health, self._asked, self._oom_at = ns, None, False, None
-        if gone is None or gone.told:
+        if gone is None or gone.reported:
             return [Event(at, "service_up", f"{self.name} runs", {"container": identity[:12]})]
         return [self._restarted(gone, at, replaced=replaced)]
 
@@ -220,7 +220,7 @@ class ContainerLife:
         return Event(gone.at, "service_restarted", message, detail)
 
     def _stayed_away(self, gone: _Gone, ending: str) -> Event:
-        gone.told = True
+        gone.reported = True
         kind = "service_down" if gone.clean else "service_crashed"
         detail = {"cause": gone.cause, "exit_code": gone.exit_code, "container": self.id[:12]}
         return Event(gone.at, kind, f"{self.name} is gone: {gone.cause}, {ending}", detail)

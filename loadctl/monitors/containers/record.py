@@ -78,7 +78,7 @@ class EngineEvent:
     ns: int
     name: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Its labels, beside what else the engine tells (image, exitCode, signal)."""
+    """Its labels, beside what else the engine reports (image, exitCode, signal)."""
     exit_code: int | None = None
     health: str = ""
 

@@ -68,7 +68,7 @@ def use(now: Frame, before: Frame | None, state: State, machine_cores: float | N
     _memory(now, state, sheet)
     if now.pids is not None:
         sheet.values["pids"] = now.pids
-    if before is None or now.read_ns <= before.read_ns or _began_anew(now.cpu_ns, before.cpu_ns):
+    if before is None or now.read_ns <= before.read_ns or _was_reset(now.cpu_ns, before.cpu_ns):
         sheet.notes["cpu"] = "first reading: a rate needs two"
         return sheet
     _cpu(now, before, cores, sheet)
@@ -76,8 +76,8 @@ def use(now: Frame, before: Frame | None, state: State, machine_cores: float | N
     return sheet
 
 
-def _began_anew(now_ns: int | None, before_ns: int | None) -> bool:
-    return now_ns is not None and before_ns is not None and now_ns < before_ns
+def _was_reset(now: int | None, before: int | None) -> bool:
+    return now is not None and before is not None and now < before
 
 
 def _cpu(now: Frame, before: Frame, cores: float | None, sheet: Sheet) -> None:

@@ -154,7 +154,7 @@ class HostSource:
             try:
                 values.update(read())
             except (OSError, AttributeError, ValueError, RuntimeError, psutil.Error) as error:
-                notes[name] = f"this machine does not tell: {type(error).__name__}"
+                notes[name] = f"not available on this machine: {type(error).__name__}"
         if values.get("swap_pct") is None and values.get("swap_used_bytes") is not None:
             notes["swap_pct"] = "this machine has no swap"
         said, self._first = (notes if self._first else {}), False

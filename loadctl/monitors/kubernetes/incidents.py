@@ -30,7 +30,7 @@ class _Gone:
     at_ns: int
 
 
-class PodLife:
+class PodTracker:
     """Pods are told apart by their uid: one of a StatefulSet comes back under its old name, with no restarts."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ def _ended(pod: Pod, was: PodContainer, now: PodContainer, now_ns: int) -> Chang
     ended = ending is not None and ending != was.ending
     whose = f"container {now.name} of pod {pod.name}"
     if not ended and now.waiting == _LOOPING != was.waiting:
-        message = f"{whose} waits before it is started again ({_LOOPING}: {cause_of(now)})"
+        message = f"{whose} is waiting to be restarted ({_LOOPING}: {cause_of(now)})"
         return Change(now_ns, "service_down", message, {"pod": pod.name, "container": now.name})
     if not ended and (now.restarts <= was.restarts or (was.ending is not None and not was.running)):
         return None
@@ -116,7 +116,7 @@ def _ended(pod: Pod, was: PodContainer, now: PodContainer, now_ns: int) -> Chang
     }
     times = now.restarts - was.restarts
     if now.waiting == _LOOPING:
-        return Change(at_ns, "service_crashed", f"{whose} crashes again and again: {cause}", detail)
+        return Change(at_ns, "service_crashed", f"{whose} keeps crashing: {cause}", detail)
     if pod.ended is not None:
         return Change(at_ns, "service_crashed", f"{whose} ended for good: {cause}", detail)
     often = f" {times} times" if times > 1 else ""
@@ -127,7 +127,7 @@ def cause_of(container: PodContainer) -> str:
     """In words: "killed by the kernel: out of memory", "exit code 1"."""
     ending = container.ending
     if ending is None:
-        return "the reason is not told"
+        return "reason unknown"
     if ending.reason == _OOM:
         return "killed by the kernel: out of memory"
     if ending.exit_code == _KILLED:

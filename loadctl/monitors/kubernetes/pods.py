@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loadctl.errors import UsageError
 from loadctl.monitors.answer import Malformed
 from loadctl.monitors.background import Background, Lost
-from loadctl.monitors.kubernetes.incidents import PodLife, cause_of
+from loadctl.monitors.kubernetes.incidents import PodTracker, cause_of
 from loadctl.monitors.kubernetes.kubectl import Kubectl, Refused
 from loadctl.monitors.kubernetes.status import Allowance, Pod, PodUse, pods_in, uses_in
-from loadctl.monitors.source import Observation
+from loadctl.monitors.source import Observation, Sheet
 from loadctl.results.recording import Event, Reading
 from loadctl.scenario.watch import Pods
 
@@ -20,15 +20,14 @@ _LOOK_S = 2.0
 _SILENT_S = 30.0
 _NO_SERVER = "the cluster has no metrics-server"
 _HINT = "try:  kubectl get pods -n {0.namespace} -l '{0.selector}'"
-_COARSE = "averages over {:.0f} s"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A pod with what it used; None: not told yet."""
+class PodSample:
+    """A pod with what it used."""
 
     pod: Pod
-    use: PodUse | None
+    use: PodUse
 
 
 class PodsSource:
@@ -39,7 +38,7 @@ class PodsSource:
     memory_request_pct; of the sum also highest_cpu_pct and highest_memory_pct of one pod's limit. Notes: memory_kind,
     cpu_of, and what is missing with its reason.
 
-    metrics-server hands out averages over windows of 10 to 60 s: every sample is told once, at its own time.
+    metrics-server hands out averages over windows of 10 to 60 s: every sample is reported once, at its own time.
     """
 
     period_s = 1.0
@@ -49,8 +48,8 @@ class PodsSource:
         self.window_s: float | None = None
         self._kubectl = kubectl
         self._pods = pods
-        self._life = PodLife()
-        self._told: dict[str, int] = {}
+        self._tracker = PodTracker()
+        self._reported: dict[str, int] = {}
         self._uses: dict[str, PodUse] = {}
         self._background = Background("pods", self._follow, silent_s=_SILENT_S)
 
@@ -72,7 +71,7 @@ class PodsSource:
         return len(live)
 
     def why_dead(self) -> str | None:
-        """One sentence when a pod crashes again and again or has ended for good, or none is left; else None."""
+        """One sentence when a pod keeps crashing or has ended for good, or none is left; else None."""
         try:
             pods = self._look()
         except Lost:
@@ -80,7 +79,7 @@ class PodsSource:
         for pod in pods.values():
             for one in pod.containers:
                 if one.waiting == "CrashLoopBackOff" or (pod.ended and not one.running and one.ending):
-                    how = "crashes again and again" if pod.ended is None else f"has ended ({pod.ended})"
+                    how = "keeps crashing" if pod.ended is None else f"has ended ({pod.ended})"
                     last = self._last_lines(pod.name, one.name)
                     return f"container {one.name} of pod {pod.name} {how}, {cause_of(one)}: {last}"
         return None
@@ -96,7 +95,7 @@ class PodsSource:
             pods = self._look()
             missing = self._read_uses()
             now_ns = self._kubectl.now_ns()
-            happened = self._life.see(pods, now_ns)
+            happened = self._tracker.see(pods, now_ns)
             events = [Event(self._at(e.at_ns), e.kind, e.message, dict(e.detail)) for e in happened]
             background.put(*events, *self._readings(pods, missing))
             background.stopping.wait(_LOOK_S)
@@ -115,40 +114,35 @@ class PodsSource:
             return _NO_SERVER if absent else str(error)
         windows = [use.window_s for use in self._uses.values() if use.window_s]
         self.window_s = max(windows) if windows else None
-        return None if self._uses else "metrics-server knows nothing of these pods yet"
+        return None if self._uses else "metrics-server has no data on these pods yet"
 
     def _readings(self, pods: Mapping[str, Pod], missing: str | None) -> list[Observation]:
-        live = [Seen(pod, self._uses.get(pod.name)) for pod in pods.values() if pod.live]
+        live = [pod for pod in pods.values() if pod.live]
         if not live:
             now = time.monotonic()
             return [Reading(now, self.subject, "pods", str(self._pods), gap=f"no pod matches {self._pods}")]
-        fresh = [seen for seen in live if seen.use and self._told.get(seen.pod.uid) != seen.use.at_ns]
-        self._told = {seen.pod.uid: seen.use.at_ns for seen in live if seen.use}
-        told: list[Observation] = [
-            Reading(self._at(seen.use.at_ns), "companion", "pods", seen.pod.name, *measured([seen]))
-            for seen in fresh
-            if seen.use
+        seen = [PodSample(pod, self._uses[pod.name]) for pod in live if pod.name in self._uses]
+        fresh = [one for one in seen if self._reported.get(one.pod.uid) != one.use.at_ns]
+        self._reported = {one.pod.uid: one.use.at_ns for one in seen}
+        of_pods = [
+            Reading(self._at(one.use.at_ns), "companion", "pods", one.pod.name, *measured([one]))
+            for one in fresh
         ]
-        values: dict[str, float] = {}
-        notes: dict[str, str] = {}
-        at = time.monotonic()
-        if fresh:
-            values, notes = measured([seen for seen in live if seen.use])
-            at = max(self._at(seen.use.at_ns) for seen in fresh if seen.use)
-            without = sum(seen.use is None for seen in live)
-            if without:
-                notes["cpu_of"] = f"{len(live) - without} of {len(live)} pods"
-        elif missing:
-            notes = {"cpu_cores": missing, "cpu_pct": missing, "memory_bytes": missing}
-        values |= {
-            "pods": len(live),
-            "pods_ready": sum(seen.pod.ready for seen in live),
-            "restarts": sum(seen.pod.restarts for seen in live),
-        }
-        return [*told, Reading(at, self.subject, "pods", str(self._pods), values, notes)]
+        sheet = measured(seen) if fresh else Sheet({}, {})
+        if fresh and len(seen) < len(live):
+            sheet.notes["cpu_of"] = f"{len(seen)} of {len(live)} pods"
+        elif missing and not fresh:
+            sheet.notes.update(dict.fromkeys(("cpu_cores", "cpu_pct", "memory_bytes"), missing))
+        sheet.values.update(
+            pods=len(live),
+            pods_ready=sum(pod.ready for pod in live),
+            restarts=sum(pod.restarts for pod in live),
+        )
+        at = max((self._at(one.use.at_ns) for one in fresh), default=time.monotonic())
+        return [*of_pods, Reading(at, self.subject, "pods", str(self._pods), *sheet)]
 
     def _at(self, ns: int) -> float:
-        """The cluster's clock on time.monotonic(), never later than now: what is told has happened."""
+        """The cluster's clock on time.monotonic(), never later than now: what is reported has happened."""
         now = time.monotonic()
         return now - max(0.0, (self._kubectl.now_ns() - ns) / 1e9) if ns else now
 
@@ -164,50 +158,39 @@ class PodsSource:
         return "its log is empty"
 
 
-def measured(seen: list[Seen]) -> tuple[dict[str, float], dict[str, str]]:
-    """Values and notes of pods together."""
-    uses = [one.use for one in seen if one.use]
-    cores, memory = sum(use.cores for use in uses), sum(use.memory_bytes for use in uses)
-    values = {"cpu_cores": cores, "memory_bytes": memory}
-    notes = {"memory_kind": "working set"}
-    limits = _together([one.pod.limits for one in seen])
-    asked = _together([one.pod.requests for one in seen])
-    windows = [use.window_s for use in uses if use.window_s]
-    coarse = ", " + _COARSE.format(max(windows)) if windows else ""
+def measured(seen: Sequence[PodSample]) -> Sheet:
+    """The values of pods together."""
+    cores, memory = (sum(one.use.cores for one in seen), sum(one.use.memory_bytes for one in seen))
+    sheet = Sheet({"cpu_cores": cores, "memory_bytes": memory}, {"memory_kind": "working set"})
+    windows = [one.use.window_s for one in seen if one.use.window_s]
+    coarse = f", averages over {max(windows):.0f} s" if windows else ""
+    pods = [one.pod for one in seen]
+    limits, requests = _together([pod.limits for pod in pods]), _together([pod.requests for pod in pods])
     if limits.cores:
-        values |= {"cores_available": limits.cores, "cpu_pct": 100 * cores / limits.cores}
-        notes["cpu_of"] = f"{limits.cores:g} cores of limits{coarse}"
+        sheet.values["cores_available"] = limits.cores
+        sheet.notes["cpu_of"] = f"{limits.cores:g} cores of limits{coarse}"
     else:
-        notes["cpu_pct"] = f"not every container has a cpu limit{coarse}"
+        sheet.notes["cpu_pct"] = f"not every container has a cpu limit{coarse}"
     if limits.memory_bytes:
-        values["memory_limit_bytes"] = limits.memory_bytes
-        values["memory_pct"] = 100 * memory / limits.memory_bytes
+        sheet.values["memory_limit_bytes"] = limits.memory_bytes
     else:
-        notes["memory_pct"] = "not every container has a memory limit"
-    if asked.cores:
-        values["cpu_request_pct"] = 100 * cores / asked.cores
-    if asked.memory_bytes:
-        values["memory_request_pct"] = 100 * memory / asked.memory_bytes
-    if len(seen) > 1:
-        values |= _highest(seen)
-    return values, notes
+        sheet.notes["memory_pct"] = "not every container has a memory limit"
+    several = seen if len(seen) > 1 else ()  # the sum may look well while one pod is at its limit
+    for name, shares in {
+        "cpu_pct": [(cores, limits.cores)],
+        "memory_pct": [(memory, limits.memory_bytes)],
+        "cpu_request_pct": [(cores, requests.cores)],
+        "memory_request_pct": [(memory, requests.memory_bytes)],
+        "highest_cpu_pct": [(one.use.cores, one.pod.limits.cores) for one in several],
+        "highest_memory_pct": [(one.use.memory_bytes, one.pod.limits.memory_bytes) for one in several],
+    }.items():
+        percentages = [100 * used / limit for used, limit in shares if limit]
+        if percentages:
+            sheet.values[name] = max(percentages)
+    return sheet
 
 
-def _highest(seen: list[Seen]) -> dict[str, float]:
-    """The sum may look well while one pod stands at its limit."""
-    cpu = [100 * one.use.cores / one.pod.limits.cores for one in seen if one.use and one.pod.limits.cores]
-    memory = [
-        100 * one.use.memory_bytes / one.pod.limits.memory_bytes
-        for one in seen
-        if one.use and one.pod.limits.memory_bytes
-    ]
-    return {
-        **({"highest_cpu_pct": max(cpu)} if cpu else {}),
-        **({"highest_memory_pct": max(memory)} if memory else {}),
-    }
-
-
-def _together(allowances: list[Allowance]) -> Allowance:
+def _together(allowances: Sequence[Allowance]) -> Allowance:
     """None as soon as one says nothing."""
     cores = [one.cores for one in allowances]
     memory = [one.memory_bytes for one in allowances]

@@ -81,11 +81,11 @@ def level_of(line: str) -> str | None:
     if first in {" ", "\t"}:
         return None
     if uncaught := UNCAUGHT.match(line, start):
-        return _said_by(uncaught[0])
+        return _level_by(uncaught[0])
     return _in_head(line, start)
 
 
-def _said_by(opening: str) -> str:
+def _level_by(opening: str) -> str:
     low = opening.lower()
     return "PANIC" if "panic" in low else "FATAL" if "fatal" in low else ""
 
@@ -111,7 +111,7 @@ def _in_head(line: str, at: int) -> str | None:
                 timed = True
                 continue
             if found is None and timed and (uncaught := UNCAUGHT.match(line, token.start("word"))):
-                return _said_by(uncaught[0])
+                return _level_by(uncaught[0])
             if found is None:
                 named = _NAME.fullmatch(word) is not None and not word.startswith("/")
                 names, words = names + named, words + (not named)
@@ -213,15 +213,15 @@ class LogReader:
         """What a line complains about; None: it does not, or it belongs to the line before (indented)."""
         if self.errors is not None:
             found = _compiled(self.errors).search(line[:CUT])
-            return LogError("", self._said(line)) if found else None
+            return LogError("", self._message(line)) if found else None
         if line[:1] == "{" or line[:2] == " {":
             return self._of_json(line)
         level = _level_of(line)
-        return None if level is None else LogError(level, self._said(line))
+        return None if level is None else LogError(level, self._message(line))
 
-    def said(self, line: str) -> LogError:
+    def unlevelled(self, line: str) -> LogError:
         """The line as an error that has no level."""
-        return LogError("", self._said(line))
+        return LogError("", self._message(line))
 
     def _of_json(self, line: str) -> LogError | None:
         if not (_may_complain(line) or self._may_be_numbered(line) or '"s":"E"' in line or '"s":"F"' in line):
@@ -230,22 +230,22 @@ class LogReader:
         if fields is None:  # cut or broken: the level is looked for as in any line
             cut = _JSON_LEVEL.search(line, 0, CUT)
             level = cut[1].upper() if cut and cut[1].lower() in ERRORS else None
-            return None if level is None else LogError(level, self._said(line))
-        said = _field(fields, _MESSAGE_FIELDS)
-        message = said if isinstance(said, str) else line
+            return None if level is None else LogError(level, self._message(line))
+        text = _field(fields, _MESSAGE_FIELDS)
+        message = text if isinstance(text, str) else line
         value = _field(fields, (self.level,) if self.level else _LEVEL_FIELDS)
-        level = _level_of(message) if value is None and said is message else None
+        level = _level_of(message) if value is None and text is message else None
         if _is_error(value):
             level = cleaned(str(value)).upper()[:20]
         elif value is None and isinstance(fields.get("s"), str):
             level = _MONGO_LEVELS.get(str(fields["s"]))
-        return None if level is None else LogError(level, self._said(message))
+        return None if level is None else LogError(level, self._message(message))
 
     def _may_be_numbered(self, line: str) -> bool:
         name = "level" if self.level is None else self.level.rpartition(".")[2]
         return _is_numbered(line, f'"{name}"')
 
-    def _said(self, text: str) -> str:
+    def _message(self, text: str) -> str:
         return cleaned(self.hidden(text))
 
 
@@ -300,7 +300,7 @@ class Entries:
         if self._in_traceback or self._is_error or not self._head or not _FRAME.match(line):
             return None
         head, self._head = self._head, ""
-        return None if level_of(cleaned(head)) else self._reader.said(head)
+        return None if level_of(cleaned(head)) else self._reader.unlevelled(head)
 
     def _continued(self, line: str) -> tuple[bool, LogError | None]:
         """Whether the line is part of a trace, and the error that it completes."""
@@ -313,7 +313,7 @@ class Entries:
             raised = _RAISED.match(line, 0, CUT)
             if raised is None or raised[1].lower() in LEVELS:
                 return False, None
-            return True, None if self._is_owned else self._reader.said(line)
+            return True, None if self._is_owned else self._reader.unlevelled(line)
         self._is_chained = _CAUSE.match(line) is not None
         return self._is_chained, None
 

@@ -14,7 +14,7 @@ from loadctl.results.recording import Event, Reading
 
 _POLL_S = 0.2
 _FIRST = 20
-_KINDS_TOLD = 50
+_KINDS_REPORTED = 50
 _KINDS_MAX = 1000
 _OTHER = "(other)"
 _FREQUENT = 10
@@ -53,8 +53,8 @@ class LogSource:
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._kinds: dict[str, _Kind] = {}
-        self._errors = self._told = self._rotations = 0
-        self._rotation_told = -_ROTATION_EVERY_S
+        self._errors = self._reported = self._rotations = 0
+        self._rotation_reported = -_ROTATION_EVERY_S
         self._background = Background(f"log-{feed.name}", self._follow)
 
     @property
@@ -107,7 +107,7 @@ class LogSource:
     def _read(self, background: Background, *, at_end: bool = False) -> None:
         """Raises: Lost."""
         if not self._reading.acquire(timeout=_READ_WAIT_S):
-            raise Lost("its last lines were still being read at the end")
+            raise Lost("its last lines were still being read when the watch ended")
         lines = errors = size = 0
         try:
             for line in self._feed.rest() if at_end else self._feed.lines():
@@ -123,7 +123,7 @@ class LogSource:
                 self._counts.errors += errors
                 self._counts.size += size
             self._reading.release()
-        self._tell_rotation(background, at_once=at_end)
+        self._report_rotation(background, at_once=at_end)
 
     def _take(self, error: LogError, background: Background) -> None:
         now = time.monotonic()
@@ -137,18 +137,18 @@ class LogSource:
             kind = self._kinds.setdefault(key, _Kind(0, now, now, error.level))
         kind.count += 1
         kind.last = now
-        if self._told < _KINDS_TOLD and (self._errors <= _FIRST or is_new):
-            self._told += 1
+        if self._reported < _KINDS_REPORTED and (self._errors <= _FIRST or is_new):
+            self._reported += 1
             detail: dict[str, str | float | int | None] = {"log": self._feed.name, "level": error.level}
             background.put(Event(now, "log_error", error.message[:_SHOWN], detail))
 
-    def _tell_rotation(self, background: Background, *, at_once: bool) -> None:
+    def _report_rotation(self, background: Background, *, at_once: bool) -> None:
         now = time.monotonic()
-        early = now - self._rotation_told < _ROTATION_EVERY_S
+        early = now - self._rotation_reported < _ROTATION_EVERY_S
         if self._feed.rotations == self._rotations or (early and not at_once):
             return
         count, self._rotations = self._feed.rotations - self._rotations, self._feed.rotations
-        self._rotation_told = now
+        self._rotation_reported = now
         message = f"{self._feed.name} was rotated" + (f" {count} times" if count > 1 else "")
         background.put(Event(now, "log_rotated", message, {"log": self._feed.name, "times": count}))
 

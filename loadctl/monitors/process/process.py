@@ -83,14 +83,14 @@ _GRACE_S = 10.0
 
 @dataclass(slots=True)
 class _Gone:
-    """The root is gone: when it was last seen and first missed, who belonged to it, what was said of it."""
+    """The root is gone: when it was last seen and first missed, who belonged to it, what was reported of it."""
 
     last_seen: float
     missed: float
     root: ProcessStat
     members: Mapping[Key, ProcessStat]
-    told_down: bool = False
-    told_crashed: bool = False
+    reported_down: bool = False
+    reported_crashed: bool = False
 
 
 class ProcessSource:
@@ -130,7 +130,11 @@ class ProcessSource:
     def close(self, t: float) -> list[Observation]:  # noqa: ARG002  the crash has its own time
         """What is still gone at the end of the watch has crashed, however short the time since."""
         gone = self._gone
-        return [] if gone is None or gone.told_crashed else [_crashed(gone, "and was not back at the end")]
+        return (
+            []
+            if gone is None or gone.reported_crashed
+            else [_crashed(gone, "and had not come back by the end")]
+        )
 
     def _begin(self, root: ProcessStat) -> None:
         self._use = TreeUse(root)
@@ -166,22 +170,22 @@ class ProcessSource:
         self._gone = None
         self._entity = str(stat)
         self._begin(stat)
-        events = [Event(t, "service_up", f"{stat} is there")] if gone.told_down else []
+        events = [Event(t, "service_up", f"{stat} is there")] if gone.reported_down else []
         return [*events, _successor(gone, stat, t), *self.sample(t)]
 
     def _missing(self, gone: _Gone, t: float) -> list[Event]:
         events = []
-        if not gone.told_down:
-            gone.told_down = True
+        if not gone.reported_down:
+            gone.reported_down = True
             events.append(Event(t, "service_down", f"{gone.root} is gone", _detail(gone)))
-        if not gone.told_crashed and t - gone.missed >= _GRACE_S:
-            gone.told_crashed = True
-            events.append(_crashed(gone, f"and was not back after {_GRACE_S:.0f} s"))
+        if not gone.reported_crashed and t - gone.missed >= _GRACE_S:
+            gone.reported_crashed = True
+            events.append(_crashed(gone, f"and had not come back after {_GRACE_S:.0f} s"))
         return events
 
 
 def _crashed(gone: _Gone, ending: str) -> Event:
-    """Its time is when the process was first missed, not when patience ended."""
+    """Its time is when the process was first missed, not when the grace period ended."""
     return Event(gone.missed, "service_crashed", f"{gone.root} ended {ending}", _detail(gone))
 
 

@@ -229,7 +229,7 @@ def _reason(output: str, code: int, pid: str) -> NotProfiled:
             "kernel.yama.ptrace_scope=0, or as root (sudo)"
         )
     if "python version" in output or output.rstrip().endswith("any of its subprocesses"):
-        return NotProfiled(f"process {pid} is no Python program: py-spy profiles Python only")
+        return NotProfiled(f"process {pid} is not a Python program: py-spy profiles Python only")
     if "No such file" in output or "No such process" in output or "process is running" in output:
         return NotProfiled(f"process {pid} has ended", final=False)
     if "Samples: 0" in output or not output.strip() or code in {0, -signal.SIGINT}:

@@ -72,10 +72,10 @@ class Trigger:
             return self._taken(Wanted(f"bad-{self._bad}", self._bad_s, why), now)
         if not why and self._calm is None and vital.t >= self._start + _SETTLED_S:
             self._calm = vital
-            return self._taken(Wanted(CALM, self._calm_s, "a calm stretch"), now)
+            return self._taken(Wanted(CALM, self._calm_s, "a calm phase"), now)
         if now >= self._end - self._bad_s - _LAST_S and not self._bad and not self._late:
             self._late = True
-            return self._taken(Wanted("late", self._bad_s, "nothing turned bad: the end of the load"), now)
+            return self._taken(Wanted("late", self._bad_s, "nothing degraded: the end of the load"), now)
         return None
 
     def bad(self, vital: Vital) -> str | None:

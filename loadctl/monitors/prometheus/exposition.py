@@ -115,7 +115,7 @@ class ExpositionReader:
         samples = []
         for name, labels, value in self._parsed(lines):
             if not math.isfinite(value):
-                notes[name] = f"the page says {value}, which is no number"
+                notes[name] = f"the page says {value}, which is not a number"
                 continue
             samples.append(Sample(name, labels, value, _is_counter(name, kinds)))
         return Exposition(samples, notes, others)
@@ -185,7 +185,7 @@ def _parsed(line: bytes) -> tuple[str, Labels, float]:
         # Its name will do: the labels may be nobody's business.
         match = _LINE.match(line)
         name = match[1].decode() if match else "?"
-        raise NotAnExposition(f"has a line that is no NAME{{LABELS}} VALUE: {name}") from None
+        raise NotAnExposition(f"has a line that is not NAME{{LABELS}} VALUE: {name}") from None
     try:
         value = float(sample.value)
     except OverflowError:  # an integer of hundreds of digits

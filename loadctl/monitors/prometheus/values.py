@@ -107,7 +107,7 @@ class PageValues:
             elif series:
                 sheet.values[value_name] = max(series.values())
         if "memory_bytes" in sheet.values:
-            sheet.notes["memory_kind"] = "RSS as the page says it"
+            sheet.notes["memory_kind"] = "RSS as reported by the page"
         for name, series in by_name.items():
             several, note = each(name, series)
             sheet.values.update(several)

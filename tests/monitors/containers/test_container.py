@@ -202,7 +202,7 @@ def test_a_stop_that_nobody_undoes(docker: Docker) -> None:
         docker("start", name)
         up = watched.event("service_up")
     assert down.t == pytest.approx(at, abs=1)
-    assert "was not back after 10 s" in down.message
+    assert "had not come back after 10 s" in down.message
     assert up.t > down.t + 9
     assert [event.kind for event in watched.events()] == ["service_down", "service_up"]
     gaps = [one for one in watched.readings() if one.gap]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.monitors.containers.incidents import ContainerLife
+from loadctl.monitors.containers.incidents import ContainerTracker
 from loadctl.monitors.containers.record import EngineEvent, State
 from loadctl.results.recording import Event
 
@@ -25,8 +25,8 @@ def ended(at: float, code: int = 0, **more: Any) -> State:
     return state(running=False, status="exited", finished_ns=int(at * S), exit_code=code, **more)
 
 
-def life(first: State | None = None) -> ContainerLife:
-    return ContainerLife(first or state(), lambda ns: ns / S)
+def life(first: State | None = None) -> ContainerTracker:
+    return ContainerTracker(first or state(), lambda ns: ns / S)
 
 
 def news(action: str, at: float, identity: str = "old", **more: Any) -> EngineEvent:
@@ -37,11 +37,11 @@ def kill(at: float, number: str = "15") -> EngineEvent:
     return news("kill", at, labels={"signal": number})
 
 
-def down(watched: ContainerLife) -> str | None:
+def down(watched: ContainerTracker) -> str | None:
     return watched.down
 
 
-def told(watched: ContainerLife, *events: EngineEvent) -> list[Event]:
+def told(watched: ContainerTracker, *events: EngineEvent) -> list[Event]:
     return [one for event in events for one in watched.see(event)]
 
 

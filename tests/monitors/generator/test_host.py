@@ -151,7 +151,7 @@ def test_what_cannot_be_read_is_left_out_and_said_once(monkeypatch: pytest.Monke
     monkeypatch.setattr(host, "disk_bytes", refused)
     source = HostSource()
     first, second = reading(source, 0), reading(source, 1)
-    assert first.notes["disk_write_bytes_per_s"] == "this machine does not tell: PermissionError"
+    assert first.notes["disk_write_bytes_per_s"] == "not available on this machine: PermissionError"
     assert "disk_write_bytes_per_s" not in second.notes
     assert "memory_pct" in second.values
     assert not any(name.startswith("disk_") for name in second.values)

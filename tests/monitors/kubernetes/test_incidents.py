@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadctl.monitors.kubernetes.incidents import PodLife
+from loadctl.monitors.kubernetes.incidents import PodTracker
 from loadctl.monitors.kubernetes.status import pods_in
 from tests.monitors.cluster import ended, pod
 
@@ -14,7 +14,7 @@ T = 1_700_000_000
 
 def told(*looks: list[dict[str, Any]], step_s: int = 2) -> list[tuple[float, str, str]]:
     """(seconds after T, kind, message) of successive looks."""
-    life = PodLife()
+    life = PodTracker()
     found = []
     for index, items in enumerate(looks):
         found += life.see(pods_in({"items": items}), (T + index * step_s) * S)
@@ -60,7 +60,7 @@ def test_restarts_between_two_looks_are_counted() -> None:
 def test_a_crash_loop_that_began_unseen_is_a_crash() -> None:
     loop = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": ended(2, at=T + 1)}
     assert told([pod("a")], [pod("a", restarts=1, status=loop)]) == [
-        (1.0, "service_crashed", "container api of pod a crashes again and again: exit code 2")
+        (1.0, "service_crashed", "container api of pod a keeps crashing: exit code 2")
     ]
 
 

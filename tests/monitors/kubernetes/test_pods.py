@@ -246,7 +246,7 @@ def test_a_wait_learns_of_a_crash_loop_with_the_last_lines(cluster: Cluster, kub
     cluster.pods = [pod("api-1", restarts=2, status=loop)]
     cluster.logs["api-1", False] = [(time.time(), "no such table: models"), (time.time(), "bye")]
     assert source.why_dead() == (
-        "container api of pod api-1 crashes again and again, exit code 3: no such table: models | bye"
+        "container api of pod api-1 keeps crashing, exit code 3: no such table: models | bye"
     )
 
 

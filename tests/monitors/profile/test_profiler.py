@@ -122,7 +122,7 @@ def test_another_kind_of_process_gets_a_clear_word(tmp_path: Path) -> None:
     assert sleep
     with process(sleep, "60") as popen:
         said = failure(tmp_path, popen.pid)
-    assert said == f"process {popen.pid} is no Python program: py-spy profiles Python only"
+    assert said == f"process {popen.pid} is not a Python program: py-spy profiles Python only"
 
 
 def test_no_process_at_all(tmp_path: Path) -> None:

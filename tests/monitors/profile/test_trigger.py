@@ -30,8 +30,8 @@ def taken(
 
 def test_a_calm_run_is_sampled_when_calm_and_at_its_end() -> None:
     assert taken({0: 20}) == [
-        (13, "calm", 5.0, "a calm stretch"),
-        (287, "late", 10.0, "nothing turned bad: the end of the load"),
+        (13, "calm", 5.0, "a calm phase"),
+        (287, "late", 10.0, "nothing degraded: the end of the load"),
     ]
 
 
@@ -73,7 +73,7 @@ def test_one_that_is_bad_from_the_start_has_no_calm_sample() -> None:
 
 def test_what_the_profiler_slows_is_no_reason_for_another() -> None:
     trigger = Trigger(LIMITS, (10, 300))
-    assert trigger.next(Vital(13, 20, 0.0, 10), 14) == Wanted("calm", 5.0, "a calm stretch")
+    assert trigger.next(Vital(13, 20, 0.0, 10), 14) == Wanted("calm", 5.0, "a calm phase")
     assert [trigger.next(Vital(t, 500, 0.0, 10), t + 1) for t in range(14, 24)] == [None] * 10
 
 

@@ -72,7 +72,7 @@ def test_what_only_grows_is_known_by_its_type_or_its_name(page: bytes, counter: 
 def test_what_is_no_number_is_left_out_with_a_note() -> None:
     page = ExpositionReader(["a", "b", "c"]).read(b"a NaN\nb +Inf\nc 1e400\n")
     assert page.samples == []
-    assert page.notes["a"] == "the page says nan, which is no number"
+    assert page.notes["a"] == "the page says nan, which is not a number"
     assert set(page.notes) == {"a", "b", "c"}
 
 

@@ -139,7 +139,7 @@ def test_every_scrape_has_a_connection_of_its_own(site: Site, watch: Make) -> No
         (500, b"oops", "answered 500"),
         (401, b"", "answered 401; it requires credentials (headers:)"),
         (200, b"<html>", "is not in the Prometheus text format: it is an HTML page"),
-        (200, b"db_pool_in_use three", "has a line that is no NAME{LABELS} VALUE: db_pool_in_use"),
+        (200, b"db_pool_in_use three", "has a line that is not NAME{LABELS} VALUE: db_pool_in_use"),
     ],
 )
 def test_what_fails_in_mid_watch_is_a_loss_with_a_reason_and_back_later(

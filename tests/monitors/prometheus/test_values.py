@@ -34,7 +34,7 @@ go_goroutines 9
     assert first.notes["cpu_cores"].startswith("first reading")
     assert second.values == {**first.values, "cpu_cores": 1.5}
     assert second.notes == {
-        "memory_kind": "RSS as the page says it",
+        "memory_kind": "RSS as reported by the page",
         "cpu_pct": "the page does not say how many cores the system may use",
     }
 
