@@ -47,7 +47,10 @@ class HelperProgram:
         connection: socket.socket | None = None,
     ) -> None:
         """Raises: HelperMissing."""
-        command = [*_tie(), _program(argv[0]), *argv[1:]]
+        program = shutil.which(argv[0])
+        if program is None:  # behind the tie, the kernel would notice too late
+            raise HelperMissing(f"{argv[0]} could not be started: there is no such program on PATH")
+        command = [*_tie(), program, *argv[1:]]
         with open(output or os.devnull, "ab") as sink:  # noqa: PTH123  the null device is no Path on all systems
             try:
                 self._popen = subprocess.Popen(
@@ -94,14 +97,6 @@ def complaint(output: Path) -> str:
     except OSError:
         return ""
     return lines[-1].strip()[:300] if lines else ""
-
-
-def _program(name: str) -> str:
-    """Where it is: behind the tie, the kernel's word that there is none would come too late."""
-    found = shutil.which(name)
-    if found is None:
-        raise HelperMissing(f"{name} could not be started: there is no such program on PATH")
-    return found
 
 
 def _tie() -> list[str]:

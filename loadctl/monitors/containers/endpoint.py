@@ -13,10 +13,9 @@ import re
 import select
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpcore
 import httpx
@@ -24,9 +23,6 @@ import httpx
 from loadctl.errors import UsageError
 from loadctl.monitors.child import HelperMissing, HelperProgram, complaint
 from loadctl.temporary import new_folder, remove
-
-if TYPE_CHECKING:
-    import ssl
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +130,7 @@ class _Dialler(httpcore.NetworkBackend):
         self._argv = ["docker", *options, "system", "dial-stdio"]
         self._environment = dict(environment)
 
-    def connect_tcp(
-        self,
-        host: str,  # noqa: ARG002  there is one engine behind it
-        port: int,  # noqa: ARG002
-        timeout: float | None = None,  # noqa: ARG002
-        local_address: str | None = None,  # noqa: ARG002
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
-    ) -> httpcore.NetworkStream:
+    def connect_tcp(self, *_: object, **__: object) -> httpcore.NetworkStream:
         ours, theirs = socket.socketpair()
         folder = new_folder("docker")
         try:
@@ -189,11 +178,6 @@ class _Conversation(httpcore.NetworkStream):
         self._socket.close()
         self._program.stop()
         remove(self._folder)
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        raise NotImplementedError("the docker command line does it")
 
     def get_extra_info(self, info: str) -> object:
         if info == "socket":

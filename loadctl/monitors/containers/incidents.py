@@ -24,16 +24,9 @@ _HARMLESS = {
     "10",
     "12",
     "28",
-    "SIGHUP",
-    "SIGUSR1",
-    "SIGUSR2",
-    "SIGWINCH",
-    "HUP",
-    "USR1",
-    "USR2",
-    "WINCH",
+    *(f"{sig}{name}" for sig in ("", "SIG") for name in ("HUP", "USR1", "USR2", "WINCH")),
 }
-"""Signals that are sent to be listened to: reload, rotate the log, …"""
+"""Signals that ask for something other than an end: reload, rotate the log, …"""
 _SIGNALLED = 128
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from loadctl.monitors.kubernetes.status import Pod, PodContainer
+from loadctl.results.recording import Event
 
 _SUCCESSOR_NS = 10_000_000_000
 """So long a pod that went may wait for the one that takes its place, before there are fewer."""
@@ -15,31 +16,24 @@ _KILLED = 128 + 9
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """`at_ns`: when it happened, by the cluster's clock."""
-
-    at_ns: int
-    kind: str
-    message: str
-    detail: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class _Gone:
     pod: Pod
     at_ns: int
 
 
 class PodTracker:
-    """Pods are told apart by their uid: one of a StatefulSet comes back under its old name, with no restarts."""
+    """Pods are distinguished by their uid: one of a StatefulSet comes back under its old name, with no restarts."""
 
     def __init__(self) -> None:
         self._before: Mapping[str, Pod] | None = None
         self._gone: list[_Gone] = []
         self._count = 0
 
-    def see(self, pods: Mapping[str, Pod], now_ns: int) -> list[Change]:
-        """What happened since the last look; each thing once. The first look only remembers."""
+    def see(self, pods: Mapping[str, Pod], now_ns: int) -> list[Event]:
+        """What happened since the last look, in seconds since 1970 by the cluster's clock; each thing once.
+
+        The first look only remembers.
+        """
         before, self._before = self._before, pods
         live = {uid: pod for uid, pod in pods.items() if pod.live}
         if before is None:
@@ -56,7 +50,7 @@ class PodTracker:
         self._gone += [_Gone(pods.get(pod.uid, pod), now_ns) for pod in lost]
         return changes + self._replicas(new, len(live), now_ns)
 
-    def _of_pod(self, was: Pod, now: Pod, now_ns: int) -> list[Change]:
+    def _of_pod(self, was: Pod, now: Pod, now_ns: int) -> list[Event]:
         known = {one.name: one for one in was.containers}
         changes = [
             change
@@ -65,10 +59,12 @@ class PodTracker:
         ]
         if now.live and was.ready != now.ready and not changes:
             state = "ready again" if now.ready else "not ready"
-            changes.append(Change(now_ns, "health_changed", f"pod {now.name} is {state}", {"pod": now.name}))
+            changes.append(
+                Event(now_ns / 1e9, "health_changed", f"pod {now.name} is {state}", {"pod": now.name})
+            )
         return changes
 
-    def _replicas(self, new: Sequence[Pod], count: int, now_ns: int) -> list[Change]:
+    def _replicas(self, new: Sequence[Pod], count: int, now_ns: int) -> list[Event]:
         changes = []
         extra = []
         for pod in new:
@@ -85,29 +81,29 @@ class PodTracker:
             detail = {"before": self._count, "now": count}
             if count:
                 words = f"{counted(self._count)} became {count}"
-                changes.append(Change(at_ns, "replicas_changed", words, detail))
+                changes.append(Event(at_ns / 1e9, "replicas_changed", words, detail))
             else:
                 changes.append(
-                    Change(at_ns, "service_down", f"none of {counted(self._count)} is left", detail)
+                    Event(at_ns / 1e9, "service_down", f"none of {counted(self._count)} is left", detail)
                 )
         if not self._gone:
             self._count = count
         return changes
 
 
-def _ended(pod: Pod, was: PodContainer, now: PodContainer, now_ns: int) -> Change | None:
-    """One for each ending: it is told when it is seen, and the restart that follows belongs to it."""
+def _ended(pod: Pod, was: PodContainer, now: PodContainer, now_ns: int) -> Event | None:
+    """One for each ending: it is reported when it is seen, and the restart that follows belongs to it."""
     ending = now.ending
     ended = ending is not None and ending != was.ending
     whose = f"container {now.name} of pod {pod.name}"
     if not ended and now.waiting == _LOOPING != was.waiting:
         message = f"{whose} is waiting to be restarted ({_LOOPING}: {cause_of(now)})"
-        return Change(now_ns, "service_down", message, {"pod": pod.name, "container": now.name})
+        return Event(now_ns / 1e9, "service_down", message, {"pod": pod.name, "container": now.name})
     if not ended and (now.restarts <= was.restarts or (was.ending is not None and not was.running)):
         return None
     at_ns = ending.at_ns if ending is not None and ended and ending.at_ns else now_ns
     cause = cause_of(now)
-    detail = {
+    detail: dict[str, str | int | float | None] = {
         "pod": pod.name,
         "container": now.name,
         "cause": cause,
@@ -116,11 +112,11 @@ def _ended(pod: Pod, was: PodContainer, now: PodContainer, now_ns: int) -> Chang
     }
     times = now.restarts - was.restarts
     if now.waiting == _LOOPING:
-        return Change(at_ns, "service_crashed", f"{whose} keeps crashing: {cause}", detail)
+        return Event(at_ns / 1e9, "service_crashed", f"{whose} keeps crashing: {cause}", detail)
     if pod.ended is not None:
-        return Change(at_ns, "service_crashed", f"{whose} ended for good: {cause}", detail)
+        return Event(at_ns / 1e9, "service_crashed", f"{whose} ended for good: {cause}", detail)
     often = f" {times} times" if times > 1 else ""
-    return Change(at_ns, "service_restarted", f"{whose} restarted{often}: {cause}", detail)
+    return Event(at_ns / 1e9, "service_restarted", f"{whose} restarted{often}: {cause}", detail)
 
 
 def cause_of(container: PodContainer) -> str:
@@ -135,11 +131,11 @@ def cause_of(container: PodContainer) -> str:
     return f"exit code {ending.exit_code}"
 
 
-def _replaced(gone: _Gone, by: Pod) -> Change:
+def _replaced(gone: _Gone, by: Pod) -> Event:
     why = gone.pod.ended or "deleted"
     detail = {"pod": gone.pod.name, "by": by.name, "cause": why}
     message = f"pod {gone.pod.name} was replaced by {by.name} ({why})"
-    return Change(by.created_ns or gone.at_ns, "service_restarted", message, detail)
+    return Event((by.created_ns or gone.at_ns) / 1e9, "service_restarted", message, detail)
 
 
 def counted(count: int) -> str:

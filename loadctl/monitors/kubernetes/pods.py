@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadctl.errors import UsageError
 from loadctl.monitors.answer import Malformed
@@ -13,7 +13,7 @@ from loadctl.monitors.kubernetes.incidents import PodTracker, cause_of
 from loadctl.monitors.kubernetes.kubectl import Kubectl, Refused
 from loadctl.monitors.kubernetes.status import Allowance, Pod, PodUse, pods_in, uses_in
 from loadctl.monitors.source import Observation, Sheet
-from loadctl.results.recording import Event, Reading
+from loadctl.results.recording import Reading
 from loadctl.scenario.watch import Pods
 
 _LOOK_S = 2.0
@@ -95,8 +95,7 @@ class PodsSource:
             pods = self._look()
             missing = self._read_uses()
             now_ns = self._kubectl.now_ns()
-            happened = self._tracker.see(pods, now_ns)
-            events = [Event(self._at(e.at_ns), e.kind, e.message, dict(e.detail)) for e in happened]
+            events = [replace(e, t=self._at(int(e.t * 1e9))) for e in self._tracker.see(pods, now_ns)]
             background.put(*events, *self._readings(pods, missing))
             background.stopping.wait(_LOOK_S)
 

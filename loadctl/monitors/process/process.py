@@ -141,8 +141,7 @@ class ProcessSource:
         self._workers = Workers(root)
 
     def _reading(self, stats: Mapping[Key, ProcessStat], t: float) -> Reading:
-        values, notes = self._use.measure(stats)
-        return Reading(t, self.subject, "process", self._entity, values, notes)
+        return Reading(t, self.subject, "process", self._entity, *self._use.measure(stats))
 
     def _changes(self, stats: Mapping[Key, ProcessStat], t: float) -> list[Event]:
         events = []

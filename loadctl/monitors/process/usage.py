@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections import defaultdict
@@ -13,6 +14,7 @@ import psutil
 
 from loadctl.monitors.process.cores import Cores, cores_of
 from loadctl.monitors.process.stat import LINUX, Key, ProcessStat, children, now, open_fds, read_stat
+from loadctl.monitors.source import Sheet
 
 _ORPHANS_EVERY_S = 5.0
 _QUICK_S = 0.005
@@ -112,7 +114,7 @@ def _pids_of_session(session: int) -> list[int]:
     return found
 
 
-_SHARE_OF_TIME_USAGE = 200
+_THREADS_SHARE = 200
 """Reading the threads may take 1/200 of the time: hundreds of them are read less often."""
 
 
@@ -159,7 +161,7 @@ class BusiestMeter:
             threads = psutil.Process(stat.pid).threads()
         except psutil.Error:
             return None
-        due = began + (time.monotonic() - began) * _SHARE_OF_TIME_USAGE
+        due = began + (time.monotonic() - began) * _THREADS_SHARE
         now = _Threads({t.id: t.user_time + t.system_time for t in threads}, began, due)
         self._threads[stat.pid] = now
         if before is None:
@@ -230,7 +232,7 @@ def _dead_by_ancestor(
 
 
 _AT_LEAST_S, _AT_MOST_S = 0.9, 10.0
-_SHARE_OF_TIME_MEMORY_METER = 500
+_PSS_SHARE = 500
 """PSS costs by the page (70 ms for 4 GB) and holds up the process itself: 1/500 of the time, but every 10 s. Its cost
 is this thread's CPU time: on a busy machine the clock also counts waiting for a core."""
 
@@ -264,7 +266,7 @@ class MemoryMeter:
             began = time.thread_time()
             self._last = _shared_fairly(alive)
             took = time.thread_time() - began
-            self._due = now + min(_AT_MOST_S, max(_AT_LEAST_S, took * _SHARE_OF_TIME_MEMORY_METER))
+            self._due = now + min(_AT_MOST_S, max(_AT_LEAST_S, took * _PSS_SHARE))
         return self._last
 
 
@@ -311,35 +313,33 @@ class TreeUse:
         root = stats.get(self.root.key)
         return None if root is None or root.zombie else stats
 
-    def measure(self, stats: Mapping[Key, ProcessStat]) -> tuple[dict[str, float], dict[str, str]]:
-        """Values and notes; what cannot be read has a note in place of its value."""
+    def measure(self, stats: Mapping[Key, ProcessStat]) -> Sheet:
+        """What cannot be read has a note in place of its value."""
         alive = [stat for stat in stats.values() if not stat.zombie]
-        values: dict[str, float] = {
-            "processes": len(alive),
-            "threads": sum(stat.threads for stat in alive),
-            "memory_rss_bytes": sum(stat.rss_bytes for stat in alive),
-        }
-        notes: dict[str, str] = {}
-        self._measure_cpu(stats, alive, values, notes)
         memory = self._memory.update(alive)
-        values["memory_bytes"] = memory.bytes
-        notes["memory_kind"] = memory.kind
+        sheet = Sheet(
+            {
+                "processes": len(alive),
+                "threads": sum(stat.threads for stat in alive),
+                "memory_bytes": memory.bytes,
+                "memory_rss_bytes": sum(stat.rss_bytes for stat in alive),
+            },
+            {"memory_kind": memory.kind},
+        )
+        self._measure_cpu(stats, alive, sheet)
         try:
-            values["open_fds"] = sum(open_fds(stat.pid) for stat in alive)
+            sheet.values["open_fds"] = sum(open_fds(stat.pid) for stat in alive)
         except PermissionError:
-            notes["open_fds"] = "no permission"
-        return values, notes
+            sheet.notes["open_fds"] = "no permission"
+        return sheet
 
     def _measure_cpu(
-        self,
-        stats: Mapping[Key, ProcessStat],
-        alive: Collection[ProcessStat],
-        values: dict[str, float],
-        notes: dict[str, str],
+        self, stats: Mapping[Key, ProcessStat], alive: Collection[ProcessStat], sheet: Sheet
     ) -> None:
+        values, notes = sheet
         looked_at = time.monotonic()
-        elapsed_s = looked_at - self._looked_at if self._looked_at is not None else 0.0
-        if self._looked_at is not None and elapsed_s < _BRIEF_S:
+        elapsed_s = math.inf if self._looked_at is None else looked_at - self._looked_at
+        if elapsed_s < _BRIEF_S:
             notes["cpu"] = "too soon after the last reading"
             return
         self._looked_at = looked_at
@@ -354,9 +354,8 @@ class TreeUse:
         notes["cpu_of"] = cores.of
         if not LINUX:
             notes["cpu"] = "without children that ended between two readings"
-        busiest = self._busiest.update(
-            (stats[key], 100 * cpu_s / elapsed_s) for key, cpu_s in use.by_process.items()
-        )
+        shares = ((stats[key], 100 * cpu_s / elapsed_s) for key, cpu_s in use.by_process.items())
+        busiest = self._busiest.update(shares)
         if busiest is not None:
             values["busiest_pct_of_one_core"] = round(busiest.pct_of_one_core, 2)
             notes["busiest"] = busiest.who

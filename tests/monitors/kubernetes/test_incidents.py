@@ -18,7 +18,7 @@ def told(*looks: list[dict[str, Any]], step_s: int = 2) -> list[tuple[float, str
     found = []
     for index, items in enumerate(looks):
         found += life.see(pods_in({"items": items}), (T + index * step_s) * S)
-    return [(round(c.at_ns / S - T, 3), c.kind, c.message) for c in found]
+    return [(round(c.t - T, 3), c.kind, c.message) for c in found]
 
 
 def meta(at: float, **more: Any) -> dict[str, Any]:
