@@ -12,17 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from loadctl.errors import UsageError
-from loadctl.monitors.answer import (
-    Json,
-    Malformed,
-    Stream,
-    framed_lines,
-    integer,
-    nanoseconds,
-    plain_lines,
-    reason_of,
-    text,
-)
+from loadctl.monitors import answer
+from loadctl.monitors.answer import Malformed, Stream
 from loadctl.monitors.background import Lost
 from loadctl.monitors.containers import record
 from loadctl.monitors.containers.endpoint import DialTransport, Endpoint, endpoints
@@ -96,8 +87,10 @@ class DockerEngine:
 
     def machine(self) -> Machine:
         info = _object(self._json("/info"))
-        cores = integer(info, "NCPU")
-        return Machine(float(cores) if cores > 0 else None, nanoseconds(text(info, "SystemTime")))
+        cores = answer.integer(info, "NCPU")
+        return Machine(
+            float(cores) if cores > 0 else None, answer.nanoseconds(answer.text(info, "SystemTime"))
+        )
 
     def containers(self) -> tuple[Container, ...]:
         """All, those that do not run included."""
@@ -154,7 +147,7 @@ class DockerEngine:
         if since_s is not None:
             query["since"] = f"{since_s:.9f}"
         response = self._send(f"{_path(name)}/logs", query, None if follow else _ASK_S, stream=True)
-        return Stream(response, plain_lines if terminal else framed_lines, f"the log of {name}")
+        return Stream(response, answer.plain_lines if terminal else answer.framed_lines, f"the log of {name}")
 
     def close(self) -> None:
         """For good: a thread that still asks must not open it again, with nobody left to close it."""
@@ -218,7 +211,7 @@ class DockerEngine:
             if response.is_error:
                 response.read()
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise Lost(f"no container engine answers at {self.shown}: {reason_of(error)}") from error
+            raise Lost(f"no container engine answers at {self.shown}: {answer.reason_of(error)}") from error
         self._accept(response)
         return response
 
@@ -227,7 +220,7 @@ class DockerEngine:
             return
         message = response.text[:200].strip()
         with contextlib.suppress(ValueError, RecursionError):
-            message = text(_object(response.json()), "message")[:200] or message
+            message = answer.text(_object(response.json()), "message")[:200] or message
         if response.status_code == 404:
             raise NoContainer(message or "there is no such container")
         raise Lost(f"{self.shown} answered {response.status_code}: {message}")
@@ -265,15 +258,15 @@ def _hint(reason: str) -> str:
 
 def _parsed(parse: Callable[[object], T]) -> Callable[[Iterable[bytes]], Iterator[T]]:
     def read(chunks: Iterable[bytes]) -> Iterator[T]:
-        for line in plain_lines(chunks):
+        for line in answer.plain_lines(chunks):
             with contextlib.suppress(ValueError, RecursionError):  # empty lines too
                 yield parse(json.loads(line))
 
     return read
 
 
-def _object(answer: object) -> Json:
-    return answer if isinstance(answer, Mapping) else {}
+def _object(content: object) -> answer.Json:
+    return content if isinstance(content, Mapping) else {}
 
 
 def _path(name: str) -> str:

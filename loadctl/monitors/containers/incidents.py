@@ -19,13 +19,8 @@ _OOM_S = 2.0
 """A container that was meant by an out-of-memory kill has died by then; else it was another process inside."""
 _SAME_START_NS = 10**9
 """An event of a start and the start in an inspection are some milliseconds apart."""
-_HARMLESS = {
-    "1",
-    "10",
-    "12",
-    "28",
-    *(f"{sig}{name}" for sig in ("", "SIG") for name in ("HUP", "USR1", "USR2", "WINCH")),
-}
+_HARMLESS = {f"{prefix}{name}" for prefix in ("", "SIG") for name in ("HUP", "USR1", "USR2", "WINCH")}
+_HARMLESS |= {"1", "10", "12", "28"}
 """Signals that ask for something other than an end: reload, rotate the log, …"""
 _SIGNALLED = 128
 

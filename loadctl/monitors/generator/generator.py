@@ -17,7 +17,7 @@ import psutil
 from loadctl.monitors.generator.host import Rate
 from loadctl.monitors.process.port import parse_connections
 from loadctl.monitors.process.stat import LINUX, Key, ProcessStat, open_fds, read_stat, slurp
-from loadctl.monitors.source import Observation
+from loadctl.monitors.source import Observation, Sheet
 from loadctl.results.recording import Reading
 
 
@@ -39,7 +39,7 @@ class GeneratorSource:
         self._machine = _Machine()
 
     def watch(self, pids: Mapping[int, int]) -> None:
-        """Shard index → pid of its engine process, as the hellos said; from any thread, and again."""
+        """Shard index → pid of its engine process, as the shards reported it; may be called again, from any thread."""
         self._shards = {
             index: _Member(f"shard {index} pid {pid}", pid) for index, pid in sorted(pids.items())
         }
@@ -48,12 +48,8 @@ class GeneratorSource:
         observations: list[Observation] = []
         for shard in self._shards.values():
             observations += shard.sample(t, with_fds=True)
-        values, notes = self._machine.measure()
-        return [
-            *observations,
-            Reading(t, "generator", "generator", "machine", values, notes),
-            *self._self.sample(t),
-        ]
+        machine = Reading(t, "generator", "generator", "machine", *self._machine.measure())
+        return [*observations, machine, *self._self.sample(t)]
 
     def close(self, t: float) -> list[Observation]:  # noqa: ARG002
         return []
@@ -80,13 +76,13 @@ class _Member:
             self._ended = True
             return [Reading(t, "generator", "generator", self._entity, gap="the process has ended")]
         values: dict[str, float] = {"memory_bytes": stat.rss_bytes, "threads": stat.threads}
-        rate = self._cpu.update(stat.own_cpu_s)
-        if rate is not None:
-            values["cpu_pct_of_one_core"] = round(100 * rate, 2)
         waited_s = run_queue_wait_s(self._pid)
-        waiting = None if waited_s is None else self._wait.update(waited_s)
-        if waiting is not None:
-            values["cpu_wait_pct_of_one_core"] = round(100 * waiting, 2)
+        for name, rate in (
+            ("cpu_pct_of_one_core", self._cpu.update(stat.own_cpu_s)),
+            ("cpu_wait_pct_of_one_core", None if waited_s is None else self._wait.update(waited_s)),
+        ):
+            if rate is not None:
+                values[name] = round(100 * rate, 2)
         if with_fds:
             values |= _descriptors(stat)
         return [Reading(t, "generator", "generator", self._entity, values, {"memory_kind": "RSS"})]
@@ -129,9 +125,8 @@ class _Machine:
         self._all = Rate()
         self._ports = _PortsInUse()
 
-    def measure(self) -> tuple[dict[str, float], dict[str, str]]:
-        values: dict[str, float] = {}
-        notes: dict[str, str] = {}
+    def measure(self) -> Sheet:
+        values, notes = sheet = Sheet({}, {})
         times = psutil.cpu_times()
         everything = self._all.update(sum(times))
         for name, rate in (
@@ -147,7 +142,7 @@ class _Machine:
                 notes["ephemeral_ports_used"] = how
         else:
             notes["ephemeral_ports_used"] = "not read on this platform"
-        return values, notes
+        return sheet
 
 
 class _PortsInUse:

@@ -1,4 +1,4 @@
-"""Rates of counters that only grow."""
+"""The machine as a source: CPU, memory, disks, network, open files and pressure, each second."""
 
 from __future__ import annotations
 

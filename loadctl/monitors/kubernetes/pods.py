@@ -41,10 +41,10 @@ class PodsSource:
     metrics-server hands out averages over windows of 10 to 60 s: every sample is reported once, at its own time.
     """
 
+    subject = "system"
     period_s = 1.0
 
-    def __init__(self, kubectl: Kubectl, pods: Pods, subject: str = "system") -> None:
-        self.subject = subject
+    def __init__(self, kubectl: Kubectl, pods: Pods) -> None:
         self.window_s: float | None = None
         self._kubectl = kubectl
         self._pods = pods

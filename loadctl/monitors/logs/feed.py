@@ -122,8 +122,8 @@ class PatternFeed:
                     return
                 self._tails[path] = FileFeed(Path(path), from_start=from_start)
             except (OSError, Lost) as error:
-                said = error.strerror if isinstance(error, OSError) else None
-                self._refused = f"{path} cannot be read: {said}" if said else str(error)
+                cause = error.strerror if isinstance(error, OSError) else None
+                self._refused = f"{path} cannot be read: {cause}" if cause else str(error)
 
     def _remember(self) -> None:
         for tail in self._tails.values():

@@ -29,6 +29,7 @@ class MetricsPageSource:
     worker of several would answer for all of them.
     """
 
+    subject = "system"
     period_s = 1.0
 
     def __init__(
@@ -36,12 +37,10 @@ class MetricsPageSource:
         page: str,
         series: Sequence[str],
         headers: Mapping[str, str],
-        subject: str = "system",
         *,
         verify: ssl.SSLContext | bool = True,
     ) -> None:
         """`page` is a whole URL; `series` are names and patterns to record beside the standard ones."""
-        self.subject = subject
         self._page = HttpPage(page, {**_ACCEPT, **headers}, anew=True, verify=verify)
         self._reader = ExpositionReader([*STANDARD, *RUNTIMES, *series])
         self._series = series

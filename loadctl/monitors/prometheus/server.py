@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loadctl.errors import UsageError
 from loadctl.monitors.background import LAST_S, Background, Lost, polling
@@ -16,9 +16,6 @@ from loadctl.monitors.prometheus.http import HttpPage, wants_credentials
 from loadctl.monitors.source import Observation
 from loadctl.results.recording import Event, Reading
 from loadctl.scenario.watch import PrometheusServer
-
-if TYPE_CHECKING:
-    import ssl
 
 _SILENT_S = 30.0
 _OWN_WORDS_MAX = 300
@@ -43,14 +40,12 @@ class PrometheusSource:
     Events: query_failed, once for each query that the server refuses; the others go on.
     """
 
+    subject = "system"
     period_s = 5.0
 
-    def __init__(
-        self, server: PrometheusServer, subject: str = "system", *, verify: ssl.SSLContext | bool = True
-    ) -> None:
-        self.subject = subject
+    def __init__(self, server: PrometheusServer) -> None:
         self._queries = server.queries
-        self._page = HttpPage(f"{server.url.rstrip('/')}/api/v1/query", server.headers, verify=verify)
+        self._page = HttpPage(f"{server.url.rstrip('/')}/api/v1/query", server.headers)
         self._entity = self._page.shown.removesuffix("/api/v1/query")
         self._background = Background(
             "prometheus",

@@ -62,7 +62,7 @@ class Profiled:
 
     def attached(self) -> bool:
         """Whether the py-spy that runs now has begun to look; its words lie in the folder of temporary files."""
-        said = Path(tempfile.gettempdir()).glob(f"loadctl-*/{os.getpid()}-*/profile-*/said")
+        said = Path(tempfile.gettempdir()).glob(f"loadctl-*/{os.getpid()}-*/profile-*/output")
         return any("Sampling process" in path.read_text() for path in said)
 
     def kinds(self) -> list[str]:

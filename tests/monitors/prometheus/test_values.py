@@ -134,7 +134,7 @@ def test_a_restart_loses_no_requests_and_makes_none_up() -> None:
     )
     assert [one.values.get("server_requests") for one in seen] == [0, 40, None, None, None, 220, 230]
     assert (
-        seen[2].notes["server_requests"] == "the process behind the page changed; the next scrapes tell how"
+        seen[2].notes["server_requests"] == "the process behind the page changed; the next scrapes show how"
     )
     assert [len(one.restarts) for one in seen] == [0, 0, 0, 0, 0, 1, 0]
     assert all("memory_bytes" in one.values for one in seen)
