@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol, TypeAlias
 
 from loadctl.results.recording import Event, Reading
 
 Observation: TypeAlias = Reading | Event
+Detail: TypeAlias = Mapping[str, str | float | int | None]
+"""Of an event."""
 
 
 class Sheet(NamedTuple):

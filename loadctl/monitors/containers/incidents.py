@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from loadctl.monitors.containers.record import EngineEvent, State, same_replica
+from loadctl.monitors.source import Detail
 from loadctl.results.recording import Event
 
 GRACE_S = 10.0
@@ -190,7 +191,7 @@ class ContainerTracker:
         self._flag_is_old = not replaced and (self._flag_is_old or (gone is not None and gone.oom))
         self._started_ns, self._health, self._asked, self._oom_at = ns, None, False, None
         if gone is None or gone.reported:
-            return [Event(at, "service_up", f"{self.name} runs", {"container": identity[:12]})]
+            return [self._event(at, "service_up", f"{self.name} is running")]
         return [self._restarted(gone, at, replaced=replaced)]
 
     def _restarted(self, gone: _Gone, at: float, *, replaced: bool) -> Event:
@@ -198,33 +199,31 @@ class ContainerTracker:
         cause = gone.cause
         if replaced:
             cause = "replaced by another container" + ("" if gone.clean else f" after it was lost: {cause}")
-        detail: dict[str, str | float | int | None] = {
-            "cause": cause,
-            "exit_code": gone.exit_code,
-            "down_s": round(down_s, 3),
-            "container": self.id[:12],
-        }
-        message = f"{self.name} restarted: {cause}; away for {down_s:.1f} s"
-        return Event(gone.at, "service_restarted", message, detail)
+        detail = {"cause": cause, "exit_code": gone.exit_code, "down_s": round(down_s, 3)}
+        message = f"{self.name} restarted: {cause}; down for {down_s:.1f} s"
+        return self._event(gone.at, "service_restarted", message, detail)
 
     def _stayed_away(self, gone: _Gone, ending: str) -> Event:
         gone.reported = True
         kind = "service_down" if gone.clean else "service_crashed"
-        detail = {"cause": gone.cause, "exit_code": gone.exit_code, "container": self.id[:12]}
-        return Event(gone.at, kind, f"{self.name} is gone: {gone.cause}, {ending}", detail)
+        detail = {"cause": gone.cause, "exit_code": gone.exit_code}
+        return self._event(gone.at, kind, f"{self.name} is gone: {gone.cause}, {ending}", detail)
 
     def _survived(self) -> list[Event]:
         at, self._oom_at = self._oom_at, None
-        message = f"the kernel killed a process in {self.name}: out of memory; the container runs on"
-        return [] if at is None else [Event(at, "oom_kill", message, {"container": self.id[:12]})]
+        message = f"the kernel killed a process in {self.name}: out of memory; the container is still running"
+        return [] if at is None else [self._event(at, "oom_kill", message)]
 
     def _is_healthy(self, health: str, at: float) -> list[Event]:
         before, self._health = self._health, health
         if not health or health == before:
             return []
         was = f" (was {before})" if before else ""
-        detail = {"health": health, "before": before, "container": self.id[:12]}
-        return [Event(at, "health_changed", f"{self.name} is {health}{was}", detail)]
+        detail = {"health": health, "before": before}
+        return [self._event(at, "health_changed", f"{self.name} is {health}{was}", detail)]
+
+    def _event(self, at: float, kind: str, message: str, detail: Detail | None = None) -> Event:
+        return Event(at, kind, message, {**(detail or {}), "container": self.id[:12]})
 
 
 def _signal(number: int) -> str:

@@ -112,21 +112,23 @@ def _memory(now: Frame, state: State, sheet: Sheet) -> None:
 
 def _rates(now: Frame, before: Frame, sheet: Sheet) -> None:
     seconds = (now.read_ns - before.read_ns) / 1e9
-    for what, new, old, names in (
-        ("network", now.network, before.network, ("network_rx_bytes_per_s", "network_tx_bytes_per_s")),
-        ("disk", now.disk, before.disk, ("disk_read_bytes_per_s", "disk_write_bytes_per_s")),
-    ):
+    for what, (reason, *names) in _RATES.items():
+        new, old = getattr(now, what), getattr(before, what)
         if new is None or old is None:
-            sheet.notes[what] = _WHY[what]
+            sheet.notes[what] = reason
             continue
         for name, more, less in zip(names, new, old, strict=True):
             if more >= less:
                 sheet.values[name] = round((more - less) / seconds, 1)
 
 
-_WHY = {
-    "network": "the engine reports none: the container has no network of its own",
-    "disk": "the engine reports no reads or writes",
+_RATES = {
+    "network": (
+        "the engine reports none: the container has no network of its own",
+        "network_rx_bytes_per_s",
+        "network_tx_bytes_per_s",
+    ),
+    "disk": ("the engine reports no reads or writes", "disk_read_bytes_per_s", "disk_write_bytes_per_s"),
 }
 
 

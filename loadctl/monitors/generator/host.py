@@ -48,12 +48,9 @@ def disk_bytes() -> Mapping[str, int]:
 
 def network_bytes() -> Mapping[str, int]:
     """network_rx_bytes and network_tx_bytes of the cards, loopback_bytes by itself. Raises OSError."""
-    if LINUX:
-        return parse_network(slurp("/proc/net/dev"), _is_card)
-    cards = psutil.net_io_counters(pernic=True)
-    return _by_card(
-        {name: (card.bytes_recv, card.bytes_sent) for name, card in cards.items()}, lambda _: True
-    )
+    counters = psutil.net_io_counters(pernic=True, nowrap=False)
+    cards = {name: (card.bytes_recv, card.bytes_sent) for name, card in counters.items()}
+    return bytes_by_card(cards, _is_card if LINUX else lambda _: True)
 
 
 def open_files() -> Mapping[str, int]:
@@ -74,17 +71,6 @@ def parse_disks(content: bytes, is_disk: Callable[[str], bool]) -> Mapping[str, 
     return {"disk_read_bytes": read * _SECTOR, "disk_write_bytes": written * _SECTOR} if found else {}
 
 
-def parse_network(content: bytes, is_card: Callable[[str], bool]) -> Mapping[str, int]:
-    """/proc/net/dev: two lines of heads, then NAME: eight columns received (bytes first), eight sent."""
-    cards = {}
-    for line in content.splitlines()[2:]:
-        name, colon, figures = line.rpartition(b":")
-        fields = figures.split()
-        if colon and len(fields) >= 9:
-            cards[name.strip().decode(errors="replace")] = (int(fields[0]), int(fields[8]))
-    return _by_card(cards, is_card)
-
-
 def parse_file_nr(content: bytes) -> Mapping[str, int]:
     """/proc/sys/fs/file-nr: allocated, free among these, the most there may be (2⁶³ − 1: no limit)."""
     allocated, free, most = map(int, content.split())
@@ -92,8 +78,8 @@ def parse_file_nr(content: bytes) -> Mapping[str, int]:
     return {"open_files": allocated - free, **limit}
 
 
-def _by_card(cards: Mapping[str, tuple[int, int]], is_card: Callable[[str], bool]) -> Mapping[str, int]:
-    """Where no card is real, as within a container, all interfaces are."""
+def bytes_by_card(cards: Mapping[str, tuple[int, int]], is_card: Callable[[str], bool]) -> Mapping[str, int]:
+    """`cards`: bytes received and sent. Where no card is real, as within a container, all interfaces are."""
     outside = {name: bytes_ for name, bytes_ in cards.items() if name not in _LOOPBACK}
     real = {name: bytes_ for name, bytes_ in outside.items() if is_card(name)} or outside
     values = {}
@@ -157,8 +143,8 @@ class HostSource:
                 notes[name] = f"not available on this machine: {type(error).__name__}"
         if values.get("swap_pct") is None and values.get("swap_used_bytes") is not None:
             notes["swap_pct"] = "this machine has no swap"
-        said, self._first = (notes if self._first else {}), False
-        return [Reading(t, self.subject, "host", "this machine", values, said)]
+        notes, self._first = (notes if self._first else {}), False
+        return [Reading(t, self.subject, "host", "this machine", values, notes)]
 
     def close(self, t: float) -> list[Observation]:  # noqa: ARG002
         return []
@@ -170,11 +156,9 @@ class HostSource:
         spent = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
         idle = times.idle + getattr(times, "iowait", 0.0)
         busy, everything = self._busy.update(spent - idle), self._all.update(spent)
-        return (
-            {"cpu_pct": round(min(100.0, 100 * busy / everything), 2)}
-            if busy is not None and everything
-            else {}
-        )
+        if busy is None or not everything:
+            return {}
+        return {"cpu_pct": round(min(100.0, 100 * busy / everything), 2)}
 
     def _per_second(self, counters: Mapping[str, float]) -> Mapping[str, float]:
         """Of counters since the machine was started; none after one that was set back, as by a card pulled out."""

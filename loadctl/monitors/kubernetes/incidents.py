@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loadctl.monitors.kubernetes.status import Pod, PodContainer
+from loadctl.monitors.source import Detail
 from loadctl.results.recording import Event
 
 _SUCCESSOR_NS = 10_000_000_000
@@ -103,7 +104,7 @@ def _ended(pod: Pod, was: PodContainer, now: PodContainer, now_ns: int) -> Event
         return None
     at_ns = ending.at_ns if ending is not None and ended and ending.at_ns else now_ns
     cause = cause_of(now)
-    detail: dict[str, str | int | float | None] = {
+    detail: Detail = {
         "pod": pod.name,
         "container": now.name,
         "cause": cause,

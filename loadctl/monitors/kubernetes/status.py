@@ -1,4 +1,4 @@
-"""What the API server says of pods: who they are, how they fare, what they may use and do use. Pure parsing.
+"""Pods as the API server reports them: identity, state, limits and use. Pure parsing.
 
 Source: Kubernetes API reference, PodList (v1) and PodMetricsList (metrics.k8s.io/v1beta1).
 """
@@ -26,11 +26,9 @@ _LONGEST = 40
 
 def quantity(text: object) -> float:
     """In the unit without a prefix: cores, bytes. Raises ValueError for what is no quantity."""
-    if not isinstance(text, str) or len(text) > _LONGEST:
-        raise ValueError(f"{str(text)[:_LONGEST]!r} is no quantity")
-    found = _QUANTITY.fullmatch(text)
+    found = _QUANTITY.fullmatch(text) if isinstance(text, str) and len(text) <= _LONGEST else None
     if found is None:
-        raise ValueError(f"{text!r} is no quantity")
+        raise ValueError(f"{str(text)[:_LONGEST]!r} is not a quantity")
     number, exponent, suffix = found.groups()
     if exponent is not None:
         return float(f"{number}e{exponent}")
@@ -42,7 +40,7 @@ _ENDED = ("Succeeded", "Failed")
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a container of a pod ended, the last time that it did; `at_ns` is the cluster's clock, 0: not told."""
+    """How a container of a pod ended, the last time that it did; `at_ns` is the cluster's clock, 0: unknown."""
 
     exit_code: int
     reason: str
@@ -133,7 +131,7 @@ def _items(answer: Any) -> Iterator[Mapping[str, Any]]:
     if items is None and isinstance(answer, Mapping) and "items" in answer:
         return iter(())  # Go writes an empty list as null
     if not isinstance(items, list):
-        raise Malformed("the API server's answer is no list of pods")
+        raise Malformed("the API server's answer is not a list of pods")
     return (item for item in items if isinstance(item, Mapping))
 
 
@@ -170,9 +168,9 @@ def _container(status: Mapping[str, Any]) -> PodContainer:
     )
 
 
-def _ending(told: Mapping[str, Any]) -> Ending:
-    at = nanoseconds(str(told.get("finishedAt", "")))
-    return Ending(integer(told, "exitCode"), str(told.get("reason") or ""), at)
+def _ending(terminated: Mapping[str, Any]) -> Ending:
+    at_ns = nanoseconds(str(terminated.get("finishedAt", "")))
+    return Ending(integer(terminated, "exitCode"), str(terminated.get("reason") or ""), at_ns)
 
 
 def _allowance(containers: list[Mapping[str, Any]], kind: str) -> Allowance:

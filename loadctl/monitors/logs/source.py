@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from loadctl.monitors.background import Background, Lost
 from loadctl.monitors.logs.feed import Feed
 from loadctl.monitors.logs.line import Entries, LogError, LogReader, folded
-from loadctl.monitors.source import Observation
+from loadctl.monitors.source import Detail, Observation
 from loadctl.results.recording import Event, Reading
 
 _POLL_S = 0.2
@@ -33,13 +34,6 @@ class _Kind:
     level: str
 
 
-@dataclass(slots=True)
-class _Counts:
-    lines: int = 0
-    errors: int = 0
-    size: int = 0
-
-
 class LogSource:
     """Readings: log_lines, log_errors and log_chars of the second. Memory is bounded, whatever is logged."""
 
@@ -49,7 +43,7 @@ class LogSource:
     def __init__(self, feed: Feed, reader: LogReader) -> None:
         self._feed = feed
         self._entries = Entries(reader)
-        self._counts = _Counts()
+        self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._kinds: dict[str, _Kind] = {}
@@ -70,7 +64,7 @@ class LogSource:
         gap = self._read_to_the_end()
         self._feed.close()
         seen = self._background.close(t)
-        if gap is None or self._counts.lines:
+        if gap is None or self._counts["log_lines"]:
             seen.append(self._reading_of(t))
         if gap is not None:
             seen.append(Reading(t, self.subject, "logs", self._feed.name, gap=gap))
@@ -92,8 +86,8 @@ class LogSource:
 
     def _reading_of(self, t: float) -> Reading:
         with self._lock:
-            counts, self._counts = self._counts, _Counts()
-        values = {"log_lines": counts.lines, "log_errors": counts.errors, "log_chars": counts.size}
+            counts, self._counts = self._counts, Counter()
+        values = {name: counts[name] for name in ("log_lines", "log_errors", "log_chars")}
         trouble = self._feed.trouble
         notes = {"log_lines": trouble} if trouble else {}
         return Reading(t, self.subject, "logs", self._feed.name, values, notes)
@@ -119,9 +113,7 @@ class LogSource:
                     self._take(error, background)
         finally:
             with self._lock:
-                self._counts.lines += lines
-                self._counts.errors += errors
-                self._counts.size += size
+                self._counts.update(log_lines=lines, log_errors=errors, log_chars=size)
             self._reading.release()
         self._report_rotation(background, at_once=at_end)
 
@@ -139,7 +131,7 @@ class LogSource:
         kind.last = now
         if self._reported < _KINDS_REPORTED and (self._errors <= _FIRST or is_new):
             self._reported += 1
-            detail: dict[str, str | float | int | None] = {"log": self._feed.name, "level": error.level}
+            detail: Detail = {"log": self._feed.name, "level": error.level}
             background.put(Event(now, "log_error", error.message[:_SHOWN], detail))
 
     def _report_rotation(self, background: Background, *, at_once: bool) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from loadctl.monitors.process.port import FoundProcess, Resolved
 from loadctl.monitors.process.stat import Key, ProcessStat, read_stat
 from loadctl.monitors.process.usage import TreeUse
-from loadctl.monitors.source import Observation
+from loadctl.monitors.source import Detail, Observation
 from loadctl.results.recording import Event, Reading
 
 _SETTLED_S = 5.0
@@ -17,17 +17,12 @@ _REPLACED_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """`left`: how many other children the master has."""
+class WorkerEnd:
+    """A child of the master has ended: `left` others remain, or `successor` took its place."""
 
     ended: ProcessStat
-    left: int
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    ended: ProcessStat
-    successor: ProcessStat
+    left: int = 0
+    successor: ProcessStat | None = None
 
 
 class Workers:
@@ -44,7 +39,7 @@ class Workers:
         self._ended: list[tuple[float, ProcessStat]] = []
         self._fresh: list[tuple[float, ProcessStat]] = []
 
-    def update(self, stats: Iterable[ProcessStat], t: float) -> Sequence[End | Replacement]:
+    def update(self, stats: Iterable[ProcessStat], t: float) -> Sequence[WorkerEnd]:
         """`stats` are the living members of the tree, `t` seconds on any clock. An end comes before its replacement."""
         children = {stat.key: stat for stat in stats if stat.parent == self._root.pid and not stat.zombie}
         if self._since is None:
@@ -57,11 +52,11 @@ class Workers:
         for key in [key for key in self._since if key not in children]:
             if t - self._since.pop(key) >= _SETTLED_S:
                 self._ended.append((t, self._known[key]))
-                ends.append(End(self._known[key], len(children)))
+                ends.append(WorkerEnd(self._known[key], len(children)))
         self._known = children
         return [*ends, *self._paired(t)]
 
-    def _paired(self, t: float) -> list[Replacement]:
+    def _paired(self, t: float) -> list[WorkerEnd]:
         """Each ended worker with a newcomer of its name; a planned successor may come before the end."""
         self._ended = [(at, stat) for at, stat in self._ended if t - at <= _REPLACED_WITHIN_S]
         self._fresh = [
@@ -73,7 +68,7 @@ class Workers:
             if successor is not None:
                 self._ended.remove(ended)
                 self._fresh.remove(successor)
-                pairs.append(Replacement(ended[1], successor[1]))
+                pairs.append(WorkerEnd(ended[1], successor=successor[1]))
         return pairs
 
 
@@ -129,12 +124,9 @@ class ProcessSource:
 
     def close(self, t: float) -> list[Observation]:  # noqa: ARG002  the crash has its own time
         """What is still gone at the end of the watch has crashed, however short the time since."""
-        gone = self._gone
-        return (
-            []
-            if gone is None or gone.reported_crashed
-            else [_crashed(gone, "and had not come back by the end")]
-        )
+        if self._gone is None or self._gone.reported_crashed:
+            return []
+        return [_crashed(self._gone, "and had not come back by the end")]
 
     def _begin(self, root: ProcessStat) -> None:
         self._use = TreeUse(root)
@@ -145,17 +137,15 @@ class ProcessSource:
 
     def _changes(self, stats: Mapping[Key, ProcessStat], t: float) -> list[Event]:
         events = []
-        for change in self._workers.update(stats.values(), t):
-            worker = f"worker {change.ended} of {self._entity} ended"
-            if isinstance(change, End):
-                detail = {"pid": change.ended.pid, "left": change.left}
-                events.append(Event(t, "worker_ended", f"{worker}; it has {change.left} left", detail))
+        for end in self._workers.update(stats.values(), t):
+            worker, successor = f"worker {end.ended} of {self._entity} ended", end.successor
+            if successor is None:
+                detail = {"pid": end.ended.pid, "left": end.left}
+                events.append(Event(t, "worker_ended", f"{worker}; it has {end.left} left", detail))
                 continue
             self._replaced += 1
-            successor = change.successor
-            detail = {"pid": change.ended.pid, "new_pid": successor.pid, "total": self._replaced}
-            message = f"{worker}; {successor} took its place"
-            events.append(Event(t, "worker_restarted", message, detail))
+            detail = {"pid": end.ended.pid, "new_pid": successor.pid, "total": self._replaced}
+            events.append(Event(t, "worker_restarted", f"{worker}; {successor} took its place", detail))
         return events
 
     def _look_again(self, gone: _Gone, t: float) -> list[Observation]:
@@ -169,7 +159,7 @@ class ProcessSource:
         self._gone = None
         self._entity = str(stat)
         self._begin(stat)
-        events = [Event(t, "service_up", f"{stat} is there")] if gone.reported_down else []
+        events = [Event(t, "service_up", f"{stat} is running")] if gone.reported_down else []
         return [*events, _successor(gone, stat, t), *self.sample(t)]
 
     def _missing(self, gone: _Gone, t: float) -> list[Event]:
@@ -191,21 +181,16 @@ def _crashed(gone: _Gone, ending: str) -> Event:
 def _successor(gone: _Gone, stat: ProcessStat, t: float) -> Event:
     """A new process is a restart; a member that outlived the root means that the root crashed."""
     if stat.key in gone.members:
-        message = f"{gone.root} ended; {stat}, started by it, still serves"
+        message = f"{gone.root} ended; {stat}, started by it, is still serving"
         return Event(gone.missed, "service_crashed", message, _detail(gone))
     away_s = t - gone.last_seen
     old, new = gone.root.pid, stat.pid
-    message = f"{stat.name} restarted: pid {old} ended, pid {new} serves; away for at most {away_s:.1f} s"
-    detail: dict[str, str | float] = {
-        "pid": old,
-        "new_pid": new,
-        "name": stat.name,
-        "downtime_s": round(away_s, 3),
-    }
+    message = f"{stat.name} restarted: pid {old} ended, pid {new} serves; down for at most {away_s:.1f} s"
+    detail: Detail = {"pid": old, "new_pid": new, "name": stat.name, "downtime_s": round(away_s, 3)}
     return Event(t, "service_restarted", message, detail)
 
 
-def _detail(gone: _Gone) -> dict[str, str | float]:
+def _detail(gone: _Gone) -> Detail:
     return {"pid": gone.root.pid, "name": gone.root.name, "last_seen_s": round(gone.last_seen, 3)}
 
 

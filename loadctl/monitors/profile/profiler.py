@@ -14,12 +14,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from loadctl.monitors.background import Background
 from loadctl.monitors.child import HelperMissing, HelperProgram
 from loadctl.monitors.profile.trigger import BAD_S, Limits, Trigger
-from loadctl.monitors.source import Observation
+from loadctl.monitors.source import Detail, Observation
 from loadctl.results.live import Vital
 from loadctl.results.profile import CALM, ProfileMode
 from loadctl.results.recording import Event
@@ -32,9 +31,6 @@ _LAST_S = 4.0
 _WORST_KEPT = 3
 _FAILURES = 3
 _INSTALL = "install it beside loadctl:  pip install 'loadctl[profile]'"
-
-
-Detail: TypeAlias = "dict[str, str | float | int | None]"
 
 
 class NotProfiled(Exception):

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from loadctl.monitors.generator import host
 from loadctl.monitors.generator.host import (
     HostSource,
+    bytes_by_card,
     parse_disks,
     parse_file_nr,
     parse_memory,
-    parse_network,
 )
 from loadctl.results.recording import Reading
 
@@ -30,13 +30,7 @@ DISKS = b"""\
  253       0 dm-0 90 5 1900 30 50 2 700 10 0 20 40 0 0 0 0
    8       0 sda 1 0 10 0 1 0 20 0 0 0 0
 """
-NETWORK = b"""\
-Inter-|   Receive                                                |  Transmit
- face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier
-    lo: 7000    1    0    0    0     0          0         0 7000 1    0    0    0     0       0          0
-  eth0:1500     1    0    0    0     0          0         0 300    1    0    0    0     0       0          0
-docker0: 900    1    0    0    0     0          0         0 200    1    0    0    0     0       0          0
-"""
+NETWORK = {"lo": (7000, 7000), "eth0": (1500, 300), "docker0": (900, 200)}
 
 
 def reading(source: HostSource, t: float) -> Reading:
@@ -58,7 +52,7 @@ def test_a_machine_without_disks_has_no_rates_of_them() -> None:
 
 
 def test_bridges_are_not_counted_beside_the_cards_and_loopback_by_itself() -> None:
-    assert parse_network(NETWORK, {"eth0"}.__contains__) == {
+    assert bytes_by_card(NETWORK, {"eth0"}.__contains__) == {
         "network_rx_bytes": 1500,
         "network_tx_bytes": 300,
         "loopback_bytes": 7000,
@@ -66,7 +60,7 @@ def test_bridges_are_not_counted_beside_the_cards_and_loopback_by_itself() -> No
 
 
 def test_where_no_card_is_real_all_interfaces_are() -> None:
-    assert parse_network(NETWORK, lambda _: False)["network_rx_bytes"] == 2400
+    assert bytes_by_card(NETWORK, lambda _: False)["network_rx_bytes"] == 2400
 
 
 def test_open_files_of_the_machine() -> None:

@@ -39,7 +39,7 @@ def test_suffixes(text: str, value: float) -> None:
     "text", ["", "K", "1K", "1ki", "m", "1 Gi", "1Gi ", "Infinity", "nan", "1e999", None, 3, "9" * 50]
 )
 def test_what_is_no_quantity(text: object) -> None:
-    with pytest.raises(ValueError, match="is no quantity"):
+    with pytest.raises(ValueError, match="is not a quantity"):
         quantity(text)
 
 

@@ -261,7 +261,8 @@ def test_a_master_that_dies_under_its_workers_has_crashed(spawn: Spawn, free_por
     (crashed,) = events(source, 1)
     assert crashed.kind == "service_crashed"
     assert (
-        crashed.message == f"python pid {master.pid} ended; python pid {worker}, started by it, still serves"
+        crashed.message
+        == f"python pid {master.pid} ended; python pid {worker}, started by it, is still serving"
     )
 
 

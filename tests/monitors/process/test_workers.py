@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.monitors.process.process import End, Replacement, Workers
+from loadctl.monitors.process.process import WorkerEnd, Workers
 from loadctl.monitors.process.stat import ProcessStat
 
 MASTER = ProcessStat(1, 0.0, "server", 0, 0.0, 0.0, 1, 0)
@@ -40,13 +40,13 @@ def test_replaced_workers(
 ) -> None:
     workers = Workers(MASTER)
     changes = [change for t, stats in looks for change in workers.update([MASTER, *stats], t)]
-    pairs = [change for change in changes if isinstance(change, Replacement)]
-    assert [(pair.ended.pid, pair.successor.pid) for pair in pairs] == expected
+    pairs = [(end.ended, end.successor) for end in changes if end.successor is not None]
+    assert [(ended.pid, successor.pid) for ended, successor in pairs] == expected
 
 
 def test_an_end_is_told_at_once_and_with_those_left_but_not_of_a_passing_helper() -> None:
     workers = Workers(MASTER)
     assert workers.update([MASTER, A, B, C], 0) == []
-    assert workers.update([MASTER, A, C, HELPER], 6) == [End(B, left=3)]
+    assert workers.update([MASTER, A, C, HELPER], 6) == [WorkerEnd(B, left=3)]
     assert workers.update([MASTER, A, C], 8) == []
-    assert workers.update([MASTER, C], 9) == [End(A, left=1)]
+    assert workers.update([MASTER, C], 9) == [WorkerEnd(A, left=1)]
