@@ -1,4 +1,7 @@
-"""The ML-platform API itself: a request in, an answer out. Pure, without faults and limits."""
+"""The ML-platform API itself: a request in, an answer out; and the rate limits of its API keys.
+
+Pure, and without faults: the clock is passed in.
+"""
 
 from __future__ import annotations
 
@@ -35,15 +38,15 @@ MODELS = {
 _EXAMPLE_FEATURES = [0.12, -0.7, 1.5, 0.0, 0.33, -1.1, 0.9, 2.4]
 
 
-def document() -> _Node:
+def openapi_document() -> _Node:
     return {
         "openapi": "3.1.0",
         "info": {"title": "ML platform (loadctl demo)", "version": "1.0.0"},
         "paths": {
-            "/login": {"post": _login()},
-            "/predict": {"post": _predict()},
+            "/login": {"post": _login_operation()},
+            "/predict": {"post": _predict_operation()},
             "/models": {"get": _operation("listModels", "The models that can predict", _ref("ModelList"))},
-            "/models/{id}": {"get": _model()},
+            "/models/{id}": {"get": _model_operation()},
             "/health": {"get": _operation("health", "Whether the platform is up", _ref("Health"))},
         },
         "components": {
@@ -57,21 +60,21 @@ def document() -> _Node:
     }
 
 
-def _login() -> _Node:
+def _login_operation() -> _Node:
     body = {"schema": _ref("Credentials"), "example": {"user": "demo", "password": "demo"}}
     kinds = {"application/json": body, "application/x-www-form-urlencoded": body}
     login = _operation("login", "Begin a session", _ref("Session"), "400", "422")
     return {**login, "requestBody": {"required": True, "content": kinds}}
 
 
-def _predict() -> _Node:
+def _predict_operation() -> _Node:
     example = {"model": "churn", "features": _EXAMPLE_FEATURES}
     content = {"application/json": {"schema": _ref("PredictionRequest"), "example": example}}
     predict = _operation("predict", "One prediction", _ref("Prediction"), "400", "422")
     return {**predict, "requestBody": {"required": True, "content": content}}
 
 
-def _model() -> _Node:
+def _model_operation() -> _Node:
     by_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "example": "churn"}
     return {**_operation("getModel", "One model", _ref("Model"), "404"), "parameters": [by_id]}
 
@@ -173,7 +176,7 @@ def answer(handler: Handler | None, method: str, call: Call) -> Answer:
     return act(call)
 
 
-def _login_api(call: Call) -> Answer:
+def _login(call: Call) -> Answer:
     if call.content_type.startswith(b"application/x-www-form-urlencoded"):
         form = {name: values[-1] for name, values in parse_qs(call.body.decode("utf-8", "replace")).items()}
         user: object = form.get("user", form.get("username"))
@@ -188,7 +191,7 @@ def _login_api(call: Call) -> Answer:
     return as_json(200, {"token": token, "access_token": token, "token_type": "bearer"})
 
 
-def _predict_api(call: Call) -> Answer:
+def _predict(call: Call) -> Answer:
     content = _parsed(call.body)
     if isinstance(content, Answer):
         return content
@@ -202,7 +205,7 @@ def _predict_api(call: Call) -> Answer:
     return as_json(200, {"prediction": prediction, "model": model, "version": MODELS[model].version})
 
 
-def _model_api(call: Call) -> Answer:
+def _model(call: Call) -> Answer:
     name = call.path.removeprefix("/models/")
     model = MODELS.get(name)
     return refusal(404, f"there is no model {name!r}") if model is None else as_json(200, model.document())
@@ -231,15 +234,15 @@ def _always(content: object) -> Callable[[Call], Answer]:
     return lambda _: ready
 
 
-_MODEL = Handler("/models/{id}", {"GET": _model_api})
+_MODEL = Handler("/models/{id}", {"GET": _model})
 _HANDLERS = {
     handler.name: handler
     for handler in (
-        Handler("/login", {"POST": _login_api}),
-        Handler("/predict", {"POST": _predict_api}),
+        Handler("/login", {"POST": _login}),
+        Handler("/predict", {"POST": _predict}),
         Handler("/models", {"GET": _always({"items": [model.document() for model in MODELS.values()]})}),
         Handler("/health", {"GET": _always({"status": "ok"})}),
-        Handler("/openapi.json", {"GET": _always(document())}),
+        Handler("/openapi.json", {"GET": _always(openapi_document())}),
     )
 }
 
@@ -250,7 +253,7 @@ KEY_RATES_PER_S: dict[str, float | None] = {"demo-free": 10.0, "demo-standard": 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one request is told, in whole seconds rounded up; `retry_after_s` is None where it is allowed."""
+    """The answer to one request, in whole seconds rounded up; `retry_after_s` is None where it is allowed."""
 
     limit: int
     remaining: int

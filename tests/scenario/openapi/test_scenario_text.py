@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadctl.demo.api import document as demo_document
+from loadctl.demo.api import openapi_document as demo_document
 from loadctl.scenario.expectation import expect
 from loadctl.scenario.openapi.draft import Draft
 from loadctl.scenario.openapi.sample import Sampler
