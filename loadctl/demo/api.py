@@ -82,7 +82,7 @@ def _model_operation() -> _Node:
 _REFUSALS = {
     "400": "The body is not JSON",
     "401": "The API key is not known",
-    "404": "There is no such thing",
+    "404": "Not found",
     "422": "A field is missing or wrong",
     "429": "The API key's limit is used up",
 }
@@ -159,7 +159,7 @@ def refusal(status: int, detail: str, headers: tuple[tuple[bytes, bytes], ...] =
 
 
 def handler_of(path: str) -> Handler | None:
-    """Who serves `path`; None: nobody."""
+    """The handler of `path`, if any."""
     handler = _HANDLERS.get(path)
     if handler is None and path.startswith("/models/") and len(path) > 8 and "/" not in path[8:]:
         return _MODEL
@@ -308,7 +308,7 @@ class RateLimiter:
 
 
 class OtherLimiter:
-    """Accepts so many a second of each key, whatever its limit is."""
+    """Accepts the same rate of each key, whatever its limit is."""
 
     def __init__(self) -> None:
         self._buckets: dict[str, TokenBucket] = {}

@@ -12,8 +12,8 @@
     sawtooth=50MB/20s   memory that grows to 50 MB and falls back to nothing, every 20 s: no leak
     linear=1ms          every request takes 1 ms longer for each that is under way: latency in proportion to users
     warmup=10s          for the first 10 s every request takes 50 ms longer
-    ratelimit=off       the rate limit of API keys is told in headers, and not kept; ratelimit=shut refuses every
-                        request of a key with a limit, ratelimit=2/s accepts so many of each
+    ratelimit=off       the rate limit of API keys is in the headers, but not enforced; ratelimit=shut refuses every
+                        request of a key with a limit, ratelimit=2/s accepts 2/s of each
     crash@20s           the process is gone after 20 s, exit code 1
     restart@20s+3s      the process is gone after 20 s, and a new one listens 3 s later
     worker-crash@20s    three worker processes share the port, and one of them is gone after 20 s; @20s+3s: another
@@ -121,7 +121,7 @@ class _Spec:
         return float(match[1]) * 1e6
 
     def rate(self, expected: str) -> float:
-        """Per second. `expected`: what the message says of a value that is none."""
+        """Per second. `expected`: what the message asks for."""
         match = _RATE.fullmatch(self.value or "")
         if match is None or not float(match[1]):
             self.refuse(f"{self.value!r} is not {expected}" if self.value else "its rate is missing")

@@ -36,7 +36,7 @@ STOPPED, CRASHED = 0, 1
 class ServerSettings:
     """What one process of the demo system serves with.
 
-    `account` takes the truth at the end, whatever that is; `parent_ended` blocks until whoever it serves for is
+    `account` takes the truth at the end, however it ends; `parent_ended` blocks until the parent is
     gone; `began_at_s` (time.monotonic) is set for a process below a parent; `listening` is called with the port as
     soon as it listens.
     """
@@ -117,7 +117,7 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn's types are not 
                 server_header=False,
                 date_header=False,
                 timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=0,  # whoever stops it has measured what it wanted
+                timeout_graceful_shutdown=0,  # the measurement is over when it is stopped
             )
         )
 

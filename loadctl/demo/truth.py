@@ -37,7 +37,7 @@ class ServiceTimes:
             self.values_us[place] = us
 
     def merge(self, other: ServiceTimes) -> None:
-        """Of another worker. Both keep what they have: a sample of each is no uniform sample, so it is not `exact`."""
+        """Of another worker. Both keep what they have: two samples do not make a uniform one, so it is not `exact`."""
         self.count += other.count
         self.max_us = max(self.max_us, other.max_us)
         self.values_us.extend(other.values_us)
@@ -78,7 +78,7 @@ class Truth:
     """Counts of requests without probes and scrapes, which have their own. One counts when it was read whole.
 
     `abandoned`: the client had left when the answer was ready; such a request has a status, no service time.
-    `timed` False keeps no service times: nobody will ask for them.
+    `timed` False keeps no service times, which nobody will read.
     """
 
     timed: bool

@@ -1,4 +1,4 @@
-"""Answers of other people's servers, read with suspicion: JSON whose shape nobody guarantees, and streams of lines.
+"""Untrusted answers of other servers: tolerant readers of JSON, and streams of lines.
 
 Source of the frames: Docker Engine API, "Attach to a container", section "Stream format".
 """
@@ -25,7 +25,7 @@ _INTEGER_MAX = 1 << 64
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)")
 _HEADER = 8
 _LONGEST_FRAME = 1 << 24
-"""Docker's own are 16 KiB; one that claims more is no frame."""
+"""Docker's own are 16 KiB; data that claims more is not a frame."""
 _LONGEST = 1_000_000
 """Bytes of one line that are kept; the rest of a longer one is dropped."""
 
@@ -49,7 +49,7 @@ def integer(answer: Json, key: str) -> int:
 
 
 def whole(value: object) -> int | None:
-    """A count as engines give it, without its fraction; None for what is none, or is larger than 64 bits."""
+    """A count without its fraction; None if it is not a number or has more than 64 bits."""
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
@@ -65,7 +65,7 @@ def parts(answer: Json, key: str) -> list[Json]:
 
 
 def nanoseconds(stamp: str) -> int:
-    """RFC 3339 → ns since 1970; 0 for what is no time, and for the year 1, which means never."""
+    """RFC 3339 → ns since 1970; 0 if it cannot be parsed, and for the year 1, which means never."""
     match = _STAMP.fullmatch(stamp)
     if match is None:
         return 0

@@ -82,7 +82,7 @@ class Background:
         silence = time.monotonic() - self._heard
         if not kept and silence > self._silent_s:
             raise Lost(f"it has not answered for {silence:.0f} s")
-        # A clock that stands at 1970 may not take what happened out of the run.
+        # A clock that is set to 1970 must not move observations out of the run.
         return [replace(one, t=round(max(-MOST_S, one.t + shift), 3)) for one in kept]
 
     def close(self, t: float) -> list[Observation]:

@@ -1,8 +1,8 @@
 """Helper programs of a monitor, such as the command line of a container engine.
 
-Engines are started by run/process.py, with words on standard input; these are other people's programs, that listen to
-signals only. Each leads a session of its own, so that a Ctrl-C in the terminal does not end it before its last words
-are read, and on Linux the kernel ends it with the thread that started it, even after a kill -9 of loadctl: start it
+Engines are started by run/process.py and controlled over standard input; these are foreign programs that obey
+signals only. Each leads a session of its own, so that a Ctrl-C in the terminal does not end it before its output
+is read, and on Linux the kernel ends it with the thread that started it, even after a kill -9 of loadctl: start it
 in a thread that lives as long as the program is needed.
 """
 

@@ -15,7 +15,7 @@ from loadctl.scenario.redaction import Redaction
 
 _REPORT_EVERY_S = 10.0
 _ON_TIME_S = 0.05
-"""A sample that begins so soon after its deadline bears the time of the deadline: it tells of the second before."""
+"""A sample that begins this soon after its deadline has the time of the deadline: it is about the second before."""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Sampler:
         series: Collection[str] = (),
         close: Callable[[], None] = lambda: None,
     ) -> None:
-        """`secrets` are redacted in all that sources say, but for the names of `series`.
+        """`secrets` are redacted in all observations, except in the names of `series`.
 
         `close` is called when all of them are closed.
         """
@@ -76,7 +76,7 @@ class Sampler:
         return kept
 
     def stop(self) -> None:
-        """End the watch and close the sources; `drain` once more afterwards for their last words."""
+        """End the watch and close the sources; `drain` once more afterwards for their last observations."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
@@ -131,7 +131,7 @@ class Sampler:
     def _ask(
         self, watched: _Watched, question: Callable[[float], Iterable[Observation]], t: float
     ) -> list[Observation]:
-        """The answer; where there is none, a gap, with an event the first time."""
+        """The answer; if there is none, a gap, with an event the first time."""
         source = watched.source
         try:
             observations = list(question(t))
@@ -159,7 +159,7 @@ class Sampler:
 
 
 def _signed(seen: Observation, kind: str) -> Observation:
-    """What befell the system, with the kind of source that saw it: two may tell of the same."""
+    """An incident of the system, with the kind of source that saw it: two may report the same one."""
     if isinstance(seen, Event) and seen.kind.startswith("service_"):
         return replace(seen, detail={"source": kind, **seen.detail})
     return seen

@@ -42,4 +42,4 @@ class Source(Protocol):
         """What is seen now, `t` seconds after t0; what cannot be read is left out with a note, never a 0."""
 
     def close(self, t: float) -> Iterable[Observation]:
-        """Last words at the end of the watch; connections and threads are given back. Called once."""
+        """The last observations at the end of the watch; releases connections and threads. Called once."""

@@ -1,4 +1,4 @@
-"""A container as a source: what it uses, as the engine counts it, and what becomes of it."""
+"""A container as a source: what it uses, as the engine counts it, and its incidents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CLOCK_STEP_S = 5.0
 _LAST_LINES = 3
 _KILLED = 128 + 9
 _LOOPS = 3
-"""Restarts of its policy while somebody waits for it: it will not come up."""
+"""Restarts by its policy while loadctl waits for it: it will not come up."""
 
 
 class _Clock:
@@ -37,7 +37,7 @@ class _Clock:
         self._anchor = (time.time_ns(), time.monotonic())
 
     def set(self, engine: DockerEngine) -> float | None:
-        """Ask for the time; returns the cores of its machine, told in the same answer."""
+        """Ask for the time; returns the cores of its machine, from the same answer."""
         began = time.monotonic()
         machine = engine.machine()
         if machine.now_ns:
@@ -65,7 +65,7 @@ class ContainerSource:
     Values: cpu_cores, cpu_pct (of cores_available: its quota, else the machine's), throttled_pct, memory_bytes (working
     set), memory_limit_bytes, memory_pct, network_rx_bytes_per_s, network_tx_bytes_per_s, disk_read_bytes_per_s,
     disk_write_bytes_per_s, pids (threads included). Notes: memory_kind, cpu_of, and what is missing with its reason.
-    One that takes its place is followed. Raises UsageError when there is none.
+    A container that takes its place is followed. Raises UsageError if there is none.
     """
 
     period_s = 1.0
@@ -134,12 +134,12 @@ class ContainerSource:
             if self._asked_restarts is None:
                 self._asked_restarts = state.restarts
             if state.restarts - self._asked_restarts >= _LOOPS:
-                return f"container {state.name} ended {_LOOPS} times, {self._last_words(state)}"
+                return f"container {state.name} ended {_LOOPS} times, {self._last_lines(state)}"
             if not state.gone:
                 return None
             if state.error:
                 return f"container {state.name} could not be started: {state.error}"
-            return f"container {state.name} {self._last_words(state)}"
+            return f"container {state.name} {self._last_lines(state)}"
         except NoContainer:
             return (
                 None if self._successor(self._first) is not None else f"container {self._entity} was removed"
@@ -168,7 +168,7 @@ class ContainerSource:
         while not background.stopping.is_set():
             self._check_if_due(background)
             if tracker.down is None:
-                with contextlib.suppress(NoContainer):  # the next look tells what became of it
+                with contextlib.suppress(NoContainer):  # the next look shows its state
                     self._read(tracker, background)
                 self._next_check = 0.0
             else:
@@ -254,7 +254,7 @@ class ContainerSource:
                 return self._engine.inspect(other.id)
         return None
 
-    def _last_words(self, state: State) -> str:
+    def _last_lines(self, state: State) -> str:
         cause = ", out of memory" if state.oom_killed and state.exit_code == _KILLED else ""
         self._machine_cores = self._clock.set(self._engine)
         ago = max(0.0, (self._clock.now_ns() - state.finished_ns) / 1e9)
@@ -263,7 +263,7 @@ class ContainerSource:
         return f"exited with {state.exit_code}{cause} ({ago:.1f} s ago): {lines or 'its log is empty'}"
 
     def _happened(self, t: float) -> list[Observation]:
-        """What the events told, and what is certain by now; that they cannot be read is told by the statistics."""
+        """What the events report, and what is certain by now; their loss is reported by the statistics."""
         try:
             events = self._events.take(t)
         except Lost:
@@ -278,7 +278,7 @@ class ContainerSource:
 
 
 class ContainerLog:
-    """Lines from now on; after it was away, all that it said since, by this machine's clock."""
+    """Lines from now on; after an interruption all lines since, by this machine's clock."""
 
     def __init__(self, engine: DockerEngine, name: str) -> None:
         self._engine = engine

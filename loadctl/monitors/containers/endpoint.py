@@ -40,7 +40,7 @@ class Endpoint:
 
 
 def endpoints(environment: Mapping[str, str]) -> tuple[Endpoint, ...]:
-    """Where to ask, the likeliest first. What somebody chose stands alone; nothing at all: ().
+    """Where to ask, the likeliest first. An explicit choice is the only one; () if there is none.
 
     Raises: UsageError for a context that does not exist or cannot be read.
     """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _ACTIONS = ("start", "die", "died", "oom", "kill", "destroy", "remove", "health_status")
-"""podman filters by its own words, "died" and "remove", but sends Docker's for the first of them."""
+"""podman filters by its own names, "died" and "remove", but sends Docker's for the first of them."""
 _ASK_S = 5.0
 _STATS_S = 15.0
 """Without a frame for so long, the engine hangs; it sends one a second."""
@@ -150,7 +150,7 @@ class DockerEngine:
         return Stream(response, answer.plain_lines if terminal else answer.framed_lines, f"the log of {name}")
 
     def close(self) -> None:
-        """For good: a thread that still asks must not open it again, with nobody left to close it."""
+        """For good: a thread that is still asking must not open it again, because it would stay open."""
         with self._opening:
             client, self._opened, self._closed = self._opened, None, True
         if client is not None:
@@ -227,7 +227,7 @@ class DockerEngine:
 
 
 def select(known: Iterable[Container], name: str) -> Container | None:
-    """The container that is meant by a name, an id, a label or a compose service."""
+    """The container with this name, id, label or compose service."""
     key, equals, value = name.partition("=")
     ways: tuple[Callable[[Container], bool], ...] = (
         lambda one: one.name == name.removeprefix("/"),

@@ -1,4 +1,4 @@
-"""What becomes of a container: every incident reported once, with its cause and its true time. Pure; times are given.
+"""Incidents of a container: each reported once, with its cause and its true time. Pure; times are passed in.
 
 The engine's events come first. Inspections are a check, for events that were missed while the engine was away:
 what they alone say is believed when they say it twice with no event between.
@@ -83,7 +83,7 @@ class ContainerTracker:
 
     @property
     def run(self) -> tuple[str, int]:
-        """Which container, and which start of it: counters begin anew with each."""
+        """Which container, and which start of it: counters start at 0 with each."""
         return self.id, self._started_ns
 
     @property

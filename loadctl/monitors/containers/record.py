@@ -1,4 +1,4 @@
-"""What the engine says of a container: who it is, how it fares, what it may use. Pure parsing of its JSON."""
+"""A container as the engine reports it: identity, state and limits. Pure parsing of its JSON."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Inspection of a container: how it fares and what it may use; times are the engine's clock in ns, 0: never."""
+    """Inspection of a container: its state and limits; times are the engine's clock in ns, 0: never."""
 
     id: str
     name: str
@@ -78,13 +78,13 @@ class EngineEvent:
     ns: int
     name: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Its labels, beside what else the engine reports (image, exitCode, signal)."""
+    """Its labels, and what else the engine reports (image, exitCode, signal)."""
     exit_code: int | None = None
     health: str = ""
 
 
 def event(answer: object) -> EngineEvent | None:
-    """One line of GET /events; None for what is no event of a container."""
+    """One line of GET /events; None if it is not an event of a container."""
     if not isinstance(answer, Mapping):
         return None
     actor = part(answer, "Actor")
@@ -186,7 +186,7 @@ def _cores(limits: Json) -> tuple[float | None, str]:
 
 
 def _cpuset(listed: str) -> int:
-    """ "0-2,5" → 4; 0 for what is no list."""
+    """ "0-2,5" → 4; 0 if it is not a list."""
     cpus: set[int] = set()
     for item in filter(None, listed.split(",")):
         match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", item.strip())

@@ -58,7 +58,7 @@ def frame(answer: object) -> Frame | None:
 
 
 def use(now: Frame, before: Frame | None, state: State, machine_cores: float | None) -> Sheet:
-    """The values of a reading; rates need the frame `before`, of the same life of the container."""
+    """The values of a reading; rates need the frame `before`, of the same run of the container."""
     sheet = Sheet({}, {})
     cores = min((n for n in (state.cores, machine_cores) if n), default=None)
     if cores is not None:

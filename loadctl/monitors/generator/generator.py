@@ -105,7 +105,7 @@ def run_queue_wait_s(pid: int) -> float | None:
 
 
 def _descriptors(stat: ProcessStat) -> dict[str, float]:
-    """Open ones and the limit; engines are our own children, so permission is no question."""
+    """Open ones and the limit; engines are child processes, so they are readable."""
     values: dict[str, float] = {}
     with contextlib.suppress(OSError, psutil.Error):
         values["open_fds"] = open_fds(stat.pid)
@@ -179,8 +179,8 @@ def parse_sockstat(text: str) -> int:
     for line in text.splitlines():
         kind, _, rest = line.partition(":")
         if kind in {"TCP", "TCP6"}:
-            words = rest.split()
-            counts = dict(zip(words[::2], map(int, words[1::2]), strict=False))
+            fields = rest.split()
+            counts = dict(zip(fields[::2], map(int, fields[1::2]), strict=False))
             return counts.get("inuse", 0) + counts.get("tw", 0)
     return 0
 

@@ -37,7 +37,7 @@ _LOOPBACK = ("lo", "lo0", "Loopback Pseudo-Interface 1")
 
 
 def disk_bytes() -> Mapping[str, int]:
-    """disk_read_bytes and disk_write_bytes of all disks; empty where there is none. Raises OSError."""
+    """disk_read_bytes and disk_write_bytes of all disks; empty if there is none. Raises OSError."""
     if LINUX:
         return parse_disks(slurp("/proc/diskstats"), _is_disk)
     counters = psutil.disk_io_counters()

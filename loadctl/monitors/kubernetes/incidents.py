@@ -1,4 +1,4 @@
-"""What became of pods between two looks at them: restarts, crash loops, replacements, more or fewer of them."""
+"""Incidents of pods between two looks: restarts, crash loops, replacements, changed replica counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadctl.monitors.source import Detail
 from loadctl.results.recording import Event
 
 _SUCCESSOR_NS = 10_000_000_000
-"""So long a pod that went may wait for the one that takes its place, before there are fewer."""
+"""How long the successor of a pod that has gone may take before the replica count has changed."""
 _LOOPING = "CrashLoopBackOff"
 _OOM = "OOMKilled"
 _KILLED = 128 + 9
@@ -81,8 +81,8 @@ class PodTracker:
             )
             detail = {"before": self._count, "now": count}
             if count:
-                words = f"{counted(self._count)} became {count}"
-                changes.append(Event(at_ns / 1e9, "replicas_changed", words, detail))
+                message = f"{counted(self._count)} became {count}"
+                changes.append(Event(at_ns / 1e9, "replicas_changed", message, detail))
             else:
                 changes.append(
                     Event(at_ns / 1e9, "service_down", f"none of {counted(self._count)} is left", detail)

@@ -1,7 +1,7 @@
 """The user's own kubectl as the way to the API server: contexts, certificates, plugins for sign-in, proxies, all of it.
 
 One `kubectl proxy` on a unix socket serves a whole run: an answer takes 3 ms, where a kubectl for every question takes
-35 ms (`get --raw`) to 120 ms (`top`). The socket stands in a folder that only its owner may enter, for whoever reaches
+35 ms (`get --raw`) to 120 ms (`top`). The socket is in a folder that only its owner may enter, because whoever reaches
 it acts with the user's rights; the proxy itself lets through reading of pods alone.
 """
 
@@ -30,7 +30,7 @@ _ANSWER_S = 10.0
 _ANSWER_MAX = 50_000_000
 _MESSAGE_MAX = 300
 _CLOCKS_AGREE_S = 2.0
-"""The header that tells the cluster's time is exact to a second; less than this apart, the clocks are one."""
+"""The header with the cluster's time is exact to a second; clocks less than this apart count as equal."""
 
 
 class Refused(Lost):
@@ -45,7 +45,7 @@ class Kubectl:
     """Questions about the pods of one namespace; safe to use from several threads."""
 
     def __init__(self, namespace: str, environment: Mapping[str, str]) -> None:
-        """`environment` tells PATH and KUBECONFIG. Nothing is started before the first question."""
+        """`environment` holds PATH and KUBECONFIG. Nothing is started before the first question."""
         self._namespace = namespace
         self._environment = dict(environment)
         self._lock = threading.Lock()
@@ -88,7 +88,7 @@ class Kubectl:
         return time.time_ns() + int(self.ahead_s * 1e9)
 
     def close(self) -> None:
-        """For good: a thread that still asks must not start another proxy, with nobody left to end it."""
+        """For good: a thread that is still asking must not start another proxy, because it would never end."""
         with self._lock:
             self._closed = True
             self._end()

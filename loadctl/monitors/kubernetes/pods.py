@@ -1,4 +1,4 @@
-"""Pods of Kubernetes as a source: what each uses, and all together, and what becomes of them."""
+"""Pods of Kubernetes as a source: what each uses, what all use together, and their incidents."""
 
 from __future__ import annotations
 

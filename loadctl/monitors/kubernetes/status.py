@@ -25,7 +25,7 @@ _LONGEST = 40
 
 
 def quantity(text: object) -> float:
-    """In the unit without a prefix: cores, bytes. Raises ValueError for what is no quantity."""
+    """In the unit without a prefix: cores, bytes. Raises ValueError if it is not a quantity."""
     found = _QUANTITY.fullmatch(text) if isinstance(text, str) and len(text) <= _LONGEST else None
     if found is None:
         raise ValueError(f"{str(text)[:_LONGEST]!r} is not a quantity")
@@ -60,7 +60,7 @@ class PodContainer:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What all containers of a pod ask for, or may use, together; None: at least one of them says nothing."""
+    """What all containers of a pod ask for, or may use, together; None: at least one of them has no value."""
 
     cores: float | None = None
     memory_bytes: float | None = None
@@ -116,7 +116,7 @@ def uses_in(answer: Any) -> dict[str, PodUse]:
 
 
 def seconds(text: object) -> float | None:
-    """A duration as Go writes it: `34.475s`, `1m0s`; None for what is none."""
+    """A duration as Go writes it: `34.475s`, `1m0s`; None if it is not one."""
     if not isinstance(text, str) or not text.endswith("s"):
         return None
     minutes, _, rest = text[:-1].rpartition("m")

@@ -150,7 +150,7 @@ class PatternFeed:
 
 
 class StreamFeed:
-    """Lines that somebody sends: `follow` yields them in a thread of its own until the event is set.
+    """Lines that another process sends: `follow` yields them in a thread of its own until the event is set.
 
     When it ends or raises it is called again after `retry_s`, later and later while it has nothing to say: it is for
     `follow` to take up where it was.
@@ -198,7 +198,7 @@ class StreamFeed:
         self._stopping.set()
 
     def close(self, wait_s: float = _CLOSE_S) -> None:
-        """Ended, unless it is asking somebody who does not answer: whoever closes that next does not cut it off."""
+        """Ends the thread, unless it is waiting for a server that does not answer; closing that ends it."""
         self.stop()
         self._thread.join(wait_s)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from loadctl.monitors.background import Lost
 
 ANCHOR = 64
-"""Bytes before the place that must still be there, and bytes of a file's beginning that tell it from another."""
+"""Bytes before the offset that must still be there, and bytes of a file's beginning that identify it."""
 LINE_MAX = 1 << 16
 
 Identity = tuple[int, int]
@@ -103,7 +103,7 @@ class LogHandle:
             self._partial, self._skipping = b"", True
 
     def rest(self) -> Iterator[str]:
-        """The last line, when nobody will end it any more."""
+        """The last line, if it will not be ended any more."""
         partial, self._partial = self._partial, b""
         if partial and not self._skipping:
             yield partial.decode("utf-8", "replace")
@@ -152,7 +152,7 @@ class _Old:
 class FileFeed:
     """The lines of one file, from its end on; of one that is not there yet, from its beginning. For one thread.
 
-    `name`: as somebody wrote it, which distinguishes logs of one name in two folders.
+    `name`: as it was written, which distinguishes logs of one name in two folders.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class FileFeed:
             raise Lost(f"{self.path} cannot be read: {error.strerror}") from error
 
     def rest(self) -> Iterator[str]:
-        """Lines that nobody has ended; at the end of the watch they are lines too.
+        """Lines without an end; at the end of the watch they count too.
 
         Raises: Lost where there never was such a file.
         """
@@ -307,7 +307,7 @@ class FileFeed:
         return handles
 
     def _rest_of_copy(self, handle: LogHandle) -> Iterator[str]:
-        """copytruncate: what was added before the file was emptied stands in its copy, behind the same bytes."""
+        """copytruncate: what was added before the file was emptied is in its copy, after the same bytes."""
         self.rotations += 1
         for path, identity, state in sorted(self._siblings(), key=lambda one: -one[2].st_mtime_ns):
             seen = self._known.get(identity)

@@ -1,4 +1,4 @@
-"""A line of a log: is it an error, of what level, and what does it say. Pure; any text has an answer."""
+"""A line of a log: whether it is an error, its level and its message. Pure; any text has an answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 HEAD = 160
-"""Characters in which a level stands."""
+"""Characters in which a level is looked for."""
 ERRORS = frozenset(
     {"error", "err", "critical", "crit", "fatal", "panic", "dpanic", "emerg", "emergency", "alert", "severe"}
     | {"ftl", "pnc", "erro", "fata", "pani"}
@@ -50,7 +50,7 @@ _ENVELOPE = re.compile(
     r"|[\w.-]{1,60}\s+\|\s(?=\S)"  # docker compose
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]+ [\w./-]+(?:\[\d+\])?: "  # syslog
 )
-"""What carries a line and is no part of it."""
+"""A prefix of a line that is not part of it."""
 
 _EXCEPTION = (
     r"(?:[A-Za-z_$][\w$]*(?:\.|::|\\))*(?:[A-Z$][\w$]*)?(?:Error|Exception|Throwable|Interrupt|Failure)"
@@ -70,7 +70,7 @@ UNCAUGHT = re.compile(
 
 
 def level_of(line: str) -> str | None:
-    """The level of a line without colours, in capitals, whichever it is; "" where it tells of an error without one."""
+    """The level of a line without colours, in capitals, whichever it is; "" for an error without a level."""
     envelope = _ENVELOPE.match(line)
     start = envelope.end() if envelope else 0
     first = line[start : start + 1]
@@ -250,7 +250,7 @@ class LogReader:
 
 
 class Entries:
-    """The lines of one log in their order. A stack trace belongs to the line before it and is none of its own, whatever
+    """The lines of one log in their order. A stack trace belongs to the line before it, whatever
     level that has; one without such a line is one error.
     """
 
@@ -290,13 +290,13 @@ class Entries:
         return found
 
     def _is_of_head(self) -> bool:
-        """An exception after a line that tells of it: an error, or a warning; after info it is an uncaught one."""
+        """An exception after a line that announces it: an error, or a warning; after info it is an uncaught one."""
         if not self._head or EXCEPTION.match(self._head, 0, CUT):
             return False
         return self._is_error or (level_of(cleaned(self._head)) or "INFO").lower() not in INFORMS
 
     def _frame(self, line: str) -> LogError | None:
-        """Of a trace that nobody announced, the first: what stands before it is the error."""
+        """The first frame of a trace that was not announced: the line before it is the error."""
         if self._in_traceback or self._is_error or not self._head or not _FRAME.match(line):
             return None
         head, self._head = self._head, ""
@@ -343,7 +343,7 @@ def _folded_word(word: str) -> str:
 
 
 def _level_of(line: str) -> str | None:
-    """The level of a plain line that is an error, "" where it has none; None: it is no error."""
+    """The level of a plain line that is an error, "" where it has none; None: it is not an error."""
     first = line[:1]
     if (first in _OPENINGS and line.startswith(_OPENINGS[first])) or _may_complain(line):
         level = level_of(cleaned(line)) if first not in {" ", "\t"} else None
@@ -353,7 +353,7 @@ def _level_of(line: str) -> str | None:
 
 
 def _may_complain(line: str) -> bool:
-    """Cheap, and never wrong when it says no."""
+    """Cheap; False is never wrong."""
     low = line[:CUT].lower()
     return (
         "err" in low

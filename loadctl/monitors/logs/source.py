@@ -23,7 +23,7 @@ _SHOWN = 300
 _ROTATION_EVERY_S = 10.0
 _READ_WAIT_S = 5.0
 _REST_S = 5.0
-"""What was logged before the end of the watch and is not read yet has so long."""
+"""Time for reading what was logged before the end of the watch."""
 
 
 @dataclass(slots=True)

@@ -106,7 +106,7 @@ def _directories(mount: CgroupMount, group: str) -> Iterator[Path]:
     """The group's directory and all above it, as far as the mount shows them."""
     inside = PurePosixPath("/", group.lstrip("/"))
     if mount.root != "/":
-        # A container sees its own group as the top of the mount, but may be told the path that the host uses.
+        # A container sees its own group as the top of the mount, but may see the path that the host uses.
         below = inside.relative_to(mount.root) if inside.is_relative_to(mount.root) else PurePosixPath()
         inside = PurePosixPath("/") / below
     if ".." in inside.parts:
@@ -132,7 +132,7 @@ def _text(path: Path) -> str:
 
 
 def _affinity(pid: int) -> set[int]:
-    """Cores that the scheduler may give it, cpusets included; empty where the platform does not tell."""
+    """Cores that the scheduler may give it, cpusets included; empty if the platform does not report them."""
     with contextlib.suppress(OSError, psutil.Error):
         if hasattr(os, "sched_getaffinity"):
             return set(os.sched_getaffinity(pid))

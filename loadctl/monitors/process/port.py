@@ -189,7 +189,7 @@ def _owners(inodes: set[int]) -> list[ProcessStat]:
     if LINUX:
         return owners
     for owner in list(owners):
-        # psutil names one process a socket, often a forked worker: its master was called with the same words.
+        # psutil names one process a socket, often a forked worker: its master was started with the same arguments.
         argv, current = _argv(owner.pid), owner
         while argv and _argv(current.parent) == argv and (parent := read_stat(current.parent)) is not None:
             owners.append(parent)
@@ -279,7 +279,7 @@ def serving(sockets: Iterable[Listening], addresses: Iterable[Address], port: in
         exact = [socket for socket in on_port if _plain(socket.address) == _plain(address)]
         unspecified = [socket for socket in on_port if socket.address.is_unspecified]
         same_family = [socket for socket in unspecified if socket.address.version == address.version]
-        # A socket on :: takes IPv4 as well unless it was told not to, which /proc does not show.
+        # A socket on :: takes IPv4 as well unless it is restricted to IPv6, which /proc does not show.
         dual_stack = [socket for socket in unspecified if socket.address.version == 6]
         if found := exact or same_family or dual_stack:
             return found

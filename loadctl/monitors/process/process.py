@@ -12,7 +12,7 @@ from loadctl.monitors.source import Detail, Observation
 from loadctl.results.recording import Event, Reading
 
 _SETTLED_S = 5.0
-"""A child must have been seen for so long to count as a worker and not as a passing helper."""
+"""A child counts as a worker, not as a short-lived helper, once it has been seen for this long."""
 _REPLACED_WITHIN_S = 30.0
 
 
@@ -29,7 +29,7 @@ class Workers:
     """Children of the root that lived a while and ended, and those replaced by one of the same name.
 
     A planned recycling (gunicorn's max_requests) and a pool that shrinks look the same from outside, so an end
-    proves little: whoever judges it must see what failed at the time.
+    proves little by itself: look at what failed at the time.
     """
 
     def __init__(self, root: ProcessStat) -> None:

@@ -1,7 +1,7 @@
-"""One process at one moment: identity and counters from one read, so that they cannot be of two processes.
+"""One process at one time: identity and counters from one read, so that they cannot be of two processes.
 
-A pid alone names nobody: psutil's getters answer for a reused pid with the new process's numbers. On Linux
-one read of /proc/PID/stat gives the counters and the start time; elsewhere psutil gives the same record.
+A pid alone does not identify a process: psutil's getters answer for a reused pid with the new process's numbers. On
+Linux one read of /proc/PID/stat gives the counters and the start time; elsewhere psutil gives the same record.
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ def slurp(path: str) -> bytes:
 
 
 def parse_stat(content: bytes) -> ProcessStat:
-    """/proc/PID/stat; the name stands in parentheses and may itself hold parentheses and spaces.
+    """/proc/PID/stat; the name is in parentheses and may itself contain parentheses and spaces.
 
-    Raises: ValueError for what is none.
+    Raises: ValueError if it cannot be parsed.
     """
     begin, end = content.index(b"("), content.rindex(b")")
     fields = content[end + 2 :].split()

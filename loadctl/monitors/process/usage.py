@@ -186,7 +186,7 @@ class CpuUse:
 class CpuMeter:
     """Loses nothing to short-lived processes: the counters of a parent hold what its dead children used.
 
-    A child that nobody saw alive counts when it is reaped: the sum is right, its place in time lumpy.
+    A child that was never seen alive counts when it is reaped: the sum is right, its time is not.
     """
 
     def __init__(self, began: float) -> None:

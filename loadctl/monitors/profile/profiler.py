@@ -43,7 +43,7 @@ class NotProfiled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to profile and how. `folder` is made; `vital` tells how the system does now; `window`: the scored part."""
+    """What to profile and how. `folder` is created; `vital` returns the system's state; `window`: the scored part."""
 
     mode: ProfileMode
     pid: int | None
@@ -143,8 +143,8 @@ class ProfileSource:
     def _continuously(self, background: Background, program: str, pid: str) -> None:
         """Chunks one after the other; the first calm one and the worst are kept."""
         began = time.monotonic()
-        words = f"profiling continuously, {RATE_HZ} times a second"
-        background.put(Event(began, "profile_started", words, {"mode": "continuous", "seconds": None}))
+        message = f"profiling continuously, {RATE_HZ} times a second"
+        background.put(Event(began, "profile_started", message, {"mode": "continuous", "seconds": None}))
         number = 0
         try:
             while not background.stopping.is_set():

@@ -94,6 +94,6 @@ class Trigger:
         return None
 
     def _taken(self, wanted: Wanted, now: float) -> Wanted:
-        """What the profiler itself slows is no reason for another."""
+        """A slowdown by the profiler itself is not a reason for another sample."""
         self._free_from = now + wanted.seconds + SPAN_S
         return wanted

@@ -1,6 +1,6 @@
-"""The Prometheus text format: the bytes of a metrics page → the samples that somebody wants. Pure.
+"""The Prometheus text format: the bytes of a metrics page → the wanted samples. Pure.
 
-The page is not ours, so nothing about it is trusted: what is no such page raises NotAnExposition and nothing else,
+Nothing about the page is trusted: anything else than such a page raises NotAnExposition and nothing else,
 and length and number of the lines that are parsed are limited.
 """
 
@@ -70,7 +70,7 @@ _PLAIN = re.compile(
 
 
 class NotAnExposition(ValueError):
-    """This is no page in the Prometheus text format; the message continues "the page …"."""
+    """This is not a page in the Prometheus text format; the message continues "the page …"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Exposition:
-    """The wanted samples of one page; `others`: a few names of those that nobody wants."""
+    """The wanted samples of one page; `others`: a few names of the unwanted ones."""
 
     samples: Sequence[Sample]
     notes: Mapping[str, str] = field(default_factory=dict)
@@ -156,7 +156,7 @@ class ExpositionReader:
                 try:
                     yield *known, float(plain[2])
                     continue
-                except ValueError:  # two points: the parser shall say so
+                except ValueError:  # two points: the parser reports them
                     pass
             name, labels, value = _parsed(line)
             if plain:
@@ -182,7 +182,7 @@ def _parsed(line: bytes) -> tuple[str, Labels, float]:
         (family,) = text_string_to_metric_families(line.decode("utf-8", "replace"))
         (sample,) = family.samples
     except (ValueError, OverflowError, IndexError):
-        # Its name will do: the labels may be nobody's business.
+        # Only its name: the labels may be confidential.
         match = _LINE.match(line)
         name = match[1].decode() if match else "?"
         raise NotAnExposition(f"has a line that is not NAME{{LABELS}} VALUE: {name}") from None

@@ -1,4 +1,4 @@
-"""One page of somebody else's server, read again and again: bounded in time and size, revealing no secrets."""
+"""A page of a server, read repeatedly: bounded in time and size, revealing no secrets."""
 
 from __future__ import annotations
 

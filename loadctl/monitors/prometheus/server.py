@@ -61,7 +61,7 @@ class PrometheusSource:
         return f"prometheus {self._entity}"
 
     def check(self) -> None:
-        """Raises: UsageError where the server cannot be read or refuses a query. A query without data is none."""
+        """Raises: UsageError if the server cannot be read or refuses a query. A query without data is not an error."""
         try:
             for name, query in self._queries.items():
                 self._ask(name, query, time.time())

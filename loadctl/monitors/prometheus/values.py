@@ -4,7 +4,7 @@
 
 Several workers behind one port that share no counters each serve their own page, so that a scrape meets one at random:
 start times flip, counters jump up and down. A restart looks the same at first. So a change is held until the next
-scrapes show what it was; the event of a restart bears its true time all the same.
+scrapes show what it was; the event of a restart still has its true time.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ class PageValues:
             sheet.notes.update(dict.fromkeys(_DERIVED.get(name, (name, f"{name}_per_s")), reason))
 
     def _note_absent(self, page: Exposition, sheet: Sheet) -> None:
-        """A plain name that somebody asked for is missed; a pattern may match nothing yet."""
+        """A plain name that was asked for is reported missing; a pattern may match nothing yet."""
         there = {one.name for one in page.samples}
         for name in self._series:
             if name not in there and not {"*", "?"} & set(name):
@@ -275,7 +275,7 @@ class Counters(Generic[Key]):
             self.total[key] = self.total.get(key, 0.0) + grown
 
     def restart(self) -> None:
-        """Who counts began anew: what is next read counts from 0, even where it has overtaken the old value."""
+        """The process restarted: the next values count from 0, even if they have overtaken the old ones."""
         self._last = dict.fromkeys(self._last, 0.0)
 
 
