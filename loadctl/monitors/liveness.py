@@ -1,4 +1,4 @@
-"""Whether what a scenario names as the system still lives, before it answers."""
+"""Whether the system that a scenario names is still alive, before it answers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import closing, contextmanager
 
 from loadctl.scenario.scenario import Scenario
 
-Sign = Callable[[], str | None]
+Liveness = Callable[[], str | None]
 
 
 @contextmanager
-def life_signs(scenario: Scenario) -> Iterator[Sign]:
-    """A way to ask why the system will never be ready, None while it may be; asking raises nothing.
+def liveness(scenario: Scenario) -> Iterator[Liveness]:
+    """A function that returns why the system will never be ready, None while it may be; it raises nothing.
 
-    It knows what the scenario names: a process, a container, pods. Raises: UsageError where that is not there.
+    It asks about the process, container or pods that the scenario names. Raises: UsageError if they do not exist.
     """
     watch = scenario.watch
     if watch.containers:
@@ -38,7 +38,7 @@ def life_signs(scenario: Scenario) -> Iterator[Sign]:
         yield lambda: None
 
 
-def _process(pid: int) -> Sign:
+def _process(pid: int) -> Liveness:
     from loadctl.monitors.process.stat import read_stat
 
     first = read_stat(pid)

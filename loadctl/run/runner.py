@@ -349,10 +349,10 @@ class _Run:
         scenario = self._request.scenario
         if scenario.health == "none":
             return
-        from loadctl.monitors.liveness import life_signs  # while the engine comes up
+        from loadctl.monitors.liveness import liveness  # while the engine comes up
         from loadctl.run.readiness import wait_until_ready
 
-        with life_signs(scenario) as alive:
+        with liveness(scenario) as alive:
             wait_until_ready(
                 scenario.address,
                 health=scenario.health,

@@ -97,7 +97,7 @@ def _bring_up(scenario: Scenario, around: ExitStack, *, demo: bool) -> None:
     if demo:
         complain("before: and after: are left out: the demo system comes and goes by itself\n")
         return
-    from loadctl.monitors.liveness import life_signs
+    from loadctl.monitors.liveness import liveness
     from loadctl.reports.printable import printable
     from loadctl.run.local_commands import commands_around, require_programs
     from loadctl.run.readiness import wait_until_ready
@@ -109,7 +109,7 @@ def _bring_up(scenario: Scenario, around: ExitStack, *, demo: bool) -> None:
 
     around.enter_context(commands_around(scenario, tell))
     if scenario.before and scenario.health != "none":
-        with life_signs(scenario) as alive:
+        with liveness(scenario) as alive:
             wait_until_ready(
                 scenario.address,
                 health=scenario.health,

@@ -105,13 +105,13 @@ def _until_ready(scenario: Scenario, system: str, deadline_s: float, *, quiet: b
     import shlex
     import sys
 
-    from loadctl.monitors.liveness import life_signs
+    from loadctl.monitors.liveness import liveness
     from loadctl.run.readiness import wait_until_ready
 
     def elsewhere(url: str) -> str:
         return shlex.join(["loadctl", *(url if word == system else word for word in sys.argv[1:])])
 
-    with _progress(scenario.host, quiet=quiet) as tell, life_signs(scenario) as alive:
+    with _progress(scenario.host, quiet=quiet) as tell, liveness(scenario) as alive:
         return wait_until_ready(
             scenario.address,
             health=None if scenario.health == "none" else scenario.health,
