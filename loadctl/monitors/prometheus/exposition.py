@@ -1,6 +1,6 @@
 """The Prometheus text format: the bytes of a metrics page → the wanted samples. Pure.
 
-Nothing about the page is trusted: anything else than such a page raises NotAnExposition and nothing else,
+Nothing about the page is trusted: anything but such a page raises NotAnExposition, no other error,
 and length and number of the lines that are parsed are limited.
 """
 

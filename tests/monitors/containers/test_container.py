@@ -220,7 +220,7 @@ def test_an_end_with_an_exit_code_is_a_crash(docker: Docker) -> None:
     assert crash.t == pytest.approx(ended, abs=1)
     assert crash.detail["exit_code"] == 3
     assert "it exited with 3" in crash.message
-    assert "not back at the end" in crash.message
+    assert "had not come back by the end" in crash.message
 
 
 def test_health_is_told_when_it_changes(docker: Docker) -> None:

@@ -130,7 +130,7 @@ def test_what_answers_may_be_no_engine() -> None:
         thread.start()
         host = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         engine = DockerEngine.find({"DOCKER_HOST": host})
-        with pytest.raises(Lost, match=f"what answers at {host} is no container engine: /info is not JSON"):
+        with pytest.raises(Lost, match=f"{host} is not a container engine: /info is not JSON"):
             engine.machine()
         thread.join(10)
         engine.close()

@@ -109,7 +109,7 @@ def test_what_is_no_such_page_is_said(page: bytes, reason: str) -> None:
 
 @pytest.mark.parametrize("line", [b"a one", b'a{b="} 1', b"a{b=c} 1", b"a ", b"a 1 1" + b"0" * 400])
 def test_a_line_that_cannot_be_read_is_named_without_its_content(line: bytes) -> None:
-    with pytest.raises(NotAnExposition, match=r"no NAME\{LABELS\} VALUE: a$"):
+    with pytest.raises(NotAnExposition, match=r"not NAME\{LABELS\} VALUE: a$"):
         read(b"b 1\n" + line + b"\n", "a", "b")
 
 
