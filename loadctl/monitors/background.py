@@ -133,18 +133,23 @@ def within(seconds: float, ask: Callable[[], T]) -> T:
     lookup of a name. A call that is late is abandoned; close what it waits for.
     Raises: TimeoutError.
     """
-    from concurrent.futures import Future
-
-    answer: Future[T] = Future()
+    answers: list[T] = []
+    errors: list[BaseException] = []
 
     def call() -> None:
         try:
-            answer.set_result(ask())
+            answers.append(ask())
         except BaseException as error:  # noqa: BLE001  raised again where the answer is waited for
-            answer.set_exception(error)
+            errors.append(error)
 
-    threading.Thread(target=call, name="loadctl-asking", daemon=True).start()
-    return answer.result(timeout=seconds)
+    thread = threading.Thread(target=call, name="loadctl-asking", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError
+    if errors:
+        raise errors[0]
+    return answers[0]
 
 
 class _Closable(Protocol):
