@@ -22,7 +22,7 @@ from loadctl.demo.api import (
     handler_of,
     refusal,
 )
-from loadctl.demo.exposition import Exposition
+from loadctl.demo.exposition import MetricsPage
 from loadctl.demo.treatment import UNTOUCHED, Treatment, Treatments
 from loadctl.demo.truth import Truth
 
@@ -132,7 +132,7 @@ class DemoApp:
         self._treatments = treatments
         self._truth = truth
         self._age_s = age_s
-        self._exposition = Exposition()
+        self._exposition = MetricsPage()
         self._limiter = RateLimiter()
         self._other_limiter = OtherLimiter()
 

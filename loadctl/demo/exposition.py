@@ -22,7 +22,7 @@ class _Series:
     sum_s: float = 0.0
 
 
-class Exposition:
+class MetricsPage:
     """Counts every answered request, probes and scrapes included, since this process began."""
 
     def __init__(self) -> None:

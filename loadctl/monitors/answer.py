@@ -1,6 +1,6 @@
 """Untrusted answers of other servers: tolerant readers of JSON, and streams of lines.
 
-Source of the frames: Docker Engine API, "Attach to a container", section "Stream format".
+Source of the frames: Docker Engine API, "Attach to a container", section "AnswerStream format".
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def nanoseconds(stamp: str) -> int:
     return max(0, (since.days * 86_400 + since.seconds) * 10**9 + int((fraction or "0").ljust(9, "0")))
 
 
-class Stream(Generic[T]):
+class AnswerStream(Generic[T]):
     """What the engine sends until it has nothing more; iterate `with` it in one thread, `close` it from any.
 
     Iterating raises Lost when the engine goes away.

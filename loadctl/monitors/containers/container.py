@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from loadctl.monitors.answer import Stream
+from loadctl.monitors.answer import AnswerStream
 from loadctl.monitors.background import Background, Lost, Stopping
 from loadctl.monitors.containers.engine import DockerEngine, NoContainer
 from loadctl.monitors.containers.incidents import ContainerTracker
@@ -83,7 +83,7 @@ class ContainerSource:
         self._machine_cores: float | None = None
         self._asked_restarts: int | None = None
         self._pending: list[Observation] = []
-        self._streams: dict[str, Stream[Frame | None] | Stream[EngineEvent | None]] = {}
+        self._streams: dict[str, AnswerStream[Frame | None] | AnswerStream[EngineEvent | None]] = {}
         self._closed = threading.Event()
         self._looking = threading.Lock()
         self._next_check = 0.0
@@ -194,7 +194,7 @@ class ContainerSource:
                 background.put(Reading(at, self.subject, "container", self._entity, *sheet))
                 before = frame
 
-    def _open(self, kind: str, stream: Stream[_T]) -> Stream[_T]:
+    def _open(self, kind: str, stream: AnswerStream[_T]) -> AnswerStream[_T]:
         """Keep it where `close` can end it."""
         self._streams[kind] = stream
         if self._closed.is_set():

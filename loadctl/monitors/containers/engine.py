@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from loadctl.errors import UsageError
 from loadctl.monitors import answer
-from loadctl.monitors.answer import Malformed, Stream
+from loadctl.monitors.answer import AnswerStream, Malformed
 from loadctl.monitors.background import Lost
 from loadctl.monitors.containers import record
 from loadctl.monitors.containers.endpoint import DialTransport, Endpoint, endpoints
@@ -121,22 +121,22 @@ class DockerEngine:
         except Malformed as error:
             raise Lost(f"{self.shown}: {error}") from error
 
-    def stats(self, name: str) -> Stream[Frame | None]:
+    def stats(self, name: str) -> AnswerStream[Frame | None]:
         """One frame a second; None while the container does not run."""
         response = self._send(f"{_path(name)}/stats", {"stream": "1"}, _STATS_S, stream=True)
-        return Stream(response, _parsed(frame), f"the statistics of {name}")
+        return AnswerStream(response, _parsed(frame), f"the statistics of {name}")
 
-    def events(self, since_ns: int | None = None) -> Stream[EngineEvent | None]:
+    def events(self, since_ns: int | None = None) -> AnswerStream[EngineEvent | None]:
         """What happens to any container; from `since_ns` (the engine's clock) on, if the engine still knows."""
         query = {"filters": json.dumps({"type": ["container"], "event": list(_ACTIONS)})}
         if since_ns is not None:
             query["since"] = f"{since_ns // 10**9}.{since_ns % 10**9:09d}"
         response = self._send("/events", query, None, stream=True)
-        return Stream(response, _parsed(record.event), f"the events of {self.shown}")
+        return AnswerStream(response, _parsed(record.event), f"the events of {self.shown}")
 
     def logs(
         self, name: str, *, since_s: float | None = None, tail: int | None = 0, follow: bool = True
-    ) -> Stream[str]:
+    ) -> AnswerStream[str]:
         """Lines of both output streams; of what is there already the last `tail` lines, None: all.
 
         `since_s`: seconds since 1970 on the engine's clock.
@@ -147,7 +147,9 @@ class DockerEngine:
         if since_s is not None:
             query["since"] = f"{since_s:.9f}"
         response = self._send(f"{_path(name)}/logs", query, None if follow else _ASK_S, stream=True)
-        return Stream(response, answer.plain_lines if terminal else answer.framed_lines, f"the log of {name}")
+        return AnswerStream(
+            response, answer.plain_lines if terminal else answer.framed_lines, f"the log of {name}"
+        )
 
     def close(self) -> None:
         """For good: a thread that is still asking must not open it again, because it would stay open."""

@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadctl.monitors.answer import Stream, plain_lines
+from loadctl.monitors.answer import AnswerStream, plain_lines
 from loadctl.monitors.background import Lost
 from loadctl.monitors.child import HelperMissing, HelperProgram, complaint
 from loadctl.temporary import new_folder, remove
@@ -33,7 +33,7 @@ _CLOCKS_AGREE_S = 2.0
 """The header with the cluster's time is exact to a second; clocks less than this apart count as equal."""
 
 
-class Refused(Lost):
+class RequestRefused(Lost):
     """The API server rejects the request; the message is its own."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -57,18 +57,18 @@ class Kubectl:
         """How far the cluster's clock is ahead of this machine's."""
 
     def pods(self, selector: str) -> Any:
-        """PodList. Raises: Lost, Refused."""
+        """PodList. Raises: Lost, RequestRefused."""
         return self._get(f"/api/v1/namespaces/{self._namespace}/pods", {"labelSelector": selector})
 
     def metrics(self, selector: str) -> Any:
-        """PodMetricsList. Raises: Lost, Refused (404 or 503 where no metrics-server answers)."""
+        """PodMetricsList. Raises: Lost, RequestRefused (404 or 503 where no metrics-server answers)."""
         path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{self._namespace}/pods"
         return self._get(path, {"labelSelector": selector})
 
     def log(
         self, pod: str, container: str, *, since: str | None, previous: bool = False, follow: bool = True
-    ) -> Stream[str]:
-        """Lines that begin with their time, from `since` (RFC 3339, whole seconds) on. Raises: Lost, Refused."""
+    ) -> AnswerStream[str]:
+        """Lines that begin with their time, from `since` (RFC 3339, whole seconds) on. Raises: Lost, RequestRefused."""
         import httpx
 
         path = f"/api/v1/namespaces/{self._namespace}/pods/{pod}/log"
@@ -81,7 +81,7 @@ class Kubectl:
             body = response.read()
             response.close()
             raise self._refusal(response.status_code, body)
-        return Stream(response, plain_lines, f"the log of pod {pod}")
+        return AnswerStream(response, plain_lines, f"the log of pod {pod}")
 
     def now_ns(self) -> int:
         """The cluster's clock."""
@@ -132,7 +132,7 @@ class Kubectl:
             message = " ".join(body[:_MESSAGE_MAX].decode("utf-8", "replace").split())
             if status >= 500:
                 return Lost(f"the cluster cannot be reached: {message or self._complaint() or status}")
-        return Refused(status, message or f"the API server answered {status}")
+        return RequestRefused(status, message or f"the API server answered {status}")
 
     def _connected(self) -> httpx.Client:
         """A client of a proxy that runs. Raises: Lost."""

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 
-from loadctl.monitors.answer import Stream, nanoseconds
+from loadctl.monitors.answer import AnswerStream, nanoseconds
 from loadctl.monitors.background import Background, Lost, Stopping
-from loadctl.monitors.kubernetes.kubectl import Kubectl, Refused
+from loadctl.monitors.kubernetes.kubectl import Kubectl, RequestRefused
 from loadctl.monitors.kubernetes.status import pods_in
 from loadctl.monitors.logs.feed import StreamFeed
 from loadctl.scenario.watch import Pods
@@ -107,7 +107,7 @@ class PodContainerLog:
             self._again = True
             with self._open(previous=False) as stream, stopping.ends(stream):
                 yield from self._new(stream)
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.status != 400:  # it is waiting to start
                 raise
 
@@ -115,10 +115,10 @@ class PodContainerLog:
         try:
             with self._open(previous=True) as stream:
                 yield from self._new(stream)
-        except Refused:
+        except RequestRefused:
             return  # it was no restart: the connection broke off
 
-    def _open(self, *, previous: bool) -> Stream[str]:
+    def _open(self, *, previous: bool) -> AnswerStream[str]:
         since = None
         if self._last_ns:  # the API takes whole seconds
             since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._last_ns // 10**9))
@@ -126,7 +126,7 @@ class PodContainerLog:
             self._pod, self._container, since=since, previous=previous, follow=not previous
         )
 
-    def _new(self, stream: Stream[str]) -> Iterator[str]:
+    def _new(self, stream: AnswerStream[str]) -> Iterator[str]:
         for line in stream:
             stamp, _, text = line.partition(" ")
             at_ns = nanoseconds(stamp)

@@ -10,7 +10,7 @@ from loadctl.errors import UsageError
 from loadctl.monitors.answer import Malformed
 from loadctl.monitors.background import Background, Lost
 from loadctl.monitors.kubernetes.incidents import PodTracker, cause_of
-from loadctl.monitors.kubernetes.kubectl import Kubectl, Refused
+from loadctl.monitors.kubernetes.kubectl import Kubectl, RequestRefused
 from loadctl.monitors.kubernetes.status import Allowance, Pod, PodUse, pods_in, uses_in
 from loadctl.monitors.source import Observation, Sheet
 from loadctl.results.recording import Reading
@@ -108,8 +108,8 @@ class PodsSource:
         self._uses = {}
         try:
             self._uses = uses_in(self._kubectl.metrics(self._pods.selector))
-        except (Refused, Malformed) as error:
-            absent = isinstance(error, Refused) and error.status in {404, 503}
+        except (RequestRefused, Malformed) as error:
+            absent = isinstance(error, RequestRefused) and error.status in {404, 503}
             return _NO_SERVER if absent else str(error)
         windows = [use.window_s for use in self._uses.values() if use.window_s]
         self.window_s = max(windows) if windows else None

@@ -66,7 +66,7 @@ class PageValues:
     def __init__(self, series: Sequence[str], path: str) -> None:
         self._series = series
         self._path = path
-        self._counters: Counters[SeriesKey] = Counters()
+        self._counters: CounterIncreases[SeriesKey] = CounterIncreases()
         self._responder = ResponderTracker()
         self._reported_several = False
 
@@ -245,7 +245,7 @@ Key = TypeVar("Key", bound=Hashable)
 _TRACKED_MAX = 20_000
 
 
-class Counters(Generic[Key]):
+class CounterIncreases(Generic[Key]):
     """`total[key]` since the first look; `increase[key]` since the look before, over `elapsed_s` seconds.
 
     A value that drops was reset, and its new value is the increase (as Prometheus' increase() has it). A counter

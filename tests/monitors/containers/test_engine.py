@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from loadctl.errors import UsageError
-from loadctl.monitors.answer import Stream
+from loadctl.monitors.answer import AnswerStream
 from loadctl.monitors.background import Lost
 from loadctl.monitors.containers.engine import DockerEngine, NoContainer
 from tests.monitors.docker import IMAGE, Docker, own_daemon
@@ -195,7 +195,7 @@ def log(docker: Docker, name: str, *, tail: int | None = None, since_s: float | 
         return list(lines)
 
 
-def read_in_a_thread(stream: Stream[T]) -> tuple[list[T], threading.Thread]:
+def read_in_a_thread(stream: AnswerStream[T]) -> tuple[list[T], threading.Thread]:
     seen: list[T] = []
 
     def read() -> None:

@@ -1,15 +1,15 @@
-"""Counters over restarts: what they grew by never shrinks, and is never made up."""
+"""CounterIncreases over restarts: what they grew by never shrinks, and is never made up."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.monitors.prometheus.values import Counters
+from loadctl.monitors.prometheus.values import CounterIncreases
 
 
 def totals(*values: float) -> list[float]:
-    counters: Counters[str] = Counters()
+    counters: CounterIncreases[str] = CounterIncreases()
     seen = []
     for at, value in enumerate(values):
         counters.update({"a": value}, float(at))
@@ -26,14 +26,14 @@ def test_a_value_that_drops_began_anew_and_is_the_increase() -> None:
 
 
 def test_one_that_appears_later_began_at_zero() -> None:
-    counters: Counters[str] = Counters()
+    counters: CounterIncreases[str] = CounterIncreases()
     counters.update({"a": 5}, 0)
     counters.update({"a": 5, "b": 3}, 1)
     assert counters.total == {"a": 0, "b": 3}
 
 
 def test_one_that_is_missing_for_a_while_goes_on() -> None:
-    counters: Counters[str] = Counters()
+    counters: CounterIncreases[str] = CounterIncreases()
     counters.update({"a": 5}, 0)
     counters.update({}, 1)
     assert counters.increase == {"a": 0}
@@ -43,7 +43,7 @@ def test_one_that_is_missing_for_a_while_goes_on() -> None:
 
 
 def test_after_a_restart_that_is_known_all_of_a_value_is_new_even_where_it_is_higher() -> None:
-    counters: Counters[str] = Counters()
+    counters: CounterIncreases[str] = CounterIncreases()
     counters.update({"a": 5}, 0)
     counters.restart()
     counters.update({"a": 9}, 1)
@@ -51,7 +51,7 @@ def test_after_a_restart_that_is_known_all_of_a_value_is_new_even_where_it_is_hi
 
 
 def test_a_page_that_names_ever_more_counters_does_not_fill_the_memory() -> None:
-    counters: Counters[int] = Counters()
+    counters: CounterIncreases[int] = CounterIncreases()
     counters.update(dict.fromkeys(range(30_000), 1.0), 0)
     counters.update(dict.fromkeys(range(60_000), 1.0), 1)
     assert len(counters.total) == 20_000
@@ -59,7 +59,7 @@ def test_a_page_that_names_ever_more_counters_does_not_fill_the_memory() -> None
 
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), st.floats(0, 1e300)), max_size=20), st.data())
 def test_totals_never_shrink(looks: list[dict[str, float]], data: st.DataObject) -> None:
-    counters: Counters[str] = Counters()
+    counters: CounterIncreases[str] = CounterIncreases()
     before: dict[str, float] = {}
     for at, look in enumerate(looks):
         if data.draw(st.booleans()):
