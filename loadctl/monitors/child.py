@@ -50,11 +50,12 @@ class HelperProgram:
         program = shutil.which(argv[0])
         if program is None:  # behind the tie, the kernel would notice too late
             raise HelperMissing(f"{argv[0]} could not be started: there is no such program on PATH")
-        command = [*_tie(), program, *argv[1:]]
+        # On Linux the tie is replaced by the program, so no process is added.
+        tie = [sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid())] if sys.platform == "linux" else []
         with open(output or os.devnull, "ab") as sink:  # noqa: PTH123  the null device is no Path on all systems
             try:
                 self._popen = subprocess.Popen(
-                    command,
+                    [*tie, program, *argv[1:]],
                     stdin=connection.fileno() if connection else subprocess.DEVNULL,
                     stdout=connection.fileno() if connection else sink,
                     stderr=sink,
@@ -97,10 +98,3 @@ def complaint(output: Path) -> str:
     except OSError:
         return ""
     return lines[-1].strip()[:300] if lines else ""
-
-
-def _tie() -> list[str]:
-    """What goes before a command on Linux; it is replaced by the program, so no process is added."""
-    if sys.platform != "linux":
-        return []
-    return [sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid())]

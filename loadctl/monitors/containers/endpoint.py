@@ -48,7 +48,7 @@ def endpoints(environment: Mapping[str, str]) -> tuple[Endpoint, ...]:
     if host:
         secured = bool(environment.get("DOCKER_TLS_VERIFY") or environment.get("DOCKER_TLS"))
         return (_endpoint(host, ("--host", host), secured=secured),)
-    folder = _config(environment)
+    folder = Path(environment.get("DOCKER_CONFIG") or _home(environment) / ".docker")
     context = environment.get("DOCKER_CONTEXT") or _current_context(folder)
     if context and context != "default":
         return (_of_context(context, folder),)
@@ -70,10 +70,6 @@ def _endpoint(host: str, options: tuple[str, ...], *, secured: bool) -> Endpoint
             address += ":2375"
         return Endpoint(shown, url=f"http://{address}")
     return Endpoint(shown, options=options)
-
-
-def _config(environment: Mapping[str, str]) -> Path:
-    return Path(environment.get("DOCKER_CONFIG") or _home(environment) / ".docker")
 
 
 def _home(environment: Mapping[str, str]) -> Path:

@@ -129,7 +129,7 @@ class HostSource:
         notes: dict[str, str] = {}
         parts: dict[str, Callable[[], Mapping[str, float]]] = {
             "cpu_pct": self._cpu,
-            "load_1m": _load,
+            "load_1m": lambda: {"load_1m": os.getloadavg()[0]},  # Windows has none: AttributeError
             "memory_pct": _memory,
             "disk_write_bytes_per_s": lambda: self._per_second(disk_bytes()),
             "network_rx_bytes_per_s": lambda: self._per_second(network_bytes()),
@@ -197,10 +197,6 @@ def parse_memory(content: bytes) -> Mapping[str, float]:
         return _memory_values(kib[b"MemTotal"] * 1024, available, swap, swap - kib[b"SwapFree"] * 1024)
     except KeyError as error:
         raise OSError(f"/proc/meminfo has no {error}") from error
-
-
-def _load() -> Mapping[str, float]:
-    return {"load_1m": os.getloadavg()[0]}  # Windows has none of its own: AttributeError
 
 
 def _memory() -> Mapping[str, float]:

@@ -102,12 +102,13 @@ def by_name(name: str, host_url: str) -> Resolved:
 
 
 def _named(name: str) -> list[ProcessStat]:
-    """By the program's name, or that of the script or module which an interpreter runs; never loadctl."""
+    """By the name of the program, or of the script or module that an interpreter runs; never loadctl or its parents."""
     wanted = name.removesuffix(".exe").lower()
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter(["name", "cmdline"]):
         names = _names(process.info["name"] or "", process.info["cmdline"] or [])
-        if wanted in names and process.pid not in _own_line():
+        if wanted in names and process.pid not in own:
             stat = read_stat(process.pid)
             if stat is not None and not stat.zombie:
                 found.append(stat)
@@ -120,11 +121,6 @@ def _names(name: str, argv: list[str]) -> set[str]:
     interpreter = name.lower().startswith(("python", "node", "ruby", "java", "perl", "php"))
     texts = [name, *argv[:1], *(program if interpreter else [])]
     return {PurePath(text).name.removesuffix(".exe").lower() for text in texts if text}
-
-
-def _own_line() -> set[int]:
-    """loadctl and the processes above it."""
-    return {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
 
 
 def host_and_port(host_url: str) -> tuple[str, int]:

@@ -106,8 +106,8 @@ class ProcessSource:
         self._seen_at = 0.0
         self._members: Mapping[Key, ProcessStat] = {}
         self._replaced = 0
-        stat = read_stat(root.pid)
-        self._begin(stat if stat is not None else _departed(root))
+        # One that ended between being found and being watched will be missed at the first look.
+        self._begin(read_stat(root.pid) or ProcessStat(root.pid, -1.0, root.name, 0, 0.0, 0.0, 0, 0))
 
     @property
     def name(self) -> str:
@@ -118,7 +118,9 @@ class ProcessSource:
             stats = self._use.look()
             if stats is not None:
                 self._seen_at, self._members = t, stats
-                return [*self._changes(stats, t), self._reading(stats, t)]
+                sheet = self._use.measure(stats)
+                reading = Reading(t, self.subject, "process", self._entity, *sheet)
+                return [*self._changes(stats, t), reading]
             self._gone = _Gone(self._seen_at, t, self._use.root, self._members)
         return self._look_again(self._gone, t)
 
@@ -131,9 +133,6 @@ class ProcessSource:
     def _begin(self, root: ProcessStat) -> None:
         self._use = TreeUse(root)
         self._workers = Workers(root)
-
-    def _reading(self, stats: Mapping[Key, ProcessStat], t: float) -> Reading:
-        return Reading(t, self.subject, "process", self._entity, *self._use.measure(stats))
 
     def _changes(self, stats: Mapping[Key, ProcessStat], t: float) -> list[Event]:
         events = []
@@ -192,8 +191,3 @@ def _successor(gone: _Gone, stat: ProcessStat, t: float) -> Event:
 
 def _detail(gone: _Gone) -> Detail:
     return {"pid": gone.root.pid, "name": gone.root.name, "last_seen_s": round(gone.last_seen, 3)}
-
-
-def _departed(root: FoundProcess) -> ProcessStat:
-    """It ended between being found and being watched: the first look will miss it."""
-    return ProcessStat(root.pid, -1.0, root.name, 0, 0.0, 0.0, 0, 0)

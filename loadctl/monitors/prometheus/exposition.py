@@ -32,15 +32,12 @@ def labelled(name: str, labels: Labels) -> str:
 
 def each(name: str, series: Mapping[Labels, float]) -> tuple[dict[str, float], str | None]:
     """One value for each series that has labels, the largest first and 50 at most; a note where more were left out."""
-    shown = sorted(((labels, value) for labels, value in series.items() if labels), key=_largest_first)
+    with_labels = ((labels, value) for labels, value in series.items() if labels)
+    shown = sorted(with_labels, key=lambda one: (-one[1], one[0]))
     values = {labelled(name, labels): value for labels, value in shown[:_SHOWN_MAX]}
     if len(shown) <= _SHOWN_MAX:
         return values, None
     return values, f"{len(shown)} series; the {_SHOWN_MAX} largest are recorded one by one"
-
-
-def _largest_first(item: tuple[Labels, float]) -> tuple[float, Labels]:
-    return -item[1], item[0]
 
 
 def _escaped(value: str) -> str:
@@ -129,7 +126,9 @@ class ExpositionReader:
             name = match[1]
             wanted = self._known.get(name)
             if wanted is None:
-                wanted = self._known[name] = self._wants(name.decode())
+                wanted = self._known[name] = any(
+                    fnmatchcase(name.decode(), pattern) for pattern in self._patterns
+                )
             if not wanted:
                 if len(others) < 5:
                     others[name] = None
@@ -141,9 +140,6 @@ class ExpositionReader:
             else:
                 lines.append(match[0])
         return lines, [name.decode() for name in others]
-
-    def _wants(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self._patterns)
 
     def _parsed(self, lines: Sequence[bytes]) -> Iterator[tuple[str, Labels, float]]:
         """Raises NotAnExposition."""

@@ -155,7 +155,7 @@ class PageValues:
             return
         counted = {labels: n for labels, n in increases.items() if self._counts(labels)}
         sheet.values["server_requests_per_s"] = sum(counted.values()) / elapsed_s
-        statuses = {labels: status for labels in counted if (status := _status(labels)) is not None}
+        statuses = {labels: value for labels in counted for key, value in reversed(labels) if key in _STATUS}
         if statuses or not counted:
             errors = sum(counted[labels] for labels, status in statuses.items() if status[:1] == "5")
             sheet.values["server_errors_per_s"] = errors / elapsed_s
@@ -234,10 +234,6 @@ def _edge(labels: Labels) -> float | None:
     except (KeyError, ValueError):
         return None
     return None if math.isnan(edge) else edge
-
-
-def _status(labels: Labels) -> str | None:
-    return next((value for key, value in labels if key in _STATUS), None)
 
 
 Key = TypeVar("Key", bound=Hashable)
