@@ -29,7 +29,6 @@ from loadctl.monitors.containers.record import State
 from loadctl.monitors.containers.stats import frame, use
 from loadctl.monitors.generator.generator import parse_sockstat
 from loadctl.monitors.generator.host import (
-    parse_disks,
     parse_file_nr,
     parse_memory,
     parse_pressure,
@@ -200,7 +199,6 @@ def _proc(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     parsers: Sequence[Callable[[], object]] = (
         *(lambda: parse_stat(data), lambda: parse_memory(data), lambda: parse_pressure(text)),
-        lambda: parse_disks(data, lambda _: True),
         *(lambda: parse_file_nr(data), lambda: parse_sockstat(text)),
         *(lambda: parse_listening(text), lambda: list(parse_connections(text))),
     )

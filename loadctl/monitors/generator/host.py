@@ -31,19 +31,15 @@ class Rate:
         return (counter - before[0]) / (at - before[1])
 
 
-_SECTOR = 512
 _STACKED = ("loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd")
 _LOOPBACK = ("lo", "lo0", "Loopback Pseudo-Interface 1")
 
 
 def disk_bytes() -> Mapping[str, int]:
-    """disk_read_bytes and disk_write_bytes of all disks; empty if there is none. Raises OSError."""
-    if LINUX:
-        return parse_disks(slurp("/proc/diskstats"), _is_disk)
-    counters = psutil.disk_io_counters()
-    if counters is None:
-        return {}
-    return {"disk_read_bytes": counters.read_bytes, "disk_write_bytes": counters.write_bytes}
+    """disk_read_bytes and disk_write_bytes of all disks; empty if there is none. Raises OSError, RuntimeError."""
+    counters = psutil.disk_io_counters(perdisk=True, nowrap=False) or {}
+    disks = {name: (disk.read_bytes, disk.write_bytes) for name, disk in counters.items()}
+    return bytes_of_disks(disks, _is_disk if LINUX else lambda _: True)
 
 
 def network_bytes() -> Mapping[str, int]:
@@ -58,17 +54,15 @@ def open_files() -> Mapping[str, int]:
     return parse_file_nr(slurp("/proc/sys/fs/file-nr")) if LINUX else {}
 
 
-def parse_disks(content: bytes, is_disk: Callable[[str], bool]) -> Mapping[str, int]:
-    """/proc/diskstats: device numbers, name, reads, merged, sectors read, ms, writes, merged, sectors written, …"""
-    read = written = 0
-    found = False
-    for line in content.splitlines():
-        fields = line.split()
-        if len(fields) >= 10 and is_disk(fields[2].decode(errors="replace")):
-            found = True
-            read += int(fields[5])
-            written += int(fields[9])
-    return {"disk_read_bytes": read * _SECTOR, "disk_write_bytes": written * _SECTOR} if found else {}
+def bytes_of_disks(disks: Mapping[str, tuple[int, int]], is_disk: Callable[[str], bool]) -> Mapping[str, int]:
+    """`disks`: bytes read and written. Partitions and stacked devices are listed too, and not counted again."""
+    whole = [bytes_ for name, bytes_ in disks.items() if is_disk(name)]
+    if not whole:
+        return {}
+    return {
+        "disk_read_bytes": sum(read for read, _ in whole),
+        "disk_write_bytes": sum(written for _, written in whole),
+    }
 
 
 def parse_file_nr(content: bytes) -> Mapping[str, int]:

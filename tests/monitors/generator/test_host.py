@@ -16,7 +16,7 @@ from loadctl.monitors.generator import host
 from loadctl.monitors.generator.host import (
     HostSource,
     bytes_by_card,
-    parse_disks,
+    bytes_of_disks,
     parse_file_nr,
     parse_memory,
 )
@@ -24,12 +24,7 @@ from loadctl.results.recording import Reading
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="files of Linux")
 
-DISKS = b"""\
- 259       0 nvme0n1 100 5 2000 30 50 2 800 10 0 20 40 0 0 0 0
- 259       1 nvme0n1p1 90 5 1900 30 50 2 700 10 0 20 40 0 0 0 0
- 253       0 dm-0 90 5 1900 30 50 2 700 10 0 20 40 0 0 0 0
-   8       0 sda 1 0 10 0 1 0 20 0 0 0 0
-"""
+DISKS = {"nvme0n1": (2000, 800), "nvme0n1p1": (1900, 700), "dm-0": (1900, 700), "sda": (10, 20)}
 NETWORK = {"lo": (7000, 7000), "eth0": (1500, 300), "docker0": (900, 200)}
 
 
@@ -41,14 +36,14 @@ def reading(source: HostSource, t: float) -> Reading:
 
 def test_partitions_and_mapped_devices_are_not_counted_again() -> None:
     whole = {"nvme0n1", "sda"}
-    assert parse_disks(DISKS, whole.__contains__) == {
-        "disk_read_bytes": 2010 * 512,
-        "disk_write_bytes": 820 * 512,
+    assert bytes_of_disks(DISKS, whole.__contains__) == {
+        "disk_read_bytes": 2010,
+        "disk_write_bytes": 820,
     }
 
 
 def test_a_machine_without_disks_has_no_rates_of_them() -> None:
-    assert parse_disks(DISKS, lambda _: False) == {}
+    assert bytes_of_disks(DISKS, lambda _: False) == {}
 
 
 def test_bridges_are_not_counted_beside_the_cards_and_loopback_by_itself() -> None:
