@@ -77,7 +77,7 @@ def serve(options: DemoOptions) -> int:
             "restart and worker-crash need a system that can fork", hint="leave them out on Windows"
         )
     if workers > 1 and len(exits) > 1:
-        raise UsageError("of restart and worker-crash there can be one", hint="leave out the other")
+        raise UsageError("there can be only one worker-crash, and no restart beside it", hint="leave one out")
     with _bound(options.port, shared=bool(exits)) as bound:
         return _Supervisor(bound, exits, workers).run(settings) if exits else serve_once(settings, bound)
 

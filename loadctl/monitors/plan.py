@@ -142,7 +142,7 @@ def _pods(pods: Pods, duration_s: float) -> SystemSource:
     notes = []
     if window_s and 0 < duration_s < 3 * window_s:
         notes.append(
-            f"cpu and memory of pods are averages over {window_s:.0f} s: they are judged from three on, so in runs "
+            f"cpu and memory of pods are averages over {window_s:.0f} s: judged from three values on, so in runs "
             f"of {3 * window_s:.0f} s or more"
         )
     watched = f"watching {source.name} ({counted(count)})"

@@ -173,7 +173,7 @@ def readings(t: int, chance: random.Random, shards: int) -> list[Reading]:
             "machine",
             {"cpu_steal_pct": 0.0, "cpu_idle_pct": round(chance.uniform(40, 60), 2)}
             | {"ephemeral_ports_used": 119, "ephemeral_ports": 28_232},
-            {"ephemeral_ports_used": "at most: all TCP sockets of the machine"},
+            {"ephemeral_ports_used": "upper bound: all TCP sockets of the machine"},
         ),
     ]
     entities = [*(f"shard {k} pid {1000 + k}" for k in range(shards)), "loadctl pid 999"]

@@ -364,7 +364,7 @@ def test_ctrl_c_is_a_clean_end(start: Start) -> None:
         ),
         (
             ["--fault=restart@1s+1s", "--fault=worker-crash@1s"],
-            "error: of restart and worker-crash there can be one\n  leave out the other",
+            "error: there can be only one worker-crash, and no restart beside it\n  leave one out",
         ),
         (["--service=slow"], "error: --service slow: there is no service time 'slow'"),
         (["--truth=/nowhere/at/all.json"], "error: --truth /nowhere/at/all.json: its folder does not exist"),

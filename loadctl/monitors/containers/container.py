@@ -209,7 +209,7 @@ class ContainerSource:
         with self._lock:
             if self._tracker is None:
                 if state is None:
-                    raise Lost(f"there is no container {self._entity} any more")
+                    raise Lost(f"container {self._entity} no longer exists")
                 self._since_ns, self._state = since_ns, state
                 self._tracker = ContainerTracker(state, self._clock.monotonic)
             return self._tracker

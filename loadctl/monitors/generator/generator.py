@@ -166,7 +166,7 @@ class _PortsInUse:
             bound += parse_sockstat(slurp("/proc/net/sockstat6").decode())
         if bound < total / 2:
             self._counted = None
-            return bound, total, "at most: all TCP sockets of the machine"
+            return bound, total, "upper bound: all TCP sockets of the machine"
         began = time.monotonic()
         if self._counted is None or began >= self._due:
             self._counted = _most_used(low, high)

@@ -65,8 +65,8 @@ def resolve(host_url: str) -> Resolved:
     if not sockets:
         return NotFound(
             f"no process of this machine listens on port {port}",
-            "what answers there runs in a container or a virtual machine; where its process can be "
-            "seen, name it with --pid or --process",
+            "what answers there runs in a container or a virtual machine; if its process is "
+            "visible, name it with --pid or --process",
         )
     owners = _owners({listening.inode for listening in sockets})
     if not owners:

@@ -277,7 +277,7 @@ def _shared_fairly(alive: Collection[ProcessStat]) -> Memory:
             total += _own_part(stat.pid)
     except psutil.AccessDenied:
         rss = sum(stat.rss_bytes for stat in alive)
-        return Memory(rss, "RSS (too high: shared pages count once a process; no permission for better)")
+        return Memory(rss, "RSS (too high: shared pages count once per process; no permission to read PSS)")
     return Memory(total, "PSS" if LINUX else "USS")
 
 

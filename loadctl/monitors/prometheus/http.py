@@ -88,7 +88,7 @@ class HttpPage:
                 if following is None:
                     return response.status_code, self._body(response, deadline)
             if _origin(following.url) != origin:
-                raise Lost(f"{self.shown} redirects to another host, {following.url.host}: name that one")
+                raise Lost(f"{self.shown} redirects to another host, {following.url.host}: use its URL")
             request = client.build_request("GET", following.url)
         raise Lost(f"{self.shown} redirects more than {_REDIRECTS_MAX} times")
 

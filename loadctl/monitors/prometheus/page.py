@@ -71,7 +71,7 @@ class MetricsPageSource:
             raise UsageError(
                 f"watch: metrics: {self._page.shown} has none of the standard names (process_*, http_*)"
                 f"{' nor any of the series' if self._series else ''}; it has {', '.join(page.others)}",
-                hint="name what you want of it:  watch: {metrics: {page: …, series: [NAME, db_pool_*]}}",
+                hint="list the series you want:  watch: {metrics: {page: …, series: [NAME, db_pool_*]}}",
             )
 
     def sample(self, t: float) -> list[Observation]:

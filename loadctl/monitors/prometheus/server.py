@@ -73,7 +73,7 @@ class PrometheusSource:
         except Lost as lost:
             raise UsageError(
                 f"watch: prometheus: {lost} (nothing was sent)",
-                hint="url: is the server's own address, as in  http://prometheus:9090",
+                hint="url: must be the address of the Prometheus server, such as  http://prometheus:9090",
             ) from None
         finally:
             self._page.close()

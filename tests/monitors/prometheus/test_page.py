@@ -181,7 +181,7 @@ def test_a_redirect_on_the_same_host_is_followed(site: Site, watch: Make) -> Non
 @pytest.mark.parametrize(
     ("location", "reason"),
     [
-        ("http://192.0.2.1/metrics", "redirects to another host, 192.0.2.1: name that one"),
+        ("http://192.0.2.1/metrics", "redirects to another host, 192.0.2.1: use its URL"),
         ("/moved/again", "redirects more than 3 times"),
     ],
 )
