@@ -18,14 +18,9 @@ class Container:
     id: str
     name: str
     running: bool
-    status: str = ""
-    """For people: "Up 3 minutes", "Exited (3) 5 seconds ago"."""
     labels: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
     """Ports of the host that are handed on to it."""
-
-    def __str__(self) -> str:
-        return self.name
 
     @property
     def service(self) -> str | None:
@@ -113,7 +108,6 @@ def containers(answer: object) -> tuple[Container, ...]:
             id=text(one, "Id"),
             name=_first_name(one),
             running=text(one, "State") in {"running", "paused"} or text(one, "Status").startswith("Up "),
-            status=text(one, "Status"),
             labels={key: str(value) for key, value in part(one, "Labels").items()},
             ports=tuple(
                 sorted({port for entry in parts(one, "Ports") if (port := integer(entry, "PublicPort"))})
