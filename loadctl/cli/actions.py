@@ -13,7 +13,7 @@ from loadctl.cli.output import complain, in_actions, write_commands
 from loadctl.errors import InvalidInput, LoadctlError, UsageError, Where
 
 if TYPE_CHECKING:
-    from loadctl.cli.formats import Files
+    from loadctl.cli.options import Files
     from loadctl.results.result import Result
 
 _SHOWN = 10
@@ -28,7 +28,8 @@ def tell_job(result: Result, files: Files) -> None:
     from loadctl.reports.ci.workflow_commands import run_annotations
 
     summary = os.environ.get("GITHUB_STEP_SUMMARY", "")
-    if not files.writes(Path(summary)):
+    written = {path.absolute() for path in (files.html, files.markdown, files.junit) if path is not None}
+    if Path(summary).absolute() not in written:
         _append(summary, markdown(result))
     _append(os.environ.get("GITHUB_OUTPUT", ""), _outputs(result))
     write_commands("".join(f"{line}\n" for line in run_annotations(result, _located)))

@@ -1,11 +1,17 @@
-"""The commands by name. Only the one that was typed is imported and built: all together take 70 ms more."""
+"""The commands by name, and how Typer takes them.
+
+Only the command that was typed is imported and built: all together take 70 ms more. A command may have parameters that
+Typer does not know: groups of options (dataclasses), options that may be repeated (Sequence), and options whose text is
+parsed (`Parsed`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from importlib import import_module
-from typing import Any, cast
+from typing import Annotated, Any, NamedTuple, cast, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperGroup
@@ -42,6 +48,7 @@ COMMANDS: Mapping[str, Entry] = {
 }
 """In the order of the help text."""
 _FOR_SCRIPTS = {"run", "show"}
+SCRIPT_SUFFIXES = (".py", ".yaml", ".yml", ".json", ".ts", ".js")
 
 
 def takes_arguments(argv: Sequence[str]) -> bool:
@@ -63,10 +70,103 @@ class Commands(TyperGroup):
             return None
         module = COMMANDS[cmd_name].module
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name)(getattr(import_module(f"loadctl.cli.commands.{module}"), module))
+        command = getattr(import_module(f"loadctl.cli.commands.{module}"), module)
+        single.command(cmd_name)(typer_command(command))
         return get_command(single)
 
     def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ARG002
         """The list of them, from the table above."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+class Parsed(NamedTuple):
+    """In an annotation, after `typer.Option`: how the text becomes a value. `default`: as it would be typed."""
+
+    parse: Callable[[str], Any]
+    default: str | None = None
+
+
+def typer_command(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`command` as Typer takes it: with single options, of types that Typer knows."""
+    hints = get_type_hints(command, include_extras=True)
+    hints.pop("return", None)
+    defaults = {name: one.default for name, one in inspect.signature(command).parameters.items()}
+    parameters = list(_parameters(hints, defaults))
+
+    def call(**values: Any) -> Any:
+        return command(**_arguments(hints, values))
+
+    call.__doc__ = command.__doc__
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+def group_from(group: Any, values: Mapping[str, Any]) -> Any:
+    """The group whose options have these values, as Typer gives them."""
+    return group(**_arguments(_options_of(group), values))
+
+
+def _options_of(group: Any) -> dict[str, Any]:
+    """The fields that are options or groups, each with its annotation."""
+    hints = get_type_hints(group, include_extras=True)
+    return {name: hint for name, hint in hints.items() if is_dataclass(hint) or _metadata(hint)}
+
+
+def _metadata(hint: Any) -> Sequence[Any]:
+    return getattr(hint, "__metadata__", ())
+
+
+def _parameters(hints: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[inspect.Parameter]:
+    for name, hint in hints.items():
+        if is_dataclass(hint):
+            own = {one.name: one.default for one in fields(hint)}
+            yield from _parameters(_options_of(hint), own)
+            continue
+        option, *parsed = _metadata(hint) or (None,)
+        default = inspect.Parameter.empty if defaults[name] is MISSING else defaults[name]
+        kind = hint
+        if get_origin(getattr(hint, "__origin__", None)) is Sequence:
+            kind, default = Annotated[list[str] | None, option], None
+        elif parsed:
+            kind, default = Annotated[str | None, option], parsed[0].default
+        yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _arguments(hints: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What was not given is left out, so that the default of the command or the group counts."""
+    found: dict[str, Any] = {}
+    for name, hint in hints.items():
+        if is_dataclass(hint):
+            found[name] = group_from(hint, values)
+        elif (value := values.get(name)) is not None:
+            for parsed in _metadata(hint)[1:]:
+                value = parsed.parse(value) if isinstance(value, str) else [*map(parsed.parse, value)]
+            found[name] = value
+    return found
+
+
+def profile_alone(argv: Sequence[str]) -> list[str]:
+    """`--profile` without a mode means sample; the parser of options knows no value that may be left out."""
+    after = [*argv[1:], ""]
+    modes = {"sample", "continuous"}
+    return [
+        f"{word}=sample" if word == "--profile" and follows not in modes else word
+        for word, follows in zip(argv, after, strict=False)
+    ]
+
+
+def tags_apart(argv: Sequence[str]) -> list[str]:
+    """`-T a b` as `-T a -T b`: the parser of options takes one value each. What is a file or a URL is no tag."""
+    found: list[str] = []
+    option: str | None = None
+    for word in argv:
+        if word.startswith("-"):
+            option = word if word in {"-T", "--tags", "-E", "--exclude-tags"} else None
+        elif option is not None and (word.endswith(SCRIPT_SUFFIXES) or "/" in word):
+            option = None
+        elif option is not None and found[-1] != option:
+            found.append(option)
+        found.append(word)
+    return found

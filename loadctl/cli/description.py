@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urljoin, urlsplit
 
-from loadctl.cli.input_file import read_text
+from loadctl.cli.project import read_text
 from loadctl.errors import UsageError
 
 _DEFAULT_HOST = "http://localhost:8080"

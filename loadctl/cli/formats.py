@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from loadctl.cli.options import FORMATS, Files, SummaryFiles
 from loadctl.errors import UsageError
 from loadctl.scenario.units import format_count
 
@@ -20,71 +19,53 @@ if TYPE_CHECKING:
     from loadctl.run.machine import Machine
     from loadctl.run.manifest import Manifest
 
-NAMES = ("text", "html", "json", "markdown", "junit", "csv", "csv-readings", "openmetrics")
-
-HtmlFile = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write the report with charts, one file.")
-]
-MarkdownFile = Annotated[
-    Path | None, typer.Option("--markdown", metavar="FILE", help="Write a summary for a pull request.")
-]
-JunitFile = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML for CI.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """What is written beside the run directory."""
-
-    html: Path | None = None
-    markdown: Path | None = None
-    junit: Path | None = None
-
-    def writes(self, path: Path) -> bool:
-        return any(
-            own is not None and own.absolute() == path.absolute()
-            for own in (self.html, self.markdown, self.junit)
-        )
-
-    def check(self) -> None:
-        """Raises: UsageError where one cannot be written: nobody shall find that out after the load."""
-        for path in (self.html, self.markdown, self.junit):
-            if path is not None:
-                _check_writable(path)
-
-    def write(self, judgement: Judgement) -> None:
-        """Raises: UsageError."""
-        if self.html is not None:
-            write_file(self.html, html(judgement))
-        self.write_without_charts(judgement.result)
-
-    def write_without_charts(self, result: Result) -> None:
-        """Those that need no more than the result. Raises: UsageError."""
-        for name, path in (("markdown", self.markdown), ("junit", self.junit)):
-            if path is not None:
-                write_file(path, _forms()[name](result))
-
-
-def _check_writable(path: Path) -> None:
-    """Raises: UsageError."""
-    try:
-        there = path.absolute().parent.is_dir() and not path.is_dir()
-        path.exists()  # raises for a name that no file can have
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{str(path)[:300]} cannot be written: {reason}") from error
-    if not there:
-        raise UsageError(f"{path} cannot be written: its folder does not exist", hint="create it first")
-
 
 def formatted(judgement: Judgement, name: str) -> str:
     """Raises: UsageError for a form that does not exist."""
-    if name not in NAMES:
-        raise UsageError(f"there is no form '{name[:40]}'; there are {', '.join(NAMES)}")
-    if table := _tables().get(name):
-        return table(judgement)
+    if name not in FORMATS:
+        raise UsageError(f"there is no form '{name[:40]}'; there are {', '.join(FORMATS)}")
     if name == "html":
         return html(judgement)
-    return _forms()[name](judgement.result)
+    if name == "csv":
+        from loadctl.reports.table import intervals
+        from loadctl.run.store import read_seconds
+
+        return intervals(read_seconds(judgement.run), judgement.load)
+    if name == "csv-readings":
+        from loadctl.reports.table import readings
+
+        return readings(judgement.recording.readings)
+    return _summary(judgement.result, name)
+
+
+def _summary(result: Result, name: str) -> str:
+    """A form that needs no more than the result. Each is imported alone: some of their libraries take time."""
+    module, function = _SUMMARIES[name]
+    text: str = getattr(import_module(f"loadctl.{module}"), function)(result)
+    return text
+
+
+_SUMMARIES = {
+    "text": ("reports.terminal.screen", "render"),
+    "json": ("results.wire.document", "dumps"),
+    "markdown": ("reports.ci.markdown", "markdown"),
+    "junit": ("reports.ci.junit", "junit"),
+    "openmetrics": ("reports.metrics.openmetrics", "openmetrics"),
+}
+
+
+def write_files(files: Files, judgement: Judgement) -> None:
+    """Raises: UsageError."""
+    if files.html is not None:
+        write_file(files.html, html(judgement))
+    write_summaries(files, judgement.result)
+
+
+def write_summaries(files: SummaryFiles, result: Result) -> None:
+    """Raises: UsageError."""
+    for name, path in (("markdown", files.markdown), ("junit", files.junit)):
+        if path is not None:
+            write_file(path, _summary(result, name))
 
 
 def html(judgement: Judgement) -> str:
@@ -98,39 +79,6 @@ def html(judgement: Judgement) -> str:
     result, recording = judgement.result, judgement.recording
     drawn = charts(judgement.load, recording, result.window, result.ended_s)
     return page(result, drawn, provenance_of(judgement.manifest))
-
-
-def _forms() -> Mapping[str, Callable[[Result], str]]:
-    from loadctl.reports.ci.junit import junit
-    from loadctl.reports.ci.markdown import markdown
-    from loadctl.reports.terminal.screen import render
-    from loadctl.results.wire.document import dumps
-
-    return {
-        "text": render,
-        "json": dumps,
-        "markdown": markdown,
-        "junit": junit,
-        "openmetrics": _openmetrics,
-    }
-
-
-def _openmetrics(result: Result) -> str:
-    from loadctl.reports.metrics.openmetrics import (
-        openmetrics,  # its library takes time that the others need not wait
-    )
-
-    return openmetrics(result)
-
-
-def _tables() -> Mapping[str, Callable[[Judgement], str]]:
-    from loadctl.reports.table import intervals, readings
-    from loadctl.run.store import read_seconds
-
-    return {
-        "csv": lambda made: intervals(read_seconds(made.run), made.load),
-        "csv-readings": lambda made: readings(made.recording.readings),
-    }
 
 
 def _private(path: str, flags: int) -> int:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from loadctl.cli.options import Address
     from loadctl.reports.metrics.families import Families
     from loadctl.reports.metrics.live import Running
     from loadctl.results.interval import Second
@@ -23,29 +20,6 @@ if TYPE_CHECKING:
     from loadctl.run.directory import Observer, RunDirectory
     from loadctl.run.manifest import Manifest
     from loadctl.run.page_server import PageServer
-
-MetricsPort = Annotated[
-    str | None,
-    typer.Option(
-        "--metrics-port",
-        metavar="[HOST:]PORT",
-        help="Serve the run live to Prometheus; without a host, to this machine only.",
-    ),
-]
-MetricsLinger = Annotated[
-    str | None,
-    typer.Option(
-        "--metrics-linger", metavar="TIME", help="Wait so long for a scrape of the verdict, after the end."
-    ),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsOptions:
-    """As typed."""
-
-    port: str | None = None
-    linger: str | None = None
 
 
 class LiveMetrics:
@@ -153,35 +127,15 @@ class Serving:
 
 
 @contextmanager
-def serving(options: MetricsOptions, following: Observer) -> Iterator[Serving | None]:
+def serving(address: Address | None, linger_s: float | None, following: Observer) -> Iterator[Serving | None]:
     """None where nobody asked for it. Raises: UsageError where it cannot listen."""
-    from loadctl.cli.planning import in_units
-    from loadctl.scenario.units import parse_duration
-
-    if options.port is None:
-        if options.linger is not None:
+    if address is None:
+        if linger_s is not None:
             raise UsageError("--metrics-linger is about --metrics-port", hint="add  --metrics-port 9464")
         yield None
         return
-    linger_s = in_units("--metrics-linger", options.linger or "0s", parse_duration)
-    host, port = parse_address(options.port)
     from loadctl.run.page_server import PageServer
 
     observer = LiveMetrics(following)
-    server = PageServer(host, port, observer.page)
-    try:
-        yield Serving(observer, server, linger_s)
-    finally:
-        server.close()
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """`9464`, `0.0.0.0:9464`, `[::]:9464`. Raises: UsageError."""
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (re.fullmatch("[0-9]{1,5}", port) and int(port) <= 65535) or (colon and not host):
-        raise UsageError(
-            f"--metrics-port takes a port or HOST:PORT, not '{text[:60]}'",
-            hint="for example  --metrics-port 9464",
-        )
-    return host or "127.0.0.1", int(port)
+    with contextlib.closing(PageServer(address.host, address.port, observer.page)) as server:
+        yield Serving(observer, server, linger_s or 0.0)

@@ -9,31 +9,26 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
-from urllib.parse import urlsplit
 
 import loadctl
-from loadctl.cli.input_file import beginning, is_file, read_text
-from loadctl.cli.options import Overrides
-from loadctl.cli.output import hide_in_messages
-from loadctl.cli.script import applied, load_text, scenario_text
-from loadctl.engines import ENGINES
 from loadctl.errors import UsageError
-from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
-from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.reading.document import Text
 
 if TYPE_CHECKING:
     from loadctl.run.directory import RunDirectory
 
 USERS = "users.yaml"
 TARGETS = "targets.yaml"
-COMMAND_LINE = "(command line)"
-"""The source of a scenario that stands there alone."""
-_CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
+_BEGINNING = 1_000_000
+_LARGEST = 100_000_000
+"""Bytes. Scenarios are far smaller (document.py has their limit); data files may have a million rows."""
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,33 +90,6 @@ class Project:
             + ", ".join(entry.name for entry in entries),
         )
 
-    def read(
-        self, reference: str | None, overrides: Overrides, env: Mapping[str, str] = os.environ
-    ) -> Scenario:
-        """The scenario that `reference` means: a name, a YAML file, a locustfile, or a URL.
-
-        Raises: UsageError, InvalidInput.
-        """
-        if is_url(reference):
-            text, folder = _scenario_of_url(reference, overrides), self.folder
-            name = _CREDENTIALS.sub("", reference)
-            found = self._parse(name, Text(COMMAND_LINE, text), folder, overrides, env)
-            return replace(found, load_on_command_line=True)
-        if is_script(reference):
-            text, folder = scenario_text(reference, overrides), self.folder
-            found = self._parse(Path(reference).stem, Text(COMMAND_LINE, text), folder, overrides, env)
-            own_load = found.script is not None and found.script.own_load
-            files = ",".join([reference, *overrides.script.more])
-            return replace(found, reference=files, load_on_command_line=not own_load)
-        found = self.read_entry(self.find(reference), overrides, env)
-        return replace(found, reference=reference) if reference and reference != found.name else found
-
-    def read_entry(self, entry: Entry, overrides: Overrides, env: Mapping[str, str] = os.environ) -> Scenario:
-        """Raises: UsageError, InvalidInput."""
-        text = Text(_shown(entry.path, packaged=entry.packaged), read_text(entry.path))
-        folder = entry.path.parent
-        return self._parse(entry.name, text, folder, overrides, env, packaged=entry.packaged)
-
     def targets(self, *, packaged: bool, beside: Path | None = None) -> Text | None:
         """The targets table: the folder's own, one beside the scenario, or the packaged one for packaged scenarios."""
         places = [self.folder, *([beside, beside.parent] if beside else [])]
@@ -131,34 +99,6 @@ class Project:
                 if is_file(path):
                     return Text(str(path), read_text(path))
         return Text(f"(packaged) {TARGETS}", read_text(_packaged() / TARGETS)) if packaged else None
-
-    def _parse(
-        self,
-        name: str,
-        text: Text,
-        folder: Path,
-        overrides: Overrides,
-        env: Mapping[str, str],
-        *,
-        packaged: bool = False,
-    ) -> Scenario:
-        users = folder / USERS
-        sources = Sources(
-            scenario=text,
-            users=Text(_shown(users, packaged=packaged), read_text(users)) if is_file(users) else None,
-            targets=self.targets(packaged=packaged, beside=folder),
-            read=_reader(folder),
-            resolve=_resolver(folder),
-            env=env,
-            packaged=packaged,
-        )
-        scenario = read_scenario(
-            name, sources, host=overrides.host, engine=overrides.engine, targets=tuple(overrides.targets)
-        )
-        scenario = applied(scenario, overrides.script, env, quick=text.name == COMMAND_LINE)
-        scenario = ENGINES[scenario.engine].completed(scenario, env)
-        hide_in_messages(scenario.secrets)
-        return scenario
 
 
 def run_directory(reference: str, parent: Path) -> RunDirectory:
@@ -177,7 +117,7 @@ def run_directory(reference: str, parent: Path) -> RunDirectory:
     return run
 
 
-def _shown(path: Path, *, packaged: bool) -> str:
+def shown_as(path: Path, *, packaged: bool) -> str:
     """How messages name a file."""
     return f"(packaged) {path.name}" if packaged else str(path)
 
@@ -270,27 +210,41 @@ def _the_only(entries: Sequence[Entry]) -> Entry:
     )
 
 
-def _reader(folder: Path) -> Callable[[str], str | None]:
-    def read(named: str) -> str | None:
-        path = folder / named
-        return read_text(path) if is_file(path) else None
-
-    return read
+# -- files that somebody names, or that lie in the folder ---------------------------------------------------------
 
 
-def _resolver(folder: Path) -> Callable[[str], str | None]:
-    def resolve(named: str) -> str | None:
-        path = folder / named
-        return str(path.resolve()) if is_file(path) else None
-
-    return resolve
+def is_file(path: Path) -> bool:
+    """Whether a regular file is there; a name that no file can have is none."""
+    return os.path.isfile(path)  # noqa: PTH113  that of pathlib raises OSError for names that are too long
 
 
-def _scenario_of_url(url: str, overrides: Overrides) -> str:
-    import json
+def read_text(path: Path, *, streams: bool = False, damaged: str = "strict") -> str:
+    """The text of a file. With `streams` also what a pipe brings, as in `--targets <(…)`.
 
-    parts = urlsplit(address(url))
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    host = json.dumps(f"{parts.scheme}://{parts.netloc}")
-    think = "think: 100ms..500ms\n" if overrides.rate is None else ""
-    return f"host: {host}\n{think}tasks:\n  - get: {json.dumps(path)}\n{load_text(overrides, url)}"
+    `damaged`: what to do with bytes that are no UTF-8, as decode() has it. Raises: UsageError.
+    """
+    try:
+        if not streams and not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise UsageError(f"cannot read {path}: it is no regular file")
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > _LARGEST:
+        raise UsageError(f"{path} is too large: more than {_LARGEST // 1_000_000} MB")
+    try:
+        return data.decode("utf-8-sig", damaged)
+    except UnicodeDecodeError as error:
+        hint = "it is UTF-16; save it as UTF-8" if data.startswith(_UTF_16) else None
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})", hint=hint) from error
+
+
+def beginning(path: Path) -> str:
+    """What a file begins with; nothing where it cannot be read."""
+    if not is_file(path):
+        return ""
+    try:
+        with path.open("rb") as file:
+            return file.read(_BEGINNING).decode("utf-8", "replace")
+    except OSError:
+        return ""

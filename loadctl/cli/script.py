@@ -5,140 +5,52 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from loadctl.cli.arguments import FILES
+from loadctl.cli.command_table import SCRIPT_SUFFIXES
 from loadctl.cli.foreign import ONE_VIRTUAL_USER
-from loadctl.cli.input_file import is_file, read_text
-from loadctl.cli.options import ForScript, Overrides
+from loadctl.cli.options import Overrides, ScriptOverrides, parse_stop_timeout, seconds_if_bare
+from loadctl.cli.project import is_file, read_text
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
+    import typer
+
     from loadctl.scenario.scenario import Scenario, Script
 
-Classes = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[CLASS]…", help="User classes of a locustfile; nothing: all of them."),
-]
-Files = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--locustfile", "-f", metavar="FILE", help="A locustfile; more: -f a.py,b.py. Then CLASS only."
-    ),
-]
-SpawnRate = Annotated[
-    float | None,
-    typer.Option(
-        "--spawn-rate", "-r", metavar="N", help="With -u: users come at N a second. Default: a tenth of -t."
-    ),
-]
-Tags = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--tags", "-T", metavar="TAG", help="Locustfile: only tasks with one of these tags: -T a b."
-    ),
-]
-ExcludeTags = Annotated[
-    list[str] | None,
-    typer.Option("--exclude-tags", "-E", metavar="TAG", help="Locustfile: no tasks with one of these tags."),
-]
-StopTimeout = Annotated[
-    str | None,
-    typer.Option(
-        "--stop-timeout", "-s", metavar="TIME", help="How long requests may take to end at the end."
-    ),
-]
-Config = Annotated[
-    str | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="FILE",
-        help="Locust's configuration file, whose lines count as options; or Artillery's, put over the script.",
-    ),
-]
-Environment = Annotated[
-    str | None,
-    typer.Option("--environment", "-e", metavar="NAME", help="Artillery script: one of its environments."),
-]
-Variables = Annotated[
-    str | None,
-    typer.Option("--variables", "-v", metavar="JSON", help="Artillery script: variables of its users."),
-]
-ScriptOverrides = Annotated[
-    str | None, typer.Option("--overrides", metavar="JSON", help="Artillery script: put over the script.")
-]
-Payload = Annotated[
-    str | None,
-    typer.Option("--payload", "-p", metavar="FILE", help="Artillery script: the CSV file of its payload."),
-]
-ScenarioName = Annotated[
-    str | None,
-    typer.Option("--scenario-name", metavar="NAME", help="Artillery script: only this one of its scenarios."),
-]
-Dotenv = Annotated[
-    str | None,
-    typer.Option(
-        "--dotenv", "--env-file", metavar="FILE", help="Artillery script: variables of the environment."
-    ),
-]
-_NOT_LOCUST = tuple(kind for kind in FILES if kind != ".py")
-Headless = Annotated[bool, typer.Option("--headless", hidden=True)]
+_NOT_LOCUST = tuple(kind for kind in SCRIPT_SUFFIXES if kind != ".py")
 
 
-def refuse_addresses(duration: str | None, targets: Sequence[str] | None) -> None:
-    """`-t URL` and `--target URL` name the system for Artillery. Raises: UsageError."""
-    if duration is not None and _ADDRESS.match(duration):
-        raise UsageError("-t is how long the load goes on", hint=f"the system is  -H {duration}")
-    for target in targets or ():
-        if _ADDRESS.match(target):
-            raise UsageError(
-                "--target is a limit, such as latency_p95=200ms", hint=f"the system is  -H {target}"
-            )
-
-
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-
-
-def chosen(
-    ctx: typer.Context,
-    reference: str | None,
-    classes: Sequence[str] | None,
-    files: Sequence[str] | None,
-    config: str | None,
-    said: ForScript,
-) -> tuple[str | None, ForScript]:
-    """The reference of what is run, and what is said to it. `said`: the options that stand for themselves.
+def chosen(ctx: typer.Context, reference: str | None, overrides: Overrides) -> tuple[str | None, Overrides]:
+    """The reference of what is run, and the options with what is meant for a script put in its place.
 
     Raises: UsageError.
     """
-    names = [name.strip() for part in files or () for name in part.split(",")]
-    rest = list(classes or ())
-    if config is not None:
-        of_locust = not (names[0] if names else reference or "").endswith(_NOT_LOCUST)
-        said = replace(said, config=config, configured=_configuration(config) if of_locust else {})
-        named = said.configured.get("locustfile")
+    script = overrides.script
+    names = [name.strip() for part in script.files for name in part.split(",")]
+    classes = list(script.classes)
+    configured: Mapping[str, str] = {}
+    if script.config is not None and not (names[0] if names else reference or "").endswith(_NOT_LOCUST):
+        configured = _configuration(script.config)
+        named = configured.get("locustfile")
         if not names and reference is None and named:
             names = [name.strip() for name in named.split(",")]
     if names:
-        rest = ([] if reference is None else [reference]) + rest
+        classes = ([] if reference is None else [reference]) + classes
     elif reference is not None:
         names = reference.split(",") if reference.endswith(".py") else [reference]
     paths = [path for name in names for path in _files_of(name)]
-    for word in rest:
-        if word.endswith(FILES):
+    for word in classes:
+        if word.endswith(SCRIPT_SUFFIXES):
             raise UsageError(
                 f"{word}: a run has one file, and after it classes", hint="several files:  -f a.py,b.py"
             )
     arguments, _ = ctx.obj
-    said = replace(said, more=tuple(paths[1:]), classes=tuple(rest), arguments=tuple(arguments))
-    return (paths[0] if paths else None), said
+    script = replace(script, files=paths[1:], classes=classes, arguments=arguments, configured=configured)
+    return (paths[0] if paths else None), replace(overrides, script=script)
 
 
 def _files_of(name: str) -> Sequence[str]:
@@ -162,101 +74,89 @@ def settled(overrides: Overrides, environ: Mapping[str, str]) -> Overrides:
 
     Raises: UsageError.
     """
-    from loadctl.engines.locust.settings import from_variables
+    from loadctl.engines.locust.settings import from_variables, words_of
 
-    said = overrides.script
-    values = {**said.configured, **from_variables(environ).values}
+    script = overrides.script
+    values = {**script.configured, **from_variables(environ).values}
     if overrides.rate is not None:
         values = {name: value for name, value in values.items() if name not in {"users", "spawn-rate"}}
+
+    def number(option: str, kind: Callable[[str], Any]) -> Any:
+        try:
+            return kind(values[option]) if option in values else None
+        except ValueError as error:
+            raise UsageError(
+                f"{option}: '{values[option]}' is not a number (from a LOCUST_ variable or --config)"
+            ) from error
+
+    def words(option: str) -> Sequence[str]:
+        return words_of(values[option]) if option in values else ()
+
+    duration = overrides.duration or values.get("run-time")
+    stop_timeout_s = script.stop_timeout_s
+    if stop_timeout_s is None and "stop-timeout" in values:
+        stop_timeout_s = parse_stop_timeout(values["stop-timeout"])
     return replace(
         overrides,
         host=overrides.host or values.get("host"),
-        users=_number(values, "users", int) if overrides.users is None else overrides.users,
-        duration=_with_unit(overrides.duration or values.get("run-time")),
+        users=number("users", int) if overrides.users is None else overrides.users,
+        duration=duration and seconds_if_bare(duration),
         script=replace(
-            said,
-            spawn_rate=_number(values, "spawn-rate", float) if said.spawn_rate is None else said.spawn_rate,
-            tags=said.tags or _words(values, "tags"),
-            exclude_tags=said.exclude_tags or _words(values, "exclude-tags"),
-            stop_timeout=_with_unit(said.stop_timeout or values.get("stop-timeout")),
-            classes=said.classes or tuple(values.get("user-classes", "").split()),
+            script,
+            spawn_rate=number("spawn-rate", float) if script.spawn_rate is None else script.spawn_rate,
+            tags=script.tags or words("tags"),
+            exclude_tags=script.exclude_tags or words("exclude-tags"),
+            stop_timeout_s=stop_timeout_s,
+            classes=script.classes or values.get("user-classes", "").split(),
         ),
     )
 
 
-def _number(values: Mapping[str, str], option: str, kind: type[int | float]) -> Any:
-    text = values.get(option)
-    try:
-        return None if text is None else kind(text)
-    except ValueError as error:
-        raise UsageError(f"{option}: '{text}' is no number (from a LOCUST_ variable or --config)") from error
-
-
-def _words(values: Mapping[str, str], option: str) -> Sequence[str] | None:
-    from loadctl.engines.locust.settings import words_of
-
-    return words_of(values[option]) if option in values else None
-
-
-def _with_unit(time: str | None) -> str | None:
-    """A bare number is in seconds, as Locust reads it."""
-    return f"{time}s" if time is not None and time.isdecimal() else time
-
-
-def applied(scenario: Scenario, said: ForScript, environ: Mapping[str, str], *, quick: bool) -> Scenario:
+def applied(
+    scenario: Scenario, options: ScriptOverrides, environ: Mapping[str, str], *, quick: bool
+) -> Scenario:
     """The scenario with what the command line says to its script. Raises: UsageError."""
     script = scenario.script
-    if said.spawn_rate is not None and not quick:
+    if options.spawn_rate is not None and not quick:
         raise UsageError(f"the load of {scenario.name} says how fast users come", hint="leave -r out")
-    _refuse_for_others(scenario, said)
+    _refuse_for_others(scenario, options)
     if script is None:
         return scenario
     if script.key == "artillery":
-        return _with_engine_options(scenario, script, said)
+        return _with_engine_options(scenario, script, options)
     from loadctl.scenario.redaction import hidden, secret_arguments
     from loadctl.scenario.scenario import ScriptOptions
 
-    drain_s = scenario.drain_s
-    if said.stop_timeout is not None:
-        from loadctl.cli.planning import in_units
-        from loadctl.scenario.units import parse_duration
-
-        drain_s = in_units("--stop-timeout", said.stop_timeout, parse_duration)
     return replace(
         scenario,
         script=replace(
             script,
-            more=tuple(str(_file(path).resolve()) for path in said.more),
-            classes=tuple(said.classes),
-            arguments=(*script.arguments, *said.arguments),
+            more=tuple(str(_file(path).resolve()) for path in options.files),
+            classes=tuple(options.classes),
+            arguments=(*script.arguments, *options.arguments),
             options=ScriptOptions(
-                spawn_rate=said.spawn_rate, tags=said.tags or None, exclude_tags=said.exclude_tags or None
+                spawn_rate=options.spawn_rate,
+                tags=options.tags or None,
+                exclude_tags=options.exclude_tags or None,
             ),
         ),
-        drain_s=drain_s,
-        secrets={**hidden(secret_arguments(said.arguments)), **scenario.secrets},
-        notes=(*scenario.notes, *_notes(said, environ, counted=quick)),
+        drain_s=scenario.drain_s if options.stop_timeout_s is None else options.stop_timeout_s,
+        secrets={**hidden(secret_arguments(options.arguments)), **scenario.secrets},
+        notes=(*scenario.notes, *_notes(options, environ, counted=quick)),
     )
 
 
-def _with_engine_options(scenario: Scenario, script: Script, said: ForScript) -> Scenario:
+def _with_engine_options(scenario: Scenario, script: Script, options: ScriptOverrides) -> Scenario:
     from loadctl.scenario.redaction import hidden, secret_fields
 
-    given = {
-        "config": said.config,
-        "dotenv": said.dotenv,
-        "overrides": said.overrides,
-        "payload": said.payload,
-        "scenario-name": said.scenario_name,
-        "variables": said.variables,
-    }
-    options = {name: value for name, value in given.items() if value is not None}
-    documents = [_json_object(name, options[name]) for name in ("overrides", "variables") if name in options]
-    for name in {"config", "dotenv"} & options.keys():  # a payload may lie beside the script
-        _file(options[name])
+    names = ("config", "dotenv", "overrides", "payload", "scenario-name", "variables")
+    given = {name: value for name in names if (value := getattr(options, name.replace("-", "_"))) is not None}
+    documents = [_json_object(name, given[name]) for name in ("overrides", "variables") if name in given]
+    for name in {"config", "dotenv"} & given.keys():  # a payload may lie beside the script
+        _file(given[name])
     return replace(
         scenario,
-        script=replace(script, engine_options=options, environment=said.environment or script.environment),
+        script=replace(script, engine_options=given, environment=options.environment or script.environment),
         secrets={**hidden(secret_fields(documents)), **scenario.secrets},
     )
 
@@ -274,22 +174,22 @@ def _json_object(option: str, text: str) -> Mapping[str, object]:
 _OBJECT = """for example: '{"user": "ann"}'"""
 
 
-def _refuse_for_others(scenario: Scenario, said: ForScript) -> None:
+def _refuse_for_others(scenario: Scenario, options: ScriptOverrides) -> None:
     """Options that another kind of script has, or none."""
     of_locust: dict[str, object] = {
-        "-f": said.more,
-        "-T": said.tags,
-        "-E": said.exclude_tags,
-        "-s": said.stop_timeout,
-        "--config": said.config,
+        "-f": options.files,
+        "-T": options.tags,
+        "-E": options.exclude_tags,
+        "-s": options.stop_timeout_s is not None,
+        "--config": options.config,
     }
     of_artillery: dict[str, object] = {
-        "-e": said.environment,
-        "-v": said.variables,
-        "--overrides": said.overrides,
-        "-p": said.payload,
-        "--scenario-name": said.scenario_name,
-        "--dotenv": said.dotenv,
+        "-e": options.environment,
+        "-v": options.variables,
+        "--overrides": options.overrides,
+        "-p": options.payload,
+        "--scenario-name": options.scenario_name,
+        "--dotenv": options.dotenv,
     }
     key = "" if scenario.script is None else scenario.script.key
     if key == "artillery":
@@ -303,13 +203,13 @@ def _refuse_for_others(scenario: Scenario, said: ForScript) -> None:
             raise UsageError(f"{option} is for {what}, and {scenario.name} runs none", hint=hint)
     if key == "locustfile":
         return
-    if said.arguments:
+    if options.arguments:
         raise UsageError(
             f"arguments after --  are for a locustfile, and {scenario.name} runs none", hint="leave them out"
         )
-    if said.classes:
+    if options.classes:
         raise UsageError(
-            f"'{said.classes[0]}' would be a class of a locustfile, and {scenario.name} runs none",
+            f"'{options.classes[0]}' would be a class of a locustfile, and {scenario.name} runs none",
             hint="a run has one scenario",
         )
 
@@ -321,7 +221,7 @@ _MEANT = {
 """Of Artillery's options, those that have another meaning here."""
 
 
-def _notes(said: ForScript, environ: Mapping[str, str], *, counted: bool) -> Iterator[str]:
+def _notes(options: ScriptOverrides, environ: Mapping[str, str], *, counted: bool) -> Iterator[str]:
     """What bare Locust would have used. `counted`: some variables were options of this run."""
     from loadctl.engines.locust.settings import VARIABLES, from_file, from_variables, unread
 
@@ -330,9 +230,11 @@ def _notes(said: ForScript, environ: Mapping[str, str], *, counted: bool) -> Ite
         names += [name for name in VARIABLES if environ.get(name)]
     if names:
         yield f"not used: {', '.join(sorted(names))}"
-    read = None if said.config is None else Path(said.config)
-    if said.config is not None and (unused := from_file(read_text(Path(said.config)), said.config).unused):
-        yield f"{said.config}: not used: {', '.join(unused)}"
+    read = None if options.config is None else Path(options.config)
+    if options.config is not None and (
+        unused := from_file(read_text(Path(options.config)), options.config).unused
+    ):
+        yield f"{options.config}: not used: {', '.join(unused)}"
     home = Path(environ.get("HOME", "/nonexistent"))
     for name in unread(Path(), home, read):
         yield f"{name} is not read: --config {name.split()[0]} does" if counted else f"{name} is not read"
@@ -372,7 +274,7 @@ def load_text(overrides: Overrides, what: str) -> str:
     per_s = overrides.script.spawn_rate
     if per_s is not None:
         warmup = _rise_s(overrides.users, per_s, total)
-    level = f"users: {overrides.users}" if overrides.users is not None else f"rate: {overrides.rate}"
+    level = f"rate: {overrides.rate:.12g}/s" if overrides.rate is not None else f"users: {overrides.users}"
     return f"load:\n  - {{{level}, over: {warmup}s, warmup: true}}\n  - {{{level}, for: {total - warmup}s}}\n"
 
 

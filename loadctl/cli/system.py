@@ -7,30 +7,20 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
-from loadctl.cli.output import is_terminal
+from loadctl.cli.output import complain, is_terminal
 from loadctl.errors import UsageError
 from loadctl.scenario.consent import Place, address_of, consent_of, places_of
 
 if TYPE_CHECKING:
+    from loadctl.cli.options import DemoOptions
     from loadctl.scenario.scenario import Scenario
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoOptions:
-    """`--demo`, and what only makes sense with it."""
-
-    use: bool = False
-    faults: Sequence[str] = ()
-    service: str | None = None
-    truth: Path | None = None
 
 
 @contextmanager
@@ -57,6 +47,25 @@ def host_of(demo: DemoOptions, host: str | None) -> Iterator[Callable[[], str | 
         parse_service(demo.service)
     with demo_system(demo.faults, truth=demo.truth, service=demo.service) as system:
         yield lambda: system.host
+
+
+def without_commands(scenario: Scenario, *, quiet: bool = False) -> Scenario:
+    """For the demo system, which comes and goes by itself."""
+    if (scenario.before or scenario.after) and not quiet:
+        complain("before: and after: are left out: the demo system comes and goes by itself\n")
+    return replace(scenario, before=(), after=())
+
+
+def shards_for(workers: int | None, host: str) -> int:
+    """The number asked for. Without one, a shard for each core of this process; half of them where the system is local:
+    a request costs most systems more than it costs us, and with fewer cores left the system would be measured as slow.
+    """
+    if workers is not None:
+        return workers
+    from loadctl.monitors.process.cores import usable_cores
+    from loadctl.monitors.process.port import is_local
+
+    return max(1, int(usable_cores()) // (2 if is_local(host) else 1))
 
 
 def ask_for_consent(scenario: Scenario, what: str) -> Scenario:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadctl.cli.options import ForScript, Overrides
+from loadctl.cli.options import Overrides, ScriptOverrides
 from loadctl.cli.planning import planned
 from tests.cli.conftest import Loadctl
 
@@ -105,7 +105,7 @@ def test_what_cannot_be_meant_is_told(project: Loadctl, argv: str, words: str) -
 
 def test_k_checks_no_certificate_of_a_script(project: Loadctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYSTEM", "https://localhost:1")
-    said = ForScript(variables='{"seconds": 5}')
+    said = ScriptOverrides(variables='{"seconds": 5}')
     assert not planned("s.yml", Overrides(script=said, insecure=True)).tls.verify
     assert planned("s.yml", Overrides(script=said)).tls.verify
     assert "-k" in project("run", "--help").out
@@ -113,7 +113,7 @@ def test_k_checks_no_certificate_of_a_script(project: Loadctl, monkeypatch: pyte
 
 def test_secrets_among_the_variables_are_hidden(project: Loadctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYSTEM", "http://localhost:1")
-    said = ForScript(
+    said = ScriptOverrides(
         variables='{"seconds": 5, "apiKey": "open sesame", "maxTokens": "4096"}',
         overrides='{"config": {"variables": {"list": [{"password": "swordfish"}]}}}',
     )

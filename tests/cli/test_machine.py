@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.cli.arguments import workers_of
-from loadctl.cli.system import DemoOptions, ask_for_consent, host_of
+from loadctl.cli.options import DemoOptions, parse_workers
+from loadctl.cli.system import ask_for_consent, host_of, shards_for
 from loadctl.errors import UsageError
 from loadctl.monitors.process.cores import usable_cores
 from loadctl.scenario.load import Load, Stage
@@ -78,16 +78,16 @@ def test_waiting_in_vain_is_an_error(
 
 
 def test_workers_are_a_number_or_what_the_cores_allow() -> None:
-    assert workers_of("3", "http://localhost") == 3
+    assert shards_for(parse_workers("3"), "http://localhost") == 3
     cores = int(usable_cores())
-    assert workers_of("auto", "http://192.0.2.1") == max(1, cores)
-    assert workers_of("auto", "http://localhost:8080") == max(1, cores // 2)
+    assert shards_for(parse_workers("auto"), "http://192.0.2.1") == max(1, cores)
+    assert shards_for(parse_workers("auto"), "http://localhost:8080") == max(1, cores // 2)
 
 
 @pytest.mark.parametrize("text", ["0", "-2", "many", "1.5", "", "257", "²"])
 def test_other_workers_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--workers takes a number"):
-        workers_of(text, "http://localhost")
+        parse_workers(text)
 
 
 def scenario(host: str, *allowed: str) -> Scenario:

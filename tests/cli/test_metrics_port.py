@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.cli.metrics_port import parse_address
+from loadctl.cli.options import parse_address
 from tests.cli.conftest import Loadctl
 
 

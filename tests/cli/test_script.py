@@ -188,7 +188,7 @@ def test_a_variable_that_is_no_number(
     said = loadctl("show", "f.py", *AT)
     assert (said.code, said.err.splitlines()[0]) == (
         2,
-        "users: 'many' is no number (from a LOCUST_ variable or --config)",
+        "users: 'many' is not a number (from a LOCUST_ variable or --config)",
     )
 
 

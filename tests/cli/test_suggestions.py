@@ -16,10 +16,9 @@ import loadctl
 from loadctl.analysis.next_steps import first_run, next_steps
 from loadctl.analysis.run_context import Case
 from loadctl.cli.app import app
-from loadctl.cli.arguments import profile_alone, tags_apart
-from loadctl.cli.command_table import COMMANDS
-from loadctl.cli.options import ForScript, Overrides
-from loadctl.cli.planning import planned
+from loadctl.cli.command_table import COMMANDS, group_from, profile_alone, tags_apart
+from loadctl.cli.options import Overrides
+from loadctl.cli.planning import planned, with_any_load
 from loadctl.cli.project import Project, script_command
 from loadctl.cli.script import chosen
 from loadctl.results.measured import measure
@@ -92,23 +91,11 @@ def parsed(command: str) -> dict[str, object]:
 def planned_by(command: str) -> Scenario:
     """What a suggested `run`, `show`, `try` or `capacity` would act on."""
     context = context_of(command)
-    options = context.params
-    said = ForScript(
-        tags=options.get("tags"),
-        exclude_tags=options.get("exclude_tags"),
-        spawn_rate=options.get("spawn_rate"),
-        environment=options.get("environment"),
-        variables=options.get("variables"),
-    )
-    classes, files = options.get("classes"), options.get("locustfile")
-    reference, said = chosen(context, options["scenario"], classes, files, options.get("config"), said)
-    name = shlex.split(command)[1]
-    small = {"users": 1, "duration": "10s"} if name in {"try", "capacity"} else {}
-    asked = {key: options.get(key) for key in ("host", "engine", "users", "rate", "duration")} | small
-    asked["script"] = said
-    if small and not (reference or "").endswith(".py") and not (reference or "").startswith("http"):
-        asked |= {"users": None, "duration": None}
-    return planned(reference, replace(Overrides(), **asked))  # type: ignore[arg-type]
+    overrides = group_from(Overrides, context.params)
+    reference, overrides = chosen(context, context.params["scenario"], overrides)
+    if shlex.split(command)[1] in {"try", "capacity"}:
+        overrides = with_any_load(reference, overrides)
+    return planned(reference, overrides)
 
 
 STARTED = [

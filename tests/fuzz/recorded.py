@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 
-from loadctl.cli.formats import NAMES, formatted
+from loadctl.cli.formats import formatted
 from loadctl.cli.judging import judged
+from loadctl.cli.options import FORMATS
 from loadctl.reports.metrics.families import text
 from loadctl.reports.metrics.live import Running, live_families
 from loadctl.reports.terminal.live import live_lines
@@ -61,7 +62,7 @@ def _told(name: str, data: bytes) -> None:
     """Listed, judged again, and written in one of all forms."""
     run = _directory(name, data)
     assert [found.id for found in list_runs(run.path.parent)] == [run.id]
-    formatted(judged(run), NAMES[zlib.crc32(data) % len(NAMES)])
+    formatted(judged(run), FORMATS[zlib.crc32(data) % len(FORMATS)])
 
 
 def _result(data: bytes) -> None:

@@ -12,25 +12,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadctl.cli.arguments import (
-    AllowHost,
-    Container,
-    Demo,
+from loadctl.cli.command_table import Parsed
+from loadctl.cli.options import (
+    AllowHosts,
+    DemoOptions,
     EngineName,
-    Fault,
     Host,
     JsonFlag,
-    Pid,
-    Process,
+    Overrides,
     Quiet,
     RunsFolder,
     ScenarioArg,
-    TargetOption,
+    Targets,
     WatchOptions,
     Workers,
+    in_units,
 )
-from loadctl.cli.options import Overrides
 from loadctl.errors import Interrupted, UsageError
+from loadctl.scenario.units import parse_duration
 
 if TYPE_CHECKING:
     from loadctl.analysis.capacity import Probe, Search
@@ -42,6 +41,14 @@ _WARM_SHARE = 0.2
 _LEAST_PROBE_S = 5.0
 _KEPT = ("latency", "ttfb", "error_rate", "cpu", "memory")
 """What a level can be held to; throughput is the question itself."""
+
+
+def parse_probe(text: str) -> int:
+    """Whole seconds, as those of every stage. Raises: UsageError."""
+    found: float = in_units("--probe", parse_duration).parse(text)
+    if found < _LEAST_PROBE_S:
+        raise UsageError(f"--probe {text}: a probe needs at least {_LEAST_PROBE_S:g} s")
+    return math.ceil(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,55 +71,45 @@ def capacity(
         str | None, typer.Option("--from", metavar="LEVEL", help="First level: 20/s, or 20 users.")
     ] = None,
     most: Annotated[str | None, typer.Option("--max", metavar="LEVEL", help="Try no more than this.")] = None,
-    probe: Annotated[str, typer.Option("--probe", metavar="TIME", help="How long each probe is.")] = "15s",
+    probe_s: Annotated[
+        int,
+        typer.Option("--probe", metavar="TIME", help="How long each probe is."),
+        Parsed(parse_probe, "15s"),
+    ],
     closed: Annotated[
         bool, typer.Option("--closed", help="Search in users instead of arrivals a second.")
     ] = False,
-    target: TargetOption = None,
-    workers: Workers = "1",
-    pid: Pid = None,
-    process: Process = None,
-    container: Container = None,
-    allow_host: AllowHost = None,
-    demo: Demo = False,
-    fault: Fault = None,
+    targets: Targets = (),
+    workers: Workers,
+    watch: WatchOptions,
+    allow_hosts: AllowHosts = (),
+    demo: DemoOptions,
     out: RunsFolder = Path("runs"),
     quiet: Quiet = False,
     as_json: JsonFlag = False,
 ) -> int:
     """Find the highest load that still meets the targets: a band, from short runs at constant levels."""
-    from loadctl.cli.system import DemoOptions, host_of
+    from loadctl.cli.system import host_of, shards_for
 
-    with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place:
-        from loadctl.cli.arguments import workers_of
+    with host_of(demo, host) as known:
+        from loadctl.cli.planning import watched
 
-        overrides = Overrides(place(), engine, tuple(target or ()))
-        watch = WatchOptions(pid, process, tuple(container or ()))
-        meant = _scenario(scenario, overrides, watch, demo=demo, closed=closed)
-        if allow_host:
-            meant = replace(meant, allow_hosts=(*meant.allow_hosts, *allow_host))
+        overrides = Overrides(host=known(), engine=engine, targets=targets)
+        meant = watched(_scenario(scenario, overrides, closed=closed), watch, demo=demo.use)
+        meant = replace(meant, allow_hosts=(*meant.allow_hosts, *allow_hosts))
         search = _search(meant, first, most)
-        folder = (
-            out / f"capacity-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{meant.name.replace('/', '-')}"
-        )
-        unit = "users" if closed else "/s"
-        plan = _Plan(meant, _probe_s(probe), unit, folder, workers_of(workers, meant.host))
+        began = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        folder = out / f"capacity-{began}-{meant.name.replace('/', '-')}"
+        plan = _Plan(meant, probe_s, "users" if closed else "/s", folder, shards_for(workers, meant.host))
         return _find(plan, search, quiet=quiet, as_json=as_json)
 
 
-def _scenario(
-    reference: str | None, overrides: Overrides, watch: WatchOptions, *, demo: bool, closed: bool
-) -> Scenario:
+def _scenario(reference: str | None, overrides: Overrides, *, closed: bool) -> Scenario:
     """With the targets that a constant level can be held to. Raises: UsageError."""
-    from loadctl.cli.arguments import on_top_of
-    from loadctl.cli.planning import planned
-    from loadctl.cli.project import is_quick
+    from loadctl.cli.planning import planned, with_any_load
     from loadctl.scenario.load import Load
-    from loadctl.scenario.watch import Watch
 
-    if is_quick(reference):
-        overrides = replace(overrides, users=1, duration="10s")
-    found = planned(reference, overrides)
+    found = planned(reference, with_any_load(reference, overrides))
     if found.script is not None and found.script.own_load:
         raise UsageError(f"{found.name} brings its own load, so no level can be set", hint="give it a load:")
     if found.script is not None and not closed:
@@ -133,7 +130,6 @@ def _scenario(
         load=Load("closed" if closed else "open", ()),
         user_types=tuple(types),
         targets=tuple(targets),
-        watch=on_top_of(Watch() if demo else found.watch, watch),
         before=(),
         after=(),
         rescaled=None,
@@ -152,25 +148,13 @@ def _search(scenario: Scenario, first: str | None, most: str | None) -> Search:
 
 
 def _level(option: str, text: str, *, closed: bool) -> float:
-    from loadctl.cli.planning import in_units
     from loadctl.scenario.units import parse_rate, parse_users
 
     text = f"{text} users" if closed and text.isdecimal() else text
-    found = in_units(option, text, parse_users if closed else parse_rate)
+    found: float = in_units(option, parse_users if closed else parse_rate).parse(text)
     if found <= 0:
         raise UsageError(f"{option} {text}: a level is above 0")
     return found
-
-
-def _probe_s(text: str) -> int:
-    """Whole seconds, as those of every stage."""
-    from loadctl.cli.planning import in_units
-    from loadctl.scenario.units import parse_duration
-
-    found = in_units("--probe", text, parse_duration)
-    if found < _LEAST_PROBE_S:
-        raise UsageError(f"--probe {text}: shorter than {_LEAST_PROBE_S:g}s tells nothing")
-    return math.ceil(found)
 
 
 def _find(plan: _Plan, search: Search, *, quiet: bool, as_json: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +11,12 @@ import typer
 
 def demo(
     port: Annotated[int, typer.Option("--port", help="Port on loopback; 0: any free one.")] = 8080,
-    fault: Annotated[
-        list[str] | None,
+    faults: Annotated[
+        Sequence[str],
         typer.Option(
             "--fault", metavar="SPEC", help="e.g. latency=200ms@5%, stall=2s/10s, errors=5%, crash@20s."
         ),
-    ] = None,
+    ] = (),
     service: Annotated[
         str | None, typer.Option("--service", metavar="SPEC", help="Service time, e.g. lognormal:20ms,0.5.")
     ] = None,
@@ -26,4 +27,4 @@ def demo(
     """Serve an ML-platform API to try loadctl on."""
     from loadctl.demo.lifecycle import DemoOptions, serve
 
-    return serve(DemoOptions(port=port, faults=tuple(fault or ()), service=service, truth=truth))
+    return serve(DemoOptions(port=port, faults=tuple(faults), service=service, truth=truth))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from loadctl.cli.arguments import JsonFlag
+from loadctl.cli.options import JsonFlag
 from loadctl.cli.output import write, write_json
 from loadctl.results.verdict import ExitCode
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadctl.cli.arguments import JsonFlag, beginning, complete_engine
+from loadctl.cli.options import JsonFlag, complete_engine, one_of
 from loadctl.cli.output import complain, write, write_json
 from loadctl.errors import UsageError
 
@@ -22,7 +22,7 @@ def engines(
         typer.Argument(
             metavar="[install]",
             help="Get an engine.",
-            autocompletion=lambda incomplete: beginning(["install"], incomplete),
+            autocompletion=one_of("install"),
         ),
     ] = None,
     name: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from loadctl.cli.arguments import Duration, EngineName, Host, Rate, ScenarioArg, Users
+from loadctl.cli.options import Duration, EngineName, Host, Rate, ScenarioArg, Users
 from loadctl.cli.output import complain, write
 from loadctl.errors import UsageError
 
@@ -37,7 +37,7 @@ def export(
     from loadctl.cli.planning import planned
     from loadctl.engines import export as exported_files
 
-    found = planned(scenario, Overrides(host or None, engine, (), users, rate, duration))
+    found = planned(scenario, Overrides(host=host, engine=engine, users=users, rate=rate, duration=duration))
     _write(exported_files(found), out, force=force)
     complain("what loadctl does and these files do not stands at their head\n")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadctl.cli.arguments import JsonFlag
+from loadctl.cli.options import JsonFlag
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadctl.cli.project import Entry, Project
+    from loadctl.cli.project import Entry
     from loadctl.scenario.scenario import Scenario
 
 
@@ -21,7 +21,7 @@ def list_(*, as_json: JsonFlag = False) -> None:
 
     project = Project()
     scripts = project.scripts()
-    rows = [(entry, _read(project, entry)) for entry in project.entries()]
+    rows = [(entry, _read(entry)) for entry in project.entries()]
     if as_json:
         write_json([*(_document(*row) for row in rows), *map(_of_script, scripts)])
         return
@@ -37,13 +37,14 @@ def list_(*, as_json: JsonFlag = False) -> None:
     write("\n".join(lines))
 
 
-def _read(project: Project, entry: Entry) -> Scenario | str:
+def _read(entry: Entry) -> Scenario | str:
     """The scenario, or what is wrong with it; that it has no host is no mistake here."""
     from loadctl.cli.options import Overrides
+    from loadctl.cli.planning import read_entry
     from loadctl.errors import LoadctlError
 
     try:
-        return project.read_entry(entry, Overrides(host="http://localhost"))
+        return read_entry(entry, Overrides(host="http://localhost"))
     except LoadctlError as error:
         return error.message
 

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from loadctl.cli.arguments import JsonFlag, Quiet, RunArg, RunsFolder, beginning
-from loadctl.cli.formats import NAMES
+from loadctl.cli.options import FORMATS, JsonFlag, Quiet, RunArg, RunsFolder, one_of
 
 
 def report(
@@ -20,7 +19,7 @@ def report(
             "--format",
             metavar="FORM",
             help="text, html, json, markdown, junit, csv, csv-readings or openmetrics.",
-            autocompletion=lambda incomplete: beginning(NAMES, incomplete),
+            autocompletion=one_of(*FORMATS),
         ),
     ] = "text",
     output: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loadctl.cli.arguments import JsonFlag, RunsFolder
+from loadctl.cli.options import JsonFlag, RunsFolder
 from loadctl.cli.output import write, write_json
 from loadctl.reports.printable import printable
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from loadctl.cli.arguments import beginning
+from loadctl.cli.options import one_of
 from loadctl.cli.output import write_json
 from loadctl.errors import UsageError
 
@@ -17,9 +17,7 @@ def schema(
         typer.Argument(
             metavar="[result|scenario|users|targets]",
             help="Whose form.",
-            autocompletion=lambda incomplete: beginning(
-                ("result", "scenario", "users", "targets"), incomplete
-            ),
+            autocompletion=one_of("result", "scenario", "users", "targets"),
         ),
     ] = "result",
 ) -> None:

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadctl.cli.arguments import (
-    FailOn,
+from loadctl.cli.options import (
+    FailOnWarn,
     JsonFlag,
     Quiet,
     RunsFolder,
-    TargetOption,
+    SummaryFiles,
+    Targets,
     complete_run,
-    fails_on_warn,
 )
-from loadctl.cli.formats import Files, JunitFile, MarkdownFile
 from loadctl.errors import UsageError
 from loadctl.results.verdict import ExitCode
 
@@ -32,48 +31,41 @@ _REPORT_SUFFIXES = {".html", ".htm", ".json", ".csv"}
 
 def score(
     what: Annotated[
-        list[str] | None,
+        Sequence[str],
         typer.Argument(
             metavar="[RUN | FILE...]",
             help="A run (path, id, any part of it, latest); or reports that Locust or Artillery wrote.",
             autocompletion=complete_run,
         ),
-    ] = None,
+    ] = ("latest",),
     *,
-    targets: Annotated[
+    table: Annotated[
         Path | None,
         typer.Option("--targets", metavar="FILE", help="Judge by this table instead of the run's own."),
     ] = None,
-    target: TargetOption = None,
+    targets: Targets = (),
     out: RunsFolder = Path("runs"),
-    fail_on: FailOn = "fail",
-    markdown: MarkdownFile = None,
-    junit: JunitFile = None,
+    fail_on_warn: FailOnWarn,
+    written: SummaryFiles,
     quiet: Quiet = False,
     as_json: JsonFlag = False,
 ) -> ExitCode:
     """Judge a run again, or an engine's own report, and exit with the verdict's code."""
+    from loadctl.cli.formats import write_summaries
     from loadctl.cli.output import tell
 
-    named = what or ["latest"]
-    written = Files(markdown=markdown, junit=junit)
-    written.check()
-    fail_on_warn = fails_on_warn(fail_on)
-    files = [name for name in named if _is_report(name)]
-    if files and len(files) < len(named):
-        run = next(name for name in named if name not in files)
+    files = [name for name in what if _is_report(name)]
+    if files and len(files) < len(what):
+        run = next(name for name in what if name not in files)
         raise UsageError(f"{files[0]} is a file and {run} is none", hint="score one run at a time")
-    if len(named) > 1 and not files:
-        raise UsageError(
-            f"score takes one run, not {len(named)}", hint="several FILEs of one run go together"
-        )
-    options = tuple(target or ())
+    if len(what) > 1 and not files:
+        raise UsageError(f"score takes one run, not {len(what)}", hint="several FILEs of one run go together")
     if files:
-        result = _of_files(files, targets, options, fail_on_warn=fail_on_warn)
+        result = _of_files(files, table, targets, fail_on_warn=fail_on_warn)
     else:
-        result = _of_run(named[0], out, targets, options, fail_on_warn=fail_on_warn)
+        result = _of_run(what[0], out, table, targets, fail_on_warn=fail_on_warn)
     tell(result, quiet=quiet, as_json=as_json)
-    written.write_without_charts(result)
+    write_summaries(written, result)
     return result.exit_code
 
 
@@ -82,7 +74,7 @@ def _is_report(name: str) -> bool:
 
     Raises: UsageError for a file that is not there.
     """
-    from loadctl.cli.input_file import is_file
+    from loadctl.cli.project import is_file
     from loadctl.engines import is_report
 
     path = Path(name)
@@ -94,7 +86,7 @@ def _is_report(name: str) -> bool:
 
 
 def _of_run(
-    reference: str, out: Path, table: Path | None, options: Sequence[str], *, fail_on_warn: bool
+    reference: str, out: Path, table: Path | None, targets: Sequence[str], *, fail_on_warn: bool
 ) -> Result:
     from loadctl.cli.judging import judged
     from loadctl.cli.project import run_directory
@@ -104,16 +96,16 @@ def _of_run(
     scenario = directory.manifest().scenario
     chosen = None
     if table is not None:
-        chosen = read_targets(_text(table), applicable_to(scenario), env=os.environ, targets=options)
-    elif options:
-        replaced = read_targets(None, applicable_to(scenario), targets=options)
+        chosen = read_targets(_text(table), applicable_to(scenario), env=os.environ, targets=targets)
+    elif targets:
+        replaced = read_targets(None, applicable_to(scenario), targets=targets)
         keys = {own.key for own in replaced}
         chosen = (*(own for own in scenario.targets if own.key not in keys), *replaced)
     return judged(directory, targets=chosen, fail_on_warn=fail_on_warn).result
 
 
 def _of_files(
-    names: Sequence[str], table: Path | None, options: Sequence[str], *, fail_on_warn: bool
+    names: Sequence[str], table: Path | None, targets: Sequence[str], *, fail_on_warn: bool
 ) -> Result:
     """By `--targets`, else by this folder's targets.yaml."""
     from loadctl.analysis.imported import judge_imported
@@ -129,13 +121,13 @@ def _of_files(
         )
     known = Applicable([row.endpoint for row in report.endpoints], stages=(), model=report.model)
     text = _text(table) if table is not None else Project().targets(packaged=False)
-    chosen = read_targets(text, known, env=os.environ, targets=options)
+    chosen = read_targets(text, known, env=os.environ, targets=targets)
     return judge_imported(report, chosen, fail_on_warn=fail_on_warn)
 
 
 def _text(path: Path, *, damaged: str = "strict") -> Text:
     """Raises: UsageError."""
-    from loadctl.cli.input_file import read_text
+    from loadctl.cli.project import read_text
     from loadctl.scenario.reading.document import Text
 
     return Text(str(path), read_text(path, streams=True, damaged=damaged))

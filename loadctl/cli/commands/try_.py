@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadctl.cli.arguments import AllowHost, Demo, Fault, Host, JsonFlag, Quiet, ScenarioArg, Seed
+from loadctl.cli.options import AllowHosts, DemoOptions, Host, JsonFlag, Quiet, ScenarioArg, Seed
 from loadctl.results.verdict import ExitCode
 
 if TYPE_CHECKING:
@@ -21,9 +21,8 @@ def try_(
     scenario: ScenarioArg = None,
     *,
     host: Host = None,
-    demo: Demo = False,
-    fault: Fault = None,
-    allow_host: AllowHost = None,
+    demo: DemoOptions,
+    allow_hosts: AllowHosts = (),
     seed: Seed = None,
     quiet: Quiet = False,
     as_json: JsonFlag = False,
@@ -32,17 +31,19 @@ def try_(
     from contextlib import ExitStack
 
     from loadctl.cli.output import columns, write, write_json
-    from loadctl.cli.system import DemoOptions, ask_for_consent, host_of
+    from loadctl.cli.system import ask_for_consent, host_of, without_commands
     from loadctl.engines import rehearsal
     from loadctl.reports.terminal.exchanges import closing, exchange_lines, opening
     from loadctl.results.exchange import exchanges_document
     from loadctl.run.rehearsal import rehearse
 
-    with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place, ExitStack() as around:
-        found = _prepared(scenario, place(), allow_host or (), seed)
+    with host_of(demo, host) as known, ExitStack() as around:
+        found = _prepared(scenario, known(), allow_hosts, seed)
         found = ask_for_consent(found, "each request once")
         command = rehearsal(found)
-        _bring_up(found, around, demo=demo)
+        if demo.use:
+            found = without_commands(found)
+        _bring_up(found, around)
         screen = not quiet and not as_json
         if screen:
             write(opening(found))
@@ -66,13 +67,10 @@ def _prepared(
     from dataclasses import replace
 
     from loadctl.cli.options import Overrides
-    from loadctl.cli.project import Project, is_quick
+    from loadctl.cli.planning import read, with_any_load
     from loadctl.errors import UsageError
 
-    overrides = Overrides(host=host)
-    if is_quick(reference):  # its load would stand on the command line; here it does not matter
-        overrides = Overrides(host=host, users=1, duration="10s")
-    found = Project().read(reference, overrides)
+    found = read(reference, with_any_load(reference, Overrides(host=host)))
     if found.script is not None:
         raise UsageError(
             f"{found.name} runs a script, which keeps to itself what it sends",
@@ -88,14 +86,11 @@ def _prepared(
     )
 
 
-def _bring_up(scenario: Scenario, around: ExitStack, *, demo: bool) -> None:
+def _bring_up(scenario: Scenario, around: ExitStack) -> None:
     """The scenario's own commands, and then until the system answers. Raises: UsageError, RunError, Interrupted."""
     from loadctl.cli.output import complain
 
     if not scenario.before and not scenario.after:
-        return
-    if demo:
-        complain("before: and after: are left out: the demo system comes and goes by itself\n")
         return
     from loadctl.monitors.liveness import liveness
     from loadctl.reports.printable import printable

@@ -1,35 +1,50 @@
-"""`loadctl ui`: Locust's own web page on a scenario, with our recorder underneath."""
+"""`loadctl ui`: Locust's own web page on a scenario, with our recorder underneath.
+
+Each Start on the page makes a run, with its directory, its result and its verdict.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadctl.cli.arguments import (
-    AllowHost,
-    Container,
-    Demo,
-    FailOn,
-    Fault,
-    Host,
-    LogsOption,
-    MetricsOption,
-    Pid,
-    PodsOption,
-    Process,
-    Quiet,
-    ReadyTimeout,
-    RunsFolder,
-    ScenarioArg,
-    Seed,
-    TargetOption,
-    UsersPython,
-    WatchOptions,
-    Workers,
-)
-from loadctl.cli.options import Output, Overrides, RunOptions
+from loadctl.cli import execution
+from loadctl.cli.app import code_of, explain
+from loadctl.cli.conversation import Conversation
+from loadctl.cli.options import Host, LoadOptions, Overrides, ScenarioArg, Targets
+from loadctl.cli.output import complain
+from loadctl.cli.planning import with_any_load
+from loadctl.cli.system import ask_for_consent, host_of
+from loadctl.engines.locust import page as locust_page
+from loadctl.engines.locust.engine import LocustEngine
+from loadctl.errors import LoadctlError, UsageError
+from loadctl.reports.terminal.screen import headline
+from loadctl.results.verdict import ExitCode
+from loadctl.run.directory import Silent
+from loadctl.run.interruption import Interruption
+from loadctl.run.page import Page
+from loadctl.run.readiness import is_loopback
+from loadctl.run.runner import Order, RunRequest
+from loadctl.run.runner import run as carry_out
+from loadctl.scenario.invocation import Invocation
+from loadctl.scenario.load import Load
+from loadctl.scenario.reading.targets import DEFINES_THE_BREAK
+from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.target import Target
+
+if TYPE_CHECKING:
+    from loadctl.results.recording import Event
+    from loadctl.run.directory import RunDirectory
+    from loadctl.run.manifest import Manifest
+
+_LOOK_S = 0.1
+_NEEDS_A_PLAN = {"breaking_point", "recovery_time"}
 
 
 def ui(
@@ -42,41 +57,117 @@ def ui(
         str, typer.Option("--bind", metavar="ADDRESS", help="Where the page is served; loopback by default.")
     ] = "127.0.0.1",
     host: Host = None,
-    target: TargetOption = None,
-    workers: Workers = "1",
-    seed: Seed = None,
-    pid: Pid = None,
-    process: Process = None,
-    container: Container = None,
-    pods: PodsOption = None,
-    logs: LogsOption = None,
-    metrics: MetricsOption = None,
-    allow_host: AllowHost = None,
-    demo: Demo = False,
-    fault: Fault = None,
-    ready_timeout: ReadyTimeout = "30s",
-    python: UsersPython = None,
-    out: RunsFolder = Path("runs"),
-    fail_on: FailOn = "fail",
-    quiet: Quiet = False,
+    targets: Targets = (),
+    options: LoadOptions,
 ) -> int:
     """Open Locust's own web page on a scenario; each Start there is one run."""
-    from loadctl.cli.system import DemoOptions, host_of
+    with host_of(options.demo, host) as known:
+        overrides = with_any_load(scenario, Overrides(host=known(), targets=targets))
+        return _serve(_for_the_page(execution.prepared(scenario, overrides, options)), options, bind, port)
 
-    options = RunOptions(
-        reference=scenario,
-        overrides=Overrides(targets=tuple(target or ())),
-        workers=workers,
-        seed=seed,
-        watch=WatchOptions(pid, process, tuple(container or ()), tuple(logs or ()), metrics, pods),
-        allow_hosts=tuple(allow_host or ()),
-        demo=demo,
-        ready_timeout=ready_timeout,
-        python=python,
-        out=out,
-        fail_on=fail_on,
+
+def _serve(scenario: Scenario, options: LoadOptions, bind: str, port: int) -> ExitCode:
+    """Until Ctrl-C.
+
+    Raises: LoadctlError where the page cannot be shown; what goes wrong with a single run is told on the page.
+    """
+    engine = execution.usable(scenario, options)
+    scenario = ask_for_consent(scenario, "as many users as its page asks for")
+    request = execution.request_for(_without_plan(scenario), engine, options)
+    command = partial(locust_page.page_command, scenario, bind=bind, port=port, shards=request.shards)
+    with (
+        Interruption() as interruption,
+        Page(lambda orders: command(orders=orders), f"Locust's page on port {port}") as page,
+    ):
+        up = locust_page.listening(page.first_line())
+        name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, bind)  # noqa: S104 - only read
+        request = replace(request, engine=LocustEngine(options.python, up.master))
+        complain(f"{scenario.name} on {scenario.shown_host}: http://{name}:{up.port}\n")
+        complain("Start there makes a run, Stop ends and judges it; Ctrl-C here ends all.\n")
+        if not is_loopback(bind):
+            complain("It asks for no password: whoever reaches this address may press Start.\n")
+        while interruption.number is None:
+            for order in _orders(page):
+                if order.kind == "start":
+                    code = _one_run(request, _Steering(page, order, request.scenario, options), options)
+                    if code in {ExitCode.SIGINT, ExitCode.SIGTERM}:
+                        return code
+            page.check()
+            interruption.wait(_LOOK_S)
+    return ExitCode.OK
+
+
+def _one_run(request: RunRequest, steering: _Steering, options: LoadOptions) -> ExitCode:
+    try:
+        directory = carry_out(replace(request, steering=steering), steering)
+    except LoadctlError as error:
+        execution.keep(steering.run, options)
+        complain(f"{explain(error)}\n")
+        steering.page.tell(locust_page.ended([], trouble=error.message))
+        return code_of(error)
+    result = execution.concluded(directory, options).result
+    lines = [headline(result), *result.reasons, result.run_dir]
+    steering.page.tell(locust_page.ended(lines, report=directory.path / "report.html"))
+    return result.exit_code
+
+
+def _orders(page: Page) -> Sequence[Order]:
+    """What its buttons have asked for since the last call."""
+    return [Order(**json.loads(line)) for line in page.lines()]
+
+
+class _Steering(Silent):
+    """The orders that the page gives to a run; what happens in the run is told on stderr."""
+
+    def __init__(self, page: Page, start: Order, scenario: Scenario, options: LoadOptions) -> None:
+        self.page = page
+        self.run: RunDirectory | None = None
+        self._waiting = [start]
+        self._conversation = Conversation(scenario, redrawn=False, silent=options.quiet)
+
+    def orders(self) -> Sequence[Order]:
+        """A page that has ended gives no more: what was measured until then is kept and judged."""
+        orders = [*self._waiting, *_orders(self.page), *[Order("stop")] * self.page.gone]
+        self._waiting = []
+        return orders
+
+    def began(self, run: RunDirectory) -> None:
+        self.run = run
+
+    def started(self, manifest: Manifest) -> None:
+        self._conversation.say([f"{manifest.id}, {manifest.watched or 'nothing watched'}"])
+
+    def event(self, event: Event) -> None:
+        self._conversation.event(event)
+
+
+def _for_the_page(scenario: Scenario) -> Scenario:
+    """On Locust, whatever the scenario says: user types mean the same there. Raises: UsageError."""
+    instead = Invocation(scenario, sys.argv[1:]).command("run")
+    if scenario.script is not None and scenario.script.key != "locustfile":
+        raise UsageError(
+            f"{scenario.script.path} is not a locustfile, so Locust's page cannot run it", hint=instead
+        )
+    if scenario.load.model == "open":
+        raise UsageError(
+            f"{scenario.name} has arrivals (rate:), and Locust's page counts users", hint=instead
+        )
+    return replace(scenario, engine="locust")
+
+
+def _without_plan(scenario: Scenario) -> Scenario:
+    """The page says how many users there are, so there are no stages to judge."""
+    return replace(
+        scenario,
+        load=Load("closed", ()),
+        rescaled=None,
+        targets=tuple(map(_judged_without_plan, scenario.targets)),
     )
-    with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place:
-        from loadctl.cli.steered import serve
 
-        return serve(options, Output(quiet=quiet, as_json=False, plain=True), place(), bind, port)
+
+def _judged_without_plan(target: Target) -> Target:
+    if target.scope.kind == "stage" or target.metric in _NEEDS_A_PLAN:
+        return replace(target, judged=False, why_not_judged="it needs the stages of a plan")
+    if target.why_not_judged == DEFINES_THE_BREAK:
+        return replace(target, judged=True, why_not_judged=None)
+    return target

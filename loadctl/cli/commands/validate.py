@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadctl.cli.actions import tell_mistakes
-from loadctl.cli.arguments import Host, JsonFlag, Quiet, complete_scenario
+from loadctl.cli.options import Host, JsonFlag, Quiet, complete_scenario
 from loadctl.cli.output import write, write_json
 from loadctl.results.verdict import ExitCode
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 def validate(
     scenarios: Annotated[
-        list[str] | None,
+        Sequence[str],
         typer.Argument(
             metavar="[SCENARIO]…",
             help="Names or files; nothing: all of this folder.",
             autocompletion=complete_scenario,
         ),
-    ] = None,
+    ] = (),
     *,
     host: Host = None,
     quiet: Quiet = False,
@@ -36,8 +36,7 @@ def validate(
     """Check scenarios, users and targets, and list every mistake."""
     from loadctl.cli.project import Project
 
-    project = Project()
-    found = [_checked(project, name, host) for name in scenarios or _all(project)]
+    found = [_checked(name, host) for name in scenarios or _all(Project())]
     wrong = sum(checked.error is not None for checked in found)
     if as_json:
         write_json([checked.document() for checked in found])
@@ -114,11 +113,12 @@ def _all(project: Project) -> Sequence[str]:
     return own or [entry.name for entry in entries]
 
 
-def _checked(project: Project, name: str, host: str | None) -> _Checked:
+def _checked(name: str, host: str | None) -> _Checked:
     from loadctl.cli.options import Overrides
+    from loadctl.cli.planning import read
     from loadctl.errors import UsageError
 
     try:
-        return _Checked(name, project.read(name, Overrides(host=host or None)), None)
+        return _Checked(name, read(name, Overrides(host=host)), None)
     except UsageError as error:
         return _Checked(name, None, error)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from loadctl.cli.arguments import Quiet
+from loadctl.cli.options import Quiet, in_units
 from loadctl.cli.output import complain
 from loadctl.errors import UsageError
+from loadctl.scenario.units import parse_duration
 
 if TYPE_CHECKING:
     from loadctl.monitors.containers.container import ContainerSource
@@ -36,8 +37,12 @@ def wait(
         str | None,
         typer.Option("--for", metavar="ready|healthy", help="ready: it answers; healthy: it says so."),
     ] = None,
-    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to try.")] = "60s",
     *,
+    timeout_s: Annotated[
+        float,
+        typer.Option("--timeout", metavar="TIME", help="How long to try."),
+        in_units("--timeout", parse_duration, "60s"),
+    ],
     pid: Annotated[
         int | None, typer.Option("--pid", metavar="N", help="Give up when this process ends.")
     ] = None,
@@ -52,10 +57,6 @@ def wait(
     ready: two answers in a row, 2xx on a path, below 500 on the root.
     healthy: two answers 2xx in a row, on /health where the URL has no path; a container: its own health check.
     """
-    from loadctl.cli.planning import in_units
-    from loadctl.scenario.units import parse_duration
-
-    deadline_s = in_units("--timeout", timeout, parse_duration)
     if until not in {None, "ready", "healthy"}:
         raise UsageError(f"--for takes ready or healthy, not '{until}'")
     if system.startswith(_CONTAINER):
@@ -64,10 +65,10 @@ def wait(
                 "a container is waited for by its health check alone: --for healthy",
                 hint="to wait for what it serves:  loadctl wait URL --container NAME",
             )
-        took_s, word = _until_healthy(system.removeprefix(_CONTAINER), deadline_s, quiet=quiet), "healthy"
+        took_s, word = _until_healthy(system.removeprefix(_CONTAINER), timeout_s, quiet=quiet), "healthy"
     else:
         scenario = _described(system, until, pid, container)
-        took_s, word = _until_ready(scenario, system, deadline_s, quiet=quiet), until or "ready"
+        took_s, word = _until_ready(scenario, system, timeout_s, quiet=quiet), until or "ready"
         system = scenario.name or scenario.host
     if not quiet:
         complain(f"{system} is {word} after {took_s:.1f} s\n")
@@ -79,8 +80,8 @@ def _described(system: str, until: str | None, pid: int | None, container: str |
     from dataclasses import replace
     from urllib.parse import urlsplit
 
-    from loadctl.cli.arguments import WatchOptions, on_top_of
-    from loadctl.cli.options import Overrides
+    from loadctl.cli.options import Overrides, WatchOptions
+    from loadctl.cli.planning import read, watched
     from loadctl.cli.project import Project, address, is_url
     from loadctl.scenario.load import Load
     from loadctl.scenario.scenario import Scenario
@@ -92,12 +93,12 @@ def _described(system: str, until: str | None, pid: int | None, container: str |
         scenario = Scenario(name="", host=host, credentials=credentials, load=Load("closed", ()))
         at_root = url.path in {"", "/"} and not url.query
     else:
-        scenario = Project().read(system, Overrides(host=os.environ.get("LOADCTL_HOST") or None))
+        scenario = read(system, Overrides(host=os.environ.get("LOADCTL_HOST")))
         at_root = scenario.health in {None, "none"}
     if until == "healthy" and at_root:
         scenario = replace(scenario, health=_HEALTH)
     containers = () if container is None else (container,)
-    return replace(scenario, watch=on_top_of(scenario.watch, WatchOptions(pid=pid, containers=containers)))
+    return watched(scenario, WatchOptions(pid=pid, containers=containers))
 
 
 def _until_ready(scenario: Scenario, system: str, deadline_s: float, *, quiet: bool) -> float:

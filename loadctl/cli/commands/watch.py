@@ -12,21 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadctl.cli.arguments import (
-    Container,
-    Demo,
-    Fault,
-    Host,
-    JsonFlag,
-    LogsOption,
-    MetricsOption,
-    Pid,
-    PodsOption,
-    Process,
-    ScenarioArg,
-    WatchOptions,
-)
+from loadctl.cli.options import DemoOptions, Host, JsonFlag, Plain, ScenarioArg, WatchOptions, in_units
 from loadctl.cli.output import complain, for_the_log
+from loadctl.scenario.units import parse_duration
 
 if TYPE_CHECKING:
     from loadctl.results.recording import Event, Reading
@@ -42,51 +30,39 @@ def watch(
     scenario: ScenarioArg = None,
     *,
     host: Host = None,
-    pid: Pid = None,
-    process: Process = None,
-    container: Container = None,
-    pods: PodsOption = None,
-    logs: LogsOption = None,
-    metrics: MetricsOption = None,
-    demo: Demo = False,
-    fault: Fault = None,
-    duration: Annotated[
-        str | None, typer.Option("--for", metavar="TIME", help="End after this long; else with Ctrl-C.")
+    options: WatchOptions,
+    demo: DemoOptions,
+    length_s: Annotated[
+        float | None,
+        typer.Option("--for", metavar="TIME", help="End after this long; else with Ctrl-C."),
+        in_units("--for", parse_duration),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Record readings.ndjson and events.ndjson here."),
     ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="No redrawn lines, even in a terminal.")] = False,
+    plain: Plain = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Watch a system live: process, containers, pods, metrics, logs and the machine. No load is made."""
-    from loadctl.cli.planning import in_units
-    from loadctl.cli.system import DemoOptions, host_of
-    from loadctl.scenario.units import parse_duration
+    from loadctl.cli.system import host_of
 
-    length_s = None if duration is None else in_units("--for", duration, parse_duration)
-    options = WatchOptions(pid, process, tuple(container or ()), tuple(logs or ()), metrics, pods)
-    with host_of(DemoOptions(use=demo, faults=fault or ()), host or None) as place:
-        meant = _scenario(scenario, place(), options, demo=demo)
+    with host_of(demo, host) as known:
+        from loadctl.cli.planning import watched
+
+        meant = watched(_scenario(scenario, known()), options, demo=demo.use)
         with contextlib.suppress(KeyboardInterrupt):
             _watch(meant, length_s, out, plain=plain, as_json=as_json)
 
 
-def _scenario(reference: str | None, host: str | None, options: WatchOptions, *, demo: bool) -> Scenario:
+def _scenario(reference: str | None, host: str | None) -> Scenario:
     """What is named, or nothing but a host: then its load does not matter."""
-    from dataclasses import replace
-
-    from loadctl.cli.arguments import on_top_of
     from loadctl.cli.options import Overrides
-    from loadctl.cli.project import Project, is_quick
-    from loadctl.scenario.watch import Watch
+    from loadctl.cli.planning import read, with_any_load
 
     if reference is None and host is not None:
         reference, host = host, None
-    overrides = Overrides(host=host, users=1, duration="10s") if is_quick(reference) else Overrides(host=host)
-    found = Project().read(reference, overrides)
-    return replace(found, watch=on_top_of(Watch() if demo else found.watch, options))
+    return read(reference, with_any_load(reference, Overrides(host=host)))
 
 
 def _watch(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.cli.commands.capacity import _level, _probe_s, _stages
+from loadctl.cli.commands.capacity import _level, _stages, parse_probe
 from loadctl.errors import UsageError
 
 
@@ -33,5 +33,5 @@ def test_a_level_of_the_other_model_is_refused_with_what_to_write(text: str, clo
 @pytest.mark.parametrize("probe", ["5s", "6s", "7500ms", "15s", "1m1s"])
 def test_a_probe_and_its_warm_up_are_whole_seconds(probe: str) -> None:
     """The scored seconds of a stage that begins within a second lacked a part of its arrivals."""
-    stages = _stages(20, _probe_s(probe))
+    stages = _stages(20, parse_probe(probe))
     assert all(isinstance(stage.duration_s, int) and stage.duration_s >= 1 for stage in stages)

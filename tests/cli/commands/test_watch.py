@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.cli.arguments import WatchOptions, on_top_of
+from loadctl.cli.options import WatchOptions, parse_page
+from loadctl.cli.planning import on_top_of
 from loadctl.errors import UsageError
 from loadctl.scenario.watch import Logs, MetricsPage, Watch
 from tests.cli.conftest import Loadctl
@@ -35,20 +36,18 @@ def test_what_cannot_be_written_is_said(loadctl: Loadctl, folder: Path) -> None:
     assert (said.code, "cannot write to file/x" in said.err) == (2, True)
 
 
+def test_the_system_is_named_in_one_way() -> None:
+    with pytest.raises(UsageError, match="--pid or --process and --container: the system is one of"):
+        on_top_of(Watch(), WatchOptions(pid=1, containers=("api",)))
+
+
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (
-            WatchOptions(pid=1, containers=("api",)),
-            "--pid or --process and --container: the system is one of",
-        ),
-        (WatchOptions(metrics="ftp://x"), "--metrics takes a path such as /metrics"),
-        (WatchOptions(metrics="http://a:b@x/"), "cannot hold a password"),
-    ],
+    ("page", "message"),
+    [("ftp://x", "--metrics takes a path such as /metrics"), ("http://a:b@x/", "cannot hold a password")],
 )
-def test_options_that_make_no_sense_are_refused(options: WatchOptions, message: str) -> None:
-    with pytest.raises(UsageError, match=message.replace("(", r"\(")):
-        on_top_of(Watch(), options)
+def test_a_page_that_makes_no_sense_is_refused(page: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_page(page)
 
 
 def test_options_replace_the_system_and_leave_the_rest() -> None:
