@@ -79,7 +79,7 @@ def test_only_a_run_can_be_a_quick_look(loadctl: Shell, command: str) -> None:
     ended = loadctl(command, "--smoke")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        "there is no --smoke here: only a run can be a quick look, as in  loadctl run X --smoke\n"
+        "there is no --smoke here: only  loadctl run  takes it, as in  loadctl run X --smoke\n"
     )
 
 
