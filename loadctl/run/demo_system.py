@@ -13,7 +13,7 @@ from pathlib import Path
 
 from loadctl.engines.base import Command
 from loadctl.errors import RunError, UsageError
-from loadctl.run.process import Child, Ladder, wait_for_all
+from loadctl.run.process import Child
 from loadctl.temporary import temporary_folder
 
 _ANNOUNCED = re.compile(r"loadctl demo on (http://\S+)")
@@ -33,8 +33,16 @@ class DemoSystem:
 
     @property
     def host(self) -> str:
-        """Raises: RunError where it does not start."""
-        return _announced(self._child)
+        """The URL that it prints once it listens. Raises: RunError where it does not start."""
+        child, deadline = self._child, time.monotonic() + _STARTS_WITHIN_S
+        while True:
+            ended = child.poll() is not None
+            if found := _ANNOUNCED.search(child.stdout.read_text(encoding="utf-8", errors="replace")):
+                return found[1].rstrip("/")
+            if ended or time.monotonic() > deadline:
+                why = "ended" if ended else f"was not ready within {_STARTS_WITHIN_S:.0f} s"
+                raise RunError(f"the demo system {why}: {child.last_words() or 'it printed nothing'}")
+            time.sleep(0.02)
 
 
 @contextmanager
@@ -54,23 +62,8 @@ def demo_system(
     argv += ["--truth", str(truth.absolute())] if truth else []
     argv += ["--service", service] if service else []
     with temporary_folder("demo") as out:
-        child = Child(Command(argv), out=out, stdout=out / "stdout", stderr=out / "stderr")
+        child = Child(Command(argv), out=out)
         try:
             yield DemoSystem(child)
         finally:
-            child.stop(Ladder.terminating())
-            wait_for_all([child], _LEAVES_WITHIN_S)
-            child.kill()
-
-
-def _announced(child: Child) -> str:
-    """The URL that it prints once it listens."""
-    deadline = time.monotonic() + _STARTS_WITHIN_S
-    while True:
-        ended = child.poll() is not None
-        if found := _ANNOUNCED.search(child.stdout.read_text(encoding="utf-8", errors="replace")):
-            return found[1].rstrip("/")
-        if ended or time.monotonic() > deadline:
-            why = "ended" if ended else f"was not ready within {_STARTS_WITHIN_S:.0f} s"
-            raise RunError(f"the demo system {why}: {child.last_words() or 'it printed nothing'}")
-        time.sleep(0.02)
+            child.terminate(_LEAVES_WITHIN_S)

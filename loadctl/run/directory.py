@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
@@ -35,6 +34,16 @@ class _Verdict(msgspec.Struct, gc=False):
 
 
 _VERDICT = msgspec.json.Decoder(_Verdict)
+
+
+class _Inside:
+    """A path in the run directory, by its fixed name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, run: RunDirectory, kind: object) -> Path:
+        return run.path / self._name
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +76,16 @@ class RunDirectory:
     def id(self) -> str:
         return self.path.name
 
-    @property
-    def frames(self) -> Path:
-        return self.path / "frames"
-
-    @property
-    def engine(self) -> Path:
-        """Folder of the engine's generated files, output and artefacts."""
-        return self.path / "engine"
-
-    @property
-    def intervals(self) -> Path:
-        return self.path / "intervals.ndjson"
-
-    @property
-    def readings(self) -> Path:
-        return self.path / "readings.ndjson"
-
-    @property
-    def events(self) -> Path:
-        return self.path / "events.ndjson"
-
-    @property
-    def result(self) -> Path:
-        return self.path / "result.json"
-
-    @property
-    def _manifest(self) -> Path:
-        return self.path / "run.json"
-
-    @property
-    def _reserve(self) -> Path:
-        """Room that is given back when the disk is full, so that how the run ended can still be written."""
-        return self.path / ".reserve"
+    frames = _Inside("frames")
+    engine = _Inside("engine")
+    """Folder of the engine's generated files, output and artefacts."""
+    intervals = _Inside("intervals.ndjson")
+    readings = _Inside("readings.ndjson")
+    events = _Inside("events.ndjson")
+    result = _Inside("result.json")
+    _manifest = _Inside("run.json")
+    _reserve = _Inside(".reserve")
+    """Room that is given back when the disk is full, so that how the run ended can still be written."""
 
     def frame_file(self, shard: int) -> Path:
         return self.frames / f"{shard}.ndjson"
@@ -182,8 +168,8 @@ class RunDirectory:
         return len(second), second, made_ns
 
 
-class Observer(Protocol):
-    """Who watches a run. Called from the run's own loop, so answers come quickly and nothing is raised."""
+class Observer:
+    """Who watches a run; this one does nothing. Called from the run's own loop: answer quickly, and raise nothing."""
 
     def began(self, run: RunDirectory) -> None:
         """The directory exists; nothing was sent yet."""
@@ -193,20 +179,6 @@ class Observer(Protocol):
 
     def second(self, second: Second) -> None:
         """A merged second. A shard that lags behind gives another of the same t, to be added."""
-
-    def reading(self, reading: Reading) -> None: ...
-
-    def event(self, event: Event) -> None: ...
-
-
-class Silent:
-    """Nobody watches."""
-
-    def began(self, run: RunDirectory) -> None: ...
-
-    def started(self, manifest: Manifest) -> None: ...
-
-    def second(self, second: Second) -> None: ...
 
     def reading(self, reading: Reading) -> None: ...
 

@@ -18,7 +18,7 @@ from loadctl.engines.base import Command
 from loadctl.errors import Interrupted, RunError, UsageError
 from loadctl.results.recording import Event
 from loadctl.run.interruption import Interruption
-from loadctl.run.process import Child, Ladder, write_files
+from loadctl.run.process import Child, Ladder, end_of, killed_by, last_lines, write_files
 from loadctl.scenario.reading.commands import LocalCommand
 from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.scenario import Scenario
@@ -27,9 +27,8 @@ from loadctl.temporary import temporary_folder
 
 Phase = Literal["before", "after", "on-finish"]
 
-_LEASH = Path(__file__).with_name("command_guard.py")
+_GUARD = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), "command"]
 _TICK_S = 0.02
-_LAST_LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +136,8 @@ class LocalCommands:
             write_files({log.name: f"$ {self._shown(command)}\n"}, log.parent)
         except OSError:  # a full disk is no reason to leave the system up
             log = Path(os.devnull)
-        leash = [sys.executable, "-I", "-S", str(_LEASH)]
         return Child(
-            Command([*leash, *command.argv], cwd=self._folder_of(phase)),
+            Command([*_GUARD, *command.argv], cwd=self._folder_of(phase)),
             out=self._folder,
             stdout=log,
             stderr=log,
@@ -169,8 +167,8 @@ class LocalCommands:
         return command.shown(self._scenario.secrets)
 
     def _last_lines(self, log: Path) -> str:
-        lines = [line.strip() for line in _tail(log).splitlines()[1:] if line.strip()][-_LAST_LINES:]
-        return Redaction(self._scenario.secrets).hidden(" | ".join(lines)) or "it printed nothing"
+        _, _, text = end_of(log).partition("\n")  # after its head, or the rest of a longer line
+        return Redaction(self._scenario.secrets).hidden(last_lines(text)) or "it printed nothing"
 
 
 @contextlib.contextmanager
@@ -247,22 +245,9 @@ def _hint(commands: Sequence[LocalCommand]) -> str | None:
 
 
 def _trouble(code: int) -> str | None:
-    if code == 0:
-        return None
-    if code > 0:
-        return f"failed with exit code {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
-
-
-def _tail(log: Path) -> str:
-    """Its end, after a line that is not wanted: its head, or the rest of a longer one."""
-    with contextlib.suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
-        return file.read().decode("utf-8", "replace")
-    return ""
+    if code < 0:
+        return f"was {killed_by(code)}"
+    return f"failed with exit code {code}" if code else None
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import resource
@@ -12,10 +11,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from loadctl.engines.short_command import output_of
+from loadctl.monitors.process.cores import quota_of
 from loadctl.results.recording import Event
 from loadctl.results.wire.frame import MOST_S
 
-_CGROUPS = Path("/sys/fs/cgroup")
 _PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -41,7 +40,7 @@ def this_machine() -> Machine:
         platform=platform.platform(),
         cpu_count=count,
         cpu_affinity=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count,
-        cpu_quota=_cpu_quota(),
+        cpu_quota=quota_of(os.getpid()),
         open_files=soft,
         open_files_max=hard,
         first_port=ports[0] if len(ports) == 2 else None,
@@ -62,24 +61,6 @@ def git_revision(folder: Path) -> str | None:
     filters = [word for key in keys if key.startswith("filter.") for word in ("-c", f"{key}=")]
     describe = ["-c", "diff.ignoreSubmodules=all", "describe", "--always", "--dirty", "--abbrev=12"]
     return output_of([*git, *filters, *describe], timeout_s=1.0)
-
-
-def _cpu_quota() -> float | None:
-    """The tightest of the limits from our own cgroup (version 2) upwards."""
-    own = ""
-    with contextlib.suppress(OSError, IndexError):
-        lines = Path("/proc/self/cgroup").read_text(encoding="ascii", errors="replace").splitlines()
-        own = next((line[3:].strip("/") for line in lines if line.startswith("0::")), "")
-    quotas = []
-    folder = _CGROUPS / own
-    while folder.is_relative_to(_CGROUPS) and ".." not in folder.parts:
-        limits = _numbers(folder / "cpu.max")
-        if len(limits) == 2 and limits[1] > 0:
-            quotas.append(limits[0] / limits[1])
-        if folder == _CGROUPS:
-            break
-        folder = folder.parent
-    return min(quotas, default=None)
 
 
 def _numbers(path: Path) -> list[int]:

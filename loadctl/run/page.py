@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from loadctl.engines.base import Command
 from loadctl.errors import RunError, UsageError
 from loadctl.run.merge import Tail
-from loadctl.run.process import Child, Ladder, wait_for_all
+from loadctl.run.process import Child
 from loadctl.temporary import new_folder, remove
 
 _COMES_UP_S = 60.0
@@ -31,20 +30,11 @@ class Page:
         self._folder = new_folder("page")
         orders = self._folder / "orders.ndjson"
         self._tail = Tail(orders)
-        self._child = Child(
-            self._command(orders),
-            out=self._folder,
-            stdout=self._folder / "stdout",
-            stderr=self._folder / "stderr",
-        )
+        self._child = Child(self._command(orders), out=self._folder)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._child.stop(Ladder.terminating())
-        wait_for_all([self._child], _LEAVES_S)
-        self._child.kill()
+    def __exit__(self, *_: object) -> None:
+        self._child.terminate(_LEAVES_S)
         remove(self._folder)
 
     def first_line(self) -> bytes:

@@ -109,15 +109,15 @@ class Early:
 
 
 class Child:
-    """A running child. `stdout` and `stderr` are the files that its output goes to."""
+    """A running child. `stdout` and `stderr` are the files that its output goes to, below `out` unless named."""
 
     def __init__(
         self,
         command: Command,
         *,
         out: Path,
-        stdout: Path,
-        stderr: Path,
+        stdout: Path | None = None,
+        stderr: Path | None = None,
         leaves_others: bool = False,
         early: Early | None = None,
         secrets: Iterable[str] = (),
@@ -130,12 +130,12 @@ class Child:
         write_files(command.files, out)
         self._leaves_others = leaves_others
         self._redaction = Redaction(secrets)
-        self.stdout, self.stderr = stdout, stderr
+        self.stdout, self.stderr = stdout or out / "stdout", stderr or out / "stderr"
         self.returncode: int | None = None
         self._unsent = command.stdin.encode()
         self._climbing: tuple[Ladder, float] | None = None
         self._rungs_done = 0
-        with _output(stdout) as to_stdout, _output(stderr) as to_stderr:
+        with _output(self.stdout) as to_stdout, _output(self.stderr) as to_stderr:
             taken = early.take(command) if early is not None else None
             self._popen = taken or start(command, to_stdout, to_stderr)
         os.set_blocking(self._stdin.fileno(), False)
@@ -182,12 +182,15 @@ class Child:
             self._reap()
         return self.returncode if self.returncode is not None else -signal.SIGKILL
 
+    def terminate(self, within_s: float) -> None:
+        """End a server, which writes its last words on SIGTERM; kill it where that takes longer."""
+        self.stop(Ladder.terminating())
+        wait_for_all([self], within_s)
+        self.kill()
+
     def last_words(self, limit: int = 8192) -> str:
         """The end of what it wrote to stderr."""
-        with contextlib.suppress(OSError), self.stderr.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - limit))
-            return self._redaction.hidden(file.read().decode("utf-8", "replace").strip())
-        return ""
+        return self._redaction.hidden(end_of(self.stderr, limit).strip())
 
     @property
     def _stdin(self) -> IO[bytes]:
@@ -233,7 +236,14 @@ class OrphanGuard:
 
     def __init__(self, pids: Iterable[int]) -> None:
         self._popen: subprocess.Popen[bytes] | None = None
-        argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("orphans.py")), *map(str, pids)]
+        argv = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(Path(__file__).with_name("guard.py")),
+            "orphans",
+            *map(str, pids),
+        ]
         with contextlib.suppress(
             OSError
         ):  # it is a second line: engines see by themselves that loadctl is gone
@@ -273,6 +283,27 @@ def start(command: Command, stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.
         )
     except OSError as error:
         raise RunError(f"{command.argv[0]} could not be started: {error.strerror}") from error
+
+
+def end_of(path: Path, limit: int = 8192) -> str:
+    """Its last bytes as text; empty where it cannot be read."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - limit))
+        return file.read().decode("utf-8", "replace")
+    return ""
+
+
+def last_lines(text: str) -> str:
+    """The last five that are not empty, as one line."""
+    return " | ".join([line.strip() for line in text.splitlines() if line.strip()][-5:])
+
+
+def killed_by(returncode: int) -> str:
+    """The name of the signal in a negative exit code."""
+    try:
+        return f"killed by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"killed by signal {-returncode}"
 
 
 def wait_for_all(children: Iterable[Child], deadline_s: float) -> bool:

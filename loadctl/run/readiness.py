@@ -2,105 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import PurePath
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import psutil
 import base64
+import contextlib
 import ipaddress
+import os
 import random
 import socket
 import ssl
 import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection, InvalidURL
 from importlib.metadata import version
-from typing import Protocol
+from pathlib import PurePath
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from loadctl.engines.route import Failed, Origin, Proxy, proxy_for
 from loadctl.errors import RunError
 from loadctl.monitors.background import within
 from loadctl.monitors.prometheus.http import verification
-from loadctl.scenario.scenario import Tls
+from loadctl.scenario.invocation import Invocation
+from loadctl.scenario.scenario import Scenario, Tls
 
-_SERVERS = {
-    *(
-        "uvicorn",
-        "gunicorn",
-        "hypercorn",
-        "granian",
-        "daphne",
-        "waitress-serve",
-        "flask",
-        "django",
-        "fastapi",
-    ),
-    *("node", "deno", "bun", "java", "ruby", "puma", "php", "dotnet", "caddy", "nginx", "httpd", "apache2"),
-    *("traefik", "haproxy", "envoy", "loadctl"),
-}
-_WEB_PORTS = {80, 443, 3000, 4200, 5000, 5173, *range(8000, 9000)}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Listener:
-    port: int
-    name: str
-    pid: int
-
-    @property
-    def serves(self) -> bool:
-        """Whether it looks like a web server."""
-        return self.name in _SERVERS or self.port in _WEB_PORTS
-
-
-def listeners_hint(port: int | None, elsewhere: Callable[[str], str]) -> str | None:
-    """The likeliest listeners other than `port`, each with the command for it; None where there are none.
-
-    `elsewhere`: URL → the command that was given, on that system."""
-    found = [listener for listener in _listeners() if listener.serves and listener.port != port][:3]
-    lines = [
-        f"{listener.name} (pid {listener.pid}) listens on {listener.port}:  "
-        + elsewhere(f"http://localhost:{listener.port}")
-        for listener in found
-    ]
-    return "\n".join(lines) or None
-
-
-def _listeners() -> Sequence[Listener]:
-    """Of those processes that we may look at, by port."""
+if TYPE_CHECKING:
     import psutil
-
-    found: dict[int, Listener] = {}
-    for process in psutil.process_iter(["pid"]):
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.pid == os.getpid():
-                continue
-            for port in _ports(process):
-                found.setdefault(port, Listener(port, _name(process), process.pid))
-    return sorted(found.values())
-
-
-def _ports(process: psutil.Process) -> Iterator[int]:
-    for connection in process.net_connections(kind="tcp"):
-        if connection.status == "LISTEN":
-            yield connection.laddr.port
-
-
-def _name(process: psutil.Process) -> str:
-    """`python -m uvicorn` and a script of an interpreter are called by their own name."""
-    name, command = process.name(), process.cmdline()
-    if name.startswith("python"):
-        if "-m" in command[1:-1]:
-            return command[command.index("-m") + 1]
-        script = next((word for word in command[1:] if not word.startswith("-")), name)
-        return PurePath(script).stem
-    return name
-
 
 REFUSED = "nothing listens"
 _SPARE_S = 0.25
@@ -196,17 +122,27 @@ _IN_A_ROW = 2
 _LOOK_S = 0.25
 
 
-class Container(Protocol):
-    """What is asked of a container that is waited for."""
+def wait_for_system(
+    scenario: Scenario,
+    argv: Sequence[str],
+    *,
+    deadline_s: float = 30.0,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Until the scenario's own system is ready; `argv`: the command line. Raises: RunError."""
+    from loadctl.monitors.liveness import liveness
 
-    @property
-    def name(self) -> str: ...
-
-    def health(self) -> str | None:
-        """The word of its health check; None: it does not run. Raises: UsageError where it has none."""
-
-    def why_dead(self) -> str | None:
-        """Why it will never be healthy, with its last log lines."""
+    with liveness(scenario) as alive:
+        wait_until_ready(
+            scenario.address,
+            health=scenario.health,
+            deadline_s=deadline_s,
+            tls=scenario.tls,
+            elsewhere=Invocation(scenario, argv).elsewhere,
+            alive=alive,
+            pause=pause,
+            is_base=True,
+        )
 
 
 def wait_until_ready(
@@ -254,29 +190,32 @@ def wait_until_ready(
 
 
 def wait_until_healthy(
-    container: Container,
+    container: str,
     *,
+    health_of: Callable[[], str | None],
+    why_dead: Callable[[], str | None],
     deadline_s: float,
     tell: Callable[[str], None] = lambda _: None,
     pause: Callable[[float], None] = time.sleep,
 ) -> float:
     """Until the container's own health check says healthy; the seconds that took.
 
-    Raises: UsageError where it has no health check; RunError after `deadline_s`, or as soon as it has ended.
+    `health_of`: the word of that check, None where it does not run; `why_dead`: why it will never be healthy, or None.
+    Raises: whatever `health_of` does; RunError after `deadline_s`, or as soon as it has ended.
     """
     began = time.monotonic()
     while True:
-        health = container.health()
+        health = health_of()
         if health == "healthy":
             return time.monotonic() - began
-        reason = container.why_dead()
+        reason = why_dead()
         if reason is not None:
-            raise RunError(f"{container.name} is gone: {reason}")
+            raise RunError(f"{container} is gone: {reason}")
         trouble = f"its health check says {health}" if health else "it does not run"
         tell(trouble)
         left_s = began + deadline_s - time.monotonic()
         if left_s <= 0:
-            raise RunError(f"{container.name} was never healthy: {trouble} (waited for {deadline_s:.0f} s).")
+            raise RunError(f"{container} was never healthy: {trouble} (waited for {deadline_s:.0f} s).")
         pause(min(_LOOK_S, left_s))
 
 
@@ -306,11 +245,9 @@ def _never_ready(
     if trouble == REFUSED:
         hint = listeners_hint(place.port, elsewhere) if local and elsewhere else None
         return RunError(f"nothing listens on {_at(place)} {tried}.", hint=hint)
-    hints = {
-        True: "in the scenario, trust its certificate:  ca: FILE      or do not check it:  verify: false  (--insecure)"
-    }
+    hint = "in the scenario, trust its certificate:  ca: FILE      or do not check it:  verify: false  (--insecure)"
     return RunError(
-        f"{_at(place)} was never ready on {path}: {trouble} {tried}.", hint=hints.get("TLS" in trouble)
+        f"{_at(place)} was never ready on {path}: {trouble} {tried}.", hint=hint if "TLS" in trouble else None
     )
 
 
@@ -318,3 +255,79 @@ def _at(place: SplitResult) -> str:
     port = place.port or (443 if place.scheme == "https" else 80)
     host = f"[{place.hostname}]" if ":" in (place.hostname or "") else place.hostname
     return f"{host}:{port}"
+
+
+# -- who else listens here -----------------------------------------------------------------------------------------
+
+_SERVERS = {
+    *(
+        "uvicorn",
+        "gunicorn",
+        "hypercorn",
+        "granian",
+        "daphne",
+        "waitress-serve",
+        "flask",
+        "django",
+        "fastapi",
+    ),
+    *("node", "deno", "bun", "java", "ruby", "puma", "php", "dotnet", "caddy", "nginx", "httpd", "apache2"),
+    *("traefik", "haproxy", "envoy", "loadctl"),
+}
+_WEB_PORTS = {80, 443, 3000, 4200, 5000, 5173, *range(8000, 9000)}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Listener:
+    port: int
+    name: str
+    pid: int
+
+    @property
+    def serves(self) -> bool:
+        """Whether it looks like a web server."""
+        return self.name in _SERVERS or self.port in _WEB_PORTS
+
+
+def listeners_hint(port: int | None, elsewhere: Callable[[str], str]) -> str | None:
+    """The likeliest listeners other than `port`, each with the command for it; None where there are none.
+
+    `elsewhere`: URL → the command that was given, on that system."""
+    found = [listener for listener in _listeners() if listener.serves and listener.port != port][:3]
+    lines = [
+        f"{listener.name} (pid {listener.pid}) listens on {listener.port}:  "
+        + elsewhere(f"http://localhost:{listener.port}")
+        for listener in found
+    ]
+    return "\n".join(lines) or None
+
+
+def _listeners() -> Sequence[Listener]:
+    """Of those processes that we may look at, by port."""
+    import psutil
+
+    found: dict[int, Listener] = {}
+    for process in psutil.process_iter(["pid"]):
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid == os.getpid():
+                continue
+            for port in _ports(process):
+                found.setdefault(port, Listener(port, _name(process), process.pid))
+    return sorted(found.values())
+
+
+def _ports(process: psutil.Process) -> Iterator[int]:
+    for connection in process.net_connections(kind="tcp"):
+        if connection.status == "LISTEN":
+            yield connection.laddr.port
+
+
+def _name(process: psutil.Process) -> str:
+    """`python -m uvicorn` and a script of an interpreter are called by their own name."""
+    name, command = process.name(), process.cmdline()
+    if name.startswith("python"):
+        if "-m" in command[1:-1]:
+            return command[command.index("-m") + 1]
+        script = next((word for word in command[1:] if not word.startswith("-")), name)
+        return PurePath(script).stem
+    return name

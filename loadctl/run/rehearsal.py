@@ -24,9 +24,7 @@ def rehearse(scenario: Scenario, command: Command) -> Iterator[Exchange]:
     """
     longest_s = max((request.timeout_s for request in scenario.requests()), default=0.0) + _SPARE_S
     with temporary_folder("try") as out:
-        child = Child(
-            command, out=out, stdout=out / "stdout", stderr=out / "stderr", secrets=scenario.secrets
-        )
+        child = Child(command, out=out, secrets=scenario.secrets)
         try:
             for line in _lines(child, longest_s):
                 if (exchange := read_exchange(line, scenario)) is not None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from loadctl.engines.base import Command, Engine
 from loadctl.errors import LoadctlError, RunError, UsageError
 from loadctl.results.recording import Event
 from loadctl.run.directory import RunDirectory
 from loadctl.run.merge import Merger
-from loadctl.run.process import Child, Early, Ladder, OrphanGuard
+from loadctl.run.process import Child, Early, Ladder, OrphanGuard, end_of, killed_by, last_lines
 
-_LAST_LINES = 5
-_LAST_BYTES = 8192
 _ENDING = 4
 """A shard that has said all may be silent for so many times longer: its script cleans up."""
 
@@ -100,17 +94,15 @@ class Shards:
         """The error when `deadline_s` seconds were not enough for all to say hello."""
         mute = [shard for shard in self._shards if not self._merger.logs[shard.index].hello]
         words = next(
-            (words for shard in mute if (words := _tail(shard.child.last_words()))), "it printed nothing"
+            (words for shard in mute if (words := last_lines(shard.child.last_words()))), "it printed nothing"
         )
         return RunError(
             f"{self._engine.name} was not ready within {deadline_s:.0f} s (nothing was sent): {words}",
             hint=f"its output is in {self._run.engine}",
         )
 
-    def begin(self, t0: float) -> None:
-        self.say(f"start {t0!r}")
-
-    def say(self, line: str) -> None:
+    def send(self, line: str) -> None:
+        """A line on the standard input of each."""
         for shard in self._shards:
             shard.child.send(line)
 
@@ -182,7 +174,7 @@ class Shards:
 
     def _no_start(self, shard: _Shard, returncode: int) -> LoadctlError:
         """In its own words; a script that ends the process may have said why on stdout."""
-        printed = _tail(_end_of(shard.child.stdout))
+        printed = last_lines(end_of(shard.child.stdout))
         hint = f"it printed: {printed}" if printed else None
         outcome = self._engine.outcome(returncode, shard.child.last_words())
         if outcome.kind == "refused":
@@ -195,25 +187,5 @@ class Shards:
         outcome = self._engine.outcome(returncode, words)
         if outcome.kind == "failed" and outcome.reason:
             return outcome.reason
-        ended = f"exit code {returncode}"
-        if returncode < 0:
-            ended = f"killed by {_signal_name(-returncode)}"
-        return ": ".join(filter(None, [ended, _tail(words)]))
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _end_of(path: Path) -> str:
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
-        return file.read().decode("utf-8", "replace")
-    return ""
-
-
-def _tail(words: str) -> str:
-    return " | ".join(line.strip() for line in words.splitlines()[-_LAST_LINES:] if line.strip())
+        ended = killed_by(returncode) if returncode < 0 else f"exit code {returncode}"
+        return ": ".join(filter(None, [ended, last_lines(words)]))

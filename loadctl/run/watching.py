@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
-
-from loadctl.results.recording import Event, Reading
-from loadctl.scenario.scenario import Scenario
-
-if TYPE_CHECKING:
-    from loadctl.monitors.profile.profiler import Order
-from dataclasses import field
 
 from loadctl.results.interval import Second
 from loadctl.results.live import Vitals
 from loadctl.results.profile import ProfileMode
+from loadctl.results.recording import Event, Reading
 from loadctl.run.directory import Observer, RunDirectory
 from loadctl.run.manifest import Manifest
+from loadctl.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from loadctl.monitors.profile.profiler import Order
 
 
 class Sampler(Protocol):
@@ -69,7 +67,7 @@ def watching(
 
 
 @dataclass(slots=True)
-class Profiling:
+class Profiling(Observer):
     """An observer before another one: `RunRequest(watch=profiling.watch)` and `run(request, profiling)` go together."""
 
     mode: ProfileMode

@@ -19,7 +19,7 @@ import psutil
 from loadctl.results.histogram import bucket_of
 from loadctl.results.live import Progress, StopWatch, Vitals
 from loadctl.results.recording import Event, Reading
-from loadctl.run.directory import Ledger, RunDirectory, Silent
+from loadctl.run.directory import Ledger, Observer, RunDirectory
 from loadctl.run.machine import this_machine
 from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.merge import Merger
@@ -190,7 +190,7 @@ def readings(t: int, chance: random.Random, shards: int) -> list[Reading]:
     return made
 
 
-class Watching(Silent):
+class Watching(Observer):
     """Looks at every second as the live view does."""
 
     def __init__(self, plan: Scenario) -> None:

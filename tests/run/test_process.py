@@ -227,7 +227,7 @@ def _guard_of(pid: int) -> psutil.Process:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         for each in psutil.Process(pid).children():
-            if "orphans.py" in " ".join(each.cmdline()):
+            if "guard.py orphans" in " ".join(each.cmdline()):
                 return each
         time.sleep(0.01)
     raise AssertionError("loadctl has no guard")

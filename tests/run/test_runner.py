@@ -23,7 +23,7 @@ from loadctl.engines.base import Command, Outcome, State
 from loadctl.errors import Interrupted, RunError, UsageError
 from loadctl.results.interval import Second
 from loadctl.results.recording import Event, Reading, Recording
-from loadctl.run.directory import Silent
+from loadctl.run.directory import Observer
 from loadctl.run.manifest import Manifest
 from loadctl.run.runner import RunRequest, run
 from loadctl.run.store import open_run, read_recording
@@ -143,7 +143,7 @@ def nothing_survives(tmp_path: Path) -> Iterator[None]:
 
 
 @dataclass
-class Notebook(Silent):
+class Notebook(Observer):
     seen: list[object] = field(default_factory=list)
 
     def started(self, manifest: Manifest) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.cli.formats import NAMES, formatted
+from loadctl.cli.formats import formatted
 from loadctl.cli.judging import judged
+from loadctl.cli.options import FORMATS
 from loadctl.errors import UsageError
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
@@ -231,7 +232,7 @@ def test_a_clock_beyond_all_calendars_can_be_written_and_is_not_told(tmp_path: P
     (run.path / "run.json").write_text(json.dumps(changed))
     judgement = judged(run)
     assert judgement.result.started_at is None
-    for form in set(NAMES) - {"csv"}:  # that one needs frames
+    for form in set(FORMATS) - {"csv"}:  # that one needs frames
         assert far not in formatted(judgement, form)
 
 

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import psutil
-
 
 @dataclass(frozen=True, slots=True)
 class Cores:
@@ -132,10 +130,14 @@ def _text(path: Path) -> str:
 
 
 def _affinity(pid: int) -> set[int]:
-    """Cores that the scheduler may give it, cpusets included; empty if the platform does not report them."""
-    with contextlib.suppress(OSError, psutil.Error):
-        if hasattr(os, "sched_getaffinity"):
+    """Cores that the scheduler may give it, cpusets included; empty where the platform does not report them."""
+    if hasattr(os, "sched_getaffinity"):
+        with contextlib.suppress(OSError):
             return set(os.sched_getaffinity(pid))
+        return set()
+    import psutil  # slow, and the start of a run imports this module
+
+    with contextlib.suppress(OSError, psutil.Error):
         process = psutil.Process(pid)
         if hasattr(process, "cpu_affinity"):
             return set(process.cpu_affinity() or ())
