@@ -6,7 +6,6 @@ import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from loadctl.cli.output import complain, hush, in_actions, write_commands
@@ -15,7 +14,7 @@ from loadctl.reports.terminal.live import live_lines, plain_every_s, plain_line
 from loadctl.results.interval import Second
 from loadctl.results.live import Progress
 from loadctl.results.recording import LEVEL, Event, Reading
-from loadctl.run.directory import RunDirectory
+from loadctl.run.directory import Observer, RunDirectory
 from loadctl.run.manifest import Manifest
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import format_clock
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 
-class Conversation:
-    """Observer of a run. With `redrawn`, five lines that change in place; else plain lines, rarer as time goes by."""
+class Conversation(Observer):
+    """With `redrawn`, five lines that change in place; else plain lines, rarer as time goes by."""
 
     def __init__(self, scenario: Scenario, *, redrawn: bool, silent: bool = False) -> None:
         self._progress = Progress(scenario.load)
@@ -51,9 +50,7 @@ class Conversation:
             self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             with contextlib.suppress(OSError):
                 self._live.stop()

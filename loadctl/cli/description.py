@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urljoin, urlsplit
 
-from loadctl.cli.project import read_text
+from loadctl.cli.project import address, read_text
 from loadctl.errors import UsageError
+from loadctl.monitors.background import within
+from loadctl.run.readiness import is_loopback
+from loadctl.scenario.openapi.description import looks_like_description, read_description
+from loadctl.scenario.openapi.servers import base_of_file, base_of_page
+from loadctl.scenario.reading.document import Text
 
 _DEFAULT_HOST = "http://localhost:8080"
 _FETCH_S = 10.0
@@ -69,10 +74,6 @@ def described(source: str | None, host: str | None) -> Description:
 
 
 def _of_file(path: Path, host: str | None) -> Description:
-    from loadctl.scenario.openapi.description import read_description
-    from loadctl.scenario.openapi.servers import base_of_file
-    from loadctl.scenario.reading.document import Text
-
     if not os.path.lexists(path) and "/" not in str(path) and (":" in str(path) or str(path) == "localhost"):
         raise UsageError(f"there is no file {path}", hint=f"a URL begins so:  loadctl init http://{path}")
     document = read_description(Text(str(path), read_text(path, streams=True)))
@@ -86,9 +87,6 @@ def _of_file(path: Path, host: str | None) -> Description:
 
 
 def _of_service(source: str, host: str | None) -> Description:
-    from loadctl.cli.project import address
-    from loadctl.scenario.openapi.servers import base_of_page
-
     parts = urlsplit(address(source))
     root, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
     with _Search(root) as search:
@@ -163,8 +161,6 @@ class _Search:
     def __init__(self, root: str) -> None:
         import httpx
 
-        from loadctl.run.readiness import is_loopback
-
         own = is_loopback(urlsplit(root).hostname or "")
         self._end = time.monotonic() + _FETCH_S
         self._client = httpx.Client(timeout=_FETCH_S, follow_redirects=True, trust_env=not own)
@@ -185,9 +181,6 @@ class _Search:
 
     def document(self, page: _Page | None) -> Mapping[str, object] | None:
         """None where the page is none. Raises: UsageError where it means to be one and is broken."""
-        from loadctl.scenario.openapi.description import looks_like_description, read_description
-        from loadctl.scenario.reading.document import Text
-
         if page is None or page.status >= 400 or not looks_like_description(page.text):
             return None
         return read_description(Text(page.url, page.text))
@@ -195,8 +188,6 @@ class _Search:
     def page(self, url: str) -> _Page:
         """Raises: UsageError where nobody answers."""
         import httpx
-
-        from loadctl.monitors.background import within
 
         left = max(0.1, self._end - time.monotonic())
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.cli.actions import tell_job
 from loadctl.cli.conversation import Conversation
-from loadctl.cli.formats import write_files
+from loadctl.cli.formats import html, write_files
 from loadctl.cli.metrics_port import Serving, serving
 from loadctl.cli.options import LoadOptions, Overrides, RunOptions
 from loadctl.cli.output import complain, is_terminal, tell
@@ -24,6 +24,7 @@ from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
 from loadctl.results.verdict import ExitCode
 from loadctl.run.directory import RunDirectory
 from loadctl.run.interruption import Interruption
+from loadctl.run.journal import UnwritableError
 from loadctl.run.process import Early
 from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.scenario import Scenario
@@ -162,17 +163,13 @@ def keep(directory: RunDirectory | None, options: LoadOptions) -> None:
 
 def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
     """Judge what the directory holds, and keep the result in it."""
-    from loadctl.cli.judging import judged
+    from loadctl.cli.judging import judged, write_profiles
     from loadctl.results.wire.document import dumps
+    from loadctl.run.store import read_recording
 
     if (directory.path / "profile").is_dir():
-        from loadctl.cli.judging import write_profiles
-        from loadctl.run.journal import UnwritableError
-        from loadctl.run.store import read_recording
-
-        with contextlib.suppress(
-            UnwritableError
-        ):  # the raw stacks stay, and the result lists only what there is
+        # Where they cannot be written, the raw stacks stay, and the result lists only what there is.
+        with contextlib.suppress(UnwritableError):
             write_profiles(directory, read_recording(directory)[1].profiles)
     judgement = judged(directory, fail_on_warn=fail_on_warn)
     result, manifest = judgement.result, judgement.manifest
@@ -185,9 +182,6 @@ def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
 
 def _write_report(directory: RunDirectory, judgement: Judgement) -> None:
     """The page with charts. That it cannot be written costs no verdict; `loadctl report --format html` says why."""
-    from loadctl.cli.formats import html
-    from loadctl.run.journal import UnwritableError
-
     with contextlib.suppress(UsageError, UnwritableError):
         directory.replace("report.html", html(judgement))
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
+from loadctl.run.directory import Observer
 
 if TYPE_CHECKING:
     from loadctl.cli.options import Address
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from loadctl.results.interval import Second
     from loadctl.results.recording import Event, Reading
     from loadctl.results.result import Result
-    from loadctl.run.directory import Observer, RunDirectory
+    from loadctl.run.directory import RunDirectory
     from loadctl.run.manifest import Manifest
     from loadctl.run.page_server import PageServer
 
 
-class LiveMetrics:
+class LiveMetrics(Observer):
     """An observer before another one, and the page that is made of what it hears.
 
     The run calls it from one thread and the page is asked for in others: what they share is behind the lock.

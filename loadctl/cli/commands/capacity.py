@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from loadctl.analysis.capacity import Probe, Search, probe_of
 from loadctl.cli.command_table import Parsed
+from loadctl.cli.judging import judged
 from loadctl.cli.options import (
     AllowHosts,
     DemoOptions,
@@ -28,13 +31,20 @@ from loadctl.cli.options import (
     Workers,
     in_units,
 )
+from loadctl.cli.output import complain, write
+from loadctl.cli.planning import planned, watched, with_any_load
+from loadctl.cli.system import ask_for_consent, host_of, shards_for
+from loadctl.engines import usable_engine
 from loadctl.errors import Interrupted, UsageError
-from loadctl.scenario.units import parse_duration
-
-if TYPE_CHECKING:
-    from loadctl.analysis.capacity import Probe, Search
-    from loadctl.scenario.load import Stage
-    from loadctl.scenario.scenario import Scenario
+from loadctl.reports.terminal import capacity as shown
+from loadctl.results.verdict import ExitCode, Verdict
+from loadctl.results.wire.document import dumps
+from loadctl.run.directory import RunDirectory
+from loadctl.run.interruption import Interruption
+from loadctl.run.runner import RunRequest, run
+from loadctl.scenario.load import Load, Stage
+from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.units import parse_duration, parse_rate, parse_users
 
 _PAUSE_S = 2.0
 _WARM_SHARE = 0.2
@@ -89,11 +99,7 @@ def capacity(
     as_json: JsonFlag = False,
 ) -> int:
     """Find the highest load that still meets the targets: a band, from short runs at constant levels."""
-    from loadctl.cli.system import host_of, shards_for
-
     with host_of(demo, host) as known:
-        from loadctl.cli.planning import watched
-
         overrides = Overrides(host=known(), engine=engine, targets=targets)
         meant = watched(_scenario(scenario, overrides, closed=closed), watch, demo=demo.use)
         meant = replace(meant, allow_hosts=(*meant.allow_hosts, *allow_hosts))
@@ -106,9 +112,6 @@ def capacity(
 
 def _scenario(reference: str | None, overrides: Overrides, *, closed: bool) -> Scenario:
     """With the targets that a constant level can be held to. Raises: UsageError."""
-    from loadctl.cli.planning import planned, with_any_load
-    from loadctl.scenario.load import Load
-
     found = planned(reference, with_any_load(reference, overrides))
     if found.script is not None and found.script.own_load:
         raise UsageError(f"{found.name} brings its own load, so no level can be set", hint="give it a load:")
@@ -137,8 +140,6 @@ def _scenario(reference: str | None, overrides: Overrides, *, closed: bool) -> S
 
 
 def _search(scenario: Scenario, first: str | None, most: str | None) -> Search:
-    from loadctl.analysis.capacity import Search
-
     is_closed = scenario.load.model == "closed"
     start = 10.0 if first is None else _level("--from", first, closed=is_closed)
     limit = 100_000.0 if most is None else _level("--max", most, closed=is_closed)
@@ -148,8 +149,6 @@ def _search(scenario: Scenario, first: str | None, most: str | None) -> Search:
 
 
 def _level(option: str, text: str, *, closed: bool) -> float:
-    from loadctl.scenario.units import parse_rate, parse_users
-
     text = f"{text} users" if closed and text.isdecimal() else text
     found: float = in_units(option, parse_users if closed else parse_rate).parse(text)
     if found <= 0:
@@ -158,12 +157,6 @@ def _level(option: str, text: str, *, closed: bool) -> float:
 
 
 def _find(plan: _Plan, search: Search, *, quiet: bool, as_json: bool) -> int:
-    from loadctl.cli.output import complain, write
-    from loadctl.cli.system import ask_for_consent
-    from loadctl.reports.terminal import capacity as shown
-    from loadctl.run.directory import RunDirectory
-    from loadctl.run.interruption import Interruption
-
     agreed = ask_for_consent(plan.scenario, f"up to {shown.level(search.most, plan.unit)}")
     plan = replace(plan, scenario=agreed)
     say: Callable[[str], object] = (lambda _: None) if quiet or as_json else complain
@@ -191,8 +184,6 @@ def _find(plan: _Plan, search: Search, *, quiet: bool, as_json: bool) -> int:
 
 
 def _exit_code(search: Search) -> int:
-    from loadctl.results.verdict import ExitCode
-
     found = search.answer
     if found.low is not None:
         return ExitCode.OK
@@ -200,8 +191,6 @@ def _exit_code(search: Search) -> int:
 
 
 def _stages(level: float, probe_s: int) -> Sequence[Stage]:
-    from loadctl.scenario.load import Stage
-
     return [
         Stage(level, level, math.ceil(probe_s * _WARM_SHARE), "settle", warmup=True),
         Stage(level, level, probe_s, "probe"),
@@ -210,17 +199,6 @@ def _stages(level: float, probe_s: int) -> Sequence[Stage]:
 
 def _probed(plan: _Plan, level: float) -> Probe:
     """One run at one level. Raises: LoadctlError; Interrupted where a signal ended it."""
-    import os
-
-    from loadctl.analysis.capacity import probe_of
-    from loadctl.cli.judging import judged
-    from loadctl.engines import usable_engine
-    from loadctl.reports.terminal import capacity as shown
-    from loadctl.results.verdict import Verdict
-    from loadctl.results.wire.document import dumps
-    from loadctl.run.runner import RunRequest, run
-    from loadctl.scenario.load import Load
-
     scenario = replace(plan.scenario, load=Load(plan.scenario.load.model, _stages(level, plan.probe_s)))
     engine = usable_engine(scenario, os.environ)
     request = RunRequest(
@@ -239,8 +217,6 @@ def _probed(plan: _Plan, level: float) -> Probe:
 
 
 def _interrupted_before(level: float, unit: str, number: int) -> Interrupted:
-    from loadctl.reports.terminal import capacity as shown
-
     return Interrupted(
         number, f"interrupted before the probe at {shown.level(level, unit)}; those before it are kept"
     )

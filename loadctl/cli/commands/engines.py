@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from loadctl.cli.options import JsonFlag, complete_engine, one_of
 from loadctl.cli.output import complain, write, write_json
+from loadctl.engines import ENGINES
+from loadctl.engines.base import State
 from loadctl.errors import UsageError
-
-if TYPE_CHECKING:
-    from loadctl.engines.base import State
+from loadctl.scenario.reading.words import nearest
 
 
 def engines(
@@ -36,9 +36,6 @@ def engines(
     as_json: JsonFlag = False,
 ) -> None:
     """List the engines, or install one."""
-    from loadctl.engines import ENGINES
-    from loadctl.scenario.reading.words import nearest
-
     if action is None and prefix is None:
         _list({known: engine.state(os.environ) for known, engine in ENGINES.items()}, as_json=as_json)
         return

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from loadctl.cli.options import Duration, EngineName, Host, Rate, ScenarioArg, Users
+from loadctl.cli.options import Duration, EngineName, Host, Overrides, Rate, ScenarioArg, Users
 from loadctl.cli.output import complain, write
+from loadctl.cli.planning import planned
+from loadctl.engines import export as exported_files
 from loadctl.errors import UsageError
 
 
@@ -33,18 +36,12 @@ def export(
             raise UsageError("--grafana is the same dashboard for every scenario", hint="leave out its name")
         _write({"loadctl-dashboard.json": _dashboard()}, out, force=force)
         return
-    from loadctl.cli.options import Overrides
-    from loadctl.cli.planning import planned
-    from loadctl.engines import export as exported_files
-
     found = planned(scenario, Overrides(host=host, engine=engine, users=users, rate=rate, duration=duration))
     _write(exported_files(found), out, force=force)
     complain("what loadctl does and these files do not stands at their head\n")
 
 
 def _dashboard() -> str:
-    from importlib.resources import files
-
     return (files("loadctl") / "reports" / "dashboard.json").read_text(encoding="utf-8")
 
 

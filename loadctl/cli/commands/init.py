@@ -10,8 +10,12 @@ from typing import Annotated
 
 import typer
 
+from loadctl.cli.description import described
 from loadctl.cli.output import write
+from loadctl.cli.project import Project, address
 from loadctl.errors import UsageError
+from loadctl.scenario.openapi.scenario_text import scenario_text
+from loadctl.scenario.reading.json_schema import SCHEMAS
 
 _SCHEMA = ".scenario.schema.json"
 """Beside the scenario: what editors complete and check it by."""
@@ -27,11 +31,6 @@ def init(
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the scenario.")] = "api",
 ) -> None:
     """Write a first scenario, ready to `loadctl try`."""
-    from loadctl.cli.description import described
-    from loadctl.cli.project import Project, address
-    from loadctl.scenario.openapi.scenario_text import scenario_text
-    from loadctl.scenario.reading.json_schema import SCHEMAS
-
     path = _new_file(name)
     if host is not None:
         address(host)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from loadctl.cli.options import JsonFlag
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from loadctl.cli.project import Entry
-    from loadctl.scenario.scenario import Scenario
+from loadctl.cli.options import JsonFlag, Overrides
+from loadctl.cli.output import columns, write, write_json
+from loadctl.cli.planning import read_entry
+from loadctl.cli.project import Entry, Project, script_command
+from loadctl.errors import LoadctlError
+from loadctl.reports.terminal.plan import list_lines, load_in_words
+from loadctl.scenario.scenario import Scenario
 
 
 def list_(*, as_json: JsonFlag = False) -> None:
     """List the scenarios and scripts of this folder, and the packaged scenarios."""
-    from loadctl.cli.output import columns, write, write_json
-    from loadctl.cli.project import Project, script_command
-    from loadctl.reports.terminal.plan import list_lines
-
     project = Project()
     scripts = project.scripts()
     rows = [(entry, _read(entry)) for entry in project.entries()]
@@ -39,10 +35,6 @@ def list_(*, as_json: JsonFlag = False) -> None:
 
 def _read(entry: Entry) -> Scenario | str:
     """The scenario, or what is wrong with it; that it has no host is no mistake here."""
-    from loadctl.cli.options import Overrides
-    from loadctl.cli.planning import read_entry
-    from loadctl.errors import LoadctlError
-
     try:
         return read_entry(entry, Overrides(host="http://localhost"))
     except LoadctlError as error:
@@ -50,8 +42,6 @@ def _read(entry: Entry) -> Scenario | str:
 
 
 def _document(entry: Entry, found: Scenario | str) -> dict[str, object]:
-    from loadctl.reports.terminal.plan import load_in_words
-
     valid = None if isinstance(found, str) else found
     return {
         "name": entry.name,

@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
+from loadctl.cli.formats import formatted, write_file
+from loadctl.cli.judging import judged
 from loadctl.cli.options import FORMATS, JsonFlag, Quiet, RunArg, RunsFolder, one_of
+from loadctl.cli.output import complain, tell, write
+from loadctl.cli.project import run_directory
+from loadctl.errors import UsageError
 
 
 def report(
@@ -32,11 +37,6 @@ def report(
     as_json: JsonFlag = False,
 ) -> None:
     """Print the final screen of a run again, or write it in another form."""
-    from loadctl.cli.formats import formatted, write_file
-    from loadctl.cli.judging import judged
-    from loadctl.cli.output import tell, write
-    from loadctl.cli.project import run_directory
-
     directory = run_directory(run, out)
     if opened:
         form = _openable(form)
@@ -54,8 +54,6 @@ def report(
 
 def _openable(form: str) -> str:
     """Raises: UsageError."""
-    from loadctl.errors import UsageError
-
     if form not in {"text", "html"}:
         raise UsageError(f"--open shows the HTML report, not {form[:40]}", hint="leave --format out")
     return "html"
@@ -64,8 +62,6 @@ def _openable(form: str) -> str:
 def _open(path: Path) -> None:
     """The path is said in any case: where there is no browser, it can be opened elsewhere."""
     import webbrowser
-
-    from loadctl.cli.output import complain, write
 
     write(str(path))
     if not webbrowser.open(path.absolute().as_uri()):

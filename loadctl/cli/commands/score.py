@@ -6,10 +6,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from loadctl.analysis.imported import judge_imported
+from loadctl.cli.formats import write_summaries
+from loadctl.cli.judging import judged
 from loadctl.cli.options import (
     FailOnWarn,
     JsonFlag,
@@ -19,12 +22,15 @@ from loadctl.cli.options import (
     Targets,
     complete_run,
 )
+from loadctl.cli.output import tell
+from loadctl.cli.project import Project, is_file, read_text, run_directory
+from loadctl.engines import is_report, read_report
 from loadctl.errors import UsageError
+from loadctl.results.imported.report import impossible
+from loadctl.results.result import Result
 from loadctl.results.verdict import ExitCode
-
-if TYPE_CHECKING:
-    from loadctl.results.result import Result
-    from loadctl.scenario.reading.document import Text
+from loadctl.scenario.reading.document import Text
+from loadctl.scenario.reading.scenario_file import Applicable, applicable_to, read_targets
 
 _REPORT_SUFFIXES = {".html", ".htm", ".json", ".csv"}
 
@@ -51,9 +57,6 @@ def score(
     as_json: JsonFlag = False,
 ) -> ExitCode:
     """Judge a run again, or an engine's own report, and exit with the verdict's code."""
-    from loadctl.cli.formats import write_summaries
-    from loadctl.cli.output import tell
-
     files = [name for name in what if _is_report(name)]
     if files and len(files) < len(what):
         run = next(name for name in what if name not in files)
@@ -74,9 +77,6 @@ def _is_report(name: str) -> bool:
 
     Raises: UsageError for a file that is not there.
     """
-    from loadctl.cli.project import is_file
-    from loadctl.engines import is_report
-
     path = Path(name)
     if is_file(path):
         return not (path.parent / "run.json").is_file() or is_report(_text(path, damaged="replace").text)
@@ -88,10 +88,6 @@ def _is_report(name: str) -> bool:
 def _of_run(
     reference: str, out: Path, table: Path | None, targets: Sequence[str], *, fail_on_warn: bool
 ) -> Result:
-    from loadctl.cli.judging import judged
-    from loadctl.cli.project import run_directory
-    from loadctl.scenario.reading.scenario_file import applicable_to, read_targets
-
     directory = run_directory(reference, out)
     scenario = directory.manifest().scenario
     chosen = None
@@ -108,12 +104,6 @@ def _of_files(
     names: Sequence[str], table: Path | None, targets: Sequence[str], *, fail_on_warn: bool
 ) -> Result:
     """By `--targets`, else by this folder's targets.yaml."""
-    from loadctl.analysis.imported import judge_imported
-    from loadctl.cli.project import Project
-    from loadctl.engines import read_report
-    from loadctl.results.imported.report import impossible
-    from loadctl.scenario.reading.scenario_file import Applicable, read_targets
-
     report = read_report([_text(Path(name), damaged="replace") for name in names])
     if wrong := impossible(report):
         raise UsageError(
@@ -127,7 +117,4 @@ def _of_files(
 
 def _text(path: Path, *, damaged: str = "strict") -> Text:
     """Raises: UsageError."""
-    from loadctl.cli.project import read_text
-    from loadctl.scenario.reading.document import Text
-
     return Text(str(path), read_text(path, streams=True, damaged=damaged))

@@ -26,7 +26,7 @@ from loadctl.engines.locust.engine import LocustEngine
 from loadctl.errors import LoadctlError, UsageError
 from loadctl.reports.terminal.screen import headline
 from loadctl.results.verdict import ExitCode
-from loadctl.run.directory import Silent
+from loadctl.run.directory import Observer
 from loadctl.run.interruption import Interruption
 from loadctl.run.page import Page
 from loadctl.run.readiness import is_loopback
@@ -116,7 +116,7 @@ def _orders(page: Page) -> Sequence[Order]:
     return [Order(**json.loads(line)) for line in page.lines()]
 
 
-class _Steering(Silent):
+class _Steering(Observer):
     """The orders that the page gives to a run; what happens in the run is told on stderr."""
 
     def __init__(self, page: Page, start: Order, scenario: Scenario, options: LoadOptions) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from loadctl.cli.actions import tell_mistakes
-from loadctl.cli.options import Host, JsonFlag, Quiet, complete_scenario
+from loadctl.cli.app import explain
+from loadctl.cli.options import Host, JsonFlag, Overrides, Quiet, complete_scenario
 from loadctl.cli.output import write, write_json
+from loadctl.cli.planning import read
+from loadctl.cli.project import Project
+from loadctl.errors import InvalidInput, UsageError
+from loadctl.reports.printable import printable
+from loadctl.reports.terminal.plan import command_lines, commands_document, unjudgeable_lines, users_lines
 from loadctl.results.verdict import ExitCode
-
-if TYPE_CHECKING:
-    from loadctl.cli.project import Project
-    from loadctl.errors import UsageError
-    from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.expectation import expect
+from loadctl.scenario.scenario import Scenario
 
 
 def validate(
@@ -34,8 +37,6 @@ def validate(
     as_json: JsonFlag = False,
 ) -> ExitCode:
     """Check scenarios, users and targets, and list every mistake."""
-    from loadctl.cli.project import Project
-
     found = [_checked(name, host) for name in scenarios or _all(Project())]
     wrong = sum(checked.error is not None for checked in found)
     if as_json:
@@ -59,12 +60,6 @@ class _Checked:
     error: UsageError | None
 
     def lines(self) -> Sequence[str]:
-        from loadctl.cli.app import explain
-        from loadctl.errors import InvalidInput
-        from loadctl.reports.printable import printable
-        from loadctl.reports.terminal.plan import command_lines, unjudgeable_lines, users_lines
-        from loadctl.scenario.expectation import expect
-
         if self.scenario is not None:
             doubts = [
                 *users_lines(self.scenario),
@@ -78,10 +73,6 @@ class _Checked:
         return [f"{printable(self.name)}: {count} mistake{'s' if count > 1 else ''}", explain(self.error)]
 
     def document(self) -> dict[str, object]:
-        from loadctl.errors import InvalidInput
-        from loadctl.reports.terminal.plan import commands_document, unjudgeable_lines
-        from loadctl.scenario.expectation import expect
-
         mistakes: list[dict[str, object]] = []
         if isinstance(self.error, InvalidInput):
             mistakes = [
@@ -114,10 +105,6 @@ def _all(project: Project) -> Sequence[str]:
 
 
 def _checked(name: str, host: str | None) -> _Checked:
-    from loadctl.cli.options import Overrides
-    from loadctl.cli.planning import read
-    from loadctl.errors import UsageError
-
     try:
         return _Checked(name, read(name, Overrides(host=host)), None)
     except UsageError as error:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Protocol
+from dataclasses import replace
+from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
-from loadctl.cli.options import Quiet, in_units
-from loadctl.cli.output import complain
+from loadctl.cli.options import Overrides, Quiet, WatchOptions, in_units
+from loadctl.cli.output import complain, is_terminal
+from loadctl.cli.planning import read, watched
+from loadctl.cli.project import Project, address, is_url
 from loadctl.errors import UsageError
+from loadctl.monitors.background import Lost
+from loadctl.monitors.containers.container import ContainerSource
+from loadctl.monitors.containers.engine import DockerEngine
+from loadctl.monitors.liveness import liveness
+from loadctl.reports.printable import printable
+from loadctl.run.readiness import wait_until_healthy, wait_until_ready
+from loadctl.scenario.load import Load
+from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import parse_duration
-
-if TYPE_CHECKING:
-    from loadctl.monitors.containers.container import ContainerSource
-    from loadctl.monitors.containers.engine import DockerEngine
-    from loadctl.scenario.scenario import Scenario
 
 _CONTAINER = "container:"
 _HEALTH = "/health"
-
-
-class _Tell(Protocol):
-    def __call__(self, trouble: str, /) -> None: ...
 
 
 def wait(
@@ -76,16 +81,6 @@ def wait(
 
 def _described(system: str, until: str | None, pid: int | None, container: str | None) -> Scenario:
     """A scenario with what a wait needs: where to ask, and whose life to watch. Raises: UsageError."""
-    import os
-    from dataclasses import replace
-    from urllib.parse import urlsplit
-
-    from loadctl.cli.options import Overrides, WatchOptions
-    from loadctl.cli.planning import read, watched
-    from loadctl.cli.project import Project, address, is_url
-    from loadctl.scenario.load import Load
-    from loadctl.scenario.scenario import Scenario
-
     if is_url(system) or system not in {entry.name for entry in Project().entries()}:
         url = urlsplit(address(system))
         credentials, _, place = url.netloc.rpartition("@")
@@ -103,11 +98,6 @@ def _described(system: str, until: str | None, pid: int | None, container: str |
 
 def _until_ready(scenario: Scenario, system: str, deadline_s: float, *, quiet: bool) -> float:
     """`system`: as it was typed."""
-    import shlex
-    import sys
-
-    from loadctl.monitors.liveness import liveness
-    from loadctl.run.readiness import wait_until_ready
 
     def elsewhere(url: str) -> str:
         return shlex.join(["loadctl", *(url if word == system else word for word in sys.argv[1:])])
@@ -126,56 +116,33 @@ def _until_ready(scenario: Scenario, system: str, deadline_s: float, *, quiet: b
 
 
 def _until_healthy(name: str, deadline_s: float, *, quiet: bool) -> float:
-    import os
-
-    from loadctl.monitors.containers.container import ContainerSource
-    from loadctl.monitors.containers.engine import DockerEngine
-    from loadctl.run.readiness import wait_until_healthy
-
     with closing(DockerEngine.find(os.environ)) as engine:
-        found = _Checked(engine, ContainerSource(engine, name))
-        with _progress(found.name, quiet=quiet) as tell:
-            return wait_until_healthy(found, deadline_s=deadline_s, tell=tell)
+        source = ContainerSource(engine, name)
 
+        def health() -> str | None:
+            try:
+                state = engine.inspect(source.name.removeprefix("container "))
+            except Lost:
+                return None
+            if state.health is None and state.running:
+                raise UsageError(f"{source.name} has no health check", hint="name its URL:  loadctl wait URL")
+            return state.health if state.running else None
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """A container with a health check."""
-
-    engine: DockerEngine
-    source: ContainerSource
-
-    @property
-    def name(self) -> str:
-        return self.source.name
-
-    def health(self) -> str | None:
-        from loadctl.monitors.background import Lost
-
-        try:
-            state = self.engine.inspect(self.name.removeprefix("container "))
-        except Lost:
-            return None
-        if state.health is None and state.running:
-            raise UsageError(f"{self.name} has no health check", hint="name its URL:  loadctl wait URL")
-        return state.health if state.running else None
-
-    def why_dead(self) -> str | None:
-        return self.source.why_dead()
+        with _progress(source.name, quiet=quiet) as tell:
+            return wait_until_healthy(
+                source.name, health_of=health, why_dead=source.why_dead, deadline_s=deadline_s, tell=tell
+            )
 
 
 @contextmanager
-def _progress(what: str, *, quiet: bool) -> Iterator[_Tell]:
+def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
     """One line that is redrawn in a terminal; nothing elsewhere."""
-    from loadctl.cli.output import is_terminal
-    from loadctl.reports.printable import printable
-
     if quiet or not is_terminal():
         yield lambda _: None
         return
     began = time.monotonic()
 
-    def tell(trouble: str, /) -> None:
+    def tell(trouble: str) -> None:
         complain(f"\r\x1b[K{printable(what, 60)}: {printable(trouble, 60)}, {time.monotonic() - began:.0f} s")
 
     try:

@@ -8,17 +8,33 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from loadctl.cli.options import DemoOptions, Host, JsonFlag, Plain, ScenarioArg, WatchOptions, in_units
-from loadctl.cli.output import complain, for_the_log
-from loadctl.scenario.units import parse_duration
-
-if TYPE_CHECKING:
-    from loadctl.results.recording import Event, Reading
-    from loadctl.scenario.scenario import Scenario
+from loadctl.cli.options import (
+    DemoOptions,
+    Host,
+    JsonFlag,
+    Overrides,
+    Plain,
+    ScenarioArg,
+    WatchOptions,
+    in_units,
+)
+from loadctl.cli.output import complain, for_the_log, is_terminal
+from loadctl.cli.planning import read, watched, with_any_load
+from loadctl.cli.system import host_of
+from loadctl.errors import UsageError
+from loadctl.monitors.plan import sources_for
+from loadctl.monitors.sampler import Sampler
+from loadctl.reports.printable import printable
+from loadctl.reports.terminal.watch import plain, screen
+from loadctl.results.readings import Latest
+from loadctl.results.recording import Event, Reading
+from loadctl.run.journal import Journal, event_line, reading_line
+from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.units import format_clock, parse_duration
 
 _EVERY_S = 1.0
 _PLAIN_EVERY_S = 10.0
@@ -45,11 +61,7 @@ def watch(
     as_json: JsonFlag = False,
 ) -> None:
     """Watch a system live: process, containers, pods, metrics, logs and the machine. No load is made."""
-    from loadctl.cli.system import host_of
-
     with host_of(demo, host) as known:
-        from loadctl.cli.planning import watched
-
         meant = watched(_scenario(scenario, known()), options, demo=demo.use)
         with contextlib.suppress(KeyboardInterrupt):
             _watch(meant, length_s, out, plain=plain, as_json=as_json)
@@ -57,9 +69,6 @@ def watch(
 
 def _scenario(reference: str | None, host: str | None) -> Scenario:
     """What is named, or nothing but a host: then its load does not matter."""
-    from loadctl.cli.options import Overrides
-    from loadctl.cli.planning import read, with_any_load
-
     if reference is None and host is not None:
         reference, host = host, None
     return read(reference, with_any_load(reference, Overrides(host=host)))
@@ -68,10 +77,6 @@ def _scenario(reference: str | None, host: str | None) -> Scenario:
 def _watch(
     scenario: Scenario, length_s: float | None, out: Path | None, *, plain: bool, as_json: bool
 ) -> None:
-    from loadctl.cli.output import is_terminal
-    from loadctl.monitors.plan import sources_for
-    from loadctl.monitors.sampler import Sampler
-
     plan = sources_for(scenario)
     sources = [source for source in plan.sources if source is not plan.generator]
     sampler = Sampler(
@@ -101,9 +106,6 @@ def _record(out: Path | None) -> Iterator[Seen]:
     if out is None:
         yield lambda _: None
         return
-    from loadctl.errors import UsageError
-    from loadctl.results.recording import Reading
-    from loadctl.run.journal import Journal, event_line, reading_line
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -135,9 +137,6 @@ def _show(head: str, *, redrawn: bool, as_json: bool) -> Iterator[Seen]:
 
 
 def _json_lines(seen: list[Reading | Event]) -> None:
-    from loadctl.results.recording import Reading
-    from loadctl.run.journal import event_line, reading_line
-
     for one in seen:
         line = reading_line(one) if isinstance(one, Reading) else event_line(one)
         sys.stdout.write(for_the_log(line, as_json=True) + "\n")
@@ -148,17 +147,10 @@ class _Plain:
     """Events as they come, figures now and then."""
 
     def __init__(self) -> None:
-        from loadctl.results.readings import Latest
-
         self._latest = Latest()
         self._next = 2.0
 
     def __call__(self, seen: list[Reading | Event]) -> None:
-        from loadctl.reports.printable import printable
-        from loadctl.reports.terminal.watch import plain
-        from loadctl.results.recording import Reading
-        from loadctl.scenario.units import format_clock
-
         for one in seen:
             self._latest.add(one)
             if not isinstance(one, Reading):
@@ -176,9 +168,6 @@ def _live(head: str) -> Iterator[Seen]:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
-
-    from loadctl.reports.terminal.watch import screen
-    from loadctl.results.readings import Latest
 
     latest = Latest()
     console = Console(highlight=False)
