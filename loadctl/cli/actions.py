@@ -21,7 +21,7 @@ _SHOWN = 10
 
 
 def tell_job(result: Result, files: Files) -> None:
-    """What a job wants to know of a run; nothing elsewhere. What cannot be written changes no verdict."""
+    """Write a run's summary, outputs and annotations, in a job; do nothing elsewhere. A failure costs no verdict."""
     if not in_actions():
         return
     from loadctl.reports.ci.markdown import markdown
@@ -36,7 +36,7 @@ def tell_job(result: Result, files: Files) -> None:
 
 
 def tell_mistakes(error: LoadctlError) -> None:
-    """Annotations on the lines that are wrong, in a job; nothing elsewhere. Runs tell their own verdict."""
+    """Annotate the lines that are wrong, in a job; do nothing elsewhere. A run has annotations of its own."""
     if not in_actions() or not isinstance(error, UsageError):
         return
     from loadctl.reports.ci.workflow_commands import mistake_annotation, workflow_command
@@ -62,7 +62,7 @@ def _located(where: Where) -> Where | None:
 
 
 def _outputs(result: Result) -> str:
-    """In the form for values of several lines: its end cannot be guessed by what a path may hold."""
+    """In the form for values of several lines, with a random end marker that no path can contain."""
     import secrets
 
     end = f"end-{secrets.token_hex(8)}"

@@ -1,4 +1,4 @@
-"""The command line: what all commands share, and the one funnel through which every error leaves."""
+"""The command line: what all commands share, and the one place that turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def code_of(error: LoadctlError) -> ExitCode:
 
 _WIDEST = 200
 _BEFORE = 100
-"""Of a longer line only the part around the mistake is shown."""
+"""Of a longer line, only the part around the mistake is shown."""
 
 
 def explain(error: LoadctlError) -> str:
-    """Several lines, without control characters that a file or a URL may have brought."""
+    """The error as lines of text, without control characters from a file or a URL."""
     if isinstance(error, InvalidInput):
         text = "\n".join(line for mistake in error.mistakes for line in _mistake(mistake))
     else:
@@ -60,8 +60,7 @@ def _mistake(mistake: Mistake) -> Iterator[str]:
 
 
 _OFTEN_ENOUGH = 200_000
-"""New objects until garbage is looked for. By Python's 700, a start looks hundreds of times through what it imports, a
-tenth of its time, and none of that is garbage."""
+"""New objects before garbage is collected. With Python's 700, a tenth of a start goes into scanning what it imports."""
 
 app = typer.Typer(
     name="loadctl",
@@ -99,7 +98,9 @@ def _common(
     try:
         Path.cwd()
     except OSError as error:
-        raise UsageError("the working directory is gone", hint="enter another one, or use  -C DIR") from error
+        raise UsageError(
+            "the working directory is gone", hint="change to another folder, or use  -C DIR"
+        ) from error
 
 
 def main() -> None:
@@ -165,7 +166,7 @@ def _carry_out(argv: list[str]) -> Any:
 
 
 def _require_text(argv: Sequence[str]) -> None:
-    """What was typed is written down, and read by other programs. Raises: UsageError for bytes that are no UTF-8."""
+    """Arguments are stored and read by other programs. Raises: UsageError for bytes that are not UTF-8."""
     for number, word in enumerate(argv, 1):
         try:
             word.encode()

@@ -70,11 +70,11 @@ class Conversation(Observer):
 
     @property
     def _width(self) -> int:
-        """Of the terminal, as it is now; lines are no longer than can be read, and alike in all logs."""
+        """The current width of the terminal, at most 120; 80 elsewhere, so that all logs look alike."""
         return 80 if self._live is None else min(self._live.console.width, 120)
 
     def _draw(self, draw: Callable[[], None]) -> None:
-        """A terminal that was closed is no reason to end the run: nothing more is said."""
+        """A terminal that was closed does not end the run; nothing more is written."""
         try:
             draw()
         except OSError:
@@ -98,7 +98,7 @@ class Conversation(Observer):
         self._progress.read(reading)
 
     def event(self, event: Event) -> None:
-        """Stages are seen in the live lines; everything else is worth a line of its own."""
+        """Stages show in the live lines; every other event gets a line of its own."""
         if event.kind not in {"stage", LEVEL}:
             self.say([f"{format_clock(event.t)}  {printable(event.message)}"])
 
@@ -116,7 +116,7 @@ class Conversation(Observer):
         scenario, argv = manifest.scenario, manifest.argv
         self.say(preamble(scenario, expect(scenario), watched, engine, self._width, argv=argv))
         self.say([f"  {note}" for note in manifest.watch_notes])
-        import_module("loadctl.cli.judging")  # needed when the load has ended: nobody shall wait for it then
+        import_module("loadctl.cli.judging")  # needed as soon as the load has ended, so imported during it
         import_module("loadctl.cli.output")
         import_module("loadctl.reports.html.page")
 

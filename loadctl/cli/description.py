@@ -41,7 +41,7 @@ _LINK = re.compile(r"""["']([^"'\s<>]{1,300}(?:\.json|\.ya?ml|api-docs(?:/[\w.-]
 class Description:
     """What is known of a service: its OpenAPI document and where that was; None: there is none.
 
-    `path`: under which its operations stand; None: nobody said.
+    `path`: below which its operations are; None where that is not known.
     """
 
     document: Mapping[str, object] | None
@@ -75,7 +75,7 @@ def described(source: str | None, host: str | None) -> Description:
 
 def _of_file(path: Path, host: str | None) -> Description:
     if not os.path.lexists(path) and "/" not in str(path) and (":" in str(path) or str(path) == "localhost"):
-        raise UsageError(f"there is no file {path}", hint=f"a URL begins so:  loadctl init http://{path}")
+        raise UsageError(f"there is no file {path}", hint=f"for a URL, write  loadctl init http://{path}")
     document = read_description(Text(str(path), read_text(path, streams=True)))
     if host:
         return Description(document, host, str(path))
@@ -117,7 +117,7 @@ def _require_page(page: _Page, root: str) -> None:
     """What was named must be there: a scenario of a page that is not would fail at once."""
     if page.status in {401, 403}:
         raise UsageError(
-            f"{page.url} answers {page.status}: it is not for everybody",
+            f"{page.url} answers {page.status}: it asks for credentials",
             hint=f"save the document to a file:  loadctl init openapi.json -H {root}",
         )
     if page.status >= 400:
@@ -186,7 +186,7 @@ class _Search:
         return read_description(Text(page.url, page.text))
 
     def page(self, url: str) -> _Page:
-        """Raises: UsageError where nobody answers."""
+        """Raises: UsageError where there is no answer."""
         import httpx
 
         left = max(0.1, self._end - time.monotonic())

@@ -43,7 +43,7 @@ _TIMEOUT_S = 60.0
 def execute(
     reference: str | None, overrides: Overrides, options: RunOptions, early: Early | None
 ) -> ExitCode:
-    """Carry out, judge, store, tell. `early`: an engine process that comes up already.
+    """Run, judge, store and report. `early`: an engine process that is starting already.
 
     Raises: LoadctlError; what was measured by then is in the run directory.
     """
@@ -72,7 +72,7 @@ def execute(
 
 
 def prepared(reference: str | None, overrides: Overrides, options: LoadOptions) -> Scenario:
-    """The scenario with all that the command line says of it. Raises: UsageError, InvalidInput."""
+    """The scenario with everything the command line overrides. Raises: UsageError, InvalidInput."""
     scenario = watched(planned(reference, overrides), options.watch, demo=options.demo.use)
     if options.demo.use:
         scenario = without_commands(scenario, quiet=options.quiet)
@@ -87,9 +87,7 @@ def prepared(reference: str | None, overrides: Overrides, options: LoadOptions) 
 def usable(scenario: Scenario, options: LoadOptions) -> Engine:
     """The engine that makes its load. Raises: UsageError."""
     if options.python is not None and scenario.script is None:
-        raise UsageError(
-            f"--python runs a script (locustfile:), and {scenario.name} has none", hint="leave it out"
-        )
+        raise UsageError(f"--python is for a locustfile, and {scenario.name} runs none", hint="leave it out")
     return usable_engine(scenario, os.environ, python=options.python)
 
 
@@ -113,7 +111,7 @@ def _carried_out(
     served: Serving | None,
     interruption: Interruption,
 ) -> RunDirectory:
-    """Raises: RunError or Interrupted, when the result has been kept that there is."""
+    """Raises: RunError or Interrupted, after storing what result there is."""
     from loadctl.run.runner import run
 
     observer: Observer = conversation
@@ -137,13 +135,13 @@ def _carried_out(
 
 
 def concluded(
-    directory: RunDirectory, options: LoadOptions, served: Serving | None = None, *, told: bool = True
+    directory: RunDirectory, options: LoadOptions, served: Serving | None = None, *, shown: bool = True
 ) -> Judgement:
-    """Judge a run, keep its result, and write it wherever somebody reads it. `told`: also on stdout."""
+    """Judge a run, store its result, and write the reports and files. `shown`: also on stdout."""
     judgement = stored(directory, fail_on_warn=options.fail_on_warn)
     if served is not None:
         served.conclude(judgement.result)
-    if told:
+    if shown:
         tell(judgement.result, quiet=options.quiet, as_json=options.as_json)
     _write_report(directory, judgement)
     if isinstance(options, RunOptions):
@@ -153,16 +151,14 @@ def concluded(
 
 
 def keep(directory: RunDirectory | None, options: LoadOptions) -> None:
-    """The result of a run that could not be carried out, where it can still be written; the error itself is told by
-    who caught it.
-    """
+    """Store the result of a run that failed, where that is still possible; the caller reports the error itself."""
     if directory is not None:
         with contextlib.suppress(LoadctlError):
-            concluded(directory, options, told=options.as_json)
+            concluded(directory, options, shown=options.as_json)
 
 
 def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
-    """Judge what the directory holds, and keep the result in it."""
+    """Judge a run directory, and store the result in it."""
     from loadctl.cli.judging import judged, write_profiles
     from loadctl.results.wire.document import dumps
     from loadctl.run.store import read_recording
@@ -181,20 +177,20 @@ def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
 
 
 def _write_report(directory: RunDirectory, judgement: Judgement) -> None:
-    """The page with charts. That it cannot be written costs no verdict; `loadctl report --format html` says why."""
+    """The page with charts. A failure costs no verdict; `loadctl report --format html` explains it."""
     with contextlib.suppress(UsageError, UnwritableError):
         directory.replace("report.html", html(judgement))
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """`command` None: nothing was asked for. `secrets`: values in it that are not to be shown."""
+    """`command` None: the option was not given. `secrets`: values in it that must not be shown."""
 
     command: LocalCommand | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
 
     def carry_out(self, scenario: Scenario, run: RunDirectory | None) -> None:
-        """Its output is kept in the run's directory. A failure is told, and changes nothing. None: nothing began."""
+        """Its output is kept in the run directory; a failure is reported, no more. `run` None: none began."""
         if self.command is None or run is None:
             return
         if not run.result.is_file():
@@ -208,7 +204,7 @@ class Finish:
 
 
 def finish_of(text: str | None) -> Finish:
-    """What the option says, found out before the load. Raises: UsageError."""
+    """The command of the option, checked before the load. Raises: UsageError."""
     if text is None:
         return Finish()
     from loadctl.run.local_commands import require_program

@@ -1,4 +1,4 @@
-"""The forms in which a result can be written, each a pure function of it."""
+"""The formats of a result, each a pure function of it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def formatted(judgement: Judgement, name: str) -> str:
-    """Raises: UsageError for a form that does not exist."""
+    """Raises: UsageError for an unknown format."""
     if name not in FORMATS:
-        raise UsageError(f"there is no form '{name[:40]}'; there are {', '.join(FORMATS)}")
+        raise UsageError(f"there is no format '{name[:40]}'; choose one of {', '.join(FORMATS)}")
     if name == "html":
         return html(judgement)
     if name == "csv":
@@ -39,7 +39,7 @@ def formatted(judgement: Judgement, name: str) -> str:
 
 
 def _summary(result: Result, name: str) -> str:
-    """A form that needs no more than the result. Each is imported alone: some of their libraries take time."""
+    """A format that needs only the result. Each is imported alone, since some of their libraries are slow."""
     module, function = _SUMMARIES[name]
     text: str = getattr(import_module(f"loadctl.{module}"), function)(result)
     return text
@@ -86,7 +86,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def write_file(path: Path, text: str) -> None:
-    """A job summary of GitHub is added to, as others write there too; any other file is replaced, a new one is 0600.
+    """Append to a GitHub job summary, which other steps write too; replace any other file. A new file has mode 0600.
 
     Raises: UsageError.
     """
@@ -102,11 +102,11 @@ def write_file(path: Path, text: str) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
 
 
-_TOLD_ELSEWHERE = {"name", "goal", "source", "packaged", "host", "targets", "rescaled", "where"}
+_SHOWN_ELSEWHERE = {"name", "goal", "source", "packaged", "host", "targets", "rescaled", "where"}
 
 
 def provenance_of(manifest: Manifest) -> Provenance:
-    """Secrets are not in it: they are redacted where the manifest is written, and read back so."""
+    """Without secrets: the manifest is redacted when it is written."""
     from loadctl.results.result import Provenance
 
     return Provenance(
@@ -118,13 +118,13 @@ def provenance_of(manifest: Manifest) -> Provenance:
 
 
 def _scenario(manifest: Manifest) -> str:
-    """As YAML, without what is empty and what the report says elsewhere."""
+    """As YAML, without empty values and what the report shows elsewhere."""
     import yaml
 
     from loadctl.run.manifest import to_text
 
     written = json.loads(to_text(manifest))["scenario"]
-    essence = {key: value for key, value in written.items() if key not in _TOLD_ELSEWHERE}
+    essence = {key: value for key, value in written.items() if key not in _SHOWN_ELSEWHERE}
     return yaml.safe_dump(_pruned(essence), sort_keys=False, allow_unicode=True, width=100)
 
 

@@ -1,4 +1,4 @@
-"""From a run directory to its result: the same way for a run that has just ended and for one of last year."""
+"""From a run directory to its result, alike for a run that has just ended and for an old one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loadctl.results.profile import CALM, Profile, Stack, worst_of
 from loadctl.results.recording import Recording
 from loadctl.results.result import Result
 from loadctl.run.directory import RunDirectory
-from loadctl.run.machine import moment
+from loadctl.run.machine import calendar_time
 from loadctl.run.manifest import Manifest
 from loadctl.run.store import read_recording
 from loadctl.scenario.expectation import smoke_of
@@ -25,7 +25,7 @@ from loadctl.scenario.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A result, and what it was made of: some forms of it are drawn from that."""
+    """A result, and what it was made from, which some report formats need."""
 
     run: RunDirectory
     result: Result
@@ -34,7 +34,7 @@ class Judgement:
 
     @property
     def load(self) -> Load:
-        """As it was planned or, where nothing was, as it was told while it went."""
+        """The planned load or, for a run without a plan, the load recorded while it ran."""
         planned = self.manifest.scenario.load
         return planned if planned.stages else load_told(self.recording)
 
@@ -59,8 +59,7 @@ def judged(
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Many hours are a million objects without a cycle among them, and the collector would go through all of them
-    again and again."""
+    """Without garbage collection: hours of a run are a million objects without cycles, scanned again and again."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -82,7 +81,7 @@ def _judged(run: RunDirectory, targets: Sequence[Target] | None, *, fail_on_warn
         engine=manifest.engine,
         engine_version=manifest.engine_version,
         shards=manifest.shards,
-        started_at=moment(manifest.t0_wall or manifest.created_at),
+        started_at=calendar_time(manifest.t0_wall or manifest.created_at),
         argv=manifest.argv,
         run_dir=_shown(run.path),
         fail_on_warn=fail_on_warn,

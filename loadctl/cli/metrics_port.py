@@ -1,4 +1,4 @@
-"""`--metrics-port`: the run live for Prometheus, beside whoever else observes it."""
+"""`--metrics-port`: the run, live, for Prometheus."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class LiveMetrics(Observer):
-    """An observer before another one, and the page that is made of what it hears.
+    """An observer in front of another one, and the page made from what it observes.
 
-    The run calls it from one thread and the page is asked for in others: what they share is behind the lock.
+    The run calls it from one thread and the server from others; a lock guards what they share.
     """
 
     def __init__(self, following: Observer) -> None:
@@ -41,7 +41,7 @@ class LiveMetrics(Observer):
         self._made: tuple[int, str, bytes] = (-1, "", b"")
 
     def page(self, accept: str) -> tuple[bytes, str]:
-        """Body and content type. Made once for each state of the run, however often it is asked for."""
+        """Body and content type, rendered once for each state of the run."""
         from prometheus_client.exposition import choose_encoder
 
         encode, content_type = choose_encoder(accept)
@@ -111,7 +111,7 @@ class LiveMetrics(Observer):
 
 
 class Serving:
-    """A run that is served: `observer` hears it, `conclude` and `linger` come when it has been judged."""
+    """A run that is served: `observer` follows it, then `conclude` and `linger` are called once it has been judged."""
 
     def __init__(self, observer: LiveMetrics, server: PageServer, linger_s: float) -> None:
         self.observer = observer
@@ -121,7 +121,7 @@ class Serving:
         self._linger_s = linger_s
 
     def linger(self) -> None:
-        """Until the verdict has been scraped, but no longer than was asked for; Ctrl-C ends it and changes nothing."""
+        """Wait for a scrape of the verdict, at most for `--metrics-linger`; Ctrl-C ends that and changes nothing."""
         if self._linger_s:
             with contextlib.suppress(KeyboardInterrupt):
                 self._server.wait_for_reader(self._linger_s)
@@ -129,10 +129,10 @@ class Serving:
 
 @contextmanager
 def serving(address: Address | None, linger_s: float | None, following: Observer) -> Iterator[Serving | None]:
-    """None where nobody asked for it. Raises: UsageError where it cannot listen."""
+    """None without `--metrics-port`. Raises: UsageError where it cannot listen."""
     if address is None:
         if linger_s is not None:
-            raise UsageError("--metrics-linger is about --metrics-port", hint="add  --metrics-port 9464")
+            raise UsageError("--metrics-linger needs --metrics-port", hint="add  --metrics-port 9464")
         yield None
         return
     from loadctl.run.page_server import PageServer

@@ -247,7 +247,7 @@ Workers = Annotated[
         "--workers",
         "--processes",
         metavar="N|auto",
-        help="Engine processes that share the load; auto: one a core, half of them where the system is local.",
+        help="Engine processes that share the load; auto: one per core, half as many for a local system.",
     ),
     Parsed(parse_workers, "1"),
 ]
@@ -281,9 +281,7 @@ class ScriptOverrides:
     ] = ()
     files: Annotated[
         Sequence[str],
-        typer.Option(
-            "--locustfile", "-f", metavar="FILE", help="A locustfile; more: -f a.py,b.py. Then CLASS only."
-        ),
+        typer.Option("--locustfile", "-f", metavar="FILE", help="A locustfile, or several: -f a.py,b.py."),
     ] = ()
     """As typed; then without the first, which is the one that is run."""
     spawn_rate: Annotated[
@@ -292,7 +290,7 @@ class ScriptOverrides:
             "--spawn-rate",
             "-r",
             metavar="N",
-            help="With -u: users come at N a second. Default: a tenth of -t.",
+            help="With -u: start N users per second. Default: a tenth of -t.",
         ),
     ] = None
     tags: Annotated[
@@ -310,7 +308,10 @@ class ScriptOverrides:
     stop_timeout_s: Annotated[
         float | None,
         typer.Option(
-            "--stop-timeout", "-s", metavar="TIME", help="How long requests may take to end at the end."
+            "--stop-timeout",
+            "-s",
+            metavar="TIME",
+            help="How long requests under way may take once the load ends.",
         ),
         Parsed(parse_stop_timeout),
     ] = None
@@ -424,7 +425,7 @@ class DemoOptions:
         str | None, typer.Option("--service", metavar="SPEC", help="The demo system's service time.")
     ] = None
     truth: Annotated[
-        Path | None, typer.Option("--truth", metavar="FILE", help="What the demo system really did.")
+        Path | None, typer.Option("--truth", metavar="FILE", help="Write what the demo system really did.")
     ] = None
 
 
@@ -509,7 +510,7 @@ class RunOptions(LoadOptions):
         typer.Option(
             "--metrics-linger",
             metavar="TIME",
-            help="Wait so long for a scrape of the verdict, after the end.",
+            help="After the run, wait this long for a scrape of the verdict.",
         ),
         in_units("--metrics-linger", parse_duration),
     ] = None

@@ -1,4 +1,4 @@
-"""Standard output: the product of a command, which may be a terminal, a file, or a pipe whose reader leaves early."""
+"""Writing to stdout and stderr, which may be a terminal, a file, or a pipe whose reader leaves early."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def is_terminal() -> bool:
-    """A person watches: not a pipe, not a dumb terminal, not a CI job."""
+    """Whether stderr is a terminal that can redraw lines: not a pipe, not a dumb terminal, not a CI job."""
     return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("CI")
 
 
 def in_actions() -> bool:
-    """The log is read by GitHub Actions, which takes some lines for commands."""
+    """Whether GitHub Actions reads the log, where some lines are commands."""
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
@@ -40,8 +40,8 @@ _secrets: dict[str, str] = {}
 
 
 def hide_in_messages(secrets: Mapping[str, str]) -> None:
-    """From here on `complain` tells none of these that come from the environment: an error does not know what of its
-    text is one. Those that stand in a file are often words, as the password of a demo is.
+    """From here on `complain` redacts those that come from the environment: an error does not know which part of its
+    text is one. Those written in a file are often ordinary words, such as the password of a demo.
     """
     _secrets.update((value, shown) for value, shown in secrets.items() if shown.startswith("${"))
 
@@ -96,7 +96,7 @@ def write_commands(lines: str) -> bool:
 
 
 def for_the_log(text: str, *, as_json: bool = False) -> str:
-    """`text` for stdout or stderr: what a file's name or the system says commands neither a terminal nor GitHub."""
+    """`text` without sequences that would command a terminal or GitHub, which file names and systems may contain."""
     text = _CONTROL.sub(_escaped if as_json else _without, text)
     if not in_actions():
         return text
@@ -114,7 +114,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def hush(stream: TextIO) -> None:
-    """Let nothing more go there, or the interpreter complains about it at its end."""
+    """Send nothing more there, or the interpreter reports an error when it exits."""
     with contextlib.suppress(OSError, io.UnsupportedOperation):
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, stream.fileno())
@@ -122,8 +122,9 @@ def hush(stream: TextIO) -> None:
 
 
 def open_standard_streams() -> None:
-    """Where one is closed (`<&-`, `>&-`, a daemon), the next file that is opened would take its number, and
-    whatever is said would land in it."""
+    """Where one is closed (`<&-`, `>&-`, a daemon), the next file opened would take its number, and messages would be
+    written into it.
+    """
     for fd, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(fd)

@@ -112,7 +112,7 @@ def run_directory(reference: str, parent: Path) -> RunDirectory:
     run = open_run(str(path.parent) if is_file(path) else reference, parent)
     if run.is_going:
         raise UsageError(
-            f"{run.id} is still going: it is judged when it has ended", hint="an earlier one:  latest~1"
+            f"{run.id} is still running and can be judged when it has ended", hint="an earlier one:  latest~1"
         )
     return run
 
@@ -210,7 +210,7 @@ def _the_only(entries: Sequence[Entry]) -> Entry:
     )
 
 
-# -- files that somebody names, or that lie in the folder ---------------------------------------------------------
+# -- reading files -------------------------------------------------------------------------------------------------
 
 
 def is_file(path: Path) -> bool:
@@ -225,7 +225,7 @@ def read_text(path: Path, *, streams: bool = False, damaged: str = "strict") -> 
     """
     try:
         if not streams and not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-            raise UsageError(f"cannot read {path}: it is no regular file")
+            raise UsageError(f"cannot read {path}: it is not a regular file")
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except (OSError, ValueError) as error:

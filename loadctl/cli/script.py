@@ -34,7 +34,9 @@ def chosen(ctx: typer.Context, reference: str | None, overrides: Overrides) -> t
     classes = list(script.classes)
     configured: Mapping[str, str] = {}
     if script.config is not None and not (names[0] if names else reference or "").endswith(_NOT_LOCUST):
-        configured = _configuration(script.config)
+        from loadctl.engines.locust.settings import from_file
+
+        configured = from_file(read_text(Path(script.config)), script.config).values
         named = configured.get("locustfile")
         if not names and reference is None and named:
             names = [name.strip() for name in named.split(",")]
@@ -46,7 +48,7 @@ def chosen(ctx: typer.Context, reference: str | None, overrides: Overrides) -> t
     for word in classes:
         if word.endswith(SCRIPT_SUFFIXES):
             raise UsageError(
-                f"{word}: a run has one file, and after it classes", hint="several files:  -f a.py,b.py"
+                f"{word}: after the file of a run come its classes", hint="several files:  -f a.py,b.py"
             )
     arguments, _ = ctx.obj
     script = replace(script, files=paths[1:], classes=classes, arguments=arguments, configured=configured)
@@ -61,12 +63,6 @@ def _files_of(name: str) -> Sequence[str]:
     if not found:
         raise UsageError(f"there is no locustfile in {name}")
     return found
-
-
-def _configuration(path: str) -> Mapping[str, str]:
-    from loadctl.engines.locust.settings import from_file
-
-    return from_file(read_text(Path(path)), path).values
 
 
 def settled(overrides: Overrides, environ: Mapping[str, str]) -> Overrides:
@@ -118,7 +114,9 @@ def applied(
     """The scenario with what the command line says to its script. Raises: UsageError."""
     script = scenario.script
     if options.spawn_rate is not None and not quick:
-        raise UsageError(f"the load of {scenario.name} says how fast users come", hint="leave -r out")
+        raise UsageError(
+            f"the load of {scenario.name} already says how fast users start", hint="leave -r out"
+        )
     _refuse_for_others(scenario, options)
     if script is None:
         return scenario
@@ -165,7 +163,7 @@ def _json_object(option: str, text: str) -> Mapping[str, object]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"--{option} is no JSON: {error}", hint=_OBJECT) from error
+        raise UsageError(f"--{option} is not JSON: {error}", hint=_OBJECT) from error
     if not isinstance(found, dict):
         raise UsageError(f"--{option} takes a JSON object, not {text[:60]}", hint=_OBJECT)
     return found
@@ -176,31 +174,24 @@ _OBJECT = """for example: '{"user": "ann"}'"""
 
 def _refuse_for_others(scenario: Scenario, options: ScriptOverrides) -> None:
     """Options that another kind of script has, or none."""
-    of_locust: dict[str, object] = {
-        "-f": options.files,
-        "-T": options.tags,
-        "-E": options.exclude_tags,
-        "-s": options.stop_timeout_s is not None,
-        "--config": options.config,
-    }
-    of_artillery: dict[str, object] = {
-        "-e": options.environment,
-        "-v": options.variables,
-        "--overrides": options.overrides,
-        "-p": options.payload,
-        "--scenario-name": options.scenario_name,
-        "--dotenv": options.dotenv,
-    }
     key = "" if scenario.script is None else scenario.script.key
-    if key == "artillery":
-        del of_locust["--config"]
-    for kind, given in ({"locustfile": of_locust, "artillery": of_artillery}).items():
-        option = next((name for name, value in given.items() if value), None)
-        if option is not None and key != kind:
-            what = "a locustfile" if kind == "locustfile" else "a script of Artillery"
-            what = "a script of your own" if option == "--config" else what
+    given = {
+        "-f": ("locustfile", options.files),
+        "-T": ("locustfile", options.tags),
+        "-E": ("locustfile", options.exclude_tags),
+        "-s": ("locustfile", options.stop_timeout_s is not None),
+        "--config": (key or "any", options.config),
+        "-e": ("artillery", options.environment),
+        "-v": ("artillery", options.variables),
+        "--overrides": ("artillery", options.overrides),
+        "-p": ("artillery", options.payload),
+        "--scenario-name": ("artillery", options.scenario_name),
+        "--dotenv": ("artillery", options.dotenv),
+    }
+    for option, (kind, value) in given.items():
+        if value and kind != key:
             hint = _MEANT.get(option, "leave it out") if key == "artillery" else "leave it out"
-            raise UsageError(f"{option} is for {what}, and {scenario.name} runs none", hint=hint)
+            raise UsageError(f"{option} is for {_KINDS[kind]}, and {scenario.name} runs none", hint=hint)
     if key == "locustfile":
         return
     if options.arguments:
@@ -214,6 +205,11 @@ def _refuse_for_others(scenario: Scenario, options: ScriptOverrides) -> None:
         )
 
 
+_KINDS = {
+    "locustfile": "a locustfile",
+    "artillery": "a script of Artillery",
+    "any": "a script of your own",
+}
 _MEANT = {
     "-s": f"one virtual user of an Artillery script:  {ONE_VIRTUAL_USER}",
     "-T": "Artillery's tags name a run in its cloud, and loadctl uses none: leave them out",
@@ -230,13 +226,11 @@ def _notes(options: ScriptOverrides, environ: Mapping[str, str], *, counted: boo
         names += [name for name in VARIABLES if environ.get(name)]
     if names:
         yield f"not used: {', '.join(sorted(names))}"
-    read = None if options.config is None else Path(options.config)
-    if options.config is not None and (
-        unused := from_file(read_text(Path(options.config)), options.config).unused
-    ):
-        yield f"{options.config}: not used: {', '.join(unused)}"
+    config = None if options.config is None else Path(options.config)
+    if config is not None and (unused := from_file(read_text(config), str(config)).unused):
+        yield f"{config}: not used: {', '.join(unused)}"
     home = Path(environ.get("HOME", "/nonexistent"))
-    for name in unread(Path(), home, read):
+    for name in unread(Path(), home, config):
         yield f"{name} is not read: --config {name.split()[0]} does" if counted else f"{name} is not read"
 
 
@@ -282,14 +276,14 @@ def _rise_s(users: int | None, per_s: float, total: int) -> int:
     """Seconds until all users are there, who come at `per_s` a second."""
     if users is None:
         raise UsageError(
-            "-r says how fast users come, and --rate counts arrivals", hint="leave one of them out"
+            "-r says how fast users start, and --rate counts arrivals", hint="leave one of them out"
         )
     if not (math.isfinite(per_s) and per_s > 0 and math.isfinite(users / per_s)):
         raise UsageError("-r must be more than 0")
     rise_s = max(1, math.ceil(users / per_s))
     if rise_s >= total:
         raise UsageError(
-            f"{users} users at {per_s:g} a second are all there after {rise_s} s, and the run ends after {total} s",
+            f"{users} users at {per_s:g} a second take {rise_s} s to start, and the run ends after {total} s",
             hint=f"a larger -r, or  -t {rise_s * 2}s",
         )
     return rise_s

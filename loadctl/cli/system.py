@@ -32,7 +32,7 @@ def host_of(demo: DemoOptions, host: str | None) -> Iterator[Callable[[], str | 
     """
     if not demo.use:
         if demo.faults or demo.truth or demo.service:
-            raise UsageError("--fault, --service and --truth are about the demo system", hint="add --demo")
+            raise UsageError("--fault, --service and --truth need the demo system", hint="add --demo")
         yield lambda: host
         return
     if host and host != os.environ.get("LOADCTL_HOST"):
@@ -80,35 +80,30 @@ def ask_for_consent(scenario: Scenario, what: str) -> Scenario:
     listed = ", ".join(names)
     are = "is not a private host" if len(names) == 1 else "are not private hosts"
     if is_terminal() and sys.stdin.isatty():
-        typer.confirm(f"{listed} {are}. You may load {_it(names)}: {what}?", abort=True, err=True)
+        typer.confirm(f"{listed} {are}. Are you allowed to send load there ({what})?", abort=True, err=True)
         return replace(scenario, allow_hosts=(*scenario.allow_hosts, *names))
     where = f"{unknown[0].where}  " if unknown[0].where else ""
     raise UsageError(
-        f"{where}{listed} {are}, and nobody said that {_it(names)} may be loaded; nothing was sent",
+        f"{where}{listed} {are} and not in allow_hosts; nothing was sent",
         hint=f"in the scenario:  allow_hosts: [{listed}]     or this once:  "
         + " ".join(f"--allow-host {name}" for name in names),
     )
 
 
-def _it(names: Sequence[str]) -> str:
-    return "it" if len(names) == 1 else "they"
-
-
 def _unknown(scenario: Scenario) -> Sequence[Place]:
-    """Hosts that nobody agreed to. Behind a proxy only the proxy knows where a name leads."""
+    """Hosts that are not allowed. Behind a proxy, only the proxy can resolve a name."""
     consent = consent_of(scenario)
     is_proxied = any(os.environ.get(name) for name in _PROXIES)
-    known: dict[str, bool] = {}
-    for place in dict.fromkeys(places_of(scenario)):
-        if place.name not in known:
-            known[place.name] = consent.allows(place.name) and (
-                is_proxied or consent.allows(place.name, _addresses(place.name))
-            )
-    return [place for place in places_of(scenario) if not known[place.name]]
+    places = list(places_of(scenario))
+    allowed = {
+        name: consent.allows(name) and (is_proxied or consent.allows(name, _addresses(name)))
+        for name in dict.fromkeys(place.name for place in places)
+    }
+    return [place for place in places if not allowed[place.name]]
 
 
 def _addresses(name: str) -> Sequence[str]:
-    """Where a name leads; empty where nobody knows it (yet: `before:` may bring it up)."""
+    """The addresses of a name; none where it cannot be resolved (yet: `before:` may start it)."""
     if name == "localhost" or name.endswith(".localhost") or address_of(name) is not None:
         return ()
     try:

@@ -55,9 +55,9 @@ class RunDirectory:
     @classmethod
     def create(cls, parent: Path, scenario: str, engine: str) -> RunDirectory:
         """A new one below `parent`. Raises: UsageError where that cannot be written."""
-        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        began = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         name = re.sub(r"[^A-Za-z0-9_.]+", "-", scenario).strip("-.")[:60] or "scenario"
-        path = parent.absolute() / f"{moment}-{name}-{engine}-{secrets.token_hex(2)}"
+        path = parent.absolute() / f"{began}-{name}-{engine}-{secrets.token_hex(2)}"
         try:
             parent.mkdir(parents=True, exist_ok=True)
             path.mkdir(mode=0o700)
@@ -139,12 +139,12 @@ class RunDirectory:
         return is_written(self.events)
 
     def free_reserve(self) -> None:
-        """Where that cannot be done, it is no full disk that is the trouble."""
+        """Where this fails, a full disk is not the problem."""
         with contextlib.suppress(OSError):
             self._reserve.unlink()
 
-    def said_file(self, shard: int) -> Path:
-        """Of a finished run: the few lines of a shard that are no seconds, which stand among its frames too."""
+    def meta_file(self, shard: int) -> Path:
+        """Of a finished run: a copy of the few lines among a shard's frames that are not seconds."""
         return self.frames / f"{shard}.said"
 
     def verdict(self) -> tuple[str | None, bool]:

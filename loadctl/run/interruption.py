@@ -1,4 +1,4 @@
-"""Signals that ask loadctl to end: the first drains and reports, the second leaves at once."""
+"""Signals that ask loadctl to end: after the first it drains and reports, after the second it exits at once."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Journal:
 
 
 def is_written(path: Path) -> bool:
-    """Whether somebody has it open as a Journal now; the kernel lets go of it even after a kill -9."""
+    """Whether a process has it open as a Journal now; the kernel drops the lock even after a kill -9."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:

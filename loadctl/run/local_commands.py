@@ -76,7 +76,7 @@ class LocalCommands:
                 raise RunError(f"before: {words}", hint=f"its output is in {log}")
 
     def after(self) -> None:
-        """All of `after:`, whatever became of the others. A second signal leaves at once; nothing is raised."""
+        """All of `after:`, whether or not others failed. A second signal leaves at once; nothing is raised."""
         for index, command in enumerate(self._scenario.after, 1):
             if self._interruption.at_once:
                 message = f"after: {self._shown(command)} was not run: the second signal leaves at once"
@@ -230,11 +230,11 @@ def folder_of(scenario: Scenario) -> Path:
 
 def _unusable(name: str, folder: Path) -> str | None:
     if os.sep not in name:
-        return None if shutil.which(name) else "is no program on PATH"
+        return None if shutil.which(name) else "is not a program on PATH"
     path = folder / name
     if not path.is_file():
-        return f"is no file in {folder}" if not Path(name).is_absolute() else "is no file"
-    return None if os.access(path, os.X_OK) else "may not be executed (chmod +x)"
+        return f"is not a file in {folder}" if not Path(name).is_absolute() else "is not a file"
+    return None if os.access(path, os.X_OK) else "is not executable (chmod +x)"
 
 
 def _hint(commands: Sequence[LocalCommand]) -> str | None:

@@ -75,7 +75,7 @@ _STEP_S = 1.0
 
 
 class WallClock:
-    """Notices when somebody sets the wall clock: durations are not touched, times of day are."""
+    """Notices when the wall clock is set, which shifts times of day but no durations."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
@@ -97,7 +97,7 @@ def utc(wall_s: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole_s))}.{ms:03}Z"
 
 
-def moment(stamp: str) -> str | None:
+def calendar_time(stamp: str) -> str | None:
     """`stamp`, where it and the end of the longest run after it are times that a calendar has."""
     try:
         _ = datetime.fromisoformat(stamp) + timedelta(seconds=MOST_S)

@@ -15,7 +15,7 @@ from loadctl.results.wire.frame import MAX_LINE_BYTES, Bye, Hello, Note, ScriptC
 from loadctl.scenario.unplanned_load import Wish
 
 SILENT_S = 3.0
-"""A shard that has said nothing for so long does not hold the others up; what it says later is added then."""
+"""A shard that has written nothing for this long no longer holds the others up; what it writes later is added then."""
 _CHUNK = 1 << 20
 _NOTES_MAX = 100
 _EXAMPLES_EACH = 3
@@ -25,7 +25,7 @@ _FAULTS_MAX = 20
 
 @dataclass(slots=True)
 class ShardLog:
-    """What one shard has said so far. Fed line by line, in order."""
+    """What one shard has written so far, fed line by line in order."""
 
     index: int
     hello: Hello | None = None
@@ -37,7 +37,7 @@ class ShardLog:
     examples: list[Example] = field(default_factory=list)
     script_faults: list[ScriptFault] = field(default_factory=list)
     faults_after_bye: int = 0
-    """A script may raise when all is told, in its last listeners."""
+    """A script may raise after its shard's bye, in its last listeners."""
     script_code: int | None = None
     script_why: str = ""
     levels: list[Wish] = field(default_factory=list)
@@ -179,7 +179,7 @@ class Merger:
         return [source.log for source in self._sources]
 
     def silence_s(self, shard: int, now: float) -> float:
-        """How long ago it last said anything."""
+        """How long ago it last wrote anything."""
         return now - self._sources[shard].heard_at
 
     def awake(self, now: float) -> None:
@@ -188,7 +188,7 @@ class Merger:
             source.heard_at = now
 
     def gone(self, shard: int) -> None:
-        """It has exited: read what it left; nobody waits for it any more."""
+        """It has exited: read what it left; the others no longer wait for it."""
         source = self._sources[shard]
         self._read(source, source.heard_at)
         source.gone = True

@@ -38,7 +38,7 @@ class Page:
         remove(self._folder)
 
     def first_line(self) -> bytes:
-        """The first that it says, when it is up. Raises: UsageError when it cannot be served."""
+        """The first line that it writes, when it is up. Raises: UsageError when it cannot be served."""
         deadline = time.monotonic() + _COMES_UP_S
         while not (lines := self.lines()):
             if self.gone or time.monotonic() > deadline:
@@ -50,7 +50,7 @@ class Page:
         return lines[0]
 
     def lines(self) -> Sequence[bytes]:
-        """What it has said since the last call."""
+        """What it has written since the last call."""
         return list(self._tail.lines())
 
     def tell(self, line: str) -> None:

@@ -1,4 +1,4 @@
-"""One page over HTTP while a run goes on: small, in threads of its own, and no trouble for the run whoever asks.
+"""One page over HTTP during a run: in threads of its own, with bounds, so that no client can disturb the run.
 
 Not http.server.HTTPServer: that looks its own name up before it serves, which can take seconds.
 """
@@ -52,7 +52,7 @@ class PageServer:
         self._server.server_close()
 
     def wait_for_reader(self, timeout_s: float) -> bool:
-        """Until somebody who asked from now on has got the page; False: nobody came."""
+        """Wait until a client that asks from now on has received the page; False if none did."""
         self._server.awaited = True
         return self._server.read.wait(timeout_s)
 
@@ -72,7 +72,7 @@ class _Server(ThreadingMixIn, TCPServer):
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Whoever asks while all are busy is turned away: threads and descriptors belong to the run."""
+        """While all threads are busy, further clients are refused: threads and descriptors belong to the run."""
         if self._free.acquire(blocking=False):
             super().process_request(request, client_address)
         else:
@@ -85,7 +85,7 @@ class _Server(ThreadingMixIn, TCPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is nobody's business."""
+        """A client that disconnects is not an error."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -94,7 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.server.is_for_this_machine and not _is_own_name(self.headers.get("Host", "")):
-            self.send_error(HTTPStatus.FORBIDDEN, explain="this page is for this machine: ask for localhost")
+            self.send_error(
+                HTTPStatus.FORBIDDEN, explain="this page is served to this machine only: ask for localhost"
+            )
             return
         if self.path.partition("?")[0] not in {PATH, "/"}:
             self.send_error(HTTPStatus.NOT_FOUND, explain=f"the metrics are at {PATH}")
@@ -120,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _is_own_name(host: str) -> bool:
-    """Not a name that somebody made to point here: the page of another site could read ours under it."""
+    """Not a name that merely resolves to this machine, under which another site could read the page (DNS rebinding)."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -63,7 +63,7 @@ class Probe:
         except OSError as error:
             return _broken(error, try_s, proxy)
         except (UnicodeError, InvalidURL) as error:
-            return f"it is no URL: {error}"
+            return f"it is not a URL: {error}"
         except HTTPException as error:
             return f"it does not speak HTTP: {type(error).__name__} {error}".rstrip()
         if not self._lenient and not 200 <= status < 300:

@@ -1,4 +1,4 @@
-"""A rehearsal carried out: the engine's process is started, and each request is told as soon as it is over."""
+"""A rehearsal: start the engine's process, and yield each request as soon as it is over."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ def _lines(child: Child, longest_s: float) -> Iterator[str]:
             if ended:
                 return
             if time.monotonic() - heard_at > longest_s:
-                raise RunError(f"nothing was heard of the requests for {longest_s:.0f} s")
+                raise RunError(f"the engine reported no request for {longest_s:.0f} s")
             time.sleep(_POLL_S)

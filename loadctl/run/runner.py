@@ -40,7 +40,7 @@ from loadctl.scenario.watch import Watch
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`users`: so many from now on, who come or leave at `per_s` a second; `start`: from the start of the load on.
+    """`users`: change to this many users, at `per_s` users per second; `start`: the same, as the load begins.
 
     `stop`: no new requests; those under way are waited for, as at the end of a plan.
     """
@@ -52,7 +52,7 @@ class Order:
 
 class Steering(Protocol):
     def orders(self) -> Sequence[Order]:
-        """Those that have come since the last call; called ten times a second. Raises: RunError, which ends the run."""
+        """The orders since the last call; called ten times a second. Raises: RunError, which ends the run."""
 
 
 _TICK_S = 0.1
@@ -147,10 +147,10 @@ class _Load:
             return
         elif number is not None:
             name = _SIGNAL_WORDS.get(number, "SIGTERM")
-            words = f"{name}: no new requests; those under way have {self._scenario.drain_s:g} s"
+            words = f"{name}: no new requests start, and those under way have {self._scenario.drain_s:g} s"
             self._drain(Event(self._now(), "signal", words, {"signal": number}))
         elif self._run.shards.beyond is not None and not self._run.shards.gone:
-            self._drain(Event(self._now(), "stop", "the other shards end too"))
+            self._drain(Event(self._now(), "stop", "the other shards are stopped too"))
         elif broken is not None:
             self.stopped_early = broken
             self._drain(Event(self._now(), "stop", broken))
@@ -171,7 +171,7 @@ class _Load:
 
 
 def _look_for_garbage() -> None:
-    """From here on. What has been imported by now is none, so it is not looked through."""
+    """Collect garbage from here on, without looking through what has been imported by now."""
     if not gc.get_freeze_count():
         gc.freeze()
     gc.set_threshold(_GARBAGE)
@@ -189,7 +189,7 @@ _LOOK_S = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """`watch` is called once before t0, when the system is up, with the shards' pids; None: nobody watches."""
+    """`watch` is called once before t0, when the system is up, with the shards' pids; None: no monitors."""
 
     scenario: Scenario
     engine: Engine
@@ -199,16 +199,16 @@ class RunRequest:
     argv: Sequence[str] = ()
     watch: Callable[[Scenario, Mapping[int, int]], Watching] | None = watching
     steering: Steering | None = None
-    """Who says how many users there are, and when the load ends, where the scenario has no stages."""
+    """Sets the number of users and ends the load, where the scenario has no stages."""
     early: Early | None = None
     """An engine process that has been coming up since before the scenario was known."""
     ready_deadline_s: float = 30.0
     hello_deadline_s: float | None = None
     """How long an engine may take to be ready; None: as long as engines take, and longer with a script of one's own."""
     hung_s: float = 15.0
-    """A shard that has said nothing for so long is killed: a frame is due every second."""
+    """A shard that has written nothing for this long is killed: a frame is due every second."""
     overtime_s: float = 15.0
-    """After the plan's end and the drain: whoever is still there then does not end by itself."""
+    """How long shards may take after the plan's end and the drain, before they are stopped."""
 
 
 def run(request: RunRequest, observer: Observer | None = None) -> RunDirectory:
@@ -260,7 +260,7 @@ class _Run:
         self._t0: float | None = None
 
     def carry_out(self) -> None:
-        """The engine comes up while the rest is prepared; it sends nothing before it is told to."""
+        """The engine comes up while the rest is prepared; it sends nothing before `start`."""
         self.observer.began(self.directory)
         engine_version = self.request.engine.version()
         if self.request.scenario.before:
@@ -353,7 +353,7 @@ class _Run:
             self.watching = request.watch(request.scenario, self.shards.pids)
 
     def _wait_for_shards(self) -> None:
-        """All have said hello, and what somebody wants to have watched is there."""
+        """Until all have said hello; what the scenario says to watch must be there by then."""
         request = self.request
         if request.watch is not watching or request.scenario.watch != Watch():
             self._watch()
@@ -377,7 +377,7 @@ class _Run:
         self.merger.awake(t0)
         self.shards.send(f"start {t0!r}")
         self.directory.write_manifest(manifest)  # a slow disk must not use the head start up
-        self._watch()  # what nobody named cannot be missing
+        self._watch()  # where the scenario names nothing, nothing can be missing
         if self.watching is not None:
             self.watching.sampler.start(t0)
             manifest = replace(manifest, watched=self.watching.watched, watch_notes=self.watching.notes)

@@ -13,7 +13,7 @@ from loadctl.run.merge import Merger
 from loadctl.run.process import Child, Early, Ladder, OrphanGuard, end_of, killed_by, last_lines
 
 _ENDING = 4
-"""A shard that has said all may be silent for so many times longer: its script cleans up."""
+"""After its bye a shard may be silent this many times longer: its script cleans up."""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Shards:
         self.reasons: list[str] = []
         """Why shards ended that should not have, in the engine's own words where it had any."""
         self.beyond: str | None = None
-        """A script turned to a host that nobody agreed to: no shard goes on."""
+        """Why all shards are stopped: a script addressed a host that is not allowed."""
 
     def start(self, commands: Sequence[Command]) -> None:
         """Raises: RunError where one cannot be started; `kill` then ends the others."""
@@ -151,7 +151,7 @@ class Shards:
 
     def _kill_hung(self, shard: _Shard, t: float, longest_s: float) -> Event:
         returncode = shard.child.kill()
-        reason = f"shard {shard.index} said nothing for {longest_s:.0f} s and was killed"
+        reason = f"shard {shard.index} wrote nothing for {longest_s:.0f} s and was killed"
         self.reasons.append(reason)
         return Event(t, "shard_killed", reason, {"shard": shard.index, "returncode": returncode})
 

@@ -106,7 +106,7 @@ def read_seconds(run: RunDirectory) -> Iterator[Second]:
     Raises: UsageError where there are no frames any more, which alone hold all that.
     """
     if not any(run.frames.glob("*.ndjson*")):
-        raise UsageError(f"{run.frames} is empty: what each endpoint did in each second stood there")
+        raise UsageError(f"{run.frames} is empty, and each endpoint's seconds are recorded only there")
     return in_step([_read_frames(run, shard) for shard in range(run.manifest().shards)])
 
 
@@ -147,9 +147,9 @@ def pack(run: RunDirectory) -> None:
     """When nothing more is written: gzip the frames, and a journal of many hours. Without room all stays as it is."""
     with contextlib.suppress(OSError):
         for path in run.frames.glob("*.ndjson"):
-            said = run.said_file(int(path.stem))
-            said.touch(0o600)
-            said.write_bytes(b"".join(_said(path)))
+            meta = run.meta_file(int(path.stem))
+            meta.touch(0o600)
+            meta.write_bytes(b"".join(_meta_lines(path)))
             compress(path)
         for path in (run.intervals, run.readings):
             if path.stat().st_size > _LARGE_BYTES:
@@ -157,14 +157,14 @@ def pack(run: RunDirectory) -> None:
 
 
 def _read_log(run: RunDirectory, log: ShardLog) -> None:
-    """All that a shard said but its seconds; of those, only the last: they are in intervals.ndjson already."""
-    path, short = run.frame_file(log.index), run.said_file(log.index)
-    lines = read_lines(short) if short.exists() and not path.exists() else _said(path)
+    """Every line of a shard except its seconds, which are in intervals.ndjson already; of those only the last."""
+    path, short = run.frame_file(log.index), run.meta_file(log.index)
+    lines = read_lines(short) if short.exists() and not path.exists() else _meta_lines(path)
     for line in lines:
         log.take(line)
 
 
-def _said(frames: Path) -> Iterator[bytes]:
+def _meta_lines(frames: Path) -> Iterator[bytes]:
     last = b""
     for line in read_lines(frames):
         if not line.startswith(_FRAME_START):

@@ -1,4 +1,4 @@
-"""Who watches during a run: the seam to the monitors, and the monitors that a scenario gets by itself."""
+"""Monitors during a run: the seam to them, and those that a scenario gets without being asked for."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """`watched` says to people what is watched as the system, or why nothing is."""
+    """`watched`: a sentence that says what is watched as the system, or why nothing is."""
 
     sampler: Sampler
     watched: str | None = None
@@ -68,7 +68,7 @@ def watching(
 
 @dataclass(slots=True)
 class Profiling(Observer):
-    """An observer before another one: `RunRequest(watch=profiling.watch)` and `run(request, profiling)` go together."""
+    """An observer in front of another one, for `RunRequest(watch=profiling.watch)` with `run(request, profiling)`."""
 
     mode: ProfileMode
     next: Observer

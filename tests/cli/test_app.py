@@ -97,7 +97,7 @@ def test_a_number_without_its_unit_is_a_mistake_not_a_bug(
         (["run", "nothing.yaml"], "no such file: nothing.yaml", "loadctl list"),
         (["run", "basline"], "did you mean 'baseline'", "packaged"),
         (["run"], "which scenario?", "name one"),
-        (["run", "baseline", "--fault", "errors=5%"], "about the demo system", "--demo"),
+        (["run", "baseline", "--fault", "errors=5%"], "need the demo system", "--demo"),
         (["run", "baseline", "--demo", "-H", "http://x"], "--demo brings its own host", "leave out"),
         (["run", "baseline", "--demo", "--fail-on", "never"], "--fail-on takes fail or warn", ""),
         (

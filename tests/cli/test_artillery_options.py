@@ -70,7 +70,7 @@ JSON_HINT = """for example: '{"user": "ann"}'"""
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ("s.yml -v {", "--variables is no JSON: Expecting property name enclosed in double quotes"),
+        ("s.yml -v {", "--variables is not JSON: Expecting property name enclosed in double quotes"),
         ("s.yml --overrides [1]", f"--overrides takes a JSON object, not [1]\n{JSON_HINT}"),
         ("s.yml --dotenv no.env", "no such file: no.env"),
         ("s.yml -c no.yml", "no such file: no.yml"),

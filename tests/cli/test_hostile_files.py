@@ -54,8 +54,8 @@ def test_what_is_no_file_is_not_waited_for(loadctl: Loadctl, write: Write, folde
     listed = loadctl("list")
     assert (listed.code, "good" in listed.out) == (0, True)
     for name, message in [
-        ("pipe", "cannot read scenarios/pipe.yaml: it is no regular file"),
-        ("zero", "cannot read scenarios/zero.yaml: it is no regular file"),
+        ("pipe", "cannot read scenarios/pipe.yaml: it is not a regular file"),
+        ("zero", "cannot read scenarios/zero.yaml: it is not a regular file"),
         ("loop", "cannot read scenarios/loop.yaml: Too many levels of symbolic links"),
         ("folder", "cannot read scenarios/folder.yaml: Is a directory"),
     ]:

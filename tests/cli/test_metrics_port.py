@@ -30,7 +30,7 @@ def test_a_port_alone_is_for_this_machine_only(text: str, address: tuple[str, in
         (("--metrics-port", "http"), "--metrics-port takes a port or HOST:PORT, not 'http'"),
         (("--metrics-port", "70000"), "--metrics-port takes a port or HOST:PORT, not '70000'"),
         (("--metrics-port", ":9464"), "--metrics-port takes a port or HOST:PORT, not ':9464'"),
-        (("--metrics-linger", "5s"), "--metrics-linger is about --metrics-port"),
+        (("--metrics-linger", "5s"), "--metrics-linger needs --metrics-port"),
         (("--metrics-port", "0", "--metrics-linger", "5"), "--metrics-linger: 5 has no unit"),
     ],
 )

@@ -156,7 +156,7 @@ def test_configuration_files_are_named_and_read_when_asked(plan: Callable[..., A
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["f.py", "more/a.py", *LOAD], "more/a.py: a run has one file, and after it classes"),
+        (["f.py", "more/a.py", *LOAD], "more/a.py: after the file of a run come its classes"),
         (["-f", "f.py,nowhere.py", *LOAD], "no such file: nowhere.py"),
         (["empty", *LOAD], "there is no locustfile in"),
         (["baseline", "spike"], "'spike' would be a class of a locustfile, and baseline runs none"),
@@ -165,9 +165,9 @@ def test_configuration_files_are_named_and_read_when_asked(plan: Callable[..., A
             "arguments after --  are for a locustfile, and baseline runs none",
         ),
         (["baseline", "-T", "smoke"], "-T is for a locustfile, and baseline runs none"),
-        (["baseline", "-r", "5"], "the load of baseline says how fast users come"),
-        (["f.py", *LOAD, "-r", "0.1"], "20 users at 0.1 a second are all there after 200 s"),
-        (["f.py", "--rate", "5/s", "-t", "9s", "-r", "1", *AT], "-r says how fast users come"),
+        (["baseline", "-r", "5"], "the load of baseline already says how fast users start"),
+        (["f.py", *LOAD, "-r", "0.1"], "20 users at 0.1 a second take 200 s to start"),
+        (["f.py", "--rate", "5/s", "-t", "9s", "-r", "1", *AT], "-r says how fast users start"),
         (["f.py", "-u", "5"], "f.py needs its load on the command line: users and a duration"),
         (["f.py", *LOAD, "--config", "nowhere.conf"], "cannot read nowhere.conf"),
     ],

@@ -209,7 +209,8 @@ def test_a_program_that_is_missing_is_found_out_before_anything_runs(loadctl: Sh
     ended = loadctl("run", "shop")
     assert ended.code == 2
     assert (
-        "scenarios/shop.yaml:3:9  after: docker-komposs is no program on PATH; nothing was sent" in ended.err
+        "scenarios/shop.yaml:3:9  after: docker-komposs is not a program on PATH; nothing was sent"
+        in ended.err
     )
     assert "the words of one command:  [[docker, compose, up]]" in ended.err
     assert not (loadctl.folder / "scenarios" / "was-up").exists()

@@ -46,7 +46,7 @@ def test_signals_in_a_probe_end_it_and_keep_what_was_found(loadctl: Shell) -> No
     (result,) = loadctl.folder.glob("runs/*/*/result.json")
     assert json.loads(result.read_text())["verdict"] == "INTERRUPTED"
     assert all_gone(children)
-    assert "interrupted in the probe at 10" in ended.err
+    assert "interrupted during the probe at 10" in ended.err
     assert "nothing was sent" not in ended.err
 
 

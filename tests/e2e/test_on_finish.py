@@ -106,5 +106,5 @@ def test_a_program_that_is_missing_is_found_out_before_the_load(loadctl: Shell) 
     loadctl.write("scenarios/ci.yaml", SCENARIO)
     ended = loadctl("run", "ci", "--demo", "--on-finish", "./nothing there")
     assert ended.code == 2
-    assert f"--on-finish: ./nothing is no file in {loadctl.folder}; nothing was sent" in ended.err
+    assert f"--on-finish: ./nothing is not a file in {loadctl.folder}; nothing was sent" in ended.err
     assert not (loadctl.folder / "runs").exists()

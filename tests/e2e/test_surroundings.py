@@ -85,7 +85,7 @@ def test_json_is_told_of_a_run_that_could_not_be_carried_out(loadctl: Shell) -> 
     [
         (["--pid", "4000000"], "no process has pid 4000000 (nothing was sent)"),
         (["--process", "no-such-process"], "no process is called no-such-process"),
-        (["--python", sys.executable], "--python runs a script"),
+        (["--python", sys.executable], "--python is for a locustfile"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_the_load(

@@ -93,7 +93,7 @@ def test_nobody_listens_and_nobody_accepts() -> None:
     ("url", "expected"),
     [
         ("http://no-such-host.invalid", "its name is not known"),
-        (f"http://{'a' * 70}.example", "it is no URL: "),
+        (f"http://{'a' * 70}.example", "it is not a URL: "),
     ],
 )
 def test_names_that_lead_nowhere(url: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_names_that_lead_nowhere(url: str, expected: str, monkeypatch: pytest.Mo
 
 def test_a_path_that_cannot_be_sent_is_no_url() -> None:
     with answering(WELL) as server:
-        assert (trouble(server.url, "/a b") or "").startswith("it is no URL: ")
+        assert (trouble(server.url, "/a b") or "").startswith("it is not a URL: ")
 
 
 def test_ipv6_and_credentials() -> None:

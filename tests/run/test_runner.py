@@ -248,7 +248,7 @@ def test_a_shard_that_falls_silent_is_killed(tmp_path: Path) -> None:
     recording = read_recording(run(replace(request(tmp_path, 2.0, shards=2, shard1=["deaf"]), hung_s=1.6)))[1]
     assert counts(recording) == [(0, 20, 200), (1, 10, 100)]
     killed = next(event for event in recording.events if event.kind == "shard_killed")
-    assert killed.message == "shard 1 said nothing for 2 s and was killed"
+    assert killed.message == "shard 1 wrote nothing for 2 s and was killed"
     assert recording.failure is None
 
 

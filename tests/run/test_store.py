@@ -29,7 +29,7 @@ from loadctl.run.journal import (
     read_readings,
     reading_line,
 )
-from loadctl.run.machine import moment, this_machine, utc
+from loadctl.run.machine import calendar_time, this_machine, utc
 from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.store import list_runs, open_run, read_recording
 from loadctl.scenario.load import Load, Stage
@@ -223,10 +223,10 @@ def test_nobody_waits_for_a_result_that_is_no_file(tmp_path: Path) -> None:
 
 def test_a_clock_beyond_all_calendars_can_be_written_and_is_not_told(tmp_path: Path) -> None:
     assert utc(1_796_071_814.8984) == "2026-11-30T20:50:14.898Z"
-    assert moment("2026-11-30T20:50:14.898Z") == "2026-11-30T20:50:14.898Z"
+    assert calendar_time("2026-11-30T20:50:14.898Z") == "2026-11-30T20:50:14.898Z"
     far = utc(254_250_000_000.0)
     assert far.startswith("10026-")
-    assert [moment(stamp) for stamp in (far, "9999-12-31T00:00:00Z", "soon", "")] == [None] * 4
+    assert [calendar_time(stamp) for stamp in (far, "9999-12-31T00:00:00Z", "soon", "")] == [None] * 4
     run = made(tmp_path)
     changed = json.loads((run.path / "run.json").read_text()) | {"t0_wall": far}
     (run.path / "run.json").write_text(json.dumps(changed))

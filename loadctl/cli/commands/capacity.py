@@ -114,9 +114,15 @@ def _scenario(reference: str | None, overrides: Overrides, *, closed: bool) -> S
     """With the targets that a constant level can be held to. Raises: UsageError."""
     found = planned(reference, with_any_load(reference, overrides))
     if found.script is not None and found.script.own_load:
-        raise UsageError(f"{found.name} brings its own load, so no level can be set", hint="give it a load:")
+        raise UsageError(
+            f"{found.name} brings its own load, so no level can be set",
+            hint="add  load:  to a scenario that names the script",
+        )
     if found.script is not None and not closed:
-        raise UsageError(f"{found.name} runs users of its own", hint="search in users:  --closed")
+        raise UsageError(
+            f"{found.name} runs the users of a script, and they do not arrive at a rate",
+            hint="search in users:  --closed",
+        )
     targets = [
         replace(target, judged=True, why_not_judged=None)
         for target in found.targets
@@ -124,7 +130,7 @@ def _scenario(reference: str | None, overrides: Overrides, *, closed: bool) -> S
     ]
     if not targets:
         raise UsageError(
-            f"{found.name} has no target that a level could meet or miss",
+            f"{found.name} has no target that a load level can meet or miss",
             hint="add one:  --target latency_p95=200ms",
         )
     types = found.user_types if closed else [replace(one, pace_s=None) for one in found.user_types]
@@ -144,7 +150,7 @@ def _search(scenario: Scenario, first: str | None, most: str | None) -> Search:
     start = 10.0 if first is None else _level("--from", first, closed=is_closed)
     limit = 100_000.0 if most is None else _level("--max", most, closed=is_closed)
     if limit < start:
-        raise UsageError(f"--max {most} is below the first level, {start:g}", hint="begin lower with --from")
+        raise UsageError(f"--max {most} is below the first level, {start:g}", hint="start lower with  --from")
     return Search(start, limit, whole=is_closed)
 
 
@@ -152,7 +158,7 @@ def _level(option: str, text: str, *, closed: bool) -> float:
     text = f"{text} users" if closed and text.isdecimal() else text
     found: float = in_units(option, parse_users if closed else parse_rate).parse(text)
     if found <= 0:
-        raise UsageError(f"{option} {text}: a level is above 0")
+        raise UsageError(f"{option} {text}: a level must be above 0")
     return found
 
 
@@ -211,12 +217,14 @@ def _probed(plan: _Plan, level: float) -> Probe:
     result = judged(directory).result
     directory.replace("result.json", dumps(result))
     if result.verdict is Verdict.INTERRUPTED:
-        reason = f"interrupted in the probe at {shown.level(level, plan.unit)}; those before it are kept"
+        reason = (
+            f"interrupted during the probe at {shown.level(level, plan.unit)}; the probes before it are kept"
+        )
         raise Interrupted(2 if int(result.exit_code) == 130 else 15, reason)
     return probe_of(level, result, directory.id)
 
 
 def _interrupted_before(level: float, unit: str, number: int) -> Interrupted:
     return Interrupted(
-        number, f"interrupted before the probe at {shown.level(level, unit)}; those before it are kept"
+        number, f"interrupted before the probe at {shown.level(level, unit)}; the probes before it are kept"
     )

@@ -1,4 +1,4 @@
-"""`loadctl report`: a run told again, from its directory alone."""
+"""`loadctl report`: the report of a stored run, from its directory alone."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _openable(form: str) -> str:
 
 
 def _open(path: Path) -> None:
-    """The path is said in any case: where there is no browser, it can be opened elsewhere."""
+    """The path is printed in any case: without a browser here, it can be opened elsewhere."""
     import webbrowser
 
     write(str(path))

@@ -60,7 +60,7 @@ def score(
     files = [name for name in what if _is_report(name)]
     if files and len(files) < len(what):
         run = next(name for name in what if name not in files)
-        raise UsageError(f"{files[0]} is a file and {run} is none", hint="score one run at a time")
+        raise UsageError(f"{files[0]} is a file and {run} is not", hint="score one run at a time")
     if len(what) > 1 and not files:
         raise UsageError(f"score takes one run, not {len(what)}", hint="several FILEs of one run go together")
     if files:

@@ -69,7 +69,7 @@ def ui(
 def _serve(scenario: Scenario, options: LoadOptions, bind: str, port: int) -> ExitCode:
     """Until Ctrl-C.
 
-    Raises: LoadctlError where the page cannot be shown; what goes wrong with a single run is told on the page.
+    Raises: LoadctlError where the page cannot be shown; what goes wrong in a single run is shown on the page.
     """
     engine = execution.usable(scenario, options)
     scenario = ask_for_consent(scenario, "as many users as its page asks for")
@@ -83,9 +83,11 @@ def _serve(scenario: Scenario, options: LoadOptions, bind: str, port: int) -> Ex
         name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, bind)  # noqa: S104 - only read
         request = replace(request, engine=LocustEngine(options.python, up.master))
         complain(f"{scenario.name} on {scenario.shown_host}: http://{name}:{up.port}\n")
-        complain("Start there makes a run, Stop ends and judges it; Ctrl-C here ends all.\n")
+        complain(
+            "On the page, Start begins a run and Stop ends and judges it; Ctrl-C here ends everything.\n"
+        )
         if not is_loopback(bind):
-            complain("It asks for no password: whoever reaches this address may press Start.\n")
+            complain("The page has no password: whoever reaches this address can press Start.\n")
         while interruption.number is None:
             for order in _orders(page):
                 if order.kind == "start":
@@ -117,7 +119,7 @@ def _orders(page: Page) -> Sequence[Order]:
 
 
 class _Steering(Observer):
-    """The orders that the page gives to a run; what happens in the run is told on stderr."""
+    """The orders that the page gives to a run; what happens in the run is reported on stderr."""
 
     def __init__(self, page: Page, start: Order, scenario: Scenario, options: LoadOptions) -> None:
         self.page = page

@@ -67,7 +67,7 @@ def wait(
     if system.startswith(_CONTAINER):
         if until == "ready" or pid is not None or container is not None:
             raise UsageError(
-                "a container is waited for by its health check alone: --for healthy",
+                "a container can be waited for only by its health check: --for healthy",
                 hint="to wait for what it serves:  loadctl wait URL --container NAME",
             )
         took_s, word = _until_healthy(system.removeprefix(_CONTAINER), timeout_s, quiet=quiet), "healthy"
@@ -80,7 +80,7 @@ def wait(
 
 
 def _described(system: str, until: str | None, pid: int | None, container: str | None) -> Scenario:
-    """A scenario with what a wait needs: where to ask, and whose life to watch. Raises: UsageError."""
+    """A scenario with what a wait needs: where to ask, and what must stay alive. Raises: UsageError."""
     if is_url(system) or system not in {entry.name for entry in Project().entries()}:
         url = urlsplit(address(system))
         credentials, _, place = url.netloc.rpartition("@")

@@ -87,17 +87,19 @@ def _watch(
     with _record(out) as keep, _show(head, redrawn=redrawn, as_json=as_json) as show:
         began = time.monotonic()
         sampler.start(began)
-        try:
-            while length_s is None or time.monotonic() - began < length_s:
-                time.sleep(max(0.0, min(_EVERY_S, (length_s or _EVERY_S) - (time.monotonic() - began))))
-                seen = sampler.drain()
-                keep(seen)
-                show(seen)
-        finally:
-            sampler.stop()
+
+        def pass_on() -> None:
             seen = sampler.drain()
             keep(seen)
             show(seen)
+
+        try:
+            while length_s is None or time.monotonic() - began < length_s:
+                time.sleep(max(0.0, min(_EVERY_S, (length_s or _EVERY_S) - (time.monotonic() - began))))
+                pass_on()
+        finally:
+            sampler.stop()
+            pass_on()
 
 
 @contextmanager
@@ -117,11 +119,8 @@ def _record(out: Path | None) -> Iterator[Seen]:
         readings.append(reading_line(one) for one in seen if isinstance(one, Reading))
         events.append(event_line(one) for one in seen if not isinstance(one, Reading))
 
-    try:
+    with contextlib.closing(readings), contextlib.closing(events):
         yield keep
-    finally:
-        readings.close()
-        events.close()
 
 
 @contextmanager

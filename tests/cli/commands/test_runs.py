@@ -68,7 +68,7 @@ def test_a_run_that_is_still_going_is_not_judged(loadctl: Loadctl, folder: Path,
     for command in ("report", "score"):
         said = loadctl(command)
         assert (said.code, said.out) == (2, "")
-        assert f"{run_id} is still going: it is judged when it has ended" in said.err
+        assert f"{run_id} is still running and can be judged when it has ended" in said.err
     journal.close()
     assert loadctl("score", "-q").code == 0
 
@@ -102,7 +102,7 @@ def test_the_report_has_other_forms(loadctl: Loadctl, folder: Path, run_id: str,
     ("args", "message"),
     [
         (("run", "baseline", "--demo", "--junit", "nowhere/j.xml"), "nowhere/j.xml cannot be written"),
-        (("report", "--format", "pdf"), "there is no form 'pdf'; there are text,"),
+        (("report", "--format", "pdf"), "there is no format 'pdf'; choose one of text,"),
         (("report", "-o", "nowhere/x"), "nowhere/x cannot be written: No such file"),
     ],
 )
