@@ -81,18 +81,19 @@ def in_units(option: str, parse: Callable[[str], float], default: str | None = N
     return Parsed(parsed, default)
 
 
+def choice(option: str, *words: str, hint: str | None = None) -> Parsed:
+    """One of these words. Raises: UsageError, when it parses."""
+
+    def parsed(text: str) -> str:
+        if text not in words:
+            raise UsageError(f"{option} takes {' or '.join(words)}, not '{text[:60]}'", hint=hint)
+        return text
+
+    return Parsed(parsed)
+
+
 def _fails_on_warn(text: str) -> bool:
-    if text not in {"fail", "warn"}:
-        raise UsageError(f"--fail-on takes fail or warn, not '{text}'")
-    return text == "warn"
-
-
-def _profile_mode(text: str) -> str:
-    if text not in {"sample", "continuous"}:
-        raise UsageError(
-            f"--profile takes sample or continuous, not '{text[:60]}'", hint="alone it means sample"
-        )
-    return text
+    return bool(choice("--fail-on", "fail", "warn").parse(text) == "warn")
 
 
 def parse_workers(text: str) -> int | None:
@@ -493,7 +494,7 @@ class RunOptions(LoadOptions):
             autocompletion=one_of("sample", "continuous"),
             help="Profile the system's Python processes: two short samples, or all along.",
         ),
-        Parsed(_profile_mode),
+        choice("--profile", "sample", "continuous", hint="alone it means sample"),
     ] = None
     files: Files
     metrics_port: Annotated[

@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadctl.cli.command_table import SCRIPT_SUFFIXES
-from loadctl.cli.foreign import ONE_VIRTUAL_USER
+from loadctl.cli.command_table import ONE_VIRTUAL_USER, SCRIPT_SUFFIXES
 from loadctl.cli.options import Overrides, ScriptOverrides, parse_stop_timeout, seconds_if_bare
 from loadctl.cli.project import is_file, read_text
 from loadctl.errors import UsageError

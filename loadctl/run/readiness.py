@@ -259,21 +259,10 @@ def _at(place: SplitResult) -> str:
 
 # -- who else listens here -----------------------------------------------------------------------------------------
 
-_SERVERS = {
-    *(
-        "uvicorn",
-        "gunicorn",
-        "hypercorn",
-        "granian",
-        "daphne",
-        "waitress-serve",
-        "flask",
-        "django",
-        "fastapi",
-    ),
-    *("node", "deno", "bun", "java", "ruby", "puma", "php", "dotnet", "caddy", "nginx", "httpd", "apache2"),
-    *("traefik", "haproxy", "envoy", "loadctl"),
-}
+_SERVERS = set(
+    "uvicorn gunicorn hypercorn granian daphne waitress-serve flask django fastapi node deno bun java ruby puma php "
+    "dotnet caddy nginx httpd apache2 traefik haproxy envoy loadctl".split()
+)
 _WEB_PORTS = {80, 443, 3000, 4200, 5000, 5173, *range(8000, 9000)}
 
 

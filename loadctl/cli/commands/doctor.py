@@ -20,7 +20,7 @@ _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """`good` False: look at it; `needed`: without it nothing can be run here."""
+    """`good` False: look at it, and `advice` says what helps; `needed`: without it nothing can be run here."""
 
     name: str
     good: bool
@@ -28,24 +28,24 @@ class _Check:
     advice: str | None = None
     needed: bool = False
 
+    @property
+    def lines(self) -> Iterator[str]:
+        word = "ok" if self.good else "wrong" if self.needed else "look"
+        yield f"{word:<6}{self.name:<12}{self.found}"
+        if self.advice and not self.good:
+            yield f"{'':<18}{self.advice}"
+
 
 def doctor(*, as_json: JsonFlag = False) -> ExitCode:
     """Check Python, engines, open-file limit, ports and cores."""
     checks = [*_python(), *_engines(), *_open_files(), *_ports(), *_cores(), *_folder()]
     broken = [check.name for check in checks if check.needed and not check.good]
     if as_json:
-        write_json([asdict(check) for check in checks])
+        write_json([asdict(check) | {"advice": None if check.good else check.advice} for check in checks])
     else:
-        write("\n".join(line for check in checks for line in _lines(check)))
+        write("\n".join(line for check in checks for line in check.lines))
         write(f"Nothing can be run here: {', '.join(broken)}" if broken else "Load can be made here.")
     return ExitCode.ERROR if broken else ExitCode.OK
-
-
-def _lines(check: _Check) -> Iterator[str]:
-    word = "ok" if check.good else "wrong" if check.needed else "look"
-    yield f"{word:<6}{check.name:<12}{check.found}"
-    if check.advice:
-        yield f"{'':<18}{check.advice}"
 
 
 def _python() -> Iterator[_Check]:
@@ -74,9 +74,7 @@ def _open_files() -> Iterator[_Check]:
         "open files",
         usable >= _ENOUGH_FILES,
         f"{usable:,} (soft limit {soft:,}; engines raise it themselves)",
-        None
-        if usable >= _ENOUGH_FILES
-        else f"one user needs one connection: `ulimit -n {_ENOUGH_FILES}` as root",
+        f"one user needs one connection: `ulimit -n {_ENOUGH_FILES}` as root",
     )
 
 
@@ -89,7 +87,7 @@ def _ports() -> Iterator[_Check]:
         "ports",
         count >= _ENOUGH_PORTS,
         f"{count:,} ephemeral ports ({low}–{high})",
-        None if count >= _ENOUGH_PORTS else "sysctl -w net.ipv4.ip_local_port_range='10240 65000'",
+        "sysctl -w net.ipv4.ip_local_port_range='10240 65000'",
     )
 
 
@@ -97,9 +95,10 @@ def _cores() -> Iterator[_Check]:
     from loadctl.monitors.process.cores import usable_cores
 
     cores = usable_cores()
-    total = os.cpu_count() or 1
-    advice = "generator and system share one core here: run the system elsewhere" if cores < 2 else None
-    yield _Check("cores", cores >= 2, f"{cores:g} of {total} usable by this process", advice)
+    found = f"{cores:g} of {os.cpu_count() or 1} usable by this process"
+    yield _Check(
+        "cores", cores >= 2, found, "generator and system share one core here: run the system elsewhere"
+    )
 
 
 def _folder() -> Iterator[_Check]:
@@ -109,6 +108,6 @@ def _folder() -> Iterator[_Check]:
         "folder",
         writable,
         f"runs are written to {folder / 'runs'}",
-        None if writable else "not writable: enter another folder, or use --out DIR",
+        "not writable: change to another folder, or use --out DIR",
         needed=True,
     )

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from loadctl.cli.options import Overrides, Quiet, WatchOptions, in_units
+from loadctl.cli.options import Overrides, Quiet, WatchOptions, choice, in_units
 from loadctl.cli.output import complain, is_terminal
 from loadctl.cli.planning import read, watched
 from loadctl.cli.project import Project, address, is_url
@@ -41,6 +41,7 @@ def wait(
     until: Annotated[
         str | None,
         typer.Option("--for", metavar="ready|healthy", help="ready: it answers; healthy: it says so."),
+        choice("--for", "ready", "healthy"),
     ] = None,
     *,
     timeout_s: Annotated[
@@ -62,8 +63,6 @@ def wait(
     ready: two answers in a row, 2xx on a path, below 500 on the root.
     healthy: two answers 2xx in a row, on /health where the URL has no path; a container: its own health check.
     """
-    if until not in {None, "ready", "healthy"}:
-        raise UsageError(f"--for takes ready or healthy, not '{until}'")
     if system.startswith(_CONTAINER):
         if until == "ready" or pid is not None or container is not None:
             raise UsageError(
