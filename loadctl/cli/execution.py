@@ -14,7 +14,7 @@ from loadctl.cli.actions import tell_job
 from loadctl.cli.conversation import Conversation
 from loadctl.cli.formats import html, write_files
 from loadctl.cli.metrics_port import Serving, serving
-from loadctl.cli.options import LoadOptions, Overrides, RunOptions
+from loadctl.cli.options import JudgedOptions, LoadOptions, Overrides, RunOptions
 from loadctl.cli.output import complain, is_terminal, tell
 from loadctl.cli.planning import planned, watched
 from loadctl.cli.system import ask_for_consent, shards_for, without_commands
@@ -135,7 +135,7 @@ def _carried_out(
 
 
 def concluded(
-    directory: RunDirectory, options: LoadOptions, served: Serving | None = None, *, shown: bool = True
+    directory: RunDirectory, options: JudgedOptions, served: Serving | None = None, *, shown: bool = True
 ) -> Judgement:
     """Judge a run, store its result, and write the reports and files. `shown`: also on stdout."""
     judgement = stored(directory, fail_on_warn=options.fail_on_warn)
@@ -150,7 +150,7 @@ def concluded(
     return judgement
 
 
-def keep(directory: RunDirectory | None, options: LoadOptions) -> None:
+def keep(directory: RunDirectory | None, options: JudgedOptions) -> None:
     """Store the result of a run that failed, where that is still possible; the caller reports the error itself."""
     if directory is not None:
         with contextlib.suppress(LoadctlError):

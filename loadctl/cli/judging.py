@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,34 +43,25 @@ def _shown(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _files(run: RunDirectory) -> tuple[str, ...]:
-
-    return tuple(file for file in FILES if (run.path / file).is_file())
-
-
 def judged(
     run: RunDirectory, *, targets: Sequence[Target] | None = None, fail_on_warn: bool = False
 ) -> Judgement:
-    """Judge what the directory holds, by the run's own targets unless others are given."""
-    with _uncollected():
-        return _judged(run, targets, fail_on_warn=fail_on_warn)
+    """Judge what the directory holds, by the run's own targets unless others are given.
 
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without garbage collection: hours of a run are a million objects without cycles, scanned again and again."""
-    was = gc.isenabled()
+    Without garbage collection: hours of a run are a million objects without cycles, scanned again and again.
+    """
+    collecting = gc.isenabled()
     gc.disable()
     try:
-        yield
+        return _judged(run, targets, fail_on_warn=fail_on_warn)
     finally:
-        if was:
+        if collecting:
             gc.enable()
 
 
 def _judged(run: RunDirectory, targets: Sequence[Target] | None, *, fail_on_warn: bool) -> Judgement:
     manifest, recording = read_recording(run)
-    recording = replace(recording, profile_files=_files(run))
+    recording = replace(recording, profile_files=tuple(file for file in FILES if (run.path / file).is_file()))
     scenario = manifest.scenario
     if targets is not None:
         scenario = replace(scenario, targets=tuple(targets))

@@ -460,7 +460,7 @@ class Files(SummaryFiles):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """What commands take that make load on a system and judge it."""
+    """What commands take that make load."""
 
     workers: Workers
     seed: Seed = None
@@ -476,14 +476,20 @@ class LoadOptions:
         str | None, typer.Option("--python", metavar="PATH", help="Python that runs your locustfile.")
     ] = None
     out: RunsFolder = Path("runs")
-    fail_on_warn: FailOnWarn
     quiet: Quiet = False
-    as_json: bool = False
     smoke: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions(LoadOptions):
+class JudgedOptions(LoadOptions):
+    """What commands take on top whose runs have a verdict each."""
+
+    fail_on_warn: FailOnWarn
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions(JudgedOptions):
     """What a single run takes on top."""
 
     profile: Annotated[

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Literal
@@ -29,15 +29,6 @@ Phase = Literal["before", "after", "on-finish"]
 
 _GUARD = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), "command"]
 _TICK_S = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How a command ended; `trouble` continues a sentence that begins with the command."""
-
-    took_s: float
-    exit_code: int | None = None
-    trouble: str | None = None
 
 
 class LocalCommands:
@@ -67,12 +58,12 @@ class LocalCommands:
         for index, command in enumerate(self._scenario.before, 1):
             if self._interruption.number is not None:
                 raise Interrupted(self._interruption.number)
-            ended = self._carry_out("before", index, command)
+            trouble = self._carry_out("before", index, command)
             if self._interruption.number is not None:
                 raise Interrupted(self._interruption.number)
-            if ended.trouble is not None:
+            if trouble is not None:
                 log = self._log("before", index)
-                words = f"{self._shown(command)} {ended.trouble} (nothing was sent): {self._last_lines(log)}"
+                words = f"{self._shown(command)} {trouble} (nothing was sent): {self._last_lines(log)}"
                 raise RunError(f"before: {words}", hint=f"its output is in {log}")
 
     def after(self) -> None:
@@ -80,7 +71,7 @@ class LocalCommands:
         for index, command in enumerate(self._scenario.after, 1):
             if self._interruption.at_once:
                 message = f"after: {self._shown(command)} was not run: the second signal leaves at once"
-                self._event("after", message, index, command, None)
+                self._event("after", index, command, message)
             else:
                 self._carry_out("after", index, command)
 
@@ -91,28 +82,29 @@ class LocalCommands:
         """
         self._carry_out("on-finish", 1, replace(command, argv=(*command.argv, str(result))))
 
-    def _carry_out(self, phase: Phase, index: int, command: LocalCommand) -> _Ended:
-        shown = self._shown(command)
-        self._event(phase, f"{phase}: {shown}", index, command, None)
-        ended = self._ended(phase, index, command)
-        took = f"after {ended.took_s:.1f} s"
-        message = f"{phase}: ended {took}"
-        if ended.trouble is not None:
-            words = self._last_lines(self._log(phase, index)) if phase != "before" else ""
-            message = f"{phase}: {shown} {ended.trouble} {took}{': ' if words else ''}{words}"
-        self._event(phase, message, index, command, ended)
-        return ended
-
-    def _ended(self, phase: Phase, index: int, command: LocalCommand) -> _Ended:
-        began = time.monotonic()
+    def _carry_out(self, phase: Phase, index: int, command: LocalCommand) -> str | None:
+        """What went wrong, in words that follow the command in a sentence; None where nothing did."""
+        shown, began = self._shown(command), time.monotonic()
+        self._event(phase, index, command, f"{phase}: {shown}")
+        code: int | None = None
         try:
-            child = self._started(phase, index, command)
+            code, trouble = self._ended(phase, self._started(phase, index, command), command.timeout_s)
         except RunError as error:
-            return _Ended(0.0, None, f"failed: {error}")
-        reason: str | None = None
+            trouble = f"failed: {error}"
+        took_s = time.monotonic() - began
+        message = f"{phase}: ended after {took_s:.1f} s"
+        if trouble is not None:
+            words = f": {self._last_lines(self._log(phase, index))}" if phase != "before" else ""
+            message = f"{phase}: {shown} {trouble} after {took_s:.1f} s{words}"
+        self._event(phase, index, command, message, exit_code=code, took_s=round(took_s, 3))
+        return trouble
+
+    def _ended(self, phase: Phase, child: Child, timeout_s: float) -> tuple[int, str | None]:
+        """Its exit code and what went wrong, once it has ended or was stopped."""
+        began, reason = time.monotonic(), None
         try:
             while (code := child.poll()) is None:
-                reason = reason or self._reason_to_stop(phase, command, time.monotonic() - began)
+                reason = reason or self._reason_to_stop(phase, time.monotonic() - began, timeout_s)
                 if self._interruption.at_once:
                     child.kill()
                 elif reason is not None and not child.stopping:
@@ -120,14 +112,14 @@ class LocalCommands:
                 self._interruption.wait(_TICK_S)
         finally:
             child.kill()
-        return _Ended(time.monotonic() - began, code, reason or _trouble(code))
+        return code, reason or _trouble(code)
 
-    def _reason_to_stop(self, phase: Phase, command: LocalCommand, elapsed_s: float) -> str | None:
+    def _reason_to_stop(self, phase: Phase, elapsed_s: float, timeout_s: float) -> str | None:
         asked = self._interruption.number is not None and phase != "after"
         if asked or self._interruption.at_once:
             return "was stopped by a signal to loadctl"
-        if elapsed_s > command.timeout_s:
-            return f"did not end within {format_duration(command.timeout_s)} and was stopped"
+        if elapsed_s > timeout_s:
+            return f"did not end within {format_duration(timeout_s)} and was stopped"
         return None
 
     def _started(self, phase: Phase, index: int, command: LocalCommand) -> Child:
@@ -136,8 +128,10 @@ class LocalCommands:
             write_files({log.name: f"$ {self._shown(command)}\n"}, log.parent)
         except OSError:  # a full disk is no reason to leave the system up
             log = Path(os.devnull)
+        # A scenario's commands run beside its file, an option's where it was typed.
+        folder = Path.cwd() if phase == "on-finish" else folder_of(self._scenario)
         return Child(
-            Command([*_GUARD, *command.argv], cwd=self._folder_of(phase)),
+            Command([*_GUARD, *command.argv], cwd=folder),
             out=self._folder,
             stdout=log,
             stderr=log,
@@ -146,19 +140,10 @@ class LocalCommands:
         )
 
     def _event(
-        self, phase: Phase, message: str, index: int, command: LocalCommand, ended: _Ended | None
+        self, phase: Phase, index: int, command: LocalCommand, message: str, **detail: float | None
     ) -> None:
-        detail: dict[str, str | float | int | None] = {
-            "command": self._shown(command),
-            "log": self._log(phase, index).name,
-        }
-        if ended is not None:
-            detail |= {"exit_code": ended.exit_code, "took_s": round(ended.took_s, 3)}
-        self._tell(Event(self._now(), phase, message, detail))
-
-    def _folder_of(self, phase: Phase) -> Path:
-        """A scenario's commands run beside its file, an option's where it was typed."""
-        return Path.cwd() if phase == "on-finish" else folder_of(self._scenario)
+        about = {"command": self._shown(command), "log": self._log(phase, index).name, **detail}
+        self._tell(Event(self._now(), phase, message, about))
 
     def _log(self, phase: Phase, index: int) -> Path:
         return self._folder / f"{phase}-{index}.log"

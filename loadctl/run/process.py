@@ -83,8 +83,8 @@ class Early:
         self._popen: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        with contextlib.suppress(RunError), Path(os.devnull).open("wb") as nowhere:  # only a head start
-            self._popen = start(self._command, nowhere, nowhere)
+        with contextlib.suppress(RunError):  # only a head start
+            self._popen = start(self._command, subprocess.DEVNULL, subprocess.DEVNULL)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -244,17 +244,8 @@ class OrphanGuard:
             "orphans",
             *map(str, pids),
         ]
-        with contextlib.suppress(
-            OSError
-        ):  # it is a second line: engines see by themselves that loadctl is gone
-            self._popen = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                bufsize=0,
-            )
+        with contextlib.suppress(RunError):  # engines also see by themselves that loadctl is gone
+            self._popen = start(Command(argv), subprocess.DEVNULL, subprocess.DEVNULL)
 
     def release(self) -> None:
         """They have all ended."""
@@ -268,7 +259,7 @@ class OrphanGuard:
             popen.wait(1.0)
 
 
-def start(command: Command, stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+def start(command: Command, stdout: IO[bytes] | int, stderr: IO[bytes] | int) -> subprocess.Popen[bytes]:
     """Start it, in a session of its own. Raises: RunError where it cannot be started."""
     try:
         return subprocess.Popen(

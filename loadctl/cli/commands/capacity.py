@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from loadctl.analysis.capacity import Probe, Search, probe_of
+from loadctl.cli import execution
 from loadctl.cli.command_table import Parsed
 from loadctl.cli.judging import judged
 from loadctl.cli.options import (
-    AllowHosts,
-    DemoOptions,
     EngineName,
     Host,
     JsonFlag,
+    LoadOptions,
     Overrides,
-    Quiet,
-    RunsFolder,
     ScenarioArg,
     Targets,
-    WatchOptions,
-    Workers,
     in_units,
 )
 from loadctl.cli.output import complain, write
-from loadctl.cli.planning import planned, watched, with_any_load
-from loadctl.cli.system import ask_for_consent, host_of, shards_for
-from loadctl.engines import usable_engine
+from loadctl.cli.planning import with_any_load
+from loadctl.cli.system import ask_for_consent, host_of
 from loadctl.errors import Interrupted, UsageError
 from loadctl.reports.terminal import capacity as shown
 from loadctl.results.verdict import ExitCode, Verdict
 from loadctl.results.wire.document import dumps
 from loadctl.run.directory import RunDirectory
 from loadctl.run.interruption import Interruption
-from loadctl.run.runner import RunRequest, run
+from loadctl.run.runner import run
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import parse_duration, parse_rate, parse_users
@@ -68,8 +60,7 @@ class _Plan:
     scenario: Scenario
     probe_s: int
     unit: str
-    folder: Path
-    workers: int
+    options: LoadOptions
 
 
 def capacity(
@@ -90,29 +81,23 @@ def capacity(
         bool, typer.Option("--closed", help="Search in users instead of arrivals a second.")
     ] = False,
     targets: Targets = (),
-    workers: Workers,
-    watch: WatchOptions,
-    allow_hosts: AllowHosts = (),
-    demo: DemoOptions,
-    out: RunsFolder = Path("runs"),
-    quiet: Quiet = False,
+    options: LoadOptions,
     as_json: JsonFlag = False,
 ) -> int:
     """Find the highest load that still meets the targets: a band, from short runs at constant levels."""
-    with host_of(demo, host) as known:
+    with host_of(options.demo, host) as known:
         overrides = Overrides(host=known(), engine=engine, targets=targets)
-        meant = watched(_scenario(scenario, overrides, closed=closed), watch, demo=demo.use)
-        meant = replace(meant, allow_hosts=(*meant.allow_hosts, *allow_hosts))
+        prepared = execution.prepared(scenario, with_any_load(scenario, overrides), options)
+        meant = _at_levels(prepared, closed=closed)
         search = _search(meant, first, most)
         began = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        folder = out / f"capacity-{began}-{meant.name.replace('/', '-')}"
-        plan = _Plan(meant, probe_s, "users" if closed else "/s", folder, shards_for(workers, meant.host))
-        return _find(plan, search, quiet=quiet, as_json=as_json)
+        folder = options.out / f"capacity-{began}-{meant.name.replace('/', '-')}"
+        plan = _Plan(meant, probe_s, "users" if closed else "/s", replace(options, out=folder))
+        return _find(plan, search, as_json=as_json)
 
 
-def _scenario(reference: str | None, overrides: Overrides, *, closed: bool) -> Scenario:
-    """With the targets that a constant level can be held to. Raises: UsageError."""
-    found = planned(reference, with_any_load(reference, overrides))
+def _at_levels(found: Scenario, *, closed: bool) -> Scenario:
+    """With the targets that a constant level can meet or miss. Raises: UsageError."""
     if found.script is not None and found.script.own_load:
         raise UsageError(
             f"{found.name} brings its own load, so no level can be set",
@@ -162,10 +147,10 @@ def _level(option: str, text: str, *, closed: bool) -> float:
     return found
 
 
-def _find(plan: _Plan, search: Search, *, quiet: bool, as_json: bool) -> int:
+def _find(plan: _Plan, search: Search, *, as_json: bool) -> int:
     agreed = ask_for_consent(plan.scenario, f"up to {shown.level(search.most, plan.unit)}")
     plan = replace(plan, scenario=agreed)
-    say: Callable[[str], object] = (lambda _: None) if quiet or as_json else complain
+    say: Callable[[str], object] = (lambda _: None) if plan.options.quiet or as_json else complain
     say(f"capacity of {plan.scenario.name} on {plan.scenario.shown_host}: probes of {plan.probe_s:g} s\n")
     with Interruption(to_the_end=True) as interruption:
         try:
@@ -179,13 +164,13 @@ def _find(plan: _Plan, search: Search, *, quiet: bool, as_json: bool) -> int:
                 say(shown.probe_line(len(search.probes), probe, plan.unit) + "\n")
         finally:
             if search.probes:
-                RunDirectory(plan.folder.absolute()).replace(
+                RunDirectory(plan.options.out.absolute()).replace(
                     "capacity.json", shown.document(plan.scenario, search, plan.unit)
                 )
     if as_json:
         write(shown.document(plan.scenario, search, plan.unit), as_json=True)
     else:
-        write(shown.text(plan.scenario, search, plan.unit, str(plan.folder)))
+        write(shown.text(plan.scenario, search, plan.unit, str(plan.options.out)))
     return _exit_code(search)
 
 
@@ -206,12 +191,9 @@ def _stages(level: float, probe_s: int) -> Sequence[Stage]:
 def _probed(plan: _Plan, level: float) -> Probe:
     """One run at one level. Raises: LoadctlError; Interrupted where a signal ended it."""
     scenario = replace(plan.scenario, load=Load(plan.scenario.load.model, _stages(level, plan.probe_s)))
-    engine = usable_engine(scenario, os.environ)
-    request = RunRequest(
-        scenario=scenario, engine=engine, out=plan.folder, shards=plan.workers, argv=sys.argv[1:]
-    )
+    engine = execution.usable(scenario, plan.options)
     try:
-        directory = run(request)
+        directory = run(execution.request_for(scenario, engine, plan.options))
     except Interrupted as error:
         raise _interrupted_before(level, plan.unit, error.signal_number) from error
     result = judged(directory).result

@@ -17,7 +17,7 @@ import typer
 from loadctl.cli import execution
 from loadctl.cli.app import code_of, explain
 from loadctl.cli.conversation import Conversation
-from loadctl.cli.options import Host, LoadOptions, Overrides, ScenarioArg, Targets
+from loadctl.cli.options import Host, JudgedOptions, Overrides, ScenarioArg, Targets
 from loadctl.cli.output import complain
 from loadctl.cli.planning import with_any_load
 from loadctl.cli.system import ask_for_consent, host_of
@@ -58,7 +58,7 @@ def ui(
     ] = "127.0.0.1",
     host: Host = None,
     targets: Targets = (),
-    options: LoadOptions,
+    options: JudgedOptions,
 ) -> int:
     """Open Locust's own web page on a scenario; each Start there is one run."""
     with host_of(options.demo, host) as known:
@@ -66,7 +66,7 @@ def ui(
         return _serve(_for_the_page(execution.prepared(scenario, overrides, options)), options, bind, port)
 
 
-def _serve(scenario: Scenario, options: LoadOptions, bind: str, port: int) -> ExitCode:
+def _serve(scenario: Scenario, options: JudgedOptions, bind: str, port: int) -> ExitCode:
     """Until Ctrl-C.
 
     Raises: LoadctlError where the page cannot be shown; what goes wrong in a single run is shown on the page.
@@ -99,7 +99,7 @@ def _serve(scenario: Scenario, options: LoadOptions, bind: str, port: int) -> Ex
     return ExitCode.OK
 
 
-def _one_run(request: RunRequest, steering: _Steering, options: LoadOptions) -> ExitCode:
+def _one_run(request: RunRequest, steering: _Steering, options: JudgedOptions) -> ExitCode:
     try:
         directory = carry_out(replace(request, steering=steering), steering)
     except LoadctlError as error:
@@ -121,7 +121,7 @@ def _orders(page: Page) -> Sequence[Order]:
 class _Steering(Observer):
     """The orders that the page gives to a run; what happens in the run is reported on stderr."""
 
-    def __init__(self, page: Page, start: Order, scenario: Scenario, options: LoadOptions) -> None:
+    def __init__(self, page: Page, start: Order, scenario: Scenario, options: JudgedOptions) -> None:
         self.page = page
         self.run: RunDirectory | None = None
         self._waiting = [start]
