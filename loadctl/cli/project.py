@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from loadctl.run.directory import RunDirectory
 
 USERS = "users.yaml"
+_USERS_FILES = {USERS, "users.yml"}
 TARGETS = "targets.yaml"
+_ENGINES_OWN = {
+    ".py": r"^\s*(?:from|import) locust\b",
+    **dict.fromkeys((".ts", ".js"), r"\bexport const scenarios\b|\bexports\.scenarios\b"),
+    **dict.fromkeys((".yml", ".yaml", ".json"), r"""^(?:\{\s*)?(?:\s*"config"|config|"?scenarios"?)\s*:"""),
+}
 _BEGINNING = 1_000_000
 _LARGEST = 100_000_000
 """Bytes. Scenarios are far smaller (document.py has their limit); data files may have a million rows."""
@@ -50,17 +56,20 @@ class Project:
 
     def entries(self) -> list[Entry]:
         """The folder's own scenarios, then the packaged ones that it does not replace, each sorted by name."""
-        own = [Entry(path.stem, path, packaged=False) for path in _scenario_files(self.folder / "scenarios")]
+        own = _entries(self.folder / "scenarios", packaged=False)
         names = {entry.name for entry in own}
-        shipped = [
-            Entry(path.stem, path, packaged=True) for path in _scenario_files(_packaged() / "scenarios")
-        ]
+        shipped = _entries(_packaged() / "scenarios", packaged=True)
         return own + [entry for entry in shipped if entry.name not in names]
 
     def scripts(self) -> list[Path]:
         """Scripts that an engine runs by itself, here and in scenarios/."""
         folders = (self.folder, self.folder / "scenarios")
-        return [path for folder in folders for path in sorted(folder.glob("*.*")) if _is_load_script(path)]
+        found = [path for folder in folders for path in sorted(folder.glob("*.*"))]
+        return [
+            path
+            for path in found
+            if path.suffix != ".json" and path.name not in _USERS_FILES and _is_engines_own(path)
+        ]
 
     def find(self, reference: str | None) -> Entry:
         """A scenario by name or path; without a reference, the folder's only one."""
@@ -144,9 +153,7 @@ def is_script(reference: str | None) -> TypeGuard[str]:
     if reference is None:
         return False
     path = Path(reference)
-    return path.suffix in {".py", ".ts", ".js"} or (
-        path.suffix in {".yml", ".yaml", ".json"} and _is_engines_own(path)
-    )
+    return path.suffix in {".py", ".ts", ".js"} or _is_engines_own(path)
 
 
 def is_quick(reference: str | None) -> bool:
@@ -160,36 +167,20 @@ def _packaged() -> Path:
     return inside if inside.is_dir() else Path(loadctl.__file__).parent.parent
 
 
-def _scenario_files(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.glob("*.y*ml")
-        if path.suffix in {".yaml", ".yml"} and not _is_no_scenario(path)
-    )
-
-
-def _is_no_scenario(path: Path) -> bool:
-    """users.yaml, and scripts of an engine that also speaks YAML."""
-    return path.name in {USERS, "users.yml"} or _is_engines_own(path)
+def _entries(folder: Path, *, packaged: bool) -> list[Entry]:
+    """The scenarios of a folder, by name; scripts of an engine that also speaks YAML are none."""
+    paths = [path for path in sorted(folder.glob("*.y*ml")) if path.suffix in {".yaml", ".yml"}]
+    return [
+        Entry(path.stem, path, packaged)
+        for path in paths
+        if path.name not in _USERS_FILES and not _is_engines_own(path)
+    ]
 
 
 def _is_engines_own(path: Path) -> bool:
-    own = r"""^(?:\{\s*)?(?:\s*"config"|config|"?scenarios"?)\s*:"""
-    return re.search(own, beginning(path), re.MULTILINE) is not None
-
-
-def _is_load_script(path: Path) -> bool:
-    """One that says so in its text: many files end in .py and .js."""
-    if path.suffix in {".yml", ".yaml"}:
-        return path.name not in {USERS, "users.yml"} and _is_engines_own(path)
-    of_engine = _OF_ENGINE.get(path.suffix)
-    return of_engine is not None and re.search(of_engine, beginning(path), re.MULTILINE) is not None
-
-
-_OF_ENGINE = {
-    ".py": r"^\s*(?:from|import) locust\b",
-    **dict.fromkeys((".ts", ".js"), r"\bexport const scenarios\b|\bexports\.scenarios\b"),
-}
+    """Whether the text of a file says that an engine runs it; many files end in .py and .js."""
+    pattern = _ENGINES_OWN.get(path.suffix)
+    return pattern is not None and re.search(pattern, beginning(path), re.MULTILINE) is not None
 
 
 def script_command(path: Path) -> str:
