@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import os
 import random
+import re
 import socket
 import ssl
 import time
@@ -259,9 +260,9 @@ def _at(place: SplitResult) -> str:
 
 # -- who else listens here -----------------------------------------------------------------------------------------
 
-_SERVERS = set(
-    "uvicorn gunicorn hypercorn granian daphne waitress-serve flask django fastapi node deno bun java ruby puma php "
-    "dotnet caddy nginx httpd apache2 traefik haproxy envoy loadctl".split()
+_SERVERS = (
+    "uvicorn|gunicorn|hypercorn|granian|daphne|waitress-serve|flask|django|fastapi|node|deno|bun|java|ruby|puma|php|"
+    "dotnet|caddy|nginx|httpd|apache2|traefik|haproxy|envoy|loadctl"
 )
 _WEB_PORTS = {80, 443, 3000, 4200, 5000, 5173, *range(8000, 9000)}
 
@@ -275,7 +276,7 @@ class Listener:
     @property
     def serves(self) -> bool:
         """Whether it looks like a web server."""
-        return self.name in _SERVERS or self.port in _WEB_PORTS
+        return re.fullmatch(_SERVERS, self.name) is not None or self.port in _WEB_PORTS
 
 
 def listeners_hint(port: int | None, elsewhere: Callable[[str], str]) -> str | None:
