@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loadctl.cli.actions import tell_job
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from loadctl.results.recording import Event
     from loadctl.run.directory import Observer
     from loadctl.run.runner import RunRequest
-    from loadctl.scenario.reading.commands import LocalCommand
 
 _OPTION = "--on-finish"
 _TIMEOUT_S = 60.0
@@ -56,7 +55,7 @@ def execute(
     with ExitStack() as stack:
         redrawn = is_terminal() and not options.plain
         with Conversation(scenario, redrawn=redrawn, silent=options.quiet) as conversation:
-            stack.callback(lambda: finish.carry_out(scenario, conversation.run))
+            stack.callback(lambda: finish(scenario, conversation.run))
             served = stack.enter_context(
                 serving(options.metrics_port, options.metrics_linger_s, conversation)
             )
@@ -182,32 +181,14 @@ def _write_report(directory: RunDirectory, judgement: Judgement) -> None:
         directory.replace("report.html", html(judgement))
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """`command` None: the option was not given. `secrets`: values in it that must not be shown."""
+def finish_of(text: str | None) -> Callable[[Scenario, RunDirectory | None], None]:
+    """What runs the command of `--on-finish`, checked before the load. It takes the run directory; None: no run began.
 
-    command: LocalCommand | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict)
-
-    def carry_out(self, scenario: Scenario, run: RunDirectory | None) -> None:
-        """Its output is kept in the run directory; a failure is reported, no more. `run` None: none began."""
-        if self.command is None or run is None:
-            return
-        if not run.result.is_file():
-            complain(f"{_OPTION} was not run: there is no result\n")
-            return
-        from loadctl.run.local_commands import LocalCommands
-
-        known = replace(scenario, secrets={**scenario.secrets, **self.secrets})
-        with Interruption() as interruption:
-            LocalCommands(known, run.engine, interruption, tell=_tell).finish(self.command, run.result)
-
-
-def finish_of(text: str | None) -> Finish:
-    """The command of the option, checked before the load. Raises: UsageError."""
+    Raises: UsageError.
+    """
     if text is None:
-        return Finish()
-    from loadctl.run.local_commands import require_program
+        return lambda _scenario, _run: None
+    from loadctl.run.local_commands import LocalCommands, require_program
     from loadctl.scenario.reading.commands import CommandReader
     from loadctl.scenario.reading.environment import Environment
     from loadctl.scenario.reading.mistakes import Mistakes
@@ -216,12 +197,25 @@ def finish_of(text: str | None) -> Finish:
     environment = Environment(os.environ, mistakes)
     command = CommandReader(mistakes, environment).option(_OPTION, text, timeout_s=_TIMEOUT_S)
     mistakes.raise_if_any(environment.secrets)
-    if command is not None:
-        require_program(command, _OPTION)
-    return Finish(command, environment.secrets)
+    if command is None:
+        return lambda _scenario, _run: None
+    require_program(command, _OPTION)
+
+    def finish(scenario: Scenario, run: RunDirectory | None) -> None:
+        """Its output is kept in the run directory; a failure is reported and changes nothing."""
+        if run is None:
+            return
+        if not run.result.is_file():
+            complain(f"{_OPTION} was not run: there is no result\n")
+            return
+        known = replace(scenario, secrets={**scenario.secrets, **environment.secrets})
+        with Interruption() as interruption:
+            LocalCommands(known, run.engine, interruption, tell=_report_failure).finish(command, run.result)
+
+    return finish
 
 
-def _tell(event: Event) -> None:
+def _report_failure(event: Event) -> None:
     from loadctl.reports.printable import printable
 
     if "took_s" in event.detail and event.detail["exit_code"] != 0:
