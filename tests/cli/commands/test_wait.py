@@ -65,7 +65,7 @@ def test_what_a_url_holds_of_a_password_is_not_shown(loadctl: Loadctl, demo_host
     ("argv", "message"),
     [
         ([GONE, "--for", "alive"], "--for takes ready or healthy, not 'alive'"),
-        (["container:x", "--for", "ready"], "waited for by its health check alone: --for healthy"),
+        (["container:x", "--for", "ready"], "waited for only by its health check: --for healthy"),
         (["container:x", "--pid", "3"], "loadctl wait URL --container NAME"),
         ([GONE, "--pid", "3", "--container", "x"], "the system is one of them"),
         (["nowhere"], "nowhere is not a URL"),
