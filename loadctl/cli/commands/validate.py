@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -37,64 +37,44 @@ def validate(
     as_json: JsonFlag = False,
 ) -> ExitCode:
     """Check scenarios, users and targets, and list every mistake."""
-    found = [_checked(name, host) for name in scenarios or _all(Project())]
-    wrong = sum(checked.error is not None for checked in found)
+    found = {name: _read(name, host) for name in scenarios or _all(Project())}
+    errors = [one for one in found.values() if isinstance(one, UsageError)]
     if as_json:
-        write_json([checked.document() for checked in found])
+        write_json([_document(*one) for one in found.items()])
     elif quiet:
-        write(f"{len(found) - wrong} of {len(found)} valid")
+        write(f"{len(found) - len(errors)} of {len(found)} valid")
     else:
-        write("\n".join(line for checked in found for line in checked.lines()))
-    for checked in found:
-        if checked.error is not None:
-            tell_mistakes(checked.error)
-    return ExitCode.USAGE if wrong else ExitCode.OK
+        write("\n".join(line for one in found.items() for line in _lines(*one)))
+    for error in errors:
+        tell_mistakes(error)
+    return ExitCode.USAGE if errors else ExitCode.OK
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """One scenario, or what is wrong with it."""
+def _lines(name: str, found: Scenario | UsageError) -> Sequence[str]:
+    if isinstance(found, UsageError):
+        count = len(found.mistakes) if isinstance(found, InvalidInput) else 1
+        return [f"{printable(name)}: {count} mistake{'s' if count > 1 else ''}", explain(found)]
+    doubts = [*users_lines(found), *command_lines(found), *unjudgeable_lines(expect(found))]
+    return [f"{printable(name)}: valid ({printable(found.source, 4096)})", *(f"  {line}" for line in doubts)]
 
-    name: str
-    scenario: Scenario | None
-    error: UsageError | None
 
-    def lines(self) -> Sequence[str]:
-        if self.scenario is not None:
-            doubts = [
-                *users_lines(self.scenario),
-                *command_lines(self.scenario),
-                *unjudgeable_lines(expect(self.scenario)),
-            ]
-            source = printable(self.scenario.source, 4096)
-            return [f"{printable(self.name)}: valid ({source})", *(f"  {line}" for line in doubts)]
-        assert self.error is not None  # noqa: S101
-        count = len(self.error.mistakes) if isinstance(self.error, InvalidInput) else 1
-        return [f"{printable(self.name)}: {count} mistake{'s' if count > 1 else ''}", explain(self.error)]
-
-    def document(self) -> dict[str, object]:
-        mistakes: list[dict[str, object]] = []
-        if isinstance(self.error, InvalidInput):
+def _document(name: str, found: Scenario | UsageError) -> dict[str, object]:
+    if isinstance(found, UsageError):
+        mistakes = [{"message": found.message, "hint": found.hint}]
+        if isinstance(found, InvalidInput):
             mistakes = [
-                {
-                    "file": mistake.where.file,
-                    "line": mistake.where.line,
-                    "column": mistake.where.column,
-                    "message": mistake.message,
-                    "hint": mistake.hint,
-                }
-                for mistake in self.error.mistakes
+                {**asdict(mistake.where), "message": mistake.message, "hint": mistake.hint}
+                for mistake in found.mistakes
             ]
-        elif self.error is not None:
-            mistakes = [{"message": self.error.message, "hint": self.error.hint}]
-        return {
-            "name": self.name,
-            "valid": self.error is None,
-            "source": self.scenario and self.scenario.source,
-            "mistakes": mistakes,
-            "cannot_judge": unjudgeable_lines(expect(self.scenario)) if self.scenario else [],
-            **(commands_document(self.scenario) if self.scenario else {}),
-        }
+        return {"name": name, "valid": False, "source": None, "mistakes": mistakes, "cannot_judge": []}
+    return {
+        "name": name,
+        "valid": True,
+        "source": found.source,
+        "mistakes": [],
+        "cannot_judge": unjudgeable_lines(expect(found)),
+        **commands_document(found),
+    }
 
 
 def _all(project: Project) -> Sequence[str]:
@@ -104,8 +84,9 @@ def _all(project: Project) -> Sequence[str]:
     return own or [entry.name for entry in entries]
 
 
-def _checked(name: str, host: str | None) -> _Checked:
+def _read(name: str, host: str | None) -> Scenario | UsageError:
+    """The scenario, or what is wrong with it."""
     try:
-        return _Checked(name, read(name, Overrides(host=host)), None)
+        return read(name, Overrides(host=host))
     except UsageError as error:
-        return _Checked(name, None, error)
+        return error
