@@ -81,13 +81,12 @@ class Profiling(Observer):
         from loadctl.monitors.profile.trigger import Limits
 
         assert self._run is not None  # noqa: S101  began() comes first
-        limits = {target.metric: target for target in scenario.targets if target.scope.kind == "run"}
-
-        def limit(metric: str) -> float | None:
-            target = limits.get(metric)
-            return None if target is None else target.critical if target.target is None else target.target
-
-        percent = limit("error_rate")
+        limits = {
+            target.metric: target.critical if target.target is None else target.target
+            for target in scenario.targets
+            if target.scope.kind == "run"
+        }
+        percent = limits.get("error_rate")
         return watching(
             scenario,
             shard_pids,
@@ -96,7 +95,7 @@ class Profiling(Observer):
                 pid,
                 self._run.path / "profile",  # type: ignore[union-attr]
                 lambda: self._vitals.now,
-                Limits(limit("latency_p95"), None if percent is None else percent / 100),
+                Limits(limits.get("latency_p95"), None if percent is None else percent / 100),
                 scenario.load.window,
             ),
         )

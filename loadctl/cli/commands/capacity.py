@@ -158,7 +158,7 @@ def _find(plan: _Plan, search: Search, *, as_json: bool) -> int:
                 if search.probes:
                     interruption.wait(_PAUSE_S)  # the system recovers from the last one
                 if interruption.number is not None:
-                    raise _interrupted_before(level, plan.unit, interruption.number)
+                    raise _interrupted(interruption.number, "before", level, plan.unit)
                 probe = _probed(plan, level)
                 search.add(probe)
                 say(shown.probe_line(len(search.probes), probe, plan.unit) + "\n")
@@ -171,14 +171,9 @@ def _find(plan: _Plan, search: Search, *, as_json: bool) -> int:
         write(shown.document(plan.scenario, search, plan.unit), as_json=True)
     else:
         write(shown.text(plan.scenario, search, plan.unit, str(plan.options.out)))
-    return _exit_code(search)
-
-
-def _exit_code(search: Search) -> int:
-    found = search.answer
-    if found.low is not None:
+    if search.answer.low is not None:
         return ExitCode.OK
-    return ExitCode.FAIL if found.high is not None else ExitCode.INCONCLUSIVE
+    return ExitCode.FAIL if search.answer.high is not None else ExitCode.INCONCLUSIVE
 
 
 def _stages(level: float, probe_s: int) -> Sequence[Stage]:
@@ -195,18 +190,14 @@ def _probed(plan: _Plan, level: float) -> Probe:
     try:
         directory = run(execution.request_for(scenario, engine, plan.options))
     except Interrupted as error:
-        raise _interrupted_before(level, plan.unit, error.signal_number) from error
+        raise _interrupted(error.signal_number, "before", level, plan.unit) from error
     result = judged(directory).result
     directory.replace("result.json", dumps(result))
     if result.verdict is Verdict.INTERRUPTED:
-        reason = (
-            f"interrupted during the probe at {shown.level(level, plan.unit)}; the probes before it are kept"
-        )
-        raise Interrupted(2 if int(result.exit_code) == 130 else 15, reason)
+        raise _interrupted(2 if int(result.exit_code) == 130 else 15, "during", level, plan.unit)
     return probe_of(level, result, directory.id)
 
 
-def _interrupted_before(level: float, unit: str, number: int) -> Interrupted:
-    return Interrupted(
-        number, f"interrupted before the probe at {shown.level(level, unit)}; the probes before it are kept"
-    )
+def _interrupted(number: int, when: str, level: float, unit: str) -> Interrupted:
+    reason = f"interrupted {when} the probe at {shown.level(level, unit)}; the probes before it are kept"
+    return Interrupted(number, reason)
