@@ -53,7 +53,7 @@ def test_signals_in_a_probe_end_it_and_keep_what_was_found(loadctl: Shell) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--probe", "1s"), "--probe 1s: shorter than 5s tells nothing"),
+        (("--probe", "1s"), "--probe 1s: a probe needs at least 5 s"),
         (("--max", "5/s"), "--max 5/s is below the first level, 10"),
         (("--from", "x"), "--from: 'x' is not a rate"),
     ],
