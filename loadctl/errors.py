@@ -1,4 +1,4 @@
-"""What can go wrong for a user, each with what failed, where, and what to do.
+"""What can go wrong for a user, each with what failed, where, and what to do; and the exit codes of the whole tool.
 
 LoadctlError
 ├── UsageError       nothing was sent: wrong arguments or files           exit 2
@@ -12,6 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    OK = 0
+    """PASS, or WARN unless --fail-on warn; every command that did what it was asked."""
+    FAIL = 1
+    """A judged critical limit is crossed, or a critical finding."""
+    USAGE = 2
+    """Usage or configuration error: nothing was sent."""
+    INCONCLUSIVE = 3
+    """The measurement does not allow a verdict on the system."""
+    ERROR = 4
+    """The run could not be carried out."""
+    INTERNAL = 70
+    """A bug in loadctl; the run directory is kept. sysexits.h's EX_SOFTWARE."""
+    SIGINT = 130
+    SIGTERM = 143
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -165,7 +165,7 @@ def _faults(case: Case) -> Iterator[Finding]:
         message += f" ({examples[0].message})"
     evidence: Evidence = {"faults": faults, "turns": turns, "share": round(share, 4)}
     evidence |= {"of": "script" if of_script else "generator"}
-    advice = [f"see every request once: {case.look_closer}"]
+    advice = (f"see every request once: {case.look_closer}",)
     if share > FAULTS_SHARE:
         yield Finding("generator-faults", "invalid", message, evidence, advice, "all")
     else:

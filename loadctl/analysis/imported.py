@@ -11,7 +11,7 @@ from loadctl.results.imported.report import Imported
 from loadctl.results.imported.score import UNTOLD, score_imported
 from loadctl.results.imported.summary import counters_of, summary_of
 from loadctl.results.recording import Recording, Shard
-from loadctl.results.result import ResourceUse, Result
+from loadctl.results.result import Engine, Resources, ResourceUse, Result, Window
 from loadctl.results.verdict import Finding, Score, Verdict
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_percent
@@ -44,23 +44,20 @@ def judge_imported(imported: Imported, targets: Sequence[Target], *, fail_on_war
         scenario=imported.files[0],
         goal="",
         source=imported.kind,
-        engine=imported.engine,
-        engine_version=None,
-        shards=1,
+        engine=Engine(name=imported.engine, version=None, shards=1),
         host=imported.host,
         model=imported.model,
         peak=imported.peak_users,
         started_at=imported.started_at,
         planned_s=imported.duration_s,
         ended_s=summary.end_s,
-        window=(summary.start_s, summary.end_s),
+        window=Window(summary.start_s, summary.end_s),
         stages=(),
         counters=counters_of(imported),
         summary=summary,
         scores=scores,
-        findings=findings,
-        system=_UNWATCHED,
-        generator=_UNWATCHED,
+        findings=tuple(findings),
+        resources=Resources(system=_UNWATCHED, generator=_UNWATCHED),
         examples=tuple(imported.examples),
         files=tuple(imported.files),
     )

@@ -31,7 +31,7 @@ from loadctl.results.boundaries import load_seen
 from loadctl.results.decision import Decision, QuickLook, decide, void_scores
 from loadctl.results.measured import measure
 from loadctl.results.recording import Recording, Shard, VirtualUsers
-from loadctl.results.result import Result
+from loadctl.results.result import Engine, Resources, Result, Window
 from loadctl.results.scoring import begun, score
 from loadctl.results.verdict import Finding, Verdict
 from loadctl.scenario.expectation import smoke_of
@@ -121,29 +121,33 @@ def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Resul
         scenario=scenario.name,
         goal=scenario.goal,
         source=scenario.source,
-        engine=facts.engine,
-        engine_version=facts.engine_version,
-        engine_users=next((shard.engine_users for shard in recording.shards if shard.engine_users), None),
-        engine_extension=next(filter(None, (shard.engine_extension for shard in recording.shards)), None),
-        virtual_users=_virtual_users(recording.shards),
-        shards=facts.shards,
+        engine=Engine(
+            name=facts.engine,
+            version=facts.engine_version,
+            shards=facts.shards,
+            users=next(filter(None, (shard.engine_users for shard in recording.shards)), None),
+            extension=next(filter(None, (shard.engine_extension for shard in recording.shards)), None),
+            virtual_users=_virtual_users(recording.shards),
+        ),
         host=scenario.shown_host,
         model=scenario.load.model,
         peak=scenario.load.peak,
         started_at=facts.started_at,
         planned_s=scenario.load.duration_s,
         ended_s=folded.ended_s,
-        window=case.window,
+        window=Window(*case.window),
         stages=folded.stages,
         counters=folded.counters,
         summary=folded.summary,
-        scores=case.scores,
+        scores=tuple(case.scores),
         findings=findings,
-        system=measured.system,
-        generator=measured.generator,
-        companions=measured.companions,
-        series=measured.series,
-        logs=measured.logs,
+        resources=Resources(
+            system=measured.system,
+            generator=measured.generator,
+            companions=measured.companions,
+            series=measured.series,
+            logs=measured.logs,
+        ),
         profile=measured.profile,
         timeline=folded.timeline,
         examples=tuple(recording.examples),

@@ -14,10 +14,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from operator import attrgetter
+
+from msgspec.structs import replace
 
 from loadctl.analysis.run_context import Case
 from loadctl.results.level import NOISE_MS, total

@@ -10,7 +10,8 @@ connections failed within 5 s of it, and more of them than elsewhere in the run.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from loadctl.analysis.run_context import Case
 from loadctl.results.outage import CONNECTION_ERRORS, is_cut_off

@@ -34,8 +34,8 @@ def story(case: Case, findings: Sequence[Finding], decision: Decision) -> tuple[
         if decision.verdict in _BROKEN
         else []
     )
-    advice = next((finding.advice for finding in [*found[:1], *slow] if finding.advice), None)
-    advice = advice or list(_next_step(case, decision.verdict))
+    advice = next((finding.advice for finding in [*found[:1], *slow] if finding.advice), ())
+    advice = advice or tuple(_next_step(case, decision.verdict))
     return (None if _said(why, decision) else why or None), tuple(dict.fromkeys(advice))
 
 

@@ -18,8 +18,7 @@ import typer
 from loadctl.cli.actions import tell_mistakes
 from loadctl.cli.command_table import Commands, in_our_words, profile_alone, tags_apart, takes_arguments
 from loadctl.cli.output import complain, hush, open_standard_streams, without_secrets
-from loadctl.errors import Interrupted, InvalidInput, LoadctlError, Mistake, RunError, UsageError
-from loadctl.results.verdict import ExitCode
+from loadctl.errors import ExitCode, Interrupted, InvalidInput, LoadctlError, Mistake, RunError, UsageError
 from loadctl.temporary import remove_abandoned
 
 

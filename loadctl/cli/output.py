@@ -138,7 +138,7 @@ def open_standard_streams() -> None:
 def tell(result: Result, *, quiet: bool = False, as_json: bool = False) -> None:
     """On stdout, in the form asked for."""
     from loadctl.reports.terminal.screen import headline, render
-    from loadctl.results.wire.document import dumps
+    from loadctl.results.result import dumps
 
     if as_json:
         write(dumps(result), as_json=True)

@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Protocol, TypeVar
 
+from msgspec.structs import replace
+
 from loadctl.monitors.source import Observation
-from loadctl.results.wire.frame import MOST_S
+from loadctl.results.recording import MOST_S
 
 T = TypeVar("T")
 

@@ -6,7 +6,9 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from loadctl.monitors.background import Lost
 from loadctl.monitors.source import Observation, Source

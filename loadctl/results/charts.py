@@ -20,6 +20,7 @@ from loadctl.results.packed import Packed, Pool
 from loadctl.results.profile import marked_seconds
 from loadctl.results.reading_series import Course, courses
 from loadctl.results.recording import Latencies, Recording, Span
+from loadctl.results.result import Window
 from loadctl.results.second import Moment
 from loadctl.scenario.load import Load
 
@@ -109,7 +110,7 @@ class Charts:
     courses: Sequence[Course] = ()
 
 
-def charts(load: Load, recording: Recording, window: tuple[float, float], ended_s: float) -> Charts:
+def charts(load: Load, recording: Recording, window: Window, ended_s: float) -> Charts:
     """`window`: what was scored, as far as the run got; `ended_s`: when the load ended (see results/fold.py)."""
     length = max((second.t + 1 for second in recording.seconds), default=0)
     charting = Charting(load, length, window, ended_s, marked_seconds(recording.events))
@@ -144,7 +145,7 @@ class Charting:
         self,
         load: Load,
         length_s: float,
-        window: tuple[float, float],
+        window: Window,
         ended_s: float,
         marked: frozenset[int] = frozenset(),
     ) -> None:
@@ -281,7 +282,7 @@ class Charting:
 
     def _is_scored(self, t: int) -> bool:
         """What ends in the drain counts where the load ended."""
-        start, end = self._window
+        start, end = self._window.start_s, self._window.end_s
         return t not in self._marked and start <= min(t, self._last_s) < end
 
     def _close(self) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from signal import SIGINT, SIGKILL, Signals
 
+from msgspec.structs import replace
+
+from loadctl.errors import ExitCode
 from loadctl.results.recording import Recording
-from loadctl.results.verdict import ExitCode, Finding, Score, Status, Verdict
+from loadctl.results.verdict import Finding, Score, Status, Verdict
 from loadctl.scenario.smoke import OPTION
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_duration
@@ -41,7 +44,7 @@ _REASONS_MAX = 3
 class Decision:
     verdict: Verdict
     exit_code: ExitCode
-    reasons: Sequence[str]
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,9 @@ class Plateau:
 class Folded:
     summary: Summary
     """Of the scored window, as far as the run got."""
-    stages: Sequence[StageSummary]
+    stages: tuple[StageSummary, ...]
     counters: Counters
-    timeline: Sequence[Point]
+    timeline: tuple[Point, ...]
     ended_s: float
     """Until when load was made: the plan's end, or an earlier stop."""
     named: Mapping[str, Summary]

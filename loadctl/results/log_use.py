@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from loadctl.results.readings import Readings
 from loadctl.results.recording import Event, Reading
+from loadctl.results.wire.record import Absent, Record, written
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrequentMessage:
+class FrequentMessage(Record, frozen=True, kw_only=True):
     """An error message with its numbers and ids folded, and how often it came in the whole run."""
 
     message: str
@@ -21,15 +20,15 @@ class FrequentMessage:
     log: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogUse:
-    """`unread`: why a part of the window was not read, None when all of it was; the errors are then a lower bound."""
+class LogUse(Record, frozen=True, kw_only=True):
+    """Of the window. `errors` is a lower bound where `unread` says why a part was not read."""
 
     followed: str
     lines: int
     errors: int
-    unread: str | None = None
-    frequent: tuple[FrequentMessage, ...] = ()
+    unread: str | None = written(None)
+    frequent: tuple[FrequentMessage, ...] = written(())
+    absent: Absent = written({})
 
 
 def log_use(
@@ -55,6 +54,7 @@ def log_use(
         errors=round(sum(reading.values.get("log_errors", 0) for reading in seen)),
         unread=unread,
         frequent=tuple(_frequent(event) for event in events if event.kind == "log_messages"),
+        absent={} if unread else {"unread": "all of the scored part was read"},
     )
 
 

@@ -39,8 +39,8 @@ class Measured:
     generator: ResourceUse
     stage_system: Mapping[str, ResourceUse] = field(default_factory=dict)
     """By name of the scored stages."""
-    companions: Sequence[ResourceUse] = ()
-    series: Sequence[Series] = ()
+    companions: tuple[ResourceUse, ...] = ()
+    series: tuple[Series, ...] = ()
     logs: LogUse | None = None
     profile: ProfileUse | None = None
     levels: Sequence[Level] = ()

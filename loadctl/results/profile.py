@@ -10,12 +10,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from loadctl.results.recording import Event
+from loadctl.results.wire.record import Record
 
 ProfileMode = Literal["sample", "continuous"]
 Stack: TypeAlias = tuple[str, ...]
+_Labelled = TypeVar("_Labelled", "Profile", "ProfileSample")
 
 CALM = "calm"
 TOP = 10
@@ -55,27 +57,37 @@ class Profile:
         return sum(self.stacks.values())
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionShare:
+class ProfileSample(Record, frozen=True, kw_only=True):
+    """`file`: stacks and their counts, below the run's directory. `samples`: how often anything was seen running."""
+
+    label: str
+    start_s: float
+    end_s: float
+    samples: int
+    file: str
+    why: str
+
+
+class FunctionShare(Record, frozen=True):
     """Percent of the samples in which something ran: in the function itself, and in it or below it.
 
-    `calm_pct`: in the function itself when it was calm; None without such a sample.
+    `calm_pct`: in the function itself when it was calm; null where there are too few such samples.
     """
 
     name: str
     self_pct: float
     total_pct: float
-    calm_pct: float | None = None
+    calm_pct: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileUse:
-    """`samples`: what was recorded, without the stacks. `top`: of the worst ones, the function itself counted."""
+class ProfileUse(Record, frozen=True):
+    """`files` were made for people: flame graphs, and one for speedscope. In mode "sample" the profiled seconds are
+    not scored; in mode "continuous" they are, and `profiled` is true beside this object."""
 
     mode: ProfileMode
-    samples: Sequence[Profile]
-    top: Sequence[FunctionShare]
-    files: Sequence[str]
+    samples: tuple[ProfileSample, ...]
+    top: tuple[FunctionShare, ...]
+    files: tuple[str, ...]
 
     @property
     def profiled(self) -> bool:
@@ -156,10 +168,21 @@ def profile_use(profiles: Sequence[Profile], files: Sequence[str]) -> ProfileUse
         for name, count in own.most_common(TOP)
         if total >= _NEEDS
     ]
-    return ProfileUse(profiles[0].mode, tuple(profiles), tuple(shares), tuple(files))
+    samples = tuple(
+        ProfileSample(
+            label=one.label,
+            start_s=round(one.start_s, 3),
+            end_s=one.end_s,
+            samples=one.samples,
+            file=one.file,
+            why=one.why,
+        )
+        for one in profiles
+    )
+    return ProfileUse(profiles[0].mode, samples, tuple(shares), tuple(files))
 
 
-def worst_of(profiles: Sequence[Profile]) -> list[Profile]:
+def worst_of(profiles: Sequence[_Labelled]) -> list[_Labelled]:
     """What was recorded when it was bad; where it never was, at the end of the load."""
     return [one for one in profiles if one.label != CALM]
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
 
 from loadctl.results.interval import Interval
 from loadctl.results.packed import Packed
 from loadctl.results.second import Moment
+from loadctl.results.wire.record import Record, written
 from loadctl.scenario.units import format_moment
 
 if TYPE_CHECKING:
     from loadctl.results.profile import Profile
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+MOST_S = 10_000_000
+"""No run is longer, so that counting its seconds comes to an end."""
+
+
+class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What one source saw of one subject at one time.
 
     `subject` is "system", "companion" (recorded beside it), "generator" or "host". `source` is the kind of monitor
@@ -25,12 +31,12 @@ class Reading:
     (cpu_pct, cpu_cores, memory_bytes, …). A reading without values is a gap: `gap` says why, and is never a zero.
     """
 
-    t: float
+    t: Annotated[float, msgspec.Meta(ge=-MOST_S, le=MOST_S)]
     subject: str
     source: str
     entity: str
-    values: Mapping[str, float] = field(default_factory=dict)
-    notes: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, float] = {}
+    notes: Mapping[str, str] = {}
     """Facts that are not numbers, such as memory_kind: "PSS" or cpu_of: "4 cores"."""
     gap: str | None = None
 
@@ -42,8 +48,7 @@ END = "end"
 LEVEL = "level"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Record, frozen=True):
     """Something that happened at a time: a stage began, the system restarted, a shard died, a signal came.
 
     Kinds: stage, users (so many are wanted now), level (so many a script's own shape wants), signal, stop;
@@ -54,24 +59,25 @@ class Event:
     log_error (one of the first of its kind), log_messages (at the end: a frequent one), log_rotated.
     """
 
-    t: float
+    t: float = msgspec.field(name="t_s")
     kind: str
     message: str
-    detail: Mapping[str, str | float | int | None] = field(default_factory=dict)
+    detail: Mapping[str, str | float | int | None] = written({})
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One of the first failures of an endpoint and class, for people to read. Secrets are already redacted."""
+class Example(Record, frozen=True):
+    """One of the first failures of an endpoint and class, secrets redacted; `status` is null where no response came.
 
-    t: float
+    `stale`: the server ended the kept connection on which it went out before any of the response came.
+    """
+
+    t: float = msgspec.field(name="t_s")
     endpoint: str
     error_class: str
     status: int | None
     message: str
-    body: str = ""
+    body: str = written("")
     stale: bool = False
-    """The server ended the kept connection on which it went out before any of the response came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +90,9 @@ class ScriptFault:
     """File and line, "own.py:12"; "" where they are not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class VirtualUsers:
-    """The engine's own count of the places where users live. In the open model a place serves many arrivals."""
+class VirtualUsers(Record, frozen=True):
+    """The engine's own count of the places where users live. In the open model each serves many arrivals; `counters`
+    counts those."""
 
     created: int
     completed: int

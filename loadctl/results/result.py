@@ -1,142 +1,216 @@
-"""The result of a run: the versioned document that every report is made from.
+"""The result of a run, as result.json holds it: the versioned document that every report is made from.
 
-Format history, newest first:
+Format history, newest first; keys are added freely, never renamed:
 loadctl.result/1  first published form
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Annotated
 
+import msgspec
+
+from loadctl.errors import ExitCode, UsageError
 from loadctl.results.log_use import LogUse
 from loadctl.results.profile import ProfileUse
 from loadctl.results.recording import Event, Example, VirtualUsers
 from loadctl.results.series import Series
 from loadctl.results.summary import Counters, StageSummary, Summary
-from loadctl.results.verdict import ExitCode, Finding, Score, Verdict
+from loadctl.results.verdict import Finding, Score, Verdict
+from loadctl.results.wire.record import Absent, Record, added, schema_of, written
 from loadctl.scenario.load import Model
+from loadctl.scenario.user_type import Json
 
 SCHEMA = "loadctl.result/1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResourceUse:
-    """What the system or the generator used over the window; None with a reason in `absent`."""
+class Engine(Record, frozen=True, kw_only=True):
+    """`users`: what its users are made of, the engine's own and loadctl's, where it said so. `extension`: what of
+    loadctl's stands at its own extension point. `virtual_users`: the places where users lived, where it counts them."""
+
+    name: str
+    version: str | None
+    shards: int
+    users: str | None = None
+    extension: str | None = None
+    virtual_users: VirtualUsers | None = None
+
+    @property
+    def label(self) -> str:
+        return engine_label(self.name, self.version, self.extension)
+
+
+def engine_label(name: str, version: str | None, extension: str | None) -> str:
+    """For people: "artillery 2.0.34, engine loadctl"."""
+    return ", ".join(filter(None, [f"{name} {version or ''}".strip(), extension]))
+
+
+class Window(Record, frozen=True):
+    """Seconds since the load began: what is scored."""
+
+    start_s: float
+    end_s: float
+
+
+class ResourceUse(Record, frozen=True, kw_only=True):
+    """What the system or the generator used over the window. `watched`: what was read ("uvicorn pid 4312").
+
+    `cpu_pct`: highest 30 s mean (of the whole window if shorter) in % of `cores_available`; `memory_bytes`: highest,
+    `memory_kind` says of what (working set, PSS, USS, RSS). `absent` also says why a figure that is there does not
+    speak for the whole window.
+    """
 
     watched: str | None
-    """What was read: "uvicorn pid 4312 and 4 children"."""
-    cpu_pct: float | None = None
-    """Highest 30 s mean (the whole window if shorter), in % of the cores it may use."""
-    cpu_cores: float | None = None
-    cores_available: float | None = None
-    memory_bytes: int | None = None
-    """Highest working set; `memory_kind` says which (working set, PSS, USS, RSS)."""
-    memory_first_bytes: int | None = None
-    memory_kind: str | None = None
-    absent: Mapping[str, str] = field(default_factory=dict)
-    """Why there is no figure; beside a figure: why it does not speak for the whole window."""
-    readings: int = 0
-    extra: Mapping[str, float] = field(default_factory=dict)
+    cpu_pct: float | None = written(None)
+    cpu_cores: float | None = written(None)
+    cores_available: float | None = written(None)
+    memory_bytes: int | None = written(None)
+    memory_first_bytes: int | None = written(None)
+    memory_kind: str | None = written(None)
+    readings: int = written(0)
+    extra: Mapping[str, float] = written({})
+    absent: Absent = written({})
+
+    def __post_init__(self) -> None:
+        """A reason for every null, under its own key too."""
+        cpu = self.absent.get("cpu", "not measured as a share: a process is told in cores")
+        memory = self.absent.get("memory", "not known")
+        reasons = {
+            "watched": "nothing watched it",
+            "cpu_pct": cpu,
+            "cpu_cores": cpu,
+            "cores_available": "how many cores it may use is not known",
+            "memory_bytes": memory,
+            "memory_first_bytes": memory,
+            "memory_kind": memory,
+        }
+        nulls = {key: why for key, why in reasons.items() if getattr(self, key) is None}
+        msgspec.structs.force_setattr(self, "absent", {**nulls, **self.absent})
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Those of cpu and memory, each once."""
+        return {key: why for key, why in self.absent.items() if key not in self.__struct_fields__}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One second for charts and sparklines: what was planned, what was done."""
+class Resources(Record, frozen=True, kw_only=True):
+    """`companions`: recorded beside the system (the other containers of a list, single pods); `logs` is left out where
+    none was followed."""
 
-    t: int
+    system: ResourceUse
+    generator: ResourceUse
+    companions: Annotated[tuple[ResourceUse, ...], added(())] = written(())
+    series: Annotated[tuple[Series, ...], added(())] = written(())
+    logs: LogUse | None = None
+
+
+class Point(Record, frozen=True, kw_only=True):
+    """One second. `planned` and `users`: at its end; in the open model `planned` is its arrivals.
+
+    p50_ms and p95_ms are null with fewer than 20 and 200 successes in it, and in runs of more than an hour for all but
+    at most 3,600 seconds."""
+
+    t: int = msgspec.field(name="t_s")
     planned: float
     users: int
     completed: int
     failed: int
-    p50_ms: float | None = None
-    p95_ms: float | None = None
+    p50_ms: float | None = written(None)
+    p95_ms: float | None = written(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Record, frozen=True):
     """A command to type next, and what it is good for."""
 
     command: str
     purpose: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Record, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
+    """A null has its reason in the `absent` or `reason` beside it, or in the description of its object. `reasons`: the
+    one that decided first. `why`: the likeliest cause, null where `reasons` say all; `engine.version` is null where the
+    engine was not found. `peak`: users, or arrivals per second. `smoke`: a quick look, which left out what its load was
+    too small for. `targets_judged`: of which something is proved, good or bad, of the `targets_total` that the scenario
+    judges. `repeat_may_help`: an INCONCLUSIVE that the plan did not foresee. `started_at`: UTC, ISO 8601.
+    `ended_s`: until when load was made. `files`: what an engine wrote, where that was read instead of a recording; what
+    it does not say of `peak`, `started_at`, `planned_s` and `engine.version` is null."""
+
     verdict: Verdict
     exit_code: ExitCode
-    smoke: bool = False
-    """Only a quick look: what its load was too small for was left out."""
-    repeat_may_help: bool = False
-    """It is INCONCLUSIVE for another reason than its plan."""
-    reasons: Sequence[str]
-    """All of them, the one that decided first."""
-    why: str | None = None
-    """One or two sentences for people: the likeliest cause."""
-    advice: Sequence[str] = ()
-    """The next thing to do, as commands or short sentences."""
-    next: Sequence[Step] = ()
+    smoke: Annotated[bool, added(False)] = written(False)
+    targets_judged: Annotated[int, added(0)] = written(0)
+    targets_total: Annotated[int, added(0)] = written(0)
+    repeat_may_help: Annotated[bool, added(False)] = written(False)
+    reasons: tuple[str, ...]
+    why: str | None = written(None)
+    advice: tuple[str, ...] = written(())
+    next: tuple[Step, ...] = written(())
     scenario: str
     goal: str
     source: str
-    engine: str
-    engine_version: str | None
-    engine_users: str | None = None
-    """What its users are made of: what is the engine's own, and what is loadctl's. None: it did not say."""
-    engine_extension: str | None = None
-    """What of loadctl's stands at its own extension point: "engine loadctl". None: nothing."""
-    virtual_users: VirtualUsers | None = None
-    """The engine's own count of the places where users lived; None: it does not count them, or a shard did not say."""
-    shards: int
+    engine: Engine
     host: str
     model: Model
     peak: float | None
-    """Of this and the next two, None: an engine's own file does not say."""
     started_at: str | None
-    """UTC, ISO 8601."""
     planned_s: float | None
     ended_s: float
-    """Until when load was made: the plan's end, or an earlier stop."""
-    window: tuple[float, float]
-    stages: Sequence[StageSummary]
+    window: Window
+    stages: tuple[StageSummary, ...]
     counters: Counters
     summary: Summary
-    scores: Sequence[Score]
-    findings: Sequence[Finding]
-    system: ResourceUse
-    generator: ResourceUse
-    companions: Sequence[ResourceUse] = ()
-    """What was recorded beside the system: the other containers of a list, single pods."""
-    series: Sequence[Series] = ()
-    logs: LogUse | None = None
-    """None: no log was followed."""
+    scores: tuple[Score, ...]
+    findings: tuple[Finding, ...]
+    resources: Resources
+    timeline: tuple[Point, ...] = written(())
+    examples: tuple[Example, ...] = written(())
+    events: tuple[Event, ...] = written(())
+    run_dir: str = written("")
+    files: tuple[str, ...] = ()
+    profiled: bool | None = None
     profile: ProfileUse | None = None
-    """None: no profile was asked for, or there is none."""
-    timeline: Sequence[Point] = ()
-    examples: Sequence[Example] = ()
-    events: Sequence[Event] = ()
-    run_dir: str = ""
-    files: Sequence[str] = ()
-    """Files of an engine that it was read from, instead of a recording of ours."""
 
-    @property
-    def engine_label(self) -> str:
-        return engine_label(self.engine, self.engine_version, self.engine_extension)
-
-    @property
-    def targets_judged(self) -> int:
-        """Of which something is proved, good or bad."""
-        return sum(score.decides for score in self.scores)
-
-    @property
-    def targets_total(self) -> int:
-        """Those that the scenario judges."""
-        return sum(score.target.judged for score in self.scores)
+    def __post_init__(self) -> None:
+        """What follows from other keys; files of older versions lack some of it."""
+        found = {
+            "targets_judged": sum(score.decides for score in self.scores),
+            "targets_total": sum(score.target_judged for score in self.scores),
+            "profiled": None if self.profile is None else self.profile.mode == "continuous",
+        }
+        for key, value in found.items():
+            msgspec.structs.force_setattr(self, key, value)
 
 
-def engine_label(name: str, version: str | None, extension: str | None) -> str:
-    """For people: "artillery 2.0.34, engine loadctl"."""
-    return ", ".join(filter(None, [f"{name} {version or ''}".strip(), extension]))
+_HINT = "loadctl score RUN judges its recording again"
+
+
+def dumps(result: Result) -> str:
+    """The text of result.json. Raises: ValueError for a number that JSON has not."""
+    return json.dumps(msgspec.to_builtins(result), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
+def loads(text: str) -> Result:
+    """From the text of result.json; UsageError where it is not one that this version can read."""
+    try:
+        raw = msgspec.json.decode(text)
+        form = raw.get("schema") if isinstance(raw, dict) else None
+        if form == SCHEMA:
+            return msgspec.convert(raw, Result)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"this result is damaged: {error}", hint=_HINT) from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"this is not a result: {error}", hint=_HINT) from error
+    raise UsageError(f"this result has the form {form!r}, and this version reads {SCHEMA!r}", hint=_HINT)
+
+
+def schema() -> dict[str, Json]:
+    """The JSON Schema of result.json."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA}
+    form = schema_of(Result)
+    return {**form["$defs"].pop("Result"), "$defs": form["$defs"], **head}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from loadctl.results.fold import Plateau
 from loadctl.results.histogram import PERCENTILES
 from loadctl.results.interval import completed_of
@@ -12,7 +14,7 @@ from loadctl.results.level import AWAY_SHARE
 from loadctl.results.measured import Measured, plateau_for
 from loadctl.results.readings import NONE
 from loadctl.results.summary import EndpointSummary, Latency
-from loadctl.results.verdict import Score, Status, distance_of, enough_requests, status_of
+from loadctl.results.verdict import Score, Status, enough_requests, status_of
 from loadctl.scenario.expectation import ends_below
 from loadctl.scenario.metric import NO_STAIRCASE
 from loadctl.scenario.smoke import OPTION, Smoke
@@ -79,7 +81,7 @@ def score(target: Target, measured: Measured, smoke: Smoke | None = None) -> Sco
     scored = _score(target, measured, of_few=too_small is not None)
     if too_small is None or not scored.judged or scored.status is not Status.NO_DATA:
         return scored
-    return replace(scored, judged=False, reason=f"left out by {OPTION}: {too_small}")
+    return msgspec.structs.replace(scored, judged=False, reason=f"left out by {OPTION}: {too_small}")
 
 
 def _score(target: Target, measured: Measured, *, of_few: bool) -> Score:
@@ -90,24 +92,15 @@ def _score(target: Target, measured: Measured, *, of_few: bool) -> Score:
     why = None if target.judged else target.why_not_judged or "the scenario does not judge it"
     if found.value is None:
         reason = why or found.reason
-        return Score(
-            target=target, status=Status.NO_DATA, value=None, n=found.n, judged=judged, reason=reason
-        )
+        return Score.of(target, Status.NO_DATA, None, n=found.n, judged=judged, reason=reason)
     if target.metric in THROUGHPUTS:
         status, reason = _throughput_status(target, found.value, measured)
     elif target.metric == "breaking_point":
         status, reason = _breaking_status(target, found.value, measured)
     else:
         status, reason = status_of(target, found.value), None
-    return Score(
-        target=target,
-        status=status,
-        value=found.value,
-        n=found.n,
-        judged=judged,
-        distance=distance_of(target, status, found.value),
-        reason=why or reason,
-        detail=found.detail,
+    return Score.of(
+        target, status, found.value, n=found.n, judged=judged, reason=why or reason, detail=found.detail
     )
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
 from loadctl.results.readings import Readings
+from loadctl.results.wire.record import Record
 from loadctl.scenario.units import format_duration
 
 MISSING_SHARE = 0.10
@@ -94,9 +95,9 @@ SOURCES = ("process", "container", "pods", "metrics", "prometheus", "logs")
 """Who speaks for the system, first to last: what is outside it sees all of it, a page of its own what it chose."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """`n` readings in the window; `subject` is "system" or "host"."""
+class Series(Record, frozen=True, kw_only=True):
+    """A monitored series over the window. `subject`: system, or host for the machine it runs on. `uncovered`: why it
+    does not speak for the whole window."""
 
     subject: str
     source: str
@@ -107,7 +108,6 @@ class Series:
     mean: float
     last: float
     uncovered: str | None = None
-    """Why it does not speak for the whole window; None: it does."""
 
 
 def rank(source: str) -> int:
@@ -125,16 +125,19 @@ def monitored(readings: Readings, start_s: float, end_s: float) -> tuple[Series,
         for name in parts[subject, source].names:
             speakers.setdefault((subject, name), source)
     kept = [
-        replace(
-            _reduced(subject, source, name, parts[subject, source]),
-            uncovered=why_uncovered(whole[subject, source], name, start_s, end_s),
+        _reduced(
+            subject,
+            source,
+            name,
+            parts[subject, source],
+            why_uncovered(whole[subject, source], name, start_s, end_s),
         )
         for (subject, name), source in speakers.items()
     ]
     return tuple(sorted(kept, key=lambda one: (one.subject != "system", rank(one.source), one.name)))
 
 
-def _reduced(subject: str, source: str, name: str, readings: Readings) -> Series:
+def _reduced(subject: str, source: str, name: str, readings: Readings, uncovered: str | None) -> Series:
     values = readings.values(name)
     return Series(
         subject=subject,
@@ -145,4 +148,5 @@ def _reduced(subject: str, source: str, name: str, readings: Readings) -> Series
         highest=max(values),
         mean=math.fsum(values) / len(values),
         last=readings.last(name),
+        uncovered=uncovered,
     )

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+
+import msgspec
 
 from loadctl.results.recording import Example
+from loadctl.results.wire.record import Absent, Record, written
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """Milliseconds of `n` values. An absent number is None, and `absent` says why under the same name."""
+class Latency(Record, frozen=True, kw_only=True):
+    """Milliseconds of `n` values; a percentile needs 10 values beyond it (p50: 20, p95: 200, p99: 1000)."""
 
     n: int
-    p50: float | None = None
-    p95: float | None = None
-    p99: float | None = None
-    p999: float | None = None
-    mean: float | None = None
-    min: float | None = None
-    max: float | None = None
-    absent: Mapping[str, str] = field(default_factory=dict)
+    p50: float | None = written(None)
+    p95: float | None = written(None)
+    p99: float | None = written(None)
+    p999: float | None = written(None)
+    mean: float | None = written(None)
+    min: float | None = written(None)
+    max: float | None = written(None)
+    absent: Absent = written({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointSummary:
-    """One endpoint (or "total") over one window."""
+class EndpointSummary(Record, frozen=True, kw_only=True):
+    """`endpoint` is "total" for all of them. `throughput_per_s`: successes a second, drain excluded. `error_rate`: the
+    ratio (failed + unfinished) / (completed + unfinished). `latency_ms`: successes, from the start to the last byte.
+    `corrected_latency_ms`: closed loads whose users keep one pace, total only: what latencies would be had no turn been
+    skipped (expected-interval rule)."""
 
     endpoint: str
     completed: int
@@ -34,31 +37,27 @@ class EndpointSummary:
     unfinished: int
     rate_limited: int
     throughput_per_s: float | None
-    """Successes per second of the window."""
     error_rate: float | None
-    """(failed + unfinished) / (completed + unfinished), a ratio; None without requests."""
-    latency: Latency
-    corrected: Latency | None = None
-    """Closed model with a pace: what the latencies would be had no turn been skipped (expected-interval rule)."""
-    failed_latency: Latency | None = None
-    ttfb: Latency | None = None
-    errors: Mapping[str, int] = field(default_factory=dict)
-    bytes: int = 0
-    absent: Mapping[str, str] = field(default_factory=dict)
+    latency: Latency = msgspec.field(name="latency_ms")
+    errors: Mapping[str, int] = written({})
+    bytes: int = written(0, name="body_bytes")
+    absent: Absent = written({})
+    corrected: Latency | None = msgspec.field(name="corrected_latency_ms", default=None)
+    failed_latency: Latency | None = msgspec.field(name="failed_latency_ms", default=None)
+    ttfb: Latency | None = msgspec.field(name="ttfb_ms", default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Record, frozen=True):
+    """`endpoints`: in descending order of completed requests."""
+
     start_s: float
     end_s: float
     total: EndpointSummary
-    endpoints: Sequence[EndpointSummary]
-    """In descending order of completed requests."""
+    endpoints: tuple[EndpointSummary, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StageSummary:
-    """`planned` is the plan's level at the end of the stage (users, or arrivals per second)."""
+class StageSummary(Record, frozen=True):
+    """`planned`: users, or arrivals per second, at the end of the stage."""
 
     name: str
     start_s: float
@@ -68,18 +67,18 @@ class StageSummary:
     summary: Summary
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
-    """Of the whole run, warm-up and drain included. The last three are None in the closed model."""
+class Counters(Record, frozen=True, kw_only=True):
+    """Of the whole run, warm-up and drain included: started = completed + unfinished; planned_arrivals = begun +
+    dropped. The last three are null in the closed model, which plans no arrivals."""
 
     started: int
     completed: int
     failed: int
     unfinished: int
     rate_limited: int
-    planned_arrivals: int | None = None
-    begun: int | None = None
-    dropped: int | None = None
+    planned_arrivals: int | None = written(None)
+    begun: int | None = written(None)
+    dropped: int | None = written(None)
 
 
 _KEYS = ("detail", "message", "error", "title")

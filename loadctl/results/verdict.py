@@ -1,14 +1,17 @@
-"""The run's one word, and the exit codes of the whole tool. Nothing else in loadctl decides an exit code."""
+"""The run's one word, and what it rests on: scores and findings."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from loadctl.scenario.target import Target
+import msgspec
+
+from loadctl.errors import Where
+from loadctl.results.wire.record import Absent, Record, written
+from loadctl.scenario.target import Scope, Target
 
 
 class Verdict(StrEnum):
@@ -20,30 +23,12 @@ class Verdict(StrEnum):
     INTERRUPTED = "INTERRUPTED"
 
 
-class ExitCode(IntEnum):
-    OK = 0
-    """PASS, or WARN unless --fail-on warn; every command that did what it was asked."""
-    FAIL = 1
-    """A judged critical limit is crossed, or a critical finding."""
-    USAGE = 2
-    """Usage or configuration error: nothing was sent."""
-    INCONCLUSIVE = 3
-    """The measurement does not allow a verdict on the system."""
-    ERROR = 4
-    """The run could not be carried out."""
-    INTERNAL = 70
-    """A bug in loadctl; the run directory is kept. sysexits.h's EX_SOFTWARE."""
-    SIGINT = 130
-    SIGTERM = 143
-
-
 Severity = Literal["good", "info", "warning", "critical", "invalid"]
 Voids = Literal["all", "pass", "excess", "near"]
 Evidence: TypeAlias = dict[str, float | int | str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Record, frozen=True):
     """`invalid` findings are about the measurement: they make scores void.
 
     `voids="all"`: the generator was saturated: every PASS, WARN, latency FAIL and throughput FAIL is void.
@@ -56,8 +41,8 @@ class Finding:
     id: str
     severity: Severity
     message: str
-    evidence: Mapping[str, float | int | str | None] = field(default_factory=dict)
-    advice: Sequence[str] = ()
+    evidence: Mapping[str, float | int | str | None] = written({})
+    advice: tuple[str, ...] = written(())
     voids: Voids | None = None
 
 
@@ -80,25 +65,84 @@ def enough_requests(limit_pct: float) -> int:
     return math.ceil(round(100 / limit_pct, 6)) if limit_pct > 0 else 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """`value` is in the target's unit, None only with NO_DATA; `n` is how many requests or readings it rests on.
+class Score(Record, frozen=True, kw_only=True):
+    """One target held against what was measured. `value`, `target` and `critical` are in `unit`.
 
-    `distance` is (value − limit) / limit, positive beyond the limit that matters most here (higher is better: the
-    sign is turned round): FAIL and single limits: critical; WARN: critical (negative: below it); PASS: target.
-    `void`: the status cannot be trusted (generator saturated, load not reached, a shard lost), but is kept.
+    `value` is null only with NO_DATA (`reason` says why); `target` is null where there is one limit only. `n`: requests
+    or readings it rests on. `judged`: it counts for the verdict. `void`: why its status cannot be trusted (generator
+    saturated, load not reached, a shard lost). `detail`: what people want beside the number ("11 of 34,512").
+    `distance`: (value - limit) / limit, positive beyond the limit that matters most here (higher is better: the sign is
+    reversed): FAIL and single limits: critical; WARN: critical (negative: below it); PASS: target.
+    `where`: the place of the target in its file.
     """
 
-    target: Target
+    metric: str
+    scope: Scope
     status: Status
-    value: float | None
-    n: int
     judged: bool
-    distance: float | None = None
+    value: float | None
+    unit: str
+    limit: float | None = msgspec.field(name="target")
+    critical: float
+    higher_is_better: bool
+    target_judged: bool
+    n: int
+    distance: float | None
     reason: str | None = None
+    absent: Absent = msgspec.field(default_factory=dict)
     void: str | None = None
     detail: str | None = None
-    """What people want beside the number: "11 of 34,512", "of 4 cores", "PSS of 3 processes"."""
+    why_not_judged: str | None = None
+    where: Where | None = None
+
+    @classmethod
+    def of(
+        cls,
+        target: Target,
+        status: Status,
+        value: float | None,
+        *,
+        n: int,
+        judged: bool,
+        reason: str | None = None,
+        detail: str | None = None,
+    ) -> Score:
+        distance = None if value is None else distance_of(target, status, value)
+        return cls(
+            metric=target.metric,
+            scope=target.scope,
+            status=status,
+            judged=judged,
+            value=value,
+            unit=target.unit,
+            limit=target.target,
+            critical=target.critical,
+            higher_is_better=target.higher_is_better,
+            target_judged=target.judged,
+            n=n,
+            distance=distance,
+            reason=reason,
+            absent={}
+            if distance is not None
+            else {"distance": "no value" if value is None else "the limit is 0"},
+            detail=detail,
+            why_not_judged=target.why_not_judged,
+            where=target.where if target.where.line else None,
+        )
+
+    @property
+    def target(self) -> Target:
+        return Target(
+            metric=self.metric,
+            scope=self.scope,
+            critical=self.critical,
+            target=self.limit,
+            unit=self.unit,
+            higher_is_better=self.higher_is_better,
+            judged=self.target_judged,
+            why_not_judged=self.why_not_judged,
+            where=self.where or Where("<none>"),
+        )
 
     @property
     def decides(self) -> bool:

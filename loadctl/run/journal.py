@@ -11,13 +11,13 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, TypeGuard, cast
+from typing import IO, TYPE_CHECKING, TypeGuard, cast
 
 import msgspec
 
 from loadctl.errors import RunError
-from loadctl.results.recording import Event, Reading
-from loadctl.results.wire.frame import MAX_LINE_BYTES, MOST_S
+from loadctl.results.recording import MOST_S, Event, Reading
+from loadctl.results.wire.frame import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
     from loadctl.results.readings import Readings
@@ -140,32 +140,16 @@ def compress(path: Path) -> None:
 
 
 def reading_line(reading: Reading) -> str:
-    fields: dict[str, object] = {
-        "t": round(reading.t, 3),
-        "subject": reading.subject,
-        "source": reading.source,
-        "entity": reading.entity,
-    }
-    optional = {"values": dict(reading.values), "notes": dict(reading.notes), "gap": reading.gap}
-    return _json(fields | {key: value for key, value in optional.items() if value})
+    return msgspec.json.encode(msgspec.structs.replace(reading, t=round(reading.t, 3))).decode()
 
 
 def event_line(event: Event) -> str:
     fields: dict[str, object] = {"t": round(event.t, 3), "kind": event.kind, "message": event.message}
-    return _json(fields | ({"detail": dict(event.detail)} if event.detail else {}))
+    fields |= {"detail": dict(event.detail)} if event.detail else {}
+    return json.dumps(fields, separators=(",", ":"), allow_nan=False)
 
 
-class _ReadingForm(msgspec.Struct, gc=False):
-    t: Annotated[float, msgspec.Meta(ge=-MOST_S, le=MOST_S)]
-    subject: str
-    source: str
-    entity: str
-    values: dict[str, float] = {}
-    notes: dict[str, str] = {}
-    gap: str | None = None
-
-
-_READINGS = msgspec.json.Decoder(_ReadingForm)
+_READINGS = msgspec.json.Decoder(Reading)
 
 
 def read_readings(lines: Iterable[bytes]) -> Readings:
@@ -215,10 +199,6 @@ def read_event(line: bytes) -> Event | None:
         if value is None or isinstance(value, str) or _is_number(value)
     }
     return Event(float(t), _whole(kind), _whole(message), detail)
-
-
-def _json(fields: Mapping[str, object]) -> str:
-    return json.dumps(fields, separators=(",", ":"), allow_nan=False)
 
 
 def _fields(line: bytes) -> Mapping[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from loadctl.analysis.capacity import NARROW, PROBES_MAX, Capacity, Outcome, Probe, Search, probe_of
 from loadctl.results.verdict import Finding, Status
+from tests.records import replace
 from tests.reports.sample import PASSED
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from loadctl.analysis.completeness import completeness_findings
@@ -11,6 +9,7 @@ from loadctl.analysis.run_context import Case
 from loadctl.results.measured import measure
 from loadctl.results.recording import Event, Recording, Shard
 from loadctl.results.verdict import Finding
+from tests.records import replace
 from tests.results.recorded import load, recording, scenario, shard, steady
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -15,6 +14,7 @@ from loadctl.results.recording import Reading
 from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load
 from tests.analysis.test_trend import MB, sawtooth, series
+from tests.records import replace
 from tests.results.recorded import interval, load, recording, scenario, second, target
 
 QUARTER = 900

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from loadctl.analysis.generator import generator_findings
@@ -14,6 +12,7 @@ from loadctl.results.recording import Example, Reading, Recording
 from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Script
+from tests.records import replace
 from tests.results.recorded import load, readings, recording, scenario, steady
 
 

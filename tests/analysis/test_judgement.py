@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,9 +12,10 @@ from hypothesis import strategies as st
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import Event, Example, Recording, Shard, VirtualUsers
-from loadctl.results.result import Result
+from loadctl.results.result import Result, Window
 from loadctl.scenario.load import Load, Model
 from loadctl.scenario.target import Target
+from tests.records import replace
 from tests.results.recorded import (
     P95,
     P99,
@@ -204,7 +204,7 @@ def test_warm_up_errors_and_latencies_decide_nothing() -> None:
     seconds = [*steady(10, [900.0] * 20, errors={"status_500": 5}), *steady(60, start=10)]
     result = judged(recording(seconds), planned=planned)
     assert result.verdict == "PASS"
-    assert result.window == (10, 70)
+    assert result.window == Window(10, 70)
 
 
 def test_the_open_model_goes_the_same_way() -> None:
@@ -217,7 +217,7 @@ def test_the_open_model_goes_the_same_way() -> None:
 def test_a_script_that_brings_its_own_load_is_one_stage_as_long_as_the_recording() -> None:
     seconds = [second(t, {"GET /": interval([10.0] * 30)}, users=t) for t in range(60)]
     result = judged(recording(seconds), planned=Load("open", ()))
-    assert (result.window, result.peak) == ((0, 60), 59)
+    assert (result.window, result.peak) == (Window(0, 60), 59)
     assert result.verdict == "PASS"
 
 
@@ -275,10 +275,10 @@ def test_virtual_users_are_known_where_every_shard_has_counted_them() -> None:
         for k in range(2)
     )
     both = judged(recording(steady(60), shards=[first, second]))
-    assert both.virtual_users == VirtualUsers(11, 8, 3)
-    assert both.engine_label == "locust 2.47, engine x"
-    assert judged(recording(steady(60), shards=[first, shard(1)])).virtual_users is None
-    assert judged(recording(steady(60))).virtual_users is None
+    assert both.engine.virtual_users == VirtualUsers(11, 8, 3)
+    assert both.engine.label == "locust 2.47, engine x"
+    assert judged(recording(steady(60), shards=[first, shard(1)])).engine.virtual_users is None
+    assert judged(recording(steady(60))).engine.virtual_users is None
 
 
 def test_the_story_of_errors_quotes_the_first_example() -> None:

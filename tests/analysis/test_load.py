@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from loadctl.analysis.judgement import RunFacts, judge
@@ -15,6 +13,7 @@ from loadctl.results.recording import Recording, Shard
 from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Script
+from tests.records import replace
 from tests.results.recorded import load, recording, scenario, shard, steady, target
 
 FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="2026-11-23T08:20:00Z")

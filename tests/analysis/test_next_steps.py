@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from loadctl.analysis.next_steps import next_steps
 from loadctl.results.verdict import Verdict
 from loadctl.scenario.scenario import Scenario
+from tests.records import replace
 from tests.results.recorded import load, scenario, target
 
 RUN_DIR = "runs/20261123T082000Z-api-locust-91c0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 import pytest
@@ -17,6 +17,7 @@ from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.verdict import Finding
 from loadctl.scenario.rate_limit import RateLimit
+from tests.records import replace
 from tests.results.recorded import interval, load, recording, scenario, second
 
 LIMIT = RateLimit(100, "all")

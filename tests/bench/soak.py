@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from loadctl.results.verdict import ExitCode
+from loadctl.errors import ExitCode
 
 ENGINES = ("locust", "artillery")
 MAY_GROW_MB = 5.0

@@ -161,7 +161,7 @@ def test_each_kind_of_error_has_its_exit_code(
         raise error
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("loadctl.results.wire.schema.schema", broken)
+    monkeypatch.setattr("loadctl.results.result.schema", broken)
     said = loadctl("schema")
     assert said.code == code
     assert "Traceback" not in said.err
@@ -178,7 +178,7 @@ def test_a_bug_is_told_where_there_is_no_room_for_its_report(
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-    monkeypatch.setattr("loadctl.results.wire.schema.schema", broken)
+    monkeypatch.setattr("loadctl.results.result.schema", broken)
     said = loadctl("schema")
     assert said.code == 70
     assert "internal error: ZeroDivisionError: oops" in said.err

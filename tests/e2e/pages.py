@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.reports.html.page import page
@@ -12,6 +11,7 @@ from loadctl.results.interval import Second
 from loadctl.results.recording import Event, Example, Reading, Recording
 from loadctl.scenario.load import Load
 from loadctl.scenario.target import Target
+from tests.records import replace
 from tests.reports.drawn import LOAD, PROVENANCE, endurance, recorded
 from tests.results.recorded import P50, P95, P99, interval, load, recording, scenario, second, shard, target
 

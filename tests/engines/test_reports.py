@@ -19,10 +19,8 @@ from loadctl.cli.app import funnel
 from loadctl.engines import read_report
 from loadctl.engines.locust.report_files import meant_by
 from loadctl.errors import UsageError
-from loadctl.results.result import Result
+from loadctl.results.result import Result, dumps, loads
 from loadctl.results.verdict import Score, Status, Verdict
-from loadctl.results.wire.document import dumps
-from loadctl.results.wire.stored import loads
 from loadctl.scenario.reading.document import Text
 from loadctl.scenario.reading.scenario_file import Applicable, read_targets
 from tests.engines.bare import finish, start_artillery, start_locust

@@ -19,8 +19,8 @@ from loadctl.reports.metrics.live import Running, live_families
 from loadctl.reports.terminal.live import live_lines
 from loadctl.results.exchange import exchanges_document, read_exchange
 from loadctl.results.live import Progress, Tally
+from loadctl.results.result import loads
 from loadctl.results.wire.line import Lines, read_line
-from loadctl.results.wire.stored import loads
 from loadctl.run.directory import RunDirectory
 from loadctl.run.manifest import Manifest
 from loadctl.run.merge import Merger

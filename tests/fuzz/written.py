@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +25,7 @@ from loadctl.reports.ci.markdown import markdown
 from loadctl.reports.terminal.plan import plan_document, show_plan, unjudgeable_lines, users_lines
 from loadctl.reports.terminal.screen import render
 from loadctl.results.imported.report import impossible
-from loadctl.results.wire.document import dumps
+from loadctl.results.result import dumps
 from loadctl.run.machine import this_machine
 from loadctl.run.manifest import Manifest, from_text, scenario_hash, to_text
 from loadctl.scenario import units
@@ -42,6 +41,7 @@ from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.stop_rule import parse_stop_rule
 from loadctl.scenario.template.template import check_template, endpoint_path, json_plan, text_plan
 from tests.fuzz.harness import Reader
+from tests.records import replace
 
 ROOT = Path(__file__).parents[2]
 USERS = (ROOT / "scenarios" / "users.yaml").read_text() + "Operator: {tasks: [{get: /admin}]}\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -15,6 +14,7 @@ from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.watch import Watch
 from tests.monitors.conftest import Spawn
+from tests.records import replace
 
 SERVER = """
     import socket, sys, time

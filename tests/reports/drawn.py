@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import replace
 from itertools import groupby, pairwise
 
 from loadctl.results.charts import Charts, charts
@@ -12,10 +11,11 @@ from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval
 from loadctl.results.packed import Packed
 from loadctl.results.recording import Event, Latencies, Reading, Recording, Shard, Span
-from loadctl.results.result import Provenance
+from loadctl.results.result import Provenance, Window
 from loadctl.results.second import Moment
 from loadctl.results.wire.line import tally_of
 from loadctl.scenario.load import Load, Stage
+from tests.records import replace
 from tests.results.recorded import interval, recording, second
 
 LOAD = Load("closed", [Stage(50, 50, 120, "warm-up", warmup=True), Stage(50, 50, 480, "50 users")])
@@ -69,7 +69,10 @@ def recorded(length: int = 600, endpoints: tuple[str, ...] = ("POST /predict", "
     return recording(seconds, readings=[*system, *shard, *page, *logs])
 
 
-def drawn(made_of: Recording | None = None, window: tuple[float, float] = (120.0, 600.0)) -> Charts:
+SCORED = Window(120, 600)
+
+
+def drawn(made_of: Recording | None = None, window: Window = SCORED) -> Charts:
     return charts(LOAD, recorded() if made_of is None else made_of, window, 600.0)
 
 

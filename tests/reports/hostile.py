@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loadctl.results.result import Result
 from loadctl.results.verdict import Finding
-from loadctl.scenario.target import Scope, Target
+from loadctl.scenario.target import Scope
+from tests.records import replace
 from tests.reports.sample import FAILED
 
 PIECES = (
@@ -97,24 +97,19 @@ def given_texts(test: Callable[[str], None]) -> Callable[[], None]:
 
 def full_of(text: str, base: Result = FAILED) -> Result:
     """`base` with `text` wherever text may come from outside."""
-    score = replace(base.scores[0], detail=text, target=target(text))
+    score = replace(base.scores[0], detail=text, scope=Scope("endpoint", text))
     return replace(
         base,
         scenario=text,
         host=text,
         run_dir=text,
-        engine_version=text,
+        engine=replace(base.engine, version=text),
         reasons=(text, text),
         why=text,
         advice=(text,),
-        scores=(score, replace(score, void=text, target=target(text, "stage")), *base.scores),
+        scores=(score, replace(score, void=text, scope=Scope("stage", text)), *base.scores),
         findings=tuple(
             Finding("x", severity, text, {}, (text, text)) for severity in ("critical", "warning")
         ),
-        summary=replace(base.summary, endpoints=[replace(base.summary.endpoints[0], endpoint=text)]),
+        summary=replace(base.summary, endpoints=(replace(base.summary.endpoints[0], endpoint=text),)),
     )
-
-
-def target(text: str, kind: str = "endpoint") -> Target:
-    scope = Scope(kind, text)  # type: ignore[arg-type]
-    return Target(metric="latency_p50", scope=scope, critical=50, target=10, unit="ms")

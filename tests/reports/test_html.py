@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -25,11 +24,13 @@ from loadctl.results.charts import Charts
 from loadctl.results.histogram import Histogram
 from loadctl.results.log_use import FrequentMessage, LogUse
 from loadctl.results.recording import Event, Example, Reading
-from loadctl.results.result import ResourceUse
+from loadctl.results.result import Resources, ResourceUse, Window
 from loadctl.results.series import Series
 from loadctl.results.summary import StageSummary
 from loadctl.results.verdict import Finding, Score, Status
+from loadctl.scenario.target import Scope
 from tests.e2e.pages import good
+from tests.records import replace
 from tests.reports.drawn import EVENTS, PROVENANCE, drawn, recorded
 from tests.reports.sample import FAILED, INCONCLUSIVE
 from tests.results.recorded import recording
@@ -188,15 +189,15 @@ def test_all_classes_are_in_the_chart_however_many_they_are(charts: Charts) -> N
 
 
 def test_the_slowest_endpoints_are_drawn_beside_each_other(charts: Charts) -> None:
-    made = drawn(recorded(60, tuple(f"GET /{k}" for k in range(9))), (0.0, 60.0))
+    made = drawn(recorded(60, tuple(f"GET /{k}" for k in range(9))), Window(0, 60))
     (panel,) = [panel for panel in panels(FAILED, made) if panel.key == "endpoints"]
     assert [line.label for line in panel.lines] == [f"GET /{k}" for k in (8, 7, 6, 5, 4, 3)]
     assert panel.note == "the slowest 6 of 9"
     assert panel.lines[0].values == made.endpoint_latency_ms["GET /8"]["p95"]
-    many = drawn(recorded(60, tuple(f"GET /{k}" for k in range(40))), (0.0, 60.0))
+    many = drawn(recorded(60, tuple(f"GET /{k}" for k in range(40))), Window(0, 60))
     (panel,) = [panel for panel in panels(FAILED, many) if panel.key == "endpoints"]
     assert (panel.lines[0].label, panel.note) == ("GET /39", "the slowest 6 of 40")  # frequent or not
-    alone = drawn(recorded(60, ("GET /",)), (0.0, 60.0))
+    alone = drawn(recorded(60, ("GET /",)), Window(0, 60))
     assert "endpoints" not in {panel.key for panel in panels(FAILED, alone)}
 
 
@@ -272,7 +273,7 @@ def test_every_chart_is_a_picture_too(charts: Charts) -> None:
 
 
 def test_a_run_of_which_nothing_was_recorded_says_so() -> None:
-    nothing = drawn(recording([]), (0.0, 0.0))
+    nothing = drawn(recording([]), Window(0, 0))
     bare = replace(FAILED, timeline=(), scores=(), findings=(), examples=(), stages=())
     words = Tree(page(bare, nothing, replace(PROVENANCE, command=(), scenario=""))).words
     assert "Nothing was recorded." in words
@@ -284,33 +285,35 @@ def hostile(text: str) -> str:
     row = replace(FAILED.summary.endpoints[0], endpoint=text, errors={text: 3, "timeout": 1})
     use = ResourceUse(watched=text, cpu_pct=5.0, memory_kind=text, absent={text: text}, extra={text: 1.0})
     score = FAILED.scores[0]
-    target = replace(score.target, scope=replace(score.target.scope, kind="endpoint", name=text))
     result = replace(
         FAILED,
         scenario=text,
         goal=text,
         source=text,
         host=text,
-        engine_version=text,
+        engine=replace(FAILED.engine, version=text),
         reasons=(text,),
         why=text,
         advice=(text,),
         run_dir=text,
         stages=(StageSummary(text, 0, 120, False, 5, FAILED.summary),),
         summary=replace(FAILED.summary, endpoints=(row,)),
-        scores=(replace(score, target=target, detail=text), replace(score, void=text)),
+        scores=(replace(score, scope=Scope("endpoint", text), detail=text), replace(score, void=text)),
         findings=(Finding(text, "critical", text, {text: text}, (text,)),),
         examples=(Example(1.0, text, "timeout", 500, text, text),),
         events=(Event(5.0, text, text, {}),),
-        system=use,
-        companions=(use,),
-        series=(Series(subject=text, source=text, name=text, n=1, lowest=1, highest=1, mean=1, last=1),),
-        logs=LogUse(
-            followed=text,
-            lines=1,
-            errors=1,
-            unread=text,
-            frequent=(FrequentMessage(message=text, count=1, first_s=0, last_s=1, level=text, log=text),),
+        resources=Resources(
+            generator=FAILED.resources.generator,
+            system=use,
+            companions=(use,),
+            series=(Series(subject=text, source=text, name=text, n=1, lowest=1, highest=1, mean=1, last=1),),
+            logs=LogUse(
+                followed=text,
+                lines=1,
+                errors=1,
+                unread=text,
+                frequent=(FrequentMessage(message=text, count=1, first_s=0, last_s=1, level=text, log=text),),
+            ),
         ),
     )
     made = recorded(30, (text,))
@@ -318,7 +321,7 @@ def hostile(text: str) -> str:
         Reading(2.0, "companion", text, text, {text: 1.0}),
         Reading(2.0, "system", "logs", text, {"log_errors": 1.0}),
     ]
-    charts = drawn(replace(made, readings=[*made.readings, *watched]), (0.0, 30.0))
+    charts = drawn(replace(made, readings=[*made.readings, *watched]), Window(0, 30))
     charts = replace(charts, distributions={text: Histogram.of([1000] * 30)})
     facts = ((text, text),)
     provenance = replace(PROVENANCE, run_id=text, command=(text,), scenario=f"{text}\n  {text}", facts=facts)
@@ -342,8 +345,10 @@ def test_long_texts_are_cut() -> None:
 
 
 def test_the_engine_s_name_is_explained(charts: Charts) -> None:
-    html = page(replace(FAILED, engine_users="<b>own</b> clients"), charts, PROVENANCE)
+    html = page(
+        replace(FAILED, engine=replace(FAILED.engine, users="<b>own</b> clients")), charts, PROVENANCE
+    )
     assert "locust 2.47.0: &lt;b&gt;own&lt;/b&gt; clients</dd>" in html
     assert "locust 2.47.0, engine x</dd>" in page(
-        replace(FAILED, engine_extension="engine x"), charts, PROVENANCE
+        replace(FAILED, engine=replace(FAILED.engine, extension="engine x")), charts, PROVENANCE
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from loadctl.results.gathering import Gathering
 from loadctl.results.histogram import Histogram
@@ -16,6 +15,7 @@ from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Request, Task, UserType
 from loadctl.scenario.watch import Watch
+from tests.records import replace
 
 P50, P95, P99 = "latency_p50", "latency_p95", "latency_p99"
 _UNITS = {"error_rate": "%", "cpu": "%", "memory": "bytes", "throughput": "/s", "max_throughput": "/s"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +12,10 @@ from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Second
 from loadctl.results.reading_series import courses
 from loadctl.results.recording import Event, Reading, Recording
+from loadctl.results.result import Window
 from loadctl.results.second import Moment
 from loadctl.scenario.load import Load
+from tests.records import replace
 from tests.results.recorded import interval, load, recording, scenario, second, steady
 
 FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="2026-11-23T08:20:00Z")
@@ -178,7 +178,7 @@ def test_a_latency_lies_within_its_row_of_the_heat_map(us: int) -> None:
 
 @given(st.lists(st.integers(1, 10_000_000), min_size=1, max_size=50))
 def test_the_heat_map_holds_every_success(values_us: list[int]) -> None:
-    charting = Charting(load("1 1 hold"), 1, (0.0, 1.0), 1.0)
+    charting = Charting(load("1 1 hold"), 1, Window(0, 1), 1.0)
     cell = replace(interval(), ok=Histogram.of(values_us))
     charting.add(Moment.of(Second(0, {"GET /": cell})))
     found = charting.charts(recording([]))
@@ -187,7 +187,7 @@ def test_the_heat_map_holds_every_success(values_us: list[int]) -> None:
 
 
 def test_nothing_recorded_gives_nothing_to_draw() -> None:
-    found = charts(load("10 60 hold"), recording([]), (0.0, 0.0), 0.0)
+    found = charts(load("10 60 hold"), recording([]), Window(0, 0), 0.0)
     assert (found.planned, found.heat.cells, found.courses) == ([], [], ())
 
 
@@ -216,7 +216,7 @@ def test_a_long_plan_is_binned_as_what_was_measured() -> None:
 
 
 def test_a_script_with_a_load_of_its_own_has_no_plan() -> None:
-    found = charts(Load("closed", []), recording(steady(2)), (0.0, 2.0), 2.0)
+    found = charts(Load("closed", []), recording(steady(2)), Window(0, 2), 2.0)
     assert found.planned == [None, None]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -15,6 +14,7 @@ from loadctl.results.series import why_uncovered
 from loadctl.results.verdict import Score, Status
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.watch import Watch
+from tests.records import replace
 from tests.results.recorded import load, recording, scenario, steady, target
 
 REFUSED = "connection refused"

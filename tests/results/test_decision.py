@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadctl.errors import ExitCode
 from loadctl.results.decision import Decision, decide, void_scores
 from loadctl.results.recording import Recording, Shard
-from loadctl.results.verdict import ExitCode, Finding, Score, Severity, Status, Verdict, Voids
+from loadctl.results.verdict import Finding, Score, Severity, Status, Verdict, Voids
+from tests.records import replace
 from tests.results.recorded import P95, P99, recording, shard, steady, target
 
 ORDER = ["INTERRUPTED", "ERROR", "FAIL", "INCONCLUSIVE", "WARN", "PASS"]
@@ -19,13 +19,12 @@ VALUES = {Status.PASS: 10.0, Status.WARN: 100.0, Status.FAIL: 250.0, Status.NOT_
 
 def scored(status: str, metric: str = P95, *, judged: bool = True) -> Score:
     at = Status(status)
-    return Score(
-        target=target(metric, 200, 50),
-        status=at,
-        value=VALUES.get(at),
+    return Score.of(
+        target(metric, 200, 50),
+        at,
+        VALUES.get(at),
         n=1000,
         judged=judged,
-        distance={"PASS": -0.8, "WARN": -0.5, "FAIL": 0.25}.get(status),
         reason={"NO_DATA": "needs 200 successes, has 5", "NOT_EXERCISED": "10 users offer 20/s"}.get(status),
     )
 
@@ -98,7 +97,7 @@ def test_a_little_lag_decides_only_where_the_limit_is_as_near(
 ) -> None:
     score = replace(scored(status), value=value)
     assert decided([score], [A_LITTLE_LATE]).verdict == verdict
-    errors = replace(score, target=target("error_rate", 200, 50, unit="%"))
+    errors = replace(score, metric="error_rate", unit="%")
     assert decided([errors], [A_LITTLE_LATE]).verdict == status
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from loadctl.results.fold import Folded, fold
 from loadctl.results.interval import Second
 from loadctl.results.recording import Event, Recording, Shard
 from loadctl.scenario.load import Load
+from tests.records import replace
 from tests.results.recorded import interval, load, recording, second, shard, steady
 
 RAMP_HOLD_FALL = load("0..10 10 warm warmup", "10 20 hold", "10..0 10 fall")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from loadctl.results.packed import Packed
 from loadctl.results.profile import marked_seconds
 from loadctl.results.recording import Event, Recording
 from loadctl.results.wire.line import Lines, tally_of
+from tests.records import replace
 from tests.results.recorded import interval, load, recording, second, shard, steady
 from tests.results.written import written
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.results.boundaries import edges, level_event
 from loadctl.results.recording import Event, Recording
+from loadctl.results.result import Window
 from loadctl.scenario.load import Load
 from loadctl.scenario.unplanned_load import Wish
 from tests.results.recorded import P95, recording, scenario, steady, target, user_type
@@ -22,7 +23,7 @@ def test_only_what_comes_after_the_last_change_is_scored() -> None:
     result = judge(
         scenario(Load("closed", ()), [target(P95, 200)], user_types=[user_type("GET /")]), made, FACTS
     )
-    assert result.window == (22.0, 50.2)
+    assert result.window == Window(22.0, 50.2)
     assert result.summary.total.completed == (51 - 22) * 20
     assert [stage.name for stage in result.stages] == ["to 10 users", "10 users", "to 20 users", "20 users"]
     assert (result.peak, result.verdict) == (20, "PASS")
@@ -50,7 +51,7 @@ def test_every_hold_of_a_script_s_own_shape_is_scored() -> None:
         ("to 30 users", 20, 22),
         ("30 users", 22, 50),
     ]
-    assert (result.window, result.peak, result.planned_s) == ((0, 50), 30, 50)
+    assert (result.window, result.peak, result.planned_s) == (Window(0, 50), 30, 50)
     assert [(score.status, score.value) for score in result.scores] == [("PASS", 4.0), ("PASS", 60.0)]
     assert result.verdict == "PASS"
 

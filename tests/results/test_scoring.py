@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,6 +20,7 @@ from loadctl.scenario.scenario import Script
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
 from loadctl.scenario.watch import Watch
+from tests.records import replace
 from tests.results.recorded import (
     P50,
     P95,
@@ -41,7 +41,7 @@ def measured(
     made: Recording, planned: Load | None = None, targets: Sequence[Target] = (), **more: object
 ) -> Measured:
     base = scenario(planned, targets)
-    return measure(replace(base, **more), made)  # type: ignore[arg-type]
+    return measure(replace(base, **more), made)
 
 
 MINUTE = recording(steady(60, [40.0] * 20))  # p95 = 40 ms, 20/s, nothing failed

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.results.interval import Second
-from loadctl.results.result import Result
+from loadctl.results.result import Result, dumps, loads
 from loadctl.results.verdict import Status, Verdict
-from loadctl.results.wire.document import dumps, to_document
-from loadctl.results.wire.stored import loads
 from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.target import Target
 from loadctl.scenario.user_type import Think
+from tests.records import replace
 from tests.results.recorded import (
     P50,
     P95,
@@ -183,5 +182,5 @@ def test_a_stored_result_says_so_and_an_old_one_was_none() -> None:
     result = judged(plan(USUAL), QUICK)
     read = loads(dumps(result))
     assert (read.smoke, read.targets_judged, read.targets_total) == (True, 3, 5)
-    document = dict(to_document(result))
+    document = json.loads(dumps(result))
     assert (document["smoke"], document["targets_judged"], document["targets_total"]) == (True, 3, 5)

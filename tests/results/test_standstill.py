@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -13,6 +12,7 @@ from loadctl.results.outage import stalls, standstill
 from loadctl.results.result import Result
 from loadctl.results.verdict import Status
 from loadctl.scenario.target import Target
+from tests.records import replace
 from tests.results.recorded import P95, load, moments, recording, scenario, shard, steady, target
 
 FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="2026-11-23T08:20:00Z")

@@ -102,12 +102,12 @@ def test_lag_is_over_all_timers_of_the_window() -> None:
 def test_a_run_that_ended_in_its_warm_up_was_watched_all_the_same() -> None:
     use = system_use(Readings.of(readings(5, cpu_pct=10.0, memory_bytes=1e8)), 10, 10)
     assert use.watched is not None
-    assert use.absent == dict.fromkeys(("cpu", "memory"), "the run ended before its scored part")
+    assert use.reasons == dict.fromkeys(("cpu", "memory"), "the run ended before its scored part")
 
 
 def test_where_nothing_was_watched_the_reason_is_the_one_that_was_found_then() -> None:
     use = system_use(Readings.of([]), 0, 10, unwatched="HOST is remote; watch it from there")
-    assert use.absent == {
+    assert use.reasons == {
         "cpu": "HOST is remote; watch it from there",
         "memory": "HOST is remote; watch it from there",
     }

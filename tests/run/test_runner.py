@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -31,6 +31,7 @@ from loadctl.run.watching import Watching
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.watch import Watch
+from tests.records import replace
 
 RECORDER = Path(__file__).parent / "scripted_recorder.py"
 

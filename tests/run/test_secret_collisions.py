@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
 from loadctl.cli.judging import judged
 from loadctl.monitors.sampler import Sampler
 from loadctl.results.recording import Event, Reading
-from loadctl.results.wire.document import to_document
 from loadctl.run.directory import RunDirectory
 from loadctl.run.machine import this_machine
 from loadctl.run.manifest import Manifest, from_text, scenario_hash, to_text
+from tests.records import replace
 from tests.scenario.reading.test_parse import read
 
 SCENARIO = """
@@ -133,11 +133,11 @@ RECORDED = Path(__file__).parent.parent / "truth" / "recorded"
 def test_a_recorded_run_is_judged_the_same_whatever_was_secret(case: str, tmp_path: Path) -> None:
     shutil.copytree(RECORDED / case, tmp_path / "run")
     run = RunDirectory(tmp_path / "run")
-    before = dict(to_document(judged(run).result))
+    before = to_builtins(judged(run).result)
     known = run.manifest()
     secrets = {word: "${S}" for word in words(json.loads((run.path / "run.json").read_text())) if word}
     run.write_manifest(replace(known, scenario=replace(known.scenario, secrets=secrets)))
-    after = dict(to_document(judged(run).result))
+    after = to_builtins(judged(run).result)
     differing = {key for key in before if after[key] != before[key]}
     assert differing <= {"findings", "advice"}  # which advise commands
 

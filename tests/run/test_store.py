@@ -5,7 +5,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +36,7 @@ from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Task, Think, UserType
+from tests.records import replace
 from tests.results.written import written
 
 PASSWORD = "correct horse battery staple"

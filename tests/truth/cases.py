@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from loadctl.results.result import Result
+from tests.records import replace
 
 ALWAYS = frozenset({"generator-same-host", "generator-lag", "undecided"})
 

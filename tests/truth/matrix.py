@@ -26,9 +26,11 @@ class Outcome:
     def _neighbours(self) -> bool:
         """Others than the system and the generator used a third of a core or more, on average."""
         result = self.result
-        host = next((s.mean for s in result.series if (s.subject, s.name) == ("host", "cpu_pct")), 0.0)
-        own = (result.system.cpu_cores or 0.0) + (result.generator.cpu_cores or 0.0)
-        return host / 100 * (result.system.cores_available or 1.0) - own > 1 / 3
+        host = next(
+            (s.mean for s in result.resources.series if (s.subject, s.name) == ("host", "cpu_pct")), 0.0
+        )
+        own = (result.resources.system.cpu_cores or 0.0) + (result.resources.generator.cpu_cores or 0.0)
+        return host / 100 * (result.resources.system.cores_available or 1.0) - own > 1 / 3
 
     @property
     def missing(self) -> frozenset[str]:

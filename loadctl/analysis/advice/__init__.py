@@ -9,7 +9,8 @@ of errors. A finding for which this run shows no particular reason keeps the adv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from loadctl.analysis.advice.errors import error_tips, limit_tips, loose_limit_tips
 from loadctl.analysis.advice.facts import Clue

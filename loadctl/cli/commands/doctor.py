@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loadctl.cli.options import JsonFlag
 from loadctl.cli.output import write, write_json
-from loadctl.results.verdict import ExitCode
+from loadctl.errors import ExitCode
 
 _ENOUGH_FILES = 10_000
 _ENOUGH_PORTS = 20_000

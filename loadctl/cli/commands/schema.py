@@ -25,7 +25,7 @@ def schema(
 
     An editor with a YAML language server takes the file that a first line names: # yaml-language-server: $schema=FILE
     """
-    from loadctl.results.wire.schema import schema as result_schema
+    from loadctl.results.result import schema as result_schema
     from loadctl.scenario.reading.json_schema import SCHEMAS
 
     forms = {"result": result_schema, **SCHEMAS}

@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
+from loadctl.errors import ExitCode
 from loadctl.reports.printable import printable
 from loadctl.reports.scores import figures, is_judged, remark, told, verdict_words
 from loadctl.results.decision import label
 from loadctl.results.result import Result
-from loadctl.results.verdict import ExitCode, Finding, Score, Status
+from loadctl.results.verdict import Finding, Score, Status
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
@@ -51,7 +52,7 @@ def _properties(result: Result) -> ET.Element:
     facts = {
         "verdict": verdict_words(result),
         "exit_code": str(int(result.exit_code)),
-        "engine": result.engine_label,
+        "engine": result.engine.label,
         "run": result.run_dir or ", ".join(result.files),
     }
     for name, value in facts.items():

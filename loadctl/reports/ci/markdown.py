@@ -165,5 +165,5 @@ def _row(name: str, row: EndpointSummary, result: Result) -> str:
 
 def _how(result: Result) -> Iterator[str]:
     places = [code(place, 500) for place in (result.host, result.run_dir, *result.files) if place]
-    made_of = f" ({prose(result.engine_users)})" if result.engine_users else ""
-    yield ", ".join([*load_in_brief(result), f"{code(result.engine_label, 60)}{made_of}", *places])
+    made_of = f" ({prose(result.engine.users)})" if result.engine.users else ""
+    yield ", ".join([*load_in_brief(result), f"{code(result.engine.label, 60)}{made_of}", *places])

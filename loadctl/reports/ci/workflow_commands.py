@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from loadctl.errors import Mistake, Where
+from loadctl.errors import ExitCode, Mistake, Where
 from loadctl.reports.printable import printable
 from loadctl.reports.scores import is_judged, told, verdict_words
 from loadctl.results.decision import label
 from loadctl.results.result import Result
-from loadctl.results.verdict import ExitCode, Status, Verdict
+from loadctl.results.verdict import Status, Verdict
 
 Locate = Callable[[Where], Where | None]
 """The place as GitHub knows it: the file's path in the repository. None: it is in no file there."""

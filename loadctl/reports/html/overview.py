@@ -96,7 +96,7 @@ def _void(result: Result, metric: str, score: Score | None) -> str:
 
 def _figures(result: Result, throughput: Score | None) -> Iterator[tuple[str, str, str, str]]:
     """Metric, name, value, detail."""
-    total, system = result.summary.total, result.system
+    total, system = result.summary.total, result.resources.system
     latency = total.latency
     wanted = {score.target.metric for score in result.scores}
     beside = [

@@ -220,7 +220,11 @@ def _system(result: Result, courses: Sequence[Course]) -> Iterator[Panel]:
         lines = [_line(course, "cores", "main", filled=True) for course in by_name["cpu_cores"]]
         yield Panel(key="cpu", title="CPU of the system, in cores", unit="", lines=lines)
     if "memory_bytes" in by_name:
-        kind = f" ({printable(result.system.memory_kind, 40)})" if result.system.memory_kind else ""
+        kind = (
+            f" ({printable(result.resources.system.memory_kind, 40)})"
+            if result.resources.system.memory_kind
+            else ""
+        )
         lines = [_line(course, "memory", "main", filled=True) for course in by_name["memory_bytes"]]
         lines += [
             _line(course, "limit", "plan", dashed=True) for course in by_name.get("memory_limit_bytes", ())
@@ -238,7 +242,7 @@ def _generator(result: Result, charts: Charts) -> Iterator[Panel]:
         for values in zip(*(course.values for course in shards), strict=True)
     ]
     bridge = max((course.bridge for course in shards), default=0)
-    label = "busiest engine process" if result.shards > 1 else "engine process"
+    label = "busiest engine process" if result.engine.shards > 1 else "engine process"
     yield Panel(
         key="generator",
         title="Load generator: CPU of one core",
@@ -304,7 +308,7 @@ class Mark:
 
 
 def spans(result: Result) -> list[Span]:
-    start, end = result.window[0], max(result.window[1], result.window[0])
+    start, end = result.window.start_s, max(result.window.end_s, result.window.start_s)
     return [
         Span(printable(stage.name, 60), stage.start_s, stage.end_s, start <= stage.start_s < end)
         for stage in result.stages

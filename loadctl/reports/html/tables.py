@@ -117,13 +117,13 @@ def findings_by_severity(result: Result) -> list[tuple[str, Sequence[Finding]]]:
 
 
 def resource_rows(result: Result) -> list[ResourceRow]:
-    rows = [_row("system", result.system)]
-    rows += [_row("beside it", use) for use in result.companions]
-    return [*rows, _row("load generator", result.generator)]
+    rows = [_row("system", result.resources.system)]
+    rows += [_row("beside it", use) for use in result.resources.companions]
+    return [*rows, _row("load generator", result.resources.generator)]
 
 
 def _row(who: str, use: ResourceUse) -> ResourceRow:
-    return ResourceRow(who, use.watched or "nothing watched it", list(_facts(use)), list(use.absent.items()))
+    return ResourceRow(who, use.watched or "nothing watched it", list(_facts(use)), list(use.reasons.items()))
 
 
 def _facts(use: ResourceUse) -> Iterator[tuple[str, str]]:

@@ -29,9 +29,9 @@ def openmetrics(result: Result) -> str:
     run_info(
         families,
         scenario=result.scenario,
-        engine=result.engine,
-        version=result.engine_version,
-        extension=result.engine_extension,
+        engine=result.engine.name,
+        version=result.engine.version,
+        extension=result.engine.extension,
         host=result.host,
         model=result.model,
         started_at=result.started_at or "",
@@ -58,12 +58,12 @@ def add_result(families: Families, result: Result) -> None:
     families.gauge(
         "loadctl_scored_system_cpu_ratio",
         "Highest 30 s mean of the system's CPU, of the cores that it may use.",
-        [((), in_base_unit(result.system.cpu_pct, "%"))],
+        [((), in_base_unit(result.resources.system.cpu_pct, "%"))],
     )
     families.gauge(
         "loadctl_scored_system_memory_bytes",
         "Highest working set of the system.",
-        [((), result.system.memory_bytes)],
+        [((), result.resources.system.memory_bytes)],
     )
     families.gauge(
         "loadctl_finding",

@@ -99,8 +99,10 @@ def facts(result: Result, width: int) -> Iterator[str]:
         yield from noticed_lines(result, width)
         return
     yield from _section("LOAD", _load(result), width)
-    yield from _section("SYSTEM", [_system(use) for use in (result.system, *result.companions)], width)
-    yield from _section("LOGS", _logs(result.logs), width)
+    yield from _section(
+        "SYSTEM", [_system(use) for use in (result.resources.system, *result.resources.companions)], width
+    )
+    yield from _section("LOGS", _logs(result.resources.logs), width)
     yield from _section("PROFILE", _profile(result.profile), width)
     yield from _section("GENERATOR", [_generator(result), *_users(result)], width)
     yield from noticed_lines(result, width)
@@ -156,7 +158,7 @@ def _parts(result: Result) -> Iterator[str]:
     down = [
         stage
         for stage in result.stages
-        if not stage.warmup and stage.start_s >= result.window[1] < stage.end_s
+        if not stage.warmup and stage.start_s >= result.window.end_s < stage.end_s
     ]
     ramp_down = sum(_requests(stage.summary) for stage in down)
     if ramp_down:
@@ -190,7 +192,7 @@ def _system(use: ResourceUse) -> str:
         grown = use.memory_first_bytes is not None and first != most
         kind = f" ({use.memory_kind})" if use.memory_kind else ""
         parts.append(f"memory {f'{first}, up to {most}' if grown else most}{kind}")
-    parts.extend(f"{name}: {why}" for name, why in use.absent.items())
+    parts.extend(f"{name}: {why}" for name, why in use.reasons.items())
     return f"{printable(use.watched or 'not watched', 200)}: {printable(', '.join(parts)) or 'no readings'}"
 
 
@@ -218,7 +220,7 @@ def _profile(use: ProfileUse | None) -> list[str]:
 
 
 def _generator(result: Result) -> str:
-    use = result.generator
+    use = result.resources.generator
     complaints = _complaints(result)
     found = next((found for found in _HEALTH if found in complaints), None)
     health = "healthy" if found is None else _HEALTH[found]
@@ -227,7 +229,7 @@ def _generator(result: Result) -> str:
     behind = next((found for found in result.findings if found.id in _BEHIND), None)
     at = str(behind.evidence.get("percentile", "p95")) if behind else "p95"
     busy, lag, late = (use.extra.get(key) for key in ("cpu_pct_of_one_core", f"lag_{at}_ms", "late_p95_ms"))
-    which = "the busiest of its processes: " if result.shards > 1 else ""
+    which = "the busiest of its processes: " if result.engine.shards > 1 else ""
     wanted = None if behind is None else behind.evidence.get("cpu_pct_of_one_core_max")
     said = [f"{which}{format_percent(busy, 0)} of a core" if busy is not None else "cpu not measured"]
     if isinstance(wanted, float) and busy is not None:
@@ -242,14 +244,14 @@ def _generator(result: Result) -> str:
 
 def _users(result: Result) -> list[str]:
     """What the engine's name stands for."""
-    if result.engine_users is None:
+    if result.engine.users is None:
         return []
-    return [f"{result.engine_label}: {printable(result.engine_users, 200)}{_virtual_users(result)}"]
+    return [f"{result.engine.label}: {printable(result.engine.users, 200)}{_virtual_users(result)}"]
 
 
 def _virtual_users(result: Result) -> str:
     """In the open model these are places, and each serves many arrivals."""
-    count = result.virtual_users
+    count = result.engine.virtual_users
     if count is None:
         return ""
     failed = f", {format_count(count.failed)} failed" if count.failed else ""

@@ -59,7 +59,7 @@ def render(result: Result, *, width: int = 80, colour: bool = False) -> str:
 
 def headline(result: Result, *, colour: bool = False) -> str:
     """Verdict, scenario, load, duration, engine, host: the one line of `-q`."""
-    facts = filter(None, [*load_in_brief(result), result.engine, printable(result.host, 120)])
+    facts = filter(None, [*load_in_brief(result), result.engine.name, printable(result.host, 120)])
     words = verdict_words(result).replace(result.verdict, _paint(result.verdict, colour), 1)
     return f"{words}  {printable(result.scenario, 60)}  {', '.join(facts)}"
 

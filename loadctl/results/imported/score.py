@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from loadctl.results.histogram import PERCENTILES, enough_samples
 from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint
 from loadctl.results.scoring import RESOURCES
-from loadctl.results.verdict import Score, Status, distance_of, enough_requests, status_of
+from loadctl.results.verdict import Score, Status, enough_requests, status_of
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_limit, format_value
 
@@ -52,20 +52,19 @@ def score_imported(target: Target, imported: Imported) -> Score:
         limit = format_limit(target.critical, target.unit)
         too_few = f"a limit of {limit} needs {_needed(target):,} requests, there were {found.n:,}"
         return _no_data(target, found.n, why or too_few, judged=judged)
-    return Score(
-        target=target,
-        status=status,
-        value=found.figure.said,
+    return Score.of(
+        target,
+        status,
+        found.figure.said,
         n=found.n,
         judged=judged,
-        distance=distance_of(target, status, found.figure.said),
         reason=why or reason,
         detail=found.detail or (f"at least: {found.part} alone" if found.part else None),
     )
 
 
 def _no_data(target: Target, n: int, reason: str | None, *, judged: bool) -> Score:
-    return Score(target=target, status=Status.NO_DATA, value=None, n=n, judged=judged, reason=reason)
+    return Score.of(target, Status.NO_DATA, None, n=n, judged=judged, reason=reason)
 
 
 def _needed(target: Target) -> int:

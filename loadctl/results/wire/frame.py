@@ -25,12 +25,10 @@ import msgspec
 from loadctl.results.histogram import MOST_US, Histogram, bucket_of
 from loadctl.results.interval import Interval, Second
 from loadctl.results.packed import NOTHING, Packed
-from loadctl.results.recording import Example, ScriptFault, VirtualUsers
+from loadctl.results.recording import MOST_S, Example, ScriptFault, VirtualUsers
 from loadctl.scenario.unplanned_load import Wish
 
 MAX_TEXT = 4096
-MOST_S = 10_000_000
-"""No run is longer: who counts its seconds comes to an end."""
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 _Count: TypeAlias = Annotated[int, msgspec.Meta(gt=0, le=1 << 53)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -15,6 +14,7 @@ from loadctl.results.recording import Event, Example, Reading, Recording
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.user_type import Request
+from tests.records import replace
 from tests.results.recorded import interval, load, recording, scenario, second, user_type
 
 SLOW = Finding("slow-responses", "critical", "slow")

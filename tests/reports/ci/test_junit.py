@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadctl.errors import ExitCode
 from loadctl.reports.ci.junit import junit
 from loadctl.results.result import Result
-from loadctl.results.verdict import ExitCode, Finding, Score, Status, Verdict
+from loadctl.results.verdict import Finding, Score, Status, Verdict
 from loadctl.scenario.target import Scope, Target
+from tests.records import replace
 from tests.reports.hostile import TEXTS, full_of
 from tests.reports.sample import FAILED, INCONCLUSIVE
 
@@ -81,7 +82,7 @@ def test_every_target_is_a_case_with_value_and_limits() -> None:
 
 def test_a_single_limit_says_its_side() -> None:
     target = Target(metric="throughput", critical=500, unit="/s", higher_is_better=True)
-    score = Score(target=target, status=Status.FAIL, value=80.0, n=1, judged=True, distance=0.84)
+    score = Score.of(target, Status.FAIL, 80.0, n=1, judged=True)
     assert outcome(cases(replace(FAILED, scores=[score]))["throughput"]) == (
         Failure,
         "measured 80.0/s, critical at least 500/s (84 % short)",
@@ -120,7 +121,7 @@ def test_grave_findings_are_cases_and_others_are_not() -> None:
 
 def test_a_series_named_like_a_metric_is_a_case_of_its_own() -> None:
     series = Target(metric="cpu", scope=Scope("series", "cpu"), critical=95, unit="")
-    score = Score(target=series, status=Status.PASS, value=3, n=9, judged=True)
+    score = Score.of(series, Status.PASS, 3, n=9, judged=True)
     assert {"cpu", "cpu (2)"} <= set(cases(replace(FAILED, scores=[*FAILED.scores, score])))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from markdown_it.token import Token
 from loadctl.reports.ci.markdown import cell, code, markdown, prose
 from loadctl.reports.printable import printable
 from loadctl.results.verdict import Finding
+from tests.records import replace
 from tests.reports.hostile import TEXTS, full_of, given_texts
 from tests.reports.sample import FAILED, INCONCLUSIVE
 
@@ -141,6 +141,8 @@ def test_hostile_text_makes_no_markup(text: str, failed: bool) -> None:
 
 
 def test_the_engine_s_name_is_explained() -> None:
-    shown = markdown(replace(FAILED, engine_users="the script's own users @all"))
+    shown = markdown(replace(FAILED, engine=replace(FAILED.engine, users="the script's own users @all")))
     assert "`locust 2.47.0` (the script's own users @\u200ball), `http" in shown
-    assert "`locust 2.47.0, engine x`, `http" in markdown(replace(FAILED, engine_extension="engine x"))
+    assert "`locust 2.47.0, engine x`, `http" in markdown(
+        replace(FAILED, engine=replace(FAILED.engine, extension="engine x"))
+    )

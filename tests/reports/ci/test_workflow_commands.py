@@ -6,14 +6,14 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadctl.errors import Mistake, Where
+from loadctl.errors import ExitCode, Mistake, Where
 from loadctl.reports.ci.workflow_commands import (
     harmless,
     harmless_json,
@@ -22,8 +22,9 @@ from loadctl.reports.ci.workflow_commands import (
     workflow_command,
 )
 from loadctl.reports.terminal.screen import render
-from loadctl.results.verdict import ExitCode, Verdict
-from loadctl.results.wire.document import dumps
+from loadctl.results.result import dumps
+from loadctl.results.verdict import Verdict
+from tests.records import replace
 from tests.reports.hostile import TEXTS, full_of, given_texts
 from tests.reports.sample import FAILED, INCONCLUSIVE
 
@@ -95,8 +96,7 @@ def tricks(draw: st.DrawFn) -> str:
 
 def test_a_failed_target_is_annotated_on_its_line() -> None:
     place = Where("targets.yaml", 4, 14)
-    target = replace(FAILED.scores[0].target, where=place)
-    result = replace(FAILED, scores=[replace(FAILED.scores[0], target=target), *FAILED.scores[2:4]])
+    result = replace(FAILED, scores=(replace(FAILED.scores[0], where=place), *FAILED.scores[2:4]))
     verdict, failed, warned = run_annotations(result, lambda where: where if where == place else None)
     assert verdict == (
         "::error title=FAIL baseline::2 of 6 targets are beyond their critical limit: latency p50, latency p95."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,9 +16,10 @@ from loadctl.reports.metrics.live import Running, live_families
 from loadctl.reports.metrics.openmetrics import add_result, openmetrics
 from loadctl.results.live import Tally
 from loadctl.results.recording import Event, Reading
-from loadctl.results.verdict import Finding
+from loadctl.results.verdict import Finding, Score, Status
 from loadctl.scenario.load import Model
 from loadctl.scenario.target import Scope, Target
+from tests.records import replace
 from tests.reports.sample import FAILED, INCONCLUSIVE, endpoint
 from tests.results.recorded import interval, load, scenario, second
 
@@ -45,7 +45,7 @@ def live(tally: Tally, model: Model = "closed", **more: object) -> Running:
     plan = scenario(load("10 60 hold", model=model))
     return Running(
         run=RUN,
-        scenario=replace(plan, **more),  # type: ignore[arg-type]
+        scenario=replace(plan, **more),
         engine="locust",
         engine_version="2.47.0",
         engine_extension=None,
@@ -73,7 +73,7 @@ def test_the_final_values_of_a_run() -> None:
 def test_what_is_absent_is_not_there() -> None:
     found = samples(openmetrics(FAILED))
     assert not any("p99" in key and "GET /health" in key for key in found)
-    single = replace(FAILED.scores[0], target=replace(FAILED.scores[0].target, target=None))
+    single = replace(FAILED.scores[0], limit=None)
     limits = [key for key in samples(openmetrics(replace(FAILED, scores=[single]))) if "target_limit" in key]
     assert len(limits) == 1
 
@@ -131,7 +131,7 @@ def test_hostile_names_break_no_page(one: str, other: str) -> None:
         summary=replace(
             FAILED.summary, endpoints=[endpoint(one, 1, 1, 1, 1, 1, 0), endpoint(other, 1, 1, 1, 1, 1, 0)]
         ),
-        scores=[replace(FAILED.scores[0], target=goal)],
+        scores=(Score.of(goal, Status.FAIL, 61.2, n=1, judged=True),),
     )
     families = live_families(live(tally, name=one, targets=(goal,)), tally)
     add_result(families, bad)

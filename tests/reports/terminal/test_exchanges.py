@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from loadctl.errors import Where
@@ -12,6 +10,7 @@ from loadctl.results.exchange import Exchange, read_exchange
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.user_type import Request, Task, UserType
+from tests.records import replace
 
 PLACE = Where("scenarios/api.yaml", 5, 5)
 PREDICT = Request(method="POST", url="/predict", endpoint="POST /predict", where=PLACE)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadctl.errors import ExitCode
 from loadctl.reports.terminal.screen import headline, render
 from loadctl.results.recording import Example, VirtualUsers
 from loadctl.results.result import Result
 from loadctl.results.summary import Counters, StageSummary, Summary
-from loadctl.results.verdict import Evidence, ExitCode, Finding, Status, Verdict, Voids
+from loadctl.results.verdict import Evidence, Finding, Status, Verdict, Voids
 from loadctl.scenario.target import Scope
+from tests.records import replace
 from tests.reports.sample import CRASHED, FAILED, INCONCLUSIVE, PASSED, endpoint
 
 SCREENS = Path(__file__).parent.parent / "screens"
@@ -121,7 +122,7 @@ def test_hostile_names_and_messages_break_nothing(name: str, message: str) -> No
     total = FAILED.summary.total
     result = replace(
         FAILED,
-        summary=Summary(0, 1, total, [endpoint(name, 10, 1.0, 1.0, 2.0, 3.0, 2)]),
+        summary=Summary(0, 1, total, (endpoint(name, 10, 1.0, 1.0, 2.0, 3.0, 2),)),
         examples=[Example(1, name, "status_503", 503, message)],
         findings=[Finding("log-errors", "warning", message)],
     )
@@ -132,7 +133,7 @@ def test_hostile_names_and_messages_break_nothing(name: str, message: str) -> No
 
 def test_a_run_without_requests_has_no_table_of_endpoints() -> None:
     none = replace(FAILED.summary.total, completed=0, failed=0)
-    screen = render(replace(FAILED, summary=Summary(0, 1, none, []), scores=[]))
+    screen = render(replace(FAILED, summary=Summary(0, 1, none, ()), scores=()))
     assert "ENDPOINTS" not in screen
     assert "TARGETS" not in screen
 
@@ -180,7 +181,7 @@ def test_what_fails_alike_is_one_line_with_the_words_of_the_system() -> None:
 
 def test_unfinished_requests_are_requests_that_failed() -> None:
     row = replace(endpoint("GET /slow", 12, 1.0, 1.0, None, None, 0), unfinished=13)
-    whole = Summary(0, 1, replace(row, endpoint="total"), [row])
+    whole = Summary(0, 1, replace(row, endpoint="total"), (row,))
     counters = Counters(started=30, completed=12, failed=0, unfinished=18, rate_limited=0)
     stages = [StageSummary("hold", 0, 1, False, 50, whole)]
     screen = render(replace(FAILED, summary=whole, counters=counters, stages=stages))
@@ -254,15 +255,17 @@ def test_a_nearly_whole_distance_is_not_rounded_up_to_all_of_it() -> None:
 
 
 def test_the_screen_says_what_the_engine_s_name_stands_for() -> None:
-    screen = render(replace(FAILED, engine_users="user types with loadctl's own client"))
+    screen = render(
+        replace(FAILED, engine=replace(FAILED.engine, users="user types with loadctl's own client"))
+    )
     assert "\n           locust 2.47.0: user types with loadctl's own client\n" in screen
     assert "locust 2.47.0" not in render(FAILED)
-    ours = replace(FAILED, engine_extension="engine loadctl", engine_users="user types")
+    ours = replace(FAILED, engine=replace(FAILED.engine, extension="engine loadctl", users="user types"))
     for counted, said in (
         (VirtualUsers(1200, 1200, 0), "; 1,200 virtual users, 1,200 completed "),
         (VirtualUsers(12, 9, 3), "; 12 virtual users, 9 completed, 3 failed "),
     ):
-        screen = " ".join(render(replace(ours, virtual_users=counted)).split())
+        screen = " ".join(render(replace(ours, engine=replace(ours.engine, virtual_users=counted))).split())
         assert f" locust 2.47.0, engine loadctl: user types{said}" in screen
 
 
@@ -275,7 +278,7 @@ def test_faults_of_a_script_delay_nothing_so_figures_have_no_brackets() -> None:
 def test_a_figure_is_doubted_in_the_table_of_endpoints_where_its_target_is() -> None:
     """p50 is over its limit by less than the generator was late, p95 by far more."""
     p50, p95, *others = FAILED.scores
-    predict = replace(p95, target=replace(p95.target, scope=Scope("endpoint", "POST /predict")), value=331.0)
+    predict = replace(p95, scope=Scope("endpoint", "POST /predict"), value=331.0)
     near = Finding("generator-lag", "info", "m", {"lag_p95_ms": 15.0}, voids="near")
     scores = [replace(p50, void="generator late"), p95, replace(predict, void="generator late"), *others]
     screen = render(replace(FAILED, scores=scores, findings=[near]))

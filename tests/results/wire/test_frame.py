@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,6 +11,7 @@ from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import Example, VirtualUsers
 from loadctl.results.wire.frame import Bye, Hello, Note, parse
+from tests.records import replace
 from tests.results.written import frame as frame_of
 
 counts = st.integers(0, 10**9)
