@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from msgspec.structs import replace
 
 from loadctl.monitors.source import Observation
-from loadctl.results.recording import MOST_S
+from loadctl.results.wire.record import MOST_S
 
 T = TypeVar("T")
 

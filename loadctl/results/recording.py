@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from loadctl.results.interval import Interval
 from loadctl.results.packed import Packed
 from loadctl.results.second import Moment
-from loadctl.results.wire.record import Record, written
+from loadctl.results.wire.record import Record, Time, Whole, written
 from loadctl.scenario.units import format_moment
 
 if TYPE_CHECKING:
     from loadctl.results.profile import Profile
-
-
-MOST_S = 10_000_000
-"""No run is longer, so that counting its seconds comes to an end."""
 
 
 class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -31,7 +27,7 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     (cpu_pct, cpu_cores, memory_bytes, …). A reading without values is a gap: `gap` says why, and is never a zero.
     """
 
-    t: Annotated[float, msgspec.Meta(ge=-MOST_S, le=MOST_S)]
+    t: Time
     subject: str
     source: str
     entity: str
@@ -71,20 +67,19 @@ class Example(Record, frozen=True):
     `stale`: the server ended the kept connection on which it went out before any of the response came.
     """
 
-    t: float = msgspec.field(name="t_s")
+    t: Time = msgspec.field(name="t_s")
     endpoint: str
     error_class: str
-    status: int | None
-    message: str
+    status: Whole | None = written(None)
+    message: str = written("")
     body: str = written("")
     stale: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptFault:
+class ScriptFault(msgspec.Struct, frozen=True):
     """An exception that a script raised outside its tasks: in a listener, a hook or a greenlet."""
 
-    t: float
+    t: Time
     message: str
     where: str
     """File and line, "own.py:12"; "" where they are not known."""
@@ -94,9 +89,9 @@ class VirtualUsers(Record, frozen=True):
     """The engine's own count of the places where users live. In the open model each serves many arrivals; `counters`
     counts those."""
 
-    created: int
-    completed: int
-    failed: int
+    created: Whole
+    completed: Whole
+    failed: Whole
 
 
 @dataclass(frozen=True, slots=True)

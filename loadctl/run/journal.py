@@ -16,8 +16,9 @@ from typing import IO, TYPE_CHECKING, TypeGuard, cast
 import msgspec
 
 from loadctl.errors import RunError
-from loadctl.results.recording import MOST_S, Event, Reading
+from loadctl.results.recording import Event, Reading
 from loadctl.results.wire.frame import MAX_LINE_BYTES
+from loadctl.results.wire.record import MOST_S
 
 if TYPE_CHECKING:
     from loadctl.results.readings import Readings

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from loadctl.errors import UsageError
-from loadctl.results.recording import MOST_S
 from loadctl.results.wire.frame import finite
+from loadctl.results.wire.record import MOST_S
 from loadctl.run.machine import Machine
 from loadctl.scenario.redaction import REDACTED, Redaction, is_secret, without_secrets
 from loadctl.scenario.scenario import Scenario

@@ -50,7 +50,8 @@ from loadctl.reports.terminal.watch import plain, screen
 from loadctl.results.live import Tally
 from loadctl.results.profile import profile_use, profiles_of
 from loadctl.results.readings import Latest
-from loadctl.results.recording import MOST_S, Event, Reading
+from loadctl.results.recording import Event, Reading
+from loadctl.results.wire.record import MOST_S
 from loadctl.run.journal import event_line, read_event, read_readings, reading_line
 from loadctl.run.readiness import Probe
 from loadctl.scenario.scenario import Tls

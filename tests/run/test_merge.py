@@ -73,7 +73,7 @@ def test_a_shard_that_is_gone_or_said_bye_holds_nobody_up(tmp_path: Path) -> Non
     files.append(0, b'{"kind":"bye","t":2.5,"unfinished":{"GET /":[7.5]},"totals":{"completed":2}}\n')
     files.merger.poll(2.0)
     shard = files.merger.logs[0].shard()
-    assert (shard.bye, shard.last_t, shard.unfinished) == (True, 1, {"GET /": [7.5]})
+    assert (shard.bye, shard.last_t, shard.unfinished) == (True, 1, {"GET /": (7.5,)})
 
 
 def test_a_last_line_without_an_end_counts_when_it_is_whole(tmp_path: Path) -> None:

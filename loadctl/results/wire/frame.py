@@ -16,32 +16,32 @@ import math
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from loadctl.results.histogram import MOST_US, Histogram, bucket_of
 from loadctl.results.interval import Interval, Second
 from loadctl.results.packed import NOTHING, Packed
-from loadctl.results.recording import MOST_S, Example, ScriptFault, VirtualUsers
+from loadctl.results.recording import Example, ScriptFault, VirtualUsers
+from loadctl.results.wire.record import MOST_S, Time, Whole
 from loadctl.scenario.unplanned_load import Wish
 
 MAX_TEXT = 4096
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
-_Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
-_Count: TypeAlias = Annotated[int, msgspec.Meta(gt=0, le=1 << 53)]
+_MOST = 1 << 53
+_Count: TypeAlias = Annotated[int, msgspec.Meta(gt=0, le=_MOST)]
 _Bucket: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=bucket_of(MOST_US))]
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
-_Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_S)]
+_Second: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_S)]
 
 
 class HistogramForm(msgspec.Struct, omit_defaults=True, gc=False):
-    n: _Whole
-    sum_us: _Whole | None = None
-    min_us: _Whole | None = None
-    max_us: _Whole | None = None
+    n: Whole
+    sum_us: Whole | None = None
+    min_us: Whole | None = None
+    max_us: Whole | None = None
     h: dict[_Bucket, _Count] | None = None
     b: bytes = b""
     c: bytes = b""
@@ -97,11 +97,11 @@ class IntervalForm(msgspec.Struct, omit_defaults=True, gc=False):
     ok: HistogramForm | None = None
     failed: HistogramForm | None = None
     ttfb: HistogramForm | None = None
-    errors: dict[str, _Whole] = {}
-    untimed: _Whole = 0
-    rate_limited: _Whole = 0
-    in_flight: _Whole = 0
-    bytes: _Whole = 0
+    errors: dict[str, Whole] = {}
+    untimed: Whole = 0
+    rate_limited: Whole = 0
+    in_flight: Whole = 0
+    bytes: Whole = 0
 
     @classmethod
     def of(cls, interval: Interval) -> IntervalForm:
@@ -148,17 +148,17 @@ class IntervalForm(msgspec.Struct, omit_defaults=True, gc=False):
 class StateForm(msgspec.Struct, omit_defaults=True, gc=False):
     """What a second says of the generator."""
 
-    t: _Time
-    users: _Whole = 0
-    leaving: _Whole = 0
-    ended: _Whole = 0
+    t: _Second
+    users: Whole = 0
+    leaving: Whole = 0
+    ended: Whole = 0
     lag_ms: list[_Number] = []
     late: HistogramForm | None = None
-    planned: _Whole = 0
-    begun: _Whole = 0
-    dropped: _Whole = 0
-    turns: _Whole = 0
-    faults: _Whole = 0
+    planned: Whole = 0
+    begun: Whole = 0
+    dropped: Whole = 0
+    turns: Whole = 0
+    faults: Whole = 0
 
 
 class SecondForm(StateForm, omit_defaults=True, gc=False):
@@ -212,50 +212,48 @@ MAX_LINE_BYTES = 32 << 20
 """500 endpoints with full histograms stay below this; what is longer is no frame and is not kept."""
 _FRAME_START = b'{"kind":"frame"'
 _FRAMES = msgspec.json.Decoder(SecondForm)
-_MAX_WHOLE = 1 << 63
-"""What a count or a sum of microseconds can be; beyond some hundred digits no float can hold it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """The first line of a shard: which engine, in which process, and what its two clocks said just then."""
+class Clocks(msgspec.Struct, frozen=True):
+    monotonic_s: _Number
+    wall_s: _Number
 
-    format: int
+
+class Hello(msgspec.Struct, frozen=True):
+    """The first line of a shard: which engine, in which process, and what its two clocks showed at that moment."""
+
+    format: Whole
     engine: str
     version: str
-    pid: int
-    shard: int
-    monotonic_s: float
-    wall_s: float
+    pid: Whole
+    shard: Whole
+    clocks: Clocks
     users: str | None = None
     """What its users are made of, for people: what is the engine's own, and what is loadctl's."""
     extension: str | None = None
     """What of loadctl's stands at the engine's own extension point: "engine loadctl"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """Something the recorder has to say about itself: endpoint names capped, a faulty script, …"""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptCode:
+class ScriptCode(msgspec.Struct, frozen=True):
     """The script judged the run itself, and asks for this exit code."""
 
-    code: int
+    code: Annotated[int, msgspec.Meta(ge=-_MOST, le=_MOST)]
     why: str = ""
     """In the words of the engine, where it has any."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bye:
+class Bye(msgspec.Struct, frozen=True):
     """The last line of a shard. `unfinished`: ages (ms) of requests still under way, by endpoint."""
 
-    t: float
-    unfinished: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    totals: Mapping[str, int] = field(default_factory=dict)
+    t: Time
+    unfinished: Mapping[str, tuple[_Number, ...]] = {}
+    totals: Mapping[str, Whole] = {}
     virtual_users: VirtualUsers | None = None
 
 
@@ -270,12 +268,9 @@ def parse(line: bytes | str) -> Frame | None:
     if raw.startswith(_FRAME_START):
         with contextlib.suppress(ValueError, RecursionError):
             return _FRAMES.decode(raw).second()
-    fields = _object(raw)
-    if fields is None:
-        return None
     try:
-        return _KINDS[_text(fields["kind"])](fields)
-    except (KeyError, ValueError):
+        return _read(_DECODER.decode(raw.decode("utf-8")))
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
@@ -290,131 +285,41 @@ def finite(text: str) -> float:
 _DECODER = json.JSONDecoder(parse_float=finite, parse_constant=finite)
 
 
-def _object(line: bytes) -> Mapping[str, object] | None:
-    try:
-        found: object = _DECODER.decode(line.decode("utf-8"))
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+def _read(fields: dict[str, Any]) -> Frame | None:
+    """Any line but a usual frame: these are few. Raises: ValueError, LookupError, TypeError."""
+    kind = fields["kind"]
+    if kind == "frame":  # strangely ordered, or with half a surrogate pair
+        return msgspec.convert(fields, SecondForm, str_keys=True).second()
+    fields = _printed(fields)
+    if kind == "example":
+        fields |= {"t_s": fields["t"], "error_class": fields["class"]}
+    elif kind == "script":
+        kind = fields["what"]
+    found = msgspec.convert(fields, _KINDS[kind])
+    if isinstance(found, Wish) and not (
+        0 <= found.t <= MOST_S and 0 <= found.users <= _MOST and 0 <= found.per_s <= _MOST
+    ):
+        raise ValueError("a time, a number of users and a rate from 0 are expected")
+    return found
 
 
-def _hello(fields: Mapping[str, object]) -> Hello:
-    clocks = _mapping(fields["clocks"])
-    return Hello(
-        format=_whole(fields["format"]),
-        engine=_text(fields["engine"]),
-        version=_text(fields["version"]),
-        pid=_whole(fields["pid"]),
-        shard=_whole(fields["shard"]),
-        monotonic_s=_number(clocks["monotonic_s"]),
-        wall_s=_number(clocks["wall_s"]),
-        users=_text(fields["users"]) if "users" in fields else None,
-        extension=_text(fields["extension"]) if "extension" in fields else None,
-    )
-
-
-def _second(fields: Mapping[str, object]) -> Second:
-    """For lines that the decoder of frames cannot take in one go: strangely ordered, or with half a surrogate pair."""
-    return msgspec.convert(fields, SecondForm, str_keys=True).second()
-
-
-def _example(fields: Mapping[str, object]) -> Example:
-    status = fields.get("status")
-    return Example(
-        t=_time(fields["t"]),
-        endpoint=_text(fields["endpoint"]),
-        error_class=_text(fields["class"]),
-        status=None if status is None else _whole(status),
-        message=_text(fields.get("message", "")),
-        body=_text(fields.get("body", "")),
-        stale=fields.get("stale") is True,
-    )
-
-
-def _bye(fields: Mapping[str, object]) -> Bye:
-    unfinished = _mapping(fields.get("unfinished", {}))
-    totals = _mapping(fields.get("totals", {}))
-    return Bye(
-        t=_time(fields["t"]),
-        unfinished={
-            _text(name): [_number(age) for age in _sequence(ages)] for name, ages in unfinished.items()
-        },
-        totals={_text(name): n for name, n in totals.items() if type(n) is int and abs(n) < _MAX_WHOLE},
-        virtual_users=_virtual_users(_mapping(fields["virtual_users"]))
-        if "virtual_users" in fields
-        else None,
-    )
-
-
-def _virtual_users(fields: Mapping[str, object]) -> VirtualUsers:
-    return VirtualUsers(*(_whole(fields[name]) for name in ("created", "completed", "failed")))
-
-
-def _note(fields: Mapping[str, object]) -> Note:
-    return Note(_text(fields["message"]))
-
-
-def _script(fields: Mapping[str, object]) -> ScriptFault | ScriptCode:
-    what = _text(fields["what"])
-    if what == "fault":
-        return ScriptFault(_time(fields["t"]), _text(fields["message"]), _text(fields["where"]))
-    if what == "verdict":
-        return ScriptCode(int(_number(fields["code"])), _text(fields.get("why", "")))
-    raise ValueError("a fault or a verdict is expected")
-
-
-def _level(fields: Mapping[str, object]) -> Wish:
-    t, per_s = _time(fields["t"]), _number(fields["per_s"])
-    if t < 0 or per_s < 0:
-        raise ValueError("a time and a rate from 0 are expected")
-    return Wish(t, _whole(fields["users"]), per_s)
-
-
-_KINDS: Mapping[str, Callable[[Mapping[str, object]], Frame]] = {
-    "frame": _second,
-    "hello": _hello,
-    "example": _example,
-    "note": _note,
-    "script": _script,
-    "level": _level,
-    "bye": _bye,
+_KINDS: Mapping[str, type[Hello | Example | Note | ScriptFault | ScriptCode | Wish | Bye]] = {
+    "hello": Hello,
+    "example": Example,
+    "note": Note,
+    "fault": ScriptFault,
+    "verdict": ScriptCode,
+    "level": Wish,
+    "bye": Bye,
 }
 
 
-def _mapping(value: object) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise ValueError("an object is expected")  # noqa: TRY004  one kind of error means: not a frame
+def _printed(value: Any) -> Any:
+    match value:
+        case str():
+            return printed(value)
+        case dict():
+            return {printed(name): _printed(part) for name, part in value.items()}
+        case list():
+            return [_printed(part) for part in value]
     return value
-
-
-def _sequence(value: object) -> Sequence[object]:
-    if not isinstance(value, list | tuple):
-        raise ValueError("a list is expected")  # noqa: TRY004
-    return value
-
-
-def _whole(value: object) -> int:
-    if type(value) is not int or not 0 <= value < _MAX_WHOLE:
-        raise ValueError("a whole number from 0 is expected")
-    return value
-
-
-def _number(value: object) -> float:
-    if type(value) is float and math.isfinite(value):
-        return value
-    if type(value) is int and abs(value) < _MAX_WHOLE:
-        return float(value)
-    raise ValueError("a number is expected")
-
-
-def _time(value: object) -> float:
-    seconds = _number(value)
-    if abs(seconds) > MOST_S:
-        raise ValueError("a time within a run is expected")
-    return seconds
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a text is expected")  # noqa: TRY004
-    return printed(value)

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 Absent: TypeAlias = Mapping[str, str]
 """Name of a key that is null → why."""
+
+
+MOST_S = 10_000_000
+"""No run is longer, so that counting its seconds comes to an end."""
+Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+Time: TypeAlias = Annotated[float, msgspec.Meta(ge=-MOST_S, le=MOST_S)]
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -242,4 +242,4 @@ def test_a_result_of_an_older_version_is_read_whole() -> None:
     added = {key: read.pop(key) for key in read.keys() - old.keys()}
     assert added == {"smoke": False, "targets_judged": 2, "targets_total": 4, "repeat_may_help": False}
     assert read == old
-    assert set(schema()["required"]) <= old.keys()
+    assert set(cast("list[str]", schema()["required"])) <= old.keys()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import Example, VirtualUsers
-from loadctl.results.wire.frame import Bye, Hello, Note, parse
+from loadctl.results.wire.frame import Bye, Clocks, Hello, Note, parse
 from tests.records import replace
 from tests.results.written import frame as frame_of
 
@@ -126,7 +126,7 @@ def test_a_histogram_that_is_accepted_can_give_its_percentiles(fields: dict[str,
 def test_the_five_kinds_of_line() -> None:
     hello = {"kind": "hello", "format": 1, "engine": "e", "version": "2.1", "pid": 7, "shard": 1}
     assert parse(json.dumps(hello | {"clocks": {"monotonic_s": 5, "wall_s": 1e9}})) == Hello(
-        1, "e", "2.1", 7, 1, 5.0, 1e9
+        1, "e", "2.1", 7, 1, Clocks(5.0, 1e9)
     )
     assert parse('{"kind":"note","message":"500 endpoint names"}') == Note("500 endpoint names")
     example = {"kind": "example", "t": 1.5, "endpoint": "GET /", "class": "status_500", "status": 500}
@@ -134,10 +134,10 @@ def test_the_five_kinds_of_line() -> None:
         1.5, "GET /", "status_500", 500, "Oh", "{}"
     )
     bye = {"kind": "bye", "t": 9.25, "unfinished": {"GET /": [12, 3.5]}, "totals": {"started": 4}}
-    assert parse(json.dumps(bye)) == Bye(9.25, {"GET /": [12.0, 3.5]}, {"started": 4})
+    assert parse(json.dumps(bye)) == Bye(9.25, {"GET /": (12.0, 3.5)}, {"started": 4})
     counted = bye | {"virtual_users": {"created": 5, "completed": 4, "failed": 1}}
     assert parse(json.dumps(counted)) == Bye(
-        9.25, {"GET /": [12.0, 3.5]}, {"started": 4}, VirtualUsers(5, 4, 1)
+        9.25, {"GET /": (12.0, 3.5)}, {"started": 4}, VirtualUsers(5, 4, 1)
     )
     assert parse(json.dumps(bye | {"virtual_users": {"created": 5, "completed": -4, "failed": 1}})) is None
     second = parse(frame(users=4, cells={"GET /": {"ok": CELL, "in_flight": 2}}))
