@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+import msgspec
 
 from loadctl.results.histogram import Histogram
+from loadctl.results.wire.record import Number, Whole
 
 GENERATOR_FAULT = "generator"
 """The error class of the generator's own faults: not requests that the system failed (DESIGN §5)."""
@@ -48,29 +53,46 @@ class Interval:
         self.bytes += other.bytes
 
 
-@dataclass(slots=True)
-class Second:
+class GeneratorState(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What the generator itself was doing in one second."""
+
+    users: Whole = 0
+    """Users active at the end of the second; open model: turns under way."""
+    leaving: Whole = 0
+    """Users finishing their last request after the plan took them away."""
+    ended: Whole = 0
+    """Users of the plan that ended by themselves and have not been replaced."""
+    lag_ms: list[Number] = []
+    """Overshoots of a timer inside the engine that is due once in each tenth of a second, at a random moment."""
+    planned: Whole = 0
+    begun: Whole = 0
+    dropped: Whole = 0
+    """Open model: arrivals due in this second = begun + dropped."""
+    turns: Whole = 0
+    faults: Whole = 0
+    """Turns ended, and how many of them ended by the generator's own fault (EMFILE, an exception in a script)."""
+
+    def state(self) -> dict[str, Any]:
+        """For another record of the same second."""
+        return dict(zip(_STATE, _state_of(self), strict=True))
+
+    def state_with(self, other: GeneratorState) -> dict[str, Any]:
+        """Of this generator and another one together."""
+        mine, others = self.state(), other.state()
+        return {name: value + others[name] for name, value in mine.items()}
+
+
+_STATE = GeneratorState.__struct_fields__
+_state_of = attrgetter(*_STATE)
+
+
+class Second(GeneratorState):
     """`t` whole seconds since t0: the intervals of the requests that ended in [t, t+1), and the generator's state."""
 
     t: int
-    cells: dict[str, Interval] = field(default_factory=dict)
-    users: int = 0
-    """Users active at the end of the second; open model: turns under way."""
-    leaving: int = 0
-    """Users finishing their last request after the plan took them away."""
-    ended: int = 0
-    """Users of the plan that ended by themselves and have not been replaced."""
-    lag_ms: list[float] = field(default_factory=list)
-    """Overshoots of a timer inside the engine that is due once in each tenth of a second, at a random moment."""
-    late: Histogram = field(default_factory=Histogram)
+    cells: dict[str, Interval] = {}
+    late: Histogram = msgspec.field(default_factory=Histogram)
     """Open model: how late arrivals began after they were due."""
-    planned: int = 0
-    begun: int = 0
-    dropped: int = 0
-    """Open model: arrivals due in this second = begun + dropped."""
-    turns: int = 0
-    faults: int = 0
-    """Turns ended, and how many of them ended by the generator's own fault (EMFILE, an exception in a script)."""
 
     def together(self) -> Interval:
         """All endpoints of this second."""
@@ -83,16 +105,9 @@ class Second:
         """Add another shard's frame for the same second."""
         for endpoint, interval in other.cells.items():
             self.cells.setdefault(endpoint, Interval()).merge(interval)
-        self.users += other.users
-        self.leaving += other.leaving
-        self.ended += other.ended
-        self.lag_ms.extend(other.lag_ms)
         self.late.merge(other.late)
-        self.planned += other.planned
-        self.begun += other.begun
-        self.dropped += other.dropped
-        self.turns += other.turns
-        self.faults += other.faults
+        for name, value in self.state_with(other).items():
+            setattr(self, name, value)
 
 
 def completed_of(interval: Interval) -> int:

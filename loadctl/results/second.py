@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from loadctl.results.interval import GENERATOR_FAULT, Second
-from loadctl.results.packed import Packable, Packed
+from loadctl.results.interval import GENERATOR_FAULT, GeneratorState, Second
+from loadctl.results.packed import NOTHING, Packable, Packed
 
 NO_ERRORS: Mapping[str, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """Second `t`, [t, t+1) since t0; the counts, the users and the generator's state as in `Second`."""
+class Moment(GeneratorState, kw_only=True):
+    """Second `t`, [t, t+1) since t0; the counts as in `Interval`, the generator's state as in `Second`."""
 
     t: int
-    ok: Packed = field(default_factory=Packed)
-    first_bytes: Packable = field(default_factory=Packed)
+    ok: Packed = NOTHING
+    first_bytes: Packable = NOTHING
     """Times to the first byte; few questions look at them."""
     failures: int = 0
     """With the generator's own faults, as in `errors`."""
-    errors: Mapping[str, int] = field(default_factory=lambda: NO_ERRORS)
+    errors: Mapping[str, int] = NO_ERRORS
     rate_limited: int = 0
     in_flight: int = 0
-    users: int = 0
-    leaving: int = 0
-    ended: int = 0
-    lag_ms: Sequence[float] = ()
-    late: Packed = field(default_factory=Packed)
-    planned: int = 0
-    begun: int = 0
-    dropped: int = 0
-    turns: int = 0
-    faults: int = 0
+    late: Packed = NOTHING
 
     @classmethod
     def of(cls, second: Second) -> Moment:
@@ -49,16 +37,8 @@ class Moment:
             errors=whole.errors or NO_ERRORS,
             rate_limited=whole.rate_limited,
             in_flight=whole.in_flight,
-            users=second.users,
-            leaving=second.leaving,
-            ended=second.ended,
-            lag_ms=array("d", second.lag_ms),
             late=Packed.of(second.late),
-            planned=second.planned,
-            begun=second.begun,
-            dropped=second.dropped,
-            turns=second.turns,
-            faults=second.faults,
+            **second.state(),
         )
 
     def __add__(self, other: Moment) -> Moment:
@@ -71,16 +51,8 @@ class Moment:
             errors=Counter(self.errors) + Counter(other.errors),
             rate_limited=self.rate_limited + other.rate_limited,
             in_flight=self.in_flight + other.in_flight,
-            users=self.users + other.users,
-            leaving=self.leaving + other.leaving,
-            ended=self.ended + other.ended,
-            lag_ms=array("d", [*self.lag_ms, *other.lag_ms]),
             late=self.late + other.late,
-            planned=self.planned + other.planned,
-            begun=self.begun + other.begun,
-            dropped=self.dropped + other.dropped,
-            turns=self.turns + other.turns,
-            faults=self.faults + other.faults,
+            **self.state_with(other),
         )
 
     @property

@@ -122,7 +122,7 @@ def test_a_profile_that_never_ended_marks_what_it_was_meant_to_take() -> None:
 def test_marked_seconds_are_never_scored_and_their_time_counts_for_nothing() -> None:
     def second(t: int) -> Second:
         slow = t in {4, 5}
-        return Second(t, {"GET /": Interval(ok=Histogram.of([900_000 if slow else 10_000] * 100))}, 5)
+        return Second(t, {"GET /": Interval(ok=Histogram.of([900_000 if slow else 10_000] * 100))}, users=5)
 
     load = Load("closed", [Stage(5, 5, 10.0, "hold")])
     made = recording([second(t) for t in range(10)], shards=[])

@@ -21,7 +21,7 @@ def second(t: int, ok: int = 10, failed: int = 0, ms: float = 10) -> Second:
         failed=Histogram.of([1000] * failed),
         errors=Counter(http_5xx=failed),
     )
-    return Second(t, {"GET /": cell} if ok or failed else {}, 5)
+    return Second(t, {"GET /": cell} if ok or failed else {}, users=5)
 
 
 def fired(rule: str, seconds: Iterable[Second]) -> tuple[int, str] | None:

@@ -15,7 +15,7 @@ from loadctl.results.recording import Reading
 def second(t: int, ms: float, count: int = 50, failed: int = 0) -> Second:
     bad = Histogram.of([1000] * failed)
     cell = Interval(ok=Histogram.of([int(ms * 1000)] * count), failed=bad, errors=Counter(http_5xx=failed))
-    return Second(t, {"GET /": cell}, 5)
+    return Second(t, {"GET /": cell}, users=5)
 
 
 def test_nothing_is_known_at_first() -> None:

@@ -22,10 +22,10 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from loadctl.results.histogram import MOST_US, Histogram, bucket_of
-from loadctl.results.interval import Interval, Second
+from loadctl.results.interval import GeneratorState, Interval, Second
 from loadctl.results.packed import NOTHING, Packed
 from loadctl.results.recording import Example, ScriptFault, VirtualUsers
-from loadctl.results.wire.record import MOST_S, Time, Whole
+from loadctl.results.wire.record import MOST_S, Number, Time, Whole
 from loadctl.scenario.unplanned_load import Wish
 
 MAX_TEXT = 4096
@@ -33,8 +33,6 @@ _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _MOST = 1 << 53
 _Count: TypeAlias = Annotated[int, msgspec.Meta(gt=0, le=_MOST)]
 _Bucket: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=bucket_of(MOST_US))]
-_Number: TypeAlias = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
-_Second: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_S)]
 
 
 class HistogramForm(msgspec.Struct, omit_defaults=True, gc=False):
@@ -145,41 +143,14 @@ class IntervalForm(msgspec.Struct, omit_defaults=True, gc=False):
         )
 
 
-class StateForm(msgspec.Struct, omit_defaults=True, gc=False):
-    """What a second says of the generator."""
-
-    t: _Second
-    users: Whole = 0
-    leaving: Whole = 0
-    ended: Whole = 0
-    lag_ms: list[_Number] = []
+class SecondForm(GeneratorState, omit_defaults=True, gc=False):
+    t: Annotated[int, msgspec.Meta(ge=0, le=MOST_S)]
     late: HistogramForm | None = None
-    planned: Whole = 0
-    begun: Whole = 0
-    dropped: Whole = 0
-    turns: Whole = 0
-    faults: Whole = 0
-
-
-class SecondForm(StateForm, omit_defaults=True, gc=False):
-    cells: dict[str, IntervalForm] = {}
+    cells: dict[str, IntervalForm] = msgspec.field(default_factory=dict)
 
     def second(self) -> Second:
         """Raises: ValueError for a histogram that does not agree with itself."""
-        return Second(
-            t=self.t,
-            cells=cells_of(self.cells),
-            users=self.users,
-            leaving=self.leaving,
-            ended=self.ended,
-            lag_ms=self.lag_ms,
-            late=_histogram_of(self.late),
-            planned=self.planned,
-            begun=self.begun,
-            dropped=self.dropped,
-            turns=self.turns,
-            faults=self.faults,
-        )
+        return Second(self.t, cells_of(self.cells), _histogram_of(self.late), **self.state())
 
 
 def cells_of(forms: Mapping[str, IntervalForm]) -> dict[str, Interval]:
@@ -215,8 +186,8 @@ _FRAMES = msgspec.json.Decoder(SecondForm)
 
 
 class Clocks(msgspec.Struct, frozen=True):
-    monotonic_s: _Number
-    wall_s: _Number
+    monotonic_s: Number
+    wall_s: Number
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -252,7 +223,7 @@ class Bye(msgspec.Struct, frozen=True):
     """The last line of a shard. `unfinished`: ages (ms) of requests still under way, by endpoint."""
 
     t: Time
-    unfinished: Mapping[str, tuple[_Number, ...]] = {}
+    unfinished: Mapping[str, tuple[Number, ...]] = {}
     totals: Mapping[str, Whole] = {}
     virtual_users: VirtualUsers | None = None
 

@@ -10,7 +10,6 @@ themselves, and have no total.
 from __future__ import annotations
 
 import math
-from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from loadctl.results.boundaries import EDGE_KINDS, edges
-from loadctl.results.interval import Interval, Second
+from loadctl.results.interval import GeneratorState, Interval, Second
 from loadctl.results.packed import NOTHING, Packed
 from loadctl.results.recording import Event
 from loadctl.results.second import NO_ERRORS, Moment
@@ -28,10 +27,10 @@ from loadctl.results.wire.frame import (
     HistogramForm,
     IntervalForm,
     SecondForm,
-    StateForm,
     cells_of,
     printed,
 )
+from loadctl.results.wire.record import MOST_S
 from loadctl.scenario.load import Load
 
 _TALLY_PART = 60
@@ -46,7 +45,9 @@ def tally_of(t: int) -> int:
     return int(_TALLY_PART * math.log1p(max(0, t) / _TALLY_PART))
 
 
-class _LineForm(StateForm, omit_defaults=True, gc=False):
+class _LineForm(GeneratorState, omit_defaults=True, gc=False):
+    t: Annotated[int, msgspec.Meta(ge=0, le=MOST_S)]
+    late: HistogramForm | None = None
     total: IntervalForm | None = None
     cells: msgspec.Raw = msgspec.Raw(b"{}")
 
@@ -111,19 +112,11 @@ class Lines:
 def _second_line(second: Second) -> str:
     counts = {endpoint: IntervalForm.counts_of(cell) for endpoint, cell in second.cells.items()}
     form = _LineForm(
-        t=second.t,
-        users=second.users,
-        leaving=second.leaving,
-        ended=second.ended,
-        lag_ms=second.lag_ms,
-        late=HistogramForm.of(Packed.of(second.late)) if second.late.count else None,
-        planned=second.planned,
-        begun=second.begun,
-        dropped=second.dropped,
-        turns=second.turns,
-        faults=second.faults,
-        total=IntervalForm.of(second.together()),
-        cells=msgspec.Raw(msgspec.json.encode(counts)),
+        second.t,
+        HistogramForm.of(Packed.of(second.late)) if second.late.count else None,
+        IntervalForm.of(second.together()),
+        msgspec.Raw(msgspec.json.encode(counts)),
+        **second.state(),
     )
     return msgspec.json.encode(form).decode()
 
@@ -151,16 +144,8 @@ def _moment(form: _LineForm, total: IntervalForm) -> Moment:
         errors={printed(name): n for name, n in total.errors.items()} if total.errors else NO_ERRORS,
         rate_limited=total.rate_limited,
         in_flight=total.in_flight,
-        users=form.users,
-        leaving=form.leaving,
-        ended=form.ended,
-        lag_ms=array("d", form.lag_ms),
         late=_packed(form.late),
-        planned=form.planned,
-        begun=form.begun,
-        dropped=form.dropped,
-        turns=form.turns,
-        faults=form.faults,
+        **form.state(),
     )
 
 

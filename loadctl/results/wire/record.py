@@ -19,6 +19,7 @@ Absent: TypeAlias = Mapping[str, str]
 MOST_S = 10_000_000
 """No run is longer, so that counting its seconds comes to an end."""
 Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+Number: TypeAlias = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
 Time: TypeAlias = Annotated[float, msgspec.Meta(ge=-MOST_S, le=MOST_S)]
 
 
