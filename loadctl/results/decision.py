@@ -276,16 +276,8 @@ def _closest(met: Sequence[Score]) -> str:
 
 
 def _exit_code(verdict: Verdict, signal_number: int | None, *, fail_on_warn: bool) -> ExitCode:
-    match verdict:
-        case Verdict.PASS:
-            return ExitCode.OK
-        case Verdict.WARN:
-            return ExitCode.FAIL if fail_on_warn else ExitCode.OK
-        case Verdict.FAIL:
-            return ExitCode.FAIL
-        case Verdict.INCONCLUSIVE:
-            return ExitCode.INCONCLUSIVE
-        case Verdict.ERROR:
-            return ExitCode.ERROR
-        case Verdict.INTERRUPTED:
-            return ExitCode.SIGINT if signal_number == SIGINT else ExitCode.SIGTERM
+    if verdict is Verdict.WARN:
+        return ExitCode.FAIL if fail_on_warn else ExitCode.OK
+    if verdict is Verdict.INTERRUPTED:
+        return ExitCode.SIGINT if signal_number == SIGINT else ExitCode.SIGTERM
+    return ExitCode.OK if verdict is Verdict.PASS else ExitCode[verdict]

@@ -1,4 +1,7 @@
-"""Progress: the last half minute of a run that is still going, for the live view. Never scored."""
+"""A run that is still going, over its last seconds; nothing of it is scored.
+
+`Progress` is for the live view, `Tally` for the metrics page, `Vitals` for the profiler, `StopWatch` for `stop_when`.
+"""
 
 from __future__ import annotations
 
@@ -68,10 +71,7 @@ class Progress:
         self._take_p95()
 
     def _take_p95(self) -> None:
-        merged = Histogram()
-        for histogram in self._recent:
-            merged.merge(histogram)
-        found = merged.quantile_us(0.95)
+        found = merged(self._recent).quantile_us(0.95)
         self.p95_ms = None if found is None else found / 1000
         self.p95s[-1] = self.p95_ms
 
@@ -288,11 +288,44 @@ class Vital:
 
 
 @dataclass(slots=True)
-class _Moment:
-    t: int
-    ok: Histogram
+class _Outcome:
+    """Requests of one second or of several."""
+
+    ok: Histogram = field(default_factory=Histogram)
     completed: int = 0
     failed: int = 0
+
+    def add(self, second: Second) -> None:
+        for cell in second.cells.values():
+            self.merge(_Outcome(cell.ok, completed_of(cell), failed_of(cell)))
+
+    def merge(self, other: _Outcome) -> None:
+        self.ok.merge(other.ok)
+        self.completed += other.completed
+        self.failed += other.failed
+
+
+@dataclass(slots=True)
+class _RecentOutcomes:
+    """Of the last `span_s` seconds. A second may come in pieces, of one shard after the other."""
+
+    span_s: int
+    last: int = -1
+    _seconds: dict[int, _Outcome] = field(default_factory=dict)
+
+    def add(self, second: Second) -> None:
+        self.last = max(self.last, second.t)
+        self._seconds.setdefault(second.t, _Outcome()).add(second)
+        for t in [t for t in self._seconds if t <= self.last - self.span_s]:
+            del self._seconds[t]
+
+    def between(self, start: int, end: int) -> _Outcome:
+        """Of [start, end)."""
+        whole = _Outcome()
+        for t in range(start, end):
+            if t in self._seconds:
+                whole.merge(self._seconds[t])
+        return whole
 
 
 @dataclass(slots=True)
@@ -300,43 +333,25 @@ class Vitals:
     """Fed with merged seconds and readings as they come."""
 
     now: Vital = field(default_factory=Vital)
-    _moments: deque[_Moment] = field(default_factory=deque)
+    _recent: _RecentOutcomes = field(default_factory=lambda: _RecentOutcomes(SPAN_S))
     _cpu_pct: float | None = None
 
     def add(self, second: Second) -> None:
         """The next second, or what one more shard says about one that was added already."""
-        moment = next((one for one in self._moments if one.t == second.t), None)
-        if moment is None:
-            if self._moments and second.t < self._moments[0].t:
-                return
-            moment = _Moment(second.t, Histogram())
-            self._moments.append(moment)
-        for cell in second.cells.values():
-            moment.ok.merge(cell.ok)
-            moment.completed += completed_of(cell)
-            moment.failed += failed_of(cell)
-        newest = max(one.t for one in self._moments)
-        while self._moments[0].t <= newest - SPAN_S:
-            self._moments.popleft()
-        self.now = self._vital(newest)
+        self._recent.add(second)
+        t = self._recent.last
+        whole = self._recent.between(t - SPAN_S + 1, t + 1)
+        p95_us = whole.ok.nearest_rank_us(0.95) if whole.ok.count >= _ENOUGH else None
+        self.now = Vital(
+            t=t,
+            p95_ms=None if p95_us is None else p95_us / 1000,
+            error_rate=whole.failed / whole.completed if whole.completed >= _ENOUGH else None,
+            cpu_pct=self._cpu_pct,
+        )
 
     def read(self, reading: Reading) -> None:
         if reading.subject == "system" and "cpu_pct" in reading.values:
             self._cpu_pct = reading.values["cpu_pct"]
-
-    def _vital(self, t: int) -> Vital:
-        whole = Histogram()
-        for moment in self._moments:
-            whole.merge(moment.ok)
-        completed = sum(one.completed for one in self._moments)
-        failed = sum(one.failed for one in self._moments)
-        p95_us = whole.nearest_rank_us(0.95) if whole.count >= _ENOUGH else None
-        return Vital(
-            t=t,
-            p95_ms=None if p95_us is None else p95_us / 1000,
-            error_rate=failed / completed if completed >= _ENOUGH else None,
-            cpu_pct=self._cpu_pct,
-        )
 
 
 _PARTS = 5
@@ -344,48 +359,33 @@ _PERCENTILES = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
 
 
 @dataclass(slots=True)
-class _MomentStopping:
-    ok: Histogram = field(default_factory=Histogram)
-    completed: int = 0
-    failed: int = 0
-
-
-@dataclass(slots=True)
 class StopWatch:
     """Fed with merged seconds as they come; it remembers only as many as the longest rule needs."""
 
     rules: Sequence[StopRule]
-    _moments: dict[int, _MomentStopping] = field(default_factory=dict)
     _first: int | None = None
-    _last: int = -1
+    """The first second in which a request ended."""
+    _recent: _RecentOutcomes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._recent = _RecentOutcomes(math.ceil(max((rule.for_s for rule in self.rules), default=0.0)))
 
     def heed(self, seconds: Iterable[Second]) -> str | None:
         """The sentence that ends the run, or None. A second may come in pieces, of one shard after the other."""
         fired = None
         for second in seconds:
-            self._add(second)
-            if fired is None and second.t == self._last:
+            self._recent.add(second)
+            if self._first is None and any(map(completed_of, second.cells.values())):
+                self._first = second.t
+            if fired is None and second.t == self._recent.last:
                 fired = next((rule for rule in self.rules if self._holds(rule)), None)
         if fired is None:
             return None
-        return f"stopped early after {format_duration(self._last + 1)}: {fired}"
-
-    def _add(self, second: Second) -> None:
-        moment = self._moments.setdefault(second.t, _MomentStopping())
-        for cell in second.cells.values():
-            moment.ok.merge(cell.ok)
-            moment.completed += completed_of(cell)
-            moment.failed += failed_of(cell)
-        if self._first is None and moment.completed:
-            self._first = second.t
-        self._last = max(self._last, second.t)
-        longest = max((rule.for_s for rule in self.rules), default=0.0)
-        for t in [t for t in self._moments if t <= self._last - math.ceil(longest)]:
-            del self._moments[t]
+        return f"stopped early after {format_duration(self._recent.last + 1)}: {fired}"
 
     def _holds(self, rule: StopRule) -> bool:
         length = math.ceil(rule.for_s)
-        start = self._last + 1 - length
+        start = self._recent.last + 1 - length
         if self._first is None or self._first > start:
             return False
         count = min(_PARTS, length)
@@ -393,15 +393,10 @@ class StopWatch:
         return all(self._bad(rule, *edges[part : part + 2]) for part in range(count))
 
     def _bad(self, rule: StopRule, start: int, end: int) -> bool:
-        moments = [self._moments[t] for t in range(start, end) if t in self._moments]
-        completed = sum(moment.completed for moment in moments)
-        failed = sum(moment.failed for moment in moments)
+        whole = self._recent.between(start, end)
         if rule.metric == "throughput":
-            return (completed - failed) / (end - start) < rule.limit
+            return (whole.completed - whole.failed) / (end - start) < rule.limit
         if rule.metric == "error_rate":
-            return completed > 0 and 100 * failed / completed > rule.limit
-        whole = Histogram()
-        for moment in moments:
-            whole.merge(moment.ok)
-        us = whole.nearest_rank_us(_PERCENTILES[rule.metric]) if whole.count else None
+            return whole.completed > 0 and 100 * whole.failed / whole.completed > rule.limit
+        us = whole.ok.nearest_rank_us(_PERCENTILES[rule.metric]) if whole.ok.count else None
         return us is not None and us / 1000 > rule.limit

@@ -6,7 +6,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from loadctl.results.histogram import PERCENTILES, Histogram, bucket_of, enough_samples, upper_edge_us
+from loadctl.results.histogram import (
+    PERCENTILES,
+    STATISTICS,
+    Histogram,
+    bucket_of,
+    enough_samples,
+    upper_edge_us,
+)
 from loadctl.results.interval import Interval, completed_of, failed_of
 from loadctl.results.summary import EndpointSummary, Latency, Summary
 
@@ -147,9 +154,7 @@ def latency_of(histogram: Histogram, noun: str = "successes") -> Latency:
     n = histogram.count
     if histogram.untimed:
         why = untimed_reason(histogram, noun)
-        return Latency(
-            n=n - histogram.untimed, absent=dict.fromkeys((*PERCENTILES, "mean", "min", "max"), why)
-        )
+        return Latency(n=n - histogram.untimed, absent=dict.fromkeys(STATISTICS, why))
     values: dict[str, float | None] = {}
     absent = {}
     for name, q in PERCENTILES.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from loadctl.results.fold import Plateau
-from loadctl.results.histogram import PERCENTILES
+from loadctl.results.histogram import PERCENTILES, STATISTICS
 from loadctl.results.interval import completed_of
 from loadctl.results.level import AWAY_SHARE
 from loadctl.results.measured import Measured, plateau_for
@@ -315,18 +315,9 @@ def begun(target: Target, measured: Measured) -> int:
 
 def _statistic(latency: Latency, name: str) -> float | str:
     """The number in ms, or why it is absent."""
-    known = {
-        "p50": latency.p50,
-        "p95": latency.p95,
-        "p99": latency.p99,
-        "p999": latency.p999,
-        "mean": latency.mean,
-        "min": latency.min,
-        "max": latency.max,
-    }
-    if name not in known:
+    if name not in STATISTICS:
         return f"the statistic {name} is not known to this version"
-    value = known[name]
+    value: float | None = getattr(latency, name)
     return latency.absent.get(name, "not measured") if value is None else value
 
 

@@ -92,7 +92,7 @@ def test_the_default_forgives_a_fifth_of_successes() -> None:
 def test_without_rules_nothing_stops_and_nothing_is_kept() -> None:
     watch = StopWatch(())
     assert watch.heed([second(t, 0, 10) for t in range(1000)]) is None
-    assert len(watch._moments) <= 1
+    assert len(watch._recent._seconds) <= 1
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=80))
@@ -109,4 +109,4 @@ def test_memory_does_not_grow_with_the_run(length: int) -> None:
     watch = StopWatch([parse_stop_rule("latency_p95 > 2s for 10s")])
     for t in range(length):
         watch.heed([second(t)])
-    assert len(watch._moments) <= 10
+    assert len(watch._recent._seconds) <= 10

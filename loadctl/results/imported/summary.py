@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from loadctl.results.histogram import PERCENTILES, enough_samples
+from loadctl.results.histogram import PERCENTILES, STATISTICS, enough_samples
 from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint
 from loadctl.results.summary import Counters, EndpointSummary, Latency, Summary
-
-_STATISTICS = (*PERCENTILES, "mean", "min", "max")
 
 
 def summary_of(imported: Imported) -> Summary:
@@ -65,7 +63,7 @@ def _endpoint(row: ImportedEndpoint, duration_s: float | None) -> EndpointSummar
 def _latency(figures: Mapping[str, Figure], row: ImportedEndpoint) -> Latency:
     values: dict[str, float | None] = {}
     absent = {}
-    for name in _STATISTICS:
+    for name in STATISTICS:
         figure = figures.get(name)
         why = _why_absent(name, figure, row)
         values[name] = None if figure is None or why else figure.said
