@@ -20,7 +20,7 @@ from loadctl.analysis.trend import BINS, kendall_p, sen_slope
 from loadctl.results.level import NOISE_MS
 from loadctl.results.packed import Pool
 from loadctl.results.recovery import Recovery
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.load import Phases
 from loadctl.scenario.units import format_duration, format_ms, format_percent, format_rate
@@ -40,16 +40,16 @@ def drift_findings(case: Case) -> list[Finding]:
     return [*_latency(parts), *_throughput(case, parts), *_errors(parts)]
 
 
-def _parts(case: Case) -> list[list[Moment]]:
+def _parts(case: Case) -> list[list[SecondTotal]]:
     """24 that are equally long."""
     start, end = case.window
-    parts: list[list[Moment]] = [[] for _ in range(BINS)]
+    parts: list[list[SecondTotal]] = [[] for _ in range(BINS)]
     for second in case.seconds:
         parts[min(BINS - 1, int((second.t - start) / (end - start) * BINS))].append(second)
     return parts
 
 
-def _latency(parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
+def _latency(parts: Sequence[Sequence[SecondTotal]]) -> Iterator[Finding]:
     found = [Pool(second.ok for second in part).quantile_us(0.95) for part in parts]
     course = [us / 1000 for us in found if us]
     if len(course) < BINS:
@@ -68,7 +68,7 @@ def _latency(parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
     yield Finding("latency-drift", "warning", message, evidence, advice)
 
 
-def _throughput(case: Case, parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
+def _throughput(case: Case, parts: Sequence[Sequence[SecondTotal]]) -> Iterator[Finding]:
     """Only in the closed model: there users that wait longer ask less; arrivals are made all the same."""
     if case.scenario.load.model != "closed":
         return
@@ -105,7 +105,7 @@ def how_it_rises(course: Sequence[float]) -> str | None:
     return "rose steadily" if steady or stepped else None
 
 
-def _errors(parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
+def _errors(parts: Sequence[Sequence[SecondTotal]]) -> Iterator[Finding]:
     """Of twice as long parts."""
     counts = [
         (sum(second.failed for second in part), sum(second.completed for second in part))

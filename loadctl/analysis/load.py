@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from loadctl.analysis.run_context import Case
 from loadctl.results.recording import LEVEL
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_count, format_duration, format_percent
 
@@ -84,7 +84,7 @@ def _users(case: Case) -> Iterator[Finding]:
     yield Finding("load-not-reached", "invalid", message, evidence, advice, "pass")
 
 
-def _held(case: Case) -> list[Moment]:
+def _held(case: Case) -> list[SecondTotal]:
     """Of a script's own shape only its holds are exact."""
     holds = [(start, end) for start, end, stage in case.scenario.load.spans() if stage.holds]
     return [second for second in case.seconds if any(start <= second.t < end for start, end in holds)]
@@ -108,7 +108,7 @@ def _ended_users(case: Case) -> Iterator[Finding]:
     yield Finding("users-ended", "warning", message, evidence, advice)
 
 
-def _wanted(case: Case, second: Moment) -> float:
+def _wanted(case: Case, second: SecondTotal) -> float:
     """What is planned, without those who ended by themselves."""
     return _least(case, second.t) - second.ended
 

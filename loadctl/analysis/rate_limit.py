@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from loadctl.analysis.run_context import Case
 from loadctl.results.level import NOISE_MS, total
 from loadctl.results.recording import Example
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.units import format_count, format_duration, format_ms, format_percent, format_rate
@@ -176,7 +176,7 @@ class _Limit:
         each = f" for each of {self.buckets} keys" if self.buckets > 1 else ""
         return f"the limit is {format_rate(self.declared.per_s)}{each}"
 
-    def flow(self, second: Moment) -> _Flow:
+    def flow(self, second: SecondTotal) -> _Flow:
         errors = second.errors
         accepted = second.completed - second.rate_limited - sum(errors.get(name, 0) for name in _NO_LIMITER)
         broken = sum(count for name, count in errors.items() if name.startswith("status_5"))

@@ -14,7 +14,7 @@ from loadctl.results.outage import standstill
 from loadctl.results.readings import NONE, Readings
 from loadctl.results.recording import Recording
 from loadctl.results.scoring import begun
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.results.verdict import Score, Status
 from loadctl.scenario.expectation import CannotJudge, cannot_judge
 from loadctl.scenario.invocation import LOAD, Invocation
@@ -63,7 +63,7 @@ class Case:
         return self.folded.summary.start_s, self.folded.summary.end_s
 
     @property
-    def seconds(self) -> list[Moment]:
+    def seconds(self) -> list[SecondTotal]:
         """Of the window, without the drain."""
         seconds = self.recording.seconds
         first, last = (bisect_left(seconds, edge, key=attrgetter("t")) for edge in self.window)

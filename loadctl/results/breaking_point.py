@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from loadctl.results.level import Level, Total, total
 from loadctl.results.packed import Pool
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_limit, format_value
 
@@ -120,7 +120,7 @@ def _step(level: Level, limits: Sequence[Limit]) -> Step:
     )
 
 
-def _windows(seconds: Sequence[Moment]) -> Iterator[Total]:
+def _windows(seconds: Sequence[SecondTotal]) -> Iterator[Total]:
     """Whole windows only, unless the level is shorter than one."""
     size = len(seconds) // WINDOW_S * WINDOW_S or len(seconds)
     for i in range(0, size, WINDOW_S):

@@ -18,10 +18,10 @@ from loadctl.results.histogram import Histogram, bucket_of, enough_samples
 from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.packed import Packed, Pool
 from loadctl.results.profile import marked_seconds
-from loadctl.results.reading_series import Course, courses
+from loadctl.results.reading_series import ReadingSeries, reading_series
 from loadctl.results.recording import Latencies, Recording, Span
 from loadctl.results.result import Window
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.scenario.load import Load
 
 BINS_MAX = 2000
@@ -107,7 +107,7 @@ class Charts:
     distributions: Mapping[str, Histogram] = field(default_factory=dict)
     slowest: Sequence[str] = ()
     """Endpoints of which there is a p95 in the scored part, from the highest to the lowest."""
-    courses: Sequence[Course] = ()
+    reading_series: Sequence[ReadingSeries] = ()
 
 
 def charts(load: Load, recording: Recording, window: Window, ended_s: float) -> Charts:
@@ -161,7 +161,7 @@ class Charting:
         self._percentiles = {name: _Percentile(q, self.bin_s) for name, q in _SHOWN.items()}
         self._heat: Counter[tuple[int, int]] = Counter()
 
-    def add(self, second: Moment) -> None:
+    def add(self, second: SecondTotal) -> None:
         index = second.t // self.bin_s
         if index != self._open:
             self._close()
@@ -202,7 +202,7 @@ class Charting:
             failed_per_s=rate(found.failed if found else None for found in bins),
             begun_per_s=rate(found.begun if found and is_open else None for found in bins),
             dropped_per_s=rate(found.dropped if found and is_open else None for found in bins),
-            latency_ms={name: course.values(length) for name, course in self._percentiles.items()},
+            latency_ms={name: over_time.values(length) for name, over_time in self._percentiles.items()},
             lag_ms=[found.lag_ms if found else None for found in bins],
             endpoint_latency_ms=self._of_endpoints(recording.latencies, slowest, length),
             slowest=slowest,
@@ -216,7 +216,7 @@ class Charting:
                 cells=[(column, row, count) for (column, row), count in sorted(self._heat.items())],
             ),
             distributions=distributions,
-            courses=courses(recording.readings, self.bin_s, length),
+            reading_series=reading_series(recording.readings, self.bin_s, length),
         )
 
     def _is_told(self, index: int) -> bool:
@@ -246,15 +246,15 @@ class Charting:
         frequent = [endpoint for endpoint, _ in total.most_common(_ENDPOINTS_MAX)]
         found = {}
         for endpoint in dict.fromkeys([*frequent, *slowest[:SLOWEST_MAX]]):
-            courses = {name: _Percentile(_SHOWN[name], self.bin_s) for name in _OF_ENDPOINTS}
+            percentiles = {name: _Percentile(_SHOWN[name], self.bin_s) for name in _OF_ENDPOINTS}
             for some in latencies:
                 if endpoint in some.ok:
-                    for course in courses.values():
-                        course.add(some.first // self.bin_s, [some.ok[endpoint]], some.last // self.bin_s)
-            found[endpoint] = {name: course.values(length) for name, course in courses.items()}
+                    for over_time in percentiles.values():
+                        over_time.add(some.first // self.bin_s, [some.ok[endpoint]], some.last // self.bin_s)
+            found[endpoint] = {name: over_time.values(length) for name, over_time in percentiles.items()}
         return found
 
-    def _levels(self, seconds: Iterable[Moment]) -> list[AtLevel]:
+    def _levels(self, seconds: Iterable[SecondTotal]) -> list[AtLevel]:
         """Of the measured load, not of the planned one; too few seconds, or successes for a median, are left out."""
         is_open = self._load.model == "open"
         loads = [
@@ -263,7 +263,7 @@ class Charting:
             if second.t <= self._last_s and self._is_scored(second.t)
         ]
         step = _nice_step(max((load for load, _ in loads), default=0) / _LEVELS_MAX)
-        groups: dict[int, list[tuple[int, Moment]]] = {}
+        groups: dict[int, list[tuple[int, SecondTotal]]] = {}
         for load, second in loads:
             groups.setdefault(round(load / step), []).append((load, second))
         found = [_at_level(groups[number]) for number in sorted(groups) if number]
@@ -289,8 +289,8 @@ class Charting:
         """Reduce the latencies of the bin that is full."""
         if self._open is None:
             return
-        for course in self._percentiles.values():
-            course.add(self._open, self._latencies)
+        for over_time in self._percentiles.values():
+            over_time.add(self._open, self._latencies)
         column = self._open // self._column_bins
         for packed in self._latencies:
             for row, count in _rows(packed):
@@ -303,7 +303,7 @@ def _slowest_first(distributions: Mapping[str, Histogram]) -> list[str]:
     return sorted(found, key=lambda name: -found[name])
 
 
-def _at_level(loads: Sequence[tuple[int, Moment]]) -> AtLevel:
+def _at_level(loads: Sequence[tuple[int, SecondTotal]]) -> AtLevel:
     seconds = [second for _, second in loads]
     pool = Pool(second.ok for second in seconds)
     quantiles = {name: pool.quantile_us(q) for name, q in _SHOWN.items()}

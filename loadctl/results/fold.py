@@ -15,7 +15,7 @@ from loadctl.results.boundaries import stops
 from loadctl.results.portion import Portion, summarise
 from loadctl.results.recording import Recording, Shard
 from loadctl.results.result import Point
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.results.summary import Counters, StageSummary, Summary
 from loadctl.scenario.load import Load, Stage
 
@@ -199,7 +199,7 @@ def _best(holds: Sequence[_StagePart]) -> Plateau | None:
     return None if best is None else Plateau(best.stage.end, best.portion)
 
 
-def _counters(load: Load, seconds: Sequence[Moment], unfinished: int) -> Counters:
+def _counters(load: Load, seconds: Sequence[SecondTotal], unfinished: int) -> Counters:
     completed = sum(second.completed for second in seconds)
     is_open = load.model == "open"
     return Counters(
@@ -214,13 +214,13 @@ def _counters(load: Load, seconds: Sequence[Moment], unfinished: int) -> Counter
     )
 
 
-def _timeline(seconds: Sequence[Moment], load: Load) -> tuple[Point, ...]:
+def _timeline(seconds: Sequence[SecondTotal], load: Load) -> tuple[Point, ...]:
     """A point a second; percentiles only of so many of them, evenly spread."""
     step = math.ceil(len(seconds) / MAX_PERCENTILE_POINTS) or 1
     return tuple(_point(second, load, percentiles=i % step == 0) for i, second in enumerate(seconds))
 
 
-def _point(second: Moment, load: Load, *, percentiles: bool) -> Point:
+def _point(second: SecondTotal, load: Load, *, percentiles: bool) -> Point:
     p50, p95 = (second.ok.quantile_us(q) if percentiles else None for q in (0.5, 0.95))
     return Point(
         t=second.t,

@@ -1,4 +1,4 @@
-"""Gathering: the seconds of a run as they are read, kept as moments and as spans, so that they are never all alive."""
+"""The seconds of a run as they are read, kept as totals and as spans, so that they are never all in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.packed import Packed
 from loadctl.results.recording import Latencies, Span
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.results.wire.line import Tally, read_line, tally_of
 
 
@@ -22,26 +22,26 @@ class Gathering:
     incomplete: bool = False
     """Seconds were read whose endpoints are not known: their tally is missing, of other seconds, or of both sides of an
     edge."""
-    _moments: dict[int, Moment] = field(default_factory=dict)
+    _totals: dict[int, SecondTotal] = field(default_factory=dict)
     _spans: dict[int, Span] = field(default_factory=dict)
     _latencies: dict[int, Latencies] = field(default_factory=dict)
     """By number of the tally."""
     _recent: tuple[int, int, int, dict[str, Histogram]] | None = None
     """Successes that are not packed yet: number of their tally, first and last second, by endpoint."""
-    _untold: list[Moment] = field(default_factory=list)
+    _unsettled: list[SecondTotal] = field(default_factory=list)
     """Since the last tally."""
 
     def add(self, second: Second) -> None:
         """In any order; a second may come in pieces."""
-        self._put(Moment.of(second))
+        self._put(SecondTotal.of(second))
         self._spread(second.t, second.t, second.cells)
 
     def read(self, line: bytes) -> None:
         """The next line of intervals.ndjson; a torn one is left out."""
         found = read_line(line)
-        if isinstance(found, Moment):
+        if isinstance(found, SecondTotal):
             self._put(found)
-            self._untold.append(found)
+            self._unsettled.append(found)
         elif isinstance(found, Tally):
             self._settle(found)
         elif found is not None:
@@ -49,20 +49,24 @@ class Gathering:
 
     def finish(self) -> None:
         """No more lines come."""
-        self.incomplete |= bool(self._untold)
+        self.incomplete |= bool(self._unsettled)
 
     def _settle(self, tally: Tally) -> None:
-        told, self._untold = self._untold, []
-        first = min((moment.t for moment in told), default=0)
-        last = max((moment.t for moment in told), default=0)
-        if len(told) == tally.lines and self._place(first) == self._place(last) and _agree(told, tally.cells):
+        unsettled, self._unsettled = self._unsettled, []
+        first = min((total.t for total in unsettled), default=0)
+        last = max((total.t for total in unsettled), default=0)
+        if (
+            len(unsettled) == tally.lines
+            and self._place(first) == self._place(last)
+            and _agree(unsettled, tally.cells)
+        ):
             self._spread(first, last, tally.cells)
         else:
             self.incomplete = True
 
-    def _put(self, moment: Moment) -> None:
-        known = self._moments.get(moment.t)
-        self._moments[moment.t] = moment if known is None else known + moment
+    def _put(self, total: SecondTotal) -> None:
+        known = self._totals.get(total.t)
+        self._totals[total.t] = total if known is None else known + total
 
     def _place(self, t: int) -> int:
         return bisect_right(self.edges, t)
@@ -90,11 +94,11 @@ class Gathering:
     @property
     def last_t(self) -> int:
         """-1 before there is any second."""
-        return max(self._moments, default=-1)
+        return max(self._totals, default=-1)
 
     @property
-    def seconds(self) -> list[Moment]:
-        return [self._moments[t] for t in sorted(self._moments)]
+    def seconds(self) -> list[SecondTotal]:
+        return [self._totals[t] for t in sorted(self._totals)]
 
     @property
     def latencies(self) -> list[Latencies]:
@@ -107,12 +111,12 @@ class Gathering:
         return [self._spans[place] for place in sorted(self._spans)]
 
 
-def _agree(moments: Sequence[Moment], cells: Mapping[str, Interval]) -> bool:
+def _agree(totals: Sequence[SecondTotal], cells: Mapping[str, Interval]) -> bool:
     """Both add up to the same successes, failures, first bytes and expected 429s."""
     each = cells.values()
     return (
-        sum(moment.ok.count for moment in moments) == sum(cell.ok.count for cell in each)
-        and sum(moment.failures for moment in moments) == sum(cell.failed.count for cell in each)
-        and sum(moment.first_bytes.count for moment in moments) == sum(cell.ttfb.count for cell in each)
-        and sum(moment.rate_limited for moment in moments) == sum(cell.rate_limited for cell in each)
+        sum(total.ok.count for total in totals) == sum(cell.ok.count for cell in each)
+        and sum(total.failures for total in totals) == sum(cell.failed.count for cell in each)
+        and sum(total.first_bytes.count for total in totals) == sum(cell.ttfb.count for cell in each)
+        and sum(total.rate_limited for total in totals) == sum(cell.rate_limited for cell in each)
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from loadctl.results.packed import Pool
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.scenario.load import STAIRCASE_LEVELS, Load
 
 SETTLE_SHARE = 1 / 3
@@ -29,10 +29,10 @@ class Level:
     name: str
     start_s: float
     end_s: float
-    seconds: Sequence[Moment]
+    seconds: Sequence[SecondTotal]
 
     @property
-    def settled(self) -> Sequence[Moment]:
+    def settled(self) -> Sequence[SecondTotal]:
         edge = self.start_s + (self.end_s - self.start_s) * SETTLE_SHARE
         return [second for second in self.seconds if second.t >= edge]
 
@@ -43,7 +43,7 @@ class Level:
         return float(median(counts)) if counts else 0.0
 
 
-def levels(load: Load, seconds: Sequence[Moment], ended_s: float) -> tuple[Level, ...]:
+def levels(load: Load, seconds: Sequence[SecondTotal], ended_s: float) -> tuple[Level, ...]:
     """The steps of the staircase (Load.steps) that were carried out to their end; of too few of them, none.
 
     `seconds`: those that may be scored. A level of which most is missing there is left out: nothing is known of it. So
@@ -67,7 +67,7 @@ def levels(load: Load, seconds: Sequence[Moment], ended_s: float) -> tuple[Level
 class Total:
     """All endpoints of some seconds together."""
 
-    seconds: Sequence[Moment]
+    seconds: Sequence[SecondTotal]
     ok: Pool
     completed: int
     failed: int
@@ -77,7 +77,7 @@ class Total:
         return Pool(second.ttfb for second in self.seconds)
 
 
-def total(seconds: Sequence[Moment]) -> Total:
+def total(seconds: Sequence[SecondTotal]) -> Total:
     return Total(
         seconds=seconds,
         ok=Pool(second.ok for second in seconds),

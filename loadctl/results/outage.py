@@ -15,7 +15,7 @@ from statistics import median
 
 from loadctl.results.packed import Pool
 from loadctl.results.recording import Event, Shard
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 
 CONNECTION_ERRORS = frozenset({"connect_refused", "connect_timeout", "reset", "dns"})
 STALL_S = 1.0
@@ -42,7 +42,7 @@ class Stall:
     waiting: int
 
 
-def stalls(seconds: Sequence[Moment]) -> tuple[Stall, ...]:
+def stalls(seconds: Sequence[SecondTotal]) -> tuple[Stall, ...]:
     """In their order; those that overlap are one. Answers that came tell the length better than their absence."""
     thawed = list(_thawed(seconds))
     silent = [one for one in _silent(seconds) if not any(_overlap(one, other) for other in thawed)]
@@ -67,7 +67,7 @@ def period_s(found: Sequence[Stall]) -> float | None:
     return usual if all(abs(gap - usual) <= max(1.5, 0.2 * usual) for gap in gaps) else None
 
 
-def is_cut_off(second: Moment) -> bool:
+def is_cut_off(second: SecondTotal) -> bool:
     """Nothing succeeded, and at least half of what failed was the connection."""
     if second.ok.count or second.rate_limited:
         return False
@@ -76,7 +76,7 @@ def is_cut_off(second: Moment) -> bool:
     return failed > 0 and 2 * cut >= failed
 
 
-def disturbed(seconds: Sequence[Moment], events: Sequence[Event]) -> dict[int, str]:
+def disturbed(seconds: Sequence[SecondTotal], events: Sequence[Event]) -> dict[int, str]:
     """Seconds that tell nothing of the load, each with the reason: stalls, and those after a process ended."""
     found: dict[int, str] = {}
     for stall in stalls(seconds):
@@ -91,7 +91,7 @@ def disturbed(seconds: Sequence[Moment], events: Sequence[Event]) -> dict[int, s
     return found
 
 
-def _thawed(seconds: Sequence[Moment]) -> Iterator[Stall]:
+def _thawed(seconds: Sequence[SecondTotal]) -> Iterator[Stall]:
     """Seconds in which most of what was under way came back at once, after as good as nothing."""
     timed = any(second.lag_ms for second in seconds)
     for i, second in enumerate(seconds):
@@ -113,7 +113,7 @@ def _thawed(seconds: Sequence[Moment]) -> Iterator[Stall]:
             yield Stall(max(0.0, end_s - took_s), end_s, waiting)
 
 
-def _silent(seconds: Sequence[Moment]) -> Iterator[Stall]:
+def _silent(seconds: Sequence[SecondTotal]) -> Iterator[Stall]:
     """Seconds without answers, and requests under way all the while."""
     begun: int | None = None
     timed = any(second.lag_ms for second in seconds)
@@ -132,14 +132,14 @@ def _silent(seconds: Sequence[Moment]) -> Iterator[Stall]:
         begun = None
 
 
-def _is_silent(seconds: Sequence[Moment], i: int, begun: int | None) -> bool:
+def _is_silent(seconds: Sequence[SecondTotal], i: int, begun: int | None) -> bool:
     second, usual = seconds[i], _usual(seconds, i if begun is None else begun)
     if usual is None or second.completed > _SILENT_SHARE * usual.count:
         return False
     return second.in_flight >= max(_FEW, _BACK_SHARE * min(usual.count, max(second.users, 1)))
 
 
-def _lag_ms(second: Moment) -> float:
+def _lag_ms(second: SecondTotal) -> float:
     """How late the generator itself was; without a sample it did not run at all."""
     return max(second.lag_ms, default=inf)
 
@@ -152,7 +152,7 @@ class _Usual:
     ms: float
 
 
-def _usual(seconds: Sequence[Moment], i: int) -> _Usual | None:
+def _usual(seconds: Sequence[SecondTotal], i: int) -> _Usual | None:
     """Of the seconds before this one."""
     known = [second for second in seconds[max(0, i - _USUAL_OF) : max(0, i)] if second.completed]
     if len(known) < _FEW:
@@ -166,7 +166,7 @@ _NOTICED = 0.5
 """Of a second of one engine process: the end of a short delay takes samples from one second to the next."""
 
 
-def standstill(seconds: Sequence[Moment], shards: Sequence[Shard]) -> dict[int, float]:
+def standstill(seconds: Sequence[SecondTotal], shards: Sequence[Shard]) -> dict[int, float]:
     """The lost part of each second that lost much, 0 to 1, of all engine processes together.
 
     Those that died are told elsewhere. Empty where nothing is known: no second has a sample.

@@ -1,4 +1,4 @@
-"""Readings over time, for charts: one course for each value of each thing that was watched, in bins.
+"""Readings over time, for charts: one series for each value of everything that was watched, in bins.
 
 A bin's value is the highest of its readings, for what is counted by the second (`log_errors`, `log_lines`) their sum.
 """
@@ -13,13 +13,13 @@ from statistics import median
 
 from loadctl.results.recording import Reading
 
-COURSES_MAX = 200
+READING_SERIES_MAX = 200
 COUNTED = frozenset({"log_errors", "log_lines"})
 _BRIDGED = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class ReadingSeries:
     """`values`: one for each bin, None where there is no reading; a line may bridge `bridge` empty bins: no more than
     its readings are usually apart. A longer hole is a gap."""
 
@@ -31,7 +31,7 @@ class Course:
     bridge: int = 0
 
 
-def courses(readings: Iterable[Reading], bin_s: int, length: int) -> tuple[Course, ...]:
+def reading_series(readings: Iterable[Reading], bin_s: int, length: int) -> tuple[ReadingSeries, ...]:
     """In the order in which they were first seen. A reading at t tells of the time before t."""
     found: dict[tuple[str, str, str, str], _Binned] = {}
     for reading in readings:
@@ -40,10 +40,10 @@ def courses(readings: Iterable[Reading], bin_s: int, length: int) -> tuple[Cours
             continue
         for name, value in reading.values.items():
             key = (reading.subject, reading.source, reading.entity, name)
-            if key in found or len(found) < COURSES_MAX:
+            if key in found or len(found) < READING_SERIES_MAX:
                 found.setdefault(key, _Binned(name in COUNTED, {}, [])).add(index, value, reading.t)
     return tuple(
-        Course(
+        ReadingSeries(
             subject=subject,
             source=source,
             entity=entity,

@@ -10,7 +10,7 @@ import msgspec
 
 from loadctl.results.interval import Interval
 from loadctl.results.packed import Packed
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.results.wire.record import Record, Time, Whole, written
 from loadctl.scenario.units import format_moment
 
@@ -164,7 +164,7 @@ class Latencies:
 class Recording:
     """`interrupted_by` is the signal that ended the run, or SIGKILL's number when loadctl itself vanished."""
 
-    seconds: Sequence[Moment]
+    seconds: Sequence[SecondTotal]
     """Each second once, in order of time."""
     spans: Sequence[Span]
     """All that ended in those seconds, by endpoint; none reaches across an edge of edges.edges()."""

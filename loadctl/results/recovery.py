@@ -17,7 +17,7 @@ from statistics import median
 
 from loadctl.results.level import NOISE_MS, Total, total
 from loadctl.results.packed import Pool
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.scenario.load import NO_SPIKE, STEADY_S, Load, Phases, phases, window_s
 
 UNSTEADY_SHARE = 0.5
@@ -39,14 +39,14 @@ class Recovery:
     """Shares of requests."""
 
 
-def recovery(load: Load, seconds: Sequence[Moment], ended_s: float) -> Recovery | str:
+def recovery(load: Load, seconds: Sequence[SecondTotal], ended_s: float) -> Recovery | str:
     """How it went, or why that cannot be told."""
     found = phases(load)
     if found is None:
         return NO_SPIKE
     end = min(ended_s, found.after[1])
     by_t = {second.t: second for second in seconds}
-    course = _Course([by_t.get(t) or Moment(t=t) for t in range(int(end))], found)
+    course = _Course([by_t.get(t) or SecondTotal(t=t) for t in range(int(end))], found)
     if (short := found.too_short(course.requests_before, end)) is not None:
         return short
     if any(second.ok.untimed for second in seconds):
@@ -57,7 +57,7 @@ def recovery(load: Load, seconds: Sequence[Moment], ended_s: float) -> Recovery 
 
 
 class _Course:
-    def __init__(self, seconds: Sequence[Moment], found: Phases) -> None:
+    def __init__(self, seconds: Sequence[SecondTotal], found: Phases) -> None:
         self._seconds, self._phases = seconds, found
         start, end = (int(edge) for edge in found.before)
         self._before = total(seconds[start:end])

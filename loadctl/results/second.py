@@ -1,4 +1,4 @@
-"""A moment: one second of a run, all endpoints together. Windows, levels and the timeline are made of these."""
+"""A second of a run with all endpoints together. Windows, levels and the timeline are made of these."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loadctl.results.packed import NOTHING, Packable, Packed
 NO_ERRORS: Mapping[str, int] = MappingProxyType({})
 
 
-class Moment(GeneratorState, kw_only=True):
+class SecondTotal(GeneratorState, kw_only=True):
     """Second `t`, [t, t+1) since t0; the counts as in `Interval`, the generator's state as in `Second`."""
 
     t: int
@@ -27,7 +27,7 @@ class Moment(GeneratorState, kw_only=True):
     late: Packed = NOTHING
 
     @classmethod
-    def of(cls, second: Second) -> Moment:
+    def of(cls, second: Second) -> SecondTotal:
         whole = second.together()
         return cls(
             t=second.t,
@@ -41,9 +41,9 @@ class Moment(GeneratorState, kw_only=True):
             **second.state(),
         )
 
-    def __add__(self, other: Moment) -> Moment:
+    def __add__(self, other: SecondTotal) -> SecondTotal:
         """With what another shard said of the same second."""
-        return Moment(
+        return SecondTotal(
             t=self.t,
             ok=self.ok + other.ok,
             first_bytes=self.ttfb + other.ttfb,

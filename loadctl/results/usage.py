@@ -17,7 +17,7 @@ from loadctl.results.histogram import PERCENTILES, nearest_rank
 from loadctl.results.packed import Pool
 from loadctl.results.readings import Readings
 from loadctl.results.result import ResourceUse
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.results.series import rank, why_uncovered
 
 CPU_SPAN_S = 30.0
@@ -150,7 +150,7 @@ def _why_absent(readings: Readings, name: str, unwatched: str | None = None) -> 
     return f"its monitor does not report {name}" if readings else unwatched or _NOBODY
 
 
-def lag_ms(seconds: Iterable[Moment], start_s: float, end_s: float) -> dict[str, float]:
+def lag_ms(seconds: Iterable[SecondTotal], start_s: float, end_s: float) -> dict[str, float]:
     """p95 and p99 (nearest rank) of the overshoots of the engines' timers in [start_s, end_s); empty if unknown."""
     each = [second.lag_ms for second in seconds if start_s <= second.t < end_s]
     count = sum(map(len, each))
@@ -172,7 +172,9 @@ def by_shard(readings: Readings) -> dict[str, Readings]:
     return {entity: part for entity, part in entities.items() if entity.startswith("shard ")}
 
 
-def generator_use(readings: Readings, seconds: Sequence[Moment], start_s: float, end_s: float) -> ResourceUse:
+def generator_use(
+    readings: Readings, seconds: Sequence[SecondTotal], start_s: float, end_s: float
+) -> ResourceUse:
     """What the engines used. `extra["cpu_pct_of_one_core"]` is the busiest process's highest mean."""
     seen = readings.between(start_s, end_s)
     shards = by_shard(seen)
@@ -195,7 +197,7 @@ def generator_use(readings: Readings, seconds: Sequence[Moment], start_s: float,
 
 def _generator_extra(
     readings: Readings,
-    seconds: Sequence[Moment],
+    seconds: Sequence[SecondTotal],
     busiest: float | None,
     start_s: float,
     end_s: float,
@@ -214,6 +216,6 @@ def _generator_extra(
     return extra
 
 
-def _late_p95_ms(seconds: Iterable[Moment], start_s: float, end_s: float) -> float | None:
+def _late_p95_ms(seconds: Iterable[SecondTotal], start_s: float, end_s: float) -> float | None:
     us = Pool(second.late for second in seconds if start_s <= second.t < end_s).quantile_us(0.95)
     return None if us is None else us / 1000

@@ -12,7 +12,7 @@ from loadctl.results.interval import Interval
 from loadctl.results.packed import Packed
 from loadctl.results.recording import Event, Latencies, Reading, Recording, Shard, Span
 from loadctl.results.result import Provenance, Window
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.results.wire.line import tally_of
 from loadctl.scenario.load import Load, Stage
 from tests.records import replace
@@ -93,7 +93,7 @@ def endurance(*cuts: int, hours: int = 4, endpoints: int = 20, per_s: int = 50) 
         }
         for wave in range(20)
     ]
-    moments = [Moment.of(second(0, kind, users=500)) for kind in kinds]
+    moments = [SecondTotal.of(second(0, kind, users=500)) for kind in kinds]
     waves = [int(9 + 9 * math.sin(t / 900)) + (t % 601 == 0) for t in range(hours * 3600)]
     spans = []
     for start, end in pairwise((0, *cuts, len(waves))):

@@ -9,7 +9,7 @@ from loadctl.results.gathering import Gathering
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import Event, Example, Reading, Recording, Shard
-from loadctl.results.second import Moment
+from loadctl.results.second import SecondTotal
 from loadctl.scenario.load import Load, Model, Stage
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Scope, Target
@@ -117,7 +117,7 @@ def gathering(seconds: Sequence[Second]) -> Gathering:
     return made
 
 
-def moments(seconds: Sequence[Second]) -> list[Moment]:
+def moments(seconds: Sequence[Second]) -> list[SecondTotal]:
     return gathering(seconds).seconds
 
 

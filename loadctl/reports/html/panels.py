@@ -9,7 +9,7 @@ from typing import Literal
 
 from loadctl.reports.printable import cut_in_the_middle, printable
 from loadctl.results.charts import SLOWEST_MAX, Charts, Heat
-from loadctl.results.reading_series import Course
+from loadctl.results.reading_series import ReadingSeries
 from loadctl.results.result import Result
 from loadctl.results.series import rank
 from loadctl.scenario.units import format_clock
@@ -76,19 +76,19 @@ def panels(result: Result, charts: Charts) -> list[Panel]:
         _errors(charts),
         _latency(result, charts),
         _endpoints(charts),
-        *_system(result, charts.courses),
+        *_system(result, charts.reading_series),
         *_generator(result, charts),
-        *_logs(charts.courses),
+        *_logs(charts.reading_series),
     ]
     return [panel for panel in found if panel.has_values]
 
 
 def more_panels(charts: Charts) -> list[Panel]:
     """Whatever else was watched: companions, the machine, the system's own metrics."""
-    spoken = {id(course) for course in _spokesman(charts.courses)}
+    spoken = {id(course) for course in _spokesman(charts.reading_series)}
     rest = [
         course
-        for course in charts.courses
+        for course in charts.reading_series
         if course.subject in {"system", "companion", "host"}
         and id(course) not in spoken
         and any(value is not None for value in course.values)
@@ -196,7 +196,7 @@ def _limits(result: Result, labels: Mapping[str, str]) -> list[Limit]:
     return found
 
 
-def _spokesman(courses: Sequence[Course]) -> list[Course]:
+def _spokesman(courses: Sequence[ReadingSeries]) -> list[ReadingSeries]:
     """The courses of the one source that speaks for the system (results/usage.py)."""
     told = [
         c for c in courses if c.subject == "system" and c.name in {"cpu_pct", "cpu_cores", "memory_bytes"}
@@ -205,7 +205,7 @@ def _spokesman(courses: Sequence[Course]) -> list[Course]:
     return [course for course in courses if course.subject == "system" and course.source == best]
 
 
-def _system(result: Result, courses: Sequence[Course]) -> Iterator[Panel]:
+def _system(result: Result, courses: Sequence[ReadingSeries]) -> Iterator[Panel]:
     own = _spokesman(courses)
     by_name = {name: [course for course in own if course.name == name] for name in {c.name for c in own}}
     if "cpu_pct" in by_name:
@@ -235,7 +235,9 @@ def _system(result: Result, courses: Sequence[Course]) -> Iterator[Panel]:
 
 
 def _generator(result: Result, charts: Charts) -> Iterator[Panel]:
-    shards = [c for c in charts.courses if c.subject == "generator" and c.name == "cpu_pct_of_one_core"]
+    shards = [
+        c for c in charts.reading_series if c.subject == "generator" and c.name == "cpu_pct_of_one_core"
+    ]
     shards = [course for course in shards if course.entity.startswith("shard ")]
     busiest = [
         max((value for value in values if value is not None), default=None)
@@ -258,7 +260,7 @@ def _generator(result: Result, charts: Charts) -> Iterator[Panel]:
     yield Panel(key="lag", title=title, unit="ms", lines=lines, note="the latest of each bin")
 
 
-def _logs(courses: Sequence[Course]) -> Iterator[Panel]:
+def _logs(courses: Sequence[ReadingSeries]) -> Iterator[Panel]:
     found = [course for course in courses if course.subject == "system" and course.name == "log_errors"]
     lines = [
         Line(label=printable(course.entity, 60), values=course.values, tone="bad", bars=True)
@@ -267,7 +269,7 @@ def _logs(courses: Sequence[Course]) -> Iterator[Panel]:
     yield Panel(key="logs", title="Errors in logs", unit="", lines=lines)
 
 
-def _of_course(course: Course, index: int) -> Panel:
+def _of_course(course: ReadingSeries, index: int) -> Panel:
     subject = {"host": "machine", "system": course.source}.get(course.subject, course.entity)
     title = f"{printable(course.name.replace('_', ' '), 60)} ({printable(subject, 60)})"
     unit = next((unit for end, unit in _UNITS.items() if course.name.endswith(f"_{end}")), "")
@@ -275,7 +277,9 @@ def _of_course(course: Course, index: int) -> Panel:
     return Panel(key=f"more-{index}", title=title, unit=unit, lines=[line])
 
 
-def _line(course: Course, label: str, tone: Tone, *, filled: bool = False, dashed: bool = False) -> Line:
+def _line(
+    course: ReadingSeries, label: str, tone: Tone, *, filled: bool = False, dashed: bool = False
+) -> Line:
     return Line(
         label=label, values=course.values, tone=tone, filled=filled, dashed=dashed, bridge=course.bridge
     )

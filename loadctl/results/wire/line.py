@@ -21,7 +21,7 @@ from loadctl.results.boundaries import EDGE_KINDS, edges
 from loadctl.results.interval import GeneratorState, Interval, Second
 from loadctl.results.packed import NOTHING, Packed
 from loadctl.results.recording import Event
-from loadctl.results.second import NO_ERRORS, Moment
+from loadctl.results.second import NO_ERRORS, SecondTotal
 from loadctl.results.wire.frame import (
     MAX_LINE_BYTES,
     HistogramForm,
@@ -65,7 +65,7 @@ class Tally:
     cells: Mapping[str, Interval]
 
 
-Line: TypeAlias = Moment | Tally | Second
+Line: TypeAlias = SecondTotal | Tally | Second
 
 _LINE = msgspec.json.Decoder(_LineForm)
 _TALLY = msgspec.json.Decoder(_TallyForm)
@@ -130,13 +130,13 @@ def read_line(line: bytes) -> Line | None:
             tally = _TALLY.decode(line)
             return Tally(tally.tally, cells_of(tally.cells))
         form = _LINE.decode(line)
-        return _SECOND.decode(line).second() if form.total is None else _moment(form, form.total)
+        return _SECOND.decode(line).second() if form.total is None else _second_total(form, form.total)
     except (ValueError, RecursionError):
         return None
 
 
-def _moment(form: _LineForm, total: IntervalForm) -> Moment:
-    return Moment(
+def _second_total(form: _LineForm, total: IntervalForm) -> SecondTotal:
+    return SecondTotal(
         t=form.t,
         ok=_with_untimed(_packed(total.ok), total.untimed),
         first_bytes=NOTHING if total.ttfb is None else _AsRead(total.ttfb),
