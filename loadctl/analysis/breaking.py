@@ -1,6 +1,6 @@
 """Where did it break, what gave way first, and how much did it serve at most?
 
-The break: results/breaking_point.py. Saturation: two straight lines through the origin, fitted to the median
+The break: results/measures/breaking_point.py. Saturation: two straight lines through the origin, fitted to the median
 throughput of each level; the bend is where throughput stops growing with load. It is said only where the second
 slope is less than half the first, the fit is clearly better (Bayesian information criterion by more than 6), and the
 last level lies 10 % or more below the first line: on synthetic staircases that was wrong in 0 % of linear systems at
@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from loadctl.analysis.run_context import Case
-from loadctl.results.breaking_point import BreakingPoint
-from loadctl.results.level import NOISE_MS, Level
-from loadctl.results.outage import Stall
+from loadctl.results.measures.breaking_point import BreakingPoint
+from loadctl.results.measures.level import NOISE_MS, Level
+from loadctl.results.measures.outage import Stall
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_count, format_ms, format_rate
 

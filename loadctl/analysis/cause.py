@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from loadctl.analysis.run_context import Case
+from loadctl.results.histogram import Pool
 from loadctl.results.interval import GENERATOR_FAULT
-from loadctl.results.packed import Pool
 from loadctl.results.verdict import Finding, Status, Verdict
 
 ErrorKind = Literal["scenario", "system", "overload"]

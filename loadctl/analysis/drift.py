@@ -17,10 +17,10 @@ from statistics import median
 
 from loadctl.analysis.run_context import Case
 from loadctl.analysis.trend import BINS, kendall_p, sen_slope
-from loadctl.results.level import NOISE_MS
-from loadctl.results.packed import Pool
-from loadctl.results.recovery import Recovery
-from loadctl.results.second import SecondTotal
+from loadctl.results.histogram import Pool
+from loadctl.results.interval import SecondTotal
+from loadctl.results.measures.level import NOISE_MS
+from loadctl.results.measures.recovery import Recovery
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.load import Phases
 from loadctl.scenario.units import format_duration, format_ms, format_percent, format_rate

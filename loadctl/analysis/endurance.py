@@ -14,8 +14,8 @@ from statistics import median
 
 from loadctl.analysis.run_context import Case
 from loadctl.analysis.trend import ENOUGH_S, Growth, growth
+from loadctl.results.measures.usage import of_best_source
 from loadctl.results.readings import Readings
-from loadctl.results.usage import of_best_source
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.rescale import WARMUP_SHARE
 from loadctl.scenario.units import format_bytes, format_duration, write_duration

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from loadctl.analysis.run_context import Case
 from loadctl.results.interval import GENERATOR_FAULT, SCRIPT_ENDPOINT
+from loadctl.results.measures.usage import by_shard
 from loadctl.results.readings import Readings
 from loadctl.results.recording import Example
-from loadctl.results.usage import by_shard
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_count, format_duration, format_ms, format_percent
 

@@ -29,7 +29,7 @@ from loadctl.analysis.undecided import undecided_findings
 from loadctl.analysis.warmup import warmup_findings
 from loadctl.results.boundaries import load_seen
 from loadctl.results.decision import Decision, QuickLook, decide, void_scores
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Recording, Shard, VirtualUsers
 from loadctl.results.result import Engine, Resources, Result, Window
 from loadctl.results.scoring import begun, score

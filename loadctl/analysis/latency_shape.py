@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import median, stdev
 
 from loadctl.analysis.run_context import Case
-from loadctl.results.level import NOISE_MS, Level, total
+from loadctl.results.measures.level import NOISE_MS, Level, total
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_ms, format_percent
 

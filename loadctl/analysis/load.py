@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadctl.analysis.run_context import Case
+from loadctl.results.interval import SecondTotal
 from loadctl.results.recording import LEVEL
-from loadctl.results.second import SecondTotal
 from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_count, format_duration, format_percent
 

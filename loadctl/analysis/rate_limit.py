@@ -22,9 +22,9 @@ from operator import attrgetter
 from msgspec.structs import replace
 
 from loadctl.analysis.run_context import Case
-from loadctl.results.level import NOISE_MS, total
+from loadctl.results.interval import SecondTotal
+from loadctl.results.measures.level import NOISE_MS, total
 from loadctl.results.recording import Example
-from loadctl.results.second import SecondTotal
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.units import format_count, format_duration, format_ms, format_percent, format_rate

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadctl.analysis.run_context import Case
-from loadctl.results.usage import of_best_source
+from loadctl.results.measures.usage import of_best_source
 from loadctl.results.verdict import Evidence, Finding, Status
 from loadctl.scenario.units import format_bytes, format_ms
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from operator import attrgetter
 from urllib.parse import urlsplit
 
-from loadctl.results.fold import Folded
-from loadctl.results.measured import Measured
-from loadctl.results.outage import standstill
+from loadctl.results.interval import SecondTotal
+from loadctl.results.measures.fold import Folded
+from loadctl.results.measures.measured import Measured
+from loadctl.results.measures.outage import standstill
 from loadctl.results.readings import NONE, Readings
 from loadctl.results.recording import Recording
 from loadctl.results.scoring import begun
-from loadctl.results.second import SecondTotal
 from loadctl.results.verdict import Score, Status
 from loadctl.scenario.expectation import CannotJudge, cannot_judge
 from loadctl.scenario.invocation import LOAD, Invocation

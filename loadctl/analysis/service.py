@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from loadctl.analysis.run_context import Case
-from loadctl.results.outage import CONNECTION_ERRORS, is_cut_off
+from loadctl.results.measures.outage import CONNECTION_ERRORS, is_cut_off
 from loadctl.results.recording import Event
 from loadctl.results.verdict import Evidence, Finding, Severity
 from loadctl.scenario.units import format_count, format_duration

@@ -1,12 +1,12 @@
-"""Did the system stall: stop answering all at once, now and then or for good? The method: results/outage.py."""
+"""Did the system stall: did it stop answering, now and then or for good? The method: results/measures/outage.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from loadctl.analysis.run_context import Case
-from loadctl.results.level import NOISE_MS
-from loadctl.results.outage import period_s
+from loadctl.results.measures.level import NOISE_MS
+from loadctl.results.measures.outage import period_s
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_count, format_duration, format_ms
 

@@ -18,10 +18,10 @@ from operator import attrgetter
 from statistics import median
 
 from loadctl.analysis.run_context import Case
-from loadctl.results.level import NOISE_MS
-from loadctl.results.packed import Packed, Pool
+from loadctl.results.histogram import Packed, Pool
+from loadctl.results.measures.level import NOISE_MS
+from loadctl.results.measures.usage import of_best_source
 from loadctl.results.readings import Readings
-from loadctl.results.usage import of_best_source
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_ms, format_percent
 

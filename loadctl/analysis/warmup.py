@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from statistics import mean, median, stdev
 
 from loadctl.analysis.run_context import Case
-from loadctl.results.level import NOISE_MS
+from loadctl.results.measures.level import NOISE_MS
 from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_duration, format_ms, format_percent
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.results.boundaries import load_told
-from loadctl.results.profile import CALM, Profile, Stack, worst_of
-from loadctl.results.recording import Recording
+from loadctl.results.profile import CALM, worst_of
+from loadctl.results.recording import Profile, Recording, Stack
 from loadctl.results.result import Result
 from loadctl.run.directory import RunDirectory
 from loadctl.run.machine import calendar_time

@@ -13,7 +13,7 @@ from html import escape
 from zlib import crc32
 
 from loadctl.reports.printable import printable
-from loadctl.results.profile import Profile, Stack
+from loadctl.results.recording import Profile, Stack
 
 WIDTH = 1200
 _ROW = 18

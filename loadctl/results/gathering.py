@@ -6,11 +6,9 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from loadctl.results.histogram import Histogram
-from loadctl.results.interval import Interval, Second
-from loadctl.results.packed import Packed
+from loadctl.results.histogram import Histogram, Packed
+from loadctl.results.interval import Interval, Second, SecondTotal
 from loadctl.results.recording import Latencies, Span
-from loadctl.results.second import SecondTotal
 from loadctl.results.wire.line import Tally, read_line, tally_of
 
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeVar
 
-from loadctl.results.recording import Event
+from loadctl.results.recording import Event, Profile, ProfileMode, Stack
 from loadctl.results.wire.record import Record
 
-ProfileMode = Literal["sample", "continuous"]
-Stack: TypeAlias = tuple[str, ...]
-_Labelled = TypeVar("_Labelled", "Profile", "ProfileSample")
+_Labelled = TypeVar("_Labelled", Profile, "ProfileSample")
 
 CALM = "calm"
 TOP = 10
@@ -38,23 +35,6 @@ _WAITS = {
 where threads have other numbers; its own list does not know the qualified names of Python 3.11."""
 _NEEDS = 20
 """Samples below which a share says nothing: one of 20 is 5 %."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """One sample of the profiler. `label`: calm, bad-1, late, chunk …; `file`: in the run's directory."""
-
-    label: str
-    mode: ProfileMode
-    start_s: float
-    end_s: float
-    file: str
-    why: str
-    stacks: Mapping[Stack, int] = field(default_factory=dict)
-
-    @property
-    def samples(self) -> int:
-        return sum(self.stacks.values())
 
 
 class ProfileSample(Record, frozen=True, kw_only=True):

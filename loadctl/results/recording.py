@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Literal, TypeAlias
 
 import msgspec
 
-from loadctl.results.interval import Interval
-from loadctl.results.packed import Packed
-from loadctl.results.second import SecondTotal
+from loadctl.results.histogram import Packed
+from loadctl.results.interval import Interval, SecondTotal
 from loadctl.results.wire.record import Record, Time, Whole, written
 from loadctl.scenario.units import format_moment
-
-if TYPE_CHECKING:
-    from loadctl.results.profile import Profile
 
 
 class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -130,6 +126,28 @@ class Shard:
     @property
     def complete(self) -> bool:
         return self.hello and self.bye
+
+
+ProfileMode = Literal["sample", "continuous"]
+Stack: TypeAlias = tuple[str, ...]
+"""Frames of functions, outermost first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One sample of the profiler. `label`: calm, bad-1, late, chunk …; `file`: in the run's directory."""
+
+    label: str
+    mode: ProfileMode
+    start_s: float
+    end_s: float
+    file: str
+    why: str
+    stacks: Mapping[Stack, int] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        return sum(self.stacks.values())
 
 
 @dataclass(slots=True)

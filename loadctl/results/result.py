@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from loadctl.errors import ExitCode, UsageError
-from loadctl.results.log_use import LogUse
+from loadctl.results.measures.log_use import LogUse
 from loadctl.results.profile import ProfileUse
 from loadctl.results.recording import Event, Example, VirtualUsers
 from loadctl.results.series import Series

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from loadctl.results.fold import Plateau
 from loadctl.results.histogram import PERCENTILES, STATISTICS
 from loadctl.results.interval import completed_of
-from loadctl.results.level import AWAY_SHARE
-from loadctl.results.measured import Measured, plateau_for
+from loadctl.results.measures.fold import Plateau
+from loadctl.results.measures.level import AWAY_SHARE
+from loadctl.results.measures.measured import Measured, plateau_for
 from loadctl.results.readings import NONE
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.verdict import Score, Status, enough_requests, status_of

@@ -8,13 +8,13 @@ import pytest
 
 from loadctl.analysis.breaking import bend_of, breaking_findings
 from loadctl.analysis.run_context import Case
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Finding, Score, Status
+from tests.results.measures.test_breaking_point import P95_LIMIT, run, staircase
+from tests.results.measures.test_outage import Answered, answered, queue
+from tests.results.measures.test_outage import run as run_users
 from tests.results.recorded import interval, load, recording, scenario, second, target
-from tests.results.test_breaking_point import P95_LIMIT, run, staircase
-from tests.results.test_outage import Answered, answered, queue
-from tests.results.test_outage import run as run_users
 
 LEVELS = [float(level) for level in range(100, 1001, 100)]
 

@@ -8,11 +8,11 @@ import pytest
 
 from loadctl.analysis.cause import by_gravity, causes
 from loadctl.analysis.run_context import Case
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Finding, Score, Verdict
+from tests.results.measures.test_outage import Answered, answered, run
 from tests.results.recorded import P95, load, recording, scenario, steady, target
-from tests.results.test_outage import Answered, answered, run
 
 SATURATED = Finding("throughput-saturated", "warning", "saturated")
 CPU = Finding("cpu-high", "warning", "cpu")

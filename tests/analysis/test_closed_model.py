@@ -7,7 +7,7 @@ import pytest
 from loadctl.analysis.run_context import Case
 from loadctl.analysis.stall import closed_model_findings
 from loadctl.results.interval import Second
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.scenario.load import Model
 from tests.results.recorded import load, recording, scenario, steady, user_type
 

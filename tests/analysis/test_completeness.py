@@ -6,7 +6,7 @@ import pytest
 
 from loadctl.analysis.completeness import completeness_findings
 from loadctl.analysis.run_context import Case
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Event, Recording, Shard
 from loadctl.results.verdict import Finding
 from tests.records import replace

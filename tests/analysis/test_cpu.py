@@ -6,7 +6,7 @@ import pytest
 
 from loadctl.analysis.cpu import cpu_findings
 from loadctl.analysis.run_context import Case
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Reading
 from tests.results.recorded import load, recording, scenario, steady
 

@@ -11,7 +11,7 @@ import pytest
 from loadctl.analysis.drift import drift_findings, how_it_rises
 from loadctl.analysis.run_context import Case
 from loadctl.results.interval import Second
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load
 from tests.results.recorded import interval, load, recording, scenario, second

@@ -9,7 +9,7 @@ import pytest
 from loadctl.analysis.endurance import endurance_findings
 from loadctl.analysis.run_context import Case
 from loadctl.results.interval import Second
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Reading
 from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load

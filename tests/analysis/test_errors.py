@@ -9,7 +9,7 @@ import pytest
 from loadctl.analysis.errors import error_findings
 from loadctl.analysis.run_context import Case
 from loadctl.results.decision import void_scores
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Example, Recording
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Finding

@@ -7,7 +7,7 @@ import pytest
 from loadctl.analysis.generator import generator_findings
 from loadctl.analysis.run_context import Case
 from loadctl.results.interval import Second
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Example, Reading, Recording
 from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load

@@ -10,10 +10,10 @@ import pytest
 
 from loadctl.analysis.latency_shape import Mark, latency_shape_findings, shape_of
 from loadctl.analysis.run_context import Case
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.verdict import Finding
+from tests.results.measures.test_breaking_point import run, staircase
 from tests.results.recorded import recording, scenario
-from tests.results.test_breaking_point import run, staircase
 
 
 def marks(course: Callable[[float], float], noise: float, seed: int) -> list[Mark]:

@@ -8,7 +8,7 @@ from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.analysis.load import load_findings
 from loadctl.analysis.run_context import Case
 from loadctl.results.interval import Second
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Recording, Shard
 from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load

@@ -8,7 +8,7 @@ from loadctl.analysis.completeness import monitor_findings
 from loadctl.analysis.cpu import cpu_findings
 from loadctl.analysis.errors import log_findings
 from loadctl.analysis.run_context import Case
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Event, Reading
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Score, Status

@@ -14,7 +14,7 @@ from loadctl.analysis.rate_limit import rate_limit_findings
 from loadctl.analysis.run_context import Case
 from loadctl.demo.api import TokenBucket
 from loadctl.results.interval import Second
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.verdict import Finding
 from loadctl.scenario.rate_limit import RateLimit
 from tests.records import replace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadctl.analysis.resources import nagle_findings, resource_findings
 from loadctl.analysis.run_context import Case
 from loadctl.results.interval import Second
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Reading
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Finding

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadctl.analysis.run_context import Case
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.scenario.scenario import Script
 from tests.records import replace
 from tests.results.recorded import load, recording, scenario, steady

@@ -7,7 +7,7 @@ import pytest
 from loadctl.analysis.run_context import Case
 from loadctl.analysis.service import service_findings
 from loadctl.results.interval import Second
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Event, Recording
 from loadctl.results.verdict import Finding
 from tests.results.recorded import load, recording, scenario, shard, steady

@@ -5,10 +5,10 @@ from __future__ import annotations
 from loadctl.analysis.run_context import Case
 from loadctl.analysis.stall import stall_findings
 from loadctl.results.interval import Second
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.verdict import Finding
+from tests.results.measures.test_outage import answered, run
 from tests.results.recorded import load, recording, scenario
-from tests.results.test_outage import answered, run
 
 
 def found(seconds: list[Second]) -> list[Finding]:

@@ -10,7 +10,7 @@ import pytest
 from loadctl.analysis.run_context import Case
 from loadctl.analysis.suspect import suspect_findings
 from loadctl.results.interval import Second
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Reading
 from loadctl.results.verdict import Finding
 from tests.results.recorded import load, recording, scenario, steady

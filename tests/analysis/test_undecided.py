@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadctl.analysis.run_context import Case
 from loadctl.analysis.undecided import undecided_findings
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.scenario.load import Load
 from tests.results.recorded import load, readings, recording, scenario, steady
 

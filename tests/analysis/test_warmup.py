@@ -10,7 +10,7 @@ import pytest
 
 from loadctl.analysis.run_context import Case
 from loadctl.analysis.warmup import settles_after, warmup_findings
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Load, Stage
 from tests.results.recorded import interval, load, recording, scenario, second

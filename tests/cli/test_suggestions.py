@@ -21,7 +21,7 @@ from loadctl.cli.options import Overrides
 from loadctl.cli.planning import planned, with_any_load
 from loadctl.cli.project import Project, script_command
 from loadctl.cli.script import chosen
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.verdict import Verdict
 from loadctl.scenario.expectation import expect
 from loadctl.scenario.invocation import Invocation

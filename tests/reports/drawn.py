@@ -7,12 +7,10 @@ from collections import Counter
 from itertools import groupby, pairwise
 
 from loadctl.results.charts import Charts, charts
-from loadctl.results.histogram import Histogram
-from loadctl.results.interval import Interval
-from loadctl.results.packed import Packed
+from loadctl.results.histogram import Histogram, Packed
+from loadctl.results.interval import Interval, SecondTotal
 from loadctl.results.recording import Event, Latencies, Reading, Recording, Shard, Span
 from loadctl.results.result import Provenance, Window
-from loadctl.results.second import SecondTotal
 from loadctl.results.wire.line import tally_of
 from loadctl.scenario.load import Load, Stage
 from tests.records import replace

@@ -22,7 +22,7 @@ from loadctl.reports.html.panels import panels
 from loadctl.reports.html.svg_chart import BOTTOM, HEIGHT, RIGHT, WIDTH, still
 from loadctl.results.charts import Charts
 from loadctl.results.histogram import Histogram
-from loadctl.results.log_use import FrequentMessage, LogUse
+from loadctl.results.measures.log_use import FrequentMessage, LogUse
 from loadctl.results.recording import Event, Example, Reading
 from loadctl.results.result import Resources, ResourceUse, Window
 from loadctl.results.series import Series

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.reports.profile import WIDTH, flamegraph, speedscope
-from loadctl.results.profile import Profile, stacks_of
+from loadctl.results.profile import stacks_of
+from loadctl.results.recording import Profile
 
 STACKS = stacks_of("main (a.py:1);serve (a.py:2) 75\nmain (a.py:1);idle (a.py:9) 25\n")
 SVG = "{http://www.w3.org/2000/svg}"

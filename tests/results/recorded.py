@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from loadctl.results.gathering import Gathering
 from loadctl.results.histogram import Histogram
-from loadctl.results.interval import Interval, Second
+from loadctl.results.interval import Interval, Second, SecondTotal
 from loadctl.results.recording import Event, Example, Reading, Recording, Shard
-from loadctl.results.second import SecondTotal
 from loadctl.scenario.load import Load, Model, Stage
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Scope, Target

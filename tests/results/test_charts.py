@@ -7,13 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.analysis.judgement import RunFacts, judge
-from loadctl.results.charts import BINS_MAX, HEAT_COLUMNS_MAX, Charting, Charts, Heat, charts
+from loadctl.results.charts import BINS_MAX, HEAT_COLUMNS_MAX, Charting, Charts, Heat, charts, reading_series
 from loadctl.results.histogram import Histogram
-from loadctl.results.interval import Second
-from loadctl.results.reading_series import reading_series
+from loadctl.results.interval import Second, SecondTotal
 from loadctl.results.recording import Event, Reading, Recording
 from loadctl.results.result import Window
-from loadctl.results.second import SecondTotal
 from loadctl.scenario.load import Load
 from tests.records import replace
 from tests.results.recorded import interval, load, recording, scenario, second, steady

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.results.histogram import Histogram
-from loadctl.results.portion import corrected
+from loadctl.results.measures.portion import corrected
 
 
 @pytest.mark.parametrize(

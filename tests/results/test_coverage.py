@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.readings import Readings
 from loadctl.results.recording import Reading
 from loadctl.results.scoring import score

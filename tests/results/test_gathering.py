@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loadctl.results.boundaries import edges
-from loadctl.results.fold import fold
 from loadctl.results.gathering import Gathering
+from loadctl.results.histogram import Packed
 from loadctl.results.interval import Second
-from loadctl.results.packed import Packed
+from loadctl.results.measures.fold import fold
 from loadctl.results.profile import marked_seconds
 from loadctl.results.recording import Event, Recording
 from loadctl.results.wire.line import Lines, tally_of

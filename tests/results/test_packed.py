@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.results.histogram import Histogram, upper_edge_us
-from loadctl.results.packed import Packed, Pool, narrow
+from loadctl.results.histogram import Histogram, Packed, Pool, narrow, upper_edge_us
 
 latencies = st.integers(0, 300) | st.integers(0, 120_000_000)
 histograms = st.lists(latencies, max_size=60).map(Histogram.of)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.results.fold import fold
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
-from loadctl.results.profile import Profile, function_of, marked_seconds, profile_use, profiles_of, stacks_of
-from loadctl.results.recording import Event
+from loadctl.results.measures.fold import fold
+from loadctl.results.profile import function_of, marked_seconds, profile_use, profiles_of, stacks_of
+from loadctl.results.recording import Event, Profile
 from loadctl.scenario.load import Load, Stage
 from tests.results.recorded import recording
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.results.interval import Interval
-from loadctl.results.measured import Measured, measure, planned_requests_per_turn
+from loadctl.results.measures.measured import Measured, measure, planned_requests_per_turn
 from loadctl.results.recording import Reading, Recording
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Score, Status

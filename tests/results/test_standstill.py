@@ -8,7 +8,7 @@ import pytest
 
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.results.interval import Second
-from loadctl.results.outage import stalls, standstill
+from loadctl.results.measures.outage import stalls, standstill
 from loadctl.results.result import Result
 from loadctl.results.verdict import Status
 from loadctl.scenario.target import Target

@@ -20,8 +20,8 @@ from loadctl.monitors.child import HelperMissing, HelperProgram
 from loadctl.monitors.profile.trigger import BAD_S, Limits, Trigger
 from loadctl.monitors.source import Detail, Observation
 from loadctl.results.live import Vital
-from loadctl.results.profile import CALM, ProfileMode
-from loadctl.results.recording import Event
+from loadctl.results.profile import CALM
+from loadctl.results.recording import Event, ProfileMode
 from loadctl.temporary import temporary_folder
 
 RATE_HZ = 25

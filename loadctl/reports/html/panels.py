@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from loadctl.reports.printable import cut_in_the_middle, printable
-from loadctl.results.charts import SLOWEST_MAX, Charts, Heat
-from loadctl.results.reading_series import ReadingSeries
+from loadctl.results.charts import SLOWEST_MAX, Charts, Heat, ReadingSeries
 from loadctl.results.result import Result
 from loadctl.results.series import rank
 from loadctl.scenario.units import format_clock
@@ -197,7 +196,7 @@ def _limits(result: Result, labels: Mapping[str, str]) -> list[Limit]:
 
 
 def _spokesman(courses: Sequence[ReadingSeries]) -> list[ReadingSeries]:
-    """The courses of the one source that speaks for the system (results/usage.py)."""
+    """The courses of the one source that speaks for the system (results/measures/usage.py)."""
     told = [
         c for c in courses if c.subject == "system" and c.name in {"cpu_pct", "cpu_cores", "memory_bytes"}
     ]

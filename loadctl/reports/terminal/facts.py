@@ -7,7 +7,7 @@ from datetime import datetime
 
 from loadctl.reports.printable import hanging, printable
 from loadctl.results.decision import RESTATES, sentence
-from loadctl.results.log_use import LogUse
+from loadctl.results.measures.log_use import LogUse
 from loadctl.results.profile import ProfileUse
 from loadctl.results.recording import Example
 from loadctl.results.result import ResourceUse, Result

@@ -21,9 +21,8 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
-from loadctl.results.histogram import MOST_US, Histogram, bucket_of
+from loadctl.results.histogram import MOST_US, NOTHING, Histogram, Packed, bucket_of
 from loadctl.results.interval import GeneratorState, Interval, Second
-from loadctl.results.packed import NOTHING, Packed
 from loadctl.results.recording import Example, ScriptFault, VirtualUsers
 from loadctl.results.wire.record import MOST_S, Number, Time, Whole
 from loadctl.scenario.unplanned_load import Wish

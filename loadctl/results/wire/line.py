@@ -18,10 +18,9 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from loadctl.results.boundaries import EDGE_KINDS, edges
-from loadctl.results.interval import GeneratorState, Interval, Second
-from loadctl.results.packed import NOTHING, Packed
+from loadctl.results.histogram import NOTHING, Packed
+from loadctl.results.interval import NO_ERRORS, GeneratorState, Interval, Second, SecondTotal
 from loadctl.results.recording import Event
-from loadctl.results.second import NO_ERRORS, SecondTotal
 from loadctl.results.wire.frame import (
     MAX_LINE_BYTES,
     HistogramForm,

@@ -9,7 +9,7 @@ import pytest
 from loadctl.analysis.advice import MOST, advised
 from loadctl.analysis.run_context import Case
 from loadctl.results.interval import Interval, Second
-from loadctl.results.measured import measure
+from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Event, Example, Reading, Recording
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.scenario import Scenario

@@ -19,8 +19,8 @@ from loadctl.monitors.profile import profiler as module
 from loadctl.monitors.profile.profiler import Order, ProfileSource
 from loadctl.monitors.profile.trigger import Limits
 from loadctl.results.live import Vital
-from loadctl.results.profile import ProfileMode, function_of, profiles_of
-from loadctl.results.recording import Event
+from loadctl.results.profile import function_of, profiles_of
+from loadctl.results.recording import Event, ProfileMode
 
 BURN = "def spend():\n    sum(range(1000))\nwhile True:\n    spend()\n"
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadctl.results.boundaries import stops
-from loadctl.results.portion import Portion, summarise
+from loadctl.results.interval import SecondTotal
+from loadctl.results.measures.portion import Portion, summarise
 from loadctl.results.recording import Recording, Shard
 from loadctl.results.result import Point
-from loadctl.results.second import SecondTotal
 from loadctl.results.summary import Counters, StageSummary, Summary
 from loadctl.scenario.load import Load, Stage
 

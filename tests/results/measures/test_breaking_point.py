@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from loadctl.results.breaking_point import BreakingPoint, breaking_point, limits_of
 from loadctl.results.interval import Second
-from loadctl.results.level import levels
-from loadctl.results.measured import measure
+from loadctl.results.measures.breaking_point import BreakingPoint, breaking_point, limits_of
+from loadctl.results.measures.level import levels
+from loadctl.results.measures.measured import measure
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Status
 from loadctl.scenario.load import Load, Stage

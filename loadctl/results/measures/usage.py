@@ -13,11 +13,10 @@ from itertools import chain
 from operator import attrgetter, sub
 from statistics import median
 
-from loadctl.results.histogram import PERCENTILES, nearest_rank
-from loadctl.results.packed import Pool
+from loadctl.results.histogram import PERCENTILES, Pool, nearest_rank
+from loadctl.results.interval import SecondTotal
 from loadctl.results.readings import Readings
 from loadctl.results.result import ResourceUse
-from loadctl.results.second import SecondTotal
 from loadctl.results.series import rank, why_uncovered
 
 CPU_SPAN_S = 30.0

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.results.fold import Folded, fold
 from loadctl.results.interval import Second
+from loadctl.results.measures.fold import Folded, fold
 from loadctl.results.recording import Event, Recording, Shard
 from loadctl.scenario.load import Load
 from tests.records import replace

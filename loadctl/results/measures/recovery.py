@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from loadctl.results.level import NOISE_MS, Total, total
-from loadctl.results.packed import Pool
-from loadctl.results.second import SecondTotal
+from loadctl.results.histogram import Pool
+from loadctl.results.interval import SecondTotal
+from loadctl.results.measures.level import NOISE_MS, Total, total
 from loadctl.scenario.load import NO_SPIKE, STEADY_S, Load, Phases, phases, window_s
 
 UNSTEADY_SHARE = 0.5

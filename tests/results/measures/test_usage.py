@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.results.histogram import nearest_rank
+from loadctl.results.measures.usage import generator_use, highest_mean, lag_ms, system_use
 from loadctl.results.readings import Readings
 from loadctl.results.recording import Reading
-from loadctl.results.usage import generator_use, highest_mean, lag_ms, system_use
 from tests.results.recorded import moments, readings, steady
 
 GAP = Reading(3.0, "system", "process", "docker-proxy pid 9", gap="docker-proxy only forwards: use --process")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from loadctl.results.packed import Pool
-from loadctl.results.second import SecondTotal
+from loadctl.results.histogram import Pool
+from loadctl.results.interval import SecondTotal
 from loadctl.scenario.load import STAIRCASE_LEVELS, Load
 
 SETTLE_SHARE = 1 / 3

@@ -12,9 +12,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from loadctl.results.level import Level, Total, total
-from loadctl.results.packed import Pool
-from loadctl.results.second import SecondTotal
+from loadctl.results.histogram import Pool
+from loadctl.results.interval import SecondTotal
+from loadctl.results.measures.level import Level, Total, total
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_limit, format_value
 

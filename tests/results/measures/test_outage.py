@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from loadctl.results.interval import Second
-from loadctl.results.outage import disturbed, is_cut_off, period_s, stalls
+from loadctl.results.measures.outage import disturbed, is_cut_off, period_s, stalls
 from loadctl.results.recording import Event
 from tests.results.recorded import interval, moments, second, steady
 

@@ -9,8 +9,8 @@ from statistics import median
 import pytest
 
 from loadctl.results.interval import Second
-from loadctl.results.measured import measure
-from loadctl.results.recovery import Recovery, recovery
+from loadctl.results.measures.measured import measure
+from loadctl.results.measures.recovery import Recovery, recovery
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Status
 from loadctl.scenario.load import Load, Stage, phases

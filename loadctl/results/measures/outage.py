@@ -13,9 +13,9 @@ from itertools import pairwise
 from math import inf
 from statistics import median
 
-from loadctl.results.packed import Pool
+from loadctl.results.histogram import Pool
+from loadctl.results.interval import SecondTotal
 from loadctl.results.recording import Event, Shard
-from loadctl.results.second import SecondTotal
 
 CONNECTION_ERRORS = frozenset({"connect_refused", "connect_timeout", "reset", "dns"})
 STALL_S = 1.0

@@ -1,0 +1,1 @@
+"""What was measured over a window: stages, levels, stalls, resources, and what targets ask for."""
