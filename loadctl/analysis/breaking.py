@@ -38,7 +38,7 @@ def breaking_findings(case: Case) -> list[Finding]:
 
 def _break(case: Case, found: BreakingPoint | None) -> Iterator[Finding]:
     """Only where a load rises in several steps; one level is no staircase."""
-    if found is None or case.measured.break_untold:
+    if found is None or case.measured.break_doubt:
         return
     unit = case.level_unit
     step = found.broke
@@ -53,8 +53,8 @@ def _break(case: Case, found: BreakingPoint | None) -> Iterator[Finding]:
             yield Finding("breaking-point", "info", message, beyond)
         return
     first = ", then ".join(
-        gave.said if gave.level == step.level.level else f"{gave.said} at {gave.level:g}{unit}"
-        for gave in found.gave_way
+        crossed.text if crossed.level == step.level.level else f"{crossed.text} at {crossed.level:g}{unit}"
+        for crossed in found.crossed
     )
     evidence: Evidence = {
         "held": found.held,

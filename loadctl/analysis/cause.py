@@ -64,7 +64,7 @@ def causes(case: Case, findings: Sequence[Finding], verdict: Verdict) -> list[Fi
         doubts = [
             finding for name in _NO_VERDICT for finding in findings if finding.id == name and finding.voids
         ]
-        stalls = [one for one in findings if one.id == "system-stalls" and case.measured.break_untold]
+        stalls = [one for one in findings if one.id == "system-stalls" and case.measured.break_doubt]
         return doubts or stalls
     kind = error_kind(case)
     failed = {

@@ -9,7 +9,7 @@ from loadctl.analysis.run_context import Case
 from loadctl.results.decision import label
 from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.recording import Example
-from loadctl.results.summary import said
+from loadctl.results.summary import failure_text
 from loadctl.results.verdict import Evidence, Finding, Score, Severity, Status
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_limit, format_ms, format_percent, format_value
@@ -105,7 +105,7 @@ def _example(case: Case, error_class: str) -> Example | None:
 
 
 def _said(example: Example | None) -> str:
-    return "" if example is None else f' on {example.endpoint}, "{said(example)}"'
+    return "" if example is None else f' on {example.endpoint}, "{failure_text(example)}"'
 
 
 def _words(error_class: str) -> str:

@@ -8,7 +8,7 @@ from loadctl.analysis.load import VOID_SHORT, WARN_SHORT
 from loadctl.analysis.story import worst
 from loadctl.results.decision import Decision, decide, void_scores
 from loadctl.results.imported.report import Imported
-from loadctl.results.imported.score import UNTOLD, score_imported
+from loadctl.results.imported.score import UNDETERMINED, score_imported
 from loadctl.results.imported.summary import counters_of, summary_of
 from loadctl.results.recording import Recording, Shard
 from loadctl.results.result import Engine, Resources, ResourceUse, Result, Window
@@ -98,7 +98,7 @@ def _unwatched() -> Finding:
 
 def _advice(imported: Imported, scores: Sequence[Score], decision: Decision) -> Iterator[str]:
     if decision.verdict is Verdict.INCONCLUSIVE and any(
-        score.judged and UNTOLD in (score.reason or "") for score in scores
+        score.judged and UNDETERMINED in (score.reason or "") for score in scores
     ):
         yield from imported.advice
     elif not any(score.target.metric.startswith(("latency_", "ttfb_")) for score in scores):

@@ -9,7 +9,7 @@ from loadctl.analysis.errors import slowest
 from loadctl.analysis.next_steps import remedies
 from loadctl.analysis.run_context import Case
 from loadctl.results.decision import Decision, label, sentence
-from loadctl.results.summary import said
+from loadctl.results.summary import failure_text
 from loadctl.results.verdict import Finding, Score, Status, Verdict
 from loadctl.scenario.units import format_count, format_limit, format_value
 
@@ -87,7 +87,7 @@ def _commonest_error(case: Case) -> str:
         return f"{format_count(count)} of {of} requests had no answer when the run ended."
     alike = [one for one in case.recording.examples if one.error_class == error_class]
     first = min(alike, key=lambda one: one.t, default=None)
-    words = "" if first is None else f', first at {case.recording.at(first.t)}: "{said(first)}"'
+    words = "" if first is None else f', first at {case.recording.at(first.t)}: "{failure_text(first)}"'
     return (
         f"{format_count(count)} × {error_class.replace('_', ' ')}{_where(case, error_class, count)}{words}."
     )

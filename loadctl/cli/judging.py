@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadctl.analysis.judgement import RunFacts, judge
-from loadctl.results.boundaries import load_told
+from loadctl.results.boundaries import recorded_load
 from loadctl.results.profile import CALM, worst_of
 from loadctl.results.recording import Profile, Recording, Stack
 from loadctl.results.result import Result
@@ -35,7 +35,7 @@ class Judgement:
     def load(self) -> Load:
         """The planned load or, for a run without a plan, the load recorded while it ran."""
         planned = self.manifest.scenario.load
-        return planned if planned.stages else load_told(self.recording)
+        return planned if planned.stages else recorded_load(self.recording)
 
 
 def _shown(path: Path) -> str:

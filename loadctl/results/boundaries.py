@@ -12,25 +12,25 @@ from loadctl.scenario.unplanned_load import Wish, shape_edges, shaped, steered
 
 
 def load_seen(recording: Recording, model: Model) -> Load:
-    """What was told while it went; of a script that told nothing one stage, as long as the recording, at the most
+    """As recorded while it went; for a script that recorded nothing one stage, as long as the recording, at the most
     users seen."""
     length = _length_s(recording)
-    told = load_told(recording)
-    if told.stages:
-        return told
+    recorded = recorded_load(recording)
+    if recorded.stages:
+        return recorded
     most = max((second.users for second in recording.seconds), default=0)
     return Load(model, [Stage(most, most, length, "the script's own load")])
 
 
-def load_told(recording: Recording) -> Load:
-    """The stages of a load that was steered by hand or by a script's own shape; none where nothing was told."""
+def recorded_load(recording: Recording) -> Load:
+    """The stages of a load that was steered by hand or by a script's own shape; none where nothing was recorded."""
     length = _length_s(recording)
     if levels := _levels(recording.events):
         return shaped(levels, length)
     return steered(_steps(recording.events), length)
 
 
-def edges_told(events: Sequence[Event]) -> list[float]:
+def recorded_boundaries(events: Sequence[Event]) -> list[float]:
     """Where the stages of such a load can meet, in seconds since its start, however long it lasts."""
     if levels := _levels(events):
         return shape_edges(levels)
@@ -60,16 +60,16 @@ def _wish(event: Event, least_per_s: float) -> Wish:
     return Wish(event.t, int(event.detail["users"] or 0), float(event.detail["per_s"] or least_per_s))
 
 
-EDGE_KINDS = frozenset({"stop", "signal", "users", LEVEL, "profile_started", "profile_stopped"})
-"""Of the events that `edges` looks at."""
+BOUNDARY_KINDS = frozenset({"stop", "signal", "users", LEVEL, "profile_started", "profile_stopped"})
+"""Of the events that `boundaries` looks at."""
 
 
-def edges(load: Load, events: Sequence[Event]) -> list[int]:
+def boundaries(load: Load, events: Sequence[Event]) -> list[int]:
     """Seconds at which something else begins: a stage, the drain, a part that is never scored. Ascending.
 
     `fold` puts a span into one place, so that none may reach across these.
     """
-    ends = [end for _, end, _ in load.spans()] or edges_told(events)
+    ends = [end for _, end, _ in load.spans()] or recorded_boundaries(events)
     found = {math.ceil(t) for t in (*ends, *stops(events))}
     marked = marked_seconds(events)
     found |= {t for t in marked if t - 1 not in marked} | {t + 1 for t in marked if t + 1 not in marked}

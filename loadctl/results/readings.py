@@ -45,7 +45,7 @@ class _Table:
     """Row by row, in the order of `names`."""
     facts: list[_Facts] = field(default_factory=list)
     """Those that are equal are one object."""
-    told: _Facts = ({}, None)
+    latest: _Facts = ({}, None)
     """The facts of the last row."""
 
     def sort(self) -> None:
@@ -147,10 +147,10 @@ class Columns:
         table.t.append(seen.t)
         table.order.append(self._count)
         table.numbers.extend(values.values())
-        told = table.told
-        if told[0] != notes or told[1] != gap:  # they seldom change from one row to the next
-            told = table.told = self._shared(notes, gap)
-        table.facts.append(told)
+        latest = table.latest
+        if latest[0] != notes or latest[1] != gap:  # they seldom change from one row to the next
+            latest = table.latest = self._shared(notes, gap)
+        table.facts.append(latest)
         self._count += 1
 
     def readings(self) -> Readings:
@@ -214,11 +214,11 @@ class Readings(Collection[Reading]):
         return Readings(tuple(part for part in self._parts if part.table.origin.source == source))
 
     def between(self, start_s: float, end_s: float) -> Readings:
-        """One at t tells of the time before t, so that at `start_s` is left out and that at `end_s` is not."""
+        """A reading at t describes the time before t, so one at `start_s` is left out and one at `end_s` is kept."""
         return self._cut([(start_s, end_s)])
 
     def without(self, seconds: Collection[int]) -> Readings:
-        """Without those that tell of these seconds: second s is told of in (s, s+1]."""
+        """Without those that describe these seconds: second s is described by readings in (s, s+1]."""
         starts = [-inf, *(float(s + 1) for s in sorted(seconds) if s + 1 not in seconds)]
         ends = [*(float(s) for s in sorted(seconds) if s - 1 not in seconds), inf]
         return self._cut(zip(starts, ends, strict=True))

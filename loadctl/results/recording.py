@@ -185,7 +185,7 @@ class Recording:
     seconds: Sequence[SecondTotal]
     """Each second once, in order of time."""
     spans: Sequence[Span]
-    """All that ended in those seconds, by endpoint; none reaches across an edge of edges.edges()."""
+    """All that ended in those seconds, by endpoint; none reaches across one of boundaries.boundaries()."""
     shards: Sequence[Shard]
     readings: Collection[Reading] = ()
     """Of hours as results/readings.py holds them."""

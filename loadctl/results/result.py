@@ -76,7 +76,7 @@ class ResourceUse(Record, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """A reason for every null, under its own key too."""
-        cpu = self.absent.get("cpu", "not measured as a share: a process is told in cores")
+        cpu = self.absent.get("cpu", "not measured as a share: of a process only the cores are known")
         memory = self.absent.get("memory", "not known")
         reasons = {
             "watched": "nothing watched it",

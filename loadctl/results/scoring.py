@@ -201,8 +201,8 @@ def _of_covered(target: Target, found: _Found, uncovered: str | None) -> _Found:
 def _breaking_point(target: Target, measured: Measured) -> _Found:
     """The highest level that held; nothing is known of a limit beyond the levels that were tried."""
     found = measured.breaking_point
-    if measured.break_untold:
-        return _absent(measured.break_untold)
+    if measured.break_doubt:
+        return _absent(measured.break_doubt)
     if found is None:
         return _absent(NO_STAIRCASE)
     requests = sum(step.requests for step in found.steps)
@@ -352,7 +352,7 @@ def _why_no_plateau(target: Target, measured: Measured) -> str:
 def _resource(target: Target, measured: Measured) -> _Found:
     use, name = measured.system, target.scope.name
     if target.scope.kind == "endpoint":
-        return _absent(f"{target.metric} cannot be told apart by endpoint")
+        return _absent(f"{target.metric} is not measured by endpoint")
     if target.scope.kind == "stage":
         if name not in measured.stage_system:
             return _absent(measured.folded.unscored.get(name, f"no stage is named '{name}'"))

@@ -26,18 +26,18 @@ _LATE = 1.5
 _FIRST = 2.5
 """Intervals to the first: a rate needs two looks."""
 _INTERVALS_S = {"prometheus": 5.0, "pods": 15.0}
-"""Of which one reading alone does not tell how often it comes; all others come every second."""
-_TOLD_LATE = frozenset({"pods"})
-"""metrics-server tells of an interval up to an interval later."""
+"""Sources whose readings do not come every second: the interval to assume where there is only one reading."""
+_DELAYED = frozenset({"pods"})
+"""metrics-server reports an interval up to one interval late."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Hole:
-    """`told`: the monitor said meanwhile that it could not read. `missing_s`: without the interval of a reading."""
+    """`reported`: the monitor said meanwhile that it could not read. `missing_s`: without the interval of a reading."""
 
     length_s: float
     missing_s: float
-    told: bool
+    reported: bool
 
 
 def why_uncovered(readings: Readings, name: str, start_s: float, end_s: float) -> str | None:
@@ -53,10 +53,10 @@ def why_uncovered(readings: Readings, name: str, start_s: float, end_s: float) -
     interval = _interval_s(times, readings)
     inside = times[bisect_right(times, start_s) : bisect_right(times, end_s)]
     lost = [t for t in readings.gap_times if start_s < t <= end_s]
-    holes = list(_holes([start_s, *inside, end_s], interval, lost, late=_is_told_late(readings)))
+    holes = list(_holes([start_s, *inside, end_s], interval, lost, late=_is_delayed(readings)))
     missing = sum(hole.missing_s for hole in holes)
     allowed = MISSING_SHARE * (end_s - start_s)
-    if not any(hole.told for hole in holes):
+    if not any(hole.reported for hole in holes):
         allowed = max(allowed, interval)
     longest = max((hole.length_s for hole in holes), default=0.0)
     if missing <= allowed and longest <= max(
@@ -73,11 +73,11 @@ def _holes(times: Sequence[float], interval: float, lost: Sequence[float], *, la
     final = len(times) - 2
     for index, (before, after) in enumerate(pairwise(times)):
         length = after - before
-        told = bisect_right(lost, after) > bisect_right(lost, before)
+        reported = bisect_right(lost, after) > bisect_right(lost, before)
         at_edge = index == 0 or (index == final and late)
-        if told or length > (_FIRST if at_edge else _LATE) * interval:
+        if reported or length > (_FIRST if at_edge else _LATE) * interval:
             missing = length if index == final else max(0.0, length - interval)
-            yield _Hole(length, missing, told)
+            yield _Hole(length, missing, reported)
 
 
 def _interval_s(times: Sequence[float], readings: Readings) -> float:
@@ -87,8 +87,8 @@ def _interval_s(times: Sequence[float], readings: Readings) -> float:
     return max((_INTERVALS_S.get(source, 1.0) for source in readings.sources), default=1.0)
 
 
-def _is_told_late(readings: Readings) -> bool:
-    return not _TOLD_LATE.isdisjoint(readings.sources)
+def _is_delayed(readings: Readings) -> bool:
+    return not _DELAYED.isdisjoint(readings.sources)
 
 
 SOURCES = ("process", "container", "pods", "metrics", "prometheus", "logs")

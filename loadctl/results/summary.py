@@ -85,7 +85,7 @@ _KEYS = ("detail", "message", "error", "title")
 """Where a JSON answer says what went wrong: FastAPI, many others, RFC 9457."""
 
 
-def said(example: Example) -> str:
+def failure_text(example: Example) -> str:
     """The answer's own words: that its status was not the one expected is known already. Else the recorder's."""
     if example.error_class.startswith("status_") and (words := _words(example.body).strip()):
         return words

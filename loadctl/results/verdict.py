@@ -54,7 +54,7 @@ class Status(StrEnum):
     NOT_EXERCISED = "NOT_EXERCISED"
 
 
-_TOLD = frozenset({Status.PASS, Status.WARN, Status.FAIL})
+_DECIDED = frozenset({Status.PASS, Status.WARN, Status.FAIL})
 
 
 def enough_requests(limit_pct: float) -> int:
@@ -147,7 +147,7 @@ class Score(Record, frozen=True, kw_only=True):
     @property
     def decides(self) -> bool:
         """It says something about the system, good or bad."""
-        return self.judged and not self.void and self.status in _TOLD
+        return self.judged and not self.void and self.status in _DECIDED
 
 
 def status_of(target: Target, value: float) -> Status:

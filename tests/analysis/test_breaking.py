@@ -83,7 +83,7 @@ def by_load(at: Answered, levels: int = 4) -> tuple[list[Finding], Score, str]:
     return (
         breaking_findings(Case(asked, made, measured)),
         score(asked.targets[0], measured),
-        measured.break_untold,
+        measured.break_doubt,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from loadctl.results.boundaries import edges
+from loadctl.results.boundaries import boundaries
 from loadctl.results.gathering import Gathering
 from loadctl.results.histogram import Packed
 from loadctl.results.interval import Second
@@ -49,7 +49,7 @@ def from_gathering(made: Gathering, seconds: Sequence[Second], events: Sequence[
 
 
 def gathered(seconds: Sequence[Second], events: Sequence[Event]) -> Recording:
-    made = Gathering(edges(PLAN, events))
+    made = Gathering(boundaries(PLAN, events))
     for one in seconds:
         made.add(one)
     return from_gathering(made, seconds, events)
@@ -64,7 +64,7 @@ def test_coarse_spans_fold_to_what_single_seconds_do(
     marked = marked_seconds(events)
     coarse, fine = gathered(seconds, events), recording(seconds, events=events)
     assert coarse.seconds == fine.seconds
-    assert len(coarse.spans) <= len(edges(PLAN, events)) + 1
+    assert len(coarse.spans) <= len(boundaries(PLAN, events)) + 1
     assert fold(PLAN, coarse, marked=marked) == fold(PLAN, fine, marked=marked)
 
 
@@ -91,7 +91,7 @@ def test_what_is_written_of_a_run_folds_to_what_its_seconds_do(
         made_of += lines.of(one)
     made_of += lines.rest()
     events = [*(PROFILED if profiled else ()), *([] if stop is None else [Event(stop, "stop", "")])]
-    made = read(edges(PLAN, events), made_of)
+    made = read(boundaries(PLAN, events), made_of)
     assert not made.incomplete
     fine = recording(seconds, events=events)
     assert made.seconds == fine.seconds

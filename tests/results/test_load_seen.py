@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadctl.analysis.judgement import RunFacts, judge
-from loadctl.results.boundaries import edges, level_event
+from loadctl.results.boundaries import boundaries, level_event
 from loadctl.results.recording import Event, Recording
 from loadctl.results.result import Window
 from loadctl.scenario.load import Load
@@ -70,5 +70,5 @@ def test_limits_of_stages_are_not_judged_without_a_plan() -> None:
 
 
 def test_the_edges_of_its_stages_are_known_before_its_end() -> None:
-    assert edges(Load("closed", ()), EVENTS) == [2, 21, 22, 51]
-    assert edges(Load("closed", ()), EVENTS[:1]) == [2]
+    assert boundaries(Load("closed", ()), EVENTS) == [2, 21, 22, 51]
+    assert boundaries(Load("closed", ()), EVENTS[:1]) == [2]

@@ -325,13 +325,13 @@ def test_a_packed_run_is_the_same_run(tmp_path: Path, monkeypatch: pytest.Monkey
     before = read_recording(run)
     store.pack(run)
     assert sorted(path.name for path in run.frames.iterdir()) == [
-        *("0.ndjson.gz", "0.said", "1.ndjson.gz", "1.said")
+        *("0.ndjson.gz", "0.meta", "1.ndjson.gz", "1.meta")
     ]
     assert not run.readings.exists()
     assert read_recording(run) == before
     assert before[1].shards[0].notes == ("capped",)
     assert before[1].shards[1].last_t == 1
-    for damaged in run.frames.glob("*.said"):
+    for damaged in run.frames.glob("*.meta"):
         damaged.unlink()
     assert read_recording(run) == before, "what stands there stands among the frames too"
 

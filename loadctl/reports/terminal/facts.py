@@ -11,7 +11,7 @@ from loadctl.results.measures.log_use import LogUse
 from loadctl.results.profile import ProfileUse
 from loadctl.results.recording import Example
 from loadctl.results.result import ResourceUse, Result
-from loadctl.results.summary import Summary, said
+from loadctl.results.summary import Summary, failure_text
 from loadctl.results.verdict import Finding, Status
 from loadctl.scenario.units import format_bytes, format_count, format_moment, format_ms, format_percent
 
@@ -47,7 +47,7 @@ def _line(name: str, counts: dict[str, int], examples: Sequence[Example], began:
     return (
         head
         if first is None
-        else f'{head}, first at {format_moment(first.t, began)}: "{printable(said(first), 120)}"'
+        else f'{head}, first at {format_moment(first.t, began)}: "{printable(failure_text(first), 120)}"'
     )
 
 

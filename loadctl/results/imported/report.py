@@ -30,7 +30,7 @@ _ALIKE = 1e-6
 class Figure:
     """`said`: as it stands in the file. What is meant lies within `low` to `high`; infinite: nothing bounds it."""
 
-    said: float
+    value: float
     low: float
     high: float
 
@@ -41,10 +41,10 @@ class Figure:
     @property
     def unbounded(self) -> Figure:
         """The same, if it is only a part of what is meant."""
-        return Figure(self.said, self.low, math.inf)
+        return Figure(self.value, self.low, math.inf)
 
     def over(self, divisor: float) -> Figure:
-        return Figure(self.said / divisor, self.low / divisor, self.high / divisor)
+        return Figure(self.value / divisor, self.low / divisor, self.high / divisor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Percentiles:
         rank = math.ceil(q * (self.n - failed) - _ALIKE)
         below = [figure.low for share, figure in self.table if share * self.n <= rank + _ALIKE]
         above = [figure.high for share, figure in self.table if share * self.n >= rank + failed - _ALIKE]
-        return Figure(said[1].said, below[-1] if below else 0.0, above[0] if above else math.inf)
+        return Figure(said[1].value, below[-1] if below else 0.0, above[0] if above else math.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,14 +106,14 @@ class Population:
             found |= {"mean": self._mean(), "min": self.least, "max": self.most}
         if self.failed:
             most, least = self.most, self.least
-            found["max"] = None if most is None else Figure(most.said, 0.0, most.high)
+            found["max"] = None if most is None else Figure(most.value, 0.0, most.high)
             found["min"] = None if least is None else least.unbounded
         return {name: figure for name, figure in found.items() if figure is not None}
 
     def _not_below_the_least(self, figure: Figure | None) -> Figure | None:
         if figure is None or self.least is None or figure.low >= self.least.low:
             return figure
-        return Figure(figure.said, min(self.least.low, figure.said), figure.high)
+        return Figure(figure.value, min(self.least.low, figure.value), figure.high)
 
     def _mean(self) -> Figure | None:
         """Each of those that are not meant took something between the least and the most of all."""
@@ -122,7 +122,7 @@ class Population:
         n = self.percentiles.n
         low = (self.mean.low * n - self.most.high * self.failed) / (n - self.failed)
         high = (self.mean.high * n - self.least.low * self.failed) / (n - self.failed)
-        return Figure(self.mean.said, max(0.0, low), max(0.0, high))
+        return Figure(self.mean.value, max(0.0, low), max(0.0, high))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,16 +178,16 @@ def impossible(report: Imported) -> str | None:
     for row in (report.total, *report.endpoints):
         figures = {
             "requests": float(row.requests),
-            "failures": row.failed.said,
-            **{f"latency {name}": figure.said for name, figure in row.latency.items()},
-            **{f"time to first byte {name}": figure.said for name, figure in row.ttfb.items()},
+            "failures": row.failed.value,
+            **{f"latency {name}": figure.value for name, figure in row.latency.items()},
+            **{f"time to first byte {name}": figure.value for name, figure in row.ttfb.items()},
             **{f"errors {name}": float(count) for name, count in row.errors.items()},
         }
         for name, value in figures.items():
             if not 0 <= value < math.inf:
                 return f"{row.endpoint}: {name} is {value:g}"
         if row.failed.low > row.requests:
-            return f"{row.endpoint}: {row.failed.said:g} failures of {row.requests} requests"
+            return f"{row.endpoint}: {row.failed.value:g} failures of {row.requests} requests"
     if report.duration_s is not None and report.duration_s < 0:
         return f"its duration is {report.duration_s:g} s"
     return None

@@ -16,7 +16,7 @@ from loadctl.results.verdict import Score, Status, enough_requests, status_of
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_limit, format_value
 
-UNTOLD = "cannot be told from this file"
+UNDETERMINED = "cannot be determined from this file"
 _NOT_IN_FILES = {
     "max_throughput": "it needs stages, which a file does not have",
     "breaking_point": "it needs stages, which a file does not have",
@@ -55,7 +55,7 @@ def score_imported(target: Target, imported: Imported) -> Score:
     return Score.of(
         target,
         status,
-        found.figure.said,
+        found.figure.value,
         n=found.n,
         judged=judged,
         reason=why or reason,
@@ -80,14 +80,14 @@ def _status(target: Target, figure: Figure) -> Status | None:
 def _between(target: Target, found: _Found) -> str:
     figure = found.figure or Figure.exact(0.0)
     said = (
-        format_limit(figure.said, target.unit)
+        format_limit(figure.value, target.unit)
         if target.unit == "ms"
-        else format_value(figure.said, target.unit)
+        else format_value(figure.value, target.unit)
     )
     if math.isinf(figure.high):
-        return f"{UNTOLD}: its {said} is {found.part} alone, and the whole takes longer"
+        return f"{UNDETERMINED}: its {said} is {found.part} alone, and the whole takes longer"
     low, high = (format_value(end, target.unit) for end in (figure.low, figure.high))
-    return f"{UNTOLD}: its {said} may be anything from {low} to {high}"
+    return f"{UNDETERMINED}: its {said} may be anything from {low} to {high}"
 
 
 def _find(target: Target, imported: Imported) -> _Found:
@@ -122,7 +122,7 @@ def _throughput(row: ImportedEndpoint, duration_s: float | None) -> _Found:
     if not duration_s:
         return _Found(None, reason="the file does not say how long it took")
     succeeded = Figure(
-        *(row.requests - failed for failed in (row.failed.said, row.failed.high, row.failed.low))
+        *(row.requests - failed for failed in (row.failed.value, row.failed.high, row.failed.low))
     )
     return _Found(succeeded.over(duration_s), row.requests, "mean of the whole run")
 

@@ -23,7 +23,7 @@ def summary_of(imported: Imported) -> Summary:
 
 
 def counters_of(imported: Imported) -> Counters:
-    requests, failed = imported.total.requests, round(imported.total.failed.said)
+    requests, failed = imported.total.requests, round(imported.total.failed.value)
     arrivals, dropped = imported.arrivals, imported.dropped
     return Counters(
         started=requests,
@@ -38,7 +38,7 @@ def counters_of(imported: Imported) -> Counters:
 
 
 def _endpoint(row: ImportedEndpoint, duration_s: float | None) -> EndpointSummary:
-    failed = round(row.failed.said)
+    failed = round(row.failed.value)
     absent = {}
     if not duration_s:
         absent["throughput_per_s"] = "the file does not say how long it took"
@@ -51,7 +51,7 @@ def _endpoint(row: ImportedEndpoint, duration_s: float | None) -> EndpointSummar
         unfinished=0,
         rate_limited=0,
         throughput_per_s=(row.requests - failed) / duration_s if duration_s else None,
-        error_rate=row.failed.said / row.requests if row.requests else None,
+        error_rate=row.failed.value / row.requests if row.requests else None,
         latency=_latency(row.latency, row),
         ttfb=_latency(row.ttfb, row) if row.ttfb else None,
         errors=row.errors,
@@ -66,7 +66,7 @@ def _latency(figures: Mapping[str, Figure], row: ImportedEndpoint) -> Latency:
     for name in STATISTICS:
         figure = figures.get(name)
         why = _why_absent(name, figure, row)
-        values[name] = None if figure is None or why else figure.said
+        values[name] = None if figure is None or why else figure.value
         if why:
             absent[name] = why
     return Latency(n=row.successes, absent=absent, **values)

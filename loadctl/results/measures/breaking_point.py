@@ -48,10 +48,10 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class GaveWay:
+class CrossedLimit:
     """A limit that was crossed, in words, and the level at which it was."""
 
-    said: str
+    text: str
     level: float
 
 
@@ -59,7 +59,7 @@ class GaveWay:
 class BreakingPoint:
     """`held`: the highest level that held, 0 where the first broke.
 
-    `broke`: the first level that failed, None where all held: the system may take more. `gave_way`: the limits crossed
+    `broke`: the first level that failed, None where all held: the system may take more. `crossed`: the limits crossed
     there and beyond, in the order in which they were.
     """
 
@@ -67,7 +67,7 @@ class BreakingPoint:
     limits: tuple[Limit, ...]
     held: float
     broke: Step | None = None
-    gave_way: tuple[GaveWay, ...] = ()
+    crossed: tuple[CrossedLimit, ...] = ()
 
 
 def limits_of(targets: Sequence[Target]) -> tuple[Limit, ...]:
@@ -87,21 +87,23 @@ def breaking_point(levels: Sequence[Level], limits: Sequence[Limit]) -> Breaking
     held = 0.0
     for i, step in enumerate(steps):
         if step.fails and (i + 1 == len(steps) or steps[i + 1].fails):
-            return BreakingPoint(steps, tuple(limits), held, step, _gave_way(steps[i:], limits))
+            return BreakingPoint(steps, tuple(limits), held, step, _crossed_limits(steps[i:], limits))
         held = max(held, step.level.level)
     return BreakingPoint(steps, tuple(limits), held)
 
 
-def _gave_way(steps: Sequence[Step], limits: Sequence[Limit]) -> tuple[GaveWay, ...]:
+def _crossed_limits(steps: Sequence[Step], limits: Sequence[Limit]) -> tuple[CrossedLimit, ...]:
     """By the first window that was bad for good, in the first of these steps that crossed it."""
-    found: dict[str, tuple[float, GaveWay]] = {}
+    found: dict[str, tuple[float, CrossedLimit]] = {}
     for limit in limits:
         for step in steps:
-            said = _crossed(limit, total(step.level.seconds))
-            if said is not None:
-                found.setdefault(said, (_first_bad_s(limit, step.level), GaveWay(said, step.level.level)))
+            text = _crossed(limit, total(step.level.seconds))
+            if text is not None:
+                found.setdefault(
+                    text, (_first_bad_s(limit, step.level), CrossedLimit(text, step.level.level))
+                )
                 break
-    return tuple(gave for _, gave in sorted(found.values(), key=lambda pair: pair[0]))
+    return tuple(crossed for _, crossed in sorted(found.values(), key=lambda pair: pair[0]))
 
 
 def _first_bad_s(limit: Limit, level: Level) -> float:
@@ -112,7 +114,7 @@ def _first_bad_s(limit: Limit, level: Level) -> float:
 
 def _step(level: Level, limits: Sequence[Limit]) -> Step:
     whole = total(level.seconds)
-    why = tuple(said for limit in limits if (said := _crossed(limit, whole)))
+    why = tuple(text for limit in limits if (text := _crossed(limit, whole)))
     windows = list(_windows(level.seconds))
     bad = sum(any(_window_fails(limit, window) for limit in limits) for window in windows)
     return Step(
@@ -128,7 +130,7 @@ def _windows(seconds: Sequence[SecondTotal]) -> Iterator[Total]:
 
 
 def _crossed(limit: Limit, whole: Total) -> str | None:
-    """What is said of a limit that the level as a whole crossed."""
+    """How the level as a whole crossed the limit, in words; None: it kept it."""
     if not whole.completed:
         return "no request was answered"
     name, shown = limit.metric.replace("_", " "), format_limit(limit.critical, limit.unit)

@@ -46,11 +46,11 @@ class Measured:
     levels: Sequence[Level] = ()
     """Of a load that rises in steps."""
     recovery: Recovery | str = ""
-    """Or why it cannot be told."""
+    """Or why it is not known."""
     breaking_point: BreakingPoint | None = None
     """None: the load holds fewer than two levels."""
-    break_untold: str = ""
-    """Why a break is not told although levels failed: it was not the load. Empty: nothing stands against it."""
+    break_doubt: str = ""
+    """Why no break is reported although levels failed: the load was not the cause. Empty: no doubt."""
     stalls: Sequence[Stall] = ()
     """Of the scored window."""
     requests_per_turn: Mapping[str, float] = field(default_factory=dict)
@@ -76,8 +76,8 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
     every = levels(scenario.load, scored, folded.ended_s)
     calm = levels(scenario.load, [second for second in scored if second.t not in away], folded.ended_s)
     limits = limits_of(scenario.targets)
-    untold = _break_untold(every, calm, limits, away, recording.began)
-    steps = calm if calm or untold else every
+    doubt = _break_doubt(every, calm, limits, away, recording.began)
+    steps = calm if calm or doubt else every
     use = system_use(system, start, end, left_out=marked, unwatched=recording.unwatched)
     return Measured(
         readings=readings,
@@ -97,7 +97,7 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
         levels=steps,
         recovery=recovery(scenario.load, recording.seconds, folded.ended_s),
         breaking_point=breaking_point(steps, limits) if steps else None,
-        break_untold=untold,
+        break_doubt=doubt,
         stalls=[stall for stall in stalls(recording.seconds) if start <= stall.start_s < end],
         profile=profile_use(recording.profiles, recording.profile_files),
         logs=log_use(system, recording.events, start, end, to_the_end=end >= folded.ended_s),
@@ -107,7 +107,7 @@ def measure(scenario: Scenario, recording: Recording) -> Measured:
     )
 
 
-def _break_untold(
+def _break_doubt(
     every: Sequence[Level],
     calm: Sequence[Level],
     limits: Sequence[Limit],
@@ -121,7 +121,7 @@ def _break_untold(
         return ""
     first = next((t for t in sorted(away) if t >= whole.level.start_s), min(away))
     when, level = format_moment(first, began), f"{whole.level.level:g}"
-    return f"{away[first]} at {when}, so the levels from {level} on say nothing of load"
+    return f"{away[first]} at {when}, so the levels from {level} on say nothing about load"
 
 
 def _requests_per_turn(scenario: Scenario, recording: Recording) -> dict[str, float]:

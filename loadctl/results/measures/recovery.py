@@ -40,7 +40,7 @@ class Recovery:
 
 
 def recovery(load: Load, seconds: Sequence[SecondTotal], ended_s: float) -> Recovery | str:
-    """How it went, or why that cannot be told."""
+    """How it went, or why that is not known."""
     found = phases(load)
     if found is None:
         return NO_SPIKE
@@ -53,7 +53,7 @@ def recovery(load: Load, seconds: Sequence[SecondTotal], ended_s: float) -> Reco
         return "some successes have no latency that loadctl could see"
     if not course.normal:
         return "no request was answered before the spike"
-    return course.told()
+    return course.result()
 
 
 class _Course:
@@ -69,7 +69,7 @@ class _Course:
     def requests_before(self) -> int:
         return self._before.completed
 
-    def told(self) -> Recovery | str:
+    def result(self) -> Recovery | str:
         start, end = int(self._phases.after[0]), len(self._seconds)
         typical, high = median(self.normal), self.normal[int(0.95 * (len(self.normal) - 1))]
         limit = max(min(max(1.5 * typical, high), 2 * typical), typical + NOISE_MS)

@@ -17,7 +17,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-from loadctl.results.boundaries import EDGE_KINDS, edges
+from loadctl.results.boundaries import BOUNDARY_KINDS, boundaries
 from loadctl.results.histogram import NOTHING, Packed
 from loadctl.results.interval import NO_ERRORS, GeneratorState, Interval, Second, SecondTotal
 from loadctl.results.recording import Event
@@ -73,24 +73,24 @@ _TALLY_START = b'{"tally":'
 
 
 class Lines:
-    """What is written of seconds. A tally never reaches across an edge of edges(), as far as that is known."""
+    """What is written of seconds. A tally never reaches across one of boundaries(), as far as that is known."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
         self._events: list[Event] = []
-        self._edges = edges(load, ())
+        self._boundaries = boundaries(load, ())
         self._place = (0, 0)
         self._count = 0
         self._cells: dict[str, Interval] = {}
 
     def heed(self, event: Event) -> None:
-        """Something happened: perhaps there is another edge from now on."""
-        if event.kind in EDGE_KINDS:
+        """Something happened: perhaps there is another boundary from now on."""
+        if event.kind in BOUNDARY_KINDS:
             self._events.append(event)
-            self._edges = edges(self._load, self._events)
+            self._boundaries = boundaries(self._load, self._events)
 
     def of(self, second: Second) -> Iterator[str]:
-        place = bisect_right(self._edges, second.t), tally_of(second.t)
+        place = bisect_right(self._boundaries, second.t), tally_of(second.t)
         if place != self._place:
             yield from self.rest()
             self._place = place

@@ -146,5 +146,5 @@ def test_every_form_of_report_can_tell_it() -> None:
 
 def test_figures_of_a_table_never_fall() -> None:
     table = Percentiles.of_counts([(Figure.exact(1), 3), (Figure.exact(5), 0), (Figure.exact(7), 2)])
-    assert [figure.said for _, figure in table.table] == [1, 1, 7, 7]
+    assert [figure.value for _, figure in table.table] == [1, 1, 7, 7]
     assert all(a <= b for (a, _), (b, _) in pairwise(table.table))

@@ -70,12 +70,12 @@ def test_what_gave_way_first_and_what_followed() -> None:
     found = judged(load, run(load, [40.0] * 6 + [400.0] * 4, failed_at=6))
     assert found.broke is not None
     assert [why.split()[0] for why in found.broke.why] == ["latency", "errors"]
-    assert [(gave.said.split()[0], gave.level) for gave in found.gave_way] == [
+    assert [(gave.text.split()[0], gave.level) for gave in found.crossed] == [
         ("latency", 700),
         ("errors", 700),
     ]
     later = judged(load, run(load, [40.0] * 6 + [400.0] * 4, failed_at=8))
-    assert [(gave.said.split()[0], gave.level) for gave in later.gave_way] == [
+    assert [(gave.text.split()[0], gave.level) for gave in later.crossed] == [
         ("latency", 700),
         ("errors", 900),
     ]
@@ -87,7 +87,7 @@ def test_what_gave_way_first_is_told_by_time_not_by_the_order_of_targets() -> No
     calm = run(load, [40.0] * 10, failed_at=6)
     start = 6 * HOLD_S
     seconds[start : start + 10] = calm[start : start + 10]  # errors at once, slow only after 10 s
-    assert [gave.said.split()[0] for gave in judged(load, seconds).gave_way] == ["errors", "latency"]
+    assert [gave.text.split()[0] for gave in judged(load, seconds).crossed] == ["errors", "latency"]
 
 
 @pytest.mark.parametrize("seed", range(20))
