@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadctl.results.recording import Example
-from loadctl.results.summary import said
+from loadctl.results.summary import failure_text
 
 RECORDED = "expected status 2xx, got 503"
 
@@ -28,4 +28,4 @@ RECORDED = "expected status 2xx, got 503"
 def test_the_answer_of_the_system_tells_more_than_that_its_status_was_wrong(
     error_class: str, body: str, words: str
 ) -> None:
-    assert said(Example(1, "GET /", error_class, 503, RECORDED, body)) == words
+    assert failure_text(Example(1, "GET /", error_class, 503, RECORDED, body)) == words

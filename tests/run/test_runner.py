@@ -220,7 +220,7 @@ def test_two_shards_add_up_to_one_recording(tmp_path: Path) -> None:
     assert manifest.t0_wall is not None
     assert [type(seen).__name__ for seen in notebook.seen].count("Second") == 2
     names = sorted(path.name for path in directory.frames.iterdir())
-    assert names == ["0.ndjson.gz", "0.meta", "1.ndjson.gz", "1.meta"]
+    assert names == ["0.meta", "0.ndjson.gz", "1.meta", "1.ndjson.gz"]
     assert all(path.stat().st_mode & 0o077 == 0 for path in directory.path.rglob("*"))
     assert (directory.engine / "1.stderr").stat().st_size == 1_000_000
 
@@ -291,7 +291,7 @@ def test_a_load_of_the_script_s_own_lasts_as_long_as_it_says(tmp_path: Path, lin
 
 def test_what_a_script_says_of_itself_is_judged_from_the_directory_alone(tmp_path: Path) -> None:
     directory = run(request(tmp_path, 2.0, shard0=["raises"]))
-    assert sorted(path.name for path in directory.frames.iterdir()) == ["0.ndjson.gz", "0.meta"]
+    assert sorted(path.name for path in directory.frames.iterdir()) == ["0.meta", "0.ndjson.gz"]
     for made in (judged(directory), judged(directory, targets=[])):
         found = {finding.id: finding for finding in made.result.findings}
         assert found["script_fault"].evidence["count"] == 206
