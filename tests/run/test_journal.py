@@ -3,9 +3,9 @@
 import gzip
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +35,7 @@ def test_a_line_that_is_taken_can_be_told_again(fields: dict[str, object], inner
     read = read_event(json.dumps(event).encode())
     for found in (read, *read_readings([json.dumps(reading).encode()])):
         if found is not None:
-            json.dumps(asdict(found), allow_nan=False, ensure_ascii=False).encode()
+            json.dumps(msgspec.structs.asdict(found), allow_nan=False, ensure_ascii=False).encode()
 
 
 def test_a_time_that_is_no_number_is_no_time() -> None:

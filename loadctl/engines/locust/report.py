@@ -128,7 +128,7 @@ def _with_errors(endpoint: ImportedEndpoint, failures: Sequence[Failure]) -> Imp
     errors: Counter[str] = Counter()
     for failure in failures:
         errors[failure.error_class] += failure.count
-    failed = endpoint.failed.said
+    failed = endpoint.failed.value
     ours = min(errors[GENERATOR], failed)
     return replace(endpoint, errors=dict(errors), failed=Figure(failed, failed - ours, failed))
 
@@ -144,7 +144,7 @@ def _findings(
     main: Kind, files: Sequence[ReportFile], total: ImportedEndpoint, failures: Sequence[Failure]
 ) -> Iterator[Finding]:
     message = "Locust rounds latencies (below 100 ms to 1 ms, above to two digits)"
-    if total.failed.said:
+    if total.failed.value:
         message += " and includes failed requests in them"
     yield Finding("file-rounded", "info", f"{message}: a limit within that margin cannot be judged")
     lost = "requests still in flight at the end"
