@@ -20,8 +20,7 @@ from loadctl.cli.planning import planned, watched
 from loadctl.cli.system import ask_for_consent, shards_for, without_commands
 from loadctl.engines import usable_engine
 from loadctl.engines.base import Engine
-from loadctl.errors import Interrupted, LoadctlError, RunError, UsageError
-from loadctl.results.verdict import ExitCode
+from loadctl.errors import ExitCode, Interrupted, LoadctlError, RunError, UsageError
 from loadctl.run.directory import RunDirectory
 from loadctl.run.interruption import Interruption
 from loadctl.run.journal import UnwritableError
@@ -159,7 +158,7 @@ def keep(directory: RunDirectory | None, options: JudgedOptions) -> None:
 def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
     """Judge a run directory, and store the result in it."""
     from loadctl.cli.judging import judged, write_profiles
-    from loadctl.results.wire.document import dumps
+    from loadctl.results.result import dumps
     from loadctl.run.store import read_recording
 
     if (directory.path / "profile").is_dir():

@@ -145,7 +145,7 @@ class RunDirectory:
 
     def meta_file(self, shard: int) -> Path:
         """Of a finished run: a copy of the few lines among a shard's frames that are not seconds."""
-        return self.frames / f"{shard}.said"
+        return self.frames / f"{shard}.meta"
 
     def verdict(self) -> tuple[str | None, bool]:
         """The word of result.json, None before there is one; and whether it is that of a smoke run."""

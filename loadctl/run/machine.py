@@ -13,7 +13,7 @@ from pathlib import Path
 from loadctl.engines.short_command import output_of
 from loadctl.monitors.process.cores import quota_of
 from loadctl.results.recording import Event
-from loadctl.results.wire.frame import MOST_S
+from loadctl.results.wire.record import MOST_S
 
 _PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from loadctl.errors import UsageError
-from loadctl.results.boundaries import edges
+from loadctl.results.boundaries import boundaries
 from loadctl.results.gathering import Gathering
 from loadctl.results.interval import Second
 from loadctl.results.profile import profiles_of
@@ -80,7 +80,7 @@ def read_recording(run: RunDirectory) -> tuple[Manifest, Recording]:
     logs = [ShardLog(k) for k in range(manifest.shards)]
     for log in logs:
         _read_log(run, log)
-    gathered = _gathered(run, edges(manifest.scenario.load, events), logs, finished=end is not None)
+    gathered = _gathered(run, boundaries(manifest.scenario.load, events), logs, finished=end is not None)
     detail = end.detail if end else {"interrupted_by": signal.SIGKILL}
     interrupted_by = detail.get("interrupted_by")
     return manifest, Recording(
@@ -159,6 +159,8 @@ def pack(run: RunDirectory) -> None:
 def _read_log(run: RunDirectory, log: ShardLog) -> None:
     """Every line of a shard except its seconds, which are in intervals.ndjson already; of those only the last."""
     path, short = run.frame_file(log.index), run.meta_file(log.index)
+    if not short.exists():  # older versions called it so
+        short = short.with_suffix(".said")
     lines = read_lines(short) if short.exists() and not path.exists() else _meta_lines(path)
     for line in lines:
         log.take(line)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from loadctl.results.interval import Second
 from loadctl.results.live import Vitals
-from loadctl.results.profile import ProfileMode
-from loadctl.results.recording import Event, Reading
+from loadctl.results.recording import Event, ProfileMode, Reading
 from loadctl.run.directory import Observer, RunDirectory
 from loadctl.run.manifest import Manifest
 from loadctl.scenario.scenario import Scenario

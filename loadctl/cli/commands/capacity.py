@@ -27,10 +27,10 @@ from loadctl.cli.options import (
 from loadctl.cli.output import complain, write
 from loadctl.cli.planning import with_any_load
 from loadctl.cli.system import ask_for_consent, host_of
-from loadctl.errors import Interrupted, UsageError
+from loadctl.errors import ExitCode, Interrupted, UsageError
 from loadctl.reports.terminal import capacity as shown
-from loadctl.results.verdict import ExitCode, Verdict
-from loadctl.results.wire.document import dumps
+from loadctl.results.result import dumps
+from loadctl.results.verdict import Verdict
 from loadctl.run.directory import RunDirectory
 from loadctl.run.interruption import Interruption
 from loadctl.run.runner import run

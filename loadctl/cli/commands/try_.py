@@ -14,12 +14,11 @@ from loadctl.cli.output import columns, complain, write, write_json
 from loadctl.cli.planning import read, with_any_load
 from loadctl.cli.system import ask_for_consent, host_of, without_commands
 from loadctl.engines import rehearsal
-from loadctl.errors import RunError, UsageError
+from loadctl.errors import ExitCode, RunError, UsageError
 from loadctl.reports.printable import printable
 from loadctl.reports.terminal.exchanges import closing, exchange_lines, opening
 from loadctl.results.exchange import NO_ANSWER, Exchange, exchanges_document
 from loadctl.results.recording import Event
-from loadctl.results.verdict import ExitCode
 from loadctl.run.local_commands import commands_around, require_programs
 from loadctl.run.readiness import is_loopback, listeners_hint, wait_for_system
 from loadctl.run.rehearsal import rehearse

@@ -23,9 +23,8 @@ from loadctl.cli.planning import with_any_load
 from loadctl.cli.system import ask_for_consent, host_of
 from loadctl.engines.locust import page as locust_page
 from loadctl.engines.locust.engine import LocustEngine
-from loadctl.errors import LoadctlError, UsageError
+from loadctl.errors import ExitCode, LoadctlError, UsageError
 from loadctl.reports.terminal.screen import headline
-from loadctl.results.verdict import ExitCode
 from loadctl.run.directory import Observer
 from loadctl.run.interruption import Interruption
 from loadctl.run.page import Page

@@ -14,10 +14,9 @@ from loadctl.cli.options import Host, JsonFlag, Overrides, Quiet, complete_scena
 from loadctl.cli.output import write, write_json
 from loadctl.cli.planning import read
 from loadctl.cli.project import Project
-from loadctl.errors import InvalidInput, UsageError
+from loadctl.errors import ExitCode, InvalidInput, UsageError
 from loadctl.reports.printable import printable
 from loadctl.reports.terminal.plan import command_lines, commands_document, unjudgeable_lines, users_lines
-from loadctl.results.verdict import ExitCode
 from loadctl.scenario.expectation import expect
 from loadctl.scenario.scenario import Scenario
 
