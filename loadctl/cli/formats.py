@@ -47,7 +47,7 @@ def _summary(result: Result, name: str) -> str:
 
 _SUMMARIES = {
     "text": ("reports.terminal.screen", "render"),
-    "json": ("results.wire.document", "dumps"),
+    "json": ("results.result", "dumps"),
     "markdown": ("reports.ci.markdown", "markdown"),
     "junit": ("reports.ci.junit", "junit"),
     "openmetrics": ("reports.metrics.openmetrics", "openmetrics"),
