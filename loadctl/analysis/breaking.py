@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.breaking_point import BreakingPoint
 from loadctl.results.level import NOISE_MS, Level
 from loadctl.results.outage import Stall
@@ -32,18 +32,18 @@ FULL_S = 5
 """See `_full`: seconds, and shares of the highest level and of what the lower ones served."""
 
 
-def breaking_findings(case: Case) -> list[Finding]:
-    return [*_break(case, case.measured.breaking_point), *_saturated(case)]
+def breaking_findings(run: RunContext) -> list[Finding]:
+    return [*_break(run, run.measured.breaking_point), *_saturated(run)]
 
 
-def _break(case: Case, found: BreakingPoint | None) -> Iterator[Finding]:
+def _break(run: RunContext, found: BreakingPoint | None) -> Iterator[Finding]:
     """Only where a load rises in several steps; one level is no staircase."""
-    if found is None or case.measured.break_untold:
+    if found is None or run.measured.break_untold:
         return
-    unit = case.level_unit
+    unit = run.level_unit
     step = found.broke
     if step is None:
-        if any(target.metric == "breaking_point" for target in case.scenario.targets):
+        if any(target.metric == "breaking_point" for target in run.scenario.targets):
             most = max(found.steps, key=lambda each: each.level.level)
             message = (
                 f"it held every level up to {most.level.level:g}{unit} at "
@@ -75,16 +75,16 @@ def _rate_at(found: BreakingPoint, held: float) -> float:
     return max(step.level.throughput_per_s for step in found.steps if step.level.level == held)
 
 
-def _saturated(case: Case) -> Iterator[Finding]:
-    levels = case.measured.levels
+def _saturated(run: RunContext) -> Iterator[Finding]:
+    levels = run.measured.levels
     bend = bend_of([level.level for level in levels], [level.throughput_per_s for level in levels])
     if bend is None:
-        yield from _full(case) if len(levels) < ENOUGH_LEVELS else ()
+        yield from _full(run) if len(levels) < ENOUGH_LEVELS else ()
         return
     beyond = [level for level in levels if level.level >= bend] or [levels[-1]]
     most = median(level.throughput_per_s for level in beyond)
     low, high = _around(levels, bend)
-    unit = case.level_unit
+    unit = run.level_unit
     message = (
         f"throughput stopped growing between {low:g} and {high:g}{unit}, at about {format_rate(most)}; "
         "beyond that more load only waits longer"
@@ -97,12 +97,12 @@ def _saturated(case: Case) -> Iterator[Finding]:
     yield Finding("throughput-saturated", "warning", message, evidence)
 
 
-def _full(case: Case) -> Iterator[Finding]:
+def _full(run: RunContext) -> Iterator[Finding]:
     """Of a load with fewer levels: at its top most requests wait, and it serves much less than in proportion to it."""
-    load, away = case.scenario.load, {t for stall in case.measured.stalls for t in _seconds_of(stall)}
+    load, away = run.scenario.load, {t for stall in run.measured.stalls for t in _seconds_of(stall)}
     timed = [
         (load.level_at(second.t + 0.5), us / 1000, second)
-        for second in case.recording.seconds
+        for second in run.recording.seconds
         if second.t not in away and (us := second.ok.nearest_rank_us(0.5))
     ]
     low = [(level, ms, second) for level, ms, second in timed if 0 < level <= LOW * load.peak]
@@ -119,7 +119,7 @@ def _full(case: Case) -> Iterator[Finding]:
     if most > FULL * each * TOP * load.peak:
         return
     message = (
-        f"it serves no more than {format_rate(most)}: at {load.peak:g}{case.level_unit} up to "
+        f"it serves no more than {format_rate(most)}: at {load.peak:g}{run.level_unit} up to "
         f"{format_count(waiting)} requests wait at once, and p50 is {format_ms(ms)} instead of {format_ms(calm_ms)}"
     )
     evidence: Evidence = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.packed import Pool
 from loadctl.results.verdict import Finding, Status, Verdict
@@ -52,41 +52,41 @@ _NO_VERDICT = ("generator-saturated", "generator-faults", "data-incomplete", "lo
 _SEVERITIES = ("invalid", "critical", "warning", "info", "good")
 
 
-def by_gravity(case: Case, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def by_gravity(run: RunContext, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """By severity, and within it by what explains most."""
-    kind = error_kind(case)
+    kind = error_kind(run)
     return tuple(sorted(findings, key=lambda one: (_SEVERITIES.index(one.severity), _rank(one, kind))))
 
 
-def causes(case: Case, findings: Sequence[Finding], verdict: Verdict) -> list[Finding]:
+def causes(run: RunContext, findings: Sequence[Finding], verdict: Verdict) -> list[Finding]:
     """The gravest first. `findings`: by gravity."""
     if verdict is Verdict.INCONCLUSIVE:
         doubts = [
             finding for name in _NO_VERDICT for finding in findings if finding.id == name and finding.voids
         ]
-        stalls = [one for one in findings if one.id == "system-stalls" and case.measured.break_untold]
+        stalls = [one for one in findings if one.id == "system-stalls" and run.measured.break_untold]
         return doubts or stalls
-    kind = error_kind(case)
+    kind = error_kind(run)
     failed = {
-        _what(score.target.metric, kind) for score in case.scores if score.judged and _missed(score.status)
+        _what(score.target.metric, kind) for score in run.scores if score.judged and _missed(score.status)
     }
     found = [
         finding
         for finding in findings
         if finding.id in _EXPLAINS and (finding.severity == "critical" or _EXPLAINS[finding.id] & failed)
         if finding.severity in {"critical", "warning"}
-        if finding.id != "system-stalls" or _stalls_explain(case)
+        if finding.id != "system-stalls" or _stalls_explain(run)
     ]
     if verdict is Verdict.ERROR:
         found += [finding for finding in findings if finding.id in _NO_VERDICT]
     return sorted(found, key=lambda finding: _rank(finding, kind))
 
 
-def _stalls_explain(case: Case) -> bool:
+def _stalls_explain(run: RunContext) -> bool:
     """Those who waited in them are half or more of the requests that were too slow, or that got no answer."""
     late = [
         score
-        for score in case.scores
+        for score in run.scores
         if score.target.metric.startswith(("latency_", "ttfb_"))
         and _missed(score.status)
         and score.target.unit == "ms"
@@ -94,13 +94,13 @@ def _stalls_explain(case: Case) -> bool:
     if not late:
         return True
     limit_ms = max(score.target.critical for score in late)
-    slow = Pool([second.ok for second in case.seconds]).beyond(limit_ms)
-    return 2 * sum(stall.waiting for stall in case.measured.stalls) >= slow
+    slow = Pool([second.ok for second in run.seconds]).beyond(limit_ms)
+    return 2 * sum(stall.waiting for stall in run.measured.stalls) >= slow
 
 
-def error_kind(case: Case) -> ErrorKind | None:
+def error_kind(run: RunContext) -> ErrorKind | None:
     """Of the commonest failure: a request that is wrong, a fault of the system, or what an overload brings."""
-    commonest = commonest_error(case)
+    commonest = commonest_error(run)
     if commonest is None:
         return None
     name = commonest[0]
@@ -109,9 +109,9 @@ def error_kind(case: Case) -> ErrorKind | None:
     return "system" if name.startswith("status_5") else "scenario"
 
 
-def commonest_error(case: Case) -> tuple[str, int] | None:
+def commonest_error(run: RunContext) -> tuple[str, int] | None:
     """Its class and how often; "unfinished": no answer when the run ended."""
-    total = case.folded.summary.total
+    total = run.folded.summary.total
     counts = {name: count for name, count in total.errors.items() if name != GENERATOR_FAULT}
     if total.unfinished:
         counts["unfinished"] = total.unfinished

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_duration, format_percent
 
@@ -20,17 +20,17 @@ THROTTLED_PCT = 5.0
 """Mean share of throttled periods."""
 
 
-def cpu_findings(case: Case) -> list[Finding]:
-    return [*_all_cores(case), *_one_core(case), *_throttled(case)]
+def cpu_findings(run: RunContext) -> list[Finding]:
+    return [*_all_cores(run), *_one_core(run), *_throttled(run)]
 
 
-def _throttled(case: Case) -> Iterator[Finding]:
+def _throttled(run: RunContext) -> Iterator[Finding]:
     """A container at its quota is stopped for the rest of each period, which shows in latency before CPU is full."""
-    shares = case.readings("system").values("throttled_pct")
+    shares = run.readings("system").values("throttled_pct")
     mean = sum(shares) / len(shares) if shares else 0.0
     if mean < THROTTLED_PCT:
         return
-    cores = case.measured.system.cores_available
+    cores = run.measured.system.cores_available
     quota = "" if cores is None else f" of {cores:g} cores"
     message = (
         f"the kernel stopped the container in {format_percent(mean, 0)} of its periods (up to "
@@ -40,12 +40,12 @@ def _throttled(case: Case) -> Iterator[Finding]:
     yield Finding("cpu-throttled", "warning", message, evidence, ("raise its cpu limit, and run again",))
 
 
-def _all_cores(case: Case) -> Iterator[Finding]:
-    points = case.readings("system").series("cpu_pct")
-    limit = _limit(case)
+def _all_cores(run: RunContext) -> Iterator[Finding]:
+    points = run.readings("system").series("cpu_pct")
+    limit = _limit(run)
     high_s, highest = _high(points, limit)
     if high_s:
-        cores = case.measured.system.cores_available
+        cores = run.measured.system.cores_available
         of = "" if cores is None else f" of its {cores:g} cores"
         message = f"cpu of the system was above {format_percent(limit, 0)}{of} for {format_duration(high_s)}"
         evidence: Evidence = {
@@ -58,18 +58,18 @@ def _all_cores(case: Case) -> Iterator[Finding]:
         yield Finding("cpu-high", "warning", message, evidence, advice)
 
 
-def _limit(case: Case) -> float:
-    found = (t for t in case.scenario.targets if t.metric == "cpu" and t.scope.kind == "run")
+def _limit(run: RunContext) -> float:
+    found = (t for t in run.scenario.targets if t.metric == "cpu" and t.scope.kind == "run")
     target = next(found, None)
     if target is None:
         return HIGH_PCT
     return target.critical if target.target is None else target.target
 
 
-def _one_core(case: Case) -> Iterator[Finding]:
-    points = case.readings("system").series("busiest_pct_of_one_core")
+def _one_core(run: RunContext) -> Iterator[Finding]:
+    points = run.readings("system").series("busiest_pct_of_one_core")
     high_s, highest = _high(points, HIGH_PCT)
-    cores = case.measured.system.cores_available
+    cores = run.measured.system.cores_available
     if high_s and not (cores is not None and cores <= 1):
         peak = format_percent(min(highest, 100.0), 0)
         message = (

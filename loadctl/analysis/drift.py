@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.trend import BINS, kendall_p, sen_slope
 from loadctl.results.level import NOISE_MS
 from loadctl.results.packed import Pool
@@ -31,20 +31,20 @@ _CLEAR = 3.0
 _WORTH = 0.001
 
 
-def drift_findings(case: Case) -> list[Finding]:
+def drift_findings(run: RunContext) -> list[Finding]:
     """`latency-drift`, `throughput-drift` and `errors-growing`, at a constant load."""
-    start, end = case.window
-    if not case.constant_load or end - start < DRIFT_S:
+    start, end = run.window
+    if not run.constant_load or end - start < DRIFT_S:
         return []
-    parts = _parts(case)
-    return [*_latency(parts), *_throughput(case, parts), *_errors(parts)]
+    parts = _parts(run)
+    return [*_latency(parts), *_throughput(run, parts), *_errors(parts)]
 
 
-def _parts(case: Case) -> list[list[Moment]]:
+def _parts(run: RunContext) -> list[list[Moment]]:
     """24 that are equally long."""
-    start, end = case.window
+    start, end = run.window
     parts: list[list[Moment]] = [[] for _ in range(BINS)]
-    for second in case.seconds:
+    for second in run.seconds:
         parts[min(BINS - 1, int((second.t - start) / (end - start) * BINS))].append(second)
     return parts
 
@@ -68,9 +68,9 @@ def _latency(parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
     yield Finding("latency-drift", "warning", message, evidence, advice)
 
 
-def _throughput(case: Case, parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
+def _throughput(run: RunContext, parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
     """Only in the closed model: there users that wait longer ask less; arrivals are made all the same."""
-    if case.scenario.load.model != "closed":
+    if run.scenario.load.model != "closed":
         return
     course = [sum(second.ok.count for second in part) / len(part) for part in parts if part]
     if len(course) < BINS or min(course) <= 0:
@@ -142,9 +142,9 @@ SPIKE = 2.0
 """A load that no more than doubles is no spike: nothing is said of it unless a target asks."""
 
 
-def spike_findings(case: Case) -> list[Finding]:
-    found = case.measured.recovery
-    if not isinstance(found, Recovery) or not is_spike(case, found.phases):
+def spike_findings(run: RunContext) -> list[Finding]:
+    found = run.measured.recovery
+    if not isinstance(found, Recovery) or not is_spike(run, found.phases):
         return []
     evidence: Evidence = {
         "recovery_time_s": found.took_s,
@@ -171,10 +171,10 @@ def spike_findings(case: Case) -> list[Finding]:
     return [Finding("spike-recovered", "good", f"in the spike {worst}; normal again {back}", evidence)]
 
 
-def is_spike(case: Case, found: Phases) -> bool:
-    before = case.scenario.load.level_at(found.before[0])
-    asked = any(target.metric == "recovery_time" for target in case.scenario.targets)
-    return asked or case.scenario.load.peak >= SPIKE * before
+def is_spike(run: RunContext, found: Phases) -> bool:
+    before = run.scenario.load.level_at(found.before[0])
+    asked = any(target.metric == "recovery_time" for target in run.scenario.targets)
+    return asked or run.scenario.load.peak >= SPIKE * before
 
 
 def _advice(found: Recovery) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from statistics import median
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.trend import ENOUGH_S, Growth, growth
 from loadctl.results.readings import Readings
 from loadctl.results.usage import of_best_source
@@ -31,11 +31,11 @@ _NAMES = {
 }
 
 
-def endurance_findings(case: Case) -> list[Finding]:
-    if case.constant_load:
-        return [*_memory(case), *_counts(case)]
-    counts = (_short(case, name, shown, least) for name, (_, shown, least) in _NAMES.items())
-    return [*_short(case, "memory_bytes", "memory", MEMORY_LEAST), *chain.from_iterable(counts)]
+def endurance_findings(run: RunContext) -> list[Finding]:
+    if run.constant_load:
+        return [*_memory(run), *_counts(run)]
+    counts = (_short(run, name, shown, least) for name, (_, shown, least) in _NAMES.items())
+    return [*_short(run, "memory_bytes", "memory", MEMORY_LEAST), *chain.from_iterable(counts)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class ShortGrowth:
     watched_s: float
 
 
-def short_growth(case: Case, name: str, least: float) -> ShortGrowth | None:
+def short_growth(run: RunContext, name: str, least: float) -> ShortGrowth | None:
     """All of the last third lies above the first, and its lowest by `least` and GREW_SHARE above that one's lowest."""
-    start, end = _longest_hold(case)
-    points = [(t, value) for t, value in _speaker(case).series(name) if start < t <= end]
-    if case.constant_load and (end - start) * (1 - SETTLE_SHARE) >= ENOUGH_S:
+    start, end = _longest_hold(run)
+    points = [(t, value) for t, value in _speaker(run).series(name) if start < t <= end]
+    if run.constant_load and (end - start) * (1 - SETTLE_SHARE) >= ENOUGH_S:
         return None
     third = len(points) // 3
     if third < FEW_READINGS:
@@ -64,62 +64,62 @@ def short_growth(case: Case, name: str, least: float) -> ShortGrowth | None:
     return ShortGrowth(name, points[0][1], points[-1][1], points[-1][0] - points[0][0])
 
 
-def _longest_hold(case: Case) -> tuple[float, float]:
+def _longest_hold(run: RunContext) -> tuple[float, float]:
     """The longest part of the window at one level."""
-    start, end = case.window
-    if case.constant_load:
+    start, end = run.window
+    if run.constant_load:
         return start, end
     holds = [
         (max(first, start), min(last, end))
-        for first, last, stage in case.scenario.load.spans()
+        for first, last, stage in run.scenario.load.spans()
         if stage.holds and first < end and last > start
     ]
     return max(holds, key=lambda span: span[1] - span[0], default=(start, start))
 
 
-def _short(case: Case, name: str, shown: str, least: float) -> Iterator[Finding]:
-    grew = short_growth(case, name, least)
+def _short(run: RunContext, name: str, shown: str, least: float) -> Iterator[Finding]:
+    grew = short_growth(run, name, least)
     if grew is None:
         return
     size = format_bytes if name == "memory_bytes" else "{:.0f}".format
     message = (
         f"{shown} grew from {size(grew.first)} to {size(grew.last)} within "
-        f"{format_duration(round(grew.watched_s))} at one load; whether that goes on {_would_tell(case)}"
+        f"{format_duration(round(grew.watched_s))} at one load; whether that goes on {_would_tell(run)}"
     )
     evidence: Evidence = {"first": grew.first, "last": grew.last, "watched_s": round(grew.watched_s)}
     yield Finding(f"{shown.replace(' ', '-')}-grew", "info", message, evidence)
 
 
-def _would_tell(case: Case) -> str:
+def _would_tell(run: RunContext) -> str:
     length_s = ENOUGH_S / (1 - SETTLE_SHARE)
-    script = case.scenario.script
-    if not case.planned or (script is not None and script.own_load):
+    script = run.scenario.script
+    if not run.planned or (script is not None and script.own_load):
         return f"can be told of {format_duration(length_s)} at one load"
-    if not case.constant_load:
+    if not run.constant_load:
         return f"is told by a load that holds one level for {format_duration(length_s)}"
-    if any(stage.warmup for stage in case.scenario.load.stages):
+    if any(stage.warmup for stage in run.scenario.load.stages):
         length_s /= 1 - WARMUP_SHARE
     return f"is told by a run of --duration {write_duration(math.ceil(length_s / 60) * 60)}"
 
 
-def _settled(case: Case, name: str) -> tuple[list[float], float]:
+def _settled(run: RunContext, name: str) -> tuple[list[float], float]:
     """Values and their period, from the one source that speaks for the system."""
-    start, end = case.window
+    start, end = run.window
     edge = start + (end - start) * SETTLE_SHARE
-    points = [(t, v) for t, v in _speaker(case).series(name) if t > edge]
+    points = [(t, v) for t, v in _speaker(run).series(name) if t > edge]
     if len(points) < 2:
         return [], 1.0
     return [value for _, value in points], (points[-1][0] - points[0][0]) / (len(points) - 1)
 
 
-def _speaker(case: Case) -> Readings:
-    return of_best_source(case.readings("system"))
+def _speaker(run: RunContext) -> Readings:
+    return of_best_source(run.readings("system"))
 
 
-def _memory(case: Case) -> Iterator[Finding]:
-    values, period = _settled(case, "memory_bytes")
+def _memory(run: RunContext) -> Iterator[Finding]:
+    values, period = _settled(run, "memory_bytes")
     if len(values) * period < ENOUGH_S:
-        yield from _short(case, "memory_bytes", "memory", MEMORY_LEAST)
+        yield from _short(run, "memory_bytes", "memory", MEMORY_LEAST)
         return
     found = growth(values, period, least=MEMORY_LEAST)
     per_hour = found.per_s * 3600
@@ -131,7 +131,7 @@ def _memory(case: Case) -> Iterator[Finding]:
     }
     match found.course:
         case "growing":
-            limit, what = _limit(case)
+            limit, what = _limit(run)
             until = _until(limit, values[-1], found, what)
             message = (
                 f"memory grew steadily, by {format_bytes(per_hour)} an hour, and did not slow down{until}"
@@ -153,11 +153,11 @@ def _memory(case: Case) -> Iterator[Finding]:
             )
 
 
-def _limit(case: Case) -> tuple[float | None, str]:
-    for target in case.scenario.targets:
+def _limit(run: RunContext) -> tuple[float | None, str]:
+    for target in run.scenario.targets:
         if target.metric == "memory" and target.scope.kind == "run":
             return target.critical, "the critical limit"
-    limits = _speaker(case).values("memory_limit_bytes")
+    limits = _speaker(run).values("memory_limit_bytes")
     return (limits[-1], "its memory limit") if limits else (None, "")
 
 
@@ -176,11 +176,11 @@ def _roughly(seconds: float) -> str:
     )
 
 
-def _counts(case: Case) -> Iterator[Finding]:
+def _counts(run: RunContext) -> Iterator[Finding]:
     for name, (finding_id, shown, least) in _NAMES.items():
-        values, period = _settled(case, name)
+        values, period = _settled(run, name)
         if len(values) * period < ENOUGH_S:
-            yield from _short(case, name, shown, least)
+            yield from _short(run, name, shown, least)
             continue
         found = growth(values, period, least=least, least_share=0.10)
         if found.course == "growing":

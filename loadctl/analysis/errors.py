@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.decision import label
 from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.recording import Example
@@ -21,12 +21,12 @@ ALIKE_SHARE = 0.9
 _CONNECTION = {"timeout", "connect_refused", "connect_timeout", "reset", "dns", "tls", "protocol"}
 
 
-def error_findings(case: Case) -> list[Finding]:
-    return [*_errors(case), *_all_failed(case), *_slow(case)]
+def error_findings(run: RunContext) -> list[Finding]:
+    return [*_errors(run), *_all_failed(run), *_slow(run)]
 
 
-def _errors(case: Case) -> Iterator[Finding]:
-    total = case.folded.summary.total
+def _errors(run: RunContext) -> Iterator[Finding]:
+    total = run.folded.summary.total
     if total.error_rate is None:
         return
     requests = total.completed + total.unfinished
@@ -39,7 +39,7 @@ def _errors(case: Case) -> Iterator[Finding]:
     if not failed:
         yield Finding("no-errors", "good", f"none of {format_count(requests)} requests failed", evidence)
         return
-    target = _error_target(case)
+    target = _error_target(run)
     critical = CRITICAL_PCT if target is None else target.critical
     wanted = TARGET_PCT if target is None else target.target
     percent = total.error_rate * 100
@@ -48,16 +48,16 @@ def _errors(case: Case) -> Iterator[Finding]:
     )
     if percent > critical:
         message = f"{share}, above the critical limit of {format_limit(critical, '%')}"
-        yield Finding("errors-over-critical", _gravity(target), message, evidence, _kinds(case))
+        yield Finding("errors-over-critical", _gravity(target), message, evidence, _kinds(run))
     elif wanted is not None and percent > wanted:
         message = f"{share}, above the target of {format_limit(wanted, '%')}"
-        yield Finding("errors-over-target", "warning", message, evidence, _kinds(case))
+        yield Finding("errors-over-target", "warning", message, evidence, _kinds(run))
 
 
-def _error_target(case: Case) -> Target | None:
+def _error_target(run: RunContext) -> Target | None:
     targets = (
         t
-        for t in case.scenario.targets
+        for t in run.scenario.targets
         if t.metric == "error_rate" and t.scope.kind == "run" and t.unit == "%"
     )
     return next(targets, None)
@@ -68,17 +68,17 @@ def _gravity(target: Target | None) -> Severity:
     return "critical" if target is not None and target.judged else "warning"
 
 
-def _kinds(case: Case) -> tuple[str, ...]:
-    errors = Counter(case.folded.summary.total.errors)
+def _kinds(run: RunContext) -> tuple[str, ...]:
+    errors = Counter(run.folded.summary.total.errors)
     if not errors:
         return ()
     error_class, count = errors.most_common(1)[0]
     return (f"look first at {error_class.replace('_', ' ')} ({format_count(count)} times)",)
 
 
-def _all_failed(case: Case) -> Iterator[Finding]:
+def _all_failed(run: RunContext) -> Iterator[Finding]:
     """Every request failed; where nearly all failed alike by an answer, the scenario is wrong, not the load."""
-    total = case.folded.summary.total
+    total = run.folded.summary.total
     requests = total.completed + total.unfinished
     if not requests or total.failed + total.unfinished < requests:
         return
@@ -91,17 +91,17 @@ def _all_failed(case: Case) -> Iterator[Finding]:
             "all-requests-failed", "critical", f"{head}, most often by {_words(error_class)}", evidence
         )
         return
-    message = f"{head} alike: {_words(error_class)}{_said(_example(case, error_class))}"
-    advice: tuple[str, ...] = (f"see one with: {case.look_closer}",)
+    message = f"{head} alike: {_words(error_class)}{_said(_example(run, error_class))}"
+    advice: tuple[str, ...] = (f"see one with: {run.look_closer}",)
     if error_class.startswith("status_4") or error_class == "check_failed":
         message += "; that is the scenario, not the load"
     elif error_class in _CONNECTION or error_class == "unfinished":
-        advice = (f"is the system up, and is this its address: {case.scenario.shown_host}?",)
+        advice = (f"is the system up, and is this its address: {run.scenario.shown_host}?",)
     yield Finding("all-requests-failed", "critical", message, evidence, advice)
 
 
-def _example(case: Case, error_class: str) -> Example | None:
-    return next((e for e in case.recording.examples if e.error_class == error_class), None)
+def _example(run: RunContext, error_class: str) -> Example | None:
+    return next((e for e in run.recording.examples if e.error_class == error_class), None)
 
 
 def _said(example: Example | None) -> str:
@@ -112,29 +112,29 @@ def _words(error_class: str) -> str:
     return "no answer" if error_class == "unfinished" else error_class.replace("_", " ")
 
 
-def _slow(case: Case) -> Iterator[Finding]:
+def _slow(run: RunContext) -> Iterator[Finding]:
     """Responses beyond the critical limit: of the targets; 500 ms where the scenario has no latency limit."""
     slow = [
         score
-        for score in case.scores
+        for score in run.scores
         if score.target.metric.startswith("latency_") and score.status is Status.FAIL and not score.void
     ]
     if slow:
         message = "responses are slower than their critical limit: " + ", ".join(map(_beyond, slow))
         severity: Severity = "critical" if any(score.judged for score in slow) else "warning"
         evidence: Evidence = {f"{label(score.target)} ({score.target.unit})": score.value for score in slow}
-        yield Finding("slow-responses", severity, message, evidence, tuple(slowest(case)))
-    p95 = case.folded.summary.total.latency.p95
-    limited = any(target.metric.startswith("latency_") for target in case.scenario.targets)
+        yield Finding("slow-responses", severity, message, evidence, tuple(slowest(run)))
+    p95 = run.folded.summary.total.latency.p95
+    limited = any(target.metric.startswith("latency_") for target in run.scenario.targets)
     if not limited and p95 is not None and p95 > SLOW_MS:
         message = f"one request in twenty took {format_ms(p95)} or longer"
         advice = ("set a limit of your own: --target latency_p95=200ms",)
         yield Finding("slow-responses", "warning", message, {"latency_p95_ms": p95}, advice)
 
 
-def slowest(case: Case) -> Iterator[str]:
+def slowest(run: RunContext) -> Iterator[str]:
     """Where to look first, if there is more than one place."""
-    endpoints = case.folded.summary.endpoints
+    endpoints = run.folded.summary.endpoints
     known = [
         (endpoint.latency.p95, endpoint.endpoint)
         for endpoint in endpoints
@@ -154,9 +154,9 @@ def _beyond(score: Score) -> str:
 _SHOWN = 160
 
 
-def log_findings(case: Case) -> list[Finding]:
+def log_findings(run: RunContext) -> list[Finding]:
     """`log-errors`: a warning, whether or not a target limits them; the target decides what they are worth."""
-    logs = case.measured.logs
+    logs = run.measured.logs
     if logs is None or not logs.errors:
         return []
     plural = "" if logs.errors == 1 else "s"
@@ -164,13 +164,13 @@ def log_findings(case: Case) -> list[Finding]:
         f"the system logged {format_count(logs.errors)} error{plural} in {format_count(logs.lines)} lines"
     )
     evidence: Evidence = {"errors": logs.errors, "lines": logs.lines}
-    start, end = case.window
-    first = next((e for e in case.recording.events if e.kind == "log_error" and start < e.t <= end), None)
+    start, end = run.window
+    first = next((e for e in run.recording.events if e.kind == "log_error" and start < e.t <= end), None)
     if first is not None:
-        message += f', first at {case.recording.at(first.t)}: "{first.message[:_SHOWN]}"'
+        message += f', first at {run.recording.at(first.t)}: "{first.message[:_SHOWN]}"'
         evidence["first_at_s"] = first.t
     often = max(logs.frequent, key=lambda one: one.count, default=None)
     if often is not None and often.count > 1 and logs.errors > often.count:
         message += f'; most often, {format_count(often.count)} times: "{often.message[:_SHOWN]}"'
-    at = f" at {case.recording.at(first.t)}" if first is not None else ""
+    at = f" at {run.recording.at(first.t)}" if first is not None else ""
     return [Finding("log-errors", "warning", message, evidence, (f"read {logs.followed}{at}",))]

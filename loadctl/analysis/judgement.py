@@ -20,7 +20,7 @@ from loadctl.analysis.next_steps import next_steps
 from loadctl.analysis.profile import profile_findings
 from loadctl.analysis.rate_limit import rate_limit_findings
 from loadctl.analysis.resources import nagle_findings, resource_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.stall import closed_model_findings, stall_findings
 from loadctl.analysis.story import story
@@ -38,7 +38,7 @@ from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
 
-Question = Callable[[Case], list[Finding]]
+Question = Callable[[RunContext], list[Finding]]
 
 MEASUREMENT: Sequence[Question] = (generator_findings, load_findings, completeness_findings)
 """About the run itself; they may void scores, so they come before the others."""
@@ -93,10 +93,12 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     if scenario.smoke is not None and scenario.script is not None:
         scenario = replace(scenario, smoke=smoke_of(scenario, lambda target: begun(target, measured)))
     scores = tuple(score(target, measured, scenario.smoke) for target in scenario.targets)
-    doubts = [one for ask in MEASUREMENT for one in ask(Case(scenario, recording, measured, (), planned))]
+    doubts = [
+        one for ask in MEASUREMENT for one in ask(RunContext(scenario, recording, measured, (), planned))
+    ]
     scores = void_scores(scores, doubts)
-    case = Case(scenario, recording, measured, scores, planned, facts.argv)
-    return _result(case, _findings(case, doubts), facts)
+    run = RunContext(scenario, recording, measured, scores, planned, facts.argv)
+    return _result(run, _findings(run, doubts), facts)
 
 
 def _without_plan(target: Target) -> Target:
@@ -105,19 +107,19 @@ def _without_plan(target: Target) -> Target:
     return replace(target, judged=False, why_not_judged="it needs the stages of a plan")
 
 
-def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Result:
-    scenario, recording, measured, folded = case.scenario, case.recording, case.measured, case.folded
-    decision = _decided(case, findings, facts)
-    why, advice = story(case, findings, decision)
+def _result(run: RunContext, findings: tuple[Finding, ...], facts: RunFacts) -> Result:
+    scenario, recording, measured, folded = run.scenario, run.recording, run.measured, run.folded
+    decision = _decided(run, findings, facts)
+    why, advice = story(run, findings, decision)
     return Result(
         verdict=decision.verdict,
         exit_code=decision.exit_code,
         smoke=scenario.smoke is not None,
-        repeat_may_help=decision.verdict is Verdict.INCONCLUSIVE and not _is_foreseen(case),
+        repeat_may_help=decision.verdict is Verdict.INCONCLUSIVE and not _is_foreseen(run),
         reasons=decision.reasons,
         why=why,
         advice=advice,
-        next=next_steps(scenario, decision.verdict, facts.argv, facts.run_dir, case.lacking),
+        next=next_steps(scenario, decision.verdict, facts.argv, facts.run_dir, run.lacking),
         scenario=scenario.name,
         goal=scenario.goal,
         source=scenario.source,
@@ -133,11 +135,11 @@ def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Resul
         started_at=facts.started_at,
         planned_s=scenario.load.duration_s,
         ended_s=folded.ended_s,
-        window=case.window,
+        window=run.window,
         stages=folded.stages,
         counters=folded.counters,
         summary=folded.summary,
-        scores=case.scores,
+        scores=run.scores,
         findings=findings,
         system=measured.system,
         generator=measured.generator,
@@ -152,13 +154,13 @@ def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Resul
     )
 
 
-def _decided(case: Case, findings: Sequence[Finding], facts: RunFacts) -> Decision:
+def _decided(run: RunContext, findings: Sequence[Finding], facts: RunFacts) -> Decision:
     return decide(
-        case.scores,
+        run.scores,
         findings,
-        case.recording,
-        started=case.folded.counters.started,
-        smoke=_quick_look(case),
+        run.recording,
+        started=run.folded.counters.started,
+        smoke=_quick_look(run),
         fail_on_warn=facts.fail_on_warn,
     )
 
@@ -174,22 +176,22 @@ def _virtual_users(shards: Sequence[Shard]) -> VirtualUsers | None:
     )
 
 
-def _quick_look(case: Case) -> QuickLook | None:
-    smoke, total = case.scenario.smoke, case.folded.summary.total
+def _quick_look(run: RunContext) -> QuickLook | None:
+    smoke, total = run.scenario.smoke, run.folded.summary.total
     if smoke is None:
         return None
-    left_out = [one.target for one in case.scores if not one.judged and smoke.leaves_out(one.target)]
+    left_out = [one.target for one in run.scores if not one.judged and smoke.leaves_out(one.target)]
     return QuickLook(left_out, total.completed - total.failed - total.rate_limited)
 
 
-def _is_foreseen(case: Case) -> bool:
+def _is_foreseen(run: RunContext) -> bool:
     """The plan says that the same run would again have too little data, or there is nothing to judge."""
-    return bool(case.lacking) or not any(one.judged for one in case.scores)
+    return bool(run.lacking) or not any(one.judged for one in run.scores)
 
 
-def _findings(case: Case, doubts: Sequence[Finding]) -> tuple[Finding, ...]:
+def _findings(run: RunContext, doubts: Sequence[Finding]) -> tuple[Finding, ...]:
     """All of them, the gravest first."""
     saturated = any(finding.voids == "all" for finding in doubts)
     questions = SYSTEM if saturated else (*SYSTEM, *TIMING)
-    found = advised(case, [*doubts, *(finding for ask in questions for finding in ask(case))])
-    return by_gravity(case, found)
+    found = advised(run, [*doubts, *(finding for ask in questions for finding in ask(run))])
+    return by_gravity(run, found)

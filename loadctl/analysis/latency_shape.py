@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median, stdev
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.level import NOISE_MS, Level, total
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_ms, format_percent
@@ -40,14 +40,14 @@ class Mark:
     error: float
 
 
-def latency_shape_findings(case: Case) -> list[Finding]:
-    marks = [mark for level in case.measured.levels if (mark := mark_of(level)) is not None]
-    if len(marks) < ENOUGH_LEVELS or len(marks) < len(case.measured.levels):
+def latency_shape_findings(run: RunContext) -> list[Finding]:
+    marks = [mark for level in run.measured.levels if (mark := mark_of(level)) is not None]
+    if len(marks) < ENOUGH_LEVELS or len(marks) < len(run.measured.levels):
         return []
     shape = shape_of(marks)
-    if shape != "stable" and not _came_back(case, marks):
+    if shape != "stable" and not _came_back(run, marks):
         return [_drift(marks)]
-    return list(_told(case, shape, marks))
+    return list(_told(run, shape, marks))
 
 
 def mark_of(level: Level) -> Mark | None:
@@ -99,13 +99,13 @@ def _rest(x: Sequence[float], y: Sequence[float], weights: Sequence[float]) -> f
     return sum(w * (u - mean_y - slope * (v - mean_x)) ** 2 for w, v, u in zip(weights, x, y, strict=True))
 
 
-def _came_back(case: Case, marks: Sequence[Mark]) -> bool:
+def _came_back(run: RunContext, marks: Sequence[Mark]) -> bool:
     """True also where the load never steps back to its lowest level: then nothing speaks for a drift."""
-    peak_end = case.measured.levels[-1].end_s
-    for start, end, stage in case.scenario.load.spans():
+    peak_end = run.measured.levels[-1].end_s
+    for start, end, stage in run.scenario.load.spans():
         if start >= peak_end and stage.holds and stage.end <= marks[0].level and end - start >= ENOUGH_S:
             edge = start + (end - start) / 2
-            part = total([second for second in case.recording.seconds if edge <= second.t < end]).ok
+            part = total([second for second in run.recording.seconds if edge <= second.t < end]).ok
             us = part.quantile_us(0.95)
             halfway = (marks[0].p95_ms + max(mark.p95_ms for mark in marks)) / 2
             return us is None or us / 1000 <= halfway
@@ -122,8 +122,8 @@ def _drift(marks: Sequence[Mark]) -> Finding:
     return Finding("latency-drift", "warning", message, evidence)
 
 
-def _told(case: Case, shape: str, marks: Sequence[Mark]) -> Iterator[Finding]:
-    first, last, unit = marks[0], marks[-1], case.level_unit
+def _told(run: RunContext, shape: str, marks: Sequence[Mark]) -> Iterator[Finding]:
+    first, last, unit = marks[0], marks[-1], run.level_unit
     between = f"between {first.level:g} and {last.level:g}{unit}"
     evidence: Evidence = {"p95_first_ms": first.p95_ms, "p95_last_ms": last.p95_ms, "levels": len(marks)}
     if shape == "stable":
@@ -137,8 +137,8 @@ def _told(case: Case, shape: str, marks: Sequence[Mark]) -> Iterator[Finding]:
     rose = f"p95 rose from {format_ms(first.p95_ms)} to {format_ms(last.p95_ms)} {between}"
     if shape == "linear":
         grows = (
-            case.measured.levels[-1].throughput_per_s
-            > 1.2 * case.measured.levels[len(marks) // 2].throughput_per_s
+            run.measured.levels[-1].throughput_per_s
+            > 1.2 * run.measured.levels[len(marks) // 2].throughput_per_s
         )
         why = "each request costs more under load: contention" if grows else "requests wait in a queue"
         yield Finding(

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.profile import ProfileUse, worst_of
 from loadctl.results.verdict import Evidence, Finding
 
 _NEEDS_PCT = 5.0
 
 
-def profile_findings(case: Case) -> list[Finding]:
+def profile_findings(run: RunContext) -> list[Finding]:
     """`profile-top`: what ran most; `profile-missing`: it was asked for and there is none, or only a part."""
-    found = list(_failures(case))
-    use = case.measured.profile
+    found = list(_failures(run))
+    use = run.measured.profile
     if use is None:
         return found
     if not use.top or use.top[0].self_pct < _NEEDS_PCT:
         return [*found, _nothing(use)]
-    return [_top(case, use), *found]
+    return [_top(run, use), *found]
 
 
-def _top(case: Case, use: ProfileUse) -> Finding:
+def _top(run: RunContext, use: ProfileUse) -> Finding:
     first = use.top[0]
     worst = worst_of(use.samples)
     taken = worst or list(use.samples)
-    when = f"from {case.recording.at(taken[0].start_s)} on ({taken[0].why})"
+    when = f"from {run.recording.at(taken[0].start_s)} on ({taken[0].why})"
     message = f"{first.name} took {first.self_pct:.0f} % of the CPU time sampled {when}"
     if first.calm_pct is not None and worst:
         message += f", {first.calm_pct:.0f} % when calm"
@@ -51,8 +51,8 @@ def _nothing(use: ProfileUse) -> Finding:
     return Finding("profile-missing", "info", message, {"samples": samples})
 
 
-def _failures(case: Case) -> Iterator[Finding]:
-    failures = [event for event in case.recording.events if event.kind == "profile_failed"]
+def _failures(run: RunContext) -> Iterator[Finding]:
+    failures = [event for event in run.recording.events if event.kind == "profile_failed"]
     if failures:
         first = failures[0]
         yield Finding(

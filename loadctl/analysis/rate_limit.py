@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import accumulate
 from operator import attrgetter
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.level import NOISE_MS, total
 from loadctl.results.recording import Example
 from loadctl.results.second import Moment
@@ -201,35 +201,35 @@ def _carried(offered: int, limit: int) -> float:
     return offered * (1 - lost)
 
 
-def rate_limit_findings(case: Case) -> list[Finding]:
+def rate_limit_findings(run: RunContext) -> list[Finding]:
     """`rate-limit-working`, `-strict`, `-not-working` or `-unknown`, where a limit is declared or 429s were seen.
 
     Beside them `rate-limit-headers` and `rate-limit-slows`.
     """
-    declared = case.scenario.rate_limit
+    declared = run.scenario.rate_limit
     if declared is None:
-        return list(_described(case))
-    buckets = buckets_of(case, declared)
-    limit = _Limit(declared, buckets or 1, case.recording.at)
-    flows = [limit.flow(second) for second in case.seconds]
+        return list(_described(run))
+    buckets = buckets_of(run, declared)
+    limit = _Limit(declared, buckets or 1, run.recording.at)
+    flows = [limit.flow(second) for second in run.seconds]
     if not flows:
         return []
     if buckets is None:
         return [_all_refused(limit, flows) or _uncountable(declared, flows)]
     return [
         _checked(limit, flows),
-        *header_findings(declared, case.recording.examples, served=_served_all_along(limit, flows)),
-        *_slowed(case, flows, limit.per_s),
+        *header_findings(declared, run.recording.examples, served=_served_all_along(limit, flows)),
+        *_slowed(run, flows, limit.per_s),
     ]
 
 
-def buckets_of(case: Case, declared: RateLimit) -> int | None:
+def buckets_of(run: RunContext, declared: RateLimit) -> int | None:
     """How many are counted apart; None: it cannot be known. All requests come from one address."""
     if declared.by in {"all", "ip"}:
         return 1
     if declared.by != "key" or declared.keys is None:
         return None
-    load = case.scenario.load
+    load = run.scenario.load
     return min(declared.keys, max(1, math.ceil(load.peak))) if load.model == "closed" else declared.keys
 
 
@@ -383,9 +383,9 @@ def _served_all_along(limit: _Limit, flows: Sequence[_Flow]) -> bool:
     return longest <= max(1.0, 2 / limit.per_s) and any(flow.accepted for flow in flows)
 
 
-def _slowed(case: Case, flows: Sequence[_Flow], limit: float) -> Iterator[Finding]:
+def _slowed(run: RunContext, flows: Sequence[_Flow], limit: float) -> Iterator[Finding]:
     """Accepted requests of the seconds in which others were refused, against those of the calm ones."""
-    pairs = list(zip(case.seconds, flows, strict=True))
+    pairs = list(zip(run.seconds, flows, strict=True))
     busy = [second for second, flow in pairs if flow.refused]
     calm = [s for s, flow in pairs if not flow.refused and flow.accepted > 0 and flow.offered < _CALM * limit]
     if min(len(busy), len(calm)) < _ENOUGH_S:
@@ -413,9 +413,9 @@ def _uncountable(declared: RateLimit, flows: Sequence[_Flow]) -> Finding:
     return Finding("rate-limit-unknown", "info", message, {"rate_limited": refused}, advice)
 
 
-def _described(case: Case) -> Iterator[Finding]:
+def _described(run: RunContext) -> Iterator[Finding]:
     """Without a declared limit: only what was seen."""
-    total = case.folded.summary.total
+    total = run.folded.summary.total
     refused = total.errors.get("status_429", 0)
     if refused:
         share = format_percent(100 * refused / max(1, total.completed), 0)

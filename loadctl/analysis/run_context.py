@@ -1,4 +1,4 @@
-"""The case: all that an analysis may look at. Each question is a pure function Case → findings."""
+"""Everything that an analysis may look at; each question is a pure function from it to findings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from loadctl.scenario.smoke import OPTION
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class RunContext:
+    """What was planned, what was recorded and what was measured of one run."""
+
     scenario: Scenario
     recording: Recording
     measured: Measured

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.outage import CONNECTION_ERRORS, is_cut_off
 from loadctl.results.recording import Event
 from loadctl.results.verdict import Evidence, Finding, Severity
@@ -26,27 +26,27 @@ SAME_INCIDENT_S = 10.0
 """A page is asked every second or five, and waits for another scrape before it says that a process is new."""
 
 
-def service_findings(case: Case) -> list[Finding]:
-    return [*_restarts(case), *_crashes(case), *_workers(case), *_unreachable(case), *_silent(case)]
+def service_findings(run: RunContext) -> list[Finding]:
+    return [*_restarts(run), *_crashes(run), *_workers(run), *_unreachable(run), *_silent(run)]
 
 
-def _restarts(case: Case) -> Iterator[Finding]:
-    yield from _of_events(case, "service_restarted", "service-restarted", "critical", "the system restarted")
+def _restarts(run: RunContext) -> Iterator[Finding]:
+    yield from _of_events(run, "service_restarted", "service-restarted", "critical", "the system restarted")
 
 
-def _crashes(case: Case) -> Iterator[Finding]:
-    yield from _of_events(case, "service_crashed", "service-crashed", "critical", "the system crashed")
-    downs = [event for event in case.recording.events if event.kind == "service_down"]
-    known = any(event.kind in {"service_crashed", "service_restarted"} for event in case.recording.events)
+def _crashes(run: RunContext) -> Iterator[Finding]:
+    yield from _of_events(run, "service_crashed", "service-crashed", "critical", "the system crashed")
+    downs = [event for event in run.recording.events if event.kind == "service_down"]
+    known = any(event.kind in {"service_crashed", "service_restarted"} for event in run.recording.events)
     if downs and not known:
-        yield _finding(case, downs, "service-crashed", "critical", "the system went down")
+        yield _finding(run, downs, "service-crashed", "critical", "the system went down")
 
 
-def _workers(case: Case) -> Iterator[Finding]:
+def _workers(run: RunContext) -> Iterator[Finding]:
     """Those replaced, and those that were not."""
-    ends = {e.detail.get("pid"): e for e in case.recording.events if e.kind == "worker_ended"}
+    ends = {e.detail.get("pid"): e for e in run.recording.events if e.kind == "worker_ended"}
     restarted = []
-    for event in case.recording.events:
+    for event in run.recording.events:
         if event.kind == "worker_restarted":
             end = ends.pop(event.detail.get("pid"), event)
             restarted.append(replace(event, t=end.t))
@@ -55,36 +55,36 @@ def _workers(case: Case) -> Iterator[Finding]:
         "workers of the system ended and were replaced",
         "a worker of the system ended and was replaced",
     )
-    yield from _ended(case, restarted, "worker-restarted", "warning", one, many)
+    yield from _ended(run, restarted, "worker-restarted", "warning", one, many)
     many, one = (
         "workers of the system ended and none took their place",
         "a worker of the system ended for good",
     )
-    yield from _ended(case, lost, "worker-lost", "info", one, many)
+    yield from _ended(run, lost, "worker-lost", "info", one, many)
 
 
 def _ended(
-    case: Case, events: list[Event], finding_id: str, severity: Severity, one: str, many: str
+    run: RunContext, events: list[Event], finding_id: str, severity: Severity, one: str, many: str
 ) -> Iterator[Finding]:
     if not events:
         return
     first = events[0]
     what = one if len(events) == 1 else f"{format_count(len(events))} {many}, first"
-    message = f"{what} at {case.recording.at(first.t)}"
+    message = f"{what} at {run.recording.at(first.t)}"
     message += f": {first.message}" if first.message else ""
     evidence: Evidence = {"times": len(events), "first_at_s": first.t}
-    failed = _failed_with(case, events)
+    failed = _failed_with(run, events)
     if failed:
         message += f"; {format_count(failed)} requests failed with it"
         evidence["failed"] = failed
-    advice = (f"read the system's own log at {case.recording.at(first.t)}: why did it end?",)
+    advice = (f"read the system's own log at {run.recording.at(first.t)}: why did it end?",)
     yield Finding(finding_id, "critical" if failed else severity, message, evidence, advice)
 
 
-def _failed_with(case: Case, events: list[Event]) -> int:
+def _failed_with(run: RunContext, events: list[Event]) -> int:
     """Requests cut off within 5 s of one of these; 0 where that is no more than happens all along."""
     cut = {
-        second.t: sum(second.errors.get(name, 0) for name in CUT_ERRORS) for second in case.recording.seconds
+        second.t: sum(second.errors.get(name, 0) for name in CUT_ERRORS) for second in run.recording.seconds
     }
     near = {t for t in cut if any(abs(t - event.t) <= WITHIN_S for event in events)}
     there = sum(cut[t] for t in near)
@@ -92,10 +92,12 @@ def _failed_with(case: Case, events: list[Event]) -> int:
     return there if there > usual + 2 * usual**0.5 else 0
 
 
-def _of_events(case: Case, kind: str, finding_id: str, severity: Severity, what: str) -> Iterator[Finding]:
-    events = [event for event in case.recording.events if event.kind == kind]
+def _of_events(
+    run: RunContext, kind: str, finding_id: str, severity: Severity, what: str
+) -> Iterator[Finding]:
+    events = [event for event in run.recording.events if event.kind == kind]
     if events:
-        yield _finding(case, _each_once(events), finding_id, severity, what)
+        yield _finding(run, _each_once(events), finding_id, severity, what)
 
 
 def _each_once(events: list[Event]) -> list[Event]:
@@ -112,18 +114,18 @@ def _each_once(events: list[Event]) -> list[Event]:
     return [first for first, _ in incidents]
 
 
-def _finding(case: Case, events: list[Event], finding_id: str, severity: Severity, what: str) -> Finding:
+def _finding(run: RunContext, events: list[Event], finding_id: str, severity: Severity, what: str) -> Finding:
     times = "" if len(events) == 1 else f" {format_count(len(events))} times, first"
     first = events[0]
     said = f": {first.message}" if first.message else ""
-    message = f"{what}{times} at {case.recording.at(first.t)}{said}"
-    advice = (f"read the system's own log at {case.recording.at(first.t)}",)
+    message = f"{what}{times} at {run.recording.at(first.t)}{said}"
+    advice = (f"read the system's own log at {run.recording.at(first.t)}",)
     return Finding(finding_id, severity, message, {"times": len(events), "first_at_s": first.t}, advice)
 
 
-def _unreachable(case: Case) -> Iterator[Finding]:
+def _unreachable(run: RunContext) -> Iterator[Finding]:
     spells: list[list[int]] = []
-    for second in case.recording.seconds:
+    for second in run.recording.seconds:
         if not is_cut_off(second):
             continue
         if spells and spells[-1][-1] == second.t - 1:
@@ -133,19 +135,19 @@ def _unreachable(case: Case) -> Iterator[Finding]:
     long = [spell for spell in spells if len(spell) >= UNREACHABLE_S]
     if long:
         total = sum(map(len, long))
-        message = f"the system was unreachable for {format_duration(total)}, first at {case.recording.at(long[0][0])}"
-        advice = (f"read the system's own log at {case.recording.at(long[0][0])}",)
+        message = f"the system was unreachable for {format_duration(total)}, first at {run.recording.at(long[0][0])}"
+        advice = (f"read the system's own log at {run.recording.at(long[0][0])}",)
         evidence = {"unreachable_s": total, "first_at_s": long[0][0]}
         yield Finding("service-unreachable", "critical", message, evidence, advice)
 
 
-def _silent(case: Case) -> Iterator[Finding]:
+def _silent(run: RunContext) -> Iterator[Finding]:
     """Requests were made and not one was ever answered."""
-    total = case.folded.summary.total
+    total = run.folded.summary.total
     silent = total.errors.get("timeout", 0) + total.unfinished
     requests = total.completed + total.unfinished
     if requests and silent == requests:
         message = f"the system answered none of {format_count(requests)} requests"
         evidence = {"timeouts": total.errors.get("timeout", 0), "unfinished": total.unfinished}
-        advice = (f"see whether it answers at all: {case.look_closer}",)
+        advice = (f"see whether it answers at all: {run.look_closer}",)
         yield Finding("service-unreachable", "critical", message, evidence, advice)

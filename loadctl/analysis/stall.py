@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.level import NOISE_MS
 from loadctl.results.outage import period_s
 from loadctl.results.verdict import Evidence, Finding
@@ -13,9 +13,9 @@ from loadctl.scenario.units import format_count, format_duration, format_ms
 _OPEN = "users that wait send nothing, so these figures are too good: an open load (rate: in the scenario) measures it"
 
 
-def stall_findings(case: Case) -> list[Finding]:
+def stall_findings(run: RunContext) -> list[Finding]:
     """`system-stalls`: at most one. What a process that ended did to requests is told of that process."""
-    found = case.measured.stalls
+    found = run.measured.stalls
     if not found:
         return []
     first, waiting = found[0], max(stall.waiting for stall in found)
@@ -28,7 +28,7 @@ def stall_findings(case: Case) -> list[Finding]:
         "period_s": None if every is None else round(every, 1),
         "waiting": waiting,
     }
-    at, under_way = case.recording.at(first.start_s), f"{format_count(waiting)} requests under way"
+    at, under_way = run.recording.at(first.start_s), f"{format_count(waiting)} requests under way"
     if not lengths:
         message = f"the system stopped answering at {at}: {under_way} got no answer to the end"
         advice: tuple[str, ...] = (
@@ -43,7 +43,7 @@ def stall_findings(case: Case) -> list[Finding]:
     what = "what runs then" if every is None else f"what runs every {every:.0f} s"
     advice = (
         f"look for {what}: garbage collection, a checkpoint, a job, a lock; read its log at {at}",
-        *((_OPEN,) if case.scenario.load.model == "closed" else ()),
+        *((_OPEN,) if run.scenario.load.model == "closed" else ()),
     )
     return [Finding("system-stalls", "warning", message, evidence, advice)]
 
@@ -52,14 +52,14 @@ RATIO = 1.25
 _ADVICE = ("an open load (rate: in the scenario) measures the stall itself",)
 
 
-def closed_model_findings(case: Case) -> list[Finding]:
-    if case.scenario.load.model != "closed":
+def closed_model_findings(run: RunContext) -> list[Finding]:
+    if run.scenario.load.model != "closed":
         return []
-    return list(_corrected(case))
+    return list(_corrected(run))
 
 
-def _corrected(case: Case) -> Iterator[Finding]:
-    total = case.folded.summary.total
+def _corrected(run: RunContext) -> Iterator[Finding]:
+    total = run.folded.summary.total
     raw, corrected = total.latency, total.corrected
     if corrected is None:
         return

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from statistics import median
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.level import NOISE_MS
 from loadctl.results.packed import Packed, Pool
 from loadctl.results.readings import Readings
@@ -81,9 +81,9 @@ class _Suspect:
     calm_pct: float
 
 
-def suspect_findings(case: Case) -> list[Finding]:
+def suspect_findings(run: RunContext) -> list[Finding]:
     """`likely-limit`; or `limit-elsewhere`, where nothing that was watched was at its limit."""
-    p95 = _p95_by_window(case)
+    p95 = _p95_by_window(run)
     lower = sorted(p95.values())[: (len(p95) + 1) // 2]
     if not lower:
         return []
@@ -99,7 +99,7 @@ def suspect_findings(case: Case) -> list[Finding]:
         "p95_calm_ms": round(calm_ms, 1),
         "p95_slow_ms": round(slow_ms, 1),
     }
-    seen = list(_seen(case, slow, calm))
+    seen = list(_seen(run, slow, calm))
     suspects = [s for s, calm_share in seen if s.slow_share >= _HALF > calm_share]
     if suspects:
         return [_named(max(suspects, key=lambda suspect: suspect.slow_share), evidence)]
@@ -141,9 +141,9 @@ def _elsewhere(seen: Sequence[_Suspect], evidence: Evidence) -> Finding:
     )
 
 
-def _p95_by_window(case: Case) -> dict[int, float]:
+def _p95_by_window(run: RunContext) -> dict[int, float]:
     parts: dict[int, list[Packed]] = defaultdict(list)
-    for second in case.seconds:
+    for second in run.seconds:
         parts[second.t // WINDOW_S].append(second.ok)
     found = {}
     for window, part in parts.items():
@@ -154,14 +154,14 @@ def _p95_by_window(case: Case) -> dict[int, float]:
     return found
 
 
-def _seen(case: Case, slow: set[int], calm: set[int]) -> Iterator[tuple[_Suspect, float]]:
+def _seen(run: RunContext, slow: set[int], calm: set[int]) -> Iterator[tuple[_Suspect, float]]:
     """Everything that was watched, and in which share of the calm windows it was at its limit."""
-    system = of_best_source(case.readings("system"))
+    system = of_best_source(run.readings("system"))
     yield from _of_readings(_RESOURCES, system, "", slow, calm)
-    for entity, readings in case.readings("companion").split(attrgetter("entity")).items():
+    for entity, readings in run.readings("companion").split(attrgetter("entity")).items():
         yield from _of_readings(_RESOURCES, readings, entity, slow, calm)
-    if case.same_host:
-        yield from _of_readings((_MACHINE,), case.readings("host"), "", slow, calm)
+    if run.same_host:
+        yield from _of_readings((_MACHINE,), run.readings("host"), "", slow, calm)
 
 
 def _of_readings(

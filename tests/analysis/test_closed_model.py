@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.stall import closed_model_findings
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
@@ -15,7 +15,9 @@ from tests.results.recorded import load, recording, scenario, steady, user_type
 def messages(seconds: list[Second], *, pace_s: float | None = None, model: Model = "closed") -> list[str]:
     asked = scenario(load("10 60 hold", model=model), user_types=[user_type("GET /", pace_s=pace_s)])
     made = recording(seconds)
-    return [finding.message for finding in closed_model_findings(Case(asked, made, measure(asked, made)))]
+    return [
+        finding.message for finding in closed_model_findings(RunContext(asked, made, measure(asked, made)))
+    ]
 
 
 STALLED = [*steady(50), *steady(9, [], start=50), *steady(1, [9000.0] * 10, start=59)]

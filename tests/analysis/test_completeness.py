@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from loadctl.analysis.completeness import completeness_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measured import measure
 from loadctl.results.recording import Event, Recording, Shard
 from loadctl.results.verdict import Finding
@@ -16,7 +16,7 @@ from tests.results.recorded import load, recording, scenario, shard, steady
 
 def found(made: Recording) -> list[Finding]:
     asked = scenario(load("10 60 hold"))
-    return completeness_findings(Case(asked, made, measure(asked, made)))
+    return completeness_findings(RunContext(asked, made, measure(asked, made)))
 
 
 def ids(made: Recording) -> list[tuple[str, str, str | None]]:

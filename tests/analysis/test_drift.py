@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from loadctl.analysis.drift import drift_findings, how_it_rises
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.verdict import Finding
@@ -34,7 +34,7 @@ def course(
 def found(seconds: Sequence[Second], plan: Load | None = None) -> list[Finding]:
     asked = scenario(plan or load(f"10 {len(seconds)} hold"))
     made = recording(seconds)
-    return drift_findings(Case(asked, made, measure(asked, made)))
+    return drift_findings(RunContext(asked, made, measure(asked, made)))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from loadctl.analysis.endurance import endurance_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Reading
@@ -35,7 +35,9 @@ def findings(
 ) -> dict[str, Finding]:
     asked = scenario(plan or load(f"10 {len(seconds)} hold"), [target("memory", 2e9, 1e9, unit="bytes")])
     made = recording(seconds, readings=readings)
-    return {finding.id: finding for finding in endurance_findings(Case(asked, made, measure(asked, made)))}
+    return {
+        finding.id: finding for finding in endurance_findings(RunContext(asked, made, measure(asked, made)))
+    }
 
 
 def test_growing_memory_is_told_with_its_rate_and_the_time_that_is_left() -> None:

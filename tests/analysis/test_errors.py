@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from loadctl.analysis.errors import error_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.decision import void_scores
 from loadctl.results.measured import measure
 from loadctl.results.recording import Example, Recording
@@ -25,7 +25,7 @@ def found(
     asked = scenario(load("10 50 hold"), targets)
     measured = measure(asked, made)
     scores = void_scores([score(aim, measured) for aim in targets], doubts)
-    return {finding.id: finding for finding in error_findings(Case(asked, made, measured, scores))}
+    return {finding.id: finding for finding in error_findings(RunContext(asked, made, measured, scores))}
 
 
 def failing(per_mille: int) -> Recording:

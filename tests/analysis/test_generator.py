@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from loadctl.analysis.generator import generator_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Example, Reading, Recording
@@ -21,8 +21,8 @@ def found(
     made: Recording, host: str = "http://api.example:8080", planned: Load | None = None
 ) -> dict[str, Finding]:
     asked = scenario(planned or load("10 60 hold"), host=host)
-    case = Case(asked, made, measure(asked, made))
-    return {finding.id: finding for finding in generator_findings(case)}
+    run = RunContext(asked, made, measure(asked, made))
+    return {finding.id: finding for finding in generator_findings(run)}
 
 
 def shard_cpu(*percents: float, entity: str = "shard 0 pid 7") -> list[Reading]:
@@ -200,7 +200,7 @@ def test_an_exception_of_a_script_is_no_fault_of_the_generator(
     made = recording(steady(60, faults=1), examples=examples)
     [finding] = [
         finding
-        for finding in generator_findings(Case(asked, made, measure(asked, made)))
+        for finding in generator_findings(RunContext(asked, made, measure(asked, made)))
         if finding.id == "generator-faults"
     ]
     assert finding.message == f"60 of 1,200 turns ended by {words}"
@@ -213,7 +213,7 @@ def test_an_exception_of_a_script_is_no_fault_of_the_generator(
 def test_faults_after_the_last_stage_count_too() -> None:
     asked = replace(scenario(), script=Script("artillery", "own.yml"))
     made = recording([*steady(60), *steady(3, start=60, faults=20)], examples=[RAISED])
-    found = {one.id: one.message for one in generator_findings(Case(asked, made, measure(asked, made)))}
+    found = {one.id: one.message for one in generator_findings(RunContext(asked, made, measure(asked, made)))}
     assert (
         found["generator-faults"] == "60 of 1,260 turns ended by an exception in your script (KeyError: 'id')"
     )
@@ -223,7 +223,7 @@ def test_a_script_that_finds_no_descriptors_left_is_not_to_blame() -> None:
     asked = replace(scenario(), script=Script("locustfile", "own.py"))
     example = replace(RAISED, message="OSError: [Errno 24] Too many open files: 'a.csv'")
     made = recording(steady(60, faults=1), examples=[example])
-    found = {one.id: one.message for one in generator_findings(Case(asked, made, measure(asked, made)))}
+    found = {one.id: one.message for one in generator_findings(RunContext(asked, made, measure(asked, made)))}
     assert "ran out of descriptors" in found["generator-saturated"]
     assert "the generator itself" in found["generator-faults"]
 

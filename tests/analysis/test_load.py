@@ -8,7 +8,7 @@ import pytest
 
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.analysis.load import load_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Recording, Shard
@@ -22,7 +22,7 @@ FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="202
 
 def found(planned: Load, made: Recording, *, known: bool = True) -> list[Finding]:
     asked = scenario(planned)
-    return load_findings(Case(asked, made, measure(asked, made), (), known))
+    return load_findings(RunContext(asked, made, measure(asked, made), (), known))
 
 
 HOLD = load("100 60 hold")
@@ -187,4 +187,4 @@ def test_arrivals_left_to_a_script_cannot_be_missing(loose: bool, missing: bool)
     script = Script("artillery", "own.yml", own_load=True, loose_arrivals=loose)
     asked = replace(scenario(load("100 60 hold", model="open")), script=script)
     made = recording(steady(60, planned=60, begun=60))
-    assert bool(load_findings(Case(asked, made, measure(asked, made)))) is missing
+    assert bool(load_findings(RunContext(asked, made, measure(asked, made)))) is missing

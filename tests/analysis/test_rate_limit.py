@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from loadctl.analysis.rate_limit import rate_limit_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.demo.api import TokenBucket
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
@@ -25,7 +25,7 @@ LIMIT = RateLimit(100, "all")
 def found(seconds: list[Second], declared: RateLimit | None = LIMIT) -> list[Finding]:
     asked = replace(scenario(load(f"10 {len(seconds)} hold")), rate_limit=declared)
     made = recording(seconds)
-    return rate_limit_findings(Case(asked, made, measure(asked, made), ()))
+    return rate_limit_findings(RunContext(asked, made, measure(asked, made), ()))
 
 
 def seconds(of: Callable[[int], tuple[int, int]], n: int = 60, errors: int = 0) -> list[Second]:

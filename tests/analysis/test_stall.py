@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.stall import stall_findings
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
@@ -14,7 +14,7 @@ from tests.results.test_outage import answered, run
 def found(seconds: list[Second]) -> list[Finding]:
     asked = scenario(load("20 60 hold"))
     made = recording(seconds)
-    return stall_findings(Case(asked, made, measure(asked, made)))
+    return stall_findings(RunContext(asked, made, measure(asked, made)))
 
 
 def test_a_stall_with_its_period_and_who_waited() -> None:

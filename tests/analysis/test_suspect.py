@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.suspect import suspect_findings
 from loadctl.results.interval import Second
 from loadctl.results.measured import measure
@@ -24,7 +24,7 @@ def found(
 ) -> list[Finding]:
     asked = scenario(load(f"10 {len(ms)} hold"), host=host)
     made = recording(_seconds(ms), readings=readings)
-    return suspect_findings(Case(asked, made, measure(asked, made)))
+    return suspect_findings(RunContext(asked, made, measure(asked, made)))
 
 
 def _seconds(ms: Sequence[float]) -> list[Second]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.undecided import undecided_findings
 from loadctl.results.measured import measure
 from loadctl.scenario.load import Load
@@ -13,7 +13,7 @@ def told(plan: Load, *, watched: bool = False) -> str:
     length = int(plan.duration_s)
     made = recording(steady(length), readings=readings(length, memory_bytes=1e8) if watched else ())
     asked = scenario(plan)
-    found = undecided_findings(Case(asked, made, measure(asked, made)))
+    found = undecided_findings(RunContext(asked, made, measure(asked, made)))
     assert len(found) <= 1
     assert all((one.id, one.severity) == ("undecided", "info") for one in found)
     return "".join(one.message for one in found)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from loadctl.analysis.advice import MOST, advised
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import Interval, Second
 from loadctl.results.measured import measure
 from loadctl.results.recording import Event, Example, Reading, Recording
@@ -35,7 +35,7 @@ def given(
     made = made or recording(
         every_second({"GET /": interval([250.0] * 20)}) if seconds is None else seconds, readings=readings
     )
-    told = advised(Case(asked, made, measure(asked, made)), [finding, *others])
+    told = advised(RunContext(asked, made, measure(asked, made)), [finding, *others])
     assert len(told[0].advice) <= MOST
     return "\n".join(told[0].advice)
 
