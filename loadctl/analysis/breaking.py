@@ -46,8 +46,8 @@ def _break(run: RunContext, found: BreakingPoint | None) -> Iterator[Finding]:
         if any(target.metric == "breaking_point" for target in run.scenario.targets):
             most = max(found.steps, key=lambda each: each.level.level)
             message = (
-                f"it held every level up to {most.level.level:g}{unit} at "
-                f"{format_rate(most.level.throughput_per_s)}; the breaking point lies beyond"
+                f"the system held every level up to {most.level.level:g}{unit} at "
+                f"{format_rate(most.level.throughput_per_s)}; its breaking point is higher"
             )
             beyond: Evidence = {"held": most.level.level, "broke": None}
             yield Finding("breaking-point", "info", message, beyond)
@@ -63,10 +63,12 @@ def _break(run: RunContext, found: BreakingPoint | None) -> Iterator[Finding]:
         "windows": step.windows,
     }
     if not found.held:
-        message = f"its limits are crossed at the lowest level already, {step.level.level:g}{unit}: {first}"
+        message = (
+            f"the system misses its limits even at the lowest level, {step.level.level:g}{unit}: {first}"
+        )
         yield Finding("breaking-point", "warning", message, evidence)
         return
-    holds = f"it holds {found.held:g}{unit} at {format_rate(_rate_at(found, found.held))} and breaks"
+    holds = f"the system holds {found.held:g}{unit} at {format_rate(_rate_at(found, found.held))} and breaks"
     between = f"between {found.held:g} and {step.level.level:g}{unit}"
     yield Finding("breaking-point", "warning", f"{holds} {between}: {first}", evidence)
 
@@ -87,7 +89,7 @@ def _saturated(run: RunContext) -> Iterator[Finding]:
     unit = run.level_unit
     message = (
         f"throughput stopped growing between {low:g} and {high:g}{unit}, at about {format_rate(most)}; "
-        "beyond that more load only waits longer"
+        "beyond that, more load only makes requests wait longer"
     )
     evidence: Evidence = {
         "bend": round(bend, 1),
@@ -119,7 +121,7 @@ def _full(run: RunContext) -> Iterator[Finding]:
     if most > FULL * each * TOP * load.peak:
         return
     message = (
-        f"it serves no more than {format_rate(most)}: at {load.peak:g}{run.level_unit} up to "
+        f"throughput is limited to {format_rate(most)}: at {load.peak:g}{run.level_unit} up to "
         f"{format_count(waiting)} requests wait at once, and p50 is {format_ms(ms)} instead of {format_ms(calm_ms)}"
     )
     evidence: Evidence = {

@@ -111,11 +111,14 @@ class Search:
         unclear = next((probe for probe in self.probes if probe.outcome == "unclear"), None)
         limit = ""
         if high is None and unclear is not None:
-            limit = f"at {unclear.level:g} it cannot be told: {unclear.why}"
+            limit = f"no result at {self._shown(unclear.level)}: {unclear.why}"
         elif high is None:
-            limit = f"no more than {self.most:g} was tried"
+            limit = f"nothing above {self._shown(self.most)} was tried"
         failed = [probe for probe in self.probes if probe.level == high and probe.outcome == "fails"]
         return Capacity(low=low, high=high, fails_next=failed[-1].why if failed else "", limit=limit)
+
+    def _shown(self, level: float) -> str:
+        return f"{level:g}{' users' if self.whole else '/s'}"
 
     def _low(self) -> float | None:
         """The highest level that held, below the lowest that did not."""
@@ -168,7 +171,7 @@ def probe_of(level: float, result: Result, run_dir: str = "") -> Probe:
     elif void := [score for score in result.scores if score.judged and score.void]:
         outcome, why = "unclear", f"{label(void[0].target)} is not judged: {void[0].void}"
     elif not any(_judged(score) and score.status is Status.PASS for score in result.scores):
-        outcome, why = "unclear", "no target could be judged in so short a probe (--probe makes it longer)"
+        outcome, why = "unclear", "no target could be judged in a probe this short (--probe makes it longer)"
     else:
         outcome, why = "meets", ""
     return Probe(level, outcome, why, total.throughput_per_s, total.latency.p95, run_dir)

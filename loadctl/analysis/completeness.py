@@ -27,9 +27,9 @@ def _shards(run: RunContext) -> Iterator[Finding]:
         return
     which = ", ".join(str(shard.index) for shard in lost)
     last = min((shard.last_t for shard in lost if shard.last_t is not None), default=None)
-    since = "" if last is None else f", the first after {format_duration(last + 1)}"
+    since = "" if last is None else f", the first stopped after {format_duration(last + 1)}"
     message = f"{len(lost)} of {len(shards)} engine processes did not finish (shard {which}){since}"
-    advice = ("see engine/ in the run directory for its last words",)
+    advice = ("read its last output in engine/ in the run directory",)
     yield Finding(
         "data-incomplete", "invalid", message, {"lost": len(lost), "shards": len(shards)}, advice, "pass"
     )
@@ -51,7 +51,7 @@ def _totals(run: RunContext) -> Iterator[Finding]:
         counted = sum(shard.totals[name] for shard in shards)
         if counted == in_frames:
             continue
-        counts = f"{format_count(counted)} {name} requests, their frames {format_count(in_frames)}"
+        counts = f"{format_count(counted)} {name} requests, but their frames hold {format_count(in_frames)}"
         message = f"the recorders counted {counts}"
         evidence = {"counted": counted, "in_frames": in_frames}
         if abs(counted - in_frames) > DIFFERENCE_SHARE * max(counted, in_frames):
@@ -80,7 +80,9 @@ def _notes(run: RunContext) -> Iterator[Finding]:
 def _clock(run: RunContext) -> Iterator[Finding]:
     steps = [event for event in run.recording.events if event.kind == "clock_step"]
     if steps:
-        message = f"the wall clock was set during the run ({steps[0].message}); durations are not affected"
+        message = (
+            f"the wall clock was changed during the run ({steps[0].message}); durations are not affected"
+        )
         yield Finding("clock-step", "info", message, {"steps": len(steps), "first_at_s": steps[0].t})
 
 
@@ -102,11 +104,12 @@ def _findings(run: RunContext, lost: dict[str, list[Event]]) -> Iterator[Finding
         total = sum(until - since for since, until in spans)
         first = next(event for event in events if event.kind == "monitor_lost")
         reason = first.message.removeprefix(f"{source}: ")
-        times = "" if len(spans) == 1 else f", {len(spans)} times"
-        came_back = "to the end" if spans[-1][1] >= end else f"for {format_duration(round(total, 1))}"
-        message = (
-            f"{source} could not be read {came_back}{times}, from {run.recording.at(first.t)} on: {reason}"
-        )
+        at, lasted = run.recording.at(first.t), format_duration(round(total, 1))
+        if len(spans) > 1:
+            gap = f"{len(spans)} times, for {lasted} in total, first at {at}"
+        else:
+            gap = f"from {at} to the end" if spans[-1][1] >= end else f"for {lasted} from {at} on"
+        message = f"{source} could not be read {gap}: {reason}"
         evidence = {"lost_s": round(total, 1), "times": len(spans), "first_at_s": first.t}
         yield Finding("monitor-lost", "warning", message, evidence)
 

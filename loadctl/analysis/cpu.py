@@ -33,11 +33,11 @@ def _throttled(run: RunContext) -> Iterator[Finding]:
     cores = run.measured.system.cores_available
     quota = "" if cores is None else f" of {cores:g} cores"
     message = (
-        f"the kernel stopped the container in {format_percent(mean, 0)} of its periods (up to "
-        f"{format_percent(max(shares), 0)}), because it had used up its cpu quota{quota}"
+        f"the container was throttled in {format_percent(mean, 0)} of its CPU periods (up to "
+        f"{format_percent(max(shares), 0)}): it had used up its CPU quota{quota}"
     )
     evidence: Evidence = {"throttled_pct": round(mean, 1), "highest_pct": round(max(shares), 1)}
-    yield Finding("cpu-throttled", "warning", message, evidence, ("raise its cpu limit, and run again",))
+    yield Finding("cpu-throttled", "warning", message, evidence, ("raise its CPU limit, and run again",))
 
 
 def _all_cores(run: RunContext) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def _all_cores(run: RunContext) -> Iterator[Finding]:
     if high_s:
         cores = run.measured.system.cores_available
         of = "" if cores is None else f" of its {cores:g} cores"
-        message = f"cpu of the system was above {format_percent(limit, 0)}{of} for {format_duration(high_s)}"
+        message = f"CPU of the system was above {format_percent(limit, 0)}{of} for {format_duration(high_s)}"
         evidence: Evidence = {
             "high_s": round(high_s),
             "highest_pct": round(highest, 1),

@@ -60,11 +60,11 @@ def _latency(parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
         return
     rise = last / first - 1
     message = (
-        f"at the same load p95 {how}: from {format_ms(first)} at the beginning to {format_ms(last)} at the end "
+        f"at constant load, p95 {how}: from {format_ms(first)} at the start to {format_ms(last)} at the end "
         f"({format_percent(100 * rise, 0)} more)"
     )
     evidence = {"p95_first_ms": round(first, 1), "p95_last_ms": round(last, 1), "rise_share": round(rise, 3)}
-    advice = ("see what else changed with time: memory, descriptors, sizes of tables and caches, log files",)
+    advice = ("look for what else grew over time: memory, descriptors, tables, caches, log files",)
     yield Finding("latency-drift", "warning", message, evidence, advice)
 
 
@@ -80,9 +80,11 @@ def _throughput(run: RunContext, parts: Sequence[Sequence[Moment]]) -> Iterator[
         return
     first, last = median(course[:4]), median(course[-4:])
     fell = {"rose steadily": "fell steadily"}.get(how, "stepped down and stayed there")
-    message = f"at the same load throughput {fell}: from {format_rate(first)} to {format_rate(last)}"
+    message = f"at constant load, throughput {fell}: from {format_rate(first)} to {format_rate(last)}"
     evidence = {"first_per_s": round(first, 2), "last_per_s": round(last, 2)}
-    advice = ("users that wait longer ask less: look at what made latency or errors rise at the same time",)
+    advice = (
+        "waiting users send fewer requests: look for what made latency or errors rise at the same time",
+    )
     yield Finding("throughput-drift", "warning", message, evidence, advice)
 
 
@@ -122,7 +124,7 @@ def _errors(parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
     if last - first < max(_WORTH, _CLEAR * spread):
         return
     message = (
-        f"at the same load errors became more: {format_percent(100 * first)} of requests in the first third, "
+        f"at constant load, errors rose: {format_percent(100 * first)} of requests failed in the first third, "
         f"{format_percent(100 * last)} in the last"
     )
     evidence: Evidence = {
@@ -130,7 +132,9 @@ def _errors(parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
         "last_pct": round(100 * last, 3),
         "failed": failed2,
     }
-    advice = ("see what else changed with time: memory, descriptors, pools, a dependency, expiring sessions",)
+    advice = (
+        "look for what else changed over time: memory, descriptors, pools, a dependency, expiring sessions",
+    )
     yield Finding("errors-growing", "warning", message, evidence, advice)
 
 
@@ -156,19 +160,23 @@ def spike_findings(run: RunContext) -> list[Finding]:
         "errors_spike": round(found.errors_spike, 5),
     }
     times = found.p95_worst_ms / found.p95_before_ms
-    worst = f"p95 rose to {format_ms(found.p95_worst_ms)} ({times:.1f} times normal)"
+    worst = f"p95 rose to {format_ms(found.p95_worst_ms)} ({times:.1f} × normal)"
     if found.p95_worst_ms <= found.limit_ms:
         worst = f"p95 stayed normal, up to {format_ms(found.p95_worst_ms)}"
     if found.errors_spike > found.errors_before + 0.001:
         worst += f" with {format_percent(100 * found.errors_spike)} errors"
     if found.took_s is None:
         message = (
-            f"after the spike it was not itself again within {format_duration(found.watched_s)}: in the spike {worst}, "
-            f"and later it did not stay below {format_ms(found.limit_ms)}"
+            f"the system did not recover within {format_duration(found.watched_s)} after the spike: in the spike "
+            f"{worst}, and afterwards p95 did not stay below {format_ms(found.limit_ms)}"
         )
         return [Finding("spike-not-recovered", "warning", message, evidence, _advice(found))]
-    back = "at once" if found.took_s == 0 else f"{format_duration(found.took_s)} after the load was back"
-    return [Finding("spike-recovered", "good", f"in the spike {worst}; normal again {back}", evidence)]
+    back = (
+        "as soon as the load dropped"
+        if found.took_s == 0
+        else f"{format_duration(found.took_s)} after the load dropped"
+    )
+    return [Finding("spike-recovered", "good", f"in the spike {worst}; back to normal {back}", evidence)]
 
 
 def is_spike(run: RunContext, found: Phases) -> bool:
@@ -178,8 +186,6 @@ def is_spike(run: RunContext, found: Phases) -> bool:
 
 
 def _advice(found: Recovery) -> tuple[str, ...]:
-    errors = "errors went on after it: look for connections or workers that were not given back"
-    queue = (
-        "a queue that is still being worked off keeps latency up: bound it, or reject early under overload"
-    )
+    errors = "errors continued after the spike: look for connections or workers that were never released"
+    queue = "a queue that is still being drained keeps latency high: bound it, or reject early under overload"
     return (errors if found.errors_spike > 0.01 else queue,)

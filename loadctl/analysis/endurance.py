@@ -84,7 +84,8 @@ def _short(run: RunContext, name: str, shown: str, least: float) -> Iterator[Fin
     size = format_bytes if name == "memory_bytes" else "{:.0f}".format
     message = (
         f"{shown} grew from {size(grew.first)} to {size(grew.last)} within "
-        f"{format_duration(round(grew.watched_s))} at one load; whether that goes on {_would_tell(run)}"
+        f"{format_duration(round(grew.watched_s))} at constant load; "
+        f"{_would_tell(run)} would show whether that continues"
     )
     evidence: Evidence = {"first": grew.first, "last": grew.last, "watched_s": round(grew.watched_s)}
     yield Finding(f"{shown.replace(' ', '-')}-grew", "info", message, evidence)
@@ -94,12 +95,12 @@ def _would_tell(run: RunContext) -> str:
     length_s = ENOUGH_S / (1 - SETTLE_SHARE)
     script = run.scenario.script
     if not run.planned or (script is not None and script.own_load):
-        return f"can be told of {format_duration(length_s)} at one load"
+        return f"{format_duration(length_s)} at constant load"
     if not run.constant_load:
-        return f"is told by a load that holds one level for {format_duration(length_s)}"
+        return f"a load that holds one level for {format_duration(length_s)}"
     if any(stage.warmup for stage in run.scenario.load.stages):
         length_s /= 1 - WARMUP_SHARE
-    return f"is told by a run of --duration {write_duration(math.ceil(length_s / 60) * 60)}"
+    return f"a run with --duration {write_duration(math.ceil(length_s / 60) * 60)}"
 
 
 def _settled(run: RunContext, name: str) -> tuple[list[float], float]:
@@ -134,10 +135,10 @@ def _memory(run: RunContext) -> Iterator[Finding]:
             limit, what = _limit(run)
             until = _until(limit, values[-1], found, what)
             message = (
-                f"memory grew steadily, by {format_bytes(per_hour)} an hour, and did not slow down{until}"
+                f"memory grew steadily, by {format_bytes(per_hour)} per hour, without slowing down{until}"
             )
             advice = (
-                "run for longer to see whether it stops; compare heap snapshots of its beginning and its end",
+                "run longer to see whether it stops, and compare heap snapshots from the start and the end",
             )
             yield Finding("memory-growing", "warning", message, evidence, advice)
         case "levelling off":
@@ -147,9 +148,15 @@ def _memory(run: RunContext) -> Iterator[Finding]:
             shown = format_bytes(median(values))
             yield Finding("memory-stable", "good", f"memory stayed at about {shown}", evidence)
         case _:
-            message = "whether memory grows cannot be told: it swings too slowly for the length of this run"
+            message = (
+                "not enough data to say whether memory grows: it rises and falls too slowly for this run"
+            )
             yield Finding(
-                "memory-undecided", "info", message, evidence, ("run for longer: 10 of its swings",)
+                "memory-undecided",
+                "info",
+                message,
+                evidence,
+                ("run long enough for 10 of its rises and falls",),
             )
 
 
@@ -184,10 +191,8 @@ def _counts(run: RunContext) -> Iterator[Finding]:
             continue
         found = growth(values, period, least=least, least_share=0.10)
         if found.course == "growing":
-            message = (
-                f"{shown} grew steadily, from {values[0]:.0f} to {values[-1]:.0f}, and did not slow down"
-            )
+            message = f"{shown} grew steadily, from {values[0]:.0f} to {values[-1]:.0f}, without slowing down"
             evidence = {"first": values[0], "last": values[-1], "growth_per_h": round(found.per_s * 3600, 1)}
             yield Finding(
-                finding_id, "warning", message, evidence, (f"look for {shown} that are never closed",)
+                finding_id, "warning", message, evidence, (f"look for {shown} that are never released",)
             )

@@ -88,15 +88,15 @@ def _all_failed(run: RunContext) -> Iterator[Finding]:
     head = f"all {format_count(requests)} requests failed"
     if count < ALIKE_SHARE * requests:
         yield Finding(
-            "all-requests-failed", "critical", f"{head}, most often by {_words(error_class)}", evidence
+            "all-requests-failed", "critical", f"{head}, most often with {_words(error_class)}", evidence
         )
         return
-    message = f"{head} alike: {_words(error_class)}{_said(_example(run, error_class))}"
+    message = f"{head} the same way: {_words(error_class)}{_said(_example(run, error_class))}"
     advice: tuple[str, ...] = (f"see one with: {run.look_closer}",)
     if error_class.startswith("status_4") or error_class == "check_failed":
-        message += "; that is the scenario, not the load"
+        message += "; this points to the scenario, not the load"
     elif error_class in _CONNECTION or error_class == "unfinished":
-        advice = (f"is the system up, and is this its address: {run.scenario.shown_host}?",)
+        advice = (f"check that the system is up and that {run.scenario.shown_host} is its address",)
     yield Finding("all-requests-failed", "critical", message, evidence, advice)
 
 
@@ -120,14 +120,14 @@ def _slow(run: RunContext) -> Iterator[Finding]:
         if score.target.metric.startswith("latency_") and score.status is Status.FAIL and not score.void
     ]
     if slow:
-        message = "responses are slower than their critical limit: " + ", ".join(map(_beyond, slow))
+        message = "latency is beyond its critical limit: " + ", ".join(map(_beyond, slow))
         severity: Severity = "critical" if any(score.judged for score in slow) else "warning"
         evidence: Evidence = {f"{label(score.target)} ({score.target.unit})": score.value for score in slow}
         yield Finding("slow-responses", severity, message, evidence, tuple(slowest(run)))
     p95 = run.folded.summary.total.latency.p95
     limited = any(target.metric.startswith("latency_") for target in run.scenario.targets)
     if not limited and p95 is not None and p95 > SLOW_MS:
-        message = f"one request in twenty took {format_ms(p95)} or longer"
+        message = f"5 % of requests took {format_ms(p95)} or longer"
         advice = ("set a limit of your own: --target latency_p95=200ms",)
         yield Finding("slow-responses", "warning", message, {"latency_p95_ms": p95}, advice)
 
@@ -148,7 +148,7 @@ def slowest(run: RunContext) -> Iterator[str]:
 def _beyond(score: Score) -> str:
     unit = score.target.unit
     value = "unknown" if score.value is None else format_value(score.value, unit)
-    return f"{label(score.target)} {value} ({format_limit(score.target.critical, unit)})"
+    return f"{label(score.target)} {value} (limit {format_limit(score.target.critical, unit)})"
 
 
 _SHOWN = 160
@@ -171,6 +171,6 @@ def log_findings(run: RunContext) -> list[Finding]:
         evidence["first_at_s"] = first.t
     often = max(logs.frequent, key=lambda one: one.count, default=None)
     if often is not None and often.count > 1 and logs.errors > often.count:
-        message += f'; most often, {format_count(often.count)} times: "{often.message[:_SHOWN]}"'
+        message += f'; the most frequent ({format_count(often.count)} times): "{often.message[:_SHOWN]}"'
     at = f" at {run.recording.at(first.t)}" if first is not None else ""
     return [Finding("log-errors", "warning", message, evidence, (f"read {logs.followed}{at}",))]

@@ -57,7 +57,7 @@ def _advice(run: RunContext, evidence: Evidence) -> tuple[str, ...]:
         return ("raise the limit of open files before the run: ulimit -n 65536",)
     if "stood_still_s" in evidence:
         return (
-            "see what held it up: a suspended process or machine, or a script that blocks its event loop",
+            "look for what held it up: a suspended process or machine, or a script that blocks its event loop",
         )
     return ("widen net.ipv4.ip_local_port_range, or keep connections open between requests",)
 
@@ -66,9 +66,9 @@ def _more_room(run: RunContext) -> tuple[str, ...]:
     """More processes, where there are cores for them."""
     idle = run.readings("generator").values("cpu_idle_pct")
     if idle and sum(idle) / len(idle) < IDLE_PCT:
-        return ("this machine has no core to spare: less load, or run loadctl on another machine",)
+        return ("this machine has no core to spare: reduce the load, or run loadctl on another machine",)
     more = max(2, 2 * len(run.recording.shards))
-    return f"run it again with --workers {more}", "or with less load for each engine process"
+    return (f"run again with --workers {more}, or with less load per engine process",)
 
 
 def _busy_shards(run: RunContext) -> Iterator[tuple[str, dict[str, float]]]:
@@ -78,7 +78,7 @@ def _busy_shards(run: RunContext) -> Iterator[tuple[str, dict[str, float]]]:
             continue
         share = sum(value >= BUSY_PCT for value in values) / len(values)
         if share >= BUSY_SHARE:
-            sign = f"{entity} needed {BUSY_PCT:.0f} % of a core or more {format_percent(share * 100, 0)} of the time"
+            sign = f"{entity} needed at least {BUSY_PCT:.0f} % of a core {format_percent(share * 100, 0)} of the time"
             yield sign, {"busy_share": round(share, 3), "cpu_pct_of_one_core_max": max(values)}
 
 
@@ -88,7 +88,7 @@ def _stood_still(run: RunContext) -> Iterator[tuple[str, dict[str, float]]]:
     lost_s = sum(lost.values())
     if lost_s >= max(1.0, BUSY_SHARE * length):
         of = f"{format_duration(round(lost_s))} of {format_duration(length)}"
-        sign = f"its own timers did not run for {of}, first at {run.recording.at(min(lost))}"
+        sign = f"its timers did not run for {of}, first at {run.recording.at(min(lost))}"
         yield sign, {"stood_still_s": round(lost_s, 1), "first_at_s": min(lost)}
 
 
@@ -139,7 +139,7 @@ def _late(run: RunContext) -> Iterator[Finding]:
     evidence |= {name: value for name, value in lags.items() if name.startswith("lag_")}
     evidence |= {f"latency_{name}_ms": latency for name, latency in latencies.items()}
     told = format_ms(lags[f"lag_{noted[0]}_ms"])
-    message = f"the load generator ran {told} late at {noted[0]}, so latencies may be that much too high"
+    message = f"the load generator ran {told} late at {noted[0]}, so latencies may be too high by as much"
     if lag > limit:
         yield Finding("generator-saturated", "warning", message, evidence, _more_room(run)[:1], "excess")
     else:
@@ -159,13 +159,13 @@ def _faults(run: RunContext) -> Iterator[Finding]:
     share = faults / turns
     examples = _fault_examples(run)
     of_script = run.scenario.script is not None and bool(examples) and all(map(_is_of_script, examples))
-    whose = "an exception in your script" if of_script else "a fault of the generator itself"
-    message = f"{format_count(faults)} of {format_count(turns)} turns ended by {whose}"
+    whose = "an exception in your script" if of_script else "a fault of the load generator itself"
+    message = f"{format_count(faults)} of {format_count(turns)} turns were ended by {whose}"
     if examples:
         message += f" ({examples[0].message})"
     evidence: Evidence = {"faults": faults, "turns": turns, "share": round(share, 4)}
     evidence |= {"of": "script" if of_script else "generator"}
-    advice = [f"see every request once: {run.look_closer}"]
+    advice = [f"send every request once: {run.look_closer}"]
     if share > FAULTS_SHARE:
         yield Finding("generator-faults", "invalid", message, evidence, advice, "all")
     else:
@@ -186,19 +186,21 @@ def _same_host(run: RunContext) -> Iterator[Finding]:
     """A note; a warning where they had to fight for the cores."""
     if not run.same_host:
         return
-    message = "the load generator and the system share this machine and its cores"
+    message = "the load generator and the system share the CPU cores of this machine"
     busy = run.readings("host").values("cpu_pct")
     mean = sum(busy) / len(busy) if busy else 0.0
     if mean < FULL_MACHINE_PCT:
         yield Finding("generator-same-host", "info", message, {"host": run.scenario.shown_host})
         return
-    message += f", which were {format_percent(mean, 0)} busy: latencies hold their waiting for each other"
+    message += (
+        f", which were {format_percent(mean, 0)} busy: latencies include CPU contention between the two"
+    )
     evidence: Evidence = {"host": run.scenario.shown_host, "machine_cpu_pct": round(mean, 1)}
-    advice = ("run loadctl on another machine, or with less load, before you trust small latencies",)
+    advice = ("run loadctl on another machine, or with less load, before trusting small latencies",)
     yield Finding("generator-same-host", "warning", message, evidence, advice)
 
 
-_WORDS = "see engine/ in the run directory for its own words"
+_WORDS = "read its output in engine/ in the run directory"
 
 
 def script_findings(run: RunContext) -> list[Finding]:

@@ -74,7 +74,7 @@ def _dropped(imported: Imported) -> Iterator[Finding]:
         return
     share = dropped / due
     message = (
-        f"{format_count(begun)} of {format_count(due)} virtual users came, the others were skipped "
+        f"{format_count(begun)} of {format_count(due)} virtual users started; the others were skipped "
         f"({format_percent(100 * share, 1)})"
     )
     evidence = {"due": due, "begun": begun, "dropped": dropped, "share_missing": round(share, 4)}
@@ -89,13 +89,13 @@ def _all_failed(imported: Imported) -> Iterator[Finding]:
     if not total.requests or total.failed.low < total.requests:
         return
     kinds = sorted(total.errors.items(), key=lambda item: -item[1])
-    why = f": {kinds[0][0].replace('_', ' ')} most often" if kinds else ""
+    why = f", most often with {kinds[0][0].replace('_', ' ')}" if kinds else ""
     message = f"all {format_count(total.requests)} requests failed{why}"
     yield Finding("all-requests-failed", "critical", message, {"requests": total.requests})
 
 
 def _unwatched() -> Finding:
-    message = "no such file says whether the load generator kept up, or what the system used"
+    message = "a file like this does not say whether the load generator kept up or what the system used"
     return Finding("file-unwatched", "info", message)
 
 
@@ -105,4 +105,4 @@ def _advice(imported: Imported, scores: Sequence[Score], decision: Decision) -> 
     ):
         yield from imported.advice
     elif not any(score.target.metric.startswith(("latency_", "ttfb_")) for score in scores):
-        yield f"no latency limit is set: loadctl score {imported.files[0]} --target latency_p95=200ms"
+        yield f"set a latency limit: loadctl score {imported.files[0]} --target latency_p95=200ms"

@@ -115,8 +115,8 @@ def _came_back(run: RunContext, marks: Sequence[Mark]) -> bool:
 def _drift(marks: Sequence[Mark]) -> Finding:
     worst = max(mark.p95_ms for mark in marks)
     message = (
-        f"p95 rose from {format_ms(marks[0].p95_ms)} to {format_ms(worst)} and did not come back when the load did: "
-        "it goes with time, not with load alone"
+        f"p95 rose from {format_ms(marks[0].p95_ms)} to {format_ms(worst)} and stayed high when the load fell: "
+        "it depends on time, not on load alone"
     )
     evidence = {"p95_first_ms": marks[0].p95_ms, "p95_worst_ms": worst}
     return Finding("latency-drift", "warning", message, evidence)
@@ -141,12 +141,10 @@ def _told(run: RunContext, shape: str, marks: Sequence[Mark]) -> Iterator[Findin
             > 1.2 * run.measured.levels[len(marks) // 2].throughput_per_s
         )
         why = "each request costs more under load: contention" if grows else "requests wait in a queue"
-        yield Finding(
-            "latency-grows-linearly", "warning", f"{rose}, roughly in a straight line ({why})", evidence
-        )
+        yield Finding("latency-grows-linearly", "warning", f"{rose}, roughly linearly ({why})", evidence)
         return
     calm = median(mark.p95_ms for mark in marks[:2])
     knee = next((mark.level for mark in marks if mark.p95_ms > (1 + RISE) * calm), last.level)
     before = max((mark.level for mark in marks if mark.level < knee), default=first.level)
-    message = f"{rose}: flat up to {before:g}{unit}, and steeply from there on"
+    message = f"{rose}: flat up to {before:g}{unit}, steep beyond"
     yield Finding("latency-knee", "warning", message, {**evidence, "flat_up_to": before})

@@ -49,9 +49,7 @@ def _stood_still(run: RunContext) -> Iterator[Finding]:
     if lost_s < 1 or lost_s <= VOID_SHORT * length:
         return
     of = f"{format_duration(round(lost_s))} of {format_duration(length)}"
-    message = (
-        f"no load was made in {of}, first at {run.recording.at(min(lost))}: the load generator stood still"
-    )
+    message = f"no load was generated for {of}, first at {run.recording.at(min(lost))}: the load generator stood still"
     evidence = {"stood_still_s": round(lost_s, 1), "first_at_s": min(lost)}
     yield Finding("load-not-reached", "invalid", message, evidence, (), "pass")
 
@@ -80,7 +78,9 @@ def _users(run: RunContext) -> Iterator[Finding]:
     )
     evidence = {"short_s": len(short), "users": worst.users, "planned": _wanted(run, worst)}
     lost = any(not shard.complete for shard in run.recording.shards)
-    advice = () if lost else (f"more engine processes: --workers {max(2, 2 * len(run.recording.shards))}",)
+    advice = (
+        () if lost else (f"use more engine processes: --workers {max(2, 2 * len(run.recording.shards))}",)
+    )
     yield Finding("load-not-reached", "invalid", message, evidence, advice, "pass")
 
 
@@ -97,14 +97,12 @@ def _ended_users(run: RunContext) -> Iterator[Finding]:
         return
     most = max(away, key=lambda second: second.ended)
     planned = max(round(run.scenario.load.level_in(most.t)), most.ended + most.users)
-    message = (
-        f"{most.ended} of {planned} users ended by themselves, the first by {format_duration(away[0].t + 1)}"
-    )
+    message = f"{most.ended} of {planned} users ended by themselves, the first after {format_duration(away[0].t + 1)}"
     silent = sum(not second.users for second in away)
     if silent:
         message += f"; for {format_duration(silent)} no user was left"
     evidence = {"ended": most.ended, "planned": planned, "first_at_s": away[0].t, "without_users_s": silent}
-    advice = ("users that their script ends (StopUser and the like) come back at the plan's next level",)
+    advice = ("users ended by their script (as by StopUser) come back at the next level of the plan",)
     yield Finding("users-ended", "warning", message, evidence, advice)
 
 
@@ -125,7 +123,7 @@ def _least(run: RunContext, t: int) -> float:
 
 def _advice(run: RunContext, *, mostly_dropped: bool) -> str:
     if not mostly_dropped:
-        return f"more engine processes: --workers {max(2, 2 * len(run.recording.shards))}"
+        return f"use more engine processes: --workers {max(2, 2 * len(run.recording.shards))}"
     cap, rate = run.scenario.max_in_flight, run.scenario.load.peak
     turn = format_duration(cap / rate)
     return (
@@ -151,9 +149,8 @@ def _arrivals(run: RunContext) -> Iterator[Finding]:
     missing_pct = format_percent(share * 100, 1)
     message = f"{format_count(begun)} of {format_count(due)} planned arrivals began ({missing_pct} missing)"
     if dropped:
-        message += (
-            f"; {format_count(dropped)} were dropped at {format_count(run.scenario.max_in_flight)} in flight"
-        )
+        full = format_count(run.scenario.max_in_flight)
+        message += f"; {format_count(dropped)} were dropped because {full} were in flight"
     evidence = {"due": round(due), "begun": begun, "dropped": dropped, "share_missing": round(share, 4)}
     advice = (_advice(run, mostly_dropped=2 * dropped > missing),)
     if share > VOID_SHORT:

@@ -32,7 +32,7 @@ def remedies(scenario: Scenario, lacking: Sequence[CannotJudge], argv: Sequence[
     scaled = enough(scenario, lacking)
     if scaled:
         replaced = [spelling for option in scaled[::2] for spelling in SPELLINGS[option]]
-        yield Step(run.again(*scaled, dropped=[*replaced, OPTION]), "enough for every target")
+        yield Step(run.again(*scaled, dropped=[*replaced, OPTION]), "enough data for every target")
     left = _judged(scenario, lacking)
     if left and all(item.by_load for item in lacking) and scenario.smoke is None:
         purpose = f"a quick look: {left} of {sum(target.judged for target in scenario.targets)} targets"
@@ -120,7 +120,7 @@ def next_steps(
         steps += _more_load(scenario, argv)
     if run_dir and verdict is not Verdict.ERROR:
         shown = Invocation(scenario, argv).typed("report", _shortest(run_dir), "--open")
-        steps.append(Step(shown, "its charts"))
+        steps.append(Step(shown, "open its charts"))
     return tuple(steps)
 
 
@@ -130,9 +130,9 @@ def _more_load(scenario: Scenario, argv: Sequence[str]) -> Iterator[Step]:
     run = Invocation(scenario, argv)
     if scenario.rescaled:
         whole = ", ".join(re.findall(r"instead of ([^,]+)", scenario.rescaled))
-        yield Step(run.again(dropped=[*SCALES, OPTION]), f"the load as written: {whole}")
+        yield Step(run.again(dropped=[*SCALES, OPTION]), f"the full load: {whole}")
     if not any(target.metric == "breaking_point" for target in scenario.targets):
-        yield Step(run.command("capacity"), "how much more it could take")
+        yield Step(run.command("capacity"), "find the highest load it can take")
 
 
 def _shortest(run_dir: str) -> str:

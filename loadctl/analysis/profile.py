@@ -39,14 +39,14 @@ def _top(run: RunContext, use: ProfileUse) -> Finding:
     graph = next((file for file in use.files if file.endswith("worst.svg")), None) or next(
         iter(use.files), ""
     )
-    advice = (f"open {graph} in the run's folder: what stands above this function calls it",)
+    advice = (f"open {graph} in the run directory: the boxes above this function are its callers",)
     return Finding("profile-top", "info", message, evidence, advice)
 
 
 def _nothing(use: ProfileUse) -> Finding:
     samples = sum(one.samples for one in use.samples)
     message = (
-        f"the profile saw something run {samples} times: too few, or spread too thin, to name a function"
+        f"the profile caught running code in {samples} samples, too few or too scattered to name a function"
     )
     return Finding("profile-missing", "info", message, {"samples": samples})
 

@@ -47,16 +47,16 @@ def header_findings(declared: RateLimit, examples: Sequence[Example], *, served:
     untrue = dict.fromkeys(said for headers in told for said in _untrue(declared, headers, served=served))
     evidence: Evidence = {"answers_seen": len(told)}
     if untrue:
-        message = f"answers 429 say what is not true: {'; '.join(untrue)}"
-        advice = ("clients that believe these headers come too early, or wait for nothing: put them right",)
+        message = f"429 responses carry wrong headers: {'; '.join(untrue)}"
+        advice = ("correct these headers: clients that obey them retry too early or wait for nothing",)
         return [Finding("rate-limit-headers", "warning", message, evidence, advice)]
     missing = [] if all("retry-after" in headers for headers in told) else ["Retry-After"]
     if not any(_first(headers, _LIMIT) for headers in told):
         missing.append("X-RateLimit-Limit")
     if not missing:
         return []
-    message = f"answers 429 carry no {' and no '.join(missing)}: clients must guess when to come again"
-    advice = ("send Retry-After with every 429: clients that obey it spread out by themselves",)
+    message = f"429 responses carry no {' and no '.join(missing)}: clients must guess when to retry"
+    advice = ("send Retry-After with every 429: clients that obey it spread out their retries",)
     return [Finding("rate-limit-headers", "info", message, evidence, advice)]
 
 
@@ -72,12 +72,12 @@ def _untrue(declared: RateLimit, headers: Mapping[str, str], *, served: bool) ->
         if seconds is None and not re.search(r"\d\d:\d\d:\d\d", retry):
             yield f'Retry-After "{retry[:40]}" is neither seconds nor a date'
         elif seconds is not None and seconds > _LONG_S and served:
-            yield f"Retry-After asks for {format_duration(seconds)}, while requests were accepted all along"
+            yield f"Retry-After asks for {format_duration(seconds)}, although requests were accepted all along"
     limit, remaining = _number(_first(headers, _LIMIT)), _number(_first(headers, _REMAINING))
     if limit is not None and not any(abs(limit - declared.per_s * s) <= 0.01 * limit for s in _SPANS_S):
-        yield f"the limit in them is {limit:g}, the declared one {format_rate(declared.per_s)}"
+        yield f"they name a limit of {limit:g}, but the declared one is {format_rate(declared.per_s)}"
     if remaining:
-        yield f"{remaining:g} requests are said to remain in an answer that refuses one"
+        yield f"they say that {remaining:g} requests remain, although this one was refused"
 
 
 def _first(headers: Mapping[str, str], names: Sequence[str]) -> str | None:
@@ -113,8 +113,10 @@ _NO_LIMITER = {
     "tls",
 }
 """Not answered, or turned away before a limit is asked."""
-_COUNTING = "look at where the limit is counted: each worker or replica for itself, or all together"
-_SETTING = "look at what the limiter counts, and per what: its unit of time, its burst, and whether it ever gives back"
+_COUNTING = "check where the limit is counted: per worker or replica, or for all together"
+_SETTING = (
+    "check what the limiter counts and per what: its unit of time, its burst, and whether it is ever refilled"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +276,7 @@ def _all_refused(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
     )
     counted = format_duration(limit.counted_s)
     used_up = (
-        f"it may count over {counted}, and others or an earlier run had used it up: wait so long, and repeat"
+        f"an earlier run may have used it up, if it is counted over {counted}: wait that long and repeat"
     )
     return _wrong(message, used_up if limit.counted_s >= whole.seconds else _SETTING)
 
@@ -369,8 +371,8 @@ def _untried(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
     if whole.refused:
         return None
     offered = f"at most {format_rate(most)} were" if most <= limit.per_s else f"{_rate(whole)} were"
-    message = f"the rate limit was not tried: {offered} offered, {limit.in_words}"
-    advice = (f"to check it, offer more: above {format_rate(1.2 * limit.per_s)}",)
+    message = f"the rate limit was not tested: {offered} offered, {limit.in_words}"
+    advice = (f"to test it, offer more than {format_rate(1.2 * limit.per_s)}",)
     return Finding("rate-limit-unknown", "info", message, {}, advice)
 
 
@@ -394,10 +396,12 @@ def _slowed(run: RunContext, flows: Sequence[_Flow], limit: float) -> Iterator[F
     if not slow or not usual or slow <= max(_SLOWER * usual, usual + 1000 * NOISE_MS):
         return
     message = (
-        f"while requests were refused, those accepted became slower: p95 {format_ms(slow / 1000)} instead of "
+        f"accepted requests became slower while others were refused: p95 {format_ms(slow / 1000)} instead of "
         f"{format_ms(usual / 1000)}"
     )
-    advice = ("a limit protects only where refusing is cheap: refuse before the work, and before it queues",)
+    advice = (
+        "refuse requests before they queue and cost work: a limit protects only where refusing is cheap",
+    )
     evidence: Evidence = {"p95_refusing_ms": slow / 1000, "p95_calm_ms": usual / 1000}
     yield Finding("rate-limit-slows", "warning", message, evidence, advice)
 
@@ -406,10 +410,10 @@ def _uncountable(declared: RateLimit, flows: Sequence[_Flow]) -> Finding:
     refused = sum(flow.refused for flow in flows)
     what = "keys" if declared.by == "key" else f"{declared.by}s"
     message = (
-        f"whether the rate limit holds cannot be told: the load does not say how many {what} it uses; "
+        f"not enough data to say whether the rate limit holds: the scenario does not say how many {what} it uses; "
         f"{format_count(refused)} requests were answered 429"
     )
-    advice = ("send with one key that stands in the scenario, or declare the limit by: all",)
+    advice = ("use one key that is written in the scenario, or declare the limit with by: all",)
     return Finding("rate-limit-unknown", "info", message, {"rate_limited": refused}, advice)
 
 
@@ -420,7 +424,7 @@ def _described(run: RunContext) -> Iterator[Finding]:
     if refused:
         share = format_percent(100 * refused / max(1, total.completed), 0)
         message = (
-            f"{format_count(refused)} requests ({share}) were answered 429, and no rate limit is declared"
+            f"{format_count(refused)} requests ({share}) were answered 429, but no rate limit is declared"
         )
-        advice = ("if it is meant, declare it:  rate_limit: {limit: 100/s, by: key}",)
+        advice = ("if that is intended, declare it:  rate_limit: {limit: 100/s, by: key}",)
         yield Finding("rate-limit-unknown", "info", message, {"status_429": refused}, advice)

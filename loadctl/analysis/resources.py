@@ -33,7 +33,7 @@ def _within_limits(run: RunContext) -> Iterator[Finding]:
         "cpu_pct": None if use.cpu_pct is None else round(use.cpu_pct, 1),
         "memory_bytes": use.memory_bytes,
     }
-    yield Finding("resources-within-limits", "good", "cpu and memory stayed within their targets", evidence)
+    yield Finding("resources-within-limits", "good", "CPU and memory stayed within their targets", evidence)
 
 
 def _memory(run: RunContext) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def _memory(run: RunContext) -> Iterator[Finding]:
     evidence: Evidence = {"memory_bytes": most, "limit_bytes": limits[-1] if limits else None}
     wanted = None if target is None else target.critical if target.target is None else target.target
     if limits and most > _NEAR_LIMIT * limits[-1]:
-        message = f"memory reached {format_bytes(most)} of the {format_bytes(limits[-1])} that it may use"
+        message = f"memory reached {format_bytes(most)} of its limit of {format_bytes(limits[-1])}"
         yield Finding("memory-high", "warning", message, evidence)
     elif wanted is not None and most > wanted:
         message = f"memory reached {format_bytes(most)}, above its target of {format_bytes(wanted)}"
@@ -63,7 +63,7 @@ def nagle_findings(run: RunContext) -> list[Finding]:
         if low <= cell.min <= high and cell.p50 <= high + 5:
             message = (
                 f"{row.endpoint} never answers in less than {format_ms(cell.min)}: a floor at 40 to 44 ms is "
-                "the mark of Nagle's algorithm and delayed acknowledgements, not of work"
+                "typical of Nagle's algorithm with delayed acknowledgements, not of real work"
             )
             evidence: Evidence = {"endpoint": row.endpoint, "min_ms": cell.min, "p50_ms": cell.p50}
             advice = (

@@ -52,13 +52,13 @@ def _workers(run: RunContext) -> Iterator[Finding]:
             restarted.append(replace(event, t=end.t))
     lost = list(ends.values())
     many, one = (
-        "workers of the system ended and were replaced",
-        "a worker of the system ended and was replaced",
+        "worker processes of the system ended and were replaced",
+        "a worker process of the system ended and was replaced",
     )
     yield from _ended(run, restarted, "worker-restarted", "warning", one, many)
     many, one = (
-        "workers of the system ended and none took their place",
-        "a worker of the system ended for good",
+        "worker processes of the system ended and were not replaced",
+        "a worker process of the system ended and was not replaced",
     )
     yield from _ended(run, lost, "worker-lost", "info", one, many)
 
@@ -69,15 +69,15 @@ def _ended(
     if not events:
         return
     first = events[0]
-    what = one if len(events) == 1 else f"{format_count(len(events))} {many}, first"
+    what = one if len(events) == 1 else f"{format_count(len(events))} {many}, the first"
     message = f"{what} at {run.recording.at(first.t)}"
     message += f": {first.message}" if first.message else ""
     evidence: Evidence = {"times": len(events), "first_at_s": first.t}
     failed = _failed_with(run, events)
     if failed:
-        message += f"; {format_count(failed)} requests failed with it"
+        message += f"; {format_count(failed)} requests failed at that time"
         evidence["failed"] = failed
-    advice = (f"read the system's own log at {run.recording.at(first.t)}: why did it end?",)
+    advice = (f"find out why it ended: read the system's log at {run.recording.at(first.t)}",)
     yield Finding(finding_id, "critical" if failed else severity, message, evidence, advice)
 
 
@@ -119,7 +119,7 @@ def _finding(run: RunContext, events: list[Event], finding_id: str, severity: Se
     first = events[0]
     said = f": {first.message}" if first.message else ""
     message = f"{what}{times} at {run.recording.at(first.t)}{said}"
-    advice = (f"read the system's own log at {run.recording.at(first.t)}",)
+    advice = (f"read the system's log at {run.recording.at(first.t)}",)
     return Finding(finding_id, severity, message, {"times": len(events), "first_at_s": first.t}, advice)
 
 
@@ -136,7 +136,7 @@ def _unreachable(run: RunContext) -> Iterator[Finding]:
     if long:
         total = sum(map(len, long))
         message = f"the system was unreachable for {format_duration(total)}, first at {run.recording.at(long[0][0])}"
-        advice = (f"read the system's own log at {run.recording.at(long[0][0])}",)
+        advice = (f"read the system's log at {run.recording.at(long[0][0])}",)
         evidence = {"unreachable_s": total, "first_at_s": long[0][0]}
         yield Finding("service-unreachable", "critical", message, evidence, advice)
 
@@ -149,5 +149,5 @@ def _silent(run: RunContext) -> Iterator[Finding]:
     if requests and silent == requests:
         message = f"the system answered none of {format_count(requests)} requests"
         evidence = {"timeouts": total.errors.get("timeout", 0), "unfinished": total.unfinished}
-        advice = (f"see whether it answers at all: {run.look_closer}",)
+        advice = (f"check whether it answers at all: {run.look_closer}",)
         yield Finding("service-unreachable", "critical", message, evidence, advice)

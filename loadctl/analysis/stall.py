@@ -10,7 +10,7 @@ from loadctl.results.outage import period_s
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_count, format_duration, format_ms
 
-_OPEN = "users that wait send nothing, so these figures are too good: an open load (rate: in the scenario) measures it"
+_OPEN = "waiting users send nothing, so these figures are optimistic: use an open load (rate:) to measure the stall"
 
 
 def stall_findings(run: RunContext) -> list[Finding]:
@@ -28,9 +28,9 @@ def stall_findings(run: RunContext) -> list[Finding]:
         "period_s": None if every is None else round(every, 1),
         "waiting": waiting,
     }
-    at, under_way = run.recording.at(first.start_s), f"{format_count(waiting)} requests under way"
+    at, under_way = run.recording.at(first.start_s), f"{format_count(waiting)} requests in flight"
     if not lengths:
-        message = f"the system stopped answering at {at}: {under_way} got no answer to the end"
+        message = f"the system stopped answering at {at}: {under_way} were never answered"
         advice: tuple[str, ...] = (
             f"look at what it waited for at {at}: its log, its threads (py-spy dump), its pools",
         )
@@ -39,7 +39,7 @@ def stall_findings(run: RunContext) -> list[Finding]:
     if len(found) > 1:
         often = f"{format_count(len(found))} times" + ("" if every is None else f", every {every:.0f} s")
         times = f"{often}, for up to {format_duration(round(max(lengths), 1))}, first at {at}"
-    message = f"the system stalled {times}: up to {under_way} got no answer meanwhile"
+    message = f"the system stalled {times}: up to {under_way} waited without an answer"
     what = "what runs then" if every is None else f"what runs every {every:.0f} s"
     advice = (
         f"look for {what}: garbage collection, a checkpoint, a job, a lock; read its log at {at}",
@@ -49,7 +49,7 @@ def stall_findings(run: RunContext) -> list[Finding]:
 
 
 RATIO = 1.25
-_ADVICE = ("an open load (rate: in the scenario) measures the stall itself",)
+_ADVICE = ("use an open load (rate:) to measure the stall itself",)
 
 
 def closed_model_findings(run: RunContext) -> list[Finding]:
@@ -65,9 +65,7 @@ def _corrected(run: RunContext) -> Iterator[Finding]:
         return
     for name, seen, real in (("p95", raw.p95, corrected.p95), ("p99", raw.p99, corrected.p99)):
         if seen is not None and real is not None and real > RATIO * seen and real - seen > NOISE_MS:
-            message = (
-                f"users waited and skipped turns: {name} is {format_ms(seen)}, corrected {format_ms(real)}"
-            )
+            message = f"users that waited sent fewer requests: {name} is {format_ms(seen)}, corrected {format_ms(real)}"
             evidence = {
                 f"{name}_ms": seen,
                 f"corrected_{name}_ms": real,

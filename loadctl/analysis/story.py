@@ -104,7 +104,7 @@ def _next_step(run: RunContext, verdict: Verdict) -> Iterator[str]:
     if verdict is Verdict.INCONCLUSIVE and longer is not None:
         yield f"{longer.purpose}: {longer.command}"
     elif verdict is Verdict.INCONCLUSIVE and any("needs" in (score.reason or "") for score in short):
-        yield f"how long a run must be for every target: {run.invocation.command('show', place=False)}"
+        yield f"see how long a run must be for every target: {run.invocation.command('show', place=False)}"
     elif not run.scores:
         yield run.invocation.again(*_LATENCY)
     elif verdict in _BROKEN and error_kind(run) == "scenario":
@@ -115,4 +115,4 @@ def _next_step(run: RunContext, verdict: Verdict) -> Iterator[str]:
 
 def _after_pass(run: RunContext) -> Iterator[str]:
     if not any(target.metric.startswith("latency_") for target in run.scenario.targets):
-        yield f"no latency limit is set: {run.invocation.again(*_LATENCY)}"
+        yield f"set a latency limit: {run.invocation.again(*_LATENCY)}"

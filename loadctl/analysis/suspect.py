@@ -59,14 +59,14 @@ def _one_core(values: Mapping[str, float]) -> float | None:
 
 
 _RESOURCES = (
-    _Resource("cpu", "cpu", _share("cpu_pct"), 80.0),
-    _Resource("one_core", "one core (a single process or thread)", _one_core, 80.0),
-    _Resource("cpu_quota", "the cpu quota (throttled periods)", _share("throttled_pct"), 20.0),
+    _Resource("cpu", "CPU", _share("cpu_pct"), 80.0),
+    _Resource("one_core", "one CPU core (a single process or thread)", _one_core, 80.0),
+    _Resource("cpu_quota", "the CPU quota (throttled periods)", _share("throttled_pct"), 20.0),
     _Resource("memory", "memory", _share("memory_pct"), 90.0),
     _Resource("memory", "memory", _of("memory_bytes", "memory_limit_bytes"), 90.0),
     _Resource("open_files", "open files", _of("process_open_fds", "process_max_fds"), 80.0),
 )
-_MACHINE = _Resource("machine_cpu", "cpu of the whole machine", _share("cpu_pct"), 95.0)
+_MACHINE = _Resource("machine_cpu", "CPU of the whole machine", _share("cpu_pct"), 95.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def suspect_findings(run: RunContext) -> list[Finding]:
 def _named(suspect: _Suspect, evidence: Evidence) -> Finding:
     whose = f" of {suspect.whose}" if suspect.whose else ""
     message = (
-        f"{suspect.words}{whose} is suspected to be the limit: at {format_percent(suspect.slow_pct, 0)} while p95 was "
+        f"the likely bottleneck is {suspect.words}{whose}: at {format_percent(suspect.slow_pct, 0)} while p95 was "
         f"{format_ms(float(evidence['p95_slow_ms'] or 0))}, at {format_percent(suspect.calm_pct, 0)} while it was "
         f"{format_ms(float(evidence['p95_calm_ms'] or 0))}"
     )
@@ -122,7 +122,7 @@ def _named(suspect: _Suspect, evidence: Evidence) -> Finding:
         "calm_pct": round(suspect.calm_pct, 1),
         "full_in_slow_windows": round(suspect.slow_share, 2),
     }
-    advice = ("change this one thing, and run again: only then is it more than a suspect",)
+    advice = ("change only this, and run again to confirm it",)
     return Finding("likely-limit", "info", message, {**found, **evidence}, advice)
 
 
@@ -130,7 +130,7 @@ def _elsewhere(seen: Sequence[_Suspect], evidence: Evidence) -> Finding:
     own = [one for one in seen if not one.whose]
     shown = ", ".join(f"{one.words} {format_percent(one.slow_pct, 0)}" for one in own[:3])
     message = (
-        f"while p95 was {format_ms(float(evidence['p95_slow_ms'] or 0))}, nothing that was watched was at its limit "
+        f"while p95 was {format_ms(float(evidence['p95_slow_ms'] or 0))}, no watched resource was at its limit "
         f"({shown}): requests wait for something else"
     )
     return Finding(

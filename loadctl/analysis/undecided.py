@@ -25,7 +25,7 @@ def undecided_findings(run: RunContext) -> list[Finding]:
     open_questions = [*_shape(run), *_recovery(run), *_growth(run)]
     if not open_questions:
         return []
-    message = f"not told, for too little data: {'; '.join(open_questions)}"
+    message = f"not enough data to say {'; '.join(open_questions)}"
     return [Finding("undecided", "info", message, {"questions": len(open_questions)})]
 
 
@@ -33,7 +33,7 @@ def _shape(run: RunContext) -> Iterator[str]:
     levels = run.measured.levels
     if levels and (len(levels) < ENOUGH_LEVELS or any(mark_of(level) is None for level in levels)):
         yield (
-            f"how latency goes with load (it needs {ENOUGH_LEVELS} levels of {ENOUGH_S:.0f} s and "
+            f"how latency scales with load (needs {ENOUGH_LEVELS} levels of {ENOUGH_S:.0f} s and "
             f"{ENOUGH_REQUESTS} requests each)"
         )
 
@@ -41,7 +41,7 @@ def _shape(run: RunContext) -> Iterator[str]:
 def _recovery(run: RunContext) -> Iterator[str]:
     found = phases(run.scenario.load)
     if found is not None and isinstance(run.measured.recovery, str) and is_spike(run, found):
-        yield f"how it recovers ({run.measured.recovery})"
+        yield f"how the system recovers ({run.measured.recovery})"
 
 
 def _growth(run: RunContext) -> Iterator[str]:
@@ -50,4 +50,4 @@ def _growth(run: RunContext) -> Iterator[str]:
     watched = "memory_bytes" in run.readings("system").names
     told = short_growth(run, "memory_bytes", MEMORY_LEAST) is not None
     if run.constant_load and watched and not told and _ASKED_S <= end - start < enough:
-        yield f"whether memory grows (it needs {format_duration(enough)} at one load)"
+        yield f"whether memory grows (needs {format_duration(enough)} at constant load)"

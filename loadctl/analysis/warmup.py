@@ -49,10 +49,10 @@ def warmup_findings(run: RunContext) -> list[Finding]:
     more = format_percent(100 * abs(first / rest - 1), 0)
     message = (
         f"the first {format_duration(cut)} of the scored part were still warming up: median {format_ms(first)}, "
-        f"{more} {'above' if first > rest else 'below'} the {format_ms(rest)} after them"
+        f"{more} {'above' if first > rest else 'below'} the {format_ms(rest)} afterwards"
     )
     marked = any(stage.warmup for stage in run.scenario.load.stages)
-    advice = "make the warm-up longer" if marked else "mark a first stage as warm-up:  warmup: true"
+    advice = "make the warm-up longer" if marked else "mark the first stage as warm-up:  warmup: true"
     evidence = {"warmup_s": cut, "median_first_ms": round(first, 2), "median_after_ms": round(rest, 2)}
     return [Finding("warmup-too-short", "warning", message, evidence, (advice,))]
 

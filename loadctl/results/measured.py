@@ -121,7 +121,7 @@ def _break_untold(
         return ""
     first = next((t for t in sorted(away) if t >= whole.level.start_s), min(away))
     when, level = format_moment(first, began), f"{whole.level.level:g}"
-    return f"{away[first]} at {when}, so the levels from {level} on say nothing of load"
+    return f"{away[first]} at {when}, so the levels from {level} up say nothing about the load"
 
 
 def _requests_per_turn(scenario: Scenario, recording: Recording) -> dict[str, float]:

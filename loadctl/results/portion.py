@@ -137,8 +137,8 @@ def _endpoint(
 def untimed_reason(histogram: Histogram, noun: str = "successes") -> str:
     """Why nothing is said of latencies of which some are not known: the others may be the quick ones."""
     return (
-        f"{histogram.untimed:,} of {histogram.count:,} {noun} have no latency: their body was read where loadctl "
-        "cannot see it, or the script gave no response time"
+        f"{histogram.untimed:,} of {histogram.count:,} {noun} have no latency: their bodies were read outside "
+        "loadctl's client, or the script reported no response time"
     )
 
 

@@ -32,7 +32,7 @@ def offered(scope: Scope, plateau: Plateau, measured: Measured) -> tuple[float, 
         rate = plateau.level * (sum(per_turn.values()) if endpoint is None else per_turn.get(endpoint, 0.0))
         return rate, f"the plan offers {format_rate(rate)}"
     if plateau.portion.away_s > AWAY_SHARE * plateau.level * plateau.portion.seconds:
-        return 0.0, "users ended by themselves, so the load did not ask for it"
+        return 0.0, "users ended by themselves, so the load never asked for it"
     pause_s = thinking_s(plateau)
     turn_s = pause_s + measured.p50_limit_ms / 1000
     rate = (plateau.level / turn_s if turn_s else math.inf) * (
@@ -218,7 +218,7 @@ def _breaking_point(target: Target, measured: Measured) -> _Found:
         return _absent(ends_below(measured.peak, target.unit), requests)
     asks_latency = any(limit.metric.startswith("latency_") for limit in found.limits)
     if asks_latency and any(second.ok.untimed for step in found.steps for second in step.level.seconds):
-        return _absent("some successes have no latency that loadctl could see", requests)
+        return _absent("loadctl could not measure the latency of some successes", requests)
     held = f"held {found.held:g}" if found.broke is None else f"broke at {found.broke.level.level:g}"
     why = (
         f"{held}: {found.broke.why[0]}"
@@ -234,8 +234,8 @@ def _recovery_time(target: Target, measured: Measured) -> _Found:
     if isinstance(found, str):
         return _absent(found)
     if found.took_s is not None:
-        return _Found(found.took_s, "s", round(found.watched_s), "after the load was back")
-    watched = f"not within the {found.watched_s:.0f} s that it was watched for"
+        return _Found(found.took_s, "s", round(found.watched_s), "after the load dropped")
+    watched = f"not recovered within the {found.watched_s:.0f} s watched"
     if found.watched_s > target.critical:
         return _Found(found.watched_s, "s", round(found.watched_s), watched)
     return _absent(
@@ -368,7 +368,7 @@ def _why_no_plateau(target: Target, measured: Measured) -> str:
 def _resource(target: Target, measured: Measured) -> _Found:
     use, name = measured.system, target.scope.name
     if target.scope.kind == "endpoint":
-        return _absent(f"{target.metric} cannot be told apart by endpoint")
+        return _absent(f"{target.metric} is not known by endpoint")
     if target.scope.kind == "stage":
         if name not in measured.stage_system:
             return _absent(measured.folded.unscored.get(name, f"no stage is named '{name}'"))

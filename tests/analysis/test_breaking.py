@@ -32,7 +32,7 @@ def test_a_break_is_told_with_both_levels_and_what_gave_way() -> None:
     found = findings([40.0] * 6 + [400.0] * 4)["breaking-point"]
     assert found.severity == "warning"
     assert found.message.startswith(
-        "it holds 600 users at 40.0/s and breaks between 600 and 700 users: latency p95 4"
+        "the system holds 600 users at 40.0/s and breaks between 600 and 700 users: latency p95 4"
     )
     assert (found.evidence["held"], found.evidence["broke"]) == (600, 700)
 
@@ -41,7 +41,7 @@ def test_no_break_is_told_as_that() -> None:
     found = findings([40.0] * 10)["breaking-point"]
     assert (found.severity, found.message) == (
         "info",
-        "it held every level up to 1000 users at 40.0/s; the breaking point lies beyond",
+        "the system held every level up to 1000 users at 40.0/s; its breaking point is higher",
     )
 
 
@@ -111,7 +111,7 @@ def test_a_system_that_is_full_serves_no_more() -> None:
     made = recording(seconds)
     [told] = breaking_findings(RunContext(asked, made, measure(asked, made)))
     assert told.id == "throughput-saturated"
-    assert told.message.startswith("it serves no more than 60.0/s: at 20 users up to 1")
+    assert told.message.startswith("throughput is limited to 60.0/s: at 20 users up to 1")
     assert "instead of 4" in told.message
 
 

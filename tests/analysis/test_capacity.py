@@ -82,13 +82,13 @@ def test_noisy_systems() -> None:
 def test_a_generator_at_its_end_ends_the_search() -> None:
     answer, search = searched(5000, unclear=400)
     assert (answer.low, answer.high) == (320, None)
-    assert answer.limit.startswith("at 640 it cannot be told")
+    assert answer.limit.startswith("no result at 640")
     assert search.probes[-1].outcome == "unclear"
 
 
 def test_no_more_than_was_allowed() -> None:
     answer, search = searched(5000, most=100)
-    assert (answer.low, answer.high, answer.limit) == (100, None, "no more than 100 was tried")
+    assert (answer.low, answer.high, answer.limit) == (100, None, "nothing above 100/s was tried")
     assert [probe.level for probe in search.probes][-2:] == [100, 100]
 
 

@@ -25,7 +25,7 @@ STALLED = [*steady(50), *steady(9, [], start=50), *steady(1, [9000.0] * 10, star
 
 def test_where_users_keep_a_pace_the_corrected_figure_is_told() -> None:
     [message] = messages(STALLED, pace_s=0.5)
-    assert message.startswith("users waited and skipped turns: p95 is 10.")
+    assert message.startswith("users that waited sent fewer requests: p95 is 10.")
     assert message.endswith("corrected 6.52 s")
 
 

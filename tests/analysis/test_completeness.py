@@ -39,7 +39,7 @@ def test_a_shard_that_did_not_finish(lost: Shard) -> None:
 
 def test_it_says_which_shard_and_when() -> None:
     [finding] = found(recording(steady(60), shards=[shard(), shard(1, bye=False, last_t=20)]))
-    assert finding.message == "1 of 2 engine processes did not finish (shard 1), the first after 21 s"
+    assert finding.message == "1 of 2 engine processes did not finish (shard 1), the first stopped after 21 s"
 
 
 def test_interrupted_shards_need_no_finding() -> None:

@@ -38,7 +38,7 @@ def test_errors_in_the_log_are_a_warning_with_the_first_and_the_most_frequent() 
     assert (finding.id, finding.severity) == ("log-errors", "warning")
     assert finding.message == (
         'the system logged 5 errors in 200 lines, first at 0:04: "cannot reach db 7"; '
-        'most often, 4 times: "pool # is empty"'
+        'the most frequent (4 times): "pool # is empty"'
     )
     assert log_findings(run(logged(0))) == []
 
@@ -62,11 +62,9 @@ def test_a_lost_monitor_is_told_with_its_reason() -> None:
     detail = {"source": "container api"}
     lost = Event(5, "monitor_lost", "container api: the socket was closed", detail)
     (once,) = monitor_findings(run([], [lost, Event(8, "monitor_back", "container api", detail)]))
-    assert once.message == "container api could not be read for 3 s, from 0:05 on: the socket was closed"
+    assert once.message == "container api could not be read for 3 s from 0:05 on: the socket was closed"
     (for_ever,) = monitor_findings(run([], [lost]))
-    assert (
-        for_ever.message == "container api could not be read to the end, from 0:05 on: the socket was closed"
-    )
+    assert for_ever.message == "container api could not be read from 0:05 to the end: the socket was closed"
     assert for_ever.evidence["lost_s"] == 15.0
     assert monitor_findings(run([])) == []
 
@@ -75,6 +73,6 @@ def test_a_container_at_its_quota_is_told() -> None:
     seen = readings(20, cpu_pct=60.0, cpu_cores=0.3, cores_available=0.5, throttled_pct=40.0)
     (finding,) = cpu_findings(run(seen))
     assert finding.id == "cpu-throttled"
-    assert "in 40 % of its periods" in finding.message
+    assert "in 40 % of its CPU periods" in finding.message
     assert "quota of 0.5 cores" in finding.message
     assert cpu_findings(run(readings(20, cpu_pct=60.0, throttled_pct=1.0))) == []

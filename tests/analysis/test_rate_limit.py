@@ -220,7 +220,7 @@ def test_without_a_declaration_it_is_only_described() -> None:
     made = [second(t, {"GET /": interval([10.0] * 9, errors={"status_429": 1})}) for t in range(60)]
     [told] = found(made, None)
     assert (told.id, told.severity) == ("rate-limit-unknown", "info")
-    assert told.message == "60 requests (10 %) were answered 429, and no rate limit is declared"
+    assert told.message == "60 requests (10 %) were answered 429, but no rate limit is declared"
     assert not found(seconds(lambda _: (100, 0)), None)
 
 

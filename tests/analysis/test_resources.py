@@ -52,5 +52,5 @@ def test_cpu_and_memory_within_their_targets() -> None:
 
 def test_memory_near_the_limit_at_which_the_kernel_ends_it() -> None:
     [high] = found(seconds([5.0] * 60), readings("memory_limit_bytes", [1.05e8] * 60))
-    assert high.message == "memory reached 100 MB of the 105 MB that it may use"
+    assert high.message == "memory reached 100 MB of its limit of 105 MB"
     assert not found(seconds([5.0] * 60), readings("memory_limit_bytes", [2e8] * 60))

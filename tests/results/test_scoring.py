@@ -275,7 +275,7 @@ def test_scopes(aim: Target, value: float) -> None:
         (target(P95, 1, stage="warm"), "warm-up is never scored"),
         (target("throughput", 1, stage="warm"), "warm-up is never scored"),
         (target(P95, 1, stage="nowhere"), "no stage is named 'nowhere'"),
-        (target("cpu", 1, endpoint="GET /"), "cpu cannot be told apart by endpoint"),
+        (target("cpu", 1, endpoint="GET /"), "cpu is not known by endpoint"),
         (target("cpu", 1), "nothing watched it (--pid or --process watch a process of this machine)"),
         (target("ttfb_p95", 1), "no time to first byte was recorded"),
         (

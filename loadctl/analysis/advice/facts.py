@@ -1,4 +1,4 @@
-"""What a run shows about the reasons of its findings: the numbers that advice is chosen by."""
+"""The numbers of a run by which advice on its findings is chosen."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class AdviceFacts:
         """What ran most, in the words of the profile; None: nothing was profiled."""
         use = self.run.measured.profile
         return (
-            None if use is None or not use.top else f"{use.top[0].name} ({use.top[0].self_pct:.0f} % of cpu)"
+            None if use is None or not use.top else f"{use.top[0].name} ({use.top[0].self_pct:.0f} % of CPU)"
         )
 
     @property

@@ -7,11 +7,12 @@ import math
 
 from loadctl.analysis.capacity import Probe, Search
 from loadctl.reports.printable import hanging, printable
+from loadctl.results.decision import sentence
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import format_ms, format_rate
 
 SCHEMA = "loadctl.capacity/1"
-_WORDS = {"meets": "meets all targets", "fails": "fails", "unclear": "cannot tell"}
+_WORDS = {"meets": "meets all targets", "fails": "fails", "unclear": "no result"}
 
 
 def level(value: float, unit: str) -> str:
@@ -32,7 +33,7 @@ def verdict(search: Search, unit: str) -> str:
     """One sentence: a band, never one point; arrivals as the requests that they were."""
     found, each = search.answer, search.requests_per_arrival
     if found.low is None and found.high is None:
-        return f"Cannot tell: {found.limit}."
+        return sentence(found.limit)
     if found.low is None:
         return f"Does not meet the targets even at {level(found.high or 0, unit)}: {found.fails_next}."
     if found.high is None or found.band is None or found.estimate is None:

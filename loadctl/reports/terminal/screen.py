@@ -143,7 +143,7 @@ def _endpoints(result: Result, width: int) -> Iterator[str]:
 def _footnotes(shown: Sequence[Latency]) -> Iterator[str]:
     whys = {one.absent[name] for one in shown for name in _PERCENTILES if name in one.absent}
     if any(why.startswith("needs") for why in whys):
-        yield "  – = too few requests for an honest figure: p95 needs 200, p99 1,000"
+        yield "  – = too few requests for a reliable figure: p95 needs 200, p99 1,000"
     for why in sorted(why for why in whys if not why.startswith("needs")):
         yield f"  – = {printable(why, 200)}"
 

@@ -16,7 +16,7 @@ from loadctl.results.verdict import Score, Status, distance_of, enough_requests,
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_limit, format_value
 
-UNTOLD = "cannot be told from this file"
+UNTOLD = "this file does not say"
 _NOT_IN_FILES = {
     "max_throughput": "it needs stages, which a file does not have",
     "breaking_point": "it needs stages, which a file does not have",
@@ -86,7 +86,7 @@ def _between(target: Target, found: _Found) -> str:
         else format_value(figure.said, target.unit)
     )
     if math.isinf(figure.high):
-        return f"{UNTOLD}: its {said} is {found.part} alone, and the whole takes longer"
+        return f"{UNTOLD}: its {said} is {found.part} alone, and the whole response takes longer"
     low, high = (format_value(end, target.unit) for end in (figure.low, figure.high))
     return f"{UNTOLD}: its {said} may be anything from {low} to {high}"
 
