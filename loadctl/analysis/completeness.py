@@ -104,7 +104,7 @@ def _findings(run: RunContext, lost: dict[str, list[Event]]) -> Iterator[Finding
         total = sum(until - since for since, until in spans)
         first = next(event for event in events if event.kind == "monitor_lost")
         reason = first.message.removeprefix(f"{source}: ")
-        at, lasted = run.recording.at(first.t), format_duration(round(total, 1))
+        at, lasted = run.at(first.t), format_duration(round(total, 1))
         if len(spans) > 1:
             gap = f"{len(spans)} times, for {lasted} in total, first at {at}"
         else:

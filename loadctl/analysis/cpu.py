@@ -1,4 +1,4 @@
-"""Was CPU the limit? 10 s means above 80 %, or above the target of cpu, for a fifth of the window or 30 s in a row.
+"""Was CPU the limit, and which function was it spent in? 10 s means above 80 %, or above the target of cpu, for a fifth of the window or 30 s in a row.
 
 On simulated load this flagged no burst and every half-run at 90 %, while "maximum above 80 %" flags 10 to 100 % of
 healthy runs. One process or thread that fills one core is told apart: in the share of all cores it disappears.
@@ -7,6 +7,8 @@ healthy runs. One process or thread that fills one core is told apart: in the sh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from statistics import fmean
 
 from loadctl.analysis.run_context import RunContext
 from loadctl.results.verdict import Evidence, Finding
@@ -27,7 +29,7 @@ def cpu_findings(run: RunContext) -> list[Finding]:
 def _throttled(run: RunContext) -> Iterator[Finding]:
     """A container at its quota is stopped for the rest of each period, which shows in latency before CPU is full."""
     shares = run.readings("system").values("throttled_pct")
-    mean = sum(shares) / len(shares) if shares else 0.0
+    mean = fmean(shares) if shares else 0.0
     if mean < THROTTLED_PCT:
         return
     cores = run.measured.system.cores_available
@@ -42,7 +44,8 @@ def _throttled(run: RunContext) -> Iterator[Finding]:
 
 def _all_cores(run: RunContext) -> Iterator[Finding]:
     points = run.readings("system").series("cpu_pct")
-    limit = _limit(run)
+    limit = run.first_limit("cpu")
+    limit = HIGH_PCT if limit is None else limit
     high_s, highest = _high(points, limit)
     if high_s:
         cores = run.measured.system.cores_available
@@ -56,14 +59,6 @@ def _all_cores(run: RunContext) -> Iterator[Finding]:
         }
         advice = ("profile it under this load, or give it more cores, and run again",)
         yield Finding("cpu-high", "warning", message, evidence, advice)
-
-
-def _limit(run: RunContext) -> float:
-    found = (t for t in run.scenario.targets if t.metric == "cpu" and t.scope.kind == "run")
-    target = next(found, None)
-    if target is None:
-        return HIGH_PCT
-    return target.critical if target.target is None else target.target
 
 
 def _one_core(run: RunContext) -> Iterator[Finding]:
@@ -86,10 +81,7 @@ def _high(points: Sequence[tuple[float, float]], limit: float) -> tuple[float, f
     """Seconds that 10 s means spent above `limit` (0 where that is not for long), and the highest mean."""
     means = _means(points)
     high = [mean > limit for mean in means]
-    row = longest = 0
-    for is_high in high:
-        row = row + 1 if is_high else 0
-        longest = max(longest, row)
+    longest = max((sum(1 for _ in row) for is_high, row in groupby(high) if is_high), default=0)
     long = longest * MEAN_S >= ROW_S or (len(high) > 1 and sum(high) >= SHARE * len(high) and sum(high) > 1)
     return (sum(high) * MEAN_S, max(means)) if long else (0.0, 0.0)
 
@@ -99,4 +91,4 @@ def _means(points: Sequence[tuple[float, float]]) -> list[float]:
     start = points[0][0] if points else 0.0
     for t, value in points:
         blocks.setdefault(int((t - start) / MEAN_S), []).append(value)
-    return [sum(values) / len(values) for values in blocks.values()]
+    return [fmean(values) for values in blocks.values()]

@@ -161,9 +161,8 @@ def _memory(run: RunContext) -> Iterator[Finding]:
 
 
 def _limit(run: RunContext) -> tuple[float | None, str]:
-    for target in run.scenario.targets:
-        if target.metric == "memory" and target.scope.kind == "run":
-            return target.critical, "the critical limit"
+    if target := run.target("memory"):
+        return target.critical, "the critical limit"
     limits = _speaker(run).values("memory_limit_bytes")
     return (limits[-1], "its memory limit") if limits else (None, "")
 

@@ -39,7 +39,8 @@ def _errors(run: RunContext) -> Iterator[Finding]:
     if not failed:
         yield Finding("no-errors", "good", f"none of {format_count(requests)} requests failed", evidence)
         return
-    target = _error_target(run)
+    target = run.target("error_rate")
+    target = None if target is None or target.unit != "%" else target
     critical = CRITICAL_PCT if target is None else target.critical
     wanted = TARGET_PCT if target is None else target.target
     percent = total.error_rate * 100
@@ -52,15 +53,6 @@ def _errors(run: RunContext) -> Iterator[Finding]:
     elif wanted is not None and percent > wanted:
         message = f"{share}, above the target of {format_limit(wanted, '%')}"
         yield Finding("errors-over-target", "warning", message, evidence, _kinds(run))
-
-
-def _error_target(run: RunContext) -> Target | None:
-    targets = (
-        t
-        for t in run.scenario.targets
-        if t.metric == "error_rate" and t.scope.kind == "run" and t.unit == "%"
-    )
-    return next(targets, None)
 
 
 def _gravity(target: Target | None) -> Severity:
@@ -167,10 +159,10 @@ def log_findings(run: RunContext) -> list[Finding]:
     start, end = run.window
     first = next((e for e in run.recording.events if e.kind == "log_error" and start < e.t <= end), None)
     if first is not None:
-        message += f', first at {run.recording.at(first.t)}: "{first.message[:_SHOWN]}"'
+        message += f', first at {run.at(first.t)}: "{first.message[:_SHOWN]}"'
         evidence["first_at_s"] = first.t
     often = max(logs.frequent, key=lambda one: one.count, default=None)
     if often is not None and often.count > 1 and logs.errors > often.count:
         message += f'; the most frequent ({format_count(often.count)} times): "{often.message[:_SHOWN]}"'
-    at = f" at {run.recording.at(first.t)}" if first is not None else ""
+    at = f" at {run.at(first.t)}" if first is not None else ""
     return [Finding("log-errors", "warning", message, evidence, (f"read {logs.followed}{at}",))]

@@ -88,7 +88,7 @@ def _stood_still(run: RunContext) -> Iterator[tuple[str, dict[str, float]]]:
     lost_s = sum(lost.values())
     if lost_s >= max(1.0, BUSY_SHARE * length):
         of = f"{format_duration(round(lost_s))} of {format_duration(length)}"
-        sign = f"its timers did not run for {of}, first at {run.recording.at(min(lost))}"
+        sign = f"its timers did not run for {of}, first at {run.at(min(lost))}"
         yield sign, {"stood_still_s": round(lost_s, 1), "first_at_s": min(lost)}
 
 
@@ -187,8 +187,7 @@ def _same_host(run: RunContext) -> Iterator[Finding]:
     if not run.same_host:
         return
     message = "the load generator and the system share the CPU cores of this machine"
-    busy = run.readings("host").values("cpu_pct")
-    mean = sum(busy) / len(busy) if busy else 0.0
+    mean = run.machine_cpu_pct
     if mean < FULL_MACHINE_PCT:
         yield Finding("generator-same-host", "info", message, {"host": run.scenario.shown_host})
         return
@@ -241,7 +240,7 @@ def _unfinished(run: RunContext) -> Iterator[Finding]:
     """A script may judge the run in its last hook. One that had to be ended there has not said what it found."""
     overtime = [e.t for e in run.recording.events if e.kind == "stop" and e.detail.get("overtime")]
     if overtime and run.scenario.script is not None:
-        ended = f"your script was still running at {run.recording.at(overtime[0])} and was ended"
+        ended = f"your script was still running at {run.at(overtime[0])} and was ended"
         message = f"{ended}, so its own verdict is not known"
         advice = ("see what its last hooks (test_stop, quitting, after) wait for",)
         yield Finding("script-unfinished", "invalid", message, {"ended_at_s": overtime[0]}, advice, "pass")

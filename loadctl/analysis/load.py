@@ -49,7 +49,7 @@ def _stood_still(run: RunContext) -> Iterator[Finding]:
     if lost_s < 1 or lost_s <= VOID_SHORT * length:
         return
     of = f"{format_duration(round(lost_s))} of {format_duration(length)}"
-    message = f"no load was generated for {of}, first at {run.recording.at(min(lost))}: the load generator stood still"
+    message = f"no load was generated for {of}, first at {run.at(min(lost))}: the load generator stood still"
     evidence = {"stood_still_s": round(lost_s, 1), "first_at_s": min(lost)}
     yield Finding("load-not-reached", "invalid", message, evidence, (), "pass")
 
@@ -74,7 +74,7 @@ def _users(run: RunContext) -> Iterator[Finding]:
     worst = min(short, key=lambda second: second.users / _wanted(run, second))
     message = (
         f"fewer users than planned for {format_duration(len(short))}: "
-        f"{worst.users} of {_wanted(run, worst):.0f} at {run.recording.at(worst.t)}"
+        f"{worst.users} of {_wanted(run, worst):.0f} at {run.at(worst.t)}"
     )
     evidence = {"short_s": len(short), "users": worst.users, "planned": _wanted(run, worst)}
     lost = any(not shard.complete for shard in run.recording.shards)

@@ -26,7 +26,7 @@ def _top(run: RunContext, use: ProfileUse) -> Finding:
     first = use.top[0]
     worst = worst_of(use.samples)
     taken = worst or list(use.samples)
-    when = f"from {run.recording.at(taken[0].start_s)} on ({taken[0].why})"
+    when = f"from {run.at(taken[0].start_s)} on ({taken[0].why})"
     message = f"{first.name} took {first.self_pct:.0f} % of the CPU time sampled {when}"
     if first.calm_pct is not None and worst:
         message += f", {first.calm_pct:.0f} % when calm"

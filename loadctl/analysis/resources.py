@@ -41,17 +41,16 @@ def _memory(run: RunContext) -> Iterator[Finding]:
     most = run.measured.system.memory_bytes
     if most is None:
         return
-    targets = (t for t in run.scenario.targets if t.metric == "memory" and t.scope.kind == "run")
-    target = next(targets, None)
+    wanted = run.first_limit("memory")
     limits = of_best_source(run.readings("system")).values("memory_limit_bytes")
     evidence: Evidence = {"memory_bytes": most, "limit_bytes": limits[-1] if limits else None}
-    wanted = None if target is None else target.critical if target.target is None else target.target
     if limits and most > _NEAR_LIMIT * limits[-1]:
-        message = f"memory reached {format_bytes(most)} of its limit of {format_bytes(limits[-1])}"
-        yield Finding("memory-high", "warning", message, evidence)
+        of = f" of its limit of {format_bytes(limits[-1])}"
     elif wanted is not None and most > wanted:
-        message = f"memory reached {format_bytes(most)}, above its target of {format_bytes(wanted)}"
-        yield Finding("memory-high", "warning", message, evidence)
+        of = f", above its target of {format_bytes(wanted)}"
+    else:
+        return
+    yield Finding("memory-high", "warning", f"memory reached {format_bytes(most)}{of}", evidence)
 
 
 def nagle_findings(run: RunContext) -> list[Finding]:

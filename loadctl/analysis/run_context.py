@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from statistics import fmean
 from urllib.parse import urlsplit
 
 from loadctl.results.fold import Folded
@@ -20,6 +21,7 @@ from loadctl.scenario.expectation import CannotJudge, cannot_judge
 from loadctl.scenario.invocation import LOAD, Invocation
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.smoke import OPTION
+from loadctl.scenario.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,26 @@ class RunContext:
     def readings(self, subject: str) -> Readings:
         """Of the window."""
         return self.measured.readings.get(subject, NONE).between(*self.window)
+
+    @property
+    def machine_cpu_pct(self) -> float:
+        """The mean of the whole window; 0 where the machine was not watched."""
+        shares = self.readings("host").values("cpu_pct")
+        return fmean(shares) if shares else 0.0
+
+    def at(self, t: float) -> str:
+        """A time for people; see Recording.at."""
+        return self.recording.at(t)
+
+    def target(self, metric: str) -> Target | None:
+        """The one of the whole run."""
+        found = (one for one in self.scenario.targets if one.metric == metric and one.scope.kind == "run")
+        return next(found, None)
+
+    def first_limit(self, metric: str) -> float | None:
+        """Of that target: the limit that warns where there are two."""
+        target = self.target(metric)
+        return None if target is None else target.critical if target.target is None else target.target
 
     @property
     def constant_load(self) -> bool:

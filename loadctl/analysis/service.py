@@ -27,19 +27,21 @@ SAME_INCIDENT_S = 10.0
 
 
 def service_findings(run: RunContext) -> list[Finding]:
-    return [*_restarts(run), *_crashes(run), *_workers(run), *_unreachable(run), *_silent(run)]
+    return [*_process(run), *_workers(run), *_unreachable(run), *_silent(run)]
 
 
-def _restarts(run: RunContext) -> Iterator[Finding]:
-    yield from _of_events(run, "service_restarted", "service-restarted", "critical", "the system restarted")
-
-
-def _crashes(run: RunContext) -> Iterator[Finding]:
-    yield from _of_events(run, "service_crashed", "service-crashed", "critical", "the system crashed")
-    downs = [event for event in run.recording.events if event.kind == "service_down"]
-    known = any(event.kind in {"service_crashed", "service_restarted"} for event in run.recording.events)
-    if downs and not known:
-        yield _finding(run, downs, "service-crashed", "critical", "the system went down")
+def _process(run: RunContext) -> Iterator[Finding]:
+    """`service-restarted` and `service-crashed`, of the system as a whole."""
+    kinds = ("service_restarted", "service_crashed", "service_down")
+    restarts, crashes, downs = ([e for e in run.recording.events if e.kind == kind] for kind in kinds)
+    for events, finding_id, what in (
+        (_each_once(restarts), "service-restarted", "the system restarted"),
+        (_each_once(crashes), "service-crashed", "the system crashed"),
+        ([] if restarts or crashes else downs, "service-crashed", "the system went down"),
+    ):
+        if events:
+            times = "" if len(events) == 1 else f" {format_count(len(events))} times, first"
+            yield _finding(run, events, finding_id, "critical", what + times)
 
 
 def _workers(run: RunContext) -> Iterator[Finding]:
@@ -50,35 +52,30 @@ def _workers(run: RunContext) -> Iterator[Finding]:
         if event.kind == "worker_restarted":
             end = ends.pop(event.detail.get("pid"), event)
             restarted.append(replace(event, t=end.t))
-    lost = list(ends.values())
-    many, one = (
-        "worker processes of the system ended and were replaced",
-        "a worker process of the system ended and was replaced",
-    )
-    yield from _ended(run, restarted, "worker-restarted", "warning", one, many)
-    many, one = (
-        "worker processes of the system ended and were not replaced",
-        "a worker process of the system ended and was not replaced",
-    )
-    yield from _ended(run, lost, "worker-lost", "info", one, many)
+    severity: Severity
+    for events, finding_id, severity, replaced in (
+        (restarted, "worker-restarted", "warning", "replaced"),
+        (list(ends.values()), "worker-lost", "info", "not replaced"),
+    ):
+        if not events:
+            continue
+        what = f"a worker process of the system ended and was {replaced}"
+        if len(events) > 1:
+            many = format_count(len(events))
+            what = f"{many} worker processes of the system ended and were {replaced}, first"
+        found = _finding(run, events, finding_id, severity, what)
+        if failed := _failed_with(run, events):
+            message = f"{found.message}; {format_count(failed)} requests failed at that time"
+            evidence = {**found.evidence, "failed": failed}
+            found = replace(found, severity="critical", message=message, evidence=evidence)
+        yield found
 
 
-def _ended(
-    run: RunContext, events: list[Event], finding_id: str, severity: Severity, one: str, many: str
-) -> Iterator[Finding]:
-    if not events:
-        return
-    first = events[0]
-    what = one if len(events) == 1 else f"{format_count(len(events))} {many}, the first"
-    message = f"{what} at {run.recording.at(first.t)}"
-    message += f": {first.message}" if first.message else ""
+def _finding(run: RunContext, events: list[Event], finding_id: str, severity: Severity, what: str) -> Finding:
+    first, at = events[0], run.at(events[0].t)
+    message = f"{what} at {at}" + (f": {first.message}" if first.message else "")
     evidence: Evidence = {"times": len(events), "first_at_s": first.t}
-    failed = _failed_with(run, events)
-    if failed:
-        message += f"; {format_count(failed)} requests failed at that time"
-        evidence["failed"] = failed
-    advice = (f"find out why it ended: read the system's log at {run.recording.at(first.t)}",)
-    yield Finding(finding_id, "critical" if failed else severity, message, evidence, advice)
+    return Finding(finding_id, severity, message, evidence, (f"read the system's log at {at}",))
 
 
 def _failed_with(run: RunContext, events: list[Event]) -> int:
@@ -90,14 +87,6 @@ def _failed_with(run: RunContext, events: list[Event]) -> int:
     there = sum(cut[t] for t in near)
     usual = (sum(cut.values()) - there) / max(1, len(cut) - len(near)) * len(near)
     return there if there > usual + 2 * usual**0.5 else 0
-
-
-def _of_events(
-    run: RunContext, kind: str, finding_id: str, severity: Severity, what: str
-) -> Iterator[Finding]:
-    events = [event for event in run.recording.events if event.kind == kind]
-    if events:
-        yield _finding(run, _each_once(events), finding_id, severity, what)
 
 
 def _each_once(events: list[Event]) -> list[Event]:
@@ -114,29 +103,19 @@ def _each_once(events: list[Event]) -> list[Event]:
     return [first for first, _ in incidents]
 
 
-def _finding(run: RunContext, events: list[Event], finding_id: str, severity: Severity, what: str) -> Finding:
-    times = "" if len(events) == 1 else f" {format_count(len(events))} times, first"
-    first = events[0]
-    said = f": {first.message}" if first.message else ""
-    message = f"{what}{times} at {run.recording.at(first.t)}{said}"
-    advice = (f"read the system's log at {run.recording.at(first.t)}",)
-    return Finding(finding_id, severity, message, {"times": len(events), "first_at_s": first.t}, advice)
-
-
 def _unreachable(run: RunContext) -> Iterator[Finding]:
     spells: list[list[int]] = []
-    for second in run.recording.seconds:
-        if not is_cut_off(second):
-            continue
-        if spells and spells[-1][-1] == second.t - 1:
-            spells[-1].append(second.t)
+    for t in (second.t for second in run.recording.seconds if is_cut_off(second)):
+        if spells and spells[-1][-1] == t - 1:
+            spells[-1].append(t)
         else:
-            spells.append([second.t])
+            spells.append([t])
     long = [spell for spell in spells if len(spell) >= UNREACHABLE_S]
     if long:
         total = sum(map(len, long))
-        message = f"the system was unreachable for {format_duration(total)}, first at {run.recording.at(long[0][0])}"
-        advice = (f"read the system's log at {run.recording.at(long[0][0])}",)
+        at = run.at(long[0][0])
+        message = f"the system was unreachable for {format_duration(total)}, first at {at}"
+        advice = (f"read the system's log at {at}",)
         evidence = {"unreachable_s": total, "first_at_s": long[0][0]}
         yield Finding("service-unreachable", "critical", message, evidence, advice)
 

@@ -28,7 +28,7 @@ def stall_findings(run: RunContext) -> list[Finding]:
         "period_s": None if every is None else round(every, 1),
         "waiting": waiting,
     }
-    at, under_way = run.recording.at(first.start_s), f"{format_count(waiting)} requests in flight"
+    at, under_way = run.at(first.start_s), f"{format_count(waiting)} requests in flight"
     if not lengths:
         message = f"the system stopped answering at {at}: {under_way} were never answered"
         advice: tuple[str, ...] = (

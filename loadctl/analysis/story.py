@@ -89,7 +89,7 @@ def _commonest_error(run: RunContext) -> str:
         return f"{format_count(count)} of {of} requests had no answer when the run ended."
     alike = [one for one in run.recording.examples if one.error_class == error_class]
     first = min(alike, key=lambda one: one.t, default=None)
-    words = "" if first is None else f', first at {run.recording.at(first.t)}: "{said(first)}"'
+    words = "" if first is None else f', first at {run.at(first.t)}: "{said(first)}"'
     return f"{format_count(count)} × {error_class.replace('_', ' ')}{_where(run, error_class, count)}{words}."
 
 

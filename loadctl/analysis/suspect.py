@@ -12,10 +12,10 @@ worded as a suspect. It needs 6 slow windows and 6 calm ones.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from statistics import median
+from statistics import fmean, median
 
 from loadctl.analysis.run_context import RunContext
 from loadctl.results.level import NOISE_MS
@@ -34,49 +34,43 @@ _HALF = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Resource:
-    """`use`: in % of its limit, None where a reading does not tell; `full`: from how many % on it is at its limit."""
+    """`used`: a value in % or, with `limit`, in its unit; `full`: from how many % on it is at its limit."""
 
     key: str
     words: str
-    use: Callable[[Mapping[str, float]], float | None]
     full: float
+    used: str
+    limit: str = ""
 
-
-def _share(name: str) -> Callable[[Mapping[str, float]], float | None]:
-    return lambda values: values.get(name)
-
-
-def _of(used: str, limit: str) -> Callable[[Mapping[str, float]], float | None]:
-    def use(values: Mapping[str, float]) -> float | None:
-        return 100 * values[used] / values[limit] if values.get(limit) and used in values else None
-
-    return use
-
-
-def _one_core(values: Mapping[str, float]) -> float | None:
-    """Of several: one that is full says nothing more where there is only one."""
-    return values.get("busiest_pct_of_one_core") if values.get("cores_available", 2.0) > 1 else None
+    def use(self, values: Mapping[str, float]) -> float | None:
+        """In % of the limit; None where a reading does not say."""
+        used, limit = values.get(self.used), values.get(self.limit) if self.limit else 100.0
+        if self.key == "one_core" and values.get("cores_available", 2.0) <= 1:
+            return None  # of one core, it says no more than cpu
+        return 100 * used / limit if limit and used is not None else None
 
 
 _RESOURCES = (
-    _Resource("cpu", "CPU", _share("cpu_pct"), 80.0),
-    _Resource("one_core", "one CPU core (a single process or thread)", _one_core, 80.0),
-    _Resource("cpu_quota", "the CPU quota (throttled periods)", _share("throttled_pct"), 20.0),
-    _Resource("memory", "memory", _share("memory_pct"), 90.0),
-    _Resource("memory", "memory", _of("memory_bytes", "memory_limit_bytes"), 90.0),
-    _Resource("open_files", "open files", _of("process_open_fds", "process_max_fds"), 80.0),
+    _Resource("cpu", "CPU", 80.0, "cpu_pct"),
+    _Resource("one_core", "one CPU core (a single process or thread)", 80.0, "busiest_pct_of_one_core"),
+    _Resource("cpu_quota", "the CPU quota (throttled periods)", 20.0, "throttled_pct"),
+    _Resource("memory", "memory", 90.0, "memory_pct"),
+    _Resource("memory", "memory", 90.0, "memory_bytes", "memory_limit_bytes"),
+    _Resource("open_files", "open files", 80.0, "process_open_fds", "process_max_fds"),
 )
-_MACHINE = _Resource("machine_cpu", "CPU of the whole machine", _share("cpu_pct"), 95.0)
+_MACHINE = _Resource("machine_cpu", "CPU of the whole machine", 95.0, "cpu_pct")
 
 
 @dataclass(frozen=True, slots=True)
 class _Suspect:
-    """`whose`: another container or pod; empty: the system's own."""
+    """`whose`: another container or pod; empty: the system's own. `slow_share`: of the slow windows, in which it was at
+    its limit; `slow_pct`: its median use in them; `calm_…`: of the others."""
 
     key: str
     words: str
     whose: str
     slow_share: float
+    calm_share: float
     slow_pct: float
     calm_pct: float
 
@@ -100,12 +94,12 @@ def suspect_findings(run: RunContext) -> list[Finding]:
         "p95_slow_ms": round(slow_ms, 1),
     }
     seen = list(_seen(run, slow, calm))
-    suspects = [s for s, calm_share in seen if s.slow_share >= _HALF > calm_share]
+    full = [one for one in seen if one.slow_share >= _HALF]
+    suspects = [one for one in full if one.calm_share < _HALF]
     if suspects:
         return [_named(max(suspects, key=lambda suspect: suspect.slow_share), evidence)]
-    if any(s.slow_share >= _HALF for s, _ in seen):
-        return []  # something was full all along: it may be the limit, and may not
-    return [_elsewhere([s for s, _ in seen], evidence)] if seen else []
+    # what was full all along may be the limit, and may not
+    return [_elsewhere(seen, evidence)] if seen and not full else []
 
 
 def _named(suspect: _Suspect, evidence: Evidence) -> Finding:
@@ -133,12 +127,8 @@ def _elsewhere(seen: Sequence[_Suspect], evidence: Evidence) -> Finding:
         f"while p95 was {format_ms(float(evidence['p95_slow_ms'] or 0))}, no watched resource was at its limit "
         f"({shown}): requests wait for something else"
     )
-    return Finding(
-        "limit-elsewhere",
-        "info",
-        message,
-        {**evidence, **{f"{s.key}_pct": round(s.slow_pct, 1) for s in own}},
-    )
+    uses = {f"{one.key}_pct": round(one.slow_pct, 1) for one in own}
+    return Finding("limit-elsewhere", "info", message, {**evidence, **uses})
 
 
 def _p95_by_window(run: RunContext) -> dict[int, float]:
@@ -154,8 +144,8 @@ def _p95_by_window(run: RunContext) -> dict[int, float]:
     return found
 
 
-def _seen(run: RunContext, slow: set[int], calm: set[int]) -> Iterator[tuple[_Suspect, float]]:
-    """Everything that was watched, and in which share of the calm windows it was at its limit."""
+def _seen(run: RunContext, slow: set[int], calm: set[int]) -> Iterator[_Suspect]:
+    """Everything that was watched."""
     system = of_best_source(run.readings("system"))
     yield from _of_readings(_RESOURCES, system, "", slow, calm)
     for entity, readings in run.readings("companion").split(attrgetter("entity")).items():
@@ -166,7 +156,7 @@ def _seen(run: RunContext, slow: set[int], calm: set[int]) -> Iterator[tuple[_Su
 
 def _of_readings(
     resources: Sequence[_Resource], readings: Readings, whose: str, slow: set[int], calm: set[int]
-) -> Iterator[tuple[_Suspect, float]]:
+) -> Iterator[_Suspect]:
     records = list(readings)
     for resource in resources:
         windows: dict[int, list[float]] = defaultdict(list)
@@ -174,20 +164,11 @@ def _of_readings(
             use = resource.use(reading.values)
             if use is not None:
                 windows[int((reading.t - 0.5) // WINDOW_S)].append(use)  # it tells of the second before it
-        means = {window: sum(values) / len(values) for window, values in windows.items()}
+        means = {window: fmean(values) for window, values in windows.items()}
         in_slow, in_calm = ([means[t] for t in part if t in means] for part in (slow, calm))
         if 2 * len(in_slow) < len(slow) or 2 * len(in_calm) < len(calm):
             continue
-        suspect = _Suspect(
-            resource.key,
-            resource.words,
-            whose,
-            _full(in_slow, resource),
-            median(in_slow),
-            median(in_calm),
+        slow_share, calm_share = (fmean(use >= resource.full for use in part) for part in (in_slow, in_calm))
+        yield _Suspect(
+            resource.key, resource.words, whose, slow_share, calm_share, median(in_slow), median(in_calm)
         )
-        yield suspect, _full(in_calm, resource)
-
-
-def _full(values: Sequence[float], resource: _Resource) -> float:
-    return sum(value >= resource.full for value in values) / len(values)

@@ -20,7 +20,7 @@ from loadctl.reports.html.assets import assets
 from loadctl.reports.html.overview import tiles
 from loadctl.reports.html.page import page
 from loadctl.reports.html.panels import panels
-from loadctl.reports.html.svg_chart import BOTTOM, HEIGHT, RIGHT, WIDTH, still
+from loadctl.reports.html.svg_chart import BOTTOM, HEIGHT, RIGHT, WIDTH, svg_chart
 from loadctl.results.charts import Charts
 from loadctl.results.histogram import Histogram
 from loadctl.results.log_use import FrequentMessage, LogUse
@@ -161,7 +161,7 @@ def test_p90_of_each_endpoint_and_of_all_lies_between_p50_and_p95() -> None:
 
 def test_names_of_limits_stand_beside_the_curves_and_not_on_each_other(charts: Charts) -> None:
     latency = next(panel for panel in panels(FAILED, charts) if panel.key == "latency")
-    picture = still(latency, 1, [])
+    picture = svg_chart(latency, 1, [])
     labels = re.findall(
         r'<text class="tick (?:critical|target)" font-size="10" x="(.*?)" y="(.*?)">(.*?)<', picture
     )

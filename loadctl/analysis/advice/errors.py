@@ -45,7 +45,7 @@ def _place(facts: AdviceFacts, name: str) -> str:
         f", nearly all on {row.endpoint}" if len(rows) > 1 and row.errors.get(name, 0) >= 0.9 * whole else ""
     )
     first = _first(facts, name)
-    return where if first is None else f"{where}, first at {facts.run.recording.at(first)}"
+    return where if first is None else f"{where}, first at {facts.run.at(first)}"
 
 
 def _first(facts: AdviceFacts, name: str) -> float | None:
@@ -54,7 +54,7 @@ def _first(facts: AdviceFacts, name: str) -> float | None:
 
 def _log(facts: AdviceFacts, name: str) -> str:
     first = _first(facts, name)
-    return "read the system's log" + ("" if first is None else f" at {facts.run.recording.at(first)}")
+    return "read the system's log" + ("" if first is None else f" at {facts.run.at(first)}")
 
 
 def _timeout(facts: AdviceFacts, count: str) -> str:
@@ -96,7 +96,7 @@ def _unauthorized(facts: AdviceFacts, count: str) -> str:
     first, (start, end) = _first(facts, "status_401"), facts.run.window
     if first is not None and first - start > _LATE_SHARE * (end - start):
         return (
-            f"{count}, none before {facts.run.recording.at(first)}: a token expires; log in again in the flow or "
+            f"{count}, none before {facts.run.at(first)}: a token expires; log in again in the flow or "
             "request a longer lifetime, and run past that time"
         )
     if facts.run.scenario.script is not None:

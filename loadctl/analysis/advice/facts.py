@@ -69,8 +69,7 @@ class AdviceFacts:
 
         A system that wants to compute gets its share of them all the same: one that had very little did not want to.
         """
-        shares = self.run.readings("host").values("cpu_pct") if self.run.same_host else ()
-        mean = sum(shares) / len(shares) if shares else 0.0
+        mean = self.run.machine_cpu_pct if self.run.same_host else 0.0
         little = (self.run.measured.system.cpu_cores or 0.0) < _LITTLE_CORES
         return mean if mean >= _FULL_PCT and not little else None
 

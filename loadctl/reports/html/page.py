@@ -16,7 +16,6 @@ from markupsafe import Markup, escape
 from loadctl.reports import scores
 from loadctl.reports.html import tables as words
 from loadctl.reports.html.assets import Assets, assets, template
-from loadctl.reports.html.heatmap import heatmap
 from loadctl.reports.html.overview import bullet, tiles, tone
 from loadctl.reports.html.panels import (
     PERCENTILES,
@@ -38,7 +37,7 @@ from loadctl.reports.html.shape import (
     spark,
     throughput_by_level,
 )
-from loadctl.reports.html.svg_chart import still
+from loadctl.reports.html.svg_chart import heatmap, svg_chart
 from loadctl.reports.html.tables import (
     endpoint_rows,
     error_rows,
@@ -128,7 +127,7 @@ def _marked(carried: Assets) -> dict[str, Markup]:
 
 
 def _drawn(shown: Sequence[Panel], charts: Charts, over_time: Sequence[Span]) -> list[_Drawn]:
-    return [_Drawn(panel, still(panel, charts.bin_s, over_time)) for panel in shown]
+    return [_Drawn(panel, svg_chart(panel, charts.bin_s, over_time)) for panel in shown]
 
 
 def _shapes(result: Result, charts: Charts, over_time: Sequence[Span]) -> list[_Shape]:

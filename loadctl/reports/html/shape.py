@@ -9,7 +9,7 @@ from typing import TypeAlias
 from markupsafe import Markup
 
 from loadctl.reports.html.panels import PERCENTILES, Tone
-from loadctl.reports.html.svg_chart import Scale, by_factors, from_zero, ticks
+from loadctl.reports.html.svg_chart import Scale, by_factors, drawing, from_zero, tick, ticks, value_axis
 from loadctl.reports.html.tables import figure
 from loadctl.results.charts import AtLevel, bars, percentile_curve
 from loadctl.results.histogram import Histogram
@@ -29,7 +29,7 @@ def distribution(histogram: Histogram, name: str) -> Markup:
     x = by_factors([found[0][0], found[-1][1]], _LEFT, _WIDTH - _RIGHT)
     most = max(count for _, _, count in found)
     y = Scale(0.0, 100 * most / histogram.count * 1.06, _HEIGHT - _BOTTOM, _TOP)
-    parts = [*_left(y, "%"), *_below_ms(x)]
+    parts = [*value_axis(y, "%", _LEFT, _WIDTH - _RIGHT), *_below_ms(x)]
     for low, high, count in found:
         left, top = x(low), y(100 * count / histogram.count)
         said = f"{format_count(count)} took {format_ms(low)} to {format_ms(high)}"
@@ -48,7 +48,7 @@ def curve(histogram: Histogram, name: str) -> Markup:
         return Markup("")
     x = Scale(0.0, max(_nines(points[-1][0]), 1.0), _LEFT, _WIDTH - _RIGHT)
     y = by_factors([ms for _, ms in points], _HEIGHT - _BOTTOM, _TOP)
-    parts = [*_left(y, "ms")]
+    parts = [*value_axis(y, "ms", _LEFT, _WIDTH - _RIGHT)]
     for q, label in _NINES:
         if _nines(q) <= x.high:
             place = x(_nines(q))
@@ -110,7 +110,10 @@ def throughput_by_level(levels: Sequence[AtLevel], said: str) -> Markup:
 
 def _by_level(lines: Sequence[_Curve], y: Scale, unit: str, label: str) -> Markup:
     x = from_zero([place for _, points in lines for place, _ in points], _LEFT, _WIDTH - _RIGHT)
-    parts = [*_left(y, unit), *(_below(x(value), f"{value:g}") for value in ticks(x, 6))]
+    parts = [
+        *value_axis(y, unit, _LEFT, _WIDTH - _RIGHT),
+        *(_below(x(value), f"{value:g}") for value in ticks(x, 6)),
+    ]
     for tone, points in lines:
         places = [(x(place), y(value)) for place, value in points if value is not None]
         if places:
@@ -129,16 +132,6 @@ def _nines(q: float) -> float:
     return -math.log10(1 - q) if q < 1 else 6.0
 
 
-def _left(y: Scale, unit: str) -> Iterator[Markup]:
-    for value in ticks(y, 5):
-        yield Markup('<path class="grid" stroke="#8884" d="M{} {}H{}"/>').format(
-            _LEFT, y(value), _WIDTH - _RIGHT
-        )
-        yield Markup('<text class="tick" font-size="11" text-anchor="end" x="{}" y="{}">{}</text>').format(
-            _LEFT - 6, y(value) + 4, figure(value, unit)
-        )
-
-
 def _below_ms(x: Scale) -> Iterator[Markup]:
     last = -100.0
     for value in ticks(x, 6):
@@ -148,12 +141,8 @@ def _below_ms(x: Scale) -> Iterator[Markup]:
 
 
 def _below(place: float, label: str) -> Markup:
-    return Markup('<text class="tick" font-size="11" text-anchor="middle" x="{}" y="{}">{}</text>').format(
-        place, _HEIGHT - 8, label
-    )
+    return tick(place, _HEIGHT - 8, label)
 
 
 def _framed(parts: Sequence[Markup], label: str) -> Markup:
-    return Markup('<svg class="fig half" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        _WIDTH, _HEIGHT, label, Markup("").join(parts)
-    )
+    return drawing("fig half", _WIDTH, _HEIGHT, label, parts)

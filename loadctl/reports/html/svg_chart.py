@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
 from loadctl.reports.html.panels import Line, Panel, Span
 from loadctl.reports.html.tables import figure
+from loadctl.results.charts import Heat
 from loadctl.scenario.units import format_clock
 
 _TIMES_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
@@ -103,20 +105,19 @@ _FAR = 4.0
 """A limit further above all values than this factor is told in words, or it would flatten the curves."""
 
 
-def still(panel: Panel, bin_s: int, spans: Sequence[Span]) -> Markup:
+def svg_chart(panel: Panel, bin_s: int, spans: Sequence[Span]) -> Markup:
     length = max((len(line.values) for line in panel.lines), default=0)
     x = Scale(0.0, float(max(1, length * bin_s)), LEFT, WIDTH - RIGHT)
     y = _vertical(panel)
     parts = [
         *_grounds(spans, x),
-        *_grid(panel, x, y, length * bin_s),
+        *value_axis(y, panel.unit, LEFT, WIDTH - RIGHT, 4),
+        *time_axis(x, length * bin_s, HEIGHT - 6),
         *(part for line in panel.lines for part in _line(line, x, y, bin_s)),
         *_limits(panel, y),
     ]
     title = f"{panel.title}: {', '.join(line.label for line in panel.lines)}"
-    return Markup('<svg class="fig" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, HEIGHT, title, Markup("").join(parts)
-    )
+    return drawing("fig", WIDTH, HEIGHT, title, parts)
 
 
 def _vertical(panel: Panel) -> Scale:
@@ -137,17 +138,31 @@ def _grounds(spans: Sequence[Span], x: Scale) -> Iterator[Markup]:
             )
 
 
-def _grid(panel: Panel, x: Scale, y: Scale, length_s: float) -> Iterator[Markup]:
-    for value in ticks(y, 4):
-        place = y(value)
-        yield Markup('<path class="grid" stroke="#8884" d="M{} {}H{}"/>').format(LEFT, place, WIDTH - RIGHT)
+def value_axis(y: Scale, unit: str, left: int, right: int, most: int = 5) -> Iterator[Markup]:
+    """Grid lines from `left` to `right`, each with its value before it."""
+    for value in ticks(y, most):
+        yield Markup('<path class="grid" stroke="#8884" d="M{} {}H{}"/>').format(left, y(value), right)
         yield Markup('<text class="tick" font-size="11" text-anchor="end" x="{}" y="{}">{}</text>').format(
-            LEFT - 6, place + 4, figure(value, panel.unit)
+            left - 6, y(value) + 4, figure(value, unit)
         )
-    for t in times(length_s):
-        yield Markup('<text class="tick" font-size="11" text-anchor="middle" x="{}" y="{}">{}</text>').format(
-            x(t), HEIGHT - 6, format_clock(t)
-        )
+
+
+def time_axis(x: Scale, length_s: float, bottom: int) -> Iterator[Markup]:
+    return (tick(x(t), bottom, format_clock(t)) for t in times(length_s))
+
+
+def tick(place: float, bottom: int, label: str) -> Markup:
+    """A label below the plot."""
+    return Markup('<text class="tick" font-size="11" text-anchor="middle" x="{}" y="{}">{}</text>').format(
+        place, bottom, label
+    )
+
+
+def drawing(kind: str, width: int, height: int, label: str, parts: Iterable[Markup]) -> Markup:
+    """The whole figure; `kind`: its classes."""
+    return Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        kind, width, height, label, Markup("").join(parts)
+    )
 
 
 def _line(line: Line, x: Scale, y: Scale, bin_s: int) -> Iterator[Markup]:
@@ -216,3 +231,62 @@ def _limits(panel: Panel, y: Scale) -> Iterator[Markup]:
         yield Markup('<text class="tick {}" font-size="10" x="{}" y="{}">{}</text>').format(
             kind, WIDTH - RIGHT + 4, round(place + 3, 1), escape(limit.label)
         )
+
+
+LEVELS = 8
+_HEAT_HEIGHT, _HEAT_TOP = 220, 8
+
+
+def heatmap(heat: Heat, length_s: float) -> Markup:
+    """Latency over time: the darker a field, the more requests took that long then; empty without a success."""
+    if not heat.cells:
+        return Markup("")
+    rows = [row for _, row, _ in heat.cells]
+    low, high = Heat.edge_us(min(rows)), Heat.edge_us(max(rows) + 1)
+    y = Scale(max(low, 1) / 1000, high / 1000, _HEAT_HEIGHT - BOTTOM, _HEAT_TOP, log=True)
+    x = Scale(0.0, float(max(length_s, 1)), LEFT, WIDTH - RIGHT)
+    parts = [
+        *_cells(heat, x, y),
+        *value_axis(y, "ms", LEFT, WIDTH - RIGHT, 6),
+        *time_axis(x, length_s, _HEAT_HEIGHT - 6),
+    ]
+    label = "Heat map: how many requests took how long, over time"
+    return drawing("fig", WIDTH, _HEAT_HEIGHT, label, parts)
+
+
+def level_of(count: int, most: int) -> int:
+    """1 to LEVELS, by the root of the count: a single request among thousands stays visible."""
+    return math.ceil(LEVELS * math.sqrt(count / most))
+
+
+def _cells(heat: Heat, x: Scale, y: Scale) -> Iterator[Markup]:
+    """One path for each level, with one box for each run of columns alike."""
+    most = max(count for _, _, count in heat.cells)
+    levels: dict[int, list[str]] = defaultdict(list)
+    by_row: dict[int, dict[int, int]] = defaultdict(dict)
+    for column, row, count in heat.cells:
+        by_row[row][column] = level_of(count, most)
+    for row, columns in by_row.items():
+        bottom = y(max(Heat.edge_us(row), 1) / 1000)
+        top = y(Heat.edge_us(row + 1) / 1000)
+        for start, end, level in _equal_columns(columns):
+            left, right = x(start * heat.column_s), x(end * heat.column_s)
+            levels[level].append(f"M{left} {top}H{right}V{bottom}H{left}Z")
+    for level, boxes in sorted(levels.items()):
+        opacity = round(level / LEVELS, 3)
+        yield Markup('<path class="h{}" fill="#06c" fill-opacity="{}" d="{}"/>').format(
+            level, opacity, "".join(boxes)
+        )
+
+
+def _equal_columns(columns: dict[int, int]) -> Iterator[tuple[int, int, int]]:
+    """(first column, column after the last, level)."""
+    start = last = level = 0
+    for column, found in sorted(columns.items()):
+        if found != level or column != last + 1:
+            if level:
+                yield start, last + 1, level
+            start, level = column, found
+        last = column
+    if level:
+        yield start, last + 1, level

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 
 from loadctl.analysis.capacity import Probe, Search
 from loadctl.reports.printable import hanging, printable
@@ -83,16 +84,6 @@ def document(scenario: Scenario, search: Search, unit: str) -> str:
         "lowest_failed": found.high,
         "fails_next": found.fails_next or None,
         "limit": found.limit or None,
-        "probes": [
-            {
-                "level": probe.level,
-                "outcome": probe.outcome,
-                "why": probe.why,
-                "throughput_per_s": probe.throughput_per_s,
-                "p95_ms": probe.p95_ms,
-                "run_dir": probe.run_dir,
-            }
-            for probe in search.probes
-        ],
+        "probes": list(map(asdict, search.probes)),
     }
     return json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
