@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 from loadctl.reports.printable import cut_in_the_middle, printable
@@ -61,7 +61,6 @@ class Panel:
     log: bool = False
     at_least: float = 0.0
     note: str = ""
-    heat: bool = field(default=False)
 
     @property
     def has_values(self) -> bool:
@@ -330,7 +329,7 @@ def chart_data(
     document = {
         "bin_s": charts.bin_s,
         "bins": length,
-        "spans": [[span.name, span.start_s, span.end_s, span.scored] for span in spans],
+        "spans": list(map(astuple, spans)),
         "marks": [[mark.number, mark.t, f"{mark.kind}: {mark.text}"] for mark in marks],
         "panels": [_panel(panel) for panel in panels],
         "heat": _heat(charts.heat),
@@ -346,26 +345,16 @@ def safe_json(document: object) -> str:
 
 def _panel(panel: Panel) -> dict[str, object]:
     return {
-        "key": panel.key,
-        "title": panel.title,
-        "unit": panel.unit,
-        "log": panel.log,
-        "at_least": panel.at_least,
+        **{key: getattr(panel, key) for key in ("key", "title", "unit", "log", "at_least")},
         "lines": [_line_data(line) for line in panel.lines],
-        "limits": [[limit.label, limit.value, limit.critical] for limit in panel.limits],
+        "limits": list(map(astuple, panel.limits)),
     }
 
 
 def _line_data(line: Line) -> dict[str, object]:
-    return {
-        "label": line.label,
-        "tone": line.tone,
-        "dashed": line.dashed,
-        "filled": line.filled,
-        "bars": line.bars,
-        "bridge": line.bridge,
-        "values": [None if value is None else _short(value) for value in line.values],
-    }
+    values = [None if value is None else _short(value) for value in line.values]
+    flags = ("label", "tone", "dashed", "filled", "bars", "bridge")
+    return {**{key: getattr(line, key) for key in flags}, "values": values}
 
 
 def _short(value: float) -> float | int:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.reports.terminal.curve import curve
 from loadctl.reports.terminal.plan import (
+    curve,
     list_lines,
     load_in_words,
     plan_document,
