@@ -27,7 +27,7 @@ PROBES_MAX = 24
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One short run at one level (arrivals a second, or users). `why`: what failed, or why it cannot be told."""
+    """One short run at one level (arrivals a second, or users). `why`: what failed, or why there is no result."""
 
     level: float
     outcome: Outcome
@@ -37,30 +37,9 @@ class Probe:
     run_dir: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capacity:
-    """`low`: the highest level that met all targets, every time but the odd one; None: not even the lowest did.
-    `high`: the lowest that did not; None: none was found, `limit` says why. `fails_next`: what failed at `high`."""
-
-    low: float | None
-    high: float | None
-    fails_next: str = ""
-    limit: str = ""
-
-    @property
-    def band(self) -> tuple[float, float] | None:
-        """Within which the capacity lies; None: an end is missing."""
-        return (self.low / MARGIN, self.high * MARGIN) if self.low and self.high else None
-
-    @property
-    def estimate(self) -> float | None:
-        """The middle of the band, on a scale of ratios."""
-        return math.sqrt(self.low * self.high) if self.low and self.high else None
-
-
 @dataclass(slots=True)
 class Search:
-    """Ask `next` for a level, `add` what its probe said, until `next` is None; `answer` holds at any time.
+    """Ask `next` for a level and append its probe to `probes`, until `next` is None; what is found holds at any time.
 
     `whole`: levels are whole numbers (users).
     """
@@ -73,7 +52,7 @@ class Search:
     def next(self) -> float | None:
         if len(self.probes) >= PROBES_MAX or (self.probes and self.probes[-1].outcome == "unclear"):
             return None
-        low, high = self._low(), self._high()
+        low, high = self.low, self.high
         if low is None and high is None:
             return self._level(self.start)
         if high is None:
@@ -89,13 +68,10 @@ class Search:
             return middle
         return next((edge for edge in (low, high) if self._count(edge) < _TWICE), None)
 
-    def add(self, probe: Probe) -> None:
-        self.probes.append(probe)
-
     @property
     def held(self) -> Probe | None:
         """The last probe of the highest level that held."""
-        low = self._low()
+        low = self.low
         return next((probe for probe in reversed(self.probes) if probe.level == low), None)
 
     @property
@@ -106,40 +82,55 @@ class Search:
         return self.held.throughput_per_s / self.held.level
 
     @property
-    def answer(self) -> Capacity:
-        low, high = self._low(), self._high()
-        unclear = next((probe for probe in self.probes if probe.outcome == "unclear"), None)
-        limit = ""
-        if high is None and unclear is not None:
-            limit = f"no result at {self._shown(unclear.level)}: {unclear.why}"
-        elif high is None:
-            limit = f"nothing above {self._shown(self.most)} was tried"
-        failed = [probe for probe in self.probes if probe.level == high and probe.outcome == "fails"]
-        return Capacity(low=low, high=high, fails_next=failed[-1].why if failed else "", limit=limit)
-
-    def _shown(self, level: float) -> str:
-        return f"{level:g}{' users' if self.whole else '/s'}"
-
-    def _low(self) -> float | None:
-        """The highest level that held, below the lowest that did not."""
-        high = self._high()
+    def low(self) -> float | None:
+        """The highest level below `high` that met all targets every time; None: not even the lowest did."""
+        high = self.high
         held = [probe.level for probe in self.probes if self._holds(probe.level)]
         return max((level for level in held if high is None or level < high), default=None)
 
-    def _high(self) -> float | None:
+    @property
+    def high(self) -> float | None:
+        """The lowest level that did not meet them; None: none was found, `limit` says why."""
         levels = {probe.level for probe in self.probes if probe.outcome != "unclear"}
         return min((level for level in levels if not self._holds(level)), default=None)
 
+    @property
+    def limit(self) -> str:
+        """Why there is no `high`."""
+        unclear = next((probe for probe in self.probes if probe.outcome == "unclear"), None)
+        unit = " users" if self.whole else "/s"
+        if self.high is not None:
+            return ""
+        if unclear is not None:
+            return f"no result at {unclear.level:g}{unit}: {unclear.why}"
+        return f"nothing above {self.most:g}{unit} was tried"
+
+    @property
+    def fails_next(self) -> str:
+        """What failed at `high`."""
+        failed = [p.why for p in self.probes if p.level == self.high and p.outcome == "fails"]
+        return failed[-1] if failed else ""
+
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """Within which the capacity lies; None: an end is missing."""
+        low, high = self.low, self.high
+        return (low / MARGIN, high * MARGIN) if low and high else None
+
+    @property
+    def estimate(self) -> float | None:
+        """The middle of the band, on a scale of ratios."""
+        return math.sqrt(self.low * self.high) if self.low and self.high else None
+
     def _holds(self, level: float) -> bool:
         """Every probe met the targets: a level that holds now and then does not hold."""
-        told = [probe.outcome for probe in self.probes if probe.level == level and probe.outcome != "unclear"]
-        return bool(told) and all(outcome == "meets" for outcome in told)
+        outcomes = [
+            probe.outcome for probe in self.probes if probe.level == level and probe.outcome != "unclear"
+        ]
+        return bool(outcomes) and all(outcome == "meets" for outcome in outcomes)
 
     def _count(self, level: float) -> int:
-        told = [probe for probe in self.probes if probe.level == level]
-        return (
-            _TWICE if any(probe.outcome == "fails" for probe in told) and self._low() == level else len(told)
-        )
+        return sum(probe.level == level for probe in self.probes)
 
     def _level(self, level: float) -> float:
         if self.whole:

@@ -145,7 +145,7 @@ def _shape(endpoint: str, charts: Charts, over_time: Sequence[Span]) -> _Shape:
 def _levels(result: Result, charts: Charts) -> _Levels | None:
     if not charts.levels:
         return None
-    said = "users" if result.model == "closed" else "arrivals a second"
+    said = "users" if result.model == "closed" else "arrivals per second"
     known = {
         name: tone
         for name, tone in PERCENTILES.items()

@@ -105,7 +105,7 @@ def _load(result: Result, charts: Charts) -> Panel:
     ]
     if is_open and any(charts.dropped_per_s):
         lines.append(Line(label="dropped", values=charts.dropped_per_s, tone="bad"))
-    title = "Load: arrivals a second" if is_open else "Load: users"
+    title = "Load: arrivals per second" if is_open else "Load: users"
     return Panel(key="load", title=title, unit="/s" if is_open else "users", lines=lines)
 
 
@@ -132,7 +132,7 @@ def _latency(result: Result, charts: Charts) -> Panel:
         lines=lines,
         limits=limits,
         log=True,
-        note="logarithmic; a step is as long as it takes to have enough requests for it",
+        note="logarithmic; each step covers as much time as it needs to have enough requests",
     )
 
 
@@ -249,8 +249,8 @@ def _generator(result: Result, charts: Charts) -> Iterator[Panel]:
     lines = [Line(label="timer overshoot", values=charts.lag_ms, tone="main")]
     if result.model == "open":
         lines.append(Line(label="late arrival", values=charts.late_ms, tone="high"))
-    title = "Load generator: how late it was"
-    yield Panel(key="lag", title=title, unit="ms", lines=lines, note="the latest of each bin")
+    title = "Load generator: lateness"
+    yield Panel(key="lag", title=title, unit="ms", lines=lines, note="the highest value of each point")
 
 
 def _logs(courses: Sequence[Course]) -> Iterator[Panel]:

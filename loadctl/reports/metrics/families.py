@@ -120,7 +120,7 @@ def in_base_unit(value: float | None, unit: str) -> float | None:
 
 
 def run_info(families: Families, **facts: str | None) -> None:
-    """Which run this is: scenario, engine, engine_version, engine_extension, host, model, started_at (UTC, ISO 8601)."""
+    """Which run this is; `started_at` is UTC, ISO 8601."""
     families.info(
         "loadctl_run", "Which run this is.", {key: label(fact or "") for key, fact in facts.items()}
     )
