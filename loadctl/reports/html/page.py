@@ -6,7 +6,7 @@ template: markup is only what was made as markup (`Markup`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -14,14 +14,13 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from loadctl.reports import scores
-from loadctl.reports.html import tables as words
+from loadctl.reports.html import shape, tables
 from loadctl.reports.html.assets import Assets, assets, template
 from loadctl.reports.html.overview import bullet, tiles, tone
 from loadctl.reports.html.panels import (
     PERCENTILES,
     Panel,
     Span,
-    Tone,
     chart_data,
     endpoint_panel,
     marks,
@@ -29,22 +28,7 @@ from loadctl.reports.html.panels import (
     panels,
     spans,
 )
-from loadctl.reports.html.shape import (
-    curve,
-    distribution,
-    latency_by_level,
-    range_ms,
-    spark,
-    throughput_by_level,
-)
 from loadctl.reports.html.svg_chart import heatmap, svg_chart
-from loadctl.reports.html.tables import (
-    endpoint_rows,
-    error_rows,
-    findings_by_severity,
-    resource_rows,
-    target_rows,
-)
 from loadctl.reports.printable import cut_in_the_middle, printable, printable_lines
 from loadctl.results.charts import Charts
 from loadctl.results.decision import label, sentence
@@ -74,7 +58,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         policy=carried.policy,
         data=Markup(chart_data(charts, [*shown, *more], over_time, happened, length)),  # noqa: S704  escaped there
         bin_s=charts.bin_s,
-        targets=target_rows(result),
+        targets=tables.target_rows(result),
         doubt=scores.doubt(result),
         unsure=partial(scores.is_unsure_of, result),
         tiles=tiles(result),
@@ -83,14 +67,14 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         spans=over_time,
         marks=happened,
         heat=heatmap(charts.heat, length * charts.bin_s),
-        shapes=_shapes(result, charts, over_time),
+        shapes=list(_shapes(result, charts, over_time)),
         levels=_levels(result, charts),
-        endpoints=endpoint_rows(result),
+        endpoints=tables.endpoint_rows(result),
         sparks=_sparks(charts),
         p90=partial(_p90, result, charts),
-        errors=error_rows(result),
-        findings=findings_by_severity(result),
-        resources=resource_rows(result),
+        errors=tables.error_rows(result),
+        findings=tables.findings_by_severity(result),
+        resources=tables.resource_rows(result),
     )
     return f"{filled}\n"
 
@@ -99,23 +83,6 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
 class _Drawn:
     panel: Panel
     picture: Markup
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    name: str
-    count: int
-    distribution: Markup
-    curve: Markup
-    over_time: _Drawn | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Levels:
-    said: str
-    percentiles: Mapping[str, Tone]
-    latency: Markup
-    throughput: Markup
 
 
 def _marked(carried: Assets) -> dict[str, Markup]:
@@ -130,30 +97,36 @@ def _drawn(shown: Sequence[Panel], charts: Charts, over_time: Sequence[Span]) ->
     return [_Drawn(panel, svg_chart(panel, charts.bin_s, over_time)) for panel in shown]
 
 
-def _shapes(result: Result, charts: Charts, over_time: Sequence[Span]) -> list[_Shape]:
+def _shapes(result: Result, charts: Charts, over_time: Sequence[Span]) -> Iterator[Mapping[str, object]]:
+    """The endpoints whose latency is drawn."""
     names = [row.endpoint for row in result.summary.endpoints if row.endpoint in charts.distributions]
-    return [_shape(name, charts, over_time) for name in names[:_SHAPES_MAX]]
+    for endpoint in names[:_SHAPES_MAX]:
+        name, histogram = _name(endpoint), charts.distributions[endpoint]
+        panel = endpoint_panel(charts, endpoint)
+        yield {
+            "name": name,
+            "count": histogram.count,
+            "distribution": shape.distribution(histogram, name),
+            "curve": shape.curve(histogram, name),
+            "over_time": _drawn([panel], charts, over_time)[0] if panel.has_values else None,
+        }
 
 
-def _shape(endpoint: str, charts: Charts, over_time: Sequence[Span]) -> _Shape:
-    name, histogram = _name(endpoint), charts.distributions[endpoint]
-    panel = endpoint_panel(charts, endpoint)
-    drawn = _drawn([panel], charts, over_time) if panel.has_values else [None]
-    return _Shape(name, histogram.count, distribution(histogram, name), curve(histogram, name), drawn[0])
-
-
-def _levels(result: Result, charts: Charts) -> _Levels | None:
+def _levels(result: Result, charts: Charts) -> Mapping[str, object] | None:
     if not charts.levels:
         return None
-    said = "users" if result.model == "closed" else "arrivals per second"
-    known = {
+    unit = "users" if result.model == "closed" else "arrivals per second"
+    percentiles = {
         name: tone
         for name, tone in PERCENTILES.items()
         if any(level.latency_ms[name] is not None for level in charts.levels)
     }
-    return _Levels(
-        said, known, latency_by_level(charts.levels, said), throughput_by_level(charts.levels, said)
-    )
+    return {
+        "unit": unit,
+        "percentiles": percentiles,
+        "latency": shape.latency_by_level(charts.levels, unit),
+        "throughput": shape.throughput_by_level(charts.levels, unit),
+    }
 
 
 def _p90(result: Result, charts: Charts, row: EndpointSummary) -> float | None:
@@ -169,8 +142,8 @@ def _p90(result: Result, charts: Charts, row: EndpointSummary) -> float | None:
 
 
 def _sparks(charts: Charts) -> dict[str, Markup]:
-    low, high = range_ms(list(charts.distributions.values()))
-    return {name: spark(histogram, low, high) for name, histogram in charts.distributions.items()}
+    low, high = shape.range_ms(list(charts.distributions.values()))
+    return {name: shape.spark(histogram, low, high) for name, histogram in charts.distributions.items()}
 
 
 @cache
@@ -199,7 +172,7 @@ def _environment() -> Environment:
         "status": scores.status_word,
         "remark": scores.remark,
         "distance": lambda score: scores.distance(score) if scores.is_judged(score) else "",
-        "evidence": words.evidence,
+        "evidence": tables.evidence,
         "label": label,
         "sentence": sentence,
         "name": _name,
