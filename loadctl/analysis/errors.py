@@ -1,4 +1,4 @@
-"""What failed, and does it fail alike? Limits come from the targets where they exist, else 0.1 % and 1 %."""
+"""What failed, and did it all fail the same way? Limits come from the targets where they exist, else 0.1 % and 1 %."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from loadctl.analysis.run_context import RunContext
 from loadctl.results.decision import label
 from loadctl.results.interval import GENERATOR_FAULT
-from loadctl.results.recording import Example
 from loadctl.results.summary import said
 from loadctl.results.verdict import Evidence, Finding, Score, Severity, Status
-from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_limit, format_ms, format_percent, format_value
 
 TARGET_PCT = 0.1
@@ -29,13 +27,9 @@ def _errors(run: RunContext) -> Iterator[Finding]:
     total = run.folded.summary.total
     if total.error_rate is None:
         return
-    requests = total.completed + total.unfinished
-    failed = total.failed + total.unfinished
-    evidence: Evidence = {
-        "error_rate_pct": round(total.error_rate * 100, 4),
-        "failed": failed,
-        "requests": requests,
-    }
+    requests, failed = total.completed + total.unfinished, total.failed + total.unfinished
+    percent = total.error_rate * 100
+    evidence: Evidence = {"error_rate_pct": round(percent, 4), "failed": failed, "requests": requests}
     if not failed:
         yield Finding("no-errors", "good", f"none of {format_count(requests)} requests failed", evidence)
         return
@@ -43,29 +37,20 @@ def _errors(run: RunContext) -> Iterator[Finding]:
     target = None if target is None or target.unit != "%" else target
     critical = CRITICAL_PCT if target is None else target.critical
     wanted = TARGET_PCT if target is None else target.target
-    percent = total.error_rate * 100
-    share = (
-        f"{format_percent(percent)} of requests failed ({format_count(failed)} of {format_count(requests)})"
-    )
+    counts = f"{format_count(failed)} of {format_count(requests)}"
+    share = f"{format_percent(percent)} of requests failed ({counts})"
+    advice = [
+        f"look first at {name.replace('_', ' ')} ({format_count(count)} times)"
+        for name, count in Counter(total.errors).most_common(1)
+    ]
     if percent > critical:
         message = f"{share}, above the critical limit of {format_limit(critical, '%')}"
-        yield Finding("errors-over-critical", _gravity(target), message, evidence, _kinds(run))
+        # a limit that the scenario does not judge must not decide the verdict through a back door
+        severity: Severity = "critical" if target is not None and target.judged else "warning"
+        yield Finding("errors-over-critical", severity, message, evidence, tuple(advice))
     elif wanted is not None and percent > wanted:
         message = f"{share}, above the target of {format_limit(wanted, '%')}"
-        yield Finding("errors-over-target", "warning", message, evidence, _kinds(run))
-
-
-def _gravity(target: Target | None) -> Severity:
-    """A limit that the scenario says is not judged here must not decide the verdict through a back door."""
-    return "critical" if target is not None and target.judged else "warning"
-
-
-def _kinds(run: RunContext) -> tuple[str, ...]:
-    errors = Counter(run.folded.summary.total.errors)
-    if not errors:
-        return ()
-    error_class, count = errors.most_common(1)[0]
-    return (f"look first at {error_class.replace('_', ' ')} ({format_count(count)} times)",)
+        yield Finding("errors-over-target", "warning", message, evidence, tuple(advice))
 
 
 def _all_failed(run: RunContext) -> Iterator[Finding]:
@@ -76,41 +61,29 @@ def _all_failed(run: RunContext) -> Iterator[Finding]:
         return
     errors = Counter({name: n for name, n in total.errors.items() if name != GENERATOR_FAULT})
     error_class, count = errors.most_common(1)[0] if errors else ("unfinished", total.unfinished)
+    words = "no answer" if error_class == "unfinished" else error_class.replace("_", " ")
     evidence: Evidence = {"requests": requests, "error_class": error_class, "of_this_class": count}
-    head = f"all {format_count(requests)} requests failed"
+    message = f"all {format_count(requests)} requests failed"
+    advice = []
     if count < ALIKE_SHARE * requests:
-        yield Finding(
-            "all-requests-failed", "critical", f"{head}, most often with {_words(error_class)}", evidence
-        )
-        return
-    message = f"{head} the same way: {_words(error_class)}{_said(_example(run, error_class))}"
-    advice: tuple[str, ...] = (f"see one with: {run.look_closer}",)
-    if error_class.startswith("status_4") or error_class == "check_failed":
-        message += "; this points to the scenario, not the load"
-    elif error_class in _CONNECTION or error_class == "unfinished":
-        advice = (f"check that the system is up and that {run.scenario.shown_host} is its address",)
-    yield Finding("all-requests-failed", "critical", message, evidence, advice)
-
-
-def _example(run: RunContext, error_class: str) -> Example | None:
-    return next((e for e in run.recording.examples if e.error_class == error_class), None)
-
-
-def _said(example: Example | None) -> str:
-    return "" if example is None else f' on {example.endpoint}, "{said(example)}"'
-
-
-def _words(error_class: str) -> str:
-    return "no answer" if error_class == "unfinished" else error_class.replace("_", " ")
+        message += f", most often with {words}"
+    else:
+        message += f" the same way: {words}"
+        example = next((e for e in run.recording.examples if e.error_class == error_class), None)
+        if example is not None:
+            message += f' on {example.endpoint}, "{said(example)}"'
+        advice = [f"see one with: {run.look_closer}"]
+        if error_class.startswith("status_4") or error_class == "check_failed":
+            message += "; this points to the scenario, not the load"
+        elif error_class in _CONNECTION or error_class == "unfinished":
+            advice = [f"check that the system is up and that {run.scenario.shown_host} is its address"]
+    yield Finding("all-requests-failed", "critical", message, evidence, tuple(advice))
 
 
 def _slow(run: RunContext) -> Iterator[Finding]:
     """Responses beyond the critical limit: of the targets; 500 ms where the scenario has no latency limit."""
-    slow = [
-        score
-        for score in run.scores
-        if score.target.metric.startswith("latency_") and score.status is Status.FAIL and not score.void
-    ]
+    failed = [score for score in run.scores if score.status is Status.FAIL and not score.void]
+    slow = [score for score in failed if score.target.metric.startswith("latency_")]
     if slow:
         message = "latency is beyond its critical limit: " + ", ".join(map(_beyond, slow))
         severity: Severity = "critical" if any(score.judged for score in slow) else "warning"
@@ -127,11 +100,7 @@ def _slow(run: RunContext) -> Iterator[Finding]:
 def slowest(run: RunContext) -> Iterator[str]:
     """Where to look first, if there is more than one place."""
     endpoints = run.folded.summary.endpoints
-    known = [
-        (endpoint.latency.p95, endpoint.endpoint)
-        for endpoint in endpoints
-        if endpoint.latency.p95 is not None
-    ]
+    known = [(one.latency.p95, one.endpoint) for one in endpoints if one.latency.p95 is not None]
     if len(endpoints) > 1 and known:
         p95, name = max(known)
         yield f"look first at {name}: p95 {format_ms(p95)}"
@@ -151,10 +120,8 @@ def log_findings(run: RunContext) -> list[Finding]:
     logs = run.measured.logs
     if logs is None or not logs.errors:
         return []
-    plural = "" if logs.errors == 1 else "s"
-    message = (
-        f"the system logged {format_count(logs.errors)} error{plural} in {format_count(logs.lines)} lines"
-    )
+    errors = f"{format_count(logs.errors)} error{'' if logs.errors == 1 else 's'}"
+    message = f"the system logged {errors} in {format_count(logs.lines)} lines"
     evidence: Evidence = {"errors": logs.errors, "lines": logs.lines}
     start, end = run.window
     first = next((e for e in run.recording.events if e.kind == "log_error" and start < e.t <= end), None)

@@ -27,7 +27,7 @@ from loadctl.analysis.suspect import suspect_findings
 from loadctl.analysis.undecided import undecided_findings
 from loadctl.analysis.warmup import warmup_findings
 from loadctl.results.boundaries import load_seen
-from loadctl.results.decision import Decision, QuickLook, decide, void_scores
+from loadctl.results.decision import QuickLook, decide, void_scores
 from loadctl.results.measured import measure
 from loadctl.results.recording import Recording, Shard, VirtualUsers
 from loadctl.results.result import Result
@@ -108,13 +108,22 @@ def _without_plan(target: Target) -> Target:
 
 def _result(run: RunContext, findings: tuple[Finding, ...], facts: RunFacts) -> Result:
     scenario, recording, measured, folded = run.scenario, run.recording, run.measured, run.folded
-    decision = _decided(run, findings, facts)
+    decision = decide(
+        run.scores,
+        findings,
+        recording,
+        started=folded.counters.started,
+        smoke=_quick_look(run),
+        fail_on_warn=facts.fail_on_warn,
+    )
+    # the plan says that the same run would again have too little data, or there is nothing to judge
+    foreseen = bool(run.lacking) or not any(one.judged for one in run.scores)
     why, advice = story(run, findings, decision)
     return Result(
         verdict=decision.verdict,
         exit_code=decision.exit_code,
         smoke=scenario.smoke is not None,
-        repeat_may_help=decision.verdict is Verdict.INCONCLUSIVE and not _is_foreseen(run),
+        repeat_may_help=decision.verdict is Verdict.INCONCLUSIVE and not foreseen,
         reasons=decision.reasons,
         why=why,
         advice=advice,
@@ -153,17 +162,6 @@ def _result(run: RunContext, findings: tuple[Finding, ...], facts: RunFacts) -> 
     )
 
 
-def _decided(run: RunContext, findings: Sequence[Finding], facts: RunFacts) -> Decision:
-    return decide(
-        run.scores,
-        findings,
-        run.recording,
-        started=run.folded.counters.started,
-        smoke=_quick_look(run),
-        fail_on_warn=facts.fail_on_warn,
-    )
-
-
 def _virtual_users(shards: Sequence[Shard]) -> VirtualUsers | None:
     counts = [shard.virtual_users for shard in shards if shard.virtual_users is not None]
     if not counts or len(counts) < len(shards):
@@ -181,11 +179,6 @@ def _quick_look(run: RunContext) -> QuickLook | None:
         return None
     left_out = [one.target for one in run.scores if not one.judged and smoke.leaves_out(one.target)]
     return QuickLook(left_out, total.completed - total.failed - total.rate_limited)
-
-
-def _is_foreseen(run: RunContext) -> bool:
-    """The plan says that the same run would again have too little data, or there is nothing to judge."""
-    return bool(run.lacking) or not any(one.judged for one in run.scores)
 
 
 def _findings(run: RunContext, doubts: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -31,11 +31,7 @@ def story(
         why = worst(run.scores)
     elif not found and decision.verdict is Verdict.ERROR:
         why = _commonest_error(run)
-    slow = (
-        [finding for finding in findings if finding.id == "slow-responses"]
-        if decision.verdict in _BROKEN
-        else []
-    )
+    slow = [one for one in findings if one.id == "slow-responses" and decision.verdict in _BROKEN]
     advice = next((finding.advice for finding in [*found[:1], *slow] if finding.advice), None)
     advice = advice or list(_next_step(run, decision.verdict))
     return (None if _said(why, decision) else why or None), tuple(dict.fromkeys(advice))
@@ -52,30 +48,18 @@ def _said(part: str, decision: Decision) -> bool:
 
 def worst(scores: Sequence[Score]) -> str:
     """The score furthest beyond its limit, with its numbers."""
-    score = _furthest(scores)
+    beyond = (Status.FAIL, Status.WARN)
+    bad = [one for one in scores if one.decides and one.status in beyond and one.value is not None]
+    score = max(bad, key=lambda one: (one.status is Status.FAIL, one.distance or 0.0), default=None)
     if score is None:
         return ""
     target, failed = score.target, score.status is Status.FAIL
     limit = target.critical if failed or target.target is None else target.target
     kind = "critical limit" if failed else "target"
     shown = format_value(score.value or 0.0, target.unit)
-    return f"{_capital(label(target))} is {shown}; its {kind} is {format_limit(limit, target.unit)}."
-
-
-def _furthest(scores: Sequence[Score]) -> Score | None:
-    bad = [
-        score
-        for score in scores
-        if score.judged
-        and not score.void
-        and score.status in {Status.FAIL, Status.WARN}
-        and score.value is not None
-    ]
-    return max(bad, key=lambda one: (one.status is Status.FAIL, one.distance or 0.0), default=None)
-
-
-def _capital(name: str) -> str:
-    return "CPU" if name == "cpu" else f"{name[:1].upper()}{name[1:]}"
+    name = label(target)
+    name = "CPU" if name == "cpu" else f"{name[:1].upper()}{name[1:]}"
+    return f"{name} is {shown}; its {kind} is {format_limit(limit, target.unit)}."
 
 
 def _commonest_error(run: RunContext) -> str:
@@ -90,12 +74,9 @@ def _commonest_error(run: RunContext) -> str:
     alike = [one for one in run.recording.examples if one.error_class == error_class]
     first = min(alike, key=lambda one: one.t, default=None)
     words = "" if first is None else f', first at {run.at(first.t)}: "{said(first)}"'
-    return f"{format_count(count)} × {error_class.replace('_', ' ')}{_where(run, error_class, count)}{words}."
-
-
-def _where(run: RunContext, error_class: str, count: int) -> str:
     most, name = max((one.errors.get(error_class, 0), one.endpoint) for one in run.folded.summary.endpoints)
-    return f" on {name}" if most == count else f", {format_count(most)} of them on {name}"
+    where = f" on {name}" if most == count else f", {format_count(most)} of them on {name}"
+    return f"{format_count(count)} × {error_class.replace('_', ' ')}{where}{words}."
 
 
 def _next_step(run: RunContext, verdict: Verdict) -> Iterator[str]:
