@@ -2,7 +2,7 @@
 
 24 equal parts of a window of 4 minutes or more. Latency (p95) and throughput drift where they change steadily by
 Kendall's exact test (p < 0.005), by 10 % from the first four parts to the last four, and still in the second half; or
-where the last eight all lie beyond the first eight, a step. p95 must change by NOISE_MS too. On synthetic courses with
+where the last eight all lie beyond the first eight, a step. p95 must change by NOISE_MS too. On synthetic series with
 noise of 3, 5, 10 and 15 % of each part (AR 0.5), 200 each, steady ones were called drifting in 0, 2, 3 and 3 %, +20 %
 was found in 88, 66, 35 and 17 %, +50 % in 100, 98, 76 and 55 %. Errors: the last third against the first, by two
 proportions (z > 3) and a tenth of a percentage point, rising by rank over twelve parts (p < 0.01), which a single burst
@@ -51,11 +51,11 @@ def _parts(run: RunContext) -> list[list[Moment]]:
 
 def _latency(parts: Sequence[Sequence[Moment]]) -> Iterator[Finding]:
     found = [Pool(second.ok for second in part).quantile_us(0.95) for part in parts]
-    course = [us / 1000 for us in found if us]
-    if len(course) < BINS:
+    values = [us / 1000 for us in found if us]
+    if len(values) < BINS:
         return
-    first, last = median(course[:4]), median(course[-4:])
-    how = how_it_rises(course)
+    first, last = median(values[:4]), median(values[-4:])
+    how = how_it_rises(values)
     if how is None or last - first < NOISE_MS:
         return
     rise = last / first - 1
@@ -72,13 +72,13 @@ def _throughput(run: RunContext, parts: Sequence[Sequence[Moment]]) -> Iterator[
     """Only in the closed model: there users that wait longer ask less; arrivals are made all the same."""
     if run.scenario.load.model != "closed":
         return
-    course = [sum(second.ok.count for second in part) / len(part) for part in parts if part]
-    if len(course) < BINS or min(course) <= 0:
+    values = [sum(second.ok.count for second in part) / len(part) for part in parts if part]
+    if len(values) < BINS or min(values) <= 0:
         return
-    how = how_it_rises([1 / value for value in course])
+    how = how_it_rises([1 / value for value in values])
     if how is None:
         return
-    first, last = median(course[:4]), median(course[-4:])
+    first, last = median(values[:4]), median(values[-4:])
     fell = {"rose steadily": "fell steadily"}.get(how, "stepped down and stayed there")
     message = f"at constant load, throughput {fell}: from {format_rate(first)} to {format_rate(last)}"
     evidence = {"first_per_s": round(first, 2), "last_per_s": round(last, 2)}
@@ -88,10 +88,10 @@ def _throughput(run: RunContext, parts: Sequence[Sequence[Moment]]) -> Iterator[
     yield Finding("throughput-drift", "warning", message, evidence, advice)
 
 
-def how_it_rises(course: Sequence[float]) -> str | None:
+def how_it_rises(values: Sequence[float]) -> str | None:
     """ "rose steadily", "stepped up and stayed there", or None, of 24 values above 0."""
-    logs = [math.log(value) for value in course]
-    first, last = median(course[:4]), median(course[-4:])
+    logs = [math.log(value) for value in values]
+    first, last = median(values[:4]), median(values[-4:])
     rise = last / first - 1
     if rise <= DRIFT_SHARE:
         return None
@@ -101,8 +101,8 @@ def how_it_rises(course: Sequence[float]) -> str | None:
         and median(logs[-4:]) - median(logs[BINS // 2 - 2 : BINS // 2 + 2])
         > 0.3 * (math.log(last) - math.log(first))
     )
-    stepped = min(course[-8:]) > max(course[:8])
-    if stepped and all(max(part) / min(part) - 1 < rise / 3 for part in (course[:8], course[-8:])):
+    stepped = min(values[-8:]) > max(values[:8])
+    if stepped and all(max(part) / min(part) - 1 < rise / 3 for part in (values[:8], values[-8:])):
         return "stepped up and stayed there"
     return "rose steadily" if steady or stepped else None
 

@@ -130,7 +130,7 @@ def _memory(run: RunContext) -> Iterator[Finding]:
         "last_bytes": round(values[-1]),
         "watched_s": round(len(values) * period),
     }
-    match found.course:
+    match found.trend:
         case "growing":
             limit, what = _limit(run)
             until = _until(limit, values[-1], found, what)
@@ -189,7 +189,7 @@ def _counts(run: RunContext) -> Iterator[Finding]:
             yield from _short(run, name, shown, least)
             continue
         found = growth(values, period, least=least, least_share=0.10)
-        if found.course == "growing":
+        if found.trend == "growing":
             message = f"{shown} grew steadily, from {values[0]:.0f} to {values[-1]:.0f}, without slowing down"
             evidence = {"first": values[0], "last": values[-1], "growth_per_h": round(found.per_s * 3600, 1)}
             yield Finding(

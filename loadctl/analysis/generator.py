@@ -138,8 +138,8 @@ def _late(run: RunContext) -> Iterator[Finding]:
     evidence: Evidence = {"percentile": noted[0], "limit_ms": limit}
     evidence |= {name: value for name, value in lags.items() if name.startswith("lag_")}
     evidence |= {f"latency_{name}_ms": latency for name, latency in latencies.items()}
-    told = format_ms(lags[f"lag_{noted[0]}_ms"])
-    message = f"the load generator ran {told} late at {noted[0]}, so latencies may be too high by as much"
+    late = format_ms(lags[f"lag_{noted[0]}_ms"])
+    message = f"the load generator ran {late} late at {noted[0]}, so latencies may be too high by as much"
     if lag > limit:
         yield Finding("generator-saturated", "warning", message, evidence, _more_room(run)[:1], "excess")
     else:

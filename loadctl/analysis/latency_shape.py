@@ -47,7 +47,7 @@ def latency_shape_findings(run: RunContext) -> list[Finding]:
     shape = shape_of(marks)
     if shape != "stable" and not _came_back(run, marks):
         return [_drift(marks)]
-    return list(_told(run, shape, marks))
+    return list(_by_shape(run, shape, marks))
 
 
 def mark_of(level: Level) -> Mark | None:
@@ -122,7 +122,7 @@ def _drift(marks: Sequence[Mark]) -> Finding:
     return Finding("latency-drift", "warning", message, evidence)
 
 
-def _told(run: RunContext, shape: str, marks: Sequence[Mark]) -> Iterator[Finding]:
+def _by_shape(run: RunContext, shape: str, marks: Sequence[Mark]) -> Iterator[Finding]:
     first, last, unit = marks[0], marks[-1], run.level_unit
     between = f"between {first.level:g} and {last.level:g}{unit}"
     evidence: Evidence = {"p95_first_ms": first.p95_ms, "p95_last_ms": last.p95_ms, "levels": len(marks)}

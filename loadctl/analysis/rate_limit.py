@@ -41,17 +41,17 @@ def header_findings(declared: RateLimit, examples: Sequence[Example], *, served:
 
     `served`: while requests were refused others were accepted all along, so nobody had to wait for long.
     """
-    told = [_headers(example) for example in examples if example.error_class == RATE_LIMITED]
-    if not told:
+    refusals = [_headers(example) for example in examples if example.error_class == RATE_LIMITED]
+    if not refusals:
         return []
-    untrue = dict.fromkeys(said for headers in told for said in _untrue(declared, headers, served=served))
-    evidence: Evidence = {"answers_seen": len(told)}
+    untrue = dict.fromkeys(said for headers in refusals for said in _untrue(declared, headers, served=served))
+    evidence: Evidence = {"answers_seen": len(refusals)}
     if untrue:
         message = f"429 responses carry wrong headers: {'; '.join(untrue)}"
         advice = ("correct these headers: clients that obey them retry too early or wait for nothing",)
         return [Finding("rate-limit-headers", "warning", message, evidence, advice)]
-    missing = [] if all("retry-after" in headers for headers in told) else ["Retry-After"]
-    if not any(_first(headers, _LIMIT) for headers in told):
+    missing = [] if all("retry-after" in headers for headers in refusals) else ["Retry-After"]
+    if not any(_first(headers, _LIMIT) for headers in refusals):
         missing.append("X-RateLimit-Limit")
     if not missing:
         return []
@@ -329,19 +329,19 @@ def _strict(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
         when = f"from {limit.at(worst.t)} to {limit.at(worst.t + worst.seconds)}"
         message = f"the rate limit is far too strict: {when} {_of_offered(worst)}, {limit.in_words}"
         return _wrong(message, _SETTING)
-    told = _together(_covered(flows, over)) if over else _together(flows)
+    part = _together(_covered(flows, over)) if over else _together(flows)
     if over:
-        least = min(_NEAR * told.due, told.due - limit.per_s * limit.counted_s)
+        least = min(_NEAR * part.due, part.due - limit.per_s * limit.counted_s)
     else:  # too short for its windows: half of a fresh one should be there
-        enough = not spans and told.offered >= _OVER * limit.per_s * told.seconds and told.refused >= _FEW
+        enough = not spans and part.offered >= _OVER * limit.per_s * part.seconds and part.refused >= _FEW
         least = (
-            _HALF * limit.per_s * min(told.seconds, limit.counted_s)
+            _HALF * limit.per_s * min(part.seconds, limit.counted_s)
             if enough and limit.counted_s > 1
             else 0.0
         )
-    if told.accepted >= least:
+    if part.accepted >= least:
         return None
-    message = f"the rate limit is stricter than declared: {_of_offered(told)}, {limit.in_words}"
+    message = f"the rate limit is stricter than declared: {_of_offered(part)}, {limit.in_words}"
     advice = "a limiter without a burst (nginx: limit_req without burst=) refuses requests that come close together"
     return Finding("rate-limit-strict", "warning", message, {}, (advice,))
 

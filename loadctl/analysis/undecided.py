@@ -48,6 +48,6 @@ def _growth(run: RunContext) -> Iterator[str]:
     start, end = run.window
     enough = GROWTH_S / (1 - SETTLE_SHARE)
     watched = "memory_bytes" in run.readings("system").names
-    told = short_growth(run, "memory_bytes", MEMORY_LEAST) is not None
-    if run.constant_load and watched and not told and _ASKED_S <= end - start < enough:
+    grew = short_growth(run, "memory_bytes", MEMORY_LEAST) is not None
+    if run.constant_load and watched and not grew and _ASKED_S <= end - start < enough:
         yield f"whether memory grows (needs {format_duration(enough)} at constant load)"

@@ -151,7 +151,7 @@ def figures(score: Score, *, as_written: bool = False) -> str:
     return f"measured {value}, wanted {side} {wanted(score)}, critical {critical(score)}"
 
 
-def told(score: Score, *, as_written: bool = False) -> str:
+def described(score: Score, *, as_written: bool = False) -> str:
     """The same, and what people want beside it."""
     shown = figures(score, as_written=as_written)
     return f"{shown} ({said})" if (said := remark(score)) else shown

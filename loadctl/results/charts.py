@@ -18,7 +18,7 @@ from loadctl.results.histogram import Histogram, bucket_of, enough_samples
 from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.packed import Packed, Pool
 from loadctl.results.profile import marked_seconds
-from loadctl.results.reading_series import Course, courses
+from loadctl.results.reading_series import ReadingSeries, reading_series
 from loadctl.results.recording import Latencies, Recording, Span
 from loadctl.results.second import Moment
 from loadctl.scenario.load import Load
@@ -106,7 +106,7 @@ class Charts:
     distributions: Mapping[str, Histogram] = field(default_factory=dict)
     slowest: Sequence[str] = ()
     """Endpoints of which there is a p95 in the scored part, from the highest to the lowest."""
-    courses: Sequence[Course] = ()
+    readings: Sequence[ReadingSeries] = ()
 
 
 def charts(load: Load, recording: Recording, window: tuple[float, float], ended_s: float) -> Charts:
@@ -215,7 +215,7 @@ class Charting:
                 cells=[(column, row, count) for (column, row), count in sorted(self._heat.items())],
             ),
             distributions=distributions,
-            courses=courses(recording.readings, self.bin_s, length),
+            readings=reading_series(recording.readings, self.bin_s, length),
         )
 
     def _is_told(self, index: int) -> bool:

@@ -1,4 +1,4 @@
-"""Readings over time, for charts: one course for each value of each thing that was watched, in bins.
+"""Readings over time, for charts: one series for each value of each thing that was watched, in bins.
 
 A bin's value is the highest of its readings, for what is counted by the second (`log_errors`, `log_lines`) their sum.
 """
@@ -19,7 +19,7 @@ _BRIDGED = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class ReadingSeries:
     """`values`: one for each bin, None where there is no reading; a line may bridge `bridge` empty bins: no more than
     its readings are usually apart. A longer hole is a gap."""
 
@@ -31,7 +31,7 @@ class Course:
     bridge: int = 0
 
 
-def courses(readings: Iterable[Reading], bin_s: int, length: int) -> tuple[Course, ...]:
+def reading_series(readings: Iterable[Reading], bin_s: int, length: int) -> tuple[ReadingSeries, ...]:
     """In the order in which they were first seen. A reading at t tells of the time before t."""
     found: dict[tuple[str, str, str, str], _Binned] = {}
     for reading in readings:
@@ -43,7 +43,7 @@ def courses(readings: Iterable[Reading], bin_s: int, length: int) -> tuple[Cours
             if key in found or len(found) < COURSES_MAX:
                 found.setdefault(key, _Binned(name in COUNTED, {}, [])).add(index, value, reading.t)
     return tuple(
-        Course(
+        ReadingSeries(
             subject=subject,
             source=source,
             entity=entity,

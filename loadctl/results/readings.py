@@ -314,10 +314,10 @@ _ENTITIES_MAX = 200
 
 @dataclass(slots=True)
 class Entity:
-    """The newest reading of one thing that is watched, and the course of its numbers."""
+    """The newest reading of one thing that is watched, and the history of its numbers."""
 
     reading: Reading
-    courses: dict[str, deque[float]] = field(default_factory=dict)
+    history: dict[str, deque[float]] = field(default_factory=dict)
     totals: dict[str, float] = field(default_factory=dict)
     """Sums of values since the beginning, for what is counted by the second (log_lines, log_errors)."""
 
@@ -341,7 +341,7 @@ class Latest:
         entity = self.entities.setdefault(key, Entity(seen))
         entity.reading = seen
         for name, value in seen.values.items():
-            entity.courses.setdefault(name, deque(maxlen=HISTORY)).append(value)
+            entity.history.setdefault(name, deque(maxlen=HISTORY)).append(value)
             entity.totals[name] = entity.totals.get(name, 0.0) + value
 
     def of(self, subject: str) -> Mapping[str, Entity]:

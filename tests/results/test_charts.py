@@ -12,7 +12,7 @@ from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.results.charts import BINS_MAX, HEAT_COLUMNS_MAX, Charting, Charts, Heat, charts
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Second
-from loadctl.results.reading_series import courses
+from loadctl.results.reading_series import reading_series
 from loadctl.results.recording import Event, Reading, Recording
 from loadctl.results.second import Moment
 from loadctl.scenario.load import Load
@@ -188,7 +188,7 @@ def test_the_heat_map_holds_every_success(values_us: list[int]) -> None:
 
 def test_nothing_recorded_gives_nothing_to_draw() -> None:
     found = charts(load("10 60 hold"), recording([]), (0.0, 0.0), 0.0)
-    assert (found.planned, found.heat.cells, found.courses) == ([], [], ())
+    assert (found.planned, found.heat.cells, found.readings) == ([], [], ())
 
 
 def test_the_plan_is_drawn_where_what_it_asked_for_is_counted() -> None:
@@ -225,14 +225,14 @@ def readings(*points: tuple[float, float], name: str = "cpu_pct") -> list[Readin
 
 
 def test_the_highest_reading_stands_for_a_bin_and_counts_are_added() -> None:
-    (gauge,) = courses(readings((0.5, 10.0), (1.0, 90.0), (2.0, 20.0), (3.0, 5.0), (4.0, 1.0)), 2, 2)
+    (gauge,) = reading_series(readings((0.5, 10.0), (1.0, 90.0), (2.0, 20.0), (3.0, 5.0), (4.0, 1.0)), 2, 2)
     assert gauge.values == [90.0, 5.0]
-    (counted,) = courses(readings((1.0, 3.0), (2.0, 4.0), name="log_errors"), 2, 1)
+    (counted,) = reading_series(readings((1.0, 3.0), (2.0, 4.0), name="log_errors"), 2, 1)
     assert counted.values == [7.0]
 
 
 def test_a_hole_longer_than_readings_are_apart_is_a_gap() -> None:
-    (found,) = courses(readings(*((float(t), 1.0) for t in range(5, 61, 5))), 1, 60)
+    (found,) = reading_series(readings(*((float(t), 1.0) for t in range(5, 61, 5))), 1, 60)
     assert found.values[4] == 1.0
     assert found.values[5] is None
     assert found.bridge == 13

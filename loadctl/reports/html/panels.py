@@ -9,7 +9,7 @@ from typing import Literal
 
 from loadctl.reports.printable import cut_in_the_middle, printable
 from loadctl.results.charts import SLOWEST_MAX, Charts, Heat
-from loadctl.results.reading_series import Course
+from loadctl.results.reading_series import ReadingSeries
 from loadctl.results.result import Result
 from loadctl.results.series import rank
 from loadctl.scenario.units import format_clock
@@ -75,25 +75,25 @@ def panels(result: Result, charts: Charts) -> list[Panel]:
         _errors(charts),
         _latency(result, charts),
         _endpoints(charts),
-        *_system(result, charts.courses),
+        *_system(result, charts.readings),
         *_generator(result, charts),
-        *_logs(charts.courses),
+        *_logs(charts.readings),
     ]
     return [panel for panel in found if panel.has_values]
 
 
 def more_panels(charts: Charts) -> list[Panel]:
     """Whatever else was watched: companions, the machine, the system's own metrics."""
-    spoken = {id(course) for course in _spokesman(charts.courses)}
+    spoken = {id(series) for series in _spokesman(charts.readings)}
     rest = [
-        course
-        for course in charts.courses
-        if course.subject in {"system", "companion", "host"}
-        and id(course) not in spoken
-        and any(value is not None for value in course.values)
-        and not (course.subject == "system" and course.name in _OTHER)
+        series
+        for series in charts.readings
+        if series.subject in {"system", "companion", "host"}
+        and id(series) not in spoken
+        and any(value is not None for value in series.values)
+        and not (series.subject == "system" and series.name in _OTHER)
     ]
-    return [_of_course(course, index) for index, course in enumerate(rest[:_MORE_MAX])]
+    return [_of_series(series, index) for index, series in enumerate(rest[:_MORE_MAX])]
 
 
 def _load(result: Result, charts: Charts) -> Panel:
@@ -139,9 +139,9 @@ def _latency(result: Result, charts: Charts) -> Panel:
 def _errors(charts: Charts) -> Panel:
     """The commonest classes; all others are one line, so that the lines add up to the failures."""
     tones: Sequence[Tone] = ("bad", *_SEVERAL[1:])
-    courses = list(charts.errors_per_s.items())
-    shown = courses[: len(tones) if len(courses) <= len(tones) else len(tones) - 1]
-    rest = [values for _, values in courses[len(shown) :]]
+    readings = list(charts.errors_per_s.items())
+    shown = readings[: len(tones) if len(readings) <= len(tones) else len(tones) - 1]
+    rest = [values for _, values in readings[len(shown) :]]
     if rest:
         together = [None if None in some else sum(filter(None, some)) for some in zip(*rest, strict=True)]
         shown.append((f"{len(rest)} more classes", together))
@@ -176,8 +176,8 @@ def _endpoints(charts: Charts) -> Panel:
 
 def endpoint_panel(charts: Charts, endpoint: str) -> Panel:
     """The latency of one endpoint."""
-    courses = charts.endpoint_latency_ms.get(endpoint, {})
-    lines = [Line(label=name, values=values, tone=PERCENTILES[name]) for name, values in courses.items()]
+    readings = charts.endpoint_latency_ms.get(endpoint, {})
+    lines = [Line(label=name, values=values, tone=PERCENTILES[name]) for name, values in readings.items()]
     return Panel(
         key="", title=f"Latency of {printable(endpoint, 60)} over time", unit="ms", lines=lines, log=True
     )
@@ -195,34 +195,34 @@ def _limits(result: Result, labels: Mapping[str, str]) -> list[Limit]:
     return found
 
 
-def _spokesman(courses: Sequence[Course]) -> list[Course]:
-    """The courses of the one source that speaks for the system (results/usage.py)."""
-    told = [
-        c for c in courses if c.subject == "system" and c.name in {"cpu_pct", "cpu_cores", "memory_bytes"}
+def _spokesman(readings: Sequence[ReadingSeries]) -> list[ReadingSeries]:
+    """The readings of the one source that speaks for the system (results/usage.py)."""
+    own = [
+        c for c in readings if c.subject == "system" and c.name in {"cpu_pct", "cpu_cores", "memory_bytes"}
     ]
-    best = min((course.source for course in told), key=rank, default=None)
-    return [course for course in courses if course.subject == "system" and course.source == best]
+    best = min((series.source for series in own), key=rank, default=None)
+    return [series for series in readings if series.subject == "system" and series.source == best]
 
 
-def _system(result: Result, courses: Sequence[Course]) -> Iterator[Panel]:
-    own = _spokesman(courses)
-    by_name = {name: [course for course in own if course.name == name] for name in {c.name for c in own}}
+def _system(result: Result, readings: Sequence[ReadingSeries]) -> Iterator[Panel]:
+    own = _spokesman(readings)
+    by_name = {name: [series for series in own if series.name == name] for name in {c.name for c in own}}
     if "cpu_pct" in by_name:
-        lines = [_line(course, "of all cores", "main", filled=True) for course in by_name["cpu_pct"]]
+        lines = [_line(series, "of all cores", "main", filled=True) for series in by_name["cpu_pct"]]
         lines += [
-            _line(course, "busiest, of one core", "low")
-            for course in by_name.get("busiest_pct_of_one_core", ())
+            _line(series, "busiest, of one core", "low")
+            for series in by_name.get("busiest_pct_of_one_core", ())
         ]
         limits = _limits(result, {"cpu": ""})
         yield Panel(key="cpu", title="CPU of the system", unit="%", lines=lines, limits=limits, at_least=100)
     elif "cpu_cores" in by_name:
-        lines = [_line(course, "cores", "main", filled=True) for course in by_name["cpu_cores"]]
+        lines = [_line(series, "cores", "main", filled=True) for series in by_name["cpu_cores"]]
         yield Panel(key="cpu", title="CPU of the system, in cores", unit="", lines=lines)
     if "memory_bytes" in by_name:
         kind = f" ({printable(result.system.memory_kind, 40)})" if result.system.memory_kind else ""
-        lines = [_line(course, "memory", "main", filled=True) for course in by_name["memory_bytes"]]
+        lines = [_line(series, "memory", "main", filled=True) for series in by_name["memory_bytes"]]
         lines += [
-            _line(course, "limit", "plan", dashed=True) for course in by_name.get("memory_limit_bytes", ())
+            _line(series, "limit", "plan", dashed=True) for series in by_name.get("memory_limit_bytes", ())
         ]
         limits = _limits(result, {"memory": ""})
         title = f"Memory of the system{kind}"
@@ -230,13 +230,13 @@ def _system(result: Result, courses: Sequence[Course]) -> Iterator[Panel]:
 
 
 def _generator(result: Result, charts: Charts) -> Iterator[Panel]:
-    shards = [c for c in charts.courses if c.subject == "generator" and c.name == "cpu_pct_of_one_core"]
-    shards = [course for course in shards if course.entity.startswith("shard ")]
+    shards = [c for c in charts.readings if c.subject == "generator" and c.name == "cpu_pct_of_one_core"]
+    shards = [series for series in shards if series.entity.startswith("shard ")]
     busiest = [
         max((value for value in values if value is not None), default=None)
-        for values in zip(*(course.values for course in shards), strict=True)
+        for values in zip(*(series.values for series in shards), strict=True)
     ]
-    bridge = max((course.bridge for course in shards), default=0)
+    bridge = max((series.bridge for series in shards), default=0)
     label = "busiest engine process" if result.shards > 1 else "engine process"
     yield Panel(
         key="generator",
@@ -253,26 +253,28 @@ def _generator(result: Result, charts: Charts) -> Iterator[Panel]:
     yield Panel(key="lag", title=title, unit="ms", lines=lines, note="the highest value of each point")
 
 
-def _logs(courses: Sequence[Course]) -> Iterator[Panel]:
-    found = [course for course in courses if course.subject == "system" and course.name == "log_errors"]
+def _logs(readings: Sequence[ReadingSeries]) -> Iterator[Panel]:
+    found = [series for series in readings if series.subject == "system" and series.name == "log_errors"]
     lines = [
-        Line(label=printable(course.entity, 60), values=course.values, tone="bad", bars=True)
-        for course in found
+        Line(label=printable(series.entity, 60), values=series.values, tone="bad", bars=True)
+        for series in found
     ]
     yield Panel(key="logs", title="Errors in logs", unit="", lines=lines)
 
 
-def _of_course(course: Course, index: int) -> Panel:
-    subject = {"host": "machine", "system": course.source}.get(course.subject, course.entity)
-    title = f"{printable(course.name.replace('_', ' '), 60)} ({printable(subject, 60)})"
-    unit = next((unit for end, unit in _UNITS.items() if course.name.endswith(f"_{end}")), "")
-    line = _line(course, printable(course.name, 40), "more")
+def _of_series(series: ReadingSeries, index: int) -> Panel:
+    subject = {"host": "machine", "system": series.source}.get(series.subject, series.entity)
+    title = f"{printable(series.name.replace('_', ' '), 60)} ({printable(subject, 60)})"
+    unit = next((unit for end, unit in _UNITS.items() if series.name.endswith(f"_{end}")), "")
+    line = _line(series, printable(series.name, 40), "more")
     return Panel(key=f"more-{index}", title=title, unit=unit, lines=[line])
 
 
-def _line(course: Course, label: str, tone: Tone, *, filled: bool = False, dashed: bool = False) -> Line:
+def _line(
+    series: ReadingSeries, label: str, tone: Tone, *, filled: bool = False, dashed: bool = False
+) -> Line:
     return Line(
-        label=label, values=course.values, tone=tone, filled=filled, dashed=dashed, bridge=course.bridge
+        label=label, values=series.values, tone=tone, filled=filled, dashed=dashed, bridge=series.bridge
     )
 
 
@@ -312,10 +314,10 @@ def spans(result: Result) -> list[Span]:
 
 def marks(result: Result) -> Sequence[Mark]:
     """At most sixty, of which the first count most: what follows an event often repeats it."""
-    told = [event for event in result.events if event.kind not in _NO_MARK]
+    events = [event for event in result.events if event.kind not in _NO_MARK]
     return [
         Mark(number, max(0.0, event.t), event.kind.replace("_", " "), printable(event.message, 300))
-        for number, event in enumerate(told[:_MARKS_MAX], 1)
+        for number, event in enumerate(events[:_MARKS_MAX], 1)
     ]
 
 

@@ -68,7 +68,7 @@ def text(scenario: Scenario, search: Search, unit: str, folder: str, width: int 
 
 def document(scenario: Scenario, search: Search, unit: str) -> str:
     """capacity.json: `unit` "/s" (arrivals) or "users"; a null has its reason in `limit` or `why`."""
-    told = {
+    found = {
         "schema": SCHEMA,
         "scenario": scenario.name,
         "host": scenario.shown_host,
@@ -84,4 +84,4 @@ def document(scenario: Scenario, search: Search, unit: str) -> str:
         "limit": search.limit or None,
         "probes": list(map(asdict, search.probes)),
     }
-    return json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

@@ -75,8 +75,8 @@ def _is_said(finding: Finding, result: Result) -> bool:
     """By the reasons, by the story, or by the table of the targets."""
     if finding.id in RESTATES and any(score.status is Status.FAIL for score in result.scores):
         return True
-    told = " ".join([*result.reasons, result.why or ""]).lower()
-    return sentence(finding.message).lower().rstrip(".") in told
+    shown = " ".join([*result.reasons, result.why or ""]).lower()
+    return sentence(finding.message).lower().rstrip(".") in shown
 
 
 _FAULTY = ("generator-faults", "invalid")
@@ -265,11 +265,11 @@ def _complaints(result: Result) -> dict[tuple[str, str], object]:
 
 def _next(result: Result, width: int) -> Iterator[str]:
     """Commands, never wrapped, and what they are good for: beside them or, where one has no room for that, below."""
-    told = [(printable(step.command, 1000), printable(step.purpose)) for step in result.next]
-    room = max((len(command) for command, _ in told), default=0)
-    beside = all(len(_NEXT) + room + 2 + len(purpose) <= width for _, purpose in told)
+    steps = [(printable(step.command, 1000), printable(step.purpose)) for step in result.next]
+    room = max((len(command) for command, _ in steps), default=0)
+    beside = all(len(_NEXT) + room + 2 + len(purpose) <= width for _, purpose in steps)
     head = _NEXT
-    for command, purpose in told:
+    for command, purpose in steps:
         yield f"{head}{command:<{room}}  {purpose}" if beside else f"{head}{command}"
         head = " " * len(_NEXT)
         if not beside:

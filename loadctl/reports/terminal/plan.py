@@ -339,7 +339,7 @@ def _requests(expectation: Expectation) -> Iterator[str]:
 
 
 def _stages(load: Load) -> Iterator[str]:
-    """One row a stage; a ramp is told by the level that it leads to."""
+    """One row a stage; a ramp is shown by the level that it leads to."""
     if not load.stages:
         return
     start_s, end_s = load.window

@@ -30,15 +30,15 @@ _PERCENTILES = ("p50", "p95", "p99")
 def render(result: Result, *, width: int = 80, colour: bool = False) -> str:
     """The whole screen, at least 60 columns wide."""
     width = max(width, _MIN_WIDTH)
-    told = [
+    tables = [
         list(_targets(result, width, colour)),
         list(_endpoints(result, width)),
         list(facts(result, width)),
     ]
     if result.verdict is Verdict.ERROR and not result.counters.started:
-        told = []  # tables of nothing
+        tables = []  # tables of nothing
     head, story = [headline(result, colour=colour)], list(_story(result, width))
-    blocks = [head, story, *told, list(_closing(result, width))]
+    blocks = [head, story, *tables, list(_closing(result, width))]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 

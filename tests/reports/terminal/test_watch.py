@@ -68,4 +68,4 @@ def test_memory_does_not_grow_with_time() -> None:
     assert len(latest.entities) == 200
     assert len(latest.events) == HISTORY
     many = watched(*(API[0] for _ in range(500)))
-    assert len(many.of("system")["container api"].courses["cpu_pct"]) == HISTORY
+    assert len(many.of("system")["container api"].history["cpu_pct"]) == HISTORY
