@@ -55,7 +55,7 @@ def _totals(run: RunContext) -> Iterator[Finding]:
         message = f"the recorders counted {counts}"
         evidence = {"counted": counted, "in_frames": in_frames}
         if abs(counted - in_frames) > DIFFERENCE_SHARE * max(counted, in_frames):
-            yield Finding("data-incomplete", "invalid", message, evidence, (), "pass")
+            yield Finding("data-incomplete", "invalid", message, evidence, voids="pass")
         else:
             yield Finding("data-incomplete", "warning", message, evidence)
 

@@ -127,19 +127,17 @@ def _by_shape(run: RunContext, shape: str, marks: Sequence[Mark]) -> Iterator[Fi
     between = f"between {first.level:g} and {last.level:g}{unit}"
     evidence: Evidence = {"p95_first_ms": first.p95_ms, "p95_last_ms": last.p95_ms, "levels": len(marks)}
     if shape == "stable":
-        most = max(mark.p95_ms for mark in marks) / min(mark.p95_ms for mark in marks) - 1
-        message = f"p95 stayed within {format_percent(100 * most, 0)} {between}"
-        if most > RISE:
-            low, high = min(mark.p95_ms for mark in marks), max(mark.p95_ms for mark in marks)
+        values = [mark.p95_ms for mark in marks]
+        low, high = min(values), max(values)
+        message = f"p95 stayed within {format_percent(100 * (high / low - 1), 0)} {between}"
+        if high / low - 1 > RISE:
             message = f"p95 did not grow with load: it was {format_ms(low)} to {format_ms(high)} {between}"
         yield Finding("latency-stable", "good", message, evidence)
         return
     rose = f"p95 rose from {format_ms(first.p95_ms)} to {format_ms(last.p95_ms)} {between}"
     if shape == "linear":
-        grows = (
-            run.measured.levels[-1].throughput_per_s
-            > 1.2 * run.measured.levels[len(marks) // 2].throughput_per_s
-        )
+        levels = run.measured.levels
+        grows = levels[-1].throughput_per_s > 1.2 * levels[len(marks) // 2].throughput_per_s
         why = "each request costs more under load: contention" if grows else "requests wait in a queue"
         yield Finding("latency-grows-linearly", "warning", f"{rose}, roughly linearly ({why})", evidence)
         return

@@ -8,12 +8,12 @@ model: 1 % of the arrivals missing warns, 5 % voids (the limits of fortio; reaso
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from loadctl.analysis.run_context import RunContext
 from loadctl.results.recording import LEVEL
 from loadctl.results.second import Moment
-from loadctl.results.verdict import Finding
+from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_count, format_duration, format_percent
 
 REACHED_SHARE = 0.95
@@ -151,9 +151,18 @@ def _arrivals(run: RunContext) -> Iterator[Finding]:
     if dropped:
         full = format_count(run.scenario.max_in_flight)
         message += f"; {format_count(dropped)} were dropped because {full} were in flight"
-    evidence = {"due": round(due), "begun": begun, "dropped": dropped, "share_missing": round(share, 4)}
+    evidence: Evidence = {
+        "due": round(due),
+        "begun": begun,
+        "dropped": dropped,
+        "share_missing": round(share, 4),
+    }
     advice = (_advice(run, mostly_dropped=2 * dropped > missing),)
+    yield missing_arrivals(share, message, evidence, advice)
+
+
+def missing_arrivals(share: float, message: str, evidence: Evidence, advice: Sequence[str] = ()) -> Finding:
+    """1 % missing warns, 5 % voids."""
     if share > VOID_SHORT:
-        yield Finding("load-not-reached", "invalid", message, evidence, advice, "pass")
-    else:
-        yield Finding("load-not-reached", "warning", message, evidence, advice)
+        return Finding("load-not-reached", "invalid", message, evidence, advice, "pass")
+    return Finding("load-not-reached", "warning", message, evidence, advice)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadctl.analysis.drift import is_spike
-from loadctl.analysis.endurance import MEMORY_LEAST, SETTLE_SHARE, short_growth
+from loadctl.analysis.endurance import SETTLE_SHARE, short_growth
 from loadctl.analysis.latency_shape import ENOUGH_LEVELS, ENOUGH_REQUESTS, ENOUGH_S, mark_of
 from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.trend import ENOUGH_S as GROWTH_S
@@ -48,6 +48,6 @@ def _growth(run: RunContext) -> Iterator[str]:
     start, end = run.window
     enough = GROWTH_S / (1 - SETTLE_SHARE)
     watched = "memory_bytes" in run.readings("system").names
-    grew = short_growth(run, "memory_bytes", MEMORY_LEAST) is not None
+    grew = short_growth(run, "memory_bytes") is not None
     if run.constant_load and watched and not grew and _ASKED_S <= end - start < enough:
         yield f"whether memory grows (needs {format_duration(enough)} at constant load)"
