@@ -1,10 +1,10 @@
-"""Where did it break, what gave way first, and how much did it serve at most?
+"""Where did the system break, which limit was crossed first, and what was its highest throughput?
 
 The break: results/breaking_point.py. Saturation: two straight lines through the origin, fitted to the median
 throughput of each level; the bend is where throughput stops growing with load. It is said only where the second
 slope is less than half the first, the fit is clearly better (Bayesian information criterion by more than 6), and the
 last level lies 10 % or more below the first line: on synthetic staircases that was wrong in 0 % of linear systems at
-4 % noise and 3.5 to 8.5 % at 12 to 20 %. A bend in the top 10 to 15 % of the range cannot be told from none.
+4 % noise and 3.5 to 8.5 % at 12 to 20 %. A bend in the top 10 to 15 % of the range cannot be detected.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def breaking_findings(run: RunContext) -> list[Finding]:
 
 
 def _break(run: RunContext, found: BreakingPoint | None) -> Iterator[Finding]:
-    """Only where a load rises in several steps; one level is no staircase."""
+    """`breaking-point`, where the load rises in several steps."""
     if found is None or run.measured.break_untold:
         return
     unit = run.level_unit
@@ -145,7 +145,7 @@ def _around(levels: Sequence[Level], bend: float) -> tuple[float, float]:
 
 
 def bend_of(load: Sequence[float], served: Sequence[float]) -> float | None:
-    """The level where throughput stops growing; None: it does not, or that cannot be told."""
+    """The level where throughput stops growing; None: it does not, or the data do not show it."""
     n = len(load)
     if n < ENOUGH_LEVELS or load[0] <= 0 or load[-1] <= load[0]:
         return None

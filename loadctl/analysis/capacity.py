@@ -1,10 +1,11 @@
 """The highest load that still meets the targets: which level to probe next, and what the probes together say.
 
 Method: levels double from the first until one fails, then the gap is halved (geometrically) until it is narrower than a
-tenth, then both of its edges are probed once more, because near the edge a probe is a coin toss; an edge that does not
-hold moves the gap outwards. Bracketing and bisection as in RFC 2544 §26.1 (throughput), with the repetition that it
-lacks. On simulated systems whose capacity varies by 3 % from probe to probe, the gap alone holds the true one in 59 %
-of 500 seeds, and the band, 5 % wider on either side, in all of them (tests/analysis/test_capacity.py); 11 probes each.
+tenth, then both of its ends are probed once more, because near the capacity a probe passes or fails by chance; an end
+that does not hold moves the gap outwards. Bracketing and bisection as in RFC 2544 §26.1 (throughput), with the
+repetition that it lacks. On simulated systems whose capacity varies by 3 % from probe to probe, the gap alone holds the
+true one in 59 % of 500 seeds, and the band, 5 % wider on either side, in all of them (tests/analysis/test_capacity.py);
+11 probes each.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from loadctl.results.verdict import Score, Status, Verdict
 Outcome = Literal["meets", "fails", "unclear"]
 NARROW = 1.1
 MARGIN = 1.05
-"""What probes near the edge differ by; see above."""
+"""By how much probes near the capacity differ; see above."""
 _TWICE = 2
 PROBES_MAX = 24
 

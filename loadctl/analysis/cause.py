@@ -1,7 +1,7 @@
-"""What is likeliest the cause of a verdict: of all that was noticed the gravest, and only what explains what failed.
+"""The likeliest cause of a verdict: the most severe finding among those that explain what failed.
 
 A process that ended explains everything that failed after it. Wrong requests and faults of the system explain the error
-rate; what the system was short of explains its latency, its throughput and the failures of an overload. What is wrong
+rate; what the system ran short of explains its latency, its throughput and the failures of an overload. What is wrong
 with the measurement explains why there is no verdict, never a FAIL or a WARN.
 """
 
@@ -19,7 +19,7 @@ ErrorKind = Literal["scenario", "system", "overload"]
 _OVERLOAD = frozenset({"timeout", "connect_timeout", "connect_refused", "reset", "unfinished", "protocol"})
 _OVERLOAD_STATUS = frozenset({"status_408", "status_429", "status_502", "status_503", "status_504"})
 _TIME = frozenset({"time", "breaking_point", "recovery_time"})
-"""What depends on how quickly it answers."""
+"""What depends on how quickly the system answers."""
 _SLOW = _TIME | {"overload"}
 _ALL = _SLOW | {"errors", "cpu", "memory", "log_errors", "other"}
 _EXPLAINS: Mapping[str, frozenset[str]] = {
@@ -45,7 +45,7 @@ _EXPLAINS: Mapping[str, frozenset[str]] = {
     "spike-not-recovered": frozenset({"recovery_time"}),
     "log-errors": frozenset({"log_errors"}),
 }
-"""The gravest first; each with what it can be the cause of."""
+"""The most severe first; each with what it can cause."""
 _RANK = {finding_id: rank for rank, finding_id in enumerate(_EXPLAINS)}
 _ERRORS = ("errors-over-critical", "errors-over-target")
 _NO_VERDICT = ("generator-saturated", "generator-faults", "data-incomplete", "load-not-reached")
@@ -59,7 +59,7 @@ def by_gravity(run: RunContext, findings: Sequence[Finding]) -> tuple[Finding, .
 
 
 def causes(run: RunContext, findings: Sequence[Finding], verdict: Verdict) -> list[Finding]:
-    """The gravest first. `findings`: by gravity."""
+    """The causes, the most severe first; `findings` are ordered by gravity."""
     if verdict is Verdict.INCONCLUSIVE:
         doubts = [
             finding for name in _NO_VERDICT for finding in findings if finding.id == name and finding.voids
@@ -83,7 +83,7 @@ def causes(run: RunContext, findings: Sequence[Finding], verdict: Verdict) -> li
 
 
 def _stalls_explain(run: RunContext) -> bool:
-    """Those who waited in them are half or more of the requests that were too slow, or that got no answer."""
+    """Whether at least half of the requests that were too slow or got no answer waited in a stall."""
     late = [
         score
         for score in run.scores
@@ -119,7 +119,7 @@ def commonest_error(run: RunContext) -> tuple[str, int] | None:
 
 
 def _rank(finding: Finding, kind: ErrorKind | None) -> int:
-    """Failures that no overload brings come before what the system was short of."""
+    """Failures that overload does not cause come before what the system ran short of."""
     if finding.id in _ERRORS and kind in {"scenario", "system"}:
         return _RANK["errors of the scenario or the system"]
     return _RANK.get(finding.id, len(_RANK))

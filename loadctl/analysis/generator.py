@@ -50,7 +50,7 @@ def _saturated(run: RunContext) -> Iterator[Finding]:
 
 
 def _advice(run: RunContext, evidence: Evidence) -> tuple[str, ...]:
-    """For what ran out."""
+    """Advice for whatever ran out."""
     if "cpu_pct_of_one_core_max" in evidence:
         return _more_room(run)
     if any("fds" in name or "descriptors" in name for name in evidence):
@@ -63,7 +63,7 @@ def _advice(run: RunContext, evidence: Evidence) -> tuple[str, ...]:
 
 
 def _more_room(run: RunContext) -> tuple[str, ...]:
-    """More processes, where there are cores for them."""
+    """More engine processes, if there are cores for them."""
     idle = run.readings("generator").values("cpu_idle_pct")
     if idle and sum(idle) / len(idle) < IDLE_PCT:
         return ("this machine has no core to spare: reduce the load, or run loadctl on another machine",)
@@ -83,7 +83,7 @@ def _busy_shards(run: RunContext) -> Iterator[tuple[str, dict[str, float]]]:
 
 
 def _stood_still(run: RunContext) -> Iterator[tuple[str, dict[str, float]]]:
-    """Seconds without its timers are seconds of saturation."""
+    """Seconds in which its timers did not run count as saturation."""
     lost, length = run.stood_still, len(run.seconds)
     lost_s = sum(lost.values())
     if lost_s >= max(1.0, BUSY_SHARE * length):
@@ -121,7 +121,7 @@ def _exhausted(run: RunContext) -> Iterator[tuple[str, dict[str, float]]]:
 
 
 def _late(run: RunContext) -> Iterator[Finding]:
-    """Lag can only add to a latency: it never voids a PASS. A little of it decides only where a limit is as near."""
+    """Lag can only add to a latency, so it never voids a PASS; a small one matters only to a limit as close."""
     lags, total = run.measured.generator.extra, run.folded.summary.total.latency
     latencies = {"p95": total.p95, "p99": total.p99}
     noted = [
@@ -177,13 +177,13 @@ def _fault_examples(run: RunContext) -> list[Example]:
 
 
 def _is_of_script(example: Example) -> bool:
-    """Not a lack of descriptors or ports, which a script can meet too."""
+    """Whether the script raised it; running out of descriptors or ports is not its fault."""
     exhausted = any(word in example.message for word in (*_DESCRIPTORS, *_PORTS))
     return example.endpoint == SCRIPT_ENDPOINT and not exhausted
 
 
 def _same_host(run: RunContext) -> Iterator[Finding]:
-    """A note; a warning where they had to fight for the cores."""
+    """A note, and a warning where the two competed for the cores."""
     if not run.same_host:
         return
     message = "the load generator and the system share the CPU cores of this machine"
@@ -237,7 +237,7 @@ def _verdict(run: RunContext) -> Iterator[Finding]:
 
 
 def _unfinished(run: RunContext) -> Iterator[Finding]:
-    """A script may judge the run in its last hook. One that had to be ended there has not said what it found."""
+    """A script may judge the run in its last hook; if it had to be ended there, its own verdict is unknown."""
     overtime = [e.t for e in run.recording.events if e.kind == "stop" and e.detail.get("overtime")]
     if overtime and run.scenario.script is not None:
         ended = f"your script was still running at {run.at(overtime[0])} and was ended"

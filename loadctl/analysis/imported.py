@@ -1,4 +1,4 @@
-"""From an engine's own file to a result: judged by the same targets and rules as a run of ours, as far as it tells."""
+"""From an engine's own file to a result: judged by the same targets and rules as a run, as far as the file allows."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def judge_imported(imported: Imported, targets: Sequence[Target], *, fail_on_war
 
 
 def _dropped(imported: Imported) -> Iterator[Finding]:
-    """As in a run of ours: 1 % of the arrivals missing warns, 5 % voids."""
+    """The same rule as for a run of loadctl."""
     begun, dropped = imported.arrivals or 0, imported.dropped or 0
     due = begun + dropped
     if not due or dropped <= max(1, WARN_SHORT * due):

@@ -1,4 +1,4 @@
-"""From the recording to the result: the second half of a run in one readable, pure function."""
+"""From the recording to the result: the second half of a run as one pure function."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _quick_look(run: RunContext) -> QuickLook | None:
 
 
 def _findings(run: RunContext, doubts: Sequence[Finding]) -> tuple[Finding, ...]:
-    """All of them, the gravest first."""
+    """All findings, the most severe first."""
     saturated = any(finding.voids == "all" for finding in doubts)
     questions = SYSTEM if saturated else (*SYSTEM, *TIMING)
     found = advised(run, [*doubts, *(finding for ask in questions for finding in ask(run))])

@@ -43,7 +43,7 @@ def _ended_early(run: RunContext) -> Iterator[Finding]:
 
 
 def _stood_still(run: RunContext) -> Iterator[Finding]:
-    """Users of a generator that does not run are there and send nothing."""
+    """While the generator does not run, its users exist and send nothing."""
     lost, length = run.stood_still, len(run.seconds)
     lost_s = sum(lost.values())
     if lost_s < 1 or lost_s <= VOID_SHORT * length:
@@ -85,13 +85,13 @@ def _users(run: RunContext) -> Iterator[Finding]:
 
 
 def _held(run: RunContext) -> list[Moment]:
-    """Of a script's own shape only its holds are exact."""
+    """The seconds of held levels: only they are known exactly of a script's own shape."""
     holds = [(start, end) for start, end, stage in run.scenario.load.spans() if stage.holds]
     return [second for second in run.seconds if any(start <= second.t < end for start, end in holds)]
 
 
 def _ended_users(run: RunContext) -> Iterator[Finding]:
-    """Of the scored part, when most of them were away."""
+    """`users-ended`, with their number when most of them were away."""
     away = [second for second in run.seconds if second.ended]
     if not away:
         return

@@ -1,4 +1,4 @@
-"""What to type next, once a run has been read: its charts, the load that was scaled down, the load beyond it."""
+"""The commands to run next: more data, the full load, the highest load, the charts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from loadctl.scenario.smoke import OPTION
 from loadctl.scenario.units import parse_duration, write_duration, write_rate
 
 _MARGIN = 1.25
-"""For a script, whose requests are known of one run only."""
+"""Extra length for a script, whose rate of requests is known from one run only."""
 _TRIES = 24
 _FIRST_S, _FIRST_AT_MOST_S = 30, 300
 
@@ -136,6 +136,6 @@ def _more_load(scenario: Scenario, argv: Sequence[str]) -> Iterator[Step]:
 
 
 def _shortest(run_dir: str) -> str:
-    """The last part of a run's id will do, where `loadctl report` looks for it by itself."""
+    """The last part of a run's id, which is enough for `loadctl report` in the usual place."""
     found = re.fullmatch(r"runs/.+-([0-9a-f]{4})", run_dir)
     return found[1] if found else run_dir

@@ -32,9 +32,9 @@ class RunContext:
     recording: Recording
     measured: Measured
     scores: Sequence[Score] = ()
-    """Already voided by the findings about the measurement; empty while those are being made."""
+    """After the findings about the measurement have voided them; empty while those findings are made."""
     planned: bool = True
-    """False: a script brought its own load, so what was planned is not known and the load is what was seen."""
+    """False where a script brought its own load: the plan is unknown, and `scenario.load` is what was observed."""
 
     argv: Sequence[str] = ()
     """What loadctl was started with; empty where that is not known."""
@@ -68,7 +68,7 @@ class RunContext:
 
     @property
     def seconds(self) -> list[Moment]:
-        """Of the window, without the drain."""
+        """The seconds of the window, without the drain."""
         seconds = self.recording.seconds
         first, last = (bisect_left(seconds, edge, key=attrgetter("t")) for edge in self.window)
         return list(seconds[first:last])
@@ -79,32 +79,32 @@ class RunContext:
         return standstill(self.seconds, self.recording.shards)
 
     def readings(self, subject: str) -> Readings:
-        """Of the window."""
+        """The readings of one subject in the window."""
         return self.measured.readings.get(subject, NONE).between(*self.window)
 
     @property
     def machine_cpu_pct(self) -> float:
-        """The mean of the whole window; 0 where the machine was not watched."""
+        """The machine's mean CPU over the window, in %; 0 where it was not watched."""
         shares = self.readings("host").values("cpu_pct")
         return fmean(shares) if shares else 0.0
 
     def at(self, t: float) -> str:
-        """A time for people; see Recording.at."""
+        """A time as it is shown; see Recording.at."""
         return self.recording.at(t)
 
     def target(self, metric: str) -> Target | None:
-        """The one of the whole run."""
+        """The target for a metric of the whole run."""
         found = (one for one in self.scenario.targets if one.metric == metric and one.scope.kind == "run")
         return next(found, None)
 
     def first_limit(self, metric: str) -> float | None:
-        """Of that target: the limit that warns where there are two."""
+        """The first limit of that target: the one that warns, where there are two."""
         target = self.target(metric)
         return None if target is None else target.critical if target.target is None else target.target
 
     @property
     def constant_load(self) -> bool:
-        """All of the window holds one level."""
+        """Whether the load holds one level over the whole window."""
         first, last = self.window
         stages = [stage for start, end, stage in self.scenario.load.spans() if start < last and end > first]
         return bool(stages) and len({level for stage in stages for level in (stage.start, stage.end)}) == 1
@@ -116,7 +116,7 @@ class RunContext:
 
     @property
     def look_closer(self) -> str:
-        """How to see single requests; a script keeps to itself what it sends, but not how that failed."""
+        """A command that shows single requests; of a script only the failed ones are known."""
         script = self.scenario.script
         if script is None:
             return self.invocation.command("try")
@@ -128,6 +128,6 @@ class RunContext:
 
     @property
     def same_host(self) -> bool:
-        """The system runs on the machine that makes the load."""
+        """Whether the system runs on the machine that generates the load."""
         host = urlsplit(self.scenario.host).hostname or ""
         return host in {"localhost", "::1"} or host.startswith("127.")

@@ -45,7 +45,7 @@ def _process(run: RunContext) -> Iterator[Finding]:
 
 
 def _workers(run: RunContext) -> Iterator[Finding]:
-    """Those replaced, and those that were not."""
+    """`worker-restarted` for workers that were replaced, `worker-lost` for the others."""
     ends = {e.detail.get("pid"): e for e in run.recording.events if e.kind == "worker_ended"}
     restarted = []
     for event in run.recording.events:
@@ -90,7 +90,7 @@ def _failed_with(run: RunContext, events: list[Event]) -> int:
 
 
 def _each_once(events: list[Event]) -> list[Event]:
-    """The first event of each incident: what several sources see within a few seconds is one, told by each."""
+    """The first event of each incident: what several sources report within a few seconds is one incident."""
     incidents: list[tuple[Event, set[object]]] = []
     for event in sorted(events, key=lambda event: event.t):
         source = event.detail.get("source")

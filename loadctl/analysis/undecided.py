@@ -1,7 +1,7 @@
-"""Which questions did this load pose without the time or the requests that an answer needs?
+"""Which questions does this load raise without enough time or requests to answer them?
 
-Of those that a run of its kind is made for; nobody asks a smoke test of two minutes whether memory grows. One note for
-all of them, with what would be enough.
+Only questions that a run of its kind is made for: a test of two minutes says nothing about memory growth. One finding
+covers all of them and says what would be enough.
 """
 
 from __future__ import annotations

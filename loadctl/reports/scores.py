@@ -1,4 +1,4 @@
-"""One score in words, the same in every report: the value, the status, and what people want beside it."""
+"""One score as text, the same in every report: its value, status and distance to the limit."""
 
 from __future__ import annotations
 

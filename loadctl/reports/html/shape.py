@@ -1,4 +1,4 @@
-"""What is not drawn over time: the latency of an endpoint as a distribution and as a curve, and what each load did."""
+"""Drawings without a time axis: the latency of an endpoint as a distribution and a curve, and figures by level."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def distribution(histogram: Histogram, name: str) -> Markup:
 
 
 def curve(histogram: Histogram, name: str) -> Markup:
-    """As far as there are enough requests for an honest figure; what is beyond is not drawn."""
+    """As far as there are enough requests for a reliable figure; what is beyond is not drawn."""
     points = percentile_curve(histogram)
     if not points:
         return Markup("")

@@ -1,4 +1,4 @@
-"""A panel as a picture: for paper, and for where no script may run."""
+"""A panel drawn as SVG, for print and for browsers without scripts, and the parts that other drawings share."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ _LABEL = 12
 _GROUPS = 320
 """Columns of a curve: in each, its lowest and its highest value are drawn."""
 _FAR = 4.0
-"""A limit further above all values than this factor is told in words, or it would flatten the curves."""
+"""A limit further above all values than this factor is not drawn, because it would flatten the curves."""
 
 
 def svg_chart(panel: Panel, bin_s: int, spans: Sequence[Span]) -> Markup:

@@ -87,7 +87,7 @@ _HEALTH = {
     ("generator-saturated", "warning"): "late",
     ("generator-lag", "info"): "late",
 }
-"""What findings say of the generator, the gravest first."""
+"""How the generator is described after its most severe finding."""
 _NEXT = f"{'NEXT':<11}"
 _BEHIND = ("generator-saturated", "generator-lag")
 

@@ -1,4 +1,4 @@
-"""The run while it goes: five lines that are redrawn in a terminal, one plain line now and then elsewhere."""
+"""The progress of a run: five lines redrawn in a terminal, or a plain line from time to time elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 15
 P95, ERRORS = "latency_p95", "error_rate"
 _LEAST_STAGE = 8
-"""Fewer columns than this say nothing of a stage's name."""
+"""The fewest columns in which a stage's name is worth showing."""
 
 
 def sparkline(values: Iterable[float | None], width: int = _SPARK_WIDTH, *, at_least: float = 0.0) -> str:
