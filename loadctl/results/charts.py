@@ -106,7 +106,7 @@ class Charts:
     distributions: Mapping[str, Histogram] = field(default_factory=dict)
     slowest: Sequence[str] = ()
     """Endpoints of which there is a p95 in the scored part, from the highest to the lowest."""
-    readings: Sequence[ReadingSeries] = ()
+    reading_series: Sequence[ReadingSeries] = ()
 
 
 def charts(load: Load, recording: Recording, window: tuple[float, float], ended_s: float) -> Charts:
@@ -215,7 +215,7 @@ class Charting:
                 cells=[(column, row, count) for (column, row), count in sorted(self._heat.items())],
             ),
             distributions=distributions,
-            readings=reading_series(recording.readings, self.bin_s, length),
+            reading_series=reading_series(recording.readings, self.bin_s, length),
         )
 
     def _is_told(self, index: int) -> bool:

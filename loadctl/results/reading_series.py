@@ -1,4 +1,4 @@
-"""Readings over time, for charts: one series for each value of each thing that was watched, in bins.
+"""Readings over time, for charts: one series for each value of everything that was watched, in bins.
 
 A bin's value is the highest of its readings, for what is counted by the second (`log_errors`, `log_lines`) their sum.
 """
@@ -13,7 +13,7 @@ from statistics import median
 
 from loadctl.results.recording import Reading
 
-COURSES_MAX = 200
+READING_SERIES_MAX = 200
 COUNTED = frozenset({"log_errors", "log_lines"})
 _BRIDGED = 2.5
 
@@ -40,7 +40,7 @@ def reading_series(readings: Iterable[Reading], bin_s: int, length: int) -> tupl
             continue
         for name, value in reading.values.items():
             key = (reading.subject, reading.source, reading.entity, name)
-            if key in found or len(found) < COURSES_MAX:
+            if key in found or len(found) < READING_SERIES_MAX:
                 found.setdefault(key, _Binned(name in COUNTED, {}, [])).add(index, value, reading.t)
     return tuple(
         ReadingSeries(

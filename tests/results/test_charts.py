@@ -188,7 +188,7 @@ def test_the_heat_map_holds_every_success(values_us: list[int]) -> None:
 
 def test_nothing_recorded_gives_nothing_to_draw() -> None:
     found = charts(load("10 60 hold"), recording([]), (0.0, 0.0), 0.0)
-    assert (found.planned, found.heat.cells, found.readings) == ([], [], ())
+    assert (found.planned, found.heat.cells, found.reading_series) == ([], [], ())
 
 
 def test_the_plan_is_drawn_where_what_it_asked_for_is_counted() -> None:

@@ -75,19 +75,19 @@ def panels(result: Result, charts: Charts) -> list[Panel]:
         _errors(charts),
         _latency(result, charts),
         _endpoints(charts),
-        *_system(result, charts.readings),
+        *_system(result, charts.reading_series),
         *_generator(result, charts),
-        *_logs(charts.readings),
+        *_logs(charts.reading_series),
     ]
     return [panel for panel in found if panel.has_values]
 
 
 def more_panels(charts: Charts) -> list[Panel]:
     """Whatever else was watched: companions, the machine, the system's own metrics."""
-    spoken = {id(series) for series in _spokesman(charts.readings)}
+    spoken = {id(series) for series in _spokesman(charts.reading_series)}
     rest = [
         series
-        for series in charts.readings
+        for series in charts.reading_series
         if series.subject in {"system", "companion", "host"}
         and id(series) not in spoken
         and any(value is not None for value in series.values)
@@ -230,7 +230,9 @@ def _system(result: Result, readings: Sequence[ReadingSeries]) -> Iterator[Panel
 
 
 def _generator(result: Result, charts: Charts) -> Iterator[Panel]:
-    shards = [c for c in charts.readings if c.subject == "generator" and c.name == "cpu_pct_of_one_core"]
+    shards = [
+        c for c in charts.reading_series if c.subject == "generator" and c.name == "cpu_pct_of_one_core"
+    ]
     shards = [series for series in shards if series.entity.startswith("shard ")]
     busiest = [
         max((value for value in values if value is not None), default=None)
