@@ -16,9 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadctl.errors import UsageError
-from loadctl.reports.html.assets import assets
 from loadctl.reports.html.overview import tiles
-from loadctl.reports.html.page import page
+from loadctl.reports.html.page import assets, page
 from loadctl.reports.html.panels import panels
 from loadctl.reports.html.svg_chart import BOTTOM, HEIGHT, RIGHT, WIDTH, svg_chart
 from loadctl.results.charts import Charts

@@ -6,16 +6,19 @@ template: markup is only what was made as markup (`Markup`).
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from loadctl.errors import UsageError
 from loadctl.reports import scores
-from loadctl.reports.html import shape, tables
-from loadctl.reports.html.assets import Assets, assets, template
+from loadctl.reports.html import svg_chart, tables
 from loadctl.reports.html.overview import bullet, tiles, tone
 from loadctl.reports.html.panels import (
     PERCENTILES,
@@ -28,7 +31,6 @@ from loadctl.reports.html.panels import (
     panels,
     spans,
 )
-from loadctl.reports.html.svg_chart import heatmap, svg_chart
 from loadctl.reports.printable import cut_in_the_middle, printable, printable_lines
 from loadctl.results.charts import Charts
 from loadctl.results.decision import label, sentence
@@ -66,7 +68,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         more=_drawn(more, charts, over_time),
         spans=over_time,
         marks=happened,
-        heat=heatmap(charts.heat, length * charts.bin_s),
+        heat=svg_chart.heatmap(charts.heat, length * charts.bin_s),
         shapes=list(_shapes(result, charts, over_time)),
         levels=_levels(result, charts),
         endpoints=tables.endpoint_rows(result),
@@ -85,6 +87,62 @@ class _Drawn:
     picture: Markup
 
 
+_HERE = files("loadctl.reports.html")
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """`library`: uPlot, as it is built while loadctl is installed; its licence goes with it."""
+
+    style: str
+    script: str
+    library: str
+    library_style: str
+    licence: str
+
+    @property
+    def policy(self) -> str:
+        """Nothing is loaded, sent or framed; only these scripts and styles count."""
+        scripts = " ".join(map(_digest, (self.library, self.script)))
+        styles = " ".join(map(_digest, (self.library_style, self.style)))
+        return (
+            f"default-src 'none'; script-src {scripts}; style-src {styles}; "
+            "base-uri 'none'; form-action 'none'"
+        )
+
+
+def assets() -> Assets:
+    """Raises: UsageError where uPlot is not there."""
+    try:
+        library, library_style, licence = (
+            _text("uplot", name) for name in ("uPlot.iife.min.js", "uPlot.min.css", "LICENSE")
+        )
+    except FileNotFoundError as error:
+        raise UsageError(
+            "the HTML report needs uPlot, which this installation of loadctl was built without",
+            hint="install loadctl again; from a checkout:  python hatch_build.py",
+        ) from error
+    return Assets(
+        style=_text("assets", "report.css"),
+        script=_text("assets", "report.js"),
+        library=library,
+        library_style=library_style,
+        licence=licence,
+    )
+
+
+def template(name: str) -> str:
+    return _text("templates", name)
+
+
+def _text(folder: str, name: str) -> str:
+    return (_HERE / folder / name).read_text(encoding="utf-8").strip()
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
 def _marked(carried: Assets) -> dict[str, Markup]:
     """Our own files, which are markup by what they are."""
     names = ("style", "script", "library", "library_style")
@@ -94,7 +152,7 @@ def _marked(carried: Assets) -> dict[str, Markup]:
 
 
 def _drawn(shown: Sequence[Panel], charts: Charts, over_time: Sequence[Span]) -> list[_Drawn]:
-    return [_Drawn(panel, svg_chart(panel, charts.bin_s, over_time)) for panel in shown]
+    return [_Drawn(panel, svg_chart.svg_chart(panel, charts.bin_s, over_time)) for panel in shown]
 
 
 def _shapes(result: Result, charts: Charts, over_time: Sequence[Span]) -> Iterator[Mapping[str, object]]:
@@ -106,8 +164,8 @@ def _shapes(result: Result, charts: Charts, over_time: Sequence[Span]) -> Iterat
         yield {
             "name": name,
             "count": histogram.count,
-            "distribution": shape.distribution(histogram, name),
-            "curve": shape.curve(histogram, name),
+            "distribution": svg_chart.distribution(histogram, name),
+            "curve": svg_chart.curve(histogram, name),
             "over_time": _drawn([panel], charts, over_time)[0] if panel.has_values else None,
         }
 
@@ -124,8 +182,8 @@ def _levels(result: Result, charts: Charts) -> Mapping[str, object] | None:
     return {
         "unit": unit,
         "percentiles": percentiles,
-        "latency": shape.latency_by_level(charts.levels, unit),
-        "throughput": shape.throughput_by_level(charts.levels, unit),
+        "latency": svg_chart.latency_by_level(charts.levels, unit),
+        "throughput": svg_chart.throughput_by_level(charts.levels, unit),
     }
 
 
@@ -142,8 +200,8 @@ def _p90(result: Result, charts: Charts, row: EndpointSummary) -> float | None:
 
 
 def _sparks(charts: Charts) -> dict[str, Markup]:
-    low, high = shape.range_ms(list(charts.distributions.values()))
-    return {name: shape.spark(histogram, low, high) for name, histogram in charts.distributions.items()}
+    low, high = svg_chart.range_ms(list(charts.distributions.values()))
+    return {name: svg_chart.spark(histogram, low, high) for name, histogram in charts.distributions.items()}
 
 
 @cache
