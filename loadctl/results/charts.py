@@ -380,7 +380,7 @@ def _edge_ms(bar: int) -> float:
 
 
 def percentile_curve(histogram: Histogram) -> list[tuple[float, float]]:
-    """(q, ms) for rising q, evenly spread over the nines, as far as there are enough values for an honest figure."""
+    """(q, ms) for rising q, evenly spread over the nines, as far as there are enough values for a reliable figure."""
     points = []
     for step in range(6 * _POINTS_A_NINE + 1):
         q = 1 - 10 ** (-step / _POINTS_A_NINE)

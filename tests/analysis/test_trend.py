@@ -58,12 +58,12 @@ def test_steady_growth_is_found_and_its_rate_is_right(course: Callable[[float], 
 
 
 def test_growth_that_ended_is_levelling_off() -> None:
-    courses = [
+    trends = [
         growth(series(seed, lambda x: 100 * min(1.0, x / 0.4)), 1.0, least=8 * MB).trend for seed in range(30)
     ]
-    assert "growing" not in courses
-    assert set(courses) <= {"levelling off", "cannot tell"}
-    assert courses.count("levelling off") >= 12
+    assert "growing" not in trends
+    assert set(trends) <= {"levelling off", "cannot tell"}
+    assert trends.count("levelling off") >= 12
 
 
 def test_a_short_series_is_never_said_to_grow_steadily() -> None:

@@ -170,7 +170,7 @@ class Imported:
     findings: Sequence[Finding] = ()
     """What this file cannot tell, in the words of the engine that wrote it."""
     advice: Sequence[str] = ()
-    """What to do where a target cannot be told."""
+    """What to do where a target cannot be judged."""
 
 
 def impossible(report: Imported) -> str | None:

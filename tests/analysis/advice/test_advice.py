@@ -143,7 +143,7 @@ def test_the_endpoint_that_takes_the_time_is_named() -> None:
         "98 % of all time is spent on POST /predict (1,200 requests, p95 250 ms): start there"
     )
     even = {"GET /a": interval([250.0] * 20), "GET /b": interval([250.0] * 20)}
-    assert "begin there" not in given(SLOW, every_second(even))
+    assert "start there" not in given(SLOW, every_second(even))
 
 
 def test_the_same_question_again_and_again_can_be_kept() -> None:
@@ -158,7 +158,7 @@ def test_the_same_question_again_and_again_can_be_kept() -> None:
     request = Request(method="GET", url="/models/{{ random_choice(ids) }}", endpoint="GET /models")
     kind = user_type("GET /models")
     varied = replace(kind, tasks=[replace(kind.tasks[0], flow=[request])])
-    assert "keep its answer" not in given(
+    assert "cache its response" not in given(
         SLOW, seconds, asked=scenario(load(f"10 {N} hold"), user_types=[varied])
     )
 
