@@ -8,6 +8,7 @@ missed 35 % (81 simulated runs that the rule had not seen). Lag can only add to 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import fmean
 
 from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import GENERATOR_FAULT, SCRIPT_ENDPOINT
@@ -45,14 +46,14 @@ def _saturated(run: RunContext) -> Iterator[Finding]:
     evidence: Evidence = {}
     for _, found in signs:
         evidence |= found
-    evidence["lag_p95_ms"] = _lag_ms(run)
+    evidence["lag_p95_ms"] = run.measured.generator.extra.get("lag_p95_ms")
     yield Finding("generator-saturated", "invalid", message, evidence, _advice(run, evidence), "all")
 
 
 def _advice(run: RunContext, evidence: Evidence) -> tuple[str, ...]:
     """Advice for whatever ran out."""
     if "cpu_pct_of_one_core_max" in evidence:
-        return _more_room(run)
+        return (_more_room(run),)
     if any("fds" in name or "descriptors" in name for name in evidence):
         return ("raise the limit of open files before the run: ulimit -n 65536",)
     if "stood_still_s" in evidence:
@@ -62,13 +63,13 @@ def _advice(run: RunContext, evidence: Evidence) -> tuple[str, ...]:
     return ("widen net.ipv4.ip_local_port_range, or keep connections open between requests",)
 
 
-def _more_room(run: RunContext) -> tuple[str, ...]:
+def _more_room(run: RunContext) -> str:
     """More engine processes, if there are cores for them."""
     idle = run.readings("generator").values("cpu_idle_pct")
-    if idle and sum(idle) / len(idle) < IDLE_PCT:
-        return ("this machine has no core to spare: reduce the load, or run loadctl on another machine",)
+    if idle and fmean(idle) < IDLE_PCT:
+        return "this machine has no core to spare: reduce the load, or run loadctl on another machine"
     more = max(2, 2 * len(run.recording.shards))
-    return (f"run again with --workers {more}, or with less load per engine process",)
+    return f"run again with --workers {more}, or with less load per engine process"
 
 
 def _busy_shards(run: RunContext) -> Iterator[tuple[str, dict[str, float]]]:
@@ -141,13 +142,9 @@ def _late(run: RunContext) -> Iterator[Finding]:
     late = format_ms(lags[f"lag_{noted[0]}_ms"])
     message = f"the load generator ran {late} late at {noted[0]}, so latencies may be too high by as much"
     if lag > limit:
-        yield Finding("generator-saturated", "warning", message, evidence, _more_room(run)[:1], "excess")
+        yield Finding("generator-saturated", "warning", message, evidence, (_more_room(run),), "excess")
     else:
         yield Finding("generator-lag", "info", message, evidence, voids="near")
-
-
-def _lag_ms(run: RunContext) -> float | None:
-    return run.measured.generator.extra.get("lag_p95_ms")
 
 
 def _faults(run: RunContext) -> Iterator[Finding]:
