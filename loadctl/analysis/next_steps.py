@@ -14,7 +14,7 @@ from loadctl.scenario.invocation import SCALES, SPELLINGS, Invocation
 from loadctl.scenario.load import Load
 from loadctl.scenario.rescale import WARMUP_SHARE, rescaled, stretched
 from loadctl.scenario.scenario import Scenario
-from loadctl.scenario.smoke import OPTION
+from loadctl.scenario.target import OPTION
 from loadctl.scenario.units import parse_duration, write_duration, write_rate
 
 _MARGIN = 1.25

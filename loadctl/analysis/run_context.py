@@ -20,8 +20,7 @@ from loadctl.results.verdict import Score, Status
 from loadctl.scenario.expectation import CannotJudge, cannot_judge
 from loadctl.scenario.invocation import LOAD, Invocation
 from loadctl.scenario.scenario import Scenario
-from loadctl.scenario.smoke import OPTION
-from loadctl.scenario.target import Target
+from loadctl.scenario.target import OPTION, Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from signal import SIGINT, SIGKILL, Signals
 
 from loadctl.results.recording import Recording
 from loadctl.results.verdict import ExitCode, Finding, Score, Status, Verdict
-from loadctl.scenario.smoke import OPTION
-from loadctl.scenario.target import Target
+from loadctl.scenario.target import OPTION, Target
 from loadctl.scenario.units import format_count, format_duration
 
 _ORDER = (

@@ -14,9 +14,7 @@ from loadctl.results.readings import NONE
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.verdict import Score, Status, distance_of, enough_requests, status_of
 from loadctl.scenario.expectation import ends_below
-from loadctl.scenario.metric import NO_STAIRCASE
-from loadctl.scenario.smoke import OPTION, Smoke
-from loadctl.scenario.target import Scope, Target
+from loadctl.scenario.target import NO_STAIRCASE, OPTION, Scope, Smoke, Target
 from loadctl.scenario.units import format_duration, format_limit, format_rate
 
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from loadctl.scenario.template.expression import Attribute, Variable
-from loadctl.scenario.template.template import parse
+from loadctl.scenario.template import Attribute, Variable, parse
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario

@@ -12,9 +12,8 @@ from loadctl.results.histogram import PERCENTILES, enough_samples
 from loadctl.results.verdict import enough_requests
 from loadctl.scenario.consent import host_name
 from loadctl.scenario.load import ENOUGH_REQUESTS, NO_SPIKE, STAIRCASE_LEVELS, phases
-from loadctl.scenario.metric import NO_STAIRCASE
 from loadctl.scenario.rescale import stretched
-from loadctl.scenario.smoke import Smoke, TooSmall
+from loadctl.scenario.target import NO_STAIRCASE, Smoke, TooSmall
 from loadctl.scenario.traffic import Traffic
 from loadctl.scenario.units import format_limit
 

@@ -11,9 +11,8 @@ from loadctl.scenario.load import Load
 from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.reading.commands import LocalCommand
 from loadctl.scenario.redaction import Redaction
-from loadctl.scenario.smoke import Smoke
 from loadctl.scenario.stop_rule import DEFAULT, StopRule
-from loadctl.scenario.target import Target
+from loadctl.scenario.target import Smoke, Target
 from loadctl.scenario.user_type import Request, UserType
 from loadctl.scenario.watch import Watch
 

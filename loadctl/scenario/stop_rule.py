@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from loadctl.scenario.metric import METRICS, parse_limit
 from loadctl.scenario.reading.words import unknown
+from loadctl.scenario.target import METRICS, parse_limit
 from loadctl.scenario.units import UnitError, format_duration, format_limit, parse_duration
 
 WATCHED = ("error_rate", "latency_p50", "latency_p95", "latency_p99", "throughput")

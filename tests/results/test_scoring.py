@@ -16,9 +16,8 @@ from loadctl.results.recording import Reading, Recording
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Score, Status
 from loadctl.scenario.load import NO_SPIKE, Load
-from loadctl.scenario.metric import NO_STAIRCASE
 from loadctl.scenario.scenario import Script
-from loadctl.scenario.target import Scope, Target
+from loadctl.scenario.target import NO_STAIRCASE, Scope, Target
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
 from loadctl.scenario.watch import Watch
 from tests.results.recorded import (

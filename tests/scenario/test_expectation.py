@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 
 from loadctl.scenario.expectation import expect
 from loadctl.scenario.load import NO_SPIKE, Load, Stage
-from loadctl.scenario.metric import NO_STAIRCASE
 from loadctl.scenario.rescale import rescaled, stretched
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.target import Scope, Target
+from loadctl.scenario.target import NO_STAIRCASE, Scope, Target
 from loadctl.scenario.traffic import users_joining
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
 

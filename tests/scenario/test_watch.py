@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.scenario.reading.document import Text
+from loadctl.scenario.reading.document import Mistakes, Text
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes
 from loadctl.scenario.reading.watch import WatchReader
 from loadctl.scenario.watch import Logs, MetricsPage, Pods, PrometheusServer, Watch
 

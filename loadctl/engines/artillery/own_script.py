@@ -18,9 +18,16 @@ from typing import TYPE_CHECKING, NoReturn
 from loadctl.errors import InvalidInput, Mistake, Where
 from loadctl.scenario.consent import Place, host_in
 from loadctl.scenario.load import Load, Stage
-from loadctl.scenario.reading.document import Key, Node, Text, lines_of, read_document
+from loadctl.scenario.reading.document import (
+    Key,
+    Mistakes,
+    Node,
+    Text,
+    TooManyMistakes,
+    lines_of,
+    read_document,
+)
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes, TooManyMistakes
 from loadctl.scenario.reading.shape import regular_expression
 from loadctl.scenario.reading.user_types import UserTypeReader
 from loadctl.scenario.redaction import secret_fields

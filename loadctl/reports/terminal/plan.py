@@ -12,8 +12,7 @@ from loadctl.scenario.expectation import CannotJudge, Expectation
 from loadctl.scenario.load import Load
 from loadctl.scenario.redaction import without_secrets
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.smoke import OPTION
-from loadctl.scenario.target import Target
+from loadctl.scenario.target import OPTION, Target
 from loadctl.scenario.units import (
     format_clock,
     format_count,

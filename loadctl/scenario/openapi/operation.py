@@ -23,8 +23,8 @@ from loadctl.scenario.openapi.credentials import (
     token_source,
     token_urls,
 )
+from loadctl.scenario.openapi.document import is_elsewhere, path_below
 from loadctl.scenario.openapi.sample import SOME_TEXT, Sampler, as_list, as_mapping, as_words, text
-from loadctl.scenario.openapi.servers import is_elsewhere, path_below
 from loadctl.scenario.user_type import Json
 
 _METHODS = ("get", "post", "put", "patch", "delete")

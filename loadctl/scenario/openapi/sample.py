@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from loadctl.scenario.template.prng import text as as_text
+from loadctl.scenario.prng import text as as_text
 
 if TYPE_CHECKING:
     from loadctl.scenario.user_type import Json

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from loadctl.errors import Where
-from loadctl.scenario.reading.document import Node
+from loadctl.scenario.reading.document import Mistakes, Node
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes
 from loadctl.scenario.reading.shape import Part, Shape, SomeSeconds, one_line, read_shape, scalar_text
 from loadctl.scenario.redaction import Redaction
 

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from loadctl.scenario.reading.document import HALVES, Node
-from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.document import HALVES, Mistakes, Node
 from loadctl.scenario.redaction import REDACTED, is_secret, names_a_secret, parts_of_secret
 
 _REFERENCE = re.compile(r"\$(?P<escape>\$\{)|\$\{(?P<inside>[^{}]*)\}?")

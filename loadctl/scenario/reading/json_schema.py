@@ -13,7 +13,6 @@ from typing import Any, get_args
 from pydantic import PlainValidator
 from pydantic.fields import FieldInfo
 
-from loadctl.scenario.metric import METRICS
 from loadctl.scenario.reading.commands import _CommandShape
 from loadctl.scenario.reading.key_help import MEANINGS
 from loadctl.scenario.reading.requests import METHODS, RequestShape, _CheckShape
@@ -32,7 +31,7 @@ from loadctl.scenario.reading.stages import _Line, _rate_levels, _user_levels, _
 from loadctl.scenario.reading.targets import _SECTIONS, _Limits
 from loadctl.scenario.reading.user_types import UserTypeShape, _FlowTask, _RepeatStep, _ThinkStep
 from loadctl.scenario.reading.watch import _LogsShape, _PageShape, _PrometheusShape, _WatchShape
-from loadctl.scenario.target import ScopeKind
+from loadctl.scenario.target import METRICS, ScopeKind
 from loadctl.scenario.units import _BYTES, _NUMBER
 
 Schema = Mapping[str, Any]

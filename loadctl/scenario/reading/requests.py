@@ -11,9 +11,9 @@ from pydantic import Field
 
 from loadctl.errors import Where
 from loadctl.scenario.consent import web_address
-from loadctl.scenario.reading.document import Node, Scalar
+from loadctl.scenario.prng import LARGEST
+from loadctl.scenario.reading.document import Mistakes, Node, Scalar
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes
 from loadctl.scenario.reading.shape import (
     Flag,
     Line,
@@ -28,9 +28,16 @@ from loadctl.scenario.reading.shape import (
     scalar_text,
 )
 from loadctl.scenario.redaction import named_in
-from loadctl.scenario.template.expression import Attribute, Literal, Variable
-from loadctl.scenario.template.prng import LARGEST
-from loadctl.scenario.template.template import GIVEN, HELPERS, check_template, endpoint_path, parse
+from loadctl.scenario.template import (
+    GIVEN,
+    HELPERS,
+    Attribute,
+    Literal,
+    Variable,
+    check_template,
+    endpoint_path,
+    parse,
+)
 from loadctl.scenario.user_type import Body, Check, Json, Request
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")

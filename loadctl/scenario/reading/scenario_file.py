@@ -14,9 +14,8 @@ from loadctl.scenario.consent import web_address
 from loadctl.scenario.load import Load, Model
 from loadctl.scenario.rate_limit import RateLimit, counted
 from loadctl.scenario.reading.commands import CommandReader
-from loadctl.scenario.reading.document import Node, Text
+from loadctl.scenario.reading.document import Mistakes, Node, Text, TooManyMistakes
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes, TooManyMistakes
 from loadctl.scenario.reading.shape import (
     Flag,
     Integer,

@@ -14,8 +14,7 @@ from typing import Annotated, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import core_schema
 
-from loadctl.scenario.reading.document import Node
-from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.document import Mistakes, Node
 from loadctl.scenario.reading.words import unknown
 from loadctl.scenario.units import parse_duration, parse_pause
 

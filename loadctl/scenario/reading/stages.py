@@ -10,8 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, PlainValidator
 
 from loadctl.scenario.load import MOST_STAGES, Load, Model, Stage
-from loadctl.scenario.reading.document import Node
-from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.document import Mistakes, Node
 from loadctl.scenario.reading.shape import Flag, Name, Shape, read_shape, scalar_text
 from loadctl.scenario.units import parse_duration, parse_rate_levels, parse_user_levels
 

@@ -8,12 +8,10 @@ from typing import ClassVar
 
 from loadctl.errors import Where
 from loadctl.scenario.load import Model
-from loadctl.scenario.metric import METRICS, Metric, parse_limit
-from loadctl.scenario.reading.document import Key, Node
-from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.document import Key, Mistakes, Node
 from loadctl.scenario.reading.shape import Part, Shape, read_shape, scalar_text
 from loadctl.scenario.reading.words import no_such, unknown
-from loadctl.scenario.target import Scope, ScopeKind, Target
+from loadctl.scenario.target import METRICS, Metric, Scope, ScopeKind, Target, parse_limit
 from loadctl.scenario.units import format_limit
 
 OPTION = "--target"

@@ -11,9 +11,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from loadctl.errors import Where
-from loadctl.scenario.reading.document import Key, Node, Text
+from loadctl.scenario.reading.document import Key, Mistakes, Node, Text
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes
 from loadctl.scenario.reading.requests import METHODS, Names, RequestReader
 from loadctl.scenario.reading.shape import (
     Flag,

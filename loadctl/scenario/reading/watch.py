@@ -9,9 +9,8 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from loadctl.scenario.consent import web_address
-from loadctl.scenario.reading.document import Node
+from loadctl.scenario.reading.document import Mistakes, Node
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes
 from loadctl.scenario.reading.shape import (
     Line,
     Part,

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from loadctl.scenario.openapi.draft import Draft
-from loadctl.scenario.openapi.scenario_text import scenario_text
+from loadctl.scenario.openapi.scenario_text import Draft, scenario_text
 from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
 from loadctl.scenario.user_type import Request, UserType
 

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from loadctl.demo.api import openapi_document as demo_document
 from loadctl.scenario.expectation import expect
-from loadctl.scenario.openapi.draft import Draft
+from loadctl.scenario.openapi.document import base_of_file, base_of_page
 from loadctl.scenario.openapi.sample import Sampler
-from loadctl.scenario.openapi.scenario_text import scenario_text
-from loadctl.scenario.openapi.servers import base_of_file, base_of_page
+from loadctl.scenario.openapi.scenario_text import Draft, scenario_text
 from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import quote, quote_plus
 
-from .....scenario.template.prng import Stream, as_json, now, text, timestamp, to_float, to_int
+from .....scenario.prng import Stream, as_json, now, text, timestamp, to_float, to_int
 
 FREE_HELPERS: Mapping[str, Callable[..., object]] = {
     "int": to_int,

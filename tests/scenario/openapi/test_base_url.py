@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from loadctl.scenario.openapi.document import base_of_file, base_of_page
 from loadctl.scenario.openapi.scenario_text import scenario_text
-from loadctl.scenario.openapi.servers import base_of_file, base_of_page
 from tests.scenario.openapi.test_scenario_text import sent
 
 

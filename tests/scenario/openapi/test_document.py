@@ -7,7 +7,7 @@ from pathlib import PurePath
 import pytest
 
 from loadctl.errors import InvalidInput, UsageError
-from loadctl.scenario.openapi.description import looks_like_description, read_description
+from loadctl.scenario.openapi.document import looks_like_description, read_description
 from loadctl.scenario.openapi.scenario_text import scenario_text
 from loadctl.scenario.reading.document import Text
 from tests.scenario.openapi.test_scenario_text import sent
