@@ -14,7 +14,7 @@ from loadctl.scenario.invocation import SCALES, SPELLINGS, Invocation
 from loadctl.scenario.load import Load
 from loadctl.scenario.rescale import WARMUP_SHARE, rescaled, stretched
 from loadctl.scenario.scenario import Scenario
-from loadctl.scenario.target import OPTION
+from loadctl.scenario.target import SMOKE_OPTION
 from loadctl.scenario.units import parse_duration, write_duration, write_rate
 
 _MARGIN = 1.25
@@ -32,11 +32,11 @@ def remedies(scenario: Scenario, lacking: Sequence[CannotJudge], argv: Sequence[
     scaled = enough(scenario, lacking)
     if scaled:
         replaced = [spelling for option in scaled[::2] for spelling in SPELLINGS[option]]
-        yield Step(run.again(*scaled, dropped=[*replaced, OPTION]), "enough data for every target")
+        yield Step(run.again(*scaled, dropped=[*replaced, SMOKE_OPTION]), "enough data for every target")
     left = _judged(scenario, lacking)
     if left and all(item.by_load for item in lacking) and scenario.smoke is None:
         purpose = f"a quick look: {left} of {sum(target.judged for target in scenario.targets)} targets"
-        yield Step(run.again(OPTION), purpose)
+        yield Step(run.again(SMOKE_OPTION), purpose)
 
 
 def _judged(scenario: Scenario, lacking: Sequence[CannotJudge]) -> int:
@@ -54,7 +54,7 @@ def first_run(scenario: Scenario) -> Sequence[str]:
     scaled = enough(plan, lacking)
     if scaled[:1] == ["--duration"] and parse_duration(scaled[1]) <= _FIRST_AT_MOST_S:
         return scaled
-    return ["--duration", write_duration(_FIRST_S), OPTION] if _judged(plan, lacking) else []
+    return ["--duration", write_duration(_FIRST_S), SMOKE_OPTION] if _judged(plan, lacking) else []
 
 
 def enough(scenario: Scenario, lacking: Sequence[CannotJudge]) -> list[str]:
@@ -130,7 +130,7 @@ def _more_load(scenario: Scenario, argv: Sequence[str]) -> Iterator[Step]:
     run = Invocation(scenario, argv)
     if scenario.rescaled:
         whole = ", ".join(re.findall(r"instead of ([^,]+)", scenario.rescaled))
-        yield Step(run.again(dropped=[*SCALES, OPTION]), f"the full load: {whole}")
+        yield Step(run.again(dropped=[*SCALES, SMOKE_OPTION]), f"the full load: {whole}")
     if not any(target.metric == "breaking_point" for target in scenario.targets):
         yield Step(run.command("capacity"), "find the highest load it can take")
 

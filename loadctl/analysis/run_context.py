@@ -20,7 +20,7 @@ from loadctl.results.verdict import Score, Status
 from loadctl.scenario.expectation import CannotJudge, cannot_judge
 from loadctl.scenario.invocation import LOAD, Invocation
 from loadctl.scenario.scenario import Scenario
-from loadctl.scenario.target import OPTION, Target
+from loadctl.scenario.target import SMOKE_OPTION, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class RunContext:
             shown = self.invocation.typed("report", "--json")
             return f"{shown}    (examples: the first failures with their answers)"
         least = ("--users", "1") if self.scenario.load.model == "closed" else ("--rate", "1/s")
-        return self.invocation.again(*least, "--duration", "10s", OPTION, dropped=[*LOAD, OPTION])
+        return self.invocation.again(*least, "--duration", "10s", SMOKE_OPTION, dropped=[*LOAD, SMOKE_OPTION])
 
     @property
     def same_host(self) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from loadctl.results.histogram import Histogram, bucket_of, enough_samples
+from loadctl.results.histogram import Histogram, bucket_of
 from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.results.packed import Packed, Pool
 from loadctl.results.profile import marked_seconds
@@ -22,6 +22,7 @@ from loadctl.results.reading_series import ReadingSeries, reading_series
 from loadctl.results.recording import Latencies, Recording, Span
 from loadctl.results.second import Moment
 from loadctl.scenario.load import Load
+from loadctl.scenario.target import enough_samples
 
 BINS_MAX = 2000
 HEAT_COLUMNS_MAX = 240

@@ -9,7 +9,7 @@ from signal import SIGINT, SIGKILL, Signals
 
 from loadctl.results.recording import Recording
 from loadctl.results.verdict import ExitCode, Finding, Score, Status, Verdict
-from loadctl.scenario.target import OPTION, Target
+from loadctl.scenario.target import SMOKE_OPTION, Target
 from loadctl.scenario.units import format_count, format_duration
 
 _ORDER = (
@@ -86,7 +86,7 @@ def decide(
 def _left_out(smoke: QuickLook | None) -> Iterator[str]:
     if smoke is not None and smoke.left_out:
         names = ", ".join(map(label, smoke.left_out))
-        yield f"Left out by {OPTION}, because the load is too small: {names}."
+        yield f"Left out by {SMOKE_OPTION}, because the load is too small: {names}."
 
 
 def void_scores(scores: Iterable[Score], findings: Iterable[Finding]) -> tuple[Score, ...]:

@@ -12,14 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from loadctl.results.histogram import (
-    MOST_US,
-    Histogram,
-    bucket_of,
-    enough_samples,
-    nearest_rank,
-    upper_edge_us,
-)
+from loadctl.results.histogram import MOST_US, Histogram, bucket_of, nearest_rank, upper_edge_us
+from loadctl.scenario.target import enough_samples
 
 _STEP = 2
 _ONE_IN = 60

@@ -6,15 +6,22 @@ import math
 from dataclasses import dataclass, replace
 
 from loadctl.results.fold import Plateau
-from loadctl.results.histogram import PERCENTILES
 from loadctl.results.interval import completed_of
 from loadctl.results.level import AWAY_SHARE
 from loadctl.results.measured import Measured, plateau_for
 from loadctl.results.readings import NONE
 from loadctl.results.summary import EndpointSummary, Latency
-from loadctl.results.verdict import Score, Status, distance_of, enough_requests, status_of
+from loadctl.results.verdict import Score, Status, distance_of, status_of
 from loadctl.scenario.expectation import ends_below
-from loadctl.scenario.target import NO_STAIRCASE, OPTION, Scope, Smoke, Target
+from loadctl.scenario.target import (
+    NO_STAIRCASE,
+    PERCENTILES,
+    SMOKE_OPTION,
+    Scope,
+    Smoke,
+    Target,
+    enough_requests,
+)
 from loadctl.scenario.units import format_duration, format_limit, format_rate
 
 
@@ -77,7 +84,7 @@ def score(target: Target, measured: Measured, smoke: Smoke | None = None) -> Sco
     scored = _score(target, measured, of_few=too_small is not None)
     if too_small is None or not scored.judged or scored.status is not Status.NO_DATA:
         return scored
-    return replace(scored, judged=False, reason=f"left out by {OPTION}: {too_small}")
+    return replace(scored, judged=False, reason=f"left out by {SMOKE_OPTION}: {too_small}")
 
 
 def _score(target: Target, measured: Measured, *, of_few: bool) -> Score:

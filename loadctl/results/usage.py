@@ -13,12 +13,13 @@ from itertools import chain
 from operator import attrgetter, sub
 from statistics import median
 
-from loadctl.results.histogram import PERCENTILES, nearest_rank
+from loadctl.results.histogram import nearest_rank
 from loadctl.results.packed import Pool
 from loadctl.results.readings import Readings
 from loadctl.results.result import ResourceUse
 from loadctl.results.second import Moment
 from loadctl.results.series import rank, why_uncovered
+from loadctl.scenario.target import PERCENTILES
 
 CPU_SPAN_S = 30.0
 _MIN_READINGS = 3

@@ -10,13 +10,11 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
+from loadctl.scenario.scenario import Place, Scenario
 from loadctl.scenario.template import Attribute, Variable, parse
-
-if TYPE_CHECKING:
-    from loadctl.scenario.scenario import Scenario
 
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -56,14 +54,6 @@ class Consent:
 
     def _holds(self, address: _Address) -> bool:
         return any(address in ipaddress.ip_network(network) for network in self.networks)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A host that requests go to. `where`: the request's place in the scenario; empty for its `host:`."""
-
-    name: str
-    where: str = ""
 
 
 def web_address(text: str) -> SplitResult:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
-from loadctl.results.histogram import PERCENTILES, enough_samples
-from loadctl.results.verdict import enough_requests
 from loadctl.scenario.consent import host_name
-from loadctl.scenario.load import ENOUGH_REQUESTS, NO_SPIKE, STAIRCASE_LEVELS, phases
+from loadctl.scenario.load import ENOUGH_REQUESTS, NO_SPIKE, STAIRCASE_LEVELS, Load, Model, phases
 from loadctl.scenario.rescale import stretched
-from loadctl.scenario.target import NO_STAIRCASE, Smoke, TooSmall
+from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.target import NO_STAIRCASE, Smoke, Target, TooSmall, requests_needed
 from loadctl.scenario.traffic import Traffic
 from loadctl.scenario.units import format_limit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from loadctl.scenario.load import Load, Model
-    from loadctl.scenario.scenario import Scenario
-    from loadctl.scenario.target import Target
 
 ASSUMED_LATENCY_S = 0.05
 MAX_THROUGHPUT_HOLD_S = 10.0
@@ -367,14 +358,6 @@ def _too_few(target: Target, load: Load, traffic: Traffic, most: Traffic | None)
         perhaps=target.scope.kind == "endpoint" and target.scope.name in traffic.once,
         shortest_s=_shortest(load, lambda plan: _surely(_samples(target, plan, traffic), needed)),
     )
-
-
-def requests_needed(target: Target) -> int | None:
-    """Those without which the metric is NO_DATA; None: it does not rest on their number."""
-    match = re.fullmatch(r"(?:latency|ttfb|corrected)_(p[0-9]+)", target.metric)
-    if match and match[1] in PERCENTILES:
-        return enough_samples(PERCENTILES[match[1]])
-    return enough_requests(target.critical) if target.metric == "error_rate" else None
 
 
 def _samples(target: Target, load: Load, traffic: Traffic) -> float:

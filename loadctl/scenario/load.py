@@ -112,18 +112,6 @@ class Load:
         """Open model: arrivals that the plan has started by `t`; arrival n is due when this reaches n."""
         return sum(stage.area_until(min(t, end) - start) for start, end, stage in self.spans() if t > start)
 
-    def scaled(self, *, peak: float | None = None, duration_s: float | None = None) -> Load:
-        """The same shape with another peak, another length, or both."""
-        height = 1.0 if peak is None else peak / self.peak
-        width = 1.0 if duration_s is None else duration_s / self.duration_s
-        return Load(
-            self.model,
-            [
-                Stage(s.start * height, s.end * height, s.duration_s * width, s.name, s.warmup)
-                for s in self.stages
-            ],
-        )
-
 
 NO_SPIKE = "it needs a load that holds a level, rises above it, and comes back to it"
 WINDOW_S = 5

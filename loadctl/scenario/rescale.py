@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
-
-from loadctl.scenario.load import Load, Stage
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
+from loadctl.scenario.load import Load, Stage
+from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import format_duration, format_rate, write_rate
-
-if TYPE_CHECKING:
-    from loadctl.scenario.load import Load
-    from loadctl.scenario.scenario import Scenario
-
 
 WARMUP_SHARE = 0.1
 

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from loadctl.scenario.consent import Place
+from loadctl.errors import Where
 from loadctl.scenario.load import Load
 from loadctl.scenario.rate_limit import RateLimit
-from loadctl.scenario.reading.commands import LocalCommand
 from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.stop_rule import DEFAULT, StopRule
 from loadctl.scenario.target import Smoke, Target
 from loadctl.scenario.user_type import Request, UserType
 from loadctl.scenario.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A host that requests go to. `where`: the line of the scenario that names it; empty for its `host:`."""
+
+    name: str
+    where: str = ""
+
+
+COMMAND_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCommand:
+    """A program and its arguments, run on this machine in the folder of the scenario file."""
+
+    argv: Sequence[str]
+    timeout_s: float = COMMAND_TIMEOUT_S
+    where: Where = field(default_factory=lambda: Where("<none>"))
+
+    def shown(self, secrets: Iterable[str] = ()) -> str:
+        """The command as one could type it, with `secrets` redacted."""
+        return shlex.join(map(Redaction(secrets).hidden, self.argv))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

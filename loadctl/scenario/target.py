@@ -1,7 +1,8 @@
-"""A target: a goal for one metric in one scope, with a limit that fails and perhaps one that only warns."""
+"""A target: a limit for one metric in one scope; the metrics that can be limited, and how much data each needs."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,6 +19,10 @@ from loadctl.scenario.units import (
 )
 
 ScopeKind = Literal["run", "endpoint", "stage", "series"]
+SMOKE_OPTION = "--smoke"
+NO_STAIRCASE = "it needs a load that rises in steps: at least three levels, each held to its end"
+PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+"""The percentiles that are reported, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Target:
     """Limits and values are in `unit`: ms, /s, %, bytes, users, s, or "" for a bare number.
 
     A single limit in YAML fails: it is `critical`, and `target` is None. PASS needs value ≤ target (≤ critical where
-    there is none); WARN value ≤ critical; else FAIL. `higher_is_better` turns the comparisons round.
+    there is none); WARN value ≤ critical; else FAIL. `higher_is_better` reverses the comparisons.
     """
 
     metric: str
@@ -48,7 +53,7 @@ class Target:
     judged: bool = True
     why_not_judged: str | None = None
     own: bool = False
-    """Asked for by this scenario or by --target, not only by the shared table: cpu and memory are then judged."""
+    """Set by this scenario or by --target, not only by the shared table: cpu and memory are then judged."""
     where: Where = field(default_factory=lambda: Where("<none>"))
 
     @property
@@ -61,41 +66,56 @@ class Metric:
     name: str
     unit: str
     """The unit of its values and limits (see Target); breaking_point takes the one of the load: users or /s."""
-    scopes: frozenset[ScopeKind] = frozenset({"run"})
+    scopes: frozenset[ScopeKind]
+    help: str = ""
+    """One line, which an editor shows beside the key."""
     higher_is_better: bool = False
     survives_the_break: bool = False
     """Still judged where breaking_point is: the other limits define the break."""
 
 
-_EVERYWHERE: frozenset[ScopeKind] = frozenset({"run", "endpoint", "stage"})
+_RUN: frozenset[ScopeKind] = frozenset({"run"})
 _RUN_OR_STAGE: frozenset[ScopeKind] = frozenset({"run", "stage"})
-_LATENCIES = [
-    *(f"latency_{figure}" for figure in ("p50", "p95", "p99", "p999", "mean", "max")),
-    *(f"ttfb_{figure}" for figure in ("p50", "p95", "p99")),
-]
-_CORRECTED = [f"corrected_{figure}" for figure in ("p50", "p95", "p99")]
+_EVERYWHERE: frozenset[ScopeKind] = frozenset({"run", "endpoint", "stage"})
+_TO_LAST_BYTE = "of a successful request, from its start to the last byte of the answer"
+_CORRECTED = "latency including the requests that waiting users could not send; users need a pace."
 _ALL = [
-    *(Metric(name, "ms", _EVERYWHERE) for name in _LATENCIES),
-    *(Metric(name, "ms", _RUN_OR_STAGE) for name in _CORRECTED),
-    Metric("throughput", "/s", _EVERYWHERE, higher_is_better=True),
-    Metric("max_throughput", "/s", higher_is_better=True, survives_the_break=True),
-    Metric("error_rate", "%", _EVERYWHERE),
-    Metric("cpu", "%", _RUN_OR_STAGE),
-    Metric("memory", "bytes", _RUN_OR_STAGE),
-    Metric("breaking_point", "users", higher_is_better=True, survives_the_break=True),
-    Metric("recovery_time", "s", survives_the_break=True),
-    Metric("log_errors", ""),
+    Metric("latency_p50", "ms", _EVERYWHERE, f"Median time {_TO_LAST_BYTE}: 200ms."),
+    Metric(
+        "latency_p95", "ms", _EVERYWHERE, "95 of 100 successes took at most this long. Needs 200 of them."
+    ),
+    Metric(
+        "latency_p99", "ms", _EVERYWHERE, "99 of 100 successes took at most this long. Needs 1,000 of them."
+    ),
+    Metric("latency_p999", "ms", _EVERYWHERE, "999 of 1,000 took at most this long. Needs 10,000 successes."),
+    Metric("latency_mean", "ms", _EVERYWHERE, "Mean time of a success; a percentile says more."),
+    Metric("latency_max", "ms", _EVERYWHERE, "The slowest success."),
+    Metric("ttfb_p50", "ms", _EVERYWHERE, "Median time to the first byte of the body."),
+    Metric("ttfb_p95", "ms", _EVERYWHERE, "95 of 100 first bytes arrived within this time."),
+    Metric("ttfb_p99", "ms", _EVERYWHERE, "99 of 100 first bytes arrived within this time."),
+    Metric("corrected_p50", "ms", _RUN_OR_STAGE, f"Median {_CORRECTED}"),
+    Metric("corrected_p95", "ms", _RUN_OR_STAGE, f"p95 {_CORRECTED}"),
+    Metric("corrected_p99", "ms", _RUN_OR_STAGE, f"p99 {_CORRECTED}"),
+    Metric(
+        "throughput",
+        "/s",
+        _EVERYWHERE,
+        "Successes per second at the highest level that is held: 500/s.",
+        True,
+    ),
+    Metric(
+        "max_throughput", "/s", _RUN, "Successes per second of the best stage of 10 s or more.", True, True
+    ),
+    Metric("error_rate", "%", _EVERYWHERE, "Failed and unfinished requests, in % of all: 0.1%."),
+    Metric("cpu", "%", _RUN_OR_STAGE, "Highest 30 s mean of the system, in % of the cores it may use."),
+    Metric("memory", "bytes", _RUN_OR_STAGE, "Highest memory of the system: 512MB."),
+    Metric("breaking_point", "users", _RUN, "Highest level of a staircase that held: 600 users.", True, True),
+    Metric("recovery_time", "s", _RUN, "Time after a spike until the system is as before: 30s.", False, True),
+    Metric("log_errors", "", _RUN, "Errors in the followed logs."),
 ]
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
-NO_STAIRCASE = "it needs a load that rises in steps: at least three levels, each held to its end"
-
-
-def _milliseconds(text: str) -> float:
-    return round(parse_duration(text) * 1000, 6)
-
-
 _READERS: Mapping[str, Callable[[str], float]] = {
-    "ms": _milliseconds,
+    "ms": lambda text: round(parse_duration(text) * 1000, 6),
     "s": parse_duration,
     "/s": parse_rate,
     "%": parse_percent,
@@ -103,8 +123,6 @@ _READERS: Mapping[str, Callable[[str], float]] = {
     "users": parse_users,
     "": parse_number,
 }
-
-
 _WHOLE = {"cpu": "all cores that the system may use", "error_rate": "all requests"}
 
 
@@ -120,11 +138,29 @@ def parse_limit(metric: str, text: str) -> tuple[float, str]:
             raise UnitError(f"{text} has no unit; write {text}ms or {text}s") from None
         raise
     if unit == "%" and limit > 100:
-        raise UnitError(f"{text} is never reached: it is a share of {_WHOLE[metric]}, at most 100%")
+        raise UnitError(f"{text} is never reached: the value is a share of {_WHOLE[metric]}, at most 100%")
     return limit, unit
 
 
-OPTION = "--smoke"
+def enough_samples(q: float) -> int:
+    """How many values quantile `q` needs before it may be shown: ten beyond it (p95: 200, p99: 1000)."""
+    return math.ceil(round(10 / (1 - q), 6))
+
+
+def enough_requests(limit_pct: float) -> int:
+    """How many requests an error rate within `limit_pct` needs before it may count as met: 100 for 1 %, 1000 for 0.1 %.
+
+    With fewer, one failure alone would cross the limit, so that none proves nothing. A limit of 0 asks for 100.
+    """
+    return math.ceil(round(100 / limit_pct, 6)) if limit_pct > 0 else 100
+
+
+def requests_needed(target: Target) -> int | None:
+    """The requests without which the metric is NO_DATA; None: it does not depend on their number."""
+    kind, _, figure = target.metric.rpartition("_")
+    if kind in {"latency", "ttfb", "corrected"} and figure in PERCENTILES:
+        return enough_samples(PERCENTILES[figure])
+    return enough_requests(target.critical) if target.metric == "error_rate" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from loadctl.scenario.load import Load, Model
 from loadctl.scenario.user_type import Repeat, Request, Step, Think, UserType
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadctl.scenario.load import Load, Model
 
 Counts: TypeAlias = dict[str, float]
 """Mean numbers of requests by endpoint."""

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.results.histogram import PERCENTILES, enough_samples
 from loadctl.scenario.expectation import expect, smoke_of
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.target import Scope, Target
+from loadctl.scenario.target import PERCENTILES, Scope, Target, enough_samples
 from loadctl.scenario.user_type import Request, Task, Think, UserType
 from loadctl.scenario.watch import Watch
 

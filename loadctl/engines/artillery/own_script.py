@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from loadctl.errors import InvalidInput, Mistake, Where
-from loadctl.scenario.consent import Place, host_in
+from loadctl.scenario.consent import host_in
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.reading.document import (
     Key,
@@ -31,6 +31,7 @@ from loadctl.scenario.reading.environment import Environment
 from loadctl.scenario.reading.shape import regular_expression
 from loadctl.scenario.reading.user_types import UserTypeReader
 from loadctl.scenario.redaction import secret_fields
+from loadctl.scenario.scenario import Place
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Script

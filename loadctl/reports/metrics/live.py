@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loadctl.reports.metrics.families import Families, limits, run_info
-from loadctl.results.histogram import PERCENTILES, Histogram
+from loadctl.results.histogram import Histogram
 from loadctl.results.live import EDGES_US, RECENT_S, Tally, merged
 from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.target import PERCENTILES
 
 _PERCENTILES = {name: PERCENTILES[name] for name in ("p50", "p95", "p99")}
 _RECENT = f"of the last {RECENT_S} s; absent where too few requests ended for a reliable figure"

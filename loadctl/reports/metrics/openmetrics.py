@@ -14,11 +14,11 @@ from loadctl.reports.metrics.families import (
     target_labels,
     text,
 )
-from loadctl.results.histogram import PERCENTILES
 from loadctl.results.live import label
 from loadctl.results.result import Result
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.verdict import Score, Status, Verdict
+from loadctl.scenario.target import PERCENTILES
 
 NOT_JUDGED = "NOT_JUDGED"
 

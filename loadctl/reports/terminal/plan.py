@@ -12,7 +12,7 @@ from loadctl.scenario.expectation import CannotJudge, Expectation
 from loadctl.scenario.load import Load
 from loadctl.scenario.redaction import without_secrets
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.target import OPTION, Target
+from loadctl.scenario.target import SMOKE_OPTION, Target
 from loadctl.scenario.units import (
     format_clock,
     format_count,
@@ -262,7 +262,7 @@ def _left_out(scenario: Scenario, expectation: Expectation) -> Iterator[str]:
     smoke = scenario.smoke
     if expectation.left_out and smoke is not None:
         names = (f"{name_of(one)} ({printable(smoke.reason(one) or '')})" for one in expectation.left_out)
-        yield f"left out by {OPTION}: {', '.join(names)}"
+        yield f"left out by {SMOKE_OPTION}: {', '.join(names)}"
 
 
 def _why(item: CannotJudge) -> str:

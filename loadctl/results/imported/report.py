@@ -13,10 +13,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from loadctl.results.histogram import PERCENTILES
 from loadctl.results.recording import Example
 from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Model
+from loadctl.scenario.target import PERCENTILES
 
 _LARGEST = 10**15
 Count = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from loadctl.results.histogram import PERCENTILES, enough_samples
 from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint
 from loadctl.results.summary import Counters, EndpointSummary, Latency, Summary
+from loadctl.scenario.target import PERCENTILES, enough_samples
 
 _STATISTICS = (*PERCENTILES, "mean", "min", "max")
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from loadctl.errors import Where
 from loadctl.scenario.reading.document import Mistakes, Node
 from loadctl.scenario.reading.environment import Environment
 from loadctl.scenario.reading.shape import Part, Shape, SomeSeconds, one_line, read_shape, scalar_text
-from loadctl.scenario.redaction import Redaction
+from loadctl.scenario.scenario import COMMAND_TIMEOUT_S, LocalCommand
 
-_TIMEOUT_S = 300.0
 _FORMS = "takes a command (text, or words in a list of their own), or a list of commands"
 _NEEDS_SHELL = "write  sh -c '…'  if you need one; in quotes it is an ordinary character"
 _REFERENCE = re.compile(r"\$\$\{|\$\{[^{}]*\}")
@@ -29,23 +28,10 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _USER_INFO = re.compile(r"://([^/?#\s]*)@")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalCommand:
-    """A program and its words, run on this machine in the folder of the scenario file."""
-
-    argv: Sequence[str]
-    timeout_s: float = _TIMEOUT_S
-    where: Where = field(default_factory=lambda: Where("<none>"))
-
-    def shown(self, secrets: Iterable[str] = ()) -> str:
-        """The command as one could type it, without any of `secrets`."""
-        return shlex.join(map(Redaction(secrets).hidden, self.argv))
-
-
 class _CommandShape(Shape):
     kind: ClassVar[str] = "a command"
     run: Part
-    timeout: SomeSeconds = _TIMEOUT_S
+    timeout: SomeSeconds = COMMAND_TIMEOUT_S
 
 
 @dataclass(slots=True)

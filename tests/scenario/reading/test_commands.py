@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.scenario.reading.commands import CommandReader, LocalCommand
+from loadctl.scenario.reading.commands import CommandReader
 from loadctl.scenario.reading.document import Mistakes, Text
 from loadctl.scenario.reading.environment import Environment
+from loadctl.scenario.scenario import LocalCommand
 
 SHELL = "write  sh -c '…'  if you need one; in quotes it is an ordinary character"
 FORMS = "takes a command (text, or words in a list of their own), or a list of commands"
