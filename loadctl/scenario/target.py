@@ -138,7 +138,7 @@ def parse_limit(metric: str, text: str) -> tuple[float, str]:
             raise UnitError(f"{text} has no unit; write {text}ms or {text}s") from None
         raise
     if unit == "%" and limit > 100:
-        raise UnitError(f"{text} is never reached: the value is a share of {_WHOLE[metric]}, at most 100%")
+        raise UnitError(f"{text} is never reached: it is a share of {_WHOLE[metric]}, at most 100%")
     return limit, unit
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
+NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PER_SECOND = {"s": 1.0, "min": 60.0, "h": 3600.0}
-_BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_BYTES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+BYTES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
 _LONGEST_S = 500 * 3600
@@ -28,8 +28,8 @@ class UnitError(ValueError):
 def parse_duration(text: str) -> float:
     """Seconds."""
     _refuse_bare_number(text, "30s, 30m or 30h", ("s", "m", "h"))
-    parts = re.fullmatch(rf"(?:{_NUMBER} ?(?:ms|s|m|h) ?)+", text)
-    found = re.findall(rf"({_NUMBER}) ?(ms|s|m|h)", text) if parts else []
+    parts = re.fullmatch(rf"(?:{NUMBER} ?(?:ms|s|m|h) ?)+", text)
+    found = re.findall(rf"({NUMBER}) ?(ms|s|m|h)", text) if parts else []
     scales = [_SECONDS[unit] for _, unit in found]
     if not found or scales != sorted(set(scales), reverse=True):
         raise UnitError(f"{text!r} is not a duration; write for example 500ms, 30s, 1m30s or 2h")
@@ -53,7 +53,7 @@ def parse_pause(text: str) -> tuple[float, float]:
 def parse_rate(text: str) -> float:
     """Per second."""
     _refuse_bare_number(text, "300/s, 300/min or 300/h", ("/s", "/min", "/h"))
-    match = re.fullmatch(rf"({_NUMBER}) ?/ ?(s|min|h)", text)
+    match = re.fullmatch(rf"({NUMBER}) ?/ ?(s|min|h)", text)
     if not match:
         raise UnitError(f"{text!r} is not a rate; write for example 300/s, 20/min or 18000/h")
     return float(match[1]) / _PER_SECOND[match[2]]
@@ -66,7 +66,7 @@ def rate_period_s(text: str) -> float:
 
 def parse_percent(text: str) -> float:
     _refuse_bare_number(text, "5%", ("%",))
-    match = re.fullmatch(rf"({_NUMBER}) ?%", text)
+    match = re.fullmatch(rf"({NUMBER}) ?%", text)
     if not match:
         raise UnitError(f"{text!r} is not a percentage; write for example 0.1%")
     return float(match[1])
@@ -74,10 +74,10 @@ def parse_percent(text: str) -> float:
 
 def parse_bytes(text: str) -> float:
     _refuse_bare_number(text, "512MB or 512GB", ("MB", "GB"))
-    match = re.fullmatch(rf"({_NUMBER}) ?({'|'.join(_BYTES)})", text)
+    match = re.fullmatch(rf"({NUMBER}) ?({'|'.join(BYTES)})", text)
     if not match:
         raise UnitError(f"{text!r} is not a size; write for example 512MB, 1GB (10⁹) or 1GiB (2³⁰)")
-    return float(match[1]) * _BYTES[match[2]]
+    return float(match[1]) * BYTES[match[2]]
 
 
 def parse_users(text: str) -> float:
@@ -90,7 +90,7 @@ def parse_users(text: str) -> float:
 
 
 def parse_number(text: str) -> float:
-    if not re.fullmatch(_NUMBER, text):
+    if not re.fullmatch(NUMBER, text):
         raise UnitError(f"{text!r} is not a number; write for example 95")
     return float(text)
 
@@ -118,7 +118,7 @@ def parse_rate_levels(text: str) -> tuple[float, float]:
 
 
 def _refuse_bare_number(text: str, examples: str, units: tuple[str, ...]) -> None:
-    if not re.fullmatch(_NUMBER, text):
+    if not re.fullmatch(NUMBER, text):
         return
     *others, last = [text + unit for unit in units]
     shown = f"{', '.join(others)} or {last}" if others else last

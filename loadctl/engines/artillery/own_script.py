@@ -372,14 +372,14 @@ def _user_type(number: int, scenario: Node, reader: UserTypeReader) -> UserType 
     flow = scenario.get("flow")
     if flow is None:
         hint = "as in  flow: [{get: /items}]"
-        reader.mistakes.add(scenario.where, "a scenario needs flow:, a list of steps", hint)
+        reader.mistakes.add(scenario, "a scenario needs flow:, a list of steps", hint)
         return None
     entries = {key: value for key, value in (scenario.entries or {}).items() if key.text in _OF_A_USER_TYPE}
     for key in scenario.entries or {}:
         if key.text not in (*_OF_A_USER_TYPE, *_OF_ARTILLERY):
             known = ", ".join((*_OF_ARTILLERY, *_OF_A_USER_TYPE))
             reader.mistakes.add(
-                key.where, f"{key.text}: is not part of a scenario with engine: {_ENGINE}", f"it has {known}"
+                key, f"{key.text}: is not part of a scenario with engine: {_ENGINE}", f"it has {known}"
             )
     task = Node(flow.where, entries={Key("flow", flow.where): flow})
     entries[Key("tasks", flow.where)] = Node(flow.where, items=(task,))

@@ -10,12 +10,12 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from loadctl.errors import Where
 from loadctl.scenario.reading.document import Mistakes, Node
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.shape import Part, Shape, SomeSeconds, one_line, read_shape, scalar_text
+from loadctl.scenario.reading.shape import WORDS, Shape, SomeSeconds, one_line, part, read_shape, scalar_text
 from loadctl.scenario.scenario import COMMAND_TIMEOUT_S, LocalCommand
 
 _FORMS = "takes a command (text, or words in a list of their own), or a list of commands"
@@ -28,10 +28,12 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _USER_INFO = re.compile(r"://([^/?#\s]*)@")
 
 
-class _CommandShape(Shape):
+class CommandShape(Shape):
     kind: ClassVar[str] = "a command"
-    run: Part
+    run: Annotated[Node, part(WORDS)]
+    """Program and arguments, without a shell."""
     timeout: SomeSeconds = COMMAND_TIMEOUT_S
+    """When it is stopped."""
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class CommandReader:
         if node is None:
             return ()
         if node.is_null or node.items == ():
-            self.mistakes.add(node.where, f"{key}: {_FORMS}")
+            self.mistakes.add(node, f"{key}: {_FORMS}")
             return ()
         items = node.items if node.items is not None else (node,)
         return tuple(command for item in items if (command := self._command(key, item)) is not None)
@@ -59,7 +61,7 @@ class CommandReader:
         if node.entries is None:
             argv = self._words(key, node)
             return LocalCommand(argv=argv, where=node.where) if argv else None
-        shape = read_shape(_CommandShape, self._with_timeout(node), self.mistakes)
+        shape = read_shape(CommandShape, self._with_timeout(node), self.mistakes)
         argv = self._words(key, shape.run) if shape is not None else ()
         if shape is None or not argv:
             return None
@@ -77,14 +79,14 @@ class CommandReader:
         try:
             texts = self._listed(node) if node.items is not None else self._split(node)
         except ValueError as error:
-            self.mistakes.add(node.where, f"{key}: {error}", getattr(error, "hint", None))
+            self.mistakes.add(node, f"{key}: {error}", getattr(error, "hint", None))
             return ()
         words = [self.environment.fill(Node(node.where, text, text)).text for text in texts]
         self._redact_user_info(words)
         if len(self.mistakes.found) > before:
             return ()
         if not words or not words[0].strip() or any("\0" in word for word in words):
-            self.mistakes.add(node.where, f"{key}: names no program to run")
+            self.mistakes.add(node, f"{key}: names no program to run")
             return ()
         return tuple(words)
 

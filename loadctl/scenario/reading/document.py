@@ -1,4 +1,4 @@
-"""A YAML text as a tree of nodes, each with its place, so that every mistake can point at its line and column.
+"""A YAML text as a tree of nodes, each with its place, and the mistakes found in it, each with line and column.
 
 Types are those of YAML 1.2 (core): `NO` and `2026-01-01` are texts, `01234` is the number 1234, keys are texts.
 Duplicate keys, a second document and unknown tags are mistakes; anchors, aliases and `<<` work, but what they
@@ -10,19 +10,29 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import yaml
 
 from loadctl.errors import InvalidInput, Mistake, Where
 
+Scalar: TypeAlias = "bool | int | float | str | None"
+T = TypeVar("T")
+SURROGATES = re.compile("[\ud800-\udfff]")
+_LONG = 64
+_SLOWLY_READ = 50_000
+"""Characters that PyYAML's own parser reads in 2 s."""
+_MOST_OF_FORM = 50
+_MOST = 100
+"""More mistakes than this in one input tell nothing new."""
 _NEED_QUOTES = {"?", "{", "}", "[", "]"}
-MUST_BE_QUOTED = "a value that starts with {{ must be in quotes"
+_QUOTE_STAR = "a value that starts with * must be in quotes"
+_MUST_BE_QUOTED = "a value that starts with {{ must be in quotes"
 
 
-def quoted_hint(line: str, column: int) -> str:
+def _quoted_hint(line: str, column: int) -> str:
     """How to write the `{{ … }}` that starts at `column` (from 1) of `line`, its key before it."""
     key = re.search(r"([\w.-]+: *)$", line[: column - 1])
     template = re.match(r"\{\{.*?\}\}[^\s,}\]]*", line[column - 1 :])
@@ -39,7 +49,7 @@ def excerpt(lines: Sequence[str], line: int) -> str | None:
     return lines[line - 1].rstrip() if 0 < line <= len(lines) else None
 
 
-def syntax_mistake(file: str, text: str, error: yaml.YAMLError) -> Mistake:
+def _syntax_mistake(file: str, text: str, error: yaml.YAMLError) -> Mistake:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         return _unreadable_character(file, text, error)
@@ -49,7 +59,7 @@ def syntax_mistake(file: str, text: str, error: yaml.YAMLError) -> Mistake:
     source = excerpt(lines, line) or ""
     if template := re.search(r"(?:[:\-,\[] +)(\{\{)", source[:column]):
         column = template.start(1) + 1
-        return Mistake(Where(file, line, column), MUST_BE_QUOTED, quoted_hint(source, column), source)
+        return Mistake(Where(file, line, column), _MUST_BE_QUOTED, _quoted_hint(source, column), source)
     start = getattr(error, "context_mark", None)
     character = lines[mark.line][column - 1 : column] if mark.line < len(lines) else ""
     if "flow" in context and character not in _NEED_QUOTES and start is not None:
@@ -61,7 +71,7 @@ def syntax_mistake(file: str, text: str, error: yaml.YAMLError) -> Mistake:
     return Mistake(Where(file, line, column), message, hint, source)
 
 
-def escape_mistake(file: str, text: str) -> Mistake:
+def _escape_mistake(file: str, text: str) -> Mistake:
     """Of an escape that is no character; the parser does not say which."""
     for number, line in enumerate(lines_of(text), 1):
         for escape in re.finditer(r"\\U([0-9A-Fa-f]{8})", line):
@@ -107,13 +117,6 @@ def _unreadable_character(file: str, text: str, error: yaml.YAMLError) -> Mistak
     )
 
 
-_LONG = 64
-
-HALVES = re.compile("[\ud800-\udfff]")
-
-Scalar: TypeAlias = "bool | int | float | str | None"
-
-
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How large a document may be."""
@@ -127,8 +130,6 @@ class Bounds:
 
 
 OF_SCENARIOS = Bounds()
-_SLOWLY_READ = 50_000
-"""Characters that PyYAML's own parser reads in 2 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,10 @@ class Node:
     def get(self, key: str) -> Node | None:
         return next((node for k, node in (self.entries or {}).items() if k.text == key), None)
 
+    def value_where(self, key: str) -> Where:
+        """The place of the value under a key; of the whole mapping, if it has no such key."""
+        return (self.get(key) or self).where
+
     def key_where(self, key: str) -> Where:
         """The place of a key; of the whole mapping, if it has no such key."""
         return next((k.where for k in self.entries or {} if k.text == key), self.where)
@@ -207,9 +212,9 @@ def read_document(text: Text, bounds: Bounds = OF_SCENARIOS) -> tuple[Node | Non
     except yaml.YAMLError as error:
         if bounds.quick and len(text.text) <= _SLOWLY_READ:
             return read_document(text, replace(bounds, quick=False))
-        last = syntax_mistake(text.name, text.text, error)
+        last = _syntax_mistake(text.name, text.text, error)
     except (ValueError, OverflowError):  # of chr(), where the parser reads an escape
-        last = escape_mistake(text.name, text.text)
+        last = _escape_mistake(text.name, text.text)
     return None, [*(mistake for mistake in composer.mistakes if mistake.where != last.where), last]
 
 
@@ -281,14 +286,14 @@ class _Composer:
     def whole(self, event: yaml.ScalarEvent) -> str:
         """Its text, without halves of characters: an escape can spell them, and nothing can send them."""
         text = str(event.value)
-        if not HALVES.search(text):
+        if not SURROGATES.search(text):
             return text
         self.wrong(
             self.where(event),
             "an escape stands for half a character (\\uD800 to \\uDFFF)",
             'write the character itself, or its number in one:  "\\U0001F600"',
         )
-        return HALVES.sub("\ufffd", text)
+        return SURROGATES.sub("\ufffd", text)
 
     def alias(self, event: yaml.AliasEvent) -> Node:
         if event.anchor not in self.anchors:
@@ -343,7 +348,7 @@ class _Composer:
         if line.startswith("{{", where.column - 2):
             # `{{ x }}` without quotes is YAML for a mapping that has a mapping as its key
             start = replace(where, column=where.column - 1)
-            self.wrong(start, MUST_BE_QUOTED, quoted_hint(line, start.column))
+            self.wrong(start, _MUST_BE_QUOTED, _quoted_hint(line, start.column))
         else:
             self.wrong(where, "a key must be one word or text, not a list or a mapping")
         return None
@@ -368,7 +373,7 @@ class _Composer:
 
     def wrong(self, where: Where, message: str, hint: str | None = None) -> None:
         mistake = Mistake(where, message, hint, excerpt(self.lines, where.line))
-        if len(self.mistakes) >= _MOST_MISTAKES:
+        if len(self.mistakes) >= _MOST_OF_FORM:
             raise DocumentError(mistake)
         self.mistakes.append(mistake)
 
@@ -377,16 +382,8 @@ class _Composer:
         return DocumentError(Mistake(where, message, hint, excerpt(self.lines, where.line)))
 
 
-_MOST_MISTAKES = 50
-_QUOTE_STAR = "a value that starts with * must be in quotes"
-
-
-MOST = 100
-"""More mistakes than this in one input say nothing new."""
-
-
 class TooManyMistakes(Exception):
-    """Reading on would only take time: there are MOST already."""
+    """Reading on would only take time: there are enough already."""
 
 
 @dataclass(slots=True)
@@ -404,14 +401,23 @@ class Mistakes:
             self.found.setdefault(mistake.where, mistake)
         return node
 
-    def add(self, where: Where, message: str, hint: str | None = None) -> None:
+    def add(self, at: Where | Node | Key, message: str, hint: str | None = None) -> None:
         """Raises: TooManyMistakes."""
+        where = at if isinstance(at, Where) else at.where
         if where in self.found:
             return
-        if len(self.found) >= MOST:
+        if len(self.found) >= _MOST:
             raise TooManyMistakes
         line = excerpt(self.lines.get(where.file, []), where.line)
         self.found[where] = Mistake(where, message, hint, line)
+
+    def value(self, key: str, node: Node, read: Callable[[Node], T], hint: str | None = None) -> T | None:
+        """What `read` makes of a node; None, and a mistake, where it raises ValueError."""
+        try:
+            return read(node)
+        except ValueError as error:
+            self.add(node, f"{key}: {error}", hint)
+            return None
 
     def raise_if_any(self, secrets: Iterable[str] = ()) -> None:
         """Raises InvalidInput; no secret stands in any of its messages."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from loadctl.scenario.reading.document import HALVES, Mistakes, Node
+from loadctl.scenario.reading.document import SURROGATES, Mistakes, Node
 from loadctl.scenario.redaction import REDACTED, is_secret, names_a_secret, parts_of_secret
 
 _REFERENCE = re.compile(r"\$(?P<escape>\$\{)|\$\{(?P<inside>[^{}]*)\}?")
@@ -56,17 +56,17 @@ class Environment:
         inside = _INSIDE.fullmatch(match["inside"])
         if inside is None or not match[0].endswith("}"):
             hint = "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself"
-            self.mistakes.add(node.where, f"{match[0]} names no variable of the environment", hint)
+            self.mistakes.add(node, f"{match[0]} names no variable of the environment", hint)
             return _Filled(match[0], match[0])
         name, default = inside["name"], inside["default"]
         value = self.variables.get(name)
         if value is None and default is None:
             hint = f"set it, or give a default: ${{{name}:-secret}}"
-            self.mistakes.add(node.where, f"{name} is not set in the environment", hint)
+            self.mistakes.add(node, f"{name} is not set in the environment", hint)
             return _Filled(match[0], match[0])
         text = value if value is not None else str(default)
-        if HALVES.search(text):  # how Python shows bytes that are no UTF-8
-            self.mistakes.add(node.where, f"{name} is not UTF-8 text in the environment")
+        if SURROGATES.search(text):  # how Python shows bytes that are no UTF-8
+            self.mistakes.add(node, f"{name} is not UTF-8 text in the environment")
             return _Filled(match[0], match[0])
         if not inside["secret"] and not names_a_secret(name):
             return _Filled(text, text, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -15,15 +15,21 @@ from loadctl.scenario.prng import LARGEST
 from loadctl.scenario.reading.document import Mistakes, Node, Scalar
 from loadctl.scenario.reading.environment import Environment
 from loadctl.scenario.reading.shape import (
+    SCALAR,
+    WORDS,
     Flag,
     Line,
     Name,
+    NamedTexts,
     Part,
+    Schema,
     Shape,
     SomeSeconds,
     Whole,
     Words,
+    part,
     read_shape,
+    ref,
     regular_expression,
     scalar_text,
 )
@@ -50,6 +56,13 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SOURCES = 'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
 
 
+_FIELDS: Schema = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [SCALAR, {"type": "array", "items": SCALAR}]},
+}
+Fields = Annotated[Node, part(_FIELDS)]
+
+
 class RequestShape(Shape):
     kind: ClassVar[str] = "a request"
     get: Line | None = None
@@ -59,28 +72,47 @@ class RequestShape(Shape):
     delete: Line | None = None
     head: Line | None = None
     options: Line | None = None
-    query: Part | None = None
-    headers: Part | None = None
-    json_: Part | None = Field(None, alias="json")
-    form: Part | None = None
-    files: Part | None = None
+    """Method and path: /models/{{ id }}, or a whole URL."""
+    query: Fields | None = None
+    """Query parameters, encoded."""
+    headers: NamedTexts | None = None
+    """Headers of this request."""
+    json_: Annotated[Node, part({})] | None = Field(None, alias="json")
+    """Body, sent as JSON."""
+    form: Fields | None = None
+    """Fields, sent URL-encoded; with files: as multipart."""
+    files: NamedTexts | None = None
+    """Fields of a multipart form and the files they send: {document: report.pdf}."""
     body: Part | None = None
-    capture: Part | None = None
-    check: Part | None = None
+    """Body, sent as it is."""
+    capture: NamedTexts | None = None
+    """Names for parts of the answer: {token: $.access_token}; then {{ token }}."""
+    check: Annotated[Node, part(ref("check"))] | None = None
+    """What the answer must be. Without a status: here, it must be below 400."""
     timeout: SomeSeconds | None = None
+    """Limit for this whole request."""
     name: Name | None = None
+    """Endpoint under which it is counted: GET /items/{id}."""
     once: Flag = False
+    """In start: with rate: true takes this step once per place in flight, not once per arrival."""
     weight: Whole | None = None
+    """Its share of the turns. Default 1."""
 
 
-class _CheckShape(Shape):
+class CheckShape(Shape):
     kind: ClassVar[str] = "check"
-    status: Part | None = None
+    status: Annotated[Node, part(WORDS)] | None = None
+    """200, 2xx or a list: [200, 404]."""
     has: Words = ()
+    """Keys that the JSON answer must have."""
     lacks: Words = ()
-    json_: Part | None = Field(None, alias="json")
+    """Keys that it must not have."""
+    json_: Annotated[Node, part({"type": "object"})] | None = Field(None, alias="json")
+    """Values that the JSON answer must have, by path: {"user.role": admin}."""
     text: Words = ()
+    """Text that the body must contain."""
     within: SomeSeconds | None = None
+    """Slower answers count as failed: 500ms."""
 
 
 @dataclass(slots=True)
@@ -141,14 +173,14 @@ class RequestReader:
         for name, value in self._entries("headers", node):
             text = self._text(name, value)
             if not _HEADER.fullmatch(name):
-                self.mistakes.add(value.where, f"'{name}' cannot be the name of a header")
+                self.mistakes.add(value, f"'{name}' cannot be the name of a header")
             elif text is not None and not text.isprintable():
-                self.mistakes.add(value.where, f"{name}: a header takes one line of text")
+                self.mistakes.add(value, f"{name}: a header takes one line of text")
             elif name.lower() in _OF_THE_CLIENT:
                 message = f"{name}: the engine's HTTP client decides this; leave the header out"
-                self.mistakes.add(value.where, message)
+                self.mistakes.add(value, message)
             elif name.lower() == "connection" and text and text.lower() not in {"close", "keep-alive"}:
-                self.mistakes.add(value.where, f"{name}: write close or keep-alive, not '{text}'")
+                self.mistakes.add(value, f"{name}: write close or keep-alive, not '{text}'")
             elif text is not None:
                 found[name] = text.lower() if name.lower() == "connection" else text
         return found
@@ -179,7 +211,7 @@ class RequestReader:
         if "{{" not in node.text:
             return
         if mistake := check_template(node.text):
-            self.mistakes.add(node.where, mistake)
+            self.mistakes.add(node, mistake)
             return
         for expression in parse(node.text).expressions():
             if isinstance(expression, Variable) and expression.name not in GIVEN:
@@ -194,9 +226,9 @@ class RequestReader:
         if len(keys) == 1:
             return keys[0]
         if keys:
-            self.mistakes.add(node.where, f"a request has one method; this one has {' and '.join(keys)}")
+            self.mistakes.add(node, f"a request has one method; this one has {' and '.join(keys)}")
         elif not RequestShape.is_spoiled(node):
-            self.mistakes.add(node.where, "a request names its method and path, as in  get: /items")
+            self.mistakes.add(node, "a request names its method and path, as in  get: /items")
         return None
 
     def _check_url(self, node: Node, url: str) -> None:
@@ -209,11 +241,11 @@ class RequestReader:
                 web_address(f"http://{authority}")
             except ValueError as error:
                 hint = "write a path such as /items"
-                self.mistakes.add(node.where, f"'{url}' is not a complete URL: {error}", hint)
+                self.mistakes.add(node, f"'{url}' is not a complete URL: {error}", hint)
         elif not url.startswith(("/", "{{")):
-            self.mistakes.add(node.where, f"a path starts with /; write /{url}")
+            self.mistakes.add(node, f"a path starts with /; write /{url}")
         if re.search(r"\s", outside):
-            self.mistakes.add(node.where, "a URL holds no spaces; write %20, or + in a query")
+            self.mistakes.add(node, "a URL holds no spaces; write %20, or + in a query")
 
     def _endpoint(self, method: str, node: Node) -> str:
         """It is shown everywhere, so secrets in it are shown by their names."""
@@ -222,7 +254,7 @@ class RequestReader:
         except (
             ValueError
         ) as error:  # broken templates come here too: their mistake stands at this place already
-            self.mistakes.add(node.where, str(error))
+            self.mistakes.add(node, str(error))
             return f"{method.upper()} {node.shown}"
 
     def _body(self, node: Node, shape: RequestShape) -> Body | None:
@@ -251,9 +283,7 @@ class RequestReader:
         path = self._text(name, node)
         found = self.resolve(path) if path else None
         if path and found is None:
-            self.mistakes.add(
-                node.where, f"no such file: {path}", "paths are relative to the file that names them"
-            )
+            self.mistakes.add(node, f"no such file: {path}", "paths are relative to the file that names them")
         return found
 
     def _capture(self, node: Node | None) -> Mapping[str, str]:
@@ -261,20 +291,20 @@ class RequestReader:
         for name, value in self._entries("capture", node):
             source = self._text(name, value)
             if not _IDENTIFIER.fullmatch(name) or name in GIVEN or name in HELPERS:
-                self.mistakes.add(value.where, f"'{name}' cannot be the name of a variable")
+                self.mistakes.add(value, f"'{name}' cannot be the name of a variable")
             elif source is not None:
                 if problem := _capture_problem(source):
-                    self.mistakes.add(value.where, f"{name}: {problem}", _SOURCES)
+                    self.mistakes.add(value, f"{name}: {problem}", _SOURCES)
                 found[name] = source
             self.names.captured.setdefault(name, value.where)
         return found
 
     def _check(self, node: Node | None) -> Check:
-        shape = read_shape(_CheckShape, node, self.mistakes) if node else None
+        shape = read_shape(CheckShape, node, self.mistakes) if node else None
         if node is None or shape is None:
             return Check()
-        for part in (node.get("has"), node.get("lacks"), node.get("text")):
-            for item in part.walk() if part else ():
+        for texts in filter(None, map(node.get, ("has", "lacks", "text"))):
+            for item in texts.walk():
                 self.check_template(item)
         expected = {name: self._expected(value) for name, value in self._entries("json", shape.json_)}
         return Check(
@@ -291,7 +321,7 @@ class RequestReader:
             number = _constant(item)
             if isinstance(number, int | float) and abs(number) > LARGEST:
                 message = f"a number beyond ±{LARGEST} cannot be compared exactly"
-                self.mistakes.add(item.where, message, "look for its digits in the body, with  text:")
+                self.mistakes.add(item, message, "look for its digits in the body, with  text:")
         return self.json(node)
 
     def _statuses(self, node: Node | None) -> tuple[tuple[int, int], ...]:
@@ -299,7 +329,7 @@ class RequestReader:
         for item in () if node is None else node.items or (node,):  # an empty list is none of them either
             match = re.fullmatch(r"([1-5])(xx|[0-9]{2})", item.text)
             if not match:
-                self.mistakes.add(item.where, "status: takes 200, 2xx or a list of them, as in  [200, 404]")
+                self.mistakes.add(item, "status: takes 200, 2xx or a list of them, as in  [200, 404]")
             elif match[2] == "xx":
                 found.append((int(match[1]) * 100, int(match[1]) * 100 + 99))
             else:
@@ -308,14 +338,14 @@ class RequestReader:
 
     def _entries(self, kind: str, node: Node | None) -> list[tuple[str, Node]]:
         if node is not None and node.entries is None:
-            self.mistakes.add(node.where, f"{kind}: is a mapping, as in  {kind}: {{name: value}}")
+            self.mistakes.add(node, f"{kind}: is a mapping, as in  {kind}: {{name: value}}")
         return [(key.text, value) for key, value in (node.entries or {}).items()] if node else []
 
     def _text(self, name: str, node: Node) -> str | None:
         try:
             text = scalar_text(node)
         except ValueError as error:
-            self.mistakes.add(node.where, f"{name}: {error}")
+            self.mistakes.add(node, f"{name}: {error}")
             return None
         self.check_template(node)
         return text

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from loadctl.errors import Where
@@ -17,17 +17,29 @@ from loadctl.scenario.reading.commands import CommandReader
 from loadctl.scenario.reading.document import Mistakes, Node, Text, TooManyMistakes
 from loadctl.scenario.reading.environment import Environment
 from loadctl.scenario.reading.shape import (
+    INTEGER,
+    PER,
+    SCALAR,
+    WORDS,
     Flag,
     Integer,
     Line,
     Name,
     Part,
+    Reads,
     Seconds,
     Shape,
     SomeSeconds,
-    Whole,
     Words,
+    choice,
+    list_of,
+    one_line,
+    one_of,
+    part,
+    pattern,
+    pattern_or,
     read_shape,
+    ref,
     texts,
     whole,
 )
@@ -40,7 +52,7 @@ from loadctl.scenario.redaction import secret_arguments
 from loadctl.scenario.scenario import Scenario, Script, Tls
 from loadctl.scenario.stop_rule import DEFAULT, EXAMPLE, StopRule, parse_stop_rule
 from loadctl.scenario.target import Target
-from loadctl.scenario.units import parse_rate, rate_period_s
+from loadctl.scenario.units import NUMBER, parse_rate, rate_period_s
 from loadctl.scenario.user_type import UserType
 from loadctl.scenario.watch import Watch
 
@@ -49,44 +61,95 @@ _MOST_IN_FLIGHT = 100_000
 _COUNTED_PER = ("key", "user", "ip", "all")
 
 
+def _health(node: Node) -> str:
+    text = one_line(node)
+    if text != "none" and not text.startswith("/"):
+        raise ValueError(f"takes a path such as /health, or none; not '{text}'")
+    return text
+
+
+def _in_flight(node: Node) -> int:
+    number = whole(node)
+    if number > _MOST_IN_FLIGHT:
+        raise ValueError(f"at most {_MOST_IN_FLIGHT:,}: a machine has 65,535 ports")
+    return number
+
+
+def _rate(node: Node) -> tuple[float, float]:
+    text = one_line(node)
+    return parse_rate(text), rate_period_s(text)
+
+
 class ScenarioShape(Shape):
     kind: ClassVar[str] = "a scenario"
     goal: Name = ""
+    """One line for the head of the report: what this test is to find out."""
     host: Line | None = None
-    engine: Line | None = None
-    users: Part | None = None
+    """Base URL of the system, perhaps with a path: http://localhost:8000/api. --host sets another."""
+    engine: Annotated[str, Reads(one_line, choice(_ENGINES))] | None = None
+    """locust or artillery: what makes the load unless --engine says otherwise."""
+    users: (
+        Annotated[
+            Node,
+            part({"type": "object", "additionalProperties": {"anyOf": [SCALAR, ref("user_type")]}}),
+        ]
+        | None
+    ) = None
+    """User types and their weights: {Reader: 3, Writer: 1}; from users.yaml, or written out here."""
+    load: Annotated[Node, part(list_of("stage"))] | None = None
+    """Stages of the load, in users or in arrivals (rate): [{users: 50, over: 30s, for: 2m}]."""
+    targets: Annotated[Node, part(ref("targets"))] | None = None
+    """Limits of this scenario; they replace the same ones in targets.yaml."""
+    watch: Annotated[Node, part(ref("watch"))] | None = None
+    """What is watched of the system: a process, containers or pods, metrics, logs."""
+    locustfile: Line | None = None
+    """A locustfile to run; users: names its classes and user types. Without load:, its own shape is used."""
+    artillery: Line | None = None
+    """An Artillery script to run instead of user types."""
+    arguments: Words = ()
+    """Arguments for options that the locustfile declares, as in [--tenant, acme]."""
+    environment: Line | None = None
+    """Which environment of the Artillery script to use."""
+    max_in_flight: Annotated[int, Reads(_in_flight, pattern_or("integer", INTEGER))] | None = None
+    """With rate: at most this many requests in flight; arrivals beyond that are dropped, and counted."""
+    rate_limit: Annotated[Node, part(ref("rate_limit"))] | None = None
+    """The limit that the system should enforce: {limit: 100/s, by: key}."""
+    allow_hosts: Words = ()
+    """Hosts beyond this machine and its network that requests may go to: ["*.staging.example.com"]."""
+    health: Annotated[str, Reads(_health, SCALAR)] | None = None
+    """Path that must answer 2xx before the load starts; none: do not wait. Default: any answer of / below 500."""
+    timeout: SomeSeconds = 30.0
+    """Limit for a whole request, from its start to the last byte. Default 30s."""
+    drain: Seconds | None = None
+    """How long to wait at the end for requests in flight. Default: timeout, at most 10s."""
+    seed: Integer = 1
+    """Seed of everything random: the same seed sends the same requests. Default 1."""
+    ca: Line | None = None
+    """File of certificates to trust."""
+    cert: Line | None = None
+    """File of the client certificate and its key."""
+    verify: Flag = True
+    """false: do not verify the certificate of the system."""
+    stop_when: Annotated[Node, part(WORDS)] | None = None
+    """Ends the load early: error_rate > 50% for 10s. Default: 90 % errors for 30 s."""
+    before: Annotated[Node, part(ref("commands"))] | None = None
+    """Commands to run before waiting for the system, without a shell."""
+    after: Annotated[Node, part(ref("commands"))] | None = None
+    """Commands that always run at the end."""
     think: Part | None = None
     pace: Part | None = None
     start: Part | None = None
     headers: Part | None = None
     tasks: Part | None = None
     data: Part | None = None
-    load: Part | None = None
-    targets: Part | None = None
-    watch: Part | None = None
-    locustfile: Line | None = None
-    artillery: Line | None = None
-    arguments: Words = ()
-    environment: Line | None = None
-    max_in_flight: Whole | None = None
-    rate_limit: Part | None = None
-    allow_hosts: Words = ()
-    health: Line | None = None
-    timeout: SomeSeconds = 30.0
-    drain: Seconds | None = None
-    seed: Integer = 1
-    ca: Line | None = None
-    cert: Line | None = None
-    verify: Flag = True
-    stop_when: Part | None = None
-    before: Part | None = None
-    after: Part | None = None
 
 
-class _RateLimitShape(Shape):
+class RateLimitShape(Shape):
     kind: ClassVar[str] = "rate_limit"
-    limit: Line
-    by: Line
+    limit: Annotated[tuple[float, float], Reads(_rate, pattern(f"{NUMBER} ?{PER}"))]
+    """Requests that the system accepts: 100/s."""
+    by: Annotated[str, one_of(_COUNTED_PER)]
+    """What the system counts by."""
 
 
 @dataclass(slots=True)
@@ -124,6 +187,9 @@ class ScenarioReader:
             owner = "artillery" if key == "environment" else "locustfile"
             if node.get(key) is not None and node.get(owner) is None:
                 self.mistakes.add(node.key_where(key), f"{key}: belongs to {owner}:")
+        if shape.max_in_flight is not None and model == "closed":
+            message = "max_in_flight: belongs to a load with rate:; a number of users is its own limit"
+            self.mistakes.add(node.key_where("max_in_flight"), message)
         host, credentials = self._host(node, shape)
         scenario = Scenario(
             name=name,
@@ -137,11 +203,11 @@ class ScenarioReader:
             watch=self._watch(shape.watch),
             timeout_s=shape.timeout,
             drain_s=min(shape.timeout, 10.0) if shape.drain is None else shape.drain,
-            max_in_flight=self._max_in_flight(node, shape, model),
+            max_in_flight=shape.max_in_flight or 1000,
             rate_limit=self._rate_limit(shape.rate_limit, types),
             tls=Tls(shape.verify, self._file(node, "ca", shape.ca), self._file(node, "cert", shape.cert)),
             allow_hosts=tuple(shape.allow_hosts),
-            health=self._health(node, shape),
+            health=shape.health,
             stop_when=self._stop_when(node.get("stop_when")),
             before=commands.read(unfilled, "before"),
             after=commands.read(unfilled, "after"),
@@ -162,7 +228,7 @@ class ScenarioReader:
             return Load("open" if shape.artillery is not None else "closed", ())  # the script's own
         if not _misnamed("load", node):
             self.mistakes.add(
-                node.where, "a scenario needs load:, its stages", "as in  load: [{users: 50, for: 5m}]"
+                node, "a scenario needs load:, its stages", "as in  load: [{users: 50, for: 5m}]"
             )
         return None
 
@@ -199,9 +265,7 @@ class ScenarioReader:
     ) -> tuple[Mapping[str, int], tuple[UserType, ...]]:
         """Weights by name: those of user types (in place, or in users.yaml) and of classes of the script."""
         if users.entries is None:
-            self.mistakes.add(
-                users.where, "users: picks classes of the script, as in  users: {WebsiteUser: 3}"
-            )
+            self.mistakes.add(users, "users: picks classes of the script, as in  users: {WebsiteUser: 3}")
         text = self.read_text(script) or ""
         weights: dict[str, int] = {}
         types: list[UserType] = []
@@ -209,7 +273,7 @@ class ScenarioReader:
             if value.entries is not None or population.has(key.text):
                 if re.search(rf"^class {re.escape(key.text)}\b", text, re.MULTILINE):
                     message = f"'{key.text}' is a user type and a class of {script}"
-                    self.mistakes.add(key.where, message, "give one of them another name")
+                    self.mistakes.add(key, message, "give one of them another name")
                 found = population.one(key, value)
                 types += found
                 weights |= {one.name: one.weight for one in found}
@@ -217,7 +281,7 @@ class ScenarioReader:
             try:
                 weights[key.text] = whole(value)
             except ValueError as error:
-                self.mistakes.add(value.where, f"{key.text}: {error}")
+                self.mistakes.add(value, f"{key.text}: {error}")
         population.check_weights(users, types)
         return weights, tuple(types)
 
@@ -235,7 +299,7 @@ class ScenarioReader:
         if text is None:
             if not _names_a_script(shape) and not _misnamed("host", node):
                 self.mistakes.add(
-                    node.where,
+                    node,
                     "no host: say which system is loaded",
                     "host: http://localhost:8080, --host URL or LOADCTL_HOST",
                 )
@@ -260,7 +324,7 @@ class ScenarioReader:
         return f"{url.scheme}://{address}{url.path.rstrip('/')}", credentials
 
     def _engine(self, node: Node, shape: ScenarioShape, script: Script | None) -> str:
-        place = (node.get("engine") or node).where if self.engine is None else Where("--engine")
+        place = node.value_where("engine") if self.engine is None else Where("--engine")
         asked = self.engine or shape.engine
         implied = None if script is None else "artillery" if script.key == "artillery" else "locust"
         if asked is not None and asked not in _ENGINES:
@@ -279,9 +343,7 @@ class ScenarioReader:
         try:
             lines = texts(node)
         except ValueError:
-            self.mistakes.add(
-                node.where, f"stop_when: is a rule or a list of rules, as in  {EXAMPLE}; or never"
-            )
+            self.mistakes.add(node, f"stop_when: is a rule or a list of rules, as in  {EXAMPLE}; or never")
             return DEFAULT
         if list(lines) == ["never"]:
             return ()
@@ -294,45 +356,16 @@ class ScenarioReader:
         return tuple(rules)
 
     def _rate_limit(self, node: Node | None, types: Sequence[UserType]) -> RateLimit | None:
-        shape = read_shape(_RateLimitShape, node, self.mistakes) if node else None
-        if node is None or shape is None:
+        shape = read_shape(RateLimitShape, node, self.mistakes) if node else None
+        if shape is None:
             return None
-        if shape.by not in _COUNTED_PER:
-            self.mistakes.add(
-                (node.get("by") or node).where, f"by: takes {', '.join(_COUNTED_PER)}, not '{shape.by}'"
-            )
-        try:
-            limit = RateLimit(parse_rate(shape.limit), shape.by, rate_period_s(shape.limit))
-            return counted(limit, types) if limit.by == "key" else limit
-        except ValueError as error:
-            self.mistakes.add((node.get("limit") or node).where, f"limit: {error}")
-            return None
-
-    def _max_in_flight(self, node: Node, shape: ScenarioShape, model: Model | None) -> int:
-        if shape.max_in_flight is not None and model == "closed":
-            self.mistakes.add(
-                node.key_where("max_in_flight"),
-                "max_in_flight: belongs to a load with rate:; users: bound it by themselves",
-            )
-        if shape.max_in_flight is not None and shape.max_in_flight > _MOST_IN_FLIGHT:
-            where = (node.get("max_in_flight") or node).where
-            self.mistakes.add(
-                where, f"max_in_flight: at most {_MOST_IN_FLIGHT:,}: a machine has 65,535 ports"
-            )
-        return shape.max_in_flight or 1000
-
-    def _health(self, node: Node, shape: ScenarioShape) -> str | None:
-        if shape.health is not None and shape.health != "none" and not shape.health.startswith("/"):
-            self.mistakes.add(
-                (node.get("health") or node).where,
-                f"health: takes a path such as /health, or none; not '{shape.health}'",
-            )
-        return shape.health
+        limit = RateLimit(shape.limit[0], shape.by, shape.limit[1])
+        return counted(limit, types) if limit.by == "key" else limit
 
     def _file(self, node: Node, key: str, path: str | None) -> str | None:
         found = None if path is None else self.resolve(path)
         if path is not None and found is None:
-            where = (node.get(key) or node).where
+            where = node.value_where(key)
             self.mistakes.add(
                 where, f"{key}: no such file: {path}", "paths are relative to the file that names them"
             )

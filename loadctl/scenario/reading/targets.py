@@ -19,14 +19,21 @@ DEFINES_THE_BREAK = "defines the break"
 """Why a limit is not judged by itself where breaking_point is."""
 Table = Mapping[tuple[str, Scope], "Target | None"]
 """None: `null` stands there, so nothing is judged."""
-_SECTIONS: Mapping[str, ScopeKind] = {"endpoints": "endpoint", "stages": "stage", "metrics": "series"}
+SECTIONS: Mapping[str, tuple[ScopeKind, str]] = {
+    "endpoints": ("endpoint", "Targets of single endpoints: {POST /predict: {latency_p95: 400ms}}."),
+    "stages": ("stage", "Targets of single stages, by name: {peak: {latency_p95: 500ms}}."),
+    "metrics": ("series", "Targets of any monitored series: {db_pool_in_use: 95}."),
+}
+"""Each with its help."""
 _DEFAULT = Target(metric="error_rate", critical=1.0, unit="%", where=Where("<default>"))
 
 
-class _Limits(Shape):
+class LimitsShape(Shape):
     kind: ClassVar[str] = "a target"
     target: Part | None = None
+    """Missed: WARN."""
     critical: Part | None = None
+    """Crossed: FAIL, exit code 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +59,11 @@ class TargetReader:
         if node is None or (node.is_null and not self.own):
             return self.table
         if node.entries is None:
-            self.mistakes.add(node.where, "targets: is a mapping, as in  targets: {latency_p95: 200ms}")
+            self.mistakes.add(node, "targets: is a mapping, as in  targets: {latency_p95: 200ms}")
             return self.table
         for key, value in node.entries.items():
-            if kind := _SECTIONS.get(key.text):
-                self._section(kind, key, value)
+            if section := SECTIONS.get(key.text):
+                self._section(section[0], key, value)
             else:
                 self._entry(key, value, Scope())
         return self.table
@@ -78,14 +85,14 @@ class TargetReader:
     def _section(self, kind: ScopeKind, section: Key, node: Node) -> None:
         if node.entries is None:
             inner = "db_pool_in_use: 95" if kind == "series" else "NAME: {latency_p95: 200ms}"
-            self.mistakes.add(node.where, f"{section.text}: is a mapping, as in  {section.text}: {{{inner}}}")
+            self.mistakes.add(node, f"{section.text}: is a mapping, as in  {section.text}: {{{inner}}}")
             return
         for key, value in node.entries.items():
             if kind == "series":
                 self._entry(key, value, Scope(kind, key.text))
             elif value.entries is None:
                 self.mistakes.add(
-                    value.where, f"{key.text}: is a mapping, as in  {key.text}: {{latency_p95: 200ms}}"
+                    value, f"{key.text}: is a mapping, as in  {key.text}: {{latency_p95: 200ms}}"
                 )
             else:
                 self._scoped(Scope(kind, key.text), value.entries)
@@ -106,7 +113,7 @@ class TargetReader:
                 if kind == "endpoint"
                 else ("no stage is named", "This load has")
             )
-            self.mistakes.add(key.where, *no_such(what, key.text, known, has))
+            self.mistakes.add(key, *no_such(what, key.text, known, has))
         return False
 
     def _entry(self, key: Key, node: Node, scope: Scope) -> None:
@@ -114,11 +121,11 @@ class TargetReader:
             METRICS.get(key.text) if scope.kind != "series" else Metric(key.text, "", frozenset({"series"}))
         )
         if metric is None:
-            sections = _SECTIONS if scope.kind == "run" and not key.where.file.startswith(OPTION) else ()
-            self.mistakes.add(key.where, unknown("metric", key.text, "targets", [*METRICS, *sections]))
+            sections = SECTIONS if scope.kind == "run" and not key.where.file.startswith(OPTION) else ()
+            self.mistakes.add(key, unknown("metric", key.text, "targets", [*METRICS, *sections]))
         elif scope.kind not in metric.scopes:
             what = "endpoint" if scope.kind == "endpoint" else "stage"
-            self.mistakes.add(key.where, f"{key.text} is measured for the whole run, not for one {what}")
+            self.mistakes.add(key, f"{key.text} is measured for the whole run, not for one {what}")
         elif node.is_null:
             self.table[key.text, scope] = None
         else:
@@ -129,7 +136,7 @@ class TargetReader:
         if node.is_scalar:
             critical = self._limit(metric, node)
         else:
-            shape = read_shape(_Limits, node, self.mistakes)
+            shape = read_shape(LimitsShape, node, self.mistakes)
             if shape is None or not self._both(metric, node, shape):
                 return
             goal = self._limit(metric, shape.target) if shape.target else None
@@ -140,25 +147,23 @@ class TargetReader:
             return
         self._add(metric, node, scope, goal, critical)
 
-    def _both(self, metric: Metric, node: Node, shape: _Limits) -> bool:
+    def _both(self, metric: Metric, node: Node, shape: LimitsShape) -> bool:
         if shape.target and shape.critical:
             return True
         only = shape.critical or shape.target
         if only and only.is_scalar:
             what = "critical" if shape.critical else "target"
             message = f"{metric.name}: {what} stands alone; a single limit is written without braces"
-            self.mistakes.add(
-                node.where, message, f"write  {metric.name}: {only.text}   (beyond it the run fails)"
-            )
+            self.mistakes.add(node, message, f"write  {metric.name}: {only.text}   (beyond it the run fails)")
         elif only is None and not node.entries:
-            self.mistakes.add(node.where, f"{metric.name}: has no limit; write null to leave it out")
+            self.mistakes.add(node, f"{metric.name}: has no limit; write null to leave it out")
         return False
 
     def _limit(self, metric: Metric, node: Node) -> tuple[float, str] | None:
         try:
             return parse_limit(metric.name if "series" not in metric.scopes else "", scalar_text(node))
         except ValueError as error:
-            self.mistakes.add(node.where, f"{metric.name}: {error}")
+            self.mistakes.add(node, f"{metric.name}: {error}")
             return None
 
     def _fits(self, metric: Metric, node: Node, unit: str) -> bool:
@@ -169,7 +174,7 @@ class TargetReader:
         if self.own:
             example = "700 users" if needs == "users" else "700/s"
             self.mistakes.add(
-                node.where, f"breaking_point: this load counts in {needs}; write for example {example}"
+                node, f"breaking_point: this load counts in {needs}; write for example {example}"
             )
         return False
 
@@ -188,7 +193,7 @@ class TargetReader:
             shown, limit = (format_limit(value, unit) for value, unit in (goal, critical))
             side = "below" if higher else "above"
             message = f"{metric.name}: the target {shown} is {side} the critical limit {limit}"
-            self.mistakes.add(node.where, f"{message}; what warns would fail first", "swap the two")
+            self.mistakes.add(node, f"{message}; what warns would fail first", "swap the two")
             return
         self.table[metric.name, scope] = Target(
             metric=metric.name,

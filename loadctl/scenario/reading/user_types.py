@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -18,11 +18,13 @@ from loadctl.scenario.reading.shape import (
     Flag,
     Line,
     Name,
-    Part,
+    NamedTexts,
     Pause,
     Shape,
     SomeSeconds,
     Whole,
+    list_of,
+    part,
     read_shape,
     whole,
 )
@@ -32,36 +34,55 @@ from loadctl.scenario.user_type import MOST_TURNS, Repeat, Request, Step, Task, 
 Rows = Sequence[Mapping[str, str]]
 
 
+Steps = Annotated[Node, part(list_of("step"))]
+
+
 class UserTypeShape(Shape):
     kind: ClassVar[str] = "a user type"
     weight: Whole | None = None
+    """Its share of the users."""
     think: Pause | None = None
+    """Pause of a user after each task: 1s, or 200ms..1s (uniform). Not together with pace."""
     pace: SomeSeconds | None = None
-    headers: Part | None = None
-    start: Part | None = None
-    tasks: Part | None = None
+    """One task every 2s, say, on an absolute schedule. Not together with think."""
+    headers: NamedTexts | None = None
+    """Headers of every request."""
+    start: Steps | None = None
+    """Steps that each user takes once, before its first task; with rate:, once per arrival (see once)."""
+    tasks: Annotated[Node, part(list_of("task"))] | None = None
+    """What users do: requests and flows, one per turn, by weight."""
     data: Line | None = None
+    """CSV file of rows for {{ row.email }}; one row per user, in order, starting over at the end."""
 
 
-class _FlowTask(Shape):
+class FlowShape(Shape):
     kind: ClassVar[str] = "a flow"
     name: Name | None = None
+    """What reports call it."""
     weight: Whole = 1
-    flow: Part
+    """Its share of the turns. Default 1."""
+    flow: Steps
+    """Steps in order; a step that fails ends the flow."""
 
 
-class _ThinkStep(Shape):
+class PauseShape(Shape):
     kind: ClassVar[str] = "a pause"
     think: Pause
+    """1s, or 200ms..1s (uniform)."""
     once: Flag = False
+    """In start: with rate: true takes this step once per place in flight, not once per arrival."""
 
 
-class _RepeatStep(Shape):
+class RepeatShape(Shape):
     kind: ClassVar[str] = "repeat"
     repeat: Whole
+    """How many times at most."""
     while_: Line | None = Field(None, alias="while")
+    """A captured name: repeats until that is null, empty or absent."""
     once: Flag = False
-    flow: Part
+    """In start: with rate: true takes this step once per place in flight, not once per arrival."""
+    flow: Steps
+    """Steps in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +102,12 @@ class UserTypeReader:
         if shape is None:
             return None
         if weight is not None and shape.weight is not None:
-            where = (node.get("weight") or node).where
             self.mistakes.add(
-                where, f"the weight of a shared user type stands in the scenario: users: {{{name}: {weight}}}"
+                node.value_where("weight"),
+                f"the weight of a shared user type stands in the scenario: users: {{{name}: {weight}}}",
             )
         if shape.think and shape.pace:
-            self.mistakes.add((node.get("pace") or node).where, "a user type has think: or pace:, not both")
+            self.mistakes.add(node.value_where("pace"), "a user type has think: or pace:, not both")
         names = Names()
         requests = RequestReader(self.mistakes, self.environment, names, self.resolve, self.timeout_s)
         headers = requests.headers(shape.headers)
@@ -126,7 +147,7 @@ class UserTypeReader:
         text = self.read_text(path)
         if text is None:
             self.mistakes.add(
-                place.where, f"no such file: {path}", "paths are relative to the file that names them"
+                place, f"no such file: {path}", "paths are relative to the file that names them"
             )
             return None
         rows, empty, wrong = read_rows(text)
@@ -166,23 +187,21 @@ class _FlowReader:
             request = self.requests.read(node, weighted=True)
             return Task(request.endpoint, _weight_of(node), (request,)) if request else None
         if (repeat := node.get("repeat")) is not None:
-            self.mistakes.add(
-                repeat.where, "repeat: is a step of a flow", "as in  flow: [{repeat: 10, flow: […]}]"
-            )
+            self.mistakes.add(repeat, "repeat: is a step of a flow", "as in  flow: [{repeat: 10, flow: […]}]")
             return None
-        shape = read_shape(_FlowTask, node, self.mistakes)
+        shape = read_shape(FlowShape, node, self.mistakes)
         flow = self.steps("flow", shape.flow) if shape else ()
         if shape is None or not flow:
             return None
         first = next(_requests(flow), None)
         if first is None:
-            self.mistakes.add(shape.flow.where, "this flow sends no request")
+            self.mistakes.add(shape.flow, "this flow sends no request")
             return None
         return Task(shape.name or f"flow from {first.endpoint}", shape.weight, flow)
 
     def steps(self, key: str, node: Node) -> tuple[Step, ...]:
         if not node.items:
-            self.mistakes.add(node.where, f"{key}: is a list of steps", f"as in  {key}: [{{get: /items}}]")
+            self.mistakes.add(node, f"{key}: is a list of steps", f"as in  {key}: [{{get: /items}}]")
             return ()
         if key != "start":
             for item in node.items:
@@ -198,15 +217,15 @@ class _FlowReader:
     def step(self, node: Node) -> Step | None:
         keys = {key.text for key in node.entries or {}}
         if "think" in keys and not keys & {*METHODS, "flow", "repeat"}:
-            pause = read_shape(_ThinkStep, node, self.mistakes)
+            pause = read_shape(PauseShape, node, self.mistakes)
             return Think(*pause.think, once=pause.once) if pause else None
         if not keys & {"flow", "repeat"}:
             return self.requests.read(node, weighted=False)
-        if "repeat" not in keys and not _RepeatStep.is_spoiled(node):
+        if "repeat" not in keys and not RepeatShape.is_spoiled(node):
             hint = "put  repeat: 10  beside it, or its steps into the flow around it"
-            self.mistakes.add(node.where, "a flow inside a flow says how often it is repeated", hint)
+            self.mistakes.add(node, "a flow inside a flow says how often it is repeated", hint)
             return None
-        shape = read_shape(_RepeatStep, node, self.mistakes)
+        shape = read_shape(RepeatShape, node, self.mistakes)
         if shape is None:
             return None
         while_ = node.get("while")
@@ -277,7 +296,7 @@ class Population:
         if users is None:
             if node.get("tasks") is None:
                 hint = "as in  tasks: [{get: /items}]"
-                self.mistakes.add(node.where, "a scenario needs tasks:, or users: with tasks", hint)
+                self.mistakes.add(node, "a scenario needs tasks:, or users: with tasks", hint)
                 return ()
             mine = {key: value for key, value in (node.entries or {}).items() if key.text in IN_PLACE}
             return self._in_place(name, Node(node.where, entries=mine))
@@ -288,9 +307,9 @@ class Population:
         if not users.entries:
             hint = "how many is said in load:, as in  - {users: 50, for: 5m}"
             message = "users: names user types, as in  users: {MLPlatformUser: 1}"
-            self.mistakes.add(users.where, message, hint)
+            self.mistakes.add(users, message, hint)
         if len(users.entries or {}) > _MOST_TYPES:
-            self.mistakes.add(users.where, f"at most {_MOST_TYPES:,} user types")
+            self.mistakes.add(users, f"at most {_MOST_TYPES:,} user types")
             return ()
         types = tuple(found for key, value in (users.entries or {}).items() for found in self.one(key, value))
         self.check_weights(users, types)
@@ -301,7 +320,7 @@ class Population:
         length = cycle_length(one.weight for one in types)
         if length > MOST_TURNS:
             message = f"these weights repeat after {length:,} users only; at most {MOST_TURNS:,}"
-            self.mistakes.add(users.where, message, "write shares, as in  users: {Reader: 70, Writer: 30}")
+            self.mistakes.add(users, message, "write shares, as in  users: {Reader: 70, Writer: 30}")
 
     def one(self, key: Key, value: Node) -> tuple[UserType, ...]:
         """The user type under a key of users:, in place or by name; none where it has mistakes."""
@@ -325,7 +344,7 @@ class Population:
         try:
             weight = whole(value)
         except ValueError as error:
-            self.mistakes.add(value.where, f"{key.text}: {error}", "a weight, or a whole user type in place")
+            self.mistakes.add(value, f"{key.text}: {error}", "a weight, or a whole user type in place")
             weight = 1
         node = self._find(key.text, key.where)
         user_type = self.reader.read(key.text, node, weight=weight) if node else None
@@ -350,7 +369,5 @@ class Population:
             node = self.mistakes.read(self.shared) if self.shared is not None else None
             self.types = {key.text: value for key, value in (node.entries or {}).items()} if node else {}
             if node is not None and node.entries is None:
-                self.mistakes.add(
-                    node.where, "users.yaml is a mapping of user types, as in  Visitor: {tasks: […]}"
-                )
+                self.mistakes.add(node, "users.yaml is a mapping of user types, as in  Visitor: {tasks: […]}")
         return self.types

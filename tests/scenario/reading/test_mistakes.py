@@ -378,7 +378,7 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
         ("rate_limit: {limit: 100/s}", ["4:13  rate_limit needs by:"]),
         (
             "max_in_flight: 5",
-            ["4:1  max_in_flight: belongs to a load with rate:; users: bound it by themselves"],
+            ["4:1  max_in_flight: belongs to a load with rate:; a number of users is its own limit"],
         ),
         (
             "headers: {A: '${TOKEN}'}",
@@ -487,7 +487,7 @@ def test_the_shared_table_may_speak_of_other_scenarios_but_not_in_wrong_words() 
         (
             "",
             [
-                "s.yaml:1:1  a scenario is a mapping with keys such as goal:, host:, engine:, users:, think:, pace:"
+                "s.yaml:1:1  a scenario is a mapping with keys such as goal:, host:, engine:, users:, load:, targets:"
             ],
         ),
         (
