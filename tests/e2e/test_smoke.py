@@ -87,4 +87,4 @@ def test_it_is_no_key_of_a_scenario(loadctl: Shell) -> None:
     loadctl.write("scenarios/shop.yaml", f"smoke: true\n{SHOP}")
     ended = loadctl("validate", "shop")
     assert ended.code == 2
-    assert "a quick look is asked for on the command line:  loadctl run X --smoke" in ended.out
+    assert "ask for a quick look on the command line:  loadctl run X --smoke" in ended.out

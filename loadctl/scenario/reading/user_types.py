@@ -305,7 +305,7 @@ class Population:
                 message = f"{key}: belongs to a user type; with users: it stands inside one of them"
                 self.mistakes.add(node.key_where(key), message)
         if not users.entries:
-            hint = "how many is said in load:, as in  - {users: 50, for: 5m}"
+            hint = "set the number of users in load:, as in  - {users: 50, for: 5m}"
             message = "users: names user types, as in  users: {MLPlatformUser: 1}"
             self.mistakes.add(users, message, hint)
         if len(users.entries or {}) > _MOST_TYPES:

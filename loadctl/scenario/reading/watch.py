@@ -195,7 +195,9 @@ class WatchReader:
         place = urlsplit(text).netloc
         if "@" in place:
             self.environment.redact_user_info(place.rpartition("@")[0])
-            raise ValueError("a URL is shown in reports, so it cannot hold a password; use headers: instead")
+            raise ValueError(
+                "a URL is shown, so it cannot hold a password; write headers: {Authorization: …}"
+            )
         web_address(text)
         return text.rstrip("/")
 

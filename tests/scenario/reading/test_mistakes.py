@@ -90,7 +90,7 @@ def lines(found: Sequence[Mistake]) -> list[str]:
             [
                 (
                     "3:19  unknown key 'iterations' in a stage of load; "
-                    "a load ends by time (for:), not by a number of turns"
+                    "a load ends after a time (for:), not after a number of turns"
                 )
             ],
         ),
@@ -305,7 +305,7 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
         (
             "vus: 3",
             [
-                "4:1  unknown key 'vus' in a scenario; how many users is said in load:, as in  - {users: 50, for: 5m}"
+                "4:1  unknown key 'vus' in a scenario; set the number of users in load:, as in  - {users: 50, for: 5m}"
             ],
         ),
         ("host: http://x", ["4:1  'host' stands twice in this mapping; the first is in line 1"]),
@@ -399,7 +399,7 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
                 "2:1  tasks: belongs to a user type; with users: it stands inside one of them",
                 (
                     "4:8  users: names user types, as in  users: {MLPlatformUser: 1} | "
-                    "how many is said in load:, as in  - {users: 50, for: 5m}"
+                    "set the number of users in load:, as in  - {users: 50, for: 5m}"
                 ),
             ],
         ),
