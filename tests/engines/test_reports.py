@@ -24,7 +24,8 @@ from loadctl.results.verdict import Score, Status, Verdict
 from loadctl.results.wire.document import dumps
 from loadctl.results.wire.stored import loads
 from loadctl.scenario.reading.document import Text
-from loadctl.scenario.reading.scenario_file import Applicable, read_targets
+from loadctl.scenario.reading.scenario_file import read_targets
+from loadctl.scenario.reading.targets import Applicable
 from tests.engines.bare import finish, start_artillery, start_locust
 
 if TYPE_CHECKING:

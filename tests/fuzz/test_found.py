@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from loadctl.errors import InvalidInput
-from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario
 from loadctl.scenario.scenario import Scenario
 from tests.cli.conftest import Loadctl, folder, loadctl, write
 from tests.fuzz.harness import MOST_SECONDS

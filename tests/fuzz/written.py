@@ -34,7 +34,9 @@ from loadctl.scenario.consent import consent_of, places_of
 from loadctl.scenario.expectation import expect
 from loadctl.scenario.openapi.document import base_of_file, read_description
 from loadctl.scenario.openapi.scenario_text import scenario_text
-from loadctl.scenario.reading.scenario_file import Applicable, Sources, Text, read_scenario, read_targets
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario, read_targets
+from loadctl.scenario.reading.targets import Applicable
 from loadctl.scenario.reading.user_types import read_rows
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario, Script

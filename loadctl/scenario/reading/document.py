@@ -141,6 +141,23 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """The text of every file involved."""
+
+    scenario: Text
+    users: Text | None
+    """users.yaml."""
+    targets: Text | None
+    """targets.yaml."""
+    read: Callable[[str], str | None]
+    """The text of a file named in the YAML (relative to the scenario file); None: there is none."""
+    resolve: Callable[[str], str | None]
+    """The absolute path of such a file; None: there is none."""
+    env: Mapping[str, str]
+    packaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     text: str
     where: Where
@@ -418,6 +435,13 @@ class Mistakes:
         except ValueError as error:
             self.add(node, f"{key}: {error}", hint)
             return None
+
+    def existing(self, at: Where | Node, path: str, found: T | None, key: str = "") -> T | None:
+        """`found`, which is None where there is no file of this name."""
+        if found is None:
+            hint = "paths are relative to the file that names them"
+            self.add(at, f"{key}no such file: {path}", hint)
+        return found
 
     def raise_if_any(self, secrets: Iterable[str] = ()) -> None:
         """Raises InvalidInput; no secret stands in any of its messages."""

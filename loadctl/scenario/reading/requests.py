@@ -281,10 +281,7 @@ class RequestReader:
 
     def _file(self, name: str, node: Node) -> str | None:
         path = self._text(name, node)
-        found = self.resolve(path) if path else None
-        if path and found is None:
-            self.mistakes.add(node, f"no such file: {path}", "paths are relative to the file that names them")
-        return found
+        return self.mistakes.existing(node, path, self.resolve(path)) if path else None
 
     def _capture(self, node: Node | None) -> Mapping[str, str]:
         found: dict[str, str] = {}

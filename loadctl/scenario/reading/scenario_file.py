@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Literal
@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from loadctl.errors import Where
 from loadctl.scenario.consent import web_address
-from loadctl.scenario.load import Load, Model
+from loadctl.scenario.load import Load
 from loadctl.scenario.rate_limit import RateLimit, counted
 from loadctl.scenario.reading.commands import CommandReader
-from loadctl.scenario.reading.document import Mistakes, Node, Text, TooManyMistakes
+from loadctl.scenario.reading.document import Mistakes, Node, Sources, Text, TooManyMistakes
 from loadctl.scenario.reading.environment import Environment
 from loadctl.scenario.reading.shape import (
     INTEGER,
@@ -40,12 +40,11 @@ from loadctl.scenario.reading.shape import (
     pattern_or,
     read_shape,
     ref,
-    texts,
     whole,
 )
 from loadctl.scenario.reading.stages import model_of, read_load
 from loadctl.scenario.reading.targets import Applicable, Table, TargetReader, merged
-from loadctl.scenario.reading.user_types import IN_PLACE, Population, UserTypeReader
+from loadctl.scenario.reading.user_types import IN_PLACE, UserTypeReader
 from loadctl.scenario.reading.watch import WatchReader
 from loadctl.scenario.reading.words import is_meant, unknown
 from loadctl.scenario.redaction import secret_arguments
@@ -54,7 +53,6 @@ from loadctl.scenario.stop_rule import DEFAULT, EXAMPLE, StopRule, parse_stop_ru
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import NUMBER, parse_rate, rate_period_s
 from loadctl.scenario.user_type import UserType
-from loadctl.scenario.watch import Watch
 
 _ENGINES = ("locust", "artillery")
 _MOST_IN_FLIGHT = 100_000
@@ -78,6 +76,12 @@ def _in_flight(node: Node) -> int:
 def _rate(node: Node) -> tuple[float, float]:
     text = one_line(node)
     return parse_rate(text), rate_period_s(text)
+
+
+def _stop_rule(node: Node) -> StopRule:
+    if not node.is_scalar or node.is_null:
+        raise ValueError(f"is a rule or a list of rules, as in  {EXAMPLE}; or never")
+    return parse_stop_rule(node.text)
 
 
 class ScenarioShape(Shape):
@@ -156,9 +160,7 @@ class RateLimitShape(Shape):
 class ScenarioReader:
     mistakes: Mistakes
     environment: Environment
-    read_text: Callable[[str], str | None]
-    resolve: Callable[[str], str | None]
-    users: Text | None = None
+    sources: Sources
     host: str | None = None
     engine: str | None = None
     targets: Node | None = None
@@ -178,11 +180,13 @@ class ScenarioReader:
         self.targets = shape.targets
         load = self._load(node, shape)
         model = model_of(shape.load)
-        population = self._population(shape, model)
+        user_types = UserTypeReader(
+            self.mistakes, self.environment, self.sources, shape.timeout, open_model=model == "open"
+        )
         if _names_a_script(shape):
-            script, types = self._script(node, shape, population)
+            script, types = self._script(node, shape, user_types)
         else:
-            script, types = None, population.read(name, node, shape.users)
+            script, types = None, user_types.read(name, node, shape.users)
         for key in ("environment", "arguments"):
             owner = "artillery" if key == "environment" else "locustfile"
             if node.get(key) is not None and node.get(owner) is None:
@@ -200,7 +204,7 @@ class ScenarioReader:
             load=load or Load("closed", ()),
             user_types=types,
             script=script,
-            watch=self._watch(shape.watch),
+            watch=WatchReader(self.mistakes, self.environment).read(shape.watch),
             timeout_s=shape.timeout,
             drain_s=min(shape.timeout, 10.0) if shape.drain is None else shape.drain,
             max_in_flight=shape.max_in_flight or 1000,
@@ -212,7 +216,7 @@ class ScenarioReader:
             before=commands.read(unfilled, "before"),
             after=commands.read(unfilled, "after"),
             seed=shape.seed,
-            notes=tuple(dict.fromkeys(population.reader.notes)),
+            notes=tuple(dict.fromkeys(user_types.notes)),
         )
         self.applicable = Applicable(
             endpoints=None if _names_a_script(shape) or not types else scenario.endpoints,
@@ -233,7 +237,7 @@ class ScenarioReader:
         return None
 
     def _script(
-        self, node: Node, shape: ScenarioShape, population: Population
+        self, node: Node, shape: ScenarioShape, user_types: UserTypeReader
     ) -> tuple[Script | None, tuple[UserType, ...]]:
         """The script, and the user types that stand beside its classes."""
         if shape.locustfile is not None and shape.artillery is not None:
@@ -255,72 +259,55 @@ class ScenarioReader:
                 message = "users: picks classes of a locustfile; an Artillery script has weights of its own"
                 self.mistakes.add(node.key_where("users"), message, "leave users: out")
             return Script(key, path, environment=shape.environment), ()
-        weights, types = self._mixed(shape.users, population, named) if shape.users else ({}, ())
+        weights, types = self._mixed(shape.users, user_types, named) if shape.users else ({}, ())
         self.environment.redact(*secret_arguments(shape.arguments))
         own_load = shape.load is None
         return Script(key, path, weights, own_load=own_load, arguments=tuple(shape.arguments)), types
 
     def _mixed(
-        self, users: Node, population: Population, script: str
+        self, users: Node, user_types: UserTypeReader, script: str
     ) -> tuple[Mapping[str, int], tuple[UserType, ...]]:
         """Weights by name: those of user types (in place, or in users.yaml) and of classes of the script."""
         if users.entries is None:
             self.mistakes.add(users, "users: picks classes of the script, as in  users: {WebsiteUser: 3}")
-        text = self.read_text(script) or ""
+        text = self.sources.read(script) or ""
         weights: dict[str, int] = {}
         types: list[UserType] = []
         for key, value in (users.entries or {}).items():
-            if value.entries is not None or population.has(key.text):
+            if value.entries is not None or user_types.has(key.text):
                 if re.search(rf"^class {re.escape(key.text)}\b", text, re.MULTILINE):
                     message = f"'{key.text}' is a user type and a class of {script}"
                     self.mistakes.add(key, message, "give one of them another name")
-                found = population.one(key, value)
-                types += found
-                weights |= {one.name: one.weight for one in found}
-                continue
-            try:
-                weights[key.text] = whole(value)
-            except ValueError as error:
-                self.mistakes.add(value, f"{key.text}: {error}")
-        population.check_weights(users, types)
+                if (found := user_types.one(key, value)) is not None:
+                    types.append(found)
+                    weights[found.name] = found.weight
+            elif (weight := self.mistakes.value(key.text, value, whole)) is not None:
+                weights[key.text] = weight
+        user_types.check_weights(users, types)
         return weights, tuple(types)
-
-    def _population(self, shape: ScenarioShape, model: Model | None) -> Population:
-        open_model = model == "open"
-        reader = UserTypeReader(
-            self.mistakes, self.environment, self.read_text, self.resolve, shape.timeout, open_model
-        )
-        return Population(self.mistakes, self.environment, reader, self.users)
 
     def _host(self, node: Node, shape: ScenarioShape) -> tuple[str, str]:
         """The host as it may be shown, and the credentials of its URL."""
-        text, place = (self.host, None) if self.host is not None else (shape.host, node.get("host"))
-        where = place.where if place else Where("--host")
-        if text is None:
-            if not _names_a_script(shape) and not _misnamed("host", node):
-                self.mistakes.add(
-                    node,
-                    "no host: say which system is loaded",
-                    "host: http://localhost:8080, --host URL or LOADCTL_HOST",
-                )
-            return "", ""
-        try:
-            return self._url(text, place)
-        except ValueError as error:
-            self.mistakes.add(where, f"host: {error}")
-            return "", ""
+        place = node.get("host") if self.host is None else Node(Where("--host"), self.host, self.host)
+        if place is not None:
+            return self.mistakes.value("host", place, self._url) or ("", "")
+        if not _names_a_script(shape) and not _misnamed("host", node):
+            hint = "host: http://localhost:8080, --host URL or LOADCTL_HOST"
+            self.mistakes.add(node, "no host: say which system to load", hint)
+        return "", ""
 
-    def _url(self, text: str, node: Node | None) -> tuple[str, str]:
+    def _url(self, node: Node) -> tuple[str, str]:
         """A host without trailing slash, and its user-info, which is a secret. Raises ValueError."""
+        text = one_line(node)
         if "://" not in text:
             raise ValueError(
-                f"'{text}' says no scheme; write http://{text}" if "@" not in text else "says no scheme"
+                "has no scheme" if "@" in text else f"'{text}' has no scheme; write http://{text}"
             )
         credentials, _, address = urlsplit(text).netloc.rpartition("@")
         self.environment.redact_user_info(credentials, node)
         url = web_address(text)
         if url.query or url.fragment:
-            raise ValueError("write scheme, host, port and perhaps a path; queries stand in the requests")
+            raise ValueError("write scheme, host, port and perhaps a path; a query belongs in the requests")
         return f"{url.scheme}://{address}{url.path.rstrip('/')}", credentials
 
     def _engine(self, node: Node, shape: ScenarioShape, script: Script | None) -> str:
@@ -333,27 +320,15 @@ class ScenarioReader:
             self.mistakes.add(place, f"{script.key if script else ''}: runs on {implied}, not on {asked}")
         return implied or asked or _ENGINES[0]
 
-    def _watch(self, node: Node | None) -> Watch:
-        return WatchReader(self.mistakes, self.environment).read(node)
-
     def _stop_when(self, node: Node | None) -> Sequence[StopRule]:
         """`never`, a rule or a list of rules; nothing: the default."""
         if node is None:
             return DEFAULT
-        try:
-            lines = texts(node)
-        except ValueError:
-            self.mistakes.add(node, f"stop_when: is a rule or a list of rules, as in  {EXAMPLE}; or never")
-            return DEFAULT
-        if list(lines) == ["never"]:
+        items = node.items or (node,)
+        if [item.text for item in items] == ["never"]:
             return ()
-        rules = []
-        for line, where in zip(lines, [item.where for item in node.items or (node,)], strict=True):
-            try:
-                rules.append(parse_stop_rule(line))
-            except ValueError as error:
-                self.mistakes.add(where, f"stop_when: {error}")
-        return tuple(rules)
+        rules = [self.mistakes.value("stop_when", item, _stop_rule) for item in items]
+        return tuple(rule for rule in rules if rule is not None)
 
     def _rate_limit(self, node: Node | None, types: Sequence[UserType]) -> RateLimit | None:
         shape = read_shape(RateLimitShape, node, self.mistakes) if node else None
@@ -363,13 +338,10 @@ class ScenarioReader:
         return counted(limit, types) if limit.by == "key" else limit
 
     def _file(self, node: Node, key: str, path: str | None) -> str | None:
-        found = None if path is None else self.resolve(path)
-        if path is not None and found is None:
-            where = node.value_where(key)
-            self.mistakes.add(
-                where, f"{key}: no such file: {path}", "paths are relative to the file that names them"
-            )
-        return found
+        if path is None:
+            return None
+        found = self.sources.resolve(path)
+        return self.mistakes.existing(node.value_where(key), path, found, f"{key}: ")
 
 
 def _misnamed(key: str, node: Node) -> bool:
@@ -380,26 +352,6 @@ def _misnamed(key: str, node: Node) -> bool:
 
 def _names_a_script(shape: ScenarioShape) -> bool:
     return shape.locustfile is not None or shape.artillery is not None
-
-
-__all__ = ["Applicable", "Sources", "Text", "applicable_to", "read_scenario", "read_targets"]
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The text of every file involved."""
-
-    scenario: Text
-    users: Text | None
-    """users.yaml."""
-    targets: Text | None
-    """targets.yaml."""
-    read: Callable[[str], str | None]
-    """The text of a file named in the YAML (relative to the scenario file); None: there is none."""
-    resolve: Callable[[str], str | None]
-    """The absolute path of such a file; None: there is none."""
-    env: Mapping[str, str]
-    packaged: bool = False
 
 
 def read_scenario(
@@ -416,9 +368,7 @@ def read_scenario(
     """
     mistakes = Mistakes()
     environment = Environment(sources.env, mistakes)
-    reader = ScenarioReader(
-        mistakes, environment, sources.read, sources.resolve, users=sources.users, host=host, engine=engine
-    )
+    reader = ScenarioReader(mistakes, environment, sources, host=host, engine=engine)
     scenario: Scenario | None = None
     table: Table = {}
     own = TargetReader(mistakes, reader.applicable, own=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from loadctl.errors import Where
-from loadctl.scenario.reading.document import Key, Mistakes, Node, Text
+from loadctl.scenario.reading.document import Key, Mistakes, Node, Sources
 from loadctl.scenario.reading.environment import Environment
 from loadctl.scenario.reading.requests import METHODS, Names, RequestReader
 from loadctl.scenario.reading.shape import (
@@ -85,31 +85,107 @@ class RepeatShape(Shape):
     """Steps in order."""
 
 
-@dataclass(frozen=True, slots=True)
+_MOST_TYPES = 1_000
+IN_PLACE = ("think", "pace", "headers", "start", "tasks", "data")
+"""Keys of a user type that may stand at the top of a scenario which has only this one."""
+
+
+@dataclass(slots=True)
 class UserTypeReader:
     mistakes: Mistakes
     environment: Environment
-    read_text: Callable[[str], str | None]
-    resolve: Callable[[str], str | None]
+    sources: Sources
     timeout_s: float
     open_model: bool
     notes: list[str] = field(default_factory=list)
-    """For the first lines: what was read and is not used."""
+    """For the first lines of a run: what was read and is not used."""
+    shared: Mapping[str, Node] | None = None
+    """The user types of users.yaml, which is read when the first one is looked up."""
 
-    def read(self, name: str, node: Node, *, weight: int | None) -> UserType | None:
-        """`weight`: what the scenario gave; None: it stands in `node`, the type is written in place."""
+    def read(self, name: str, node: Node, users: Node | None) -> tuple[UserType, ...]:
+        """The user types of the scenario `name`; `users` is the value of its users:."""
+        if users is None:
+            if node.get("tasks") is None:
+                hint = "as in  tasks: [{get: /items}]"
+                self.mistakes.add(node, "a scenario needs tasks:, or users: with tasks", hint)
+                return ()
+            mine = {key: value for key, value in (node.entries or {}).items() if key.text in IN_PLACE}
+            alone = self._in_place(name, Node(node.where, entries=mine))
+            return (alone,) if alone else ()
+        for key in IN_PLACE:
+            if node.get(key) is not None:
+                message = f"{key}: belongs to a user type; with users: it stands inside one of them"
+                self.mistakes.add(node.key_where(key), message)
+        if not users.entries:
+            hint = "set the number of users in load:, as in  - {users: 50, for: 5m}"
+            self.mistakes.add(users, "users: names user types, as in  users: {MLPlatformUser: 1}", hint)
+        if len(users.entries or {}) > _MOST_TYPES:
+            self.mistakes.add(users, f"at most {_MOST_TYPES:,} user types")
+            return ()
+        found = (self.one(key, value) for key, value in (users.entries or {}).items())
+        types = tuple(one for one in found if one is not None)
+        self.check_weights(users, types)
+        return types
+
+    def check_weights(self, users: Node, types: Sequence[UserType]) -> None:
+        """The order of the user types is computed before the run, so it must not be too long."""
+        length = cycle_length(one.weight for one in types)
+        if length > MOST_TURNS:
+            message = f"with these weights the order of user types is {length:,} long; at most {MOST_TURNS:,}"
+            self.mistakes.add(users, message, "write shares, as in  users: {Reader: 70, Writer: 30}")
+
+    def has(self, name: str) -> bool:
+        """Whether users.yaml has a user type of this name."""
+        return name in self._shared()
+
+    def one(self, key: Key, value: Node) -> UserType | None:
+        """The user type under a key of users:, in place or by name; None where it has mistakes."""
+        if value.entries is not None:
+            return self._in_place(key.text, value)
+        hint = "a weight, or a whole user type in place"
+        weight = self.mistakes.value(key.text, value, whole, hint) or 1
+        if self.sources.users is None:
+            message = f"no user type '{key.text}': there is no users.yaml beside the scenario"
+            self.mistakes.add(key, message)
+            return None
+        types = self._shared()
+        if key.text in types:
+            return self.user_type(key.text, self.environment.fill(types[key.text]), weight)
+        if types:
+            has = f"{self.sources.users.name} has"
+            self.mistakes.add(key, *no_such("no user type is named", key.text, types, has))
+        return None
+
+    def _in_place(self, name: str, node: Node) -> UserType | None:
+        for key in ("think", "pace") if self.open_model else ():
+            if node.get(key) is not None:
+                message = (
+                    f"{key}: has no effect with rate:, which decides when each user arrives; leave it out"
+                )
+                self.mistakes.add(node.key_where(key), message)
+        return self.user_type(name, node)
+
+    def _shared(self) -> Mapping[str, Node]:
+        if self.shared is None:
+            node = self.mistakes.read(self.sources.users) if self.sources.users is not None else None
+            self.shared = {key.text: value for key, value in ((node and node.entries) or {}).items()}
+            if node is not None and node.entries is None:
+                message = "users.yaml is a mapping of user types, as in  Visitor: {tasks: […]}"
+                self.mistakes.add(node, message)
+        return self.shared
+
+    def user_type(self, name: str, node: Node, weight: int | None = None) -> UserType | None:
+        """`weight`: what the scenario says; None: it stands in `node`, because the type is written in place."""
         shape = read_shape(UserTypeShape, node, self.mistakes)
         if shape is None:
             return None
         if weight is not None and shape.weight is not None:
-            self.mistakes.add(
-                node.value_where("weight"),
-                f"the weight of a shared user type stands in the scenario: users: {{{name}: {weight}}}",
-            )
+            message = f"the weight of a shared user type stands in the scenario: users: {{{name}: {weight}}}"
+            self.mistakes.add(node.value_where("weight"), message)
         if shape.think and shape.pace:
             self.mistakes.add(node.value_where("pace"), "a user type has think: or pace:, not both")
         names = Names()
-        requests = RequestReader(self.mistakes, self.environment, names, self.resolve, self.timeout_s)
+        requests = RequestReader(self.mistakes, self.environment, names, self.sources.resolve, self.timeout_s)
         headers = requests.headers(shape.headers)
         self.environment.redact_named(shape.headers)
         flows = _FlowReader(self.mistakes, requests)
@@ -132,23 +208,17 @@ class UserTypeReader:
 
     def _tasks(self, node: Node, shape: UserTypeShape, flows: _FlowReader) -> tuple[Task, ...]:
         if shape.tasks is None or not shape.tasks.items:
-            where = (shape.tasks or node).where
-            self.mistakes.add(
-                where, "a user type needs tasks:, a list of requests", "as in  tasks: [{get: /items}]"
-            )
+            hint = "as in  tasks: [{get: /items}]"
+            self.mistakes.add(shape.tasks or node, "a user type needs tasks:, a list of requests", hint)
             return ()
         return tuple(task for item in shape.tasks.items if (task := flows.task(item)))
 
     def _rows(self, node: Node, path: str | None) -> Rows | None:
         """The rows of the CSV; None where there are none, or after a mistake."""
-        place = node.get("data")
-        if path is None or place is None:
+        if path is None:
             return None
-        text = self.read_text(path)
+        text = self.mistakes.existing(node.value_where("data"), path, self.sources.read(path))
         if text is None:
-            self.mistakes.add(
-                place, f"no such file: {path}", "paths are relative to the file that names them"
-            )
             return None
         rows, empty, wrong = read_rows(text)
         for line, message in wrong:
@@ -275,99 +345,3 @@ def read_rows(text: str) -> tuple[Rows, int, Sequence[tuple[int, str]]]:
     if not rows and not wrong:
         wrong.append((1, "there are no rows; the first one names the columns"))
     return rows, empty, wrong
-
-
-_MOST_TYPES = 1_000
-IN_PLACE = ("think", "pace", "headers", "start", "tasks", "data")
-"""Keys of a user type that may stand at the top of a scenario which has only this one."""
-
-
-@dataclass(slots=True)
-class Population:
-    mistakes: Mistakes
-    environment: Environment
-    reader: UserTypeReader
-    shared: Text | None
-    """users.yaml; read when the first user type is looked up in it."""
-    types: Mapping[str, Node] | None = None
-
-    def read(self, name: str, node: Node, users: Node | None) -> tuple[UserType, ...]:
-        """The user types of the scenario `name`; `users` is what stands under its users:."""
-        if users is None:
-            if node.get("tasks") is None:
-                hint = "as in  tasks: [{get: /items}]"
-                self.mistakes.add(node, "a scenario needs tasks:, or users: with tasks", hint)
-                return ()
-            mine = {key: value for key, value in (node.entries or {}).items() if key.text in IN_PLACE}
-            return self._in_place(name, Node(node.where, entries=mine))
-        for key in IN_PLACE:
-            if node.get(key) is not None:
-                message = f"{key}: belongs to a user type; with users: it stands inside one of them"
-                self.mistakes.add(node.key_where(key), message)
-        if not users.entries:
-            hint = "set the number of users in load:, as in  - {users: 50, for: 5m}"
-            message = "users: names user types, as in  users: {MLPlatformUser: 1}"
-            self.mistakes.add(users, message, hint)
-        if len(users.entries or {}) > _MOST_TYPES:
-            self.mistakes.add(users, f"at most {_MOST_TYPES:,} user types")
-            return ()
-        types = tuple(found for key, value in (users.entries or {}).items() for found in self.one(key, value))
-        self.check_weights(users, types)
-        return types
-
-    def check_weights(self, users: Node, types: Sequence[UserType]) -> None:
-        """The order of user types is made beforehand."""
-        length = cycle_length(one.weight for one in types)
-        if length > MOST_TURNS:
-            message = f"these weights repeat after {length:,} users only; at most {MOST_TURNS:,}"
-            self.mistakes.add(users, message, "write shares, as in  users: {Reader: 70, Writer: 30}")
-
-    def one(self, key: Key, value: Node) -> tuple[UserType, ...]:
-        """The user type under a key of users:, in place or by name; none where it has mistakes."""
-        return self._in_place(key.text, value) if value.entries is not None else self._named(key, value)
-
-    def has(self, name: str) -> bool:
-        """It is a user type of users.yaml."""
-        return name in self._shared()
-
-    def _in_place(self, name: str, node: Node) -> tuple[UserType, ...]:
-        for key in ("think", "pace") if self.reader.open_model else ():
-            if node.get(key) is not None:
-                message = (
-                    f"{key}: has no meaning under rate:, which says when each user arrives; leave it out"
-                )
-                self.mistakes.add(node.key_where(key), message)
-        user_type = self.reader.read(name, node, weight=None)
-        return (user_type,) if user_type else ()
-
-    def _named(self, key: Key, value: Node) -> tuple[UserType, ...]:
-        try:
-            weight = whole(value)
-        except ValueError as error:
-            self.mistakes.add(value, f"{key.text}: {error}", "a weight, or a whole user type in place")
-            weight = 1
-        node = self._find(key.text, key.where)
-        user_type = self.reader.read(key.text, node, weight=weight) if node else None
-        return (user_type,) if user_type else ()
-
-    def _find(self, name: str, where: Where) -> Node | None:
-        if self.shared is None:
-            self.mistakes.add(where, f"no user type '{name}': there is no users.yaml beside the scenario")
-            return None
-        types = self._shared()
-        if name not in types:
-            if types:
-                self.mistakes.add(
-                    where, *no_such("no user type is named", name, types, f"{self.shared.name} has")
-                )
-            return None
-        return self.environment.fill(types[name])
-
-    def _shared(self) -> Mapping[str, Node]:
-        """Those of users.yaml, which is read when it is first asked for."""
-        if self.types is None:
-            node = self.mistakes.read(self.shared) if self.shared is not None else None
-            self.types = {key.text: value for key, value in (node.entries or {}).items()} if node else {}
-            if node is not None and node.entries is None:
-                self.mistakes.add(node, "users.yaml is a mapping of user types, as in  Visitor: {tasks: […]}")
-        return self.types

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from loadctl.scenario.openapi.scenario_text import Draft, scenario_text
-from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario
 from loadctl.scenario.user_type import Request, UserType
 
 HOST = "http://localhost:8000"

@@ -12,7 +12,8 @@ from loadctl.scenario.expectation import expect
 from loadctl.scenario.openapi.document import base_of_file, base_of_page
 from loadctl.scenario.openapi.sample import Sampler
 from loadctl.scenario.openapi.scenario_text import Draft, scenario_text
-from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.user_type import Json, Request

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from loadctl.errors import InvalidInput, Mistake
-from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario
 
 ONCE_HINT = (
     ", and nowhere else | as in  start: [{post: /login, once: true}]; "
@@ -494,18 +495,20 @@ def test_the_shared_table_may_speak_of_other_scenarios_but_not_in_wrong_words() 
             "tasks: [{get: /}]\nload: [{users: 1, for: 1s}]",
             [
                 (
-                    "s.yaml:1:1  no host: say which system is loaded | "
+                    "s.yaml:1:1  no host: say which system to load | "
                     "host: http://localhost:8080, --host URL or LOADCTL_HOST"
                 )
             ],
         ),
         (
             "host: localhost:80\ntasks: [{get: /}]\nload: [{users: 1, for: 1s}]",
-            ["s.yaml:1:7  host: 'localhost:80' says no scheme; write http://localhost:80"],
+            ["s.yaml:1:7  host: 'localhost:80' has no scheme; write http://localhost:80"],
         ),
         (
             "host: http://h/api?x=1\ntasks: [{get: /}]\nload: [{users: 1, for: 1s}]",
-            ["s.yaml:1:7  host: write scheme, host, port and perhaps a path; queries stand in the requests"],
+            [
+                "s.yaml:1:7  host: write scheme, host, port and perhaps a path; a query belongs in the requests"
+            ],
         ),
         (
             "host: http://h\ntasks: [{get: /}]",
@@ -529,7 +532,7 @@ def test_the_shared_table_may_speak_of_other_scenarios_but_not_in_wrong_words() 
         (
             "host: http://h\nload: [{rate: 5/s, for: 1s}]\nthink: 1s\ntasks: [{get: /}]",
             [
-                "s.yaml:3:1  think: has no meaning under rate:, which says when each user arrives; leave it out"
+                "s.yaml:3:1  think: has no effect with rate:, which decides when each user arrives; leave it out"
             ],
         ),
         (
@@ -584,7 +587,7 @@ def test_mistakes_on_the_command_line_name_their_option() -> None:
     options = ("oops", "latency_p97=3ms", "GET /itms latency_p50=3ms", "cpu=80")
     assert lines(mistakes(TOP, host="localhost", engine="k6", targets=options)) == [
         "--engine  unknown engine 'k6' in this version; there are locust, artillery",
-        "--host  host: 'localhost' says no scheme; write http://localhost",
+        "--host  host: 'localhost' has no scheme; write http://localhost",
         (
             "--target 'GET /itms latency_p50=3ms'  no request is named 'GET /itms'; did you mean 'GET /items'? | "
             "This scenario sends: GET /items, POST /predict"
@@ -598,7 +601,7 @@ def test_mistakes_on_the_command_line_name_their_option() -> None:
 def test_a_mistake_never_tells_a_secret() -> None:
     found = mistakes(TOP + "timeout: ${API_KEY}", env={"API_KEY": "sk-1234"}, host="ann:pw1234@h")
     assert lines(found) == [
-        "--host  host: says no scheme",
+        "--host  host: has no scheme",
         "s.yaml:4:10  timeout: '***' is not a duration; write for example 500ms, 30s, 1m30s or 2h",
     ]
     assert found[1].excerpt == "timeout: ${API_KEY}"
