@@ -295,7 +295,7 @@ def _latency(target: Target, summary: EndpointSummary) -> _Found:
         case "latency":
             latency, why = summary.latency, ""
         case "corrected":
-            why = "it needs a closed load whose users all keep one pace"
+            why = "it needs a closed load whose users all have the same pace"
             latency = summary.corrected
         case "ttfb":
             latency, why = summary.ttfb, "no time to first byte was recorded"

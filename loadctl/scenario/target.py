@@ -8,15 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from loadctl.errors import Where
-from loadctl.scenario.units import (
-    UnitError,
-    parse_bytes,
-    parse_duration,
-    parse_number,
-    parse_percent,
-    parse_rate,
-    parse_users,
-)
+from loadctl.scenario import units
+from loadctl.scenario.units import UnitError
 
 ScopeKind = Literal["run", "endpoint", "stage", "series"]
 SMOKE_OPTION = "--smoke"
@@ -115,13 +108,13 @@ _ALL = [
 ]
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
 _READERS: Mapping[str, Callable[[str], float]] = {
-    "ms": lambda text: round(parse_duration(text) * 1000, 6),
-    "s": parse_duration,
-    "/s": parse_rate,
-    "%": parse_percent,
-    "bytes": parse_bytes,
-    "users": parse_users,
-    "": parse_number,
+    "ms": lambda text: round(units.parse_duration(text) * 1000, 6),
+    "s": units.parse_duration,
+    "/s": units.parse_rate,
+    "%": units.parse_percent,
+    "bytes": units.parse_bytes,
+    "users": units.parse_users,
+    "": units.parse_number,
 }
 _WHOLE = {"cpu": "all cores that the system may use", "error_rate": "all requests"}
 

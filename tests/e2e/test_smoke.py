@@ -69,7 +69,7 @@ def test_a_script_of_few_requests_is_judged_by_what_it_began(loadctl: Shell, eng
     ended = loadctl(*script, "--target", "latency_p99=10s", "--smoke", "--json")
     assert (ended.code, ended.verdict, ended.result["smoke"]) == (0, "PASS", True), ended.err
     assert (ended.result["targets_judged"], ended.result["targets_total"]) == (1, 2)
-    assert "requests were begun, 1,000 needed" in ended.score("latency_p99")["reason"]
+    assert "requests were sent, 1,000 needed" in ended.score("latency_p99")["reason"]
     (run,) = (loadctl.folder / "runs").iterdir()
     assert json.loads((run / "run.json").read_text())["targets_judged"] == 1
 

@@ -279,7 +279,7 @@ def test_scopes(aim: Target, value: float) -> None:
         (target("ttfb_p95", 1), "no time to first byte was recorded"),
         (
             target("corrected_p95", 1),
-            "it needs a closed load whose users all keep one pace",
+            "it needs a closed load whose users all have the same pace",
         ),
         (target("latency_p42", 1), "the statistic p42 is not known to this version"),
         (target("happiness", 1), "happiness is not known to this version"),

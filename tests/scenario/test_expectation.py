@@ -245,7 +245,7 @@ def test_a_stage_is_judged_by_its_own_requests() -> None:
             target("corrected_p95"),
             "http://h",
             None,
-            "it needs a closed load whose users all keep one pace",
+            "it needs a closed load whose users all have the same pace",
         ),
         (target("corrected_p95"), "http://h", 1.0, None),
         (target("cpu"), "http://h", None, None),  # a shared table asks only where something is watched
