@@ -165,7 +165,7 @@ def _too_few_begun(scenario: Scenario, begun: Callable[[Target], int] | None) ->
     for target in scenario.targets if begun is not None else ():
         needed = requests_needed(target)
         if target.judged and needed is not None and 0 < (requests := begun(target)) < needed:
-            reason = f"{requests:,} requests were sent, {needed:,} are needed"
+            reason = f"{requests:,} requests were sent, {needed:,} needed"
             yield CannotJudge(target=target, reason=reason, expected=requests, needed=needed, by_load=True)
 
 

@@ -74,10 +74,8 @@ def token_urls(document: Mapping[str, object]) -> Iterator[str]:
 
 def _schemes(document: Mapping[str, object]) -> Mapping[str, object]:
     components = as_mapping(document.get("components"))
-    return {
-        **as_mapping(document.get("securityDefinitions")),
-        **as_mapping(components.get("securitySchemes")),
-    }
+    old = as_mapping(document.get("securityDefinitions"))
+    return {**old, **as_mapping(components.get("securitySchemes"))}
 
 
 def _scheme(document: Mapping[str, object], name: str) -> Scheme | None:
@@ -102,12 +100,9 @@ def _api_key(node: Mapping[str, object]) -> Scheme | None:
     says_bearer = "bearer" in str(node.get("description", "")).lower()
     match place:
         case "header":
-            is_bearer = says_bearer and name.lower() == "authorization"
-            return (
-                Scheme("header", name, BEARER.prefix, BEARER.kind)
-                if is_bearer
-                else Scheme("header", name, "", "an API key")
-            )
+            if says_bearer and name.lower() == "authorization":
+                return Scheme("header", name, BEARER.prefix, BEARER.kind)
+            return Scheme("header", name, "", "an API key")
         case "query":
             return Scheme("query", name, "", "an API key")
         case "cookie":

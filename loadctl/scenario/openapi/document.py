@@ -131,10 +131,7 @@ def _of_version_2(node: Mapping[str, object]) -> Iterator[str]:
 
 def path_of_first(document: Mapping[str, object]) -> str:
     """The path of the first server."""
-    for url in declared(document):
-        if (parts := _parts(url)) is not None:
-            return parts.path.rstrip("/")
-    return ""
+    return next((parts.path.rstrip("/") for url in declared(document) if (parts := _parts(url))), "")
 
 
 def base_of_file(document: Mapping[str, object]) -> Base:
@@ -143,7 +140,7 @@ def base_of_file(document: Mapping[str, object]) -> Base:
         parts = _parts(url)
         if parts is not None and parts.netloc:
             scheme = parts.scheme or ("http" if _is_loopback(parts) else "https")
-            return _told(parts._replace(scheme=scheme))
+            return _from_document(parts._replace(scheme=scheme))
     return Base(
         DEFAULT_HOST + path_of_first(document),
         f"host {DEFAULT_HOST} is a guess, the document names no server: edit host:, or use -H URL",
@@ -165,7 +162,7 @@ def base_of_page(document: Mapping[str, object], page: str, service: str | None)
         return Base(_url(own._replace(path=_path_before(document, own) if service else "")))
     first = candidates[0]
     if service is None and (_is_loopback(first) or not _is_loopback(own)):
-        return _told(first)
+        return _from_document(first)
     return Base(
         _url(own._replace(path=first.path)),
         f"host {own.hostname}, as you named it; the document says {first.hostname}",
@@ -179,24 +176,15 @@ def _path_before(document: Mapping[str, object], service: SplitResult) -> str:
     return "" if path and paths and all(f"{key}/".startswith(f"{path}/") for key in paths) else path
 
 
-def is_elsewhere(node: Mapping[str, object], base: str) -> bool:
-    """Whether a path or an operation has servers of its own, none of them at `base`'s host."""
+def own_server(node: Mapping[str, object], base: str) -> tuple[str | None, bool]:
+    """For a path or an operation: the path of its own server at the host of `base`, and whether it has others only."""
     here = urlsplit(base)
     found = [parts for url in declared(node) if (parts := _parts(joined(f"{base}/", url))) is not None]
-    return bool(found) and not any(_same_origin(parts, here) for parts in found)
+    paths = [parts.path.rstrip("/") for parts in found if _same_origin(parts, here)]
+    return (paths[0] if paths else None), bool(found) and not paths
 
 
-def path_below(node: Mapping[str, object], base: str) -> str | None:
-    """The path of an own server at `base`'s host; None: it has none."""
-    here = urlsplit(base)
-    for url in declared(node):
-        parts = _parts(joined(f"{base}/", url))
-        if parts is not None and _same_origin(parts, here):
-            return parts.path.rstrip("/")
-    return None
-
-
-def _told(parts: SplitResult) -> Base:
+def _from_document(parts: SplitResult) -> Base:
     return Base(_url(parts), f"host {parts.scheme}://{parts.netloc.rpartition('@')[2]}: from the document")
 
 

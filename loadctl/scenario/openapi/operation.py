@@ -23,7 +23,7 @@ from loadctl.scenario.openapi.credentials import (
     token_source,
     token_urls,
 )
-from loadctl.scenario.openapi.document import is_elsewhere, path_below
+from loadctl.scenario.openapi.document import own_server
 from loadctl.scenario.openapi.sample import SOME_TEXT, Sampler, as_list, as_mapping, as_words, text
 from loadctl.scenario.user_type import Json
 
@@ -117,11 +117,9 @@ def operations(document: Mapping[str, object], base: str, prefix: str) -> list[O
                 continue
             own = as_mapping(entry[method])
             servers = own if own.get("servers") else entry
-            below = path_below(servers, base)
+            below, elsewhere = own_server(servers, base)
             where = (prefix if below is None else below) + text(path)
-            found.append(
-                _Reader(document, entry, method, where).operation(elsewhere=is_elsewhere(servers, base))
-            )
+            found.append(_Reader(document, entry, method, where).operation(elsewhere=elsewhere))
     return found
 
 
@@ -153,7 +151,6 @@ class _Reader:
         role, why = self._role(origin, login=login, token=token)
         if elsewhere:
             role, why = "left out", ELSEWHERE
-        headers = self._headers()
         return Operation(
             method=self._method,
             path=self._path,
@@ -162,7 +159,7 @@ class _Reader:
             why=why,
             weight=self._weight(),
             summary=text(str(self._operation.get("summary") or "")),
-            headers=headers,
+            headers=self._headers(),
             body_kind=kind,
             body=body,
             origin=origin if kind else "",
@@ -180,9 +177,8 @@ class _Reader:
 
     def _first_words(self) -> set[str]:
         """The same without nouns: of `getOrderCancellations` only `get`."""
-        return _split(self._last_part()) | _split(
-            re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", self._id())[:40].split(" ")[0]
-        )
+        first = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", self._id())[:40].split(" ")[0]
+        return _split(self._last_part()) | _split(first)
 
     def _last_part(self) -> str:
         fixed = [part for part in re.split(r"[/?#]", self._path) if part and not re.search(r"[{=]", part)]
@@ -255,11 +251,8 @@ class _Reader:
         return "?".join([path, *filter(None, ["&".join(filter(None, query))])])
 
     def _encoded(self, template: str) -> str:
-        filled = re.sub(
-            r"\{([^{}]*)\}",
-            lambda match: self._filled(match[1]),
-            quote(template, safe="/{}:@!$&'()*+,;=~%?"),
-        )
+        quoted = quote(template, safe="/{}:@!$&'()*+,;=~%?")
+        filled = re.sub(r"\{([^{}]*)\}", lambda match: self._filled(match[1]), quoted)
         return filled.replace("{", "%7B").replace("}", "%7D")
 
     def _filled(self, name: str) -> str:
@@ -326,11 +319,10 @@ class _Reader:
 
     def _body(self) -> tuple[Kind | None, object, Json, str]:
         """Kind, schema, value and origin of the body."""
-        content = as_mapping(
-            Sampler(self._document).resolve(self._operation.get("requestBody")).get("content")
-        )
-        for media, kind in _media(self._document, content or self._content_of_version_2()):
-            entry = as_mapping((content or self._content_of_version_2())[media])
+        body = Sampler(self._document).resolve(self._operation.get("requestBody"))
+        content = as_mapping(body.get("content")) or self._content_of_version_2()
+        for media, kind in _media(self._document, content):
+            entry = as_mapping(content[media])
             schema = entry.get("schema")
             if kind is None:
                 return None, schema, None, XML if "xml" in media else FILE
@@ -340,11 +332,7 @@ class _Reader:
             if not given:
                 value = sampler.value(schema)
             if kind == "form":
-                value = (
-                    {name: as_words(item) for name, item in value.items()}
-                    if isinstance(value, Mapping)
-                    else {}
-                )
+                value = {name: as_words(item) for name, item in as_mapping(value).items()}
             elif kind == "body":
                 value = as_words(value)
             if len(json.dumps(value)) <= _MOST_BODY:
@@ -365,9 +353,8 @@ class _Reader:
         properties = {name: {**p, "required": None} for name, p in fields.items()}
         schema = {"type": "object", "required": required, "properties": properties}
         multipart = any(kind.startswith("multipart/") for kind in kinds)
-        return {
-            "multipart/form-data" if multipart else "application/x-www-form-urlencoded": {"schema": schema}
-        }
+        media = "multipart/form-data" if multipart else "application/x-www-form-urlencoded"
+        return {media: {"schema": schema}}
 
 
 def _origin(sampler: Sampler) -> str:
@@ -422,11 +409,8 @@ def _has_file(document: Mapping[str, object], entry: Mapping[str, object]) -> bo
 def _given(entry: Mapping[str, object], sampler: Sampler) -> Json:
     """The example that stands beside a schema; None: there is none."""
     named = as_mapping(entry.get("examples")).values()
-    values = [
-        entry.get("example"),
-        entry.get("x-example"),
-        *(sampler.resolve(one).get("value") for one in named),
-    ]
+    beside = [entry.get("example"), entry.get("x-example")]
+    values = [*beside, *(sampler.resolve(one).get("value") for one in named)]
     found = next((value for value in values if value is not None), None)
     return None if found is None else sampler.fitted(found, _schema_of(entry))
 

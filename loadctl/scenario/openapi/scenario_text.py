@@ -23,6 +23,7 @@ from loadctl.scenario.openapi.document import joined, path_of_first
 from loadctl.scenario.openapi.operation import ACCOUNT, CHANGES, Operation, operations
 from loadctl.scenario.openapi.sample import as_list, as_mapping, as_words
 
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 MOST_TASKS = 40
 _WIDTH = 90
 _PLAIN = re.compile(r"[A-Za-z0-9/_.~](?:[A-Za-z0-9/_.~%=&?+-]|:(?=[A-Za-z0-9/])| (?=[A-Za-z0-9/(]))*")
@@ -44,22 +45,12 @@ tasks:                            # one is picked after each pause, by weight
   # - post: /predict
   #   weight: 10
   #   json: {{text: Hello}}
-  #   check: {{status: 2xx, within: 1s}}
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The text of a scenario file, what it holds in a few lines for the terminal, and the variables that it reads."""
-
-    text: str
-    summary: Sequence[str]
-    variables: Sequence[str] = ()
+  #   check: {{status: 2xx, within: 1s}}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What goes into the file. `host`: scheme, host and port. Without tasks the scenario gets `path`."""
+class Draft:
+    """A first scenario. `host`: scheme, host and port. Without tasks it gets `path`."""
 
     host: str
     path: str
@@ -74,21 +65,28 @@ class Plan:
     """Variables of the environment, each with what it holds."""
     remarks: Sequence[str] = ()
 
+    @property
+    def text(self) -> str:
+        """The file: YAML with comments, for people to edit. Names and texts in it may be hostile."""
+        title = one_line(self.title, 60)
+        tasks = _tasks(self.tasks) if self.tasks else [_NO_TASKS.format(path=scalar(self.path))]
+        lines = [
+            f"# {title}, read from its OpenAPI document." if title else "# A first scenario.",
+            "# Edit it; then  loadctl try  sends each request once, and  loadctl run  puts the load on.",
+            f"goal: {scalar(f'{title or self.host} answers 20 users in time')}",
+            f"host: {scalar(self.host)}",
+            "think: 200ms..400ms               # pause after each task",
+            *_start(self.start),
+            *_headers(self),
+            *tasks,
+            *_left_out(self.left_out),
+        ]
+        return "\n".join(lines) + _LOAD
 
-def draft(plan: Plan) -> Draft:
-    title = one_line(plan.title, 60)
-    lines = [
-        f"# {title}, read from its OpenAPI document." if title else "# A first scenario.",
-        "# Edit it; then  loadctl try  sends each request once, and  loadctl run  puts the load on.",
-        f"goal: {scalar(f'{title or plan.host} answers 20 users in time')}",
-        f"host: {scalar(plan.host)}",
-        "think: 200ms..400ms               # pause after each task",
-        *_start(plan.start),
-        *_headers(plan),
-        *(_tasks(plan.tasks) if plan.tasks else _NO_TASKS.format(path=scalar(plan.path)).splitlines()),
-        *_left_out(plan.left_out),
-    ]
-    return Draft("\n".join(lines) + _LOAD, tuple(_summary(title, plan)), tuple(plan.variables))
+    @property
+    def summary(self) -> Sequence[str]:
+        """What it holds, in a few lines for the terminal."""
+        return tuple(_summary(one_line(self.title, 60), self))
 
 
 def scalar(text: str) -> str:
@@ -98,6 +96,10 @@ def scalar(text: str) -> str:
     text = text.replace("{{", '{{ "{{" }}').replace("${", "$${")
     if _PLAIN.fullmatch(text) and core_scalar(text) == text:
         return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in quoted)
 
@@ -139,34 +141,24 @@ def _key(key: str) -> str:
     """A key is neither a template nor filled from the environment; `<<` and what reads as a value are quoted."""
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", key) and core_scalar(key) == key:
         return key
-    quoted = json.dumps(key, ensure_ascii=False)
-    return "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in quoted)
+    return _quoted(key)
 
 
 def _start(start: Sequence[Operation]) -> Iterator[str]:
     for operation in start:
         yield "start:                            # once per user, before its first task"
         yield from _request(operation, weighted=False)
-        if operation.token:
-            yield f"    capture: {{token: {_source(operation.token)}}}"
+        if source := operation.token:
+            plain = re.fullmatch(r"\$[\w.-]+|header [\w-]+", source)
+            yield f"    capture: {{token: {source if plain else json.dumps(source, ensure_ascii=False)}}}"
 
 
-def _source(source: str) -> str:
-    return (
-        source if re.fullmatch(r"\$[\w.-]+|header [\w-]+", source) else json.dumps(source, ensure_ascii=False)
-    )
-
-
-def _headers(plan: Plan) -> Iterator[str]:
-    if plan.headers:
+def _headers(draft: Draft) -> Iterator[str]:
+    if draft.headers:
         yield "headers:"
-    for name, value in plan.headers.items():
-        said = [
-            f"set {variable}: {kind}"
-            for variable, kind in plan.variables.items()
-            if f"{{{variable}}}" in value
-        ]
-        yield f"  {name}: {scalar(value)}" + (f"   # {', '.join(said)}" if said else "")
+    for name, value in draft.headers.items():
+        needed = [f"set {key}: {kind}" for key, kind in draft.variables.items() if f"{{{key}}}" in value]
+        yield f"  {name}: {scalar(value)}" + (f"   # {', '.join(needed)}" if needed else "")
 
 
 def _tasks(tasks: Sequence[Operation]) -> Iterator[str]:
@@ -215,53 +207,37 @@ def endpoint_name(operation: Operation) -> str:
     return f"{operation.method.upper()} {one_line(path, 200)}"
 
 
-def _summary(title: str, plan: Plan) -> Iterator[str]:
-    included = [*plan.start, *plan.tasks]
-    count = len(included) + len(plan.left_out)
+def _summary(title: str, draft: Draft) -> Iterator[str]:
+    included = [*draft.start, *draft.tasks]
+    count = len(included) + len(draft.left_out)
     if title:
         yield f"{title}: {count} operation{'' if count == 1 else 's'}; 20 users for 1 min"
     else:
         yield "no OpenAPI document: one GET only, 20 users for 1 min"
-    yield from (f"  {one_line(remark, 160)}" for remark in plan.remarks)
+    yield from (f"  {one_line(remark, 160)}" for remark in draft.remarks)
     width = max((len(one_line(o.path, 40)) for o in included), default=0)
     for o in included:
         share = "once per user" if o.role == "start" else f"weight {o.weight:>2}    "
         guessed = f"{one_line(', '.join(o.guesses[:3]), 30)}: a guess" if o.guesses else ""
         origin = "; ".join(filter(None, (o.origin, guessed)))
         yield f"  {o.method.upper():<5}{one_line(o.path, 40):<{width}}  {share}   {origin}".rstrip()
-    if title and not plan.tasks:
-        yield f"  none of them can be sent as it is, so: GET {one_line(plan.path, 40)}"
-    for why in dict.fromkeys(o.why for o in plan.left_out):
-        names = [f"{o.method.upper()} {one_line(o.path, 40)}" for o in plan.left_out if o.why == why]
+    if title and not draft.tasks:
+        yield f"  none of them can be sent as it is, so: GET {one_line(draft.path, 40)}"
+    for why in dict.fromkeys(o.why for o in draft.left_out):
+        names = [f"{o.method.upper()} {one_line(o.path, 40)}" for o in draft.left_out if o.why == why]
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-        yield f"  left out, {_reason(why)}: {', '.join(names[:6])}{more} (commented)"
-    yield from _needed(plan)
+        yield f"  left out ({why or 'one of many'}): {', '.join(names[:6])}{more} (commented)"
+    yield from _needed(draft)
     yield "  limits p95 200 ms, p99 500 ms, errors 1 %: guesses, edit them"
 
 
-def _needed(plan: Plan) -> Iterator[str]:
+def _needed(draft: Draft) -> Iterator[str]:
     """Credentials that only the user has."""
-    for variable, kind in plan.variables.items():
+    for variable, kind in draft.variables.items():
         if variable == USER:
             yield f"  needs {USER} and {PASSWORD} in the environment, an account to log in with"
-        elif variable != PASSWORD or USER not in plan.variables:
+        elif variable != PASSWORD or USER not in draft.variables:
             yield f"  needs {variable} in the environment: {kind or 'the password of an account'}"
-
-
-def _reason(why: str) -> str:
-    return {
-        "changes data": "they change data",
-        "moves money": "they move money",
-        "streams without end": "they stream without end",
-        "on another server": "they are on another server",
-        "needs XML": "they need XML",
-        "needs a file": "they need a file",
-        "needs an account": "they need an account",
-    }.get(why, why or "there are so many")
-
-
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
-_AUTHORIZATION = "Authorization"
 
 
 def scenario_text(
@@ -278,7 +254,7 @@ def scenario_text(
     address = urlsplit(base)
     host, below = f"{address.scheme}://{address.netloc}", address.path.rstrip("/")
     if document is None:
-        return draft(Plan(host=host, path=below or "/", remarks=remarks))
+        return Draft(host=host, path=below or "/", remarks=remarks)
     prefix = path if path is not None else below or path_of_first(document)
     info = as_mapping(document.get("info"))
     title = " ".join(as_words(info[key]) for key in ("title", "version") if info.get(key))
@@ -296,20 +272,16 @@ def scenario_text(
     start = [_with_credentials(replace(one, access=_of_login(one.access)), access) for one in start]
     shared = _shared(tasks, access)
     start, tasks = ([_without(one, shared) for one in ones] for ones in (start, tasks))
-    return draft(
-        Plan(
-            host=host,
-            path=prefix or "/",
-            title=title or "this API",
-            start=start,
-            headers=shared,
-            tasks=tasks,
-            left_out=[
-                _left_out_scenario_text(_without(_with_credentials(one, access), shared)) for one in out
-            ],
-            variables=_variables(shared, [*start, *tasks], access),
-            remarks=[*remarks, *_outside(document)],
-        )
+    return Draft(
+        host=host,
+        path=prefix or "/",
+        title=title or "this API",
+        start=start,
+        headers=shared,
+        tasks=tasks,
+        left_out=[_with_reason(_without(_with_credentials(one, access), shared)) for one in out],
+        variables=_variables(shared, [*start, *tasks], access),
+        remarks=[*remarks, *_outside(document)],
     )
 
 
@@ -359,15 +331,12 @@ def _of_login(wanted: Alternatives) -> Alternatives:
 
 def _shared(tasks: Sequence[Operation], access: Access) -> Mapping[str, str]:
     """The credentials in headers that half of the tasks send, or all that a login gives; every request carries them."""
-    own = (
-        tuple((name, value) for name, value in one.headers.items() if isinstance(value, Reference))
-        for one in tasks
-    )
+    own = (tuple(item for item in one.headers.items() if isinstance(item[1], Reference)) for one in tasks)
     for headers, count in Counter(filter(None, own)).most_common(1):
         if 2 * count >= len(tasks) or any("{{" in value for _, value in headers):
             return dict(headers)
     if access.token and not any(one.access for one in tasks):
-        return {_AUTHORIZATION: Reference("{{ token }}" if access.is_whole else "Bearer {{ token }}")}
+        return {"Authorization": Reference("{{ token }}" if access.is_whole else "Bearer {{ token }}")}
     return {}
 
 
@@ -376,7 +345,7 @@ def _without(operation: Operation, shared: Mapping[str, str]) -> Operation:
     return replace(operation, headers=headers)
 
 
-def _left_out_scenario_text(operation: Operation) -> Operation:
+def _with_reason(operation: Operation) -> Operation:
     """A login that is not used needs an account, or a second session."""
     why = operation.why or (
         ACCOUNT if operation.has_account else CHANGES if operation.role == "start" else ""

@@ -91,23 +91,18 @@ def read_load(node: Node, mistakes: Mistakes) -> Load | None:
         mistakes.add(node, load.excess)
     start, end = load.window
     if load.peak == 0:
-        mistakes.add(
-            node, "no stage of this load has any users" if plan.model == "closed" else "the rate is 0"
-        )
+        nothing = "no stage of this load has any users" if plan.model == "closed" else "the rate is 0"
+        mistakes.add(node, nothing)
     elif start >= end:
-        mistakes.add(node, "nothing of this load is scored: it is all warm-up and ramp-down")
+        mistakes.add(node, "no stage of this load is scored: it is all warm-up and ramp-down")
     return load
 
 
 def model_of(node: Node | None) -> Model | None:
-    """Closed or open, by the keys of its stages alone: known also where the load has mistakes."""
-    keys = {key.text for item in (node and node.items) or () for key in item.entries or {}} & {
-        "users",
-        "rate",
-    }
-    if len(keys) != 1:
-        return None
-    return "open" if "rate" in keys else "closed"
+    """Closed or open, from the keys of its stages alone, so that it is known even if the load has mistakes."""
+    keys = {key.text for item in (node and node.items) or () for key in item.entries or {}}
+    models: list[Model] = [model for model, key in (("closed", "users"), ("open", "rate")) if key in keys]
+    return models[0] if len(models) == 1 else None
 
 
 @dataclass(slots=True)
@@ -117,22 +112,20 @@ class _Plan:
     model: Model | None = None
     level: float = 0.0
     given: set[str] = field(default_factory=set)
-    """Names that the user chose: these must differ, others are made to."""
+    """Names that the user chose; they must differ. Other names get a number."""
     named: Counter[str] = field(default_factory=Counter)
-    """How often a name was made to differ."""
+    """How often a number was added to a name."""
     taken: set[str] = field(default_factory=set)
 
     def add(self, node: Node, line: StageShape) -> None:
         levels = self._levels(node, line)
-        if not levels or not self._times_are_said(node, line, len(levels) > 1):
+        if not levels or not self._has_times(node, line, len(levels) > 1):
             return
         if line.warmup and self.stages and not self.stages[-1].warmup:
-            self.mistakes.add(node, "a warm-up stage stands after a scored one; warm-up stages come first")
+            self.mistakes.add(node, "a warm-up stage follows a scored one; warm-up stages come first")
         if line.name is not None and line.name in self.given:
-            self.mistakes.add(
-                node.value_where("name"),
-                f"two stages are named '{line.name}'; targets and reports could not tell them apart",
-            )
+            message = f"two stages are named '{line.name}'; targets and reports could not tell them apart"
+            self.mistakes.add(node.value_where("name"), message)
         self.given |= {line.name} if line.name else set()
         for level in levels:
             name = self._name(line, level, staircase=len(levels) > 1)
@@ -146,59 +139,50 @@ class _Plan:
     def _levels(self, node: Node, line: StageShape) -> Sequence[float]:
         ends = line.users or line.rate
         if ends is None or (line.users and line.rate):
-            if node.get("users") is None and node.get("rate") is None and not StageShape.is_spoiled(node):
-                self.mistakes.add(
-                    node, "a stage says either users: or rate:", "closed: users: 50 · open: rate: 300/s"
-                )
-            elif ends:
-                self.mistakes.add(node, "a stage says either users: or rate:, not both")
+            message = "a stage has either users: or rate:"
+            if ends:
+                self.mistakes.add(node, f"{message}, not both")
+            elif node.get("users") is None and node.get("rate") is None and not StageShape.is_spoiled(node):
+                self.mistakes.add(node, message, "closed: users: 50 · open: rate: 300/s")
             return ()
         model: Model = "closed" if line.users else "open"
         if self.model not in {None, model}:
-            self.mistakes.add(
-                node, "users: and rate: are mixed; a load is closed (users) or open (rate) as a whole"
-            )
+            message = "users: and rate: are mixed; the whole load is either closed (users) or open (rate)"
+            self.mistakes.add(node, message)
             return ()
         self.model = model
-        return list(self._steps(node, line, ends))
+        return list(self._steps(node, line, *ends))
 
-    def _steps(self, node: Node, line: StageShape, ends: tuple[float, float]) -> Iterator[float]:
-        first, last = ends
+    def _steps(self, node: Node, line: StageShape, first: float, last: float) -> Iterator[float]:
         if line.step is None:
-            if first != last:
-                self.mistakes.add(
-                    node, "a staircase needs step:", "as in  {users: 100..1000, step: 100, for: 80s}"
-                )
-            else:
+            if first == last:
                 yield first
+            else:
+                hint = "as in  {users: 100..1000, step: 100, for: 80s}"
+                self.mistakes.add(node, "a staircase needs step:", hint)
             return
-        try:
-            step = (_user_levels(line.step) if line.users else _rate_levels(line.step))[0]
-        except ValueError as error:
-            self.mistakes.add(line.step, f"step: {error}")
+        levels = self.mistakes.value("step", line.step, _user_levels if line.users else _rate_levels)
+        if levels is None:
             return
-        count = round((last - first) / step) if step else 0
+        step = levels[0]
+        count = abs(round((last - first) / step)) if step else 0
+        end = first + count * step * (1 if last > first else -1)
         if first == last:
             self.mistakes.add(line.step, "step: belongs to a range of levels, as in  users: 100..1000")
-        elif not count or abs(first + abs(count) * step * (1 if last > first else -1) - last) > 1e-6 * abs(
-            last
-        ):
+        elif not count or abs(end - last) > 1e-6 * abs(last):
             self.mistakes.add(line.step, f"steps of {line.step.text} do not lead from {first:g} to {last:g}")
-        elif abs(count) > _MAX_STEPS:
-            self.mistakes.add(line.step, f"{abs(count) + 1:,} steps are too many; at most {_MAX_STEPS}")
+        elif count > _MAX_STEPS:
+            self.mistakes.add(line.step, f"{count + 1:,} steps are too many; at most {_MAX_STEPS}")
         else:
-            yield from (first + (last - first) * k / abs(count) for k in range(abs(count) + 1))
+            yield from (first + (last - first) * k / count for k in range(count + 1))
 
-    def _times_are_said(self, node: Node, line: StageShape, staircase: bool) -> bool:
+    def _has_times(self, node: Node, line: StageShape, staircase: bool) -> bool:
         if line.for_ is None and staircase and node.get("for") is None:
             self.mistakes.add(node, "a staircase needs for:, how long each level is held")
             return False
         if node.get("over") is None and node.get("for") is None and not StageShape.is_spoiled(node):
-            self.mistakes.add(
-                node,
-                "a stage needs over: or for:",
-                "over: 30s ramps from the level before, for: 5m holds the level",
-            )
+            hint = "over: 30s ramps from the level before, for: 5m holds the level"
+            self.mistakes.add(node, "a stage needs over: or for:", hint)
             return False
         return line.over is not None or line.for_ is not None
 

@@ -96,4 +96,4 @@ def test_paths_and_operations_may_have_servers_of_their_own() -> None:
     }
     draft = scenario_text(document, "http://h")
     assert list(sent(draft)) == ["GET /v1/a", "GET /v2/b"]
-    assert "left out, they are on another server: GET /v1/c" in "\n".join(draft.summary)
+    assert "left out (on another server): GET /v1/c" in "\n".join(draft.summary)

@@ -103,7 +103,7 @@ targets:                          # guesses: put your own limits here; beyond on
         "  POST /predict  weight 10       body from the schema's example",
         "  GET  /models   weight  2",
         "  GET  /health   weight  1",
-        "  left out, they change data: POST /retrain, DELETE /models/{id} (commented)",
+        "  left out (changes data): POST /retrain, DELETE /models/{id} (commented)",
         "  limits p95 200 ms, p99 500 ms, errors 1 %: guesses, edit them",
     )
 
@@ -258,15 +258,20 @@ def test_an_operation_replaces_parameters_of_its_path_and_cookies_are_sent() -> 
 @pytest.mark.parametrize(
     ("method", "path", "operation", "why"),
     [
-        ("get", "/orders/{id}/cancel", {}, "they change data"),
-        ("get", "/users/delete/{id}", {}, "they change data"),
-        ("get", "/x", {"operationId": "deleteOld"}, "they change data"),
-        ("get", "/orders/{id}/pay", {}, "they change data"),
-        ("post", "/payments", {}, "they move money"),
-        ("post", "/checkout", {"operationId": "checkoutCart"}, "they move money"),
-        ("post", "/token/refresh", {}, "they change data"),
-        ("get", "/events", {"responses": {"200": {"content": {"text/event-stream": {}}}}}, "they stream"),
-        ("post", "/search", {"requestBody": {"content": {"application/xml": {}}}}, "they need XML"),
+        ("get", "/orders/{id}/cancel", {}, "changes data"),
+        ("get", "/users/delete/{id}", {}, "changes data"),
+        ("get", "/x", {"operationId": "deleteOld"}, "changes data"),
+        ("get", "/orders/{id}/pay", {}, "changes data"),
+        ("post", "/payments", {}, "moves money"),
+        ("post", "/checkout", {"operationId": "checkoutCart"}, "moves money"),
+        ("post", "/token/refresh", {}, "changes data"),
+        (
+            "get",
+            "/events",
+            {"responses": {"200": {"content": {"text/event-stream": {}}}}},
+            "streams without end",
+        ),
+        ("post", "/search", {"requestBody": {"content": {"application/xml": {}}}}, "needs XML"),
         ("get", "/charges", {"operationId": "getCharges"}, None),
         ("get", "/cancellations", {"operationId": "listCancellations"}, None),
         ("post", "/payments/search", {}, None),
@@ -276,7 +281,7 @@ def test_what_deletes_pays_or_never_ends_is_left_out(
     method: str, path: str, operation: dict[str, object], why: str | None
 ) -> None:
     draft = scenario_text(api(path, method, operation), HOST)
-    assert (f"left out, {why}" if why else "left out") in "\n".join(draft.summary) or why is None
+    assert (f"left out ({why})" if why else "left out") in "\n".join(draft.summary) or why is None
     assert f"\n  {'# ' if why else ''}- {method}: " in draft.text
 
 

@@ -105,10 +105,10 @@ def lines(found: Sequence[Mistake]) -> list[str]:
                 "3:8  a stage needs over: or for: | over: 30s ramps from the level before, for: 5m holds the level"
             ],
         ),
-        ("{users: 5, rate: 3/s, for: 3s}", ["3:8  a stage says either users: or rate:, not both"]),
+        ("{users: 5, rate: 3/s, for: 3s}", ["3:8  a stage has either users: or rate:, not both"]),
         (
             "{for: 3s}",
-            ["3:8  a stage says either users: or rate: | closed: users: 50 · open: rate: 300/s"],
+            ["3:8  a stage has either users: or rate: | closed: users: 50 · open: rate: 300/s"],
         ),
         (
             "{users: 5, for: 500ms}",
@@ -138,16 +138,16 @@ def lines(found: Sequence[Mistake]) -> list[str]:
         ("{users: 0, for: 3s}", ["3:7  no stage of this load has any users"]),
         (
             "{users: 1, for: 3s, warmup: true}",
-            ["3:7  nothing of this load is scored: it is all warm-up and ramp-down"],
+            ["3:7  no stage of this load is scored: it is all warm-up and ramp-down"],
         ),
         ("{users: 1, for: 3s, warmup: yes}", ["3:36  warmup: 'yes' is neither true nor false"]),
         (
             "{users: 5, for: 1s}, {users: 6, for: 1s, warmup: true}",
-            ["3:29  a warm-up stage stands after a scored one; warm-up stages come first"],
+            ["3:29  a warm-up stage follows a scored one; warm-up stages come first"],
         ),
         (
             "{users: 5, for: 1s}, {rate: 3/s, for: 1s}",
-            ["3:29  users: and rate: are mixed; a load is closed (users) or open (rate) as a whole"],
+            ["3:29  users: and rate: are mixed; the whole load is either closed (users) or open (rate)"],
         ),
         (
             "{users: 5, for: 1s, name: a}, {users: 6, for: 1s, name: a}",
