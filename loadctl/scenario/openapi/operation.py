@@ -24,7 +24,7 @@ from loadctl.scenario.openapi.credentials import (
     token_urls,
 )
 from loadctl.scenario.openapi.document import own_server
-from loadctl.scenario.openapi.sample import SOME_TEXT, Sampler, as_list, as_mapping, as_words, text
+from loadctl.scenario.openapi.sample import SOME_TEXT, SchemaSampler, as_list, as_mapping, as_words, text
 from loadctl.scenario.user_type import Json
 
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -109,7 +109,7 @@ def operations(document: Mapping[str, object], base: str, prefix: str) -> list[O
     """All operations in the order of the document (2.0 and 3.x), their paths under `prefix`, on the host of `base`."""
     found = []
     for path, item in as_mapping(document.get("paths")).items():
-        entry = Sampler(document).resolve(item)
+        entry = SchemaSampler(document).resolve(item)
         if not path.startswith("/") or len(path) > _MOST_PATH:
             continue
         for method in _METHODS:
@@ -134,7 +134,7 @@ class _Reader:
         self._method = method
         self._path = path
         both = [*as_list(item.get("parameters")), *as_list(self._operation.get("parameters"))]
-        found = [Sampler(document).resolve(parameter) for parameter in both]
+        found = [SchemaSampler(document).resolve(parameter) for parameter in both]
         self._parameters = {(str(p.get("in")), str(p.get("name"))): p for p in found}
         self._guesses: list[str] = []
         self._access = list(alternatives(document, self._operation))
@@ -142,12 +142,12 @@ class _Reader:
     def operation(self, *, elsewhere: bool) -> Operation:
         kind, schema, body, origin = self._body()
         login = self._is_login(schema)
-        token = token_source(Sampler(self._document), self._operation) if login else None
+        token = token_source(SchemaSampler(self._document), self._operation) if login else None
         if login and kind is None and self._is_token_url():
             kind, body, token = "form", OAUTH2_BODY, token or OAUTH2_TOKEN
         has_account = login and origin != EXAMPLE and kind is not None
         if has_account:
-            body, origin = account_body(Sampler(self._document), schema, body), _ACCOUNT
+            body, origin = account_body(SchemaSampler(self._document), schema, body), _ACCOUNT
         role, why = self._role(origin, login=login, token=token)
         if elsewhere:
             role, why = "left out", ELSEWHERE
@@ -195,7 +195,7 @@ class _Reader:
         words = self._called()
         if words & _NO_LOGINS:
             return False
-        sampler = Sampler(self._document)
+        sampler = SchemaSampler(self._document)
         return bool(words & _LOGINS) or (
             bool(words & _MAYBE_LOGINS)
             and has_password(sampler, schema)
@@ -224,7 +224,9 @@ class _Reader:
 
     def _streams(self) -> bool:
         """Whether its only kind of answer is a stream of events."""
-        answer = Sampler(self._document).resolve(as_mapping(self._operation.get("responses")).get("200"))
+        answer = SchemaSampler(self._document).resolve(
+            as_mapping(self._operation.get("responses")).get("200")
+        )
         kinds = [*as_mapping(answer.get("content")), *map(str, as_list(self._operation.get("produces")))]
         return bool(kinds) and all(kind.split(";")[0] == "text/event-stream" for kind in kinds)
 
@@ -279,7 +281,7 @@ class _Reader:
             self._access = [[*one, scheme] for one in self._access or [[]]]
 
     def _is_given(self, parameter: Mapping[str, object]) -> bool:
-        sampler = Sampler(self._document)
+        sampler = SchemaSampler(self._document)
         if _given(parameter, sampler) is not None:
             return True
         sampler.value(_schema_of(parameter))
@@ -287,7 +289,7 @@ class _Reader:
 
     def _pairs(self, parameter: Mapping[str, object], name: str) -> list[tuple[str, str]]:
         """A query parameter; lists and objects as its style writes them."""
-        sampler = Sampler(self._document)
+        sampler = SchemaSampler(self._document)
         value = _given(parameter, sampler)
         if value is None:
             value = sampler.value(_schema_of(parameter))
@@ -302,7 +304,7 @@ class _Reader:
 
     def _parameter(self, parameter: Mapping[str, object], name: str) -> str:
         """Its example as one short line of text; without one a guess, which is noted."""
-        sampler = Sampler(self._document)
+        sampler = SchemaSampler(self._document)
         value = _given(parameter, sampler)
         schema = sampler.resolve(_schema_of(parameter))
         if value is None:
@@ -319,14 +321,14 @@ class _Reader:
 
     def _body(self) -> tuple[Kind | None, object, Json, str]:
         """Kind, schema, value and origin of the body."""
-        body = Sampler(self._document).resolve(self._operation.get("requestBody"))
+        body = SchemaSampler(self._document).resolve(self._operation.get("requestBody"))
         content = as_mapping(body.get("content")) or self._content_of_version_2()
         for media, kind in _media(self._document, content):
             entry = as_mapping(content[media])
             schema = entry.get("schema")
             if kind is None:
                 return None, schema, None, XML if "xml" in media else FILE
-            sampler = Sampler(self._document)
+            sampler = SchemaSampler(self._document)
             value = _given(entry, sampler)
             given = value is not None
             if not given:
@@ -357,7 +359,7 @@ class _Reader:
         return {media: {"schema": schema}}
 
 
-def _origin(sampler: Sampler) -> str:
+def _origin(sampler: SchemaSampler) -> str:
     if not sampler.exampled:
         return _SMALLEST
     return _PARTLY if sampler.guessed else EXAMPLE
@@ -397,7 +399,7 @@ def _media(document: Mapping[str, object], content: Mapping[str, object]) -> lis
 
 
 def _has_file(document: Mapping[str, object], entry: Mapping[str, object]) -> bool:
-    sampler = Sampler(document)
+    sampler = SchemaSampler(document)
     found = [sampler.resolve(item) for item in sampler.properties(entry.get("schema")).values()]
     items = [sampler.resolve(one.get("items")) for one in found]
     return not found or any(
@@ -406,7 +408,7 @@ def _has_file(document: Mapping[str, object], entry: Mapping[str, object]) -> bo
     )
 
 
-def _given(entry: Mapping[str, object], sampler: Sampler) -> Json:
+def _given(entry: Mapping[str, object], sampler: SchemaSampler) -> Json:
     """The example that stands beside a schema; None: there is none."""
     named = as_mapping(entry.get("examples")).values()
     beside = [entry.get("example"), entry.get("x-example")]

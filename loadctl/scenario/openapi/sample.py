@@ -57,7 +57,7 @@ def as_words(value: object) -> str:
     return str(getattr(value, "written", None) or as_text(value))
 
 
-class Sampler:
+class SchemaSampler:
     """Samples schemas of one document. It follows local references only, and stops at loops, depth and size."""
 
     def __init__(self, document: Mapping[str, object], *, values: int = 2000) -> None:

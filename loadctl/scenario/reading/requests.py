@@ -139,18 +139,16 @@ class RequestReader:
         if shape is None or (method := self._method(node)) is None:
             return None
         if shape.weight is not None and not weighted:
-            self.mistakes.add(
-                node.key_where("weight"), "weight: belongs to a task; the steps of a flow all happen"
-            )
+            message = "weight: belongs to a task; the steps of a flow are all taken"
+            self.mistakes.add(node.key_where("weight"), message)
         url: str | None = getattr(shape, method)
         if url is None:
             return None
         place = node.get(method) or node
         self._check_url(place, url)
-        self.environment.redact_named(
-            shape.query, shape.headers, shape.json_, shape.form, shape.files, shape.body
-        )
-        body = shape.body.text if shape.body is not None and shape.body.is_scalar else ""
+        parts = (shape.query, shape.headers, shape.json_, shape.form, shape.files, shape.body)
+        self.environment.redact_named(*parts)
+        body = shape.body.text if shape.body is not None else ""
         self.environment.redact(*named_in(url), *named_in(body))
         if user_info := _USER_INFO.match(url):
             self.environment.redact_user_info(user_info[1], place)
@@ -253,7 +251,7 @@ class RequestReader:
             return f"{method.upper()} {endpoint_path(node.shown)}"
         except (
             ValueError
-        ) as error:  # broken templates come here too: their mistake stands at this place already
+        ) as error:  # also for a broken template, whose mistake is noted at this place already
             self.mistakes.add(node, str(error))
             return f"{method.upper()} {node.shown}"
 
@@ -262,17 +260,13 @@ class RequestReader:
         if shape.files is not None:
             kinds = [kind for kind in kinds if kind != "form"] + ["files"]
         if len(kinds) > 1:
-            self.mistakes.add(
-                node.key_where(kinds[1]), f"a request has one body; this one has {' and '.join(kinds)}"
-            )
+            message = f"a request has one body; this one has {' and '.join(kinds)}"
+            self.mistakes.add(node.key_where(kinds[1]), message)
         if shape.json_ is not None:
             return Body(kind="json", json=self.json(shape.json_))
         if shape.files is not None:
-            files = {
-                name: path
-                for name, value in self._entries("files", shape.files)
-                if (path := self._file(name, value))
-            }
+            paths = {name: self._file(name, value) for name, value in self._entries("files", shape.files)}
+            files = {name: path for name, path in paths.items() if path}
             return Body(kind="files", fields=self.fields("form", shape.form), files=files)
         if shape.form is not None:
             return Body(kind="form", fields=self.fields("form", shape.form))
@@ -339,12 +333,9 @@ class RequestReader:
         return [(key.text, value) for key, value in (node.entries or {}).items()] if node else []
 
     def _text(self, name: str, node: Node) -> str | None:
-        try:
-            text = scalar_text(node)
-        except ValueError as error:
-            self.mistakes.add(node, f"{name}: {error}")
-            return None
-        self.check_template(node)
+        text = self.mistakes.value(name, node, scalar_text)
+        if text is not None:
+            self.check_template(node)
         return text
 
 

@@ -187,8 +187,7 @@ class ScenarioReader:
             script, types = self._script(node, shape, user_types)
         else:
             script, types = None, user_types.read(name, node, shape.users)
-        for key in ("environment", "arguments"):
-            owner = "artillery" if key == "environment" else "locustfile"
+        for key, owner in (("environment", "artillery"), ("arguments", "locustfile")):
             if node.get(key) is not None and node.get(owner) is None:
                 self.mistakes.add(node.key_where(key), f"{key}: belongs to {owner}:")
         if shape.max_in_flight is not None and model == "closed":
@@ -231,9 +230,8 @@ class ScenarioReader:
         if _names_a_script(shape) and not _misnamed("load", node):
             return Load("open" if shape.artillery is not None else "closed", ())  # the script's own
         if not _misnamed("load", node):
-            self.mistakes.add(
-                node, "a scenario needs load:, its stages", "as in  load: [{users: 50, for: 5m}]"
-            )
+            hint = "as in  load: [{users: 50, for: 5m}]"
+            self.mistakes.add(node, "a scenario needs load:, its stages", hint)
         return None
 
     def _script(
@@ -241,17 +239,14 @@ class ScenarioReader:
     ) -> tuple[Script | None, tuple[UserType, ...]]:
         """The script, and the user types that stand beside its classes."""
         if shape.locustfile is not None and shape.artillery is not None:
-            self.mistakes.add(
-                node.key_where("artillery"), "a scenario runs one script: locustfile: or artillery:"
-            )
+            message = "a scenario runs one script: locustfile: or artillery:"
+            self.mistakes.add(node.key_where("artillery"), message)
             return None, ()
         key: Literal["locustfile", "artillery"] = "locustfile" if shape.locustfile else "artillery"
         for other in IN_PLACE:
             if node.get(other) is not None:
-                self.mistakes.add(
-                    node.key_where(other),
-                    f"{other}: and {key}: exclude each other; the script says what users do",
-                )
+                message = f"{other}: and {key}: exclude each other; the script defines what users do"
+                self.mistakes.add(node.key_where(other), message)
         named = shape.locustfile or shape.artillery or ""
         path = self._file(node, key, named) or ""
         if key == "artillery":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from loadctl.errors import Where
 from loadctl.scenario.load import Model
@@ -17,6 +17,8 @@ from loadctl.scenario.units import format_limit
 OPTION = "--target"
 DEFINES_THE_BREAK = "defines the break"
 """Why a limit is not judged by itself where breaking_point is."""
+_Limit: TypeAlias = tuple[float, str]
+"""With its unit."""
 Table = Mapping[tuple[str, Scope], "Target | None"]
 """None: `null` stands there, so nothing is judged."""
 SECTIONS: Mapping[str, tuple[ScopeKind, str]] = {
@@ -91,35 +93,29 @@ class TargetReader:
             if kind == "series":
                 self._entry(key, value, Scope(kind, key.text))
             elif value.entries is None:
-                self.mistakes.add(
-                    value, f"{key.text}: is a mapping, as in  {key.text}: {{latency_p95: 200ms}}"
-                )
+                example = f"{key.text}: {{latency_p95: 200ms}}"
+                self.mistakes.add(value, f"{key.text}: is a mapping, as in  {example}")
             else:
-                self._scoped(Scope(kind, key.text), value.entries)
+                for metric, limits in value.entries.items():
+                    self._entry(metric, limits, Scope(kind, key.text))
                 if not self._named(kind, key):
                     self.table = {at: target for at, target in self.table.items() if at[1].name != key.text}
-
-    def _scoped(self, scope: Scope, entries: Mapping[Key, Node]) -> None:
-        for metric, limits in entries.items():
-            self._entry(metric, limits, scope)
 
     def _named(self, kind: ScopeKind, key: Key) -> bool:
         known = self.scenario.endpoints if kind == "endpoint" else self.scenario.stages
         if known is None or key.text in known:
             return True
         if self.own:
-            what, has = (
-                ("no request is named", "This scenario sends")
-                if kind == "endpoint"
-                else ("no stage is named", "This load has")
+            noun, has = (
+                ("request", "This scenario sends") if kind == "endpoint" else ("stage", "This load has")
             )
-            self.mistakes.add(key, *no_such(what, key.text, known, has))
+            self.mistakes.add(key, *no_such(f"no {noun} is named", key.text, known, has))
         return False
 
     def _entry(self, key: Key, node: Node, scope: Scope) -> None:
-        metric = (
-            METRICS.get(key.text) if scope.kind != "series" else Metric(key.text, "", frozenset({"series"}))
-        )
+        metric = METRICS.get(key.text)
+        if scope.kind == "series":
+            metric = Metric(key.text, "", frozenset({"series"}))
         if metric is None:
             sections = SECTIONS if scope.kind == "run" and not key.where.file.startswith(OPTION) else ()
             self.mistakes.add(key, unknown("metric", key.text, "targets", [*METRICS, *sections]))
@@ -132,20 +128,18 @@ class TargetReader:
             self._limits(metric, node, scope)
 
     def _limits(self, metric: Metric, node: Node, scope: Scope) -> None:
-        goal: tuple[float, str] | None = None
+        goal = None
         if node.is_scalar:
             critical = self._limit(metric, node)
         else:
             shape = read_shape(LimitsShape, node, self.mistakes)
             if shape is None or not self._both(metric, node, shape):
                 return
-            goal = self._limit(metric, shape.target) if shape.target else None
-            critical = self._limit(metric, shape.critical) if shape.critical else None
+            goal, critical = (self._limit(metric, part) for part in (shape.target, shape.critical) if part)
             if goal is None:
                 return
-        if critical is None or not self._fits(metric, node, critical[1]):
-            return
-        self._add(metric, node, scope, goal, critical)
+        if critical is not None and self._fits(metric, node, critical[1]):
+            self._add(metric, node, scope, goal, critical)
 
     def _both(self, metric: Metric, node: Node, shape: LimitsShape) -> bool:
         if shape.target and shape.critical:
@@ -159,12 +153,9 @@ class TargetReader:
             self.mistakes.add(node, f"{metric.name}: has no limit; write null to leave it out")
         return False
 
-    def _limit(self, metric: Metric, node: Node) -> tuple[float, str] | None:
-        try:
-            return parse_limit(metric.name if "series" not in metric.scopes else "", scalar_text(node))
-        except ValueError as error:
-            self.mistakes.add(node, f"{metric.name}: {error}")
-            return None
+    def _limit(self, metric: Metric, node: Node) -> _Limit | None:
+        name = metric.name if "series" not in metric.scopes else ""
+        return self.mistakes.value(metric.name, node, lambda limit: parse_limit(name, scalar_text(limit)))
 
     def _fits(self, metric: Metric, node: Node, unit: str) -> bool:
         """breaking_point is a level of the load: in users or arrivals, as the load counts."""
@@ -173,19 +164,11 @@ class TargetReader:
             return True
         if self.own:
             example = "700 users" if needs == "users" else "700/s"
-            self.mistakes.add(
-                node, f"breaking_point: this load counts in {needs}; write for example {example}"
-            )
+            message = f"breaking_point: this load counts in {needs}; write for example {example}"
+            self.mistakes.add(node, message)
         return False
 
-    def _add(
-        self,
-        metric: Metric,
-        node: Node,
-        scope: Scope,
-        goal: tuple[float, str] | None,
-        critical: tuple[float, str],
-    ) -> None:
+    def _add(self, metric: Metric, node: Node, scope: Scope, goal: _Limit | None, critical: _Limit) -> None:
         higher = metric.higher_is_better
         if goal is not None and scope.kind == "series":
             higher = goal[0] > critical[0]
@@ -217,14 +200,10 @@ def merged(*tables: Table) -> tuple[Target, ...]:
     targets = [target for target in everything.values() if target is not None]
     if not any(target.metric == "breaking_point" for target in targets):
         return tuple(targets)
-    return tuple(target if _survives(target) else _defining(target) for target in targets)
-
-
-def _survives(target: Target) -> bool:
-    return target.scope.kind == "stage" or (
-        target.metric in METRICS and METRICS[target.metric].survives_the_break
+    surviving = {name for name, metric in METRICS.items() if metric.survives_the_break}
+    return tuple(
+        target
+        if target.scope.kind == "stage" or target.metric in surviving
+        else replace(target, judged=False, why_not_judged=DEFINES_THE_BREAK)
+        for target in targets
     )
-
-
-def _defining(target: Target) -> Target:
-    return replace(target, judged=False, why_not_judged=DEFINES_THE_BREAK)

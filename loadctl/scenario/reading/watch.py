@@ -204,16 +204,12 @@ class WatchReader:
     def _coherent(self, node: Node, watch: Watch) -> None:
         if watch.names_a_process and (watch.containers or watch.pods):
             other = "container" if watch.containers else "pods"
-            self.mistakes.add(
-                node.key_where("process" if watch.process else "pid"),
-                f"watch: the system is a process or {other}:, not both; the judged one stands alone",
-            )
+            message = f"watch: the system is a process or {other}:, not both; the judged one stands alone"
+            self.mistakes.add(node.key_where("process" if watch.process else "pid"), message)
         if watch.containers and watch.pods:
             self.mistakes.add(node.key_where("pods"), "watch: container: and pods: exclude each other")
         followed = {"container": bool(watch.containers), "pods": watch.pods is not None}
         for word in _FOLLOWED:
             if watch.logs is not None and getattr(watch.logs, word) and not followed[word]:
-                self.mistakes.add(
-                    node.value_where("logs"),
-                    f"logs: {word} follows what {word}: names; {word}: is missing",
-                )
+                message = f"logs: {word} follows what {word}: names; {word}: is missing"
+                self.mistakes.add(node.value_where("logs"), message)

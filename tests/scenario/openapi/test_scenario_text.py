@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loadctl.demo.api import openapi_document as demo_document
 from loadctl.scenario.expectation import expect
 from loadctl.scenario.openapi.document import base_of_file, base_of_page
-from loadctl.scenario.openapi.sample import Sampler
+from loadctl.scenario.openapi.sample import SchemaSampler
 from loadctl.scenario.openapi.scenario_text import Draft, scenario_text
 from loadctl.scenario.reading.document import Sources, Text
 from loadctl.scenario.reading.scenario_file import read_scenario
@@ -312,11 +312,11 @@ def test_bodies_of_openapi_2(
 
 def test_references_may_be_encoded_go_through_lists_and_stand_beside_others() -> None:
     document = {"a/b c": [{"type": "object", "required": ["x"], "properties": {"x": {"const": 1}}}]}
-    sampler = Sampler(document)
+    sampler = SchemaSampler(document)
     assert sampler.value({"$ref": "#/a~1b%20c/0"}) == {"x": 1}
     assert sampler.value({"$ref": "#/a~1b%20c/0", "example": 2}) == 2
     assert sampler.value({"$ref": "#/a~1b%20c/7"}) is None
-    assert Sampler({"a": {"$ref": "#/b"}, "b": {"$ref": "#/a"}}).resolve({"$ref": "#/a"}) == {}
+    assert SchemaSampler({"a": {"$ref": "#/b"}, "b": {"$ref": "#/a"}}).resolve({"$ref": "#/a"}) == {}
 
 
 def test_a_body_has_what_is_required_and_what_has_an_example_but_nothing_that_only_answers_have() -> None:
@@ -330,7 +330,7 @@ def test_a_body_has_what_is_required_and_what_has_an_example_but_nothing_that_on
             "more": {"type": "string"},
         },
     }
-    assert Sampler({}).value(schema) == {"name": "n", "note": "hi"}
+    assert SchemaSampler({}).value(schema) == {"name": "n", "note": "hi"}
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_the_smallest_value_that_a_schema_allows(schema: dict[str, object], valu
         "required": ["next"],
         "properties": {"next": {"$ref": "#/components/schemas/Loop"}},
     }
-    found = Sampler({"components": {"schemas": {"Loop": loop}}}).value(schema)
+    found = SchemaSampler({"components": {"schemas": {"Loop": loop}}}).value(schema)
     if schema == {"$ref": "#/components/schemas/Loop"}:
         assert json.dumps(found).count("next") < 20  # it ends
     else:

@@ -266,7 +266,7 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
         ("{flow: [{think: 1s}]}", ["3:12  this flow sends no request"]),
         (
             "{flow: [{get: /, weight: 3}]}",
-            ["3:22  weight: belongs to a task; the steps of a flow all happen"],
+            ["3:22  weight: belongs to a task; the steps of a flow are all taken"],
         ),
         ("{get: /, once: true}", ["3:14  once: stands beside a step of start:" + ONCE_HINT]),
         (
@@ -539,7 +539,7 @@ def test_the_shared_table_may_speak_of_other_scenarios_but_not_in_wrong_words() 
             "host: http://h\nload: [{users: 1, for: 1s}]\nlocustfile: missing.py\ntasks: [{get: /}]\nengine: artillery",
             [
                 "s.yaml:3:13  locustfile: no such file: missing.py | paths are relative to the file that names them",
-                "s.yaml:4:1  tasks: and locustfile: exclude each other; the script says what users do",
+                "s.yaml:4:1  tasks: and locustfile: exclude each other; the script defines what users do",
                 "s.yaml:5:9  locustfile: runs on locust, not on artillery",
             ],
         ),
