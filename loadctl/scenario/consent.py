@@ -1,4 +1,4 @@
-"""Which hosts may be loaded without a word: nobody should flood production by a slip of the keyboard.
+"""Which hosts may be loaded without `allow_hosts`: nobody should flood production with a typing mistake.
 
 The rule, here and in `inside/consent` of both engines: a name that `allow_hosts` lists may be loaded wherever it leads.
 Any other must look private and lead to a private address.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -130,10 +131,8 @@ def secret_headers(scenario: Scenario) -> set[str]:
 
 
 def _fills_in_a_secret(value: str) -> bool:
-    return any(
-        isinstance(each, Variable | Attribute) and _SECRET.search(each.name)
-        for each in parse(value).expressions()
-    )
+    named = (each.name for each in parse(value).expressions() if isinstance(each, Variable | Attribute))
+    return any(map(_SECRET.search, named))
 
 
 def address_of(name: str) -> _Address | None:
@@ -179,7 +178,6 @@ def _pattern(word: str) -> str:
 
 
 def _ascii(name: str) -> str:
-    try:
+    with suppress(UnicodeError):
         return name if name.isascii() else name.encode("idna").decode()
-    except UnicodeError:
-        return name
+    return name

@@ -1,28 +1,28 @@
-"""An expression: what stands between the braces of a template, read from text into records."""
+"""Templates: `{{ expression }}` inside the texts of a scenario.
+
+expression = variable `token` · attribute `row.email` · call `random_int(1, 500)`, nested `int(row.age)` ·
+literal: a number, 'text' or "text" (no escapes), true, false, null. No operators, no filters.
+
+A value that is one whole `{{ }}` keeps the type of its expression; otherwise all is joined as text (prng.text
+defines how; null is empty). A variable that does not exist is an error of that turn. `{{ "{{" }}` writes braces.
+
+Engines get plans, plain JSON: a text without templates stays a text · {"$expr": E} keeps its type ·
+{"$text": [text or E, …]} joins. A JSON value is a list: ready JSON text, and between it plans whose values become JSON.
+E = ["lit", value] | ["var", name] | ["get", E, name] | ["call", name, [E, …]].
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
-
-from loadctl.scenario.prng import one_kind
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from loadctl.scenario.user_type import Json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-from loadctl.scenario.prng import LARGEST, as_json
+from loadctl.scenario.prng import LARGEST, as_json, one_kind
 from loadctl.scenario.prng import text as as_text
-
-if TYPE_CHECKING:
-    from loadctl.scenario.user_type import Json
-
+from loadctl.scenario.user_type import Json
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -35,10 +35,36 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
-
-
 _DEEPEST = 20
-"""Calls inside each other, and attributes of one value."""
+"""Nested calls, and attributes of one value."""
+HELPERS: Mapping[str, Sequence[str]] = {
+    "random_int": ("low", "high"),
+    "random_float": ("low", "high"),
+    "random_floats": ("n",),
+    "random_string": ("n",),
+    "random_choice": ("list",),
+    "uuid": (),
+    "int": ("x",),
+    "float": ("x",),
+    "str": ("x",),
+    "now": (),
+    "timestamp": (),
+}
+"""The helpers by name, with their arguments; prng.py defines what each returns, to the bit."""
+GIVEN = frozenset({"row", "user"})
+"""Variables that nobody captures: the user's data row, and its index (from 0, counted over all shards)."""
+
+_OTHER_TOOLS = {
+    "randint": "random_int",
+    "randrange": "random_int",
+    "randomnumber": "random_int",
+    "uniform": "random_float",
+    "choice": "random_choice",
+    "randomstring": "random_string",
+    "uuid4": "uuid",
+    "guid": "uuid",
+    "string": "str",
+}
 
 
 class TemplateError(ValueError):
@@ -161,9 +187,8 @@ class _Reader:
         if match is None or match.lastgroup is None:
             rest = self._text[self._at :].strip()
             if "}}" not in rest:
-                raise TemplateError(
-                    '{{ is never closed by }}; for the characters themselves write {{ "{{" }}'
-                )
+                message = '{{ is never closed by }}; for the characters themselves write {{ "{{" }}'
+                raise TemplateError(message)
             raise self._unexpected(rest[0])
         self._at = match.end()
         return match.lastgroup, match[match.lastgroup]
@@ -175,38 +200,6 @@ class _Reader:
             f"{found} is not understood in {shown if len(shown) <= 80 else shown[:79] + '…'}; "
             "inside {{ }} stand names, row.column, calls like random_int(1, 9), numbers and 'texts'"
         )
-
-
-HELPERS: Mapping[str, Sequence[str]] = {
-    "random_int": ("low", "high"),
-    "random_float": ("low", "high"),
-    "random_floats": ("n",),
-    "random_string": ("n",),
-    "random_choice": ("list",),
-    "uuid": (),
-    "int": ("x",),
-    "float": ("x",),
-    "str": ("x",),
-    "now": (),
-    "timestamp": (),
-}
-"""The helpers by name, with their arguments. What each returns, to the bit: prng.py."""
-GIVEN = frozenset({"row", "user"})
-"""Variables that nobody captures: the user's data row, and its index (from 0, counted over all shards)."""
-
-_OTHER_TOOLS = {
-    "randint": "random_int",
-    "randrange": "random_int",
-    "randomnumber": "random_int",
-    "uniform": "random_float",
-}
-_OTHER_TOOLS |= {
-    "choice": "random_choice",
-    "randomstring": "random_string",
-    "uuid4": "uuid",
-    "guid": "uuid",
-    "string": "str",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,9 +276,7 @@ def check_template(text: str) -> str | None:
         if isinstance(expression, Call) and (mistake := _mistake_in(expression)):
             return mistake
         if isinstance(expression, Variable) and expression.name.lower() in {"env", "environment"}:
-            return (
-                "the environment cannot be read inside {{ }}; write ${NAME}, it is filled in before the run"
-            )
+            return "the environment is not available inside {{ }}; write ${NAME}, filled in before the run"
         if isinstance(expression, Attribute) and expression.of == Variable("user"):
             return f"user is a number, the index of the user; user.{expression.name} does not exist"
     return None
@@ -372,32 +363,18 @@ def _mistake_in(call: Call) -> str | None:
         near = [wanted] if wanted else get_close_matches(call.name, HELPERS, n=1)
         ending = f"did you mean {_signature(near[0])}?" if near else f"there are {', '.join(HELPERS)}"
         return f"there is no helper {call.name}(); {ending}"
-    if len(call.arguments) != len(HELPERS[call.name]):
-        wants = {0: "no argument", 1: "1 argument"}.get(
-            len(HELPERS[call.name]), f"{len(HELPERS[call.name])} arguments"
-        )
+    count = len(HELPERS[call.name])
+    if len(call.arguments) != count:
+        wants = "no argument" if not count else f"{count} argument{'s' if count > 1 else ''}"
         return f"{call.name}() takes {wants}, not {len(call.arguments)}; write {_signature(call.name)}"
-    for argument in call.arguments:
-        if (
-            isinstance(argument, Literal)
-            and isinstance(argument.value, int)
-            and abs(argument.value) > LARGEST
-        ):
-            return f"{call.name}() takes no whole number beyond ±{LARGEST}"
-    first, last = (call.arguments[0], call.arguments[-1]) if call.arguments else (None, None)
-    numbers = (
-        isinstance(first, Literal)
-        and isinstance(last, Literal)
-        and call.name in {"random_int", "random_float"}
-    )
-    if numbers and not _ascending(first, last):
+    literals = [argument.value for argument in call.arguments if isinstance(argument, Literal)]
+    if any(isinstance(value, int) and abs(value) > LARGEST for value in literals):
+        return f"{call.name}() takes no whole number beyond ±{LARGEST}"
+    numbers = [value for value in literals if isinstance(value, int | float)]
+    is_range = call.name in {"random_int", "random_float"} and len(literals) == 2
+    if is_range and (len(numbers) < 2 or numbers[0] > numbers[1]):
         return f"{call.name}() needs two numbers, the smaller one first"
     return None
-
-
-def _ascending(low: Expression | None, high: Expression | None) -> bool:
-    values = [e.value for e in (low, high) if isinstance(e, Literal) and isinstance(e.value, int | float)]
-    return len(values) == 2 and values[0] <= values[1]
 
 
 def _signature(name: str) -> str:

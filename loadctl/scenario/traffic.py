@@ -97,11 +97,8 @@ def _places(load: Load, until: float, behaviour: Behaviour) -> float:
     arrivals = load.arrivals_due(until) * behaviour.share
     if not (behaviour.once and arrivals):
         return 0.0
-    levels = [
-        max(stage.start, stage.level_at(min(until, last) - first))
-        for first, last, stage in load.spans()
-        if first < until
-    ]
+    spans = [span for span in load.spans() if span[0] < until]
+    levels = [max(stage.start, stage.level_at(min(until, end) - start)) for start, end, stage in spans]
     return min(arrivals, max(1.0, max(levels) * behaviour.share * behaviour.arrival_s))
 
 

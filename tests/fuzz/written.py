@@ -32,7 +32,7 @@ from loadctl.run.manifest import Manifest, from_text, scenario_hash, to_text
 from loadctl.scenario import units
 from loadctl.scenario.consent import consent_of, places_of
 from loadctl.scenario.expectation import expect
-from loadctl.scenario.openapi.document import base_of_file, read_description
+from loadctl.scenario.openapi.document import base_of_file, read_openapi
 from loadctl.scenario.openapi.scenario_text import scenario_text
 from loadctl.scenario.reading.document import Sources, Text
 from loadctl.scenario.reading.scenario_file import read_scenario, read_targets
@@ -163,7 +163,7 @@ def _rows(data: bytes) -> None:
 
 def _openapi(data: bytes) -> None:
     """What comes of it is a scenario that is valid as it is."""
-    document = read_description(Text("openapi.yaml", _text(data)))
+    document = read_openapi(Text("openapi.yaml", _text(data)))
     base = base_of_file(document)
     draft = scenario_text(document, base.url)
     sources = _sources(draft.text)

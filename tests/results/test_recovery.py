@@ -116,7 +116,7 @@ def test_errors_keep_it_from_being_well() -> None:
         ),
         (
             load("10 30 before", "50 20 spike", "10 5 after", "10 0 after"),
-            "the load must be back for at least 10 s, and was so for 5 s",
+            "the load must be back for at least 10 s, not 5 s",
         ),
     ],
 )

@@ -171,7 +171,7 @@ def test_a_reason_that_stood_before_stays() -> None:
         (SPIKE, {"duration_s": 0.5}, "at least 1s", None),
         (SPIKE, {"duration_s": float("inf")}, "at least 1s", None),
         (Load("closed", []), {"duration_s": 60.0}, "leaves the load to its script", "load:"),
-        (Load("closed", [Stage(0, 0, 10, "a")]), {"users": 5}, "0 throughout", None),
+        (Load("closed", [Stage(0, 0, 10, "a")]), {"users": 5}, "always 0", None),
     ],
 )
 def test_options_that_do_not_fit_say_which_would(

@@ -97,7 +97,7 @@ def spike(before_s: float, after_s: float) -> Load:
     [
         (60, 60, None),
         (19, 60, "it needs a stage of at least 20 s before the spike"),
-        (60, 9, "the load must be back for at least 10 s, and was so for 9 s"),
+        (60, 9, "the load must be back for at least 10 s, not 9 s"),
         (60, 19, "100 requests take 11 s at the load before the spike"),
     ],
 )

@@ -1,11 +1,11 @@
-"""The text of an OpenAPI document, YAML or JSON → the mapping in it. YAML is read as scenarios are: keys are texts."""
+"""An OpenAPI document: read from YAML or JSON (as scenarios are: keys are texts), and where the API it describes answers."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from loadctl.errors import InvalidInput, Mistake, UsageError, Where
@@ -20,7 +20,7 @@ _MARK = re.compile(
 )
 
 
-def read_description(text: Text) -> Mapping[str, object]:
+def read_openapi(text: Text) -> Mapping[str, object]:
     """Raises: InvalidInput where it is neither YAML nor JSON, UsageError where it describes no API."""
     found = _json(text) if text.text.lstrip().startswith(("{", "[")) else _yaml(text)
     if isinstance(found, Mapping) and isinstance(found.get("paths"), Mapping):
@@ -28,8 +28,8 @@ def read_description(text: Text) -> Mapping[str, object]:
     raise UsageError(f"{text.name} is no OpenAPI document: it has no paths:")
 
 
-def looks_like_description(text: str) -> bool:
-    """Whether a page that was found means to be one, though it may be broken."""
+def looks_like_openapi(text: str) -> bool:
+    """Whether a page is meant to be one, though it may be broken."""
     return not text.lstrip().startswith("<") and _MARK.search(text) is not None
 
 
@@ -51,9 +51,7 @@ def _json(text: Text) -> object:
 def _yaml(text: Text) -> object:
     node, mistakes = read_document(text, _BOUNDS)
     if mistakes:
-        raise InvalidInput(
-            [Mistake(m.where, m.message, m.hint, _short(m.excerpt)) for m in mistakes[:10]],
-        )
+        raise InvalidInput([replace(mistake, excerpt=_short(mistake.excerpt)) for mistake in mistakes[:10]])
     return None if node is None else _value(node, {})
 
 
@@ -85,7 +83,7 @@ def _too_deep(text: Text) -> Where | None:
 
 
 def _short(line: str | None) -> str | None:
-    """A document in one line is no excerpt."""
+    """None for a whole document in one line."""
     return line if line is None or len(line) <= 200 else None
 
 

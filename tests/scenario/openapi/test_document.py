@@ -7,7 +7,7 @@ from pathlib import PurePath
 import pytest
 
 from loadctl.errors import InvalidInput, UsageError
-from loadctl.scenario.openapi.document import looks_like_description, read_description
+from loadctl.scenario.openapi.document import looks_like_openapi, read_openapi
 from loadctl.scenario.openapi.scenario_text import scenario_text
 from loadctl.scenario.reading.document import Text
 from tests.scenario.openapi.test_scenario_text import sent
@@ -16,7 +16,7 @@ HEAD = "openapi: 3.0.3\ninfo: {title: T, version: 1.10}\n"
 
 
 def read(text: str, name: str = "api.yaml") -> dict[str, object]:
-    return dict(read_description(Text(name, text)))
+    return dict(read_openapi(Text(name, text)))
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_a_mistake_in_a_document_of_one_long_line_does_not_print_it() -> None:
     ],
 )
 def test_a_page_is_known_for_a_description(text: str, is_one: bool) -> None:
-    assert looks_like_description(text) is is_one
+    assert looks_like_openapi(text) is is_one
