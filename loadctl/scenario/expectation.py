@@ -162,7 +162,9 @@ def smoke_of(scenario: Scenario, begun: Callable[[Target], int] | None = None) -
 
 
 def _too_few_begun(scenario: Scenario, begun: Callable[[Target], int] | None) -> Iterator[CannotJudge]:
-    for target in scenario.targets if begun is not None else ():
+    if begun is None:
+        return
+    for target in scenario.targets:
         needed = requests_needed(target)
         if target.judged and needed is not None and 0 < (requests := begun(target)) < needed:
             reason = f"{requests:,} requests were sent, {needed:,} needed"

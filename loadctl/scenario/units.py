@@ -8,7 +8,7 @@ Printed: `61.2 ms`, `1.94 s`, `34,512`, `0.03 %`, `64.6/s`, `0.71 GB`, `1 min 30
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
@@ -202,7 +202,7 @@ def format_moment(seconds: float, began: str | None) -> str:
     return f"{format_clock(seconds)} ({datetime.fromisoformat(began) + timedelta(seconds=int(seconds)):%H:%M:%S} UTC)"
 
 
-_FORMATS = {
+_FORMATS: Mapping[str, Callable[[float], str]] = {
     "ms": format_ms,
     "%": format_percent,
     "/s": format_rate,

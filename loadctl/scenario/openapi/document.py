@@ -1,4 +1,4 @@
-"""An OpenAPI document: read from YAML or JSON (as scenarios are: keys are texts), and where the API it describes answers."""
+"""An OpenAPI document: read from JSON, or from YAML as scenarios are (keys are texts); and the base URL of its API."""
 
 from __future__ import annotations
 

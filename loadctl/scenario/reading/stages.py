@@ -101,8 +101,9 @@ def read_load(node: Node, mistakes: Mistakes) -> Load | None:
 def model_of(node: Node | None) -> Model | None:
     """Closed or open, from the keys of its stages alone, so that it is known even if the load has mistakes."""
     keys = {key.text for item in (node and node.items) or () for key in item.entries or {}}
-    models: list[Model] = [model for model, key in (("closed", "users"), ("open", "rate")) if key in keys]
-    return models[0] if len(models) == 1 else None
+    if keys >= {"users", "rate"}:
+        return None
+    return "closed" if "users" in keys else "open" if "rate" in keys else None
 
 
 @dataclass(slots=True)
