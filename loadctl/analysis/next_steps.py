@@ -12,7 +12,7 @@ from loadctl.results.verdict import Verdict
 from loadctl.scenario.expectation import CannotJudge, cannot_judge
 from loadctl.scenario.invocation import SCALES, SPELLINGS, Invocation
 from loadctl.scenario.load import Load
-from loadctl.scenario.rescale import WARMUP_SHARE, rescaled, stretched
+from loadctl.scenario.rescale import WARMUP_SHARE, rescaled, rescaled_load
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import SMOKE_OPTION
 from loadctl.scenario.units import parse_duration, write_duration, write_rate
@@ -96,11 +96,11 @@ def _round_up(seconds: float) -> int:
 
 def _suffices(scenario: Scenario, peak: float | None, duration_s: float) -> bool:
     """With a warm-up as long as one can be that is scaled: the load here may have lost most of its own."""
-    load = stretched(scenario.load, peak=peak)
+    load = rescaled_load(scenario.load, peak=peak)
     scored = [stage for stage in load.stages if not stage.warmup]
     if len(scored) < len(load.stages):
         load, duration_s = Load(load.model, scored), duration_s * (1 - WARMUP_SHARE)
-    plan = replace(scenario, load=stretched(load, duration_s=duration_s))
+    plan = replace(scenario, load=rescaled_load(load, duration_s=duration_s))
     return not any(item.by_load for item in cannot_judge(plan))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from loadctl.scenario.consent import host_name
 from loadctl.scenario.load import ENOUGH_REQUESTS, NO_SPIKE, STAIRCASE_LEVELS, Load, Model, phases
-from loadctl.scenario.rescale import stretched
+from loadctl.scenario.rescale import rescaled_load
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import NO_STAIRCASE, Smoke, Target, TooSmall, requests_needed
 from loadctl.scenario.traffic import Traffic
@@ -360,14 +360,14 @@ def _surely(expected: float, needed: int) -> bool:
 
 
 def _shortest(load: Load, enough: Callable[[Load], bool]) -> int | None:
-    """The shortest duration in seconds, in round figures, over which the stretched load has `enough`."""
+    """The shortest duration in seconds, in round figures, over which the same shape has `enough`."""
     low, high = 0, max(1, math.ceil(load.duration_s))
-    while not enough(stretched(load, duration_s=high)):
+    while not enough(rescaled_load(load, duration_s=high)):
         low, high = high, high * 2
         if high > _LONGEST_S:
             return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(stretched(load, duration_s=middle)) else (middle, high)
+        low, high = (low, middle) if enough(rescaled_load(load, duration_s=middle)) else (middle, high)
     step = 60 if high > 600 else 5
     return math.ceil(high / step) * step

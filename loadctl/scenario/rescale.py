@@ -14,7 +14,7 @@ from loadctl.scenario.units import format_duration, format_rate, write_rate
 WARMUP_SHARE = 0.1
 
 
-def stretched(load: Load, *, peak: float | None = None, duration_s: float | None = None) -> Load:
+def rescaled_load(load: Load, *, peak: float | None = None, duration_s: float | None = None) -> Load:
     """`load` with its highest level at `peak` (users or arrivals/s), over `duration_s` seconds, or both.
 
     Users are rounded, but 1 or more stay at least 1; rates are not rounded. Stages last whole seconds, at
@@ -95,7 +95,7 @@ def rescaled(
     peak = users if users is not None else rate
     if peak is not None and load.peak <= 0:
         raise UsageError(f"the load of {scenario.name} is always 0, so it cannot be rescaled")
-    new = stretched(load, peak=peak, duration_s=duration_s)
+    new = rescaled_load(load, peak=peak, duration_s=duration_s)
     if new.excess:
         raise UsageError(new.excess)
     return replace(scenario, load=new, rescaled=_in_words(load, new, duration_s))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from loadctl.scenario.expectation import expect
 from loadctl.scenario.load import NO_SPIKE, Load, Stage
-from loadctl.scenario.rescale import rescaled, stretched
+from loadctl.scenario.rescale import rescaled, rescaled_load
 from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.target import NO_STAIRCASE, Scope, Target
 from loadctl.scenario.traffic import users_joining
@@ -293,5 +293,5 @@ def test_the_shortest_duration_is_enough_and_a_much_shorter_one_is_not(
     for found in expect(plan).cannot_judge:
         assert found.shortest_s is not None
         assert not expect(rescaled(plan, duration_s=found.shortest_s)).cannot_judge
-        shorter = replace(plan, load=stretched(load, duration_s=found.shortest_s / 2))
+        shorter = replace(plan, load=rescaled_load(load, duration_s=found.shortest_s / 2))
         assert expect(shorter).cannot_judge or found.shortest_s <= 10

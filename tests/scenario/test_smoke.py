@@ -138,9 +138,9 @@ def test_a_longer_load_leaves_out_no_more_and_rescaling_changes_no_target(
     load: Load, metrics: list[str], longer_s: int
 ) -> None:
     short = scenario(*map(target, metrics), load=load)
-    stretched = rescaled(short, duration_s=load.duration_s + longer_s)
-    assert stretched.targets == short.targets
-    assert set(left_out(stretched)) <= set(left_out(short))
+    rescaled_load = rescaled(short, duration_s=load.duration_s + longer_s)
+    assert rescaled_load.targets == short.targets
+    assert set(left_out(rescaled_load)) <= set(left_out(short))
 
 
 @given(loads, st.lists(st.sampled_from(METRICS), unique=True))

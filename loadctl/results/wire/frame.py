@@ -26,7 +26,7 @@ from loadctl.results.histogram import MOST_US, Histogram, bucket_of
 from loadctl.results.interval import Interval, Second
 from loadctl.results.packed import NOTHING, Packed
 from loadctl.results.recording import Example, ScriptFault, VirtualUsers
-from loadctl.scenario.unplanned_load import Wish
+from loadctl.scenario.unplanned_load import LevelChange
 
 MAX_TEXT = 4096
 MOST_S = 10_000_000
@@ -261,7 +261,7 @@ class Bye:
     virtual_users: VirtualUsers | None = None
 
 
-Frame: TypeAlias = Hello | Second | Example | Note | ScriptFault | ScriptCode | Wish | Bye
+Frame: TypeAlias = Hello | Second | Example | Note | ScriptFault | ScriptCode | LevelChange | Bye
 
 
 def parse(line: bytes | str) -> Frame | None:
@@ -365,11 +365,11 @@ def _script(fields: Mapping[str, object]) -> ScriptFault | ScriptCode:
     raise ValueError("a fault or a verdict is expected")
 
 
-def _level(fields: Mapping[str, object]) -> Wish:
+def _level(fields: Mapping[str, object]) -> LevelChange:
     t, per_s = _time(fields["t"]), _number(fields["per_s"])
     if t < 0 or per_s < 0:
         raise ValueError("a time and a rate from 0 are expected")
-    return Wish(t, _whole(fields["users"]), per_s)
+    return LevelChange(t, _whole(fields["users"]), per_s)
 
 
 _KINDS: Mapping[str, Callable[[Mapping[str, object]], Frame]] = {
