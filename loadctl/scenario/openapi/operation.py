@@ -9,20 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
-from loadctl.scenario.openapi.credentials import (
-    BEARER,
-    OAUTH2_BODY,
-    OAUTH2_TOKEN,
-    Alternatives,
-    Scheme,
-    account_body,
-    alternatives,
-    has_password,
-    header_scheme,
-    is_token_url,
-    token_source,
-    token_urls,
-)
+from loadctl.scenario.openapi import credentials
 from loadctl.scenario.openapi.document import own_server
 from loadctl.scenario.openapi.sample import SOME_TEXT, SchemaSampler, as_list, as_mapping, as_words, text
 from loadctl.scenario.user_type import Json
@@ -101,7 +88,7 @@ class Operation:
     """What captures a session's token from the answer, as in `capture:`."""
     has_account: bool = False
     """The account to log in with comes from the environment."""
-    access: Alternatives = ()
+    access: credentials.Alternatives = ()
     """The credentials that it asks for."""
 
 
@@ -137,17 +124,17 @@ class _Reader:
         found = [SchemaSampler(document).resolve(parameter) for parameter in both]
         self._parameters = {(str(p.get("in")), str(p.get("name"))): p for p in found}
         self._guesses: list[str] = []
-        self._access = list(alternatives(document, self._operation))
+        self._access = list(credentials.alternatives(document, self._operation))
 
     def operation(self, *, elsewhere: bool) -> Operation:
         kind, schema, body, origin = self._body()
         login = self._is_login(schema)
-        token = token_source(SchemaSampler(self._document), self._operation) if login else None
+        token = credentials.token_source(SchemaSampler(self._document), self._operation) if login else None
         if login and kind is None and self._is_token_url():
-            kind, body, token = "form", OAUTH2_BODY, token or OAUTH2_TOKEN
+            kind, body, token = "form", credentials.OAUTH2_BODY, token or credentials.OAUTH2_TOKEN
         has_account = login and origin != EXAMPLE and kind is not None
         if has_account:
-            body, origin = account_body(SchemaSampler(self._document), schema, body), _ACCOUNT
+            body, origin = credentials.account_body(SchemaSampler(self._document), schema, body), _ACCOUNT
         role, why = self._role(origin, login=login, token=token)
         if elsewhere:
             role, why = "left out", ELSEWHERE
@@ -198,12 +185,14 @@ class _Reader:
         sampler = SchemaSampler(self._document)
         return bool(words & _LOGINS) or (
             bool(words & _MAYBE_LOGINS)
-            and has_password(sampler, schema)
-            and token_source(sampler, self._operation) is not None
+            and credentials.has_password(sampler, schema)
+            and credentials.token_source(sampler, self._operation) is not None
         )
 
     def _is_token_url(self) -> bool:
-        return any(is_token_url(url, self._path) for url in token_urls(self._document))
+        return any(
+            credentials.is_token_url(url, self._path) for url in credentials.token_urls(self._document)
+        )
 
     def _role(self, origin: str, *, login: bool, token: str | None) -> tuple[Role, str]:
         words = self._called() - {self._method}
@@ -268,7 +257,8 @@ class _Reader:
         for (place, name), parameter in self._parameters.items():
             if parameter.get("required") is not True or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
                 continue
-            if place == "header" and (scheme := header_scheme(name)) and not self._is_given(parameter):
+            scheme = credentials.header_scheme(name) if place == "header" else None
+            if scheme and not self._is_given(parameter):
                 self._ask_for(scheme)
             elif place == "header":
                 found[name] = self._parameter(parameter, name)
@@ -276,9 +266,10 @@ class _Reader:
                 cookies.append(f"{name}={quote(self._parameter(parameter, name), safe='')}")
         return {**found, "Cookie": "; ".join(cookies)} if cookies else found
 
-    def _ask_for(self, scheme: Scheme) -> None:
-        if scheme not in (BEARER, *(known for one in self._access for known in one)) or not any(self._access):
-            self._access = [[*one, scheme] for one in self._access or [[]]]
+    def _ask_for(self, scheme: credentials.Scheme) -> None:
+        known = [credentials.BEARER, *(one for schemes in self._access for one in schemes)]
+        if scheme not in known or not any(self._access):
+            self._access = [[*schemes, scheme] for schemes in self._access or [[]]]
 
     def _is_given(self, parameter: Mapping[str, object]) -> bool:
         sampler = SchemaSampler(self._document)

@@ -82,7 +82,8 @@ class CommandReader:
             self.mistakes.add(node, f"{key}: {error}", getattr(error, "hint", None))
             return ()
         words = [self.environment.fill(Node(node.where, text, text)).text for text in texts]
-        self._redact_user_info(words)
+        for user_info in _USER_INFO.findall("\n".join(words)):
+            self.environment.redact_user_info(user_info)
         if len(self.mistakes.found) > before:
             return ()
         if not words or not words[0].strip() or any("\0" in word for word in words):
@@ -91,9 +92,8 @@ class CommandReader:
         return tuple(words)
 
     def _listed(self, node: Node) -> Sequence[str]:
-        for item in node.items or ():
-            if not item.is_scalar:
-                raise ValueError("a command's words are texts, not lists or mappings")
+        if not all(item.is_scalar for item in node.items or ()):
+            raise ValueError("the words of a command are texts, not lists or mappings")
         return [scalar_text(item) for item in node.items or ()]
 
     def _split(self, node: Node) -> Sequence[str]:
@@ -105,35 +105,23 @@ class CommandReader:
 
         text = _REFERENCE.sub(stand_in, one_line(node))
         if sign := _shell_sign(text):
-            raise _NeedsShell(f"'{sign}' means something to a shell only, and no shell runs it")
+            raise _NeedsShell(f"only a shell understands '{sign}'", _NEEDS_SHELL)
         try:
             words = shlex.split(text)
         except ValueError as error:
-            raise ValueError(
-                "a quote is not closed" if "quotation" in str(error) else "it ends in a backslash"
-            ) from error
+            quote = "quotation" in str(error)
+            raise ValueError("a quote is not closed" if quote else "it ends in a backslash") from error
         if words and _ASSIGNMENT.match(words[0]):
-            raise _Assignment(f"'{words[0]}' sets a variable for a shell, and no shell runs it")
-        return [self._referring(word, references) for word in words]
-
-    @staticmethod
-    def _referring(word: str, references: Sequence[str]) -> str:
-        for index, reference in enumerate(references):
-            word = word.replace(chr(_FIRST_STAND_IN + index), reference)
-        return word
-
-    def _redact_user_info(self, words: Sequence[str]) -> None:
-        for word in words:
-            for found in _USER_INFO.finditer(word):
-                self.environment.redact_user_info(found[1])
+            hint = "write  env NAME=value …  before the program"
+            raise _NeedsShell(f"'{words[0]}' sets a variable for a shell", hint)
+        referring = {_FIRST_STAND_IN + index: reference for index, reference in enumerate(references)}
+        return [word.translate(referring) for word in words]
 
 
 class _NeedsShell(ValueError):
-    hint = _NEEDS_SHELL
-
-
-class _Assignment(ValueError):
-    hint = "write  env NAME=value …  before the program"
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(f"{what}, and no shell runs it")
+        self.hint = hint
 
 
 def _shell_sign(text: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
@@ -29,7 +29,16 @@ from loadctl.scenario.reading.shape import (
     whole,
 )
 from loadctl.scenario.reading.words import nearest, no_such
-from loadctl.scenario.user_type import MOST_TURNS, Repeat, Request, Step, Task, Think, UserType, cycle_length
+from loadctl.scenario.user_type import (
+    MOST_TURNS,
+    Repeat,
+    Step,
+    Task,
+    Think,
+    UserType,
+    cycle_length,
+    requests_of,
+)
 
 Rows = Sequence[Mapping[str, str]]
 
@@ -254,8 +263,10 @@ class _FlowReader:
     def task(self, node: Node) -> Task | None:
         if node.get("flow") is None and node.get("repeat") is None:
             self._refuse_once(node)
+            weight = node.get("weight")
             request = self.requests.read(node, weighted=True)
-            return Task(request.endpoint, _weight_of(node), (request,)) if request else None
+            share = self.mistakes.value("weight", weight, whole) if weight is not None else None
+            return Task(request.endpoint, share or 1, (request,)) if request else None
         if (repeat := node.get("repeat")) is not None:
             self.mistakes.add(repeat, "repeat: is a step of a flow", "as in  flow: [{repeat: 10, flow: […]}]")
             return None
@@ -263,7 +274,7 @@ class _FlowReader:
         flow = self.steps("flow", shape.flow) if shape else ()
         if shape is None or not flow:
             return None
-        first = next(_requests(flow), None)
+        first = next(requests_of(flow), None)
         if first is None:
             self.mistakes.add(shape.flow, "this flow sends no request")
             return None
@@ -302,23 +313,6 @@ class _FlowReader:
         if shape.while_ is not None and while_ is not None:
             self.requests.names.used.append((shape.while_, while_.where))
         return Repeat(shape.repeat, self.steps("flow", shape.flow), shape.while_, shape.once)
-
-
-def _weight_of(node: Node) -> int:
-    """1 where none is given, and where the reader of the request has refused it."""
-    weight = node.get("weight")
-    try:
-        return 1 if weight is None else whole(weight)
-    except ValueError:
-        return 1
-
-
-def _requests(steps: Sequence[Step]) -> Iterator[Request]:
-    for step in steps:
-        if isinstance(step, Request):
-            yield step
-        elif isinstance(step, Repeat):
-            yield from _requests(step.flow)
 
 
 def read_rows(text: str) -> tuple[Rows, int, Sequence[tuple[int, str]]]:

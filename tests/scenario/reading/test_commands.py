@@ -66,14 +66,14 @@ def test_a_command_may_take_longer_or_less() -> None:
         *(
             (
                 f"'make {sign} x'",
-                f"1:9  before: '{sign}' means something to a shell only, and no shell runs it | {SHELL}",
+                f"1:9  before: only a shell understands '{sign}', and no shell runs it | {SHELL}",
             )
             for sign in ("&&", "||", "|", "&", ";", ">", ">>", "<", "*", "?", "`", "(", "$(")
         ),
-        ("echo $HOME", f"1:9  before: '$' means something to a shell only, and no shell runs it | {SHELL}"),
+        ("echo $HOME", f"1:9  before: only a shell understands '$', and no shell runs it | {SHELL}"),
         (
             "[make a, make b; make c]",
-            f"1:18  before: ';' means something to a shell only, and no shell runs it | {SHELL}",
+            f"1:18  before: only a shell understands ';', and no shell runs it | {SHELL}",
         ),
         (
             "PORT=80 ./up",
@@ -90,7 +90,7 @@ def test_a_command_may_take_longer_or_less() -> None:
         ("[[]]", "1:10  before: names no program to run"),
         ("['\"\"']", "1:10  before: names no program to run"),
         ('[["a\\0b"]]', "1:10  before: names no program to run"),
-        ("[[a, [b]]]", "1:10  before: a command's words are texts, not lists or mappings"),
+        ("[[a, [b]]]", "1:10  before: the words of a command are texts, not lists or mappings"),
         ("[[a, ]]", None),
         ("[[a, null]]", "1:10  before: has no value"),
         ("{timeout: 3s}", "1:9  a command needs run:"),

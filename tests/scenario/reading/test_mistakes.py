@@ -366,7 +366,7 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
             "before: make up && sleep 1",
             [
                 (
-                    "4:9  before: '&&' means something to a shell only, and no shell runs it | "
+                    "4:9  before: only a shell understands '&&', and no shell runs it | "
                     "write  sh -c '…'  if you need one; in quotes it is an ordinary character"
                 )
             ],
