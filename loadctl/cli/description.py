@@ -126,7 +126,7 @@ def _require_page(page: _Page, root: str) -> None:
         )
     if _NAMES_A_DOCUMENT.search(urlsplit(page.url).path):
         raise UsageError(
-            f"{page.url} is no OpenAPI document", hint=f"the service itself:  loadctl init {root}"
+            f"{page.url} is not an OpenAPI document", hint=f"the service itself:  loadctl init {root}"
         )
 
 

@@ -70,7 +70,7 @@ def web_address(text: str) -> SplitResult:
         try:
             url.hostname.encode("idna")
         except UnicodeError:
-            raise ValueError(f"'{url.hostname[:80]}' cannot be the name of a host") from None
+            raise ValueError(f"'{url.hostname[:80]}' is not a valid host name") from None
     return url
 
 

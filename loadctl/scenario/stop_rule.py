@@ -39,7 +39,7 @@ def parse_stop_rule(text: str) -> StopRule:
     """Raises ValueError with what is wrong."""
     found = _FORM.fullmatch(text)
     if found is None:
-        raise ValueError(f"'{text}' is no rule; write METRIC > LIMIT for TIME, as in  {EXAMPLE}")
+        raise ValueError(f"'{text}' is not a rule; write METRIC > LIMIT for TIME, as in  {EXAMPLE}")
     name, sign, limit_text, time_text = found.groups()
     if name not in WATCHED:
         raise ValueError(unknown("metric", name, "stop_when", WATCHED))

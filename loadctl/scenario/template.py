@@ -198,7 +198,7 @@ class _Reader:
         shown = self._text[self._opening : end + 2 if end >= 0 else None]
         return TemplateError(
             f"{found} is not understood in {shown if len(shown) <= 80 else shown[:79] + '…'}; "
-            "inside {{ }} stand names, row.column, calls like random_int(1, 9), numbers and 'texts'"
+            "inside {{ }} use names, row.column, calls like random_int(1, 9), numbers and 'texts'"
         )
 
 

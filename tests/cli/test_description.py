@@ -152,7 +152,7 @@ def test_the_description_is_found(loadctl: Loadctl, folder: Path, place: str, na
         ({}, 404, "/openapi.json", "/openapi.json answers 404"),
         ({}, 401, "/v3/api-docs", "/v3/api-docs answers 401: it asks for credentials"),
         ({}, 404, "/items", "/items answers 404"),
-        ({"/api-docs": "{}"}, 404, "/api-docs", "/api-docs is no OpenAPI document"),
+        ({"/api-docs": "{}"}, 404, "/api-docs", "/api-docs is not an OpenAPI document"),
         ({"/a": "openapi: 3.0.0\npaths: {"}, 404, "/a", "/a:2:9  { is never closed"),
         ({"/openapi.json": "openapi: 3.0.0\npaths: {"}, 404, "", "/openapi.json:2:9  { is never closed"),
     ],

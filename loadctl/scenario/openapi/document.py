@@ -25,7 +25,7 @@ def read_openapi(text: Text) -> Mapping[str, object]:
     found = _json(text) if text.text.lstrip().startswith(("{", "[")) else _yaml(text)
     if isinstance(found, Mapping) and isinstance(found.get("paths"), Mapping):
         return found
-    raise UsageError(f"{text.name} is no OpenAPI document: it has no paths:")
+    raise UsageError(f"{text.name} is not an OpenAPI document: it has no paths:")
 
 
 def looks_like_openapi(text: str) -> bool:
@@ -141,7 +141,7 @@ def base_of_file(document: Mapping[str, object]) -> Base:
             return _from_document(parts._replace(scheme=scheme))
     return Base(
         DEFAULT_HOST + path_of_first(document),
-        f"host {DEFAULT_HOST} is a guess, the document names no server: edit host:, or use -H URL",
+        f"host {DEFAULT_HOST} is a guess, because the document names no server; edit host: or use -H URL",
     )
 
 

@@ -170,7 +170,7 @@ def _tasks(tasks: Sequence[Operation]) -> Iterator[str]:
 def _left_out(out: Sequence[Operation]) -> Iterator[str]:
     if not out:
         return
-    yield "  # Left out. Take the # away from those that may be sent under load:"
+    yield "  # Left out. Uncomment those that may be sent under load:"
     for operation in out[:MOST_TASKS]:
         first, *rest = _request(operation, weighted=True)
         why = operation.why or "one of many"
@@ -222,7 +222,7 @@ def _summary(title: str, draft: Draft) -> Iterator[str]:
         origin = "; ".join(filter(None, (o.origin, guessed)))
         yield f"  {o.method.upper():<5}{one_line(o.path, 40):<{width}}  {share}   {origin}".rstrip()
     if title and not draft.tasks:
-        yield f"  none of them can be sent as it is, so: GET {one_line(draft.path, 40)}"
+        yield f"  none of them can be sent as is, so: GET {one_line(draft.path, 40)}"
     for why in dict.fromkeys(o.why for o in draft.left_out):
         names = [f"{o.method.upper()} {one_line(o.path, 40)}" for o in draft.left_out if o.why == why]
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
@@ -389,5 +389,5 @@ def _outside(document: Mapping[str, object]) -> Sequence[str]:
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     return (
         f"references to other files are not followed: {next(iter(found))}{more}",
-        "  make one file of them first, for example  npx @redocly/cli bundle",
+        "  bundle them into one file first, for example  npx @redocly/cli bundle",
     )

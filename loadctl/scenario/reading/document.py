@@ -85,7 +85,7 @@ def _explained(problem: str, context: str, character: str) -> tuple[str, str | N
     own_line = 'put it in "quotes", or give the value its own line'
     match character:
         case "\t":
-            return "a tab stands here; YAML is indented with spaces only", "replace the tab by spaces"
+            return "there is a tab here; YAML is indented with spaces only", "replace the tab with spaces"
         case "@" | "`" | "%":
             return f"a value that starts with {character} must be in quotes", None
     if "flow" in context:
@@ -95,7 +95,7 @@ def _explained(problem: str, context: str, character: str) -> tuple[str, str | N
         return "a value with * must be in quotes inside [ ] or { }, and where it starts with *", own_line
     if "mapping values are not allowed" in problem:
         return (
-            "a key cannot stand here: check the indentation, or quote a value that holds ': '",
+            "a key is not allowed here: check the indentation, or quote a value that holds ': '",
             'write for example  name: "a: b"',
         )
     if "quoted scalar" in context and "end of stream" in problem:
@@ -113,7 +113,7 @@ def _unreadable_character(file: str, text: str, error: yaml.YAMLError) -> Mistak
     code = text[position : position + 1]
     shown = f"U+{ord(code):04X}" if code else "one"
     return Mistake(
-        Where(file, line, column), f"the character {shown} cannot stand in YAML; is this a text file?"
+        Where(file, line, column), f"the character {shown} is not allowed in YAML; is this a text file?"
     )
 
 
@@ -272,7 +272,7 @@ class _Composer:
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
-                    raise self.stop(event, "a second document starts here ('---'); one file holds one")
+                    raise self.stop(event, "a second document starts here ('---'); a file holds only one")
                 root = self.node(next(self.events), 1)
         return root or Node(Where(self.source.name, 1, 1), plain=True)
 
@@ -307,7 +307,7 @@ class _Composer:
             return text
         self.wrong(
             self.where(event),
-            "an escape stands for half a character (\\uD800 to \\uDFFF)",
+            "an escape is only half a character (\\uD800 to \\uDFFF)",
             'write the character itself, or its number in one:  "\\U0001F600"',
         )
         return SURROGATES.sub("\ufffd", text)
@@ -319,7 +319,7 @@ class _Composer:
             )
         node = self.anchors[event.anchor]
         if node is None:
-            raise self.stop(event, f"'*{event.anchor}' stands inside what it points to")
+            raise self.stop(event, f"'*{event.anchor}' is inside what it points to")
         self.nodes += node.size
         if self.nodes > self.bounds.nodes:
             most = f"{self.bounds.nodes:,}"
@@ -345,7 +345,7 @@ class _Composer:
             elif key.text in entries:
                 first = entries[key.text][0].where.line
                 self.wrong(
-                    key.where, f"{key.text!r} stands twice in this mapping; the first is in line {first}"
+                    key.where, f"{key.text!r} appears twice in this mapping; the first is on line {first}"
                 )
             else:
                 entries[key.text] = (key, value)

@@ -55,8 +55,8 @@ class Environment:
             return _Filled("${", "${")
         inside = _INSIDE.fullmatch(match["inside"])
         if inside is None or not match[0].endswith("}"):
-            hint = "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself"
-            self.mistakes.add(node, f"{match[0]} names no variable of the environment", hint)
+            hint = "write ${NAME} or ${NAME:-default}; $${ writes ${ itself"
+            self.mistakes.add(node, f"{match[0]} does not name an environment variable", hint)
             return _Filled(match[0], match[0])
         name, default = inside["name"], inside["default"]
         value = self.variables.get(name)

@@ -171,7 +171,7 @@ class RequestReader:
         for name, value in self._entries("headers", node):
             text = self._text(name, value)
             if not _HEADER.fullmatch(name):
-                self.mistakes.add(value, f"'{name}' cannot be the name of a header")
+                self.mistakes.add(value, f"'{name}' is not a valid header name")
             elif text is not None and not text.isprintable():
                 self.mistakes.add(value, f"{name}: a header takes one line of text")
             elif name.lower() in _OF_THE_CLIENT:
@@ -282,7 +282,7 @@ class RequestReader:
         for name, value in self._entries("capture", node):
             source = self._text(name, value)
             if not _IDENTIFIER.fullmatch(name) or name in GIVEN or name in HELPERS:
-                self.mistakes.add(value, f"'{name}' cannot be the name of a variable")
+                self.mistakes.add(value, f"'{name}' is not a valid variable name")
             elif source is not None:
                 if problem := _capture_problem(source):
                     self.mistakes.add(value, f"{name}: {problem}", _SOURCES)
@@ -350,11 +350,11 @@ def _constant(node: Node) -> Scalar:
 def _capture_problem(source: str) -> str | None:
     kind, _, rest = source.partition(" ")
     if kind in {"header", "cookie"}:
-        return None if _HEADER.fullmatch(rest) else f"'{rest}' cannot be the name of a {kind}"
+        return None if _HEADER.fullmatch(rest) else f"'{rest}' is not a valid {kind} name"
     if kind == "regex":
         try:
             groups = regular_expression(rest).groups
         except ValueError as error:
             return str(error)
         return None if groups < 2 else "the pattern has more than one group"
-    return None if _JSON_PATH.fullmatch(source) else f"'{source}' is no place in a response"
+    return None if _JSON_PATH.fullmatch(source) else f"'{source}' is not a place in a response"

@@ -104,7 +104,7 @@ def whole(node: Node) -> int:
     """An integer of at least 1."""
     text = scalar_text(node)
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
-        raise ValueError(f"{text!r} is not a whole number from 1 up")
+        raise ValueError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
@@ -154,7 +154,7 @@ def regular_expression(text: str) -> re.Pattern[str]:
             warnings.simplefilter("ignore")  # of what a later Python may read otherwise
             return re.compile(text)
     except RecursionError:
-        raise ValueError("this is not a regular expression: too many parts inside each other") from None
+        raise ValueError("this is not a regular expression: it is nested too deeply") from None
     except (re.error, OverflowError) as error:
         raise ValueError(f"this is not a regular expression: {error}") from error
 

@@ -82,7 +82,7 @@ def read_load(node: Node, mistakes: Mistakes) -> Load | None:
     for item, line in lines:
         plan.add(item, line)
         if len(plan.stages) > MOST_STAGES:
-            mistakes.add(item, f"here are more than {MOST_STAGES:,} stages, steps counted; a load has fewer")
+            mistakes.add(item, f"a load has at most {MOST_STAGES:,} stages, steps included")
             return None
     if len(mistakes.found) > before or plan.model is None:
         return None

@@ -147,7 +147,7 @@ class TargetReader:
         only = shape.critical or shape.target
         if only and only.is_scalar:
             what = "critical" if shape.critical else "target"
-            message = f"{metric.name}: {what} stands alone; a single limit is written without braces"
+            message = f"{metric.name}: {what} is the only limit; a single limit is written without braces"
             self.mistakes.add(node, message, f"write  {metric.name}: {only.text}   (beyond it the run fails)")
         elif only is None and not node.entries:
             self.mistakes.add(node, f"{metric.name}: has no limit; write null to leave it out")
@@ -176,7 +176,7 @@ class TargetReader:
             shown, limit = (format_limit(value, unit) for value, unit in (goal, critical))
             side = "below" if higher else "above"
             message = f"{metric.name}: the target {shown} is {side} the critical limit {limit}"
-            self.mistakes.add(node, f"{message}; what warns would fail first", "swap the two")
+            self.mistakes.add(node, f"{message}; it would fail before it warns", "swap the two")
             return
         self.table[metric.name, scope] = Target(
             metric=metric.name,

@@ -123,7 +123,7 @@ class UserTypeReader:
             return (alone,) if alone else ()
         for key in IN_PLACE:
             if node.get(key) is not None:
-                message = f"{key}: belongs to a user type; with users: it stands inside one of them"
+                message = f"{key}: belongs to a user type; with users:, put it inside one of them"
                 self.mistakes.add(node.key_where(key), message)
         if not users.entries:
             hint = "set the number of users in load:, as in  - {users: 50, for: 5m}"
@@ -189,7 +189,7 @@ class UserTypeReader:
         if shape is None:
             return None
         if weight is not None and shape.weight is not None:
-            message = f"the weight of a shared user type stands in the scenario: users: {{{name}: {weight}}}"
+            message = f"the weight of a shared user type belongs in the scenario: users: {{{name}: {weight}}}"
             self.mistakes.add(node.value_where("weight"), message)
         if shape.think and shape.pace:
             self.mistakes.add(node.value_where("pace"), "a user type has think: or pace:, not both")
@@ -291,7 +291,7 @@ class _FlowReader:
 
     def _refuse_once(self, node: Node) -> None:
         if node.get("once") is not None:
-            message = "once: stands beside a step of start:, and nowhere else"
+            message = "once: is only for steps of start:"
             hint = "as in  start: [{post: /login, once: true}]; several steps:  {repeat: 1, once: true, flow: […]}"
             self.mistakes.add(node.key_where("once"), message, hint)
 
@@ -303,8 +303,8 @@ class _FlowReader:
         if not keys & {"flow", "repeat"}:
             return self.requests.read(node, weighted=False)
         if "repeat" not in keys and not RepeatShape.is_spoiled(node):
-            hint = "put  repeat: 10  beside it, or its steps into the flow around it"
-            self.mistakes.add(node, "a flow inside a flow says how often it is repeated", hint)
+            hint = "add  repeat: 10, or move its steps into the outer flow"
+            self.mistakes.add(node, "a flow inside a flow needs repeat:", hint)
             return None
         shape = read_shape(RepeatShape, node, self.mistakes)
         if shape is None:
@@ -329,7 +329,7 @@ def read_rows(text: str) -> tuple[Rows, int, Sequence[tuple[int, str]]]:
             elif header is None:
                 header = [cell.strip() for cell in cells]
                 if not all(header) or len(set(header)) < len(header):
-                    return (), 0, [(reader.line_num, "the first row names the columns, each once")]
+                    return (), 0, [(reader.line_num, "the first row must name each column once")]
             elif len(cells) != len(header):
                 wrong.append((reader.line_num, f"{len(cells)} values in this row, but {len(header)} columns"))
             else:

@@ -43,14 +43,14 @@ def parse_pods(text: str) -> Pods:
     if not slash or not selector.strip():
         raise ValueError(f"'{text}' is not NAMESPACE/SELECTOR, as in ml-platform/app=api")
     if not _NAMESPACE.fullmatch(namespace):
-        raise ValueError(f"'{namespace}' is no namespace of Kubernetes: lower-case letters, digits and -")
+        raise ValueError(f"'{namespace}' is not a Kubernetes namespace: lower-case letters, digits and -")
     return Pods(namespace, selector.strip())
 
 
 def _series(node: Node) -> Sequence[str]:
     for name in (names := texts(node)):
         if not _SERIES.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a series, nor a pattern such as db_pool_*")
+            raise ValueError(f"{name!r} is neither the name of a series nor a pattern such as db_pool_*")
     return names
 
 
@@ -151,7 +151,7 @@ class WatchReader:
             self.mistakes.add(shape.queries, f"queries: is a mapping, as in  {example}")
         for key in shape.queries.entries or {}:
             if not _NAME.fullmatch(key.text):
-                message = f"{key.text!r} cannot be the name of a series: letters, digits and _ only"
+                message = f"{key.text!r} is not a valid series name: letters, digits and _ only"
                 self.mistakes.add(key, message)
         return PrometheusServer(
             url=url, queries=self._lines(shape.queries), headers=self._headers(shape.headers)
@@ -204,12 +204,12 @@ class WatchReader:
     def _coherent(self, node: Node, watch: Watch) -> None:
         if watch.names_a_process and (watch.containers or watch.pods):
             other = "container" if watch.containers else "pods"
-            message = f"watch: the system is a process or {other}:, not both; the judged one stands alone"
+            message = f"watch: the system is a process or {other}:, not both"
             self.mistakes.add(node.key_where("process" if watch.process else "pid"), message)
         if watch.containers and watch.pods:
             self.mistakes.add(node.key_where("pods"), "watch: container: and pods: exclude each other")
         followed = {"container": bool(watch.containers), "pods": watch.pods is not None}
         for word in _FOLLOWED:
             if watch.logs is not None and getattr(watch.logs, word) and not followed[word]:
-                message = f"logs: {word} follows what {word}: names; {word}: is missing"
+                message = f"logs: {word} needs {word}: beside it"
                 self.mistakes.add(node.value_where("logs"), message)

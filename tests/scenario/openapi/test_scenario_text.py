@@ -82,7 +82,7 @@ tasks:                            # one is picked after each pause, by weight
     weight: 2
   - get: /health
     weight: 1
-  # Left out. Take the # away from those that may be sent under load:
+  # Left out. Uncomment those that may be sent under load:
   # - post: /retrain   # changes data
   #   weight: 10
   #   json: {model: churn}

@@ -9,8 +9,7 @@ from loadctl.scenario.reading.document import Sources, Text
 from loadctl.scenario.reading.scenario_file import read_scenario
 
 ONCE_HINT = (
-    ", and nowhere else | as in  start: [{post: /login, once: true}]; "
-    "several steps:  {repeat: 1, once: true, flow: […]}"
+    " | as in  start: [{post: /login, once: true}]; several steps:  {repeat: 1, once: true, flow: […]}"
 )
 USERS = "Operator: {tasks: [{get: /admin}]}\nHeavy: {weight: 3, tasks: [{get: /}]}\n"
 FILES = {"accounts.csv": "email,age\na@b.c,3\n", "ragged.csv": "a,b\n1,2\n3\n", "empty.csv": "a,b\n,\n"}
@@ -222,12 +221,12 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
             "{get: /, capture: {a: b.c}}",
             [
                 (
-                    "3:27  a: 'b.c' is no place in a response | "
+                    "3:27  a: 'b.c' is not a place in a response | "
                     'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
                 )
             ],
         ),
-        ("{get: /, capture: {row: $.a}}", ["3:29  'row' cannot be the name of a variable"]),
+        ("{get: /, capture: {row: $.a}}", ["3:29  'row' is not a valid variable name"]),
         (
             "{get: /, check: {status: 2x}}",
             ["3:30  status: takes 200, 2xx or a list of them, as in  [200, 404]"],
@@ -241,7 +240,7 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
             ["3:22  unknown key 'max_time' in check; here it is called 'within'"],
         ),
         ("{get: /, expect: 200}", ["3:14  unknown key 'expect' in a request; here it is called 'check'"]),
-        ("{get: /, headers: {A b: c}}", ["3:29  'A b' cannot be the name of a header"]),
+        ("{get: /, headers: {A b: c}}", ["3:29  'A b' is not a valid header name"]),
         *[
             (
                 f"{{get: /, headers: {{{name}: x}}}}",
@@ -255,7 +254,7 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
         ),
         ("{get: /, headers: [a]}", ["3:23  headers: is a mapping, as in  headers: {name: value}"]),
         ("{get: /, timeout: 5}", ["3:23  timeout: 5 has no unit; write 5s, 5m or 5h"]),
-        ("{get: /, weight: 0}", ["3:22  weight: '0' is not a whole number from 1 up"]),
+        ("{get: /, weight: 0}", ["3:22  weight: '0' is not a whole number above 0"]),
         (
             "{get: /, think: 1s}",
             [
@@ -268,15 +267,15 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
             "{flow: [{get: /, weight: 3}]}",
             ["3:22  weight: belongs to a task; the steps of a flow are all taken"],
         ),
-        ("{get: /, once: true}", ["3:14  once: stands beside a step of start:" + ONCE_HINT]),
+        ("{get: /, once: true}", ["3:14  once: is only for steps of start:" + ONCE_HINT]),
         (
             "{flow: [{think: 1s, once: true}, {repeat: 2, once: true, flow: [{get: /, once: false}]}]}",
-            [f"3:{at}  once: stands beside a step of start:{ONCE_HINT}" for at in (25, 50, 78)],
+            [f"3:{at}  once: is only for steps of start:{ONCE_HINT}" for at in (25, 50, 78)],
         ),
         (
             "{get: /, once: maybe}",
             [
-                "3:14  once: stands beside a step of start:" + ONCE_HINT,
+                "3:14  once: is only for steps of start:" + ONCE_HINT,
                 "3:20  once: 'maybe' is neither true nor false",
             ],
         ),
@@ -309,7 +308,7 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
                 "4:1  unknown key 'vus' in a scenario; set the number of users in load:, as in  - {users: 50, for: 5m}"
             ],
         ),
-        ("host: http://x", ["4:1  'host' stands twice in this mapping; the first is in line 1"]),
+        ("host: http://x", ["4:1  'host' appears twice in this mapping; the first is on line 1"]),
         ("think: 3", ["4:8  think: 3 has no unit; write 3s, 3m or 3h"]),
         ("think: 3s..1s", ["4:8  think: '3s..1s' goes backwards; write 1s..3s"]),
         ("think: 1s\npace: 2s", ["5:7  a user type has think: or pace:, not both"]),
@@ -336,7 +335,7 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
             "stop_when: error_rate over 5%",
             [
                 (
-                    "4:12  stop_when: 'error_rate over 5%' is no rule; "
+                    "4:12  stop_when: 'error_rate over 5%' is not a rule; "
                     "write METRIC > LIMIT for TIME, as in  error_rate > 50% for 10s"
                 )
             ],
@@ -389,15 +388,15 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
             "goal: ${1}",
             [
                 (
-                    "4:7  ${1} names no variable of the environment | "
-                    "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself"
+                    "4:7  ${1} does not name an environment variable | "
+                    "write ${NAME} or ${NAME:-default}; $${ writes ${ itself"
                 )
             ],
         ),
         (
             "users: 5",
             [
-                "2:1  tasks: belongs to a user type; with users: it stands inside one of them",
+                "2:1  tasks: belongs to a user type; with users:, put it inside one of them",
                 (
                     "4:8  users: names user types, as in  users: {MLPlatformUser: 1} | "
                     "set the number of users in load:, as in  - {users: 50, for: 5m}"
@@ -425,7 +424,7 @@ def test_mistakes_at_the_top(key: str, wanted: list[str]) -> None:
             "latency_p95: {critical: 200ms}",
             [
                 (
-                    "4:24  latency_p95: critical stands alone; a single limit is written without braces | "
+                    "4:24  latency_p95: critical is the only limit; a single limit is written without braces | "
                     "write  latency_p95: 200ms   (beyond it the run fails)"
                 )
             ],
@@ -435,7 +434,7 @@ def test_mistakes_at_the_top(key: str, wanted: list[str]) -> None:
             [
                 (
                     "4:24  latency_p95: the target 200 ms is above the critical limit 100 ms; "
-                    "what warns would fail first | swap the two"
+                    "it would fail before it warns | swap the two"
                 )
             ],
         ),
@@ -444,7 +443,7 @@ def test_mistakes_at_the_top(key: str, wanted: list[str]) -> None:
             [
                 (
                     "4:23  throughput: the target 200/s is below the critical limit 300/s; "
-                    "what warns would fail first | swap the two"
+                    "it would fail before it warns | swap the two"
                 )
             ],
         ),
@@ -525,8 +524,8 @@ def test_the_shared_table_may_speak_of_other_scenarios_but_not_in_wrong_words() 
                     "s.yaml:3:9  no user type is named 'Oprator'; did you mean 'Operator'? | "
                     "users.yaml has: Operator, Heavy"
                 ),
-                "s.yaml:3:41  Operator: 'x' is not a whole number from 1 up | a weight, or a whole user type in place",
-                "users.yaml:2:17  the weight of a shared user type stands in the scenario: users: {Heavy: 2}",
+                "s.yaml:3:41  Operator: 'x' is not a whole number above 0 | a weight, or a whole user type in place",
+                "users.yaml:2:17  the weight of a shared user type belongs in the scenario: users: {Heavy: 2}",
             ],
         ),
         (
@@ -629,7 +628,7 @@ def test_all_mistakes_of_all_files_are_told_at_once_with_their_lines() -> None:
         "s.yaml:7:6  unknown key 'target' in a stage of load; here it is called 'users'",
         "s.yaml:9:15  no request is named 'GET /nowhere' | This scenario sends: GET /, GET /{tok}",
         "targets.yaml:1:14  latency_p95: 200 has no unit; write 200ms or 200s",
-        "users.yaml:2:17  the weight of a shared user type stands in the scenario: users: {Heavy: 1}",
+        "users.yaml:2:17  the weight of a shared user type belongs in the scenario: users: {Heavy: 1}",
     ]
     assert found[4].excerpt == "  - {users: 50, over: 30}"
     assert found[-2].excerpt == "latency_p95: 200"
