@@ -11,8 +11,7 @@ from loadctl.errors import Where
 from loadctl.scenario.load import Load
 from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.redaction import Redaction
-from loadctl.scenario.stop_rule import DEFAULT, StopRule
-from loadctl.scenario.target import Smoke, Target
+from loadctl.scenario.target import DEFAULT_STOP_RULES, Smoke, StopRule, Target
 from loadctl.scenario.user_type import Request, UserType
 from loadctl.scenario.watch import Watch
 
@@ -124,7 +123,7 @@ class Scenario:
     allow_hosts: Sequence[str] = ()
     health: str | None = None
     """Path that must answer 2xx before the run; None: any answer below 500 on /; "none": no readiness check."""
-    stop_when: Sequence[StopRule] = DEFAULT
+    stop_when: Sequence[StopRule] = DEFAULT_STOP_RULES
     """What ends a run before its plan; empty: nothing does."""
     before: Sequence[LocalCommand] = ()
     """Commands that bring the system up, run before anything else."""
@@ -143,7 +142,7 @@ class Scenario:
     @property
     def own_stop_rules(self) -> Sequence[StopRule]:
         """Those that somebody wrote."""
-        return [rule for rule in self.stop_when if rule not in DEFAULT]
+        return [rule for rule in self.stop_when if rule not in DEFAULT_STOP_RULES]
 
     @property
     def address(self) -> str:

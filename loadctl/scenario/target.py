@@ -1,15 +1,16 @@
-"""A target: a limit for one metric in one scope; the metrics that can be limited, and how much data each needs."""
+"""Limits: targets and stop rules, the metrics that they are about, and how much data each needs."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from loadctl.errors import Where
 from loadctl.scenario import units
-from loadctl.scenario.units import UnitError
+from loadctl.scenario.reading.words import unknown
 
 ScopeKind = Literal["run", "endpoint", "stage", "series"]
 SMOKE_OPTION = "--smoke"
@@ -120,18 +121,18 @@ _WHOLE = {"cpu": "all cores that the system may use", "error_rate": "all request
 
 
 def parse_limit(metric: str, text: str) -> tuple[float, str]:
-    """A limit and its unit. Any other name is a monitored series, whose values are bare numbers. Raises UnitError."""
+    """A limit and its unit; any other name is a monitored series, whose values are bare numbers. Raises UnitError."""
     unit = METRICS[metric].unit if metric in METRICS else ""
     if metric == "breaking_point" and "/" in text:
         unit = "/s"
     try:
         limit = _READERS[unit](text)
-    except UnitError as error:
+    except units.UnitError as error:
         if unit == "ms" and "has no unit" in str(error):
-            raise UnitError(f"{text} has no unit; write {text}ms or {text}s") from None
+            raise units.UnitError(f"{text} has no unit; write {text}ms or {text}s") from None
         raise
     if unit == "%" and limit > 100:
-        raise UnitError(f"{text} is never reached: it is a share of {_WHOLE[metric]}, at most 100%")
+        raise units.UnitError(f"{text} is never reached: it is a share of {_WHOLE[metric]}, at most 100%")
     return limit, unit
 
 
@@ -178,3 +179,51 @@ class Smoke:
 
     def leaves_out(self, target: Target) -> bool:
         return target.judged and target.metric != "error_rate" and self.reason(target) is not None
+
+
+STOP_METRICS = ("error_rate", "latency_p50", "latency_p95", "latency_p99", "throughput")
+_STOP_RULE = re.compile(r"\s*(\w+)\s*([<>])\s*(\S+(?:\s*%|\s*/s)?)\s+for\s+(\S.*?)\s*")
+STOP_EXAMPLE = "error_rate > 50% for 10s"
+_LEAST_S, _MOST_S = 2.0, 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class StopRule:
+    """`stop_when:`, which ends a run before its plan, as in `error_rate > 50% for 10s`.
+
+    `limit` is in the unit of the metric (see Target); throughput stops the run below it, all others above.
+    """
+
+    metric: str
+    limit: float
+    for_s: float
+
+    def __str__(self) -> str:
+        metric = METRICS[self.metric]
+        sign = "<" if metric.higher_is_better else ">"
+        limit = units.format_limit(self.limit, metric.unit)
+        return f"{self.metric} {sign} {limit} for {units.format_duration(self.for_s)}"
+
+
+DEFAULT_STOP_RULES = (StopRule("error_rate", 90.0, 30.0),)
+"""A run that only fails teaches nothing new, and a system that is down should not be hammered."""
+
+
+def parse_stop_rule(text: str) -> StopRule:
+    """Raises ValueError with what is wrong."""
+    found = _STOP_RULE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"'{text}' is not a rule; write METRIC > LIMIT for TIME, as in  {STOP_EXAMPLE}")
+    name, sign, limit_text, time_text = found.groups()
+    if name not in STOP_METRICS:
+        raise ValueError(unknown("metric", name, "stop_when", STOP_METRICS))
+    below = METRICS[name].higher_is_better
+    if below != (sign == "<"):
+        side = "below (<)" if below else "above (>)"
+        raise ValueError(f"{name} is bad {side} its limit, so '{sign}' would stop a run that goes well")
+    limit, _ = parse_limit(name, limit_text)
+    for_s = units.parse_duration(time_text)
+    if not _LEAST_S <= for_s <= _MOST_S:
+        most = f"{_MOST_S / 3600:g}h"
+        raise ValueError(f"for {time_text}: from {_LEAST_S:g}s to {most}; shorter than that is noise")
+    return StopRule(name, limit, for_s)

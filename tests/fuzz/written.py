@@ -40,7 +40,7 @@ from loadctl.scenario.reading.targets import Applicable
 from loadctl.scenario.reading.user_types import read_rows
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.stop_rule import parse_stop_rule
+from loadctl.scenario.target import parse_stop_rule
 from loadctl.scenario.template import check_template, endpoint_path, json_plan, text_plan
 from tests.fuzz.harness import Reader
 

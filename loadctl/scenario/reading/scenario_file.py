@@ -49,8 +49,7 @@ from loadctl.scenario.reading.watch import WatchReader
 from loadctl.scenario.reading.words import is_meant, unknown
 from loadctl.scenario.redaction import secret_arguments
 from loadctl.scenario.scenario import Scenario, Script, Tls
-from loadctl.scenario.stop_rule import DEFAULT, EXAMPLE, StopRule, parse_stop_rule
-from loadctl.scenario.target import Target
+from loadctl.scenario.target import DEFAULT_STOP_RULES, STOP_EXAMPLE, StopRule, Target, parse_stop_rule
 from loadctl.scenario.units import NUMBER, parse_rate, rate_period_s
 from loadctl.scenario.user_type import UserType
 
@@ -80,7 +79,7 @@ def _rate(node: Node) -> tuple[float, float]:
 
 def _stop_rule(node: Node) -> StopRule:
     if not node.is_scalar or node.is_null:
-        raise ValueError(f"is a rule or a list of rules, as in  {EXAMPLE}; or never")
+        raise ValueError(f"is a rule or a list of rules, as in  {STOP_EXAMPLE}; or never")
     return parse_stop_rule(node.text)
 
 
@@ -318,7 +317,7 @@ class ScenarioReader:
     def _stop_when(self, node: Node | None) -> Sequence[StopRule]:
         """`never`, a rule or a list of rules; nothing: the default."""
         if node is None:
-            return DEFAULT
+            return DEFAULT_STOP_RULES
         items = node.items or (node,)
         if [item.text for item in items] == ["never"]:
             return ()

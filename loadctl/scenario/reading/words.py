@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from itertools import islice
 
 _TURNS = "a load ends after a time (for:), not after a number of turns"
@@ -110,6 +109,8 @@ _MOST_KNOWN = 1_000
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most similar to `word`."""
+    from difflib import get_close_matches  # only after a mistake
+
     near = get_close_matches(word[:100], list(islice(known, _MOST_KNOWN)), n=1, cutoff=0.6)
     return near[0] if near else None
 
