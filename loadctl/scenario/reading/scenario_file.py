@@ -43,7 +43,7 @@ from loadctl.scenario.reading.shape import (
     whole,
 )
 from loadctl.scenario.reading.stages import model_of, read_load
-from loadctl.scenario.reading.targets import Applicable, Table, TargetReader, merged
+from loadctl.scenario.reading.targets import Applicable, TargetReader, merged
 from loadctl.scenario.reading.user_types import IN_PLACE, UserTypeReader
 from loadctl.scenario.reading.watch import WatchReader
 from loadctl.scenario.reading.words import is_meant, unknown
@@ -216,11 +216,7 @@ class ScenarioReader:
             seed=shape.seed,
             notes=tuple(dict.fromkeys(user_types.notes)),
         )
-        self.applicable = Applicable(
-            endpoints=None if _names_a_script(shape) or not types else scenario.endpoints,
-            stages=[stage.name for stage in load.stages] if load and load.stages else None,
-            model=model,
-        )
+        self.applicable = replace(applicable_to(scenario), model=model)
         return scenario
 
     def _load(self, node: Node, shape: ScenarioShape) -> Load | None:
@@ -364,16 +360,14 @@ def read_scenario(
     environment = Environment(sources.env, mistakes)
     reader = ScenarioReader(mistakes, environment, sources, host=host, engine=engine)
     scenario: Scenario | None = None
-    table: Table = {}
+    shared = TargetReader(mistakes, reader.applicable, own=False)
     own = TargetReader(mistakes, reader.applicable, own=True)
     with suppress(TooManyMistakes):
         node = mistakes.read(sources.scenario)
-        shared = mistakes.read(sources.targets) if sources.targets else None
+        table = mistakes.read(sources.targets) if sources.targets else None
         scenario = None if node is None else reader.read(name, node)
-        table = TargetReader(mistakes, reader.applicable, own=False).read(
-            environment.fill(shared) if shared else None
-        )
-        own.scenario = reader.applicable
+        shared.scenario = own.scenario = reader.applicable
+        shared.read(environment.fill(table) if table else None)
         own.read(reader.targets)
         for option in targets:
             own.option(option)
@@ -384,7 +378,7 @@ def read_scenario(
         scenario,
         source=f"(packaged) {name}" if sources.packaged else sources.scenario.name,
         packaged=sources.packaged,
-        targets=merged(table, own.table),
+        targets=merged(shared.table, own.table),
         secrets=environment.secrets,
     )
 
@@ -402,21 +396,21 @@ def read_targets(
     """
     mistakes = Mistakes()
     environment = Environment(env or {}, mistakes)
-    table: Table = {}
+    table = TargetReader(mistakes, applicable, own=False)
     options = TargetReader(mistakes, applicable, own=True)
     with suppress(TooManyMistakes):
         node = mistakes.read(text) if text else None
-        table = TargetReader(mistakes, applicable, own=False).read(environment.fill(node) if node else None)
+        table.read(environment.fill(node) if node else None)
         for option in targets:
             options.option(option)
     mistakes.raise_if_any(environment.secrets)
-    return merged(table, options.table)
+    return merged(table.table, options.table)
 
 
 def applicable_to(scenario: Scenario) -> Applicable:
-    """What targets can name in a scenario that was read before."""
+    """What targets can name in a scenario."""
     return Applicable(
-        endpoints=None if scenario.script else scenario.endpoints,
+        endpoints=None if scenario.script else scenario.endpoints or None,
         stages=[stage.name for stage in scenario.load.stages] or None,
         model=scenario.load.model,
     )

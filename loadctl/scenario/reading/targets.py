@@ -57,18 +57,17 @@ class TargetReader:
     own: bool
     table: dict[tuple[str, Scope], Target | None] = field(default_factory=dict)
 
-    def read(self, node: Node | None) -> Table:
+    def read(self, node: Node | None) -> None:
         if node is None or (node.is_null and not self.own):
-            return self.table
+            return
         if node.entries is None:
             self.mistakes.add(node, "targets: is a mapping, as in  targets: {latency_p95: 200ms}")
-            return self.table
+            return
         for key, value in node.entries.items():
             if section := SECTIONS.get(key.text):
                 self._section(section[0], key, value)
             else:
                 self._entry(key, value, Scope())
-        return self.table
 
     def option(self, text: str) -> None:
         """One `--target`: `latency_p95=200ms`, or `POST /predict latency_p95=200ms` for an endpoint."""
