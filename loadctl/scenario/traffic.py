@@ -1,4 +1,4 @@
-"""How many requests a load brings, in the mean: user types as rates."""
+"""How many requests a load makes on average: user types as rates."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Requests are counted in the mean, so in fractions. A loop with a condition is counted as one pass."""
+    """Mean numbers of requests, so fractions. A loop with a condition counts as one pass."""
 
     behaviours: Sequence[Behaviour]
     model: Model

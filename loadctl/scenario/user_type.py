@@ -1,7 +1,6 @@
 """What one kind of virtual user does: steps, tasks, pauses. The same records drive every engine.
 
-Texts may hold templates `{{ … }}`; they are kept as written (and validated by template.py), because each engine renders
-them itself, once per request.
+Texts may contain templates `{{ … }}`; they are kept as written, because each engine renders them once per request.
 """
 
 from __future__ import annotations

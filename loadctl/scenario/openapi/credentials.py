@@ -1,4 +1,4 @@
-"""How the operations of an OpenAPI document prove who calls: its security schemes, and what is sent for them."""
+"""The security schemes of an OpenAPI document, and the credentials that requests send for them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def alternatives(document: Mapping[str, object], operation: Mapping[str, object]
 
 
 def header_scheme(name: str) -> Scheme | None:
-    """A required header whose name says that it is a credential, declared as a parameter only."""
+    """The scheme of a required header that is declared as a parameter, but whose name says it is a credential."""
     if name.lower() == "authorization":
         return BEARER
     return Scheme("header", name, "", name) if _KEY.search(name) else None
@@ -168,7 +168,7 @@ class Access:
 
 
 def _trouble(schemes: Sequence[Scheme]) -> int:
-    """How hard it is to have such credentials at hand; bearer tokens and keys are easy."""
+    """How hard such credentials are to obtain; bearer tokens and keys are easy."""
     return sum(scheme.prefix not in {"", "Bearer "} or scheme.place == "cookie" for scheme in schemes)
 
 
@@ -232,7 +232,7 @@ def is_token_url(url: str, path: str) -> bool:
 
 
 def token_source(sampler: SchemaSampler, operation: Mapping[str, object]) -> str | None:
-    """What captures the token of a login's answer; None: nothing is known of one."""
+    """The capture for the token in the answer to a login; None: none is known."""
     responses = as_mapping(operation.get("responses"))
     named = [status for status in ("200", "201", "2XX", "2xx", "default") if status in responses]
     for response in [sampler.resolve(responses[status]) for status in named]:

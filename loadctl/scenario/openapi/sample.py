@@ -212,7 +212,7 @@ def _usable(key: object) -> bool:
 
 
 def _number(value: object, otherwise: float) -> float:
-    """Nothing that arithmetic with it would make infinite."""
+    """`value` where it is a number that arithmetic cannot make infinite."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return otherwise
     return float(value) if value == 0 or 1e-15 < abs(value) < 1e15 else otherwise

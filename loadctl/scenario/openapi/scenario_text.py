@@ -1,4 +1,4 @@
-"""An OpenAPI document → a first scenario: its login, the operations that it can send, and those that it leaves out."""
+"""A first scenario from an OpenAPI document: its login, the operations that can be sent, and those left out."""
 
 from __future__ import annotations
 

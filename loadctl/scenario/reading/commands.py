@@ -1,4 +1,4 @@
-"""`before:` and `after:` → commands of this machine: words, never a text for a shell.
+"""Reads `before:` and `after:`: commands for this machine, as words, never as a text for a shell.
 
 A text is split as a shell would split it (quotes and backslashes), but no shell runs it. `${NAME}` is filled in after
 the splitting, so that a value with blanks stays one word.
@@ -22,7 +22,7 @@ _FORMS = "takes a command (text, or words in a list of their own), or a list of 
 _NEEDS_SHELL = "write  sh -c '…'  if you need one; in quotes it is an ordinary character"
 _REFERENCE = re.compile(r"\$\$\{|\$\{[^{}]*\}")
 _FIRST_STAND_IN = 0xE000
-"""Private characters stand for references while the text is split; it cannot hold any of its own."""
+"""Private-use characters replace references while the text is split; the text itself cannot contain any."""
 _SIGN = re.compile(r"&&|\|\||>>|<<|\$\(|\$(?=[A-Za-z_])|[|&;<>*?()`]")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _USER_INFO = re.compile(r"://([^/?#\s]*)@")
@@ -53,7 +53,7 @@ class CommandReader:
         return tuple(command for item in items if (command := self._command(key, item)) is not None)
 
     def option(self, name: str, text: str, *, timeout_s: float) -> LocalCommand | None:
-        """The command that an option of the command line says; None where something is wrong with it."""
+        """The command given by an option of the command line; None where something is wrong with it."""
         argv = self._words(name, Node(Where(name), text, text))
         return LocalCommand(argv=argv, timeout_s=timeout_s) if argv else None
 

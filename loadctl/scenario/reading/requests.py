@@ -1,4 +1,4 @@
-"""One request in YAML → Request."""
+"""Reads one request."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 _JSON_PATH = re.compile(r"\$(\.[^.\[\]\s*]+|\[(\*|-?[0-9]{1,9}|'[^']*'|\"[^\"]*\")\])*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OF_THE_CLIENT = frozenset({"expect", "keep-alive", "transfer-encoding", "upgrade"})
-"""How a client reads and writes: it decides by itself, and undici refuses such headers."""
+"""Headers that the HTTP client sets itself; undici refuses them."""
 _USER_INFO = re.compile(r"https?://([^/?#]*)@", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SOURCES = 'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
@@ -205,7 +205,7 @@ class RequestReader:
         return value
 
     def check_template(self, node: Node) -> None:
-        """Note what is wrong with a text's template, and which variables it uses."""
+        """Notes mistakes in the template of a text, and the variables that it uses."""
         if "{{" not in node.text:
             return
         if mistake := check_template(node.text):
@@ -246,7 +246,7 @@ class RequestReader:
             self.mistakes.add(node, "a URL holds no spaces; write %20, or + in a query")
 
     def _endpoint(self, method: str, node: Node) -> str:
-        """It is shown everywhere, so secrets in it are shown by their names."""
+        """The endpoint's name is shown everywhere, so secrets in it are replaced by their names."""
         try:
             return f"{method.upper()} {endpoint_path(node.shown)}"
         except (
@@ -340,7 +340,7 @@ class RequestReader:
 
 
 def _constant(node: Node) -> Scalar:
-    """The value of a scalar that is no template, or of one that is one literal."""
+    """The value of a scalar that is not a template, or whose template is a single literal."""
     if not isinstance(node.value, str) or "{{" not in node.value or check_template(node.value):
         return node.value
     whole = parse(node.value).whole

@@ -1,4 +1,4 @@
-"""The top level of a scenario file → Scenario, its targets apart."""
+"""Reads a scenario file, with the user types and targets that belong to it."""
 
 from __future__ import annotations
 
@@ -335,7 +335,7 @@ class ScenarioReader:
 
 
 def _misnamed(key: str, node: Node) -> bool:
-    """An unknown key stands for this one, and is a mistake already."""
+    """An unknown key was meant to be this one, and is a mistake already."""
     known = ScenarioShape.keys()
     return is_meant(key, [k.text for k in node.entries or {} if k.text not in known], ScenarioShape.kind)
 
@@ -390,9 +390,9 @@ def read_targets(
     env: Mapping[str, str] | None = None,
     targets: Sequence[str] = (),
 ) -> tuple[Target, ...]:
-    """A targets table alone, held against what was read before (`score RUN --targets other.yaml`).
+    """A targets table for a scenario that was read before (`score RUN --targets other.yaml`).
 
-    Limits on endpoints and stages that are not there are left out. Raises InvalidInput.
+    Limits on unknown endpoints and stages are left out. Raises InvalidInput.
     """
     mistakes = Mistakes()
     environment = Environment(env or {}, mistakes)

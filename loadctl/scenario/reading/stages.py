@@ -1,4 +1,4 @@
-"""`load:` in YAML → Load: lines with over and for, staircases, names."""
+"""Reads `load:`: stages with over and for, staircases, names."""
 
 from __future__ import annotations
 

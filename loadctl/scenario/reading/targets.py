@@ -1,4 +1,4 @@
-"""`targets:` and targets.yaml → Target records: one table over another, held against what a scenario really does."""
+"""Reads `targets:` and targets.yaml: one table over another, checked against what the scenario does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loadctl.scenario.units import format_limit
 
 OPTION = "--target"
 DEFINES_THE_BREAK = "defines the break"
-"""Why a limit is not judged by itself where breaking_point is."""
+"""Why a limit is not judged by itself where breaking_point is judged."""
 _Limit: TypeAlias = tuple[float, str]
 """With its unit."""
 Table = Mapping[tuple[str, Scope], "Target | None"]
@@ -49,8 +49,8 @@ class Applicable:
 
 @dataclass(slots=True)
 class TargetReader:
-    """`own`: the limits are this scenario's own, so a name that it does not have is a mistake; a shared table may
-    speak of what other scenarios do."""
+    """`own`: the limits are this scenario's own, so a name that it does not have is a mistake; a shared table
+    may name what only other scenarios have."""
 
     mistakes: Mistakes
     scenario: Applicable

@@ -1,4 +1,4 @@
-"""User types in YAML → UserType: start steps, tasks, flows, pauses and data rows."""
+"""Reads user types: start steps, tasks, flows, pauses and data rows."""
 
 from __future__ import annotations
 
@@ -316,7 +316,7 @@ class _FlowReader:
 
 
 def read_rows(text: str) -> tuple[Rows, int, Sequence[tuple[int, str]]]:
-    """The rows of a CSV by column, all values text; how many were left out as empty; what is wrong, by line."""
+    """The rows of a CSV by column, all values text; how many empty ones were skipped; what is wrong, by line."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     rows: list[Mapping[str, str]] = []
     wrong: list[tuple[int, str]] = []

@@ -1,4 +1,4 @@
-"""`watch:` → Watch: every part by itself, so that a mistake in one never hides those of another."""
+"""Reads `watch:`, every part by itself, so that a mistake in one never hides those of another."""
 
 from __future__ import annotations
 
