@@ -68,10 +68,10 @@ def _shared(lengths: Sequence[float], total: int) -> list[int]:
         return []
     spare = total - len(lengths)
     scale = total / sum(lengths)
-    wishes = [max(0.0, length * scale - 1) for length in lengths]
-    factor = spare / sum(wishes) if sum(wishes) else 0.0
-    parts = [math.floor(wish * factor + 1e-9) for wish in wishes]
-    remainders = sorted(range(len(parts)), key=lambda i: (parts[i] - wishes[i] * factor, i))
+    wanted = [max(0.0, length * scale - 1) for length in lengths]
+    factor = spare / sum(wanted) if sum(wanted) else 0.0
+    parts = [math.floor(one * factor + 1e-9) for one in wanted]
+    remainders = sorted(range(len(parts)), key=lambda i: (parts[i] - wanted[i] * factor, i))
     for i in remainders[: spare - sum(parts)]:
         parts[i] += 1
     return [1 + part for part in parts]

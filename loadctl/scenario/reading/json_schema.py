@@ -160,4 +160,4 @@ def _help(shape: type[Shape]) -> Mapping[str, str]:
                 pass
             case ast.AnnAssign(ast.Name(name)) if field := shape.model_fields.get(name):
                 found[field.alias or name] = text
-    return found
+    return dict(reversed(found.items()))
