@@ -178,7 +178,7 @@ def test_where_nothing_was_found_is_said_and_a_root_that_is_not_there(loadctl: L
 def test_a_guessed_host_is_said(loadctl: Loadctl, folder: Path) -> None:
     (folder / "openapi.yaml").write_text("openapi: 3.0.0\npaths: {/a: {get: {}}}")
     said = loadctl("init", "openapi.yaml")
-    assert "host http://localhost:8080 is a guess, the document names no server" in said.out
+    assert "host http://localhost:8080 is a guess, because the document names no server" in said.out
     assert "is a guess" not in loadctl("init", "openapi.yaml", "-H", "http://h", "--name", "b").out
 
 
