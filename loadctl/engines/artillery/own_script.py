@@ -22,6 +22,7 @@ from loadctl.scenario.reading.document import (
     Key,
     Mistakes,
     Node,
+    Sources,
     Text,
     TooManyMistakes,
     lines_of,
@@ -349,7 +350,9 @@ def read_flows(
         file = resolve(named)
         return script_text(file).text if file is not None else None
 
-    reader = UserTypeReader(mistakes, environment, read_text, resolve, timeout_s, open_model=True)
+    text = script_text(script.path)
+    sources = Sources(scenario=text, users=None, targets=None, read=read_text, resolve=resolve, env=environ)
+    reader = UserTypeReader(mistakes, environment, sources, timeout_s, open_model=True)
     types: list[UserType | None] = []
     with suppress(TooManyMistakes):
         for number, scenario in _scenarios(whole, mistakes):
@@ -384,4 +387,4 @@ def _user_type(number: int, scenario: Node, reader: UserTypeReader) -> UserType 
     task = Node(flow.where, entries={Key("flow", flow.where): flow})
     entries[Key("tasks", flow.where)] = Node(flow.where, items=(task,))
     name = f"{number}. {_text(scenario.get('name')) or 'scenario'}"  # two may have the same
-    return reader.read(name, Node(scenario.where, entries=entries), weight=None)
+    return reader.user_type(name, Node(scenario.where, entries=entries))

@@ -1,4 +1,4 @@
-"""Templates as scenario/template/template.py plans them, compiled once into functions of a user's scope."""
+"""Templates as scenario/template.py plans them, compiled once into functions of a user's scope."""
 
 from __future__ import annotations
 
