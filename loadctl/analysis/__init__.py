@@ -1,1 +1,1 @@
-"""What it means: one file a question, each a pure function from what was measured to findings."""
+"""What a run means: one file per question, each a pure function from the measurements to findings."""

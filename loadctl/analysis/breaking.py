@@ -1,10 +1,10 @@
-"""Where did it break, what gave way first, and how much did it serve at most?
+"""Where did the system break, which limit was crossed first, and what was its highest throughput?
 
 The break: results/measures/breaking_point.py. Saturation: two straight lines through the origin, fitted to the median
 throughput of each level; the bend is where throughput stops growing with load. It is said only where the second
 slope is less than half the first, the fit is clearly better (Bayesian information criterion by more than 6), and the
 last level lies 10 % or more below the first line: on synthetic staircases that was wrong in 0 % of linear systems at
-4 % noise and 3.5 to 8.5 % at 12 to 20 %. A bend in the top 10 to 15 % of the range cannot be told from none.
+4 % noise and 3.5 to 8.5 % at 12 to 20 %. A bend in the top 10 to 15 % of the range cannot be detected.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.breaking_point import BreakingPoint
 from loadctl.results.measures.level import NOISE_MS, Level
 from loadctl.results.measures.outage import Stall
@@ -32,22 +32,22 @@ FULL_S = 5
 """See `_full`: seconds, and shares of the highest level and of what the lower ones served."""
 
 
-def breaking_findings(case: Case) -> list[Finding]:
-    return [*_break(case, case.measured.breaking_point), *_saturated(case)]
+def breaking_findings(run: RunContext) -> list[Finding]:
+    return [*_break(run, run.measured.breaking_point), *_saturated(run)]
 
 
-def _break(case: Case, found: BreakingPoint | None) -> Iterator[Finding]:
-    """Only where a load rises in several steps; one level is no staircase."""
-    if found is None or case.measured.break_doubt:
+def _break(run: RunContext, found: BreakingPoint | None) -> Iterator[Finding]:
+    """`breaking-point`, where the load rises in several steps."""
+    if found is None or run.measured.break_doubt:
         return
-    unit = case.level_unit
+    unit = run.level_unit
     step = found.broke
     if step is None:
-        if any(target.metric == "breaking_point" for target in case.scenario.targets):
+        if any(target.metric == "breaking_point" for target in run.scenario.targets):
             most = max(found.steps, key=lambda each: each.level.level)
             message = (
-                f"it held every level up to {most.level.level:g}{unit} at "
-                f"{format_rate(most.level.throughput_per_s)}; the breaking point lies beyond"
+                f"the system held every level up to {most.level.level:g}{unit} at "
+                f"{format_rate(most.level.throughput_per_s)}; its breaking point is higher"
             )
             beyond: Evidence = {"held": most.level.level, "broke": None}
             yield Finding("breaking-point", "info", message, beyond)
@@ -63,10 +63,12 @@ def _break(case: Case, found: BreakingPoint | None) -> Iterator[Finding]:
         "windows": step.windows,
     }
     if not found.held:
-        message = f"its limits are crossed at the lowest level already, {step.level.level:g}{unit}: {first}"
+        message = (
+            f"the system misses its limits even at the lowest level, {step.level.level:g}{unit}: {first}"
+        )
         yield Finding("breaking-point", "warning", message, evidence)
         return
-    holds = f"it holds {found.held:g}{unit} at {format_rate(_rate_at(found, found.held))} and breaks"
+    holds = f"the system holds {found.held:g}{unit} at {format_rate(_rate_at(found, found.held))} and breaks"
     between = f"between {found.held:g} and {step.level.level:g}{unit}"
     yield Finding("breaking-point", "warning", f"{holds} {between}: {first}", evidence)
 
@@ -75,19 +77,19 @@ def _rate_at(found: BreakingPoint, held: float) -> float:
     return max(step.level.throughput_per_s for step in found.steps if step.level.level == held)
 
 
-def _saturated(case: Case) -> Iterator[Finding]:
-    levels = case.measured.levels
+def _saturated(run: RunContext) -> Iterator[Finding]:
+    levels = run.measured.levels
     bend = bend_of([level.level for level in levels], [level.throughput_per_s for level in levels])
     if bend is None:
-        yield from _full(case) if len(levels) < ENOUGH_LEVELS else ()
+        yield from _full(run) if len(levels) < ENOUGH_LEVELS else ()
         return
     beyond = [level for level in levels if level.level >= bend] or [levels[-1]]
     most = median(level.throughput_per_s for level in beyond)
     low, high = _around(levels, bend)
-    unit = case.level_unit
+    unit = run.level_unit
     message = (
         f"throughput stopped growing between {low:g} and {high:g}{unit}, at about {format_rate(most)}; "
-        "beyond that more load only waits longer"
+        "beyond that, more load only makes requests wait longer"
     )
     evidence: Evidence = {
         "bend": round(bend, 1),
@@ -97,12 +99,12 @@ def _saturated(case: Case) -> Iterator[Finding]:
     yield Finding("throughput-saturated", "warning", message, evidence)
 
 
-def _full(case: Case) -> Iterator[Finding]:
+def _full(run: RunContext) -> Iterator[Finding]:
     """Of a load with fewer levels: at its top most requests wait, and it serves much less than in proportion to it."""
-    load, away = case.scenario.load, {t for stall in case.measured.stalls for t in _seconds_of(stall)}
+    load, away = run.scenario.load, {t for stall in run.measured.stalls for t in _seconds_of(stall)}
     timed = [
         (load.level_at(second.t + 0.5), us / 1000, second)
-        for second in case.recording.seconds
+        for second in run.recording.seconds
         if second.t not in away and (us := second.ok.nearest_rank_us(0.5))
     ]
     low = [(level, ms, second) for level, ms, second in timed if 0 < level <= LOW * load.peak]
@@ -119,7 +121,7 @@ def _full(case: Case) -> Iterator[Finding]:
     if most > FULL * each * TOP * load.peak:
         return
     message = (
-        f"it serves no more than {format_rate(most)}: at {load.peak:g}{case.level_unit} up to "
+        f"throughput is limited to {format_rate(most)}: at {load.peak:g}{run.level_unit} up to "
         f"{format_count(waiting)} requests wait at once, and p50 is {format_ms(ms)} instead of {format_ms(calm_ms)}"
     )
     evidence: Evidence = {
@@ -143,7 +145,7 @@ def _around(levels: Sequence[Level], bend: float) -> tuple[float, float]:
 
 
 def bend_of(load: Sequence[float], served: Sequence[float]) -> float | None:
-    """The level where throughput stops growing; None: it does not, or that cannot be told."""
+    """The level where throughput stops growing; None: it does not, or the data do not show it."""
     n = len(load)
     if n < ENOUGH_LEVELS or load[0] <= 0 or load[-1] <= load[0]:
         return None

@@ -1,10 +1,11 @@
 """The highest load that still meets the targets: which level to probe next, and what the probes together say.
 
 Method: levels double from the first until one fails, then the gap is halved (geometrically) until it is narrower than a
-tenth, then both of its edges are probed once more, because near the edge a probe is a coin toss; an edge that does not
-hold moves the gap outwards. Bracketing and bisection as in RFC 2544 §26.1 (throughput), with the repetition that it
-lacks. On simulated systems whose capacity varies by 3 % from probe to probe, the gap alone holds the true one in 59 %
-of 500 seeds, and the band, 5 % wider on either side, in all of them (tests/analysis/test_capacity.py); 11 probes each.
+tenth, then both of its ends are probed once more, because near the capacity a probe passes or fails by chance; an end
+that does not hold moves the gap outwards. Bracketing and bisection as in RFC 2544 §26.1 (throughput), with the
+repetition that it lacks. On simulated systems whose capacity varies by 3 % from probe to probe, the gap alone holds the
+true one in 59 % of 500 seeds, and the band, 5 % wider on either side, in all of them (tests/analysis/test_capacity.py);
+11 probes each.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from loadctl.results.verdict import Score, Status, Verdict
 Outcome = Literal["meets", "fails", "unclear"]
 NARROW = 1.1
 MARGIN = 1.05
-"""What probes near the edge differ by; see above."""
+"""By how much probes near the capacity differ; see above."""
 _TWICE = 2
 PROBES_MAX = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One short run at one level (arrivals a second, or users). `why`: what failed, or why it cannot be told."""
+    """One short run at one level (arrivals a second, or users). `why`: what failed, or why there is no result."""
 
     level: float
     outcome: Outcome
@@ -37,30 +38,9 @@ class Probe:
     run_dir: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capacity:
-    """`low`: the highest level that met all targets, every time but the odd one; None: not even the lowest did.
-    `high`: the lowest that did not; None: none was found, `limit` says why. `fails_next`: what failed at `high`."""
-
-    low: float | None
-    high: float | None
-    fails_next: str = ""
-    limit: str = ""
-
-    @property
-    def band(self) -> tuple[float, float] | None:
-        """Within which the capacity lies; None: an end is missing."""
-        return (self.low / MARGIN, self.high * MARGIN) if self.low and self.high else None
-
-    @property
-    def estimate(self) -> float | None:
-        """The middle of the band, on a scale of ratios."""
-        return math.sqrt(self.low * self.high) if self.low and self.high else None
-
-
 @dataclass(slots=True)
 class Search:
-    """Ask `next` for a level, `add` what its probe said, until `next` is None; `answer` holds at any time.
+    """Ask `next` for a level and append its probe to `probes`, until `next` is None; what is found holds at any time.
 
     `whole`: levels are whole numbers (users).
     """
@@ -73,7 +53,7 @@ class Search:
     def next(self) -> float | None:
         if len(self.probes) >= PROBES_MAX or (self.probes and self.probes[-1].outcome == "unclear"):
             return None
-        low, high = self._low(), self._high()
+        low, high = self.low, self.high
         if low is None and high is None:
             return self._level(self.start)
         if high is None:
@@ -89,13 +69,10 @@ class Search:
             return middle
         return next((edge for edge in (low, high) if self._count(edge) < _TWICE), None)
 
-    def add(self, probe: Probe) -> None:
-        self.probes.append(probe)
-
     @property
     def held(self) -> Probe | None:
         """The last probe of the highest level that held."""
-        low = self._low()
+        low = self.low
         return next((probe for probe in reversed(self.probes) if probe.level == low), None)
 
     @property
@@ -106,37 +83,55 @@ class Search:
         return self.held.throughput_per_s / self.held.level
 
     @property
-    def answer(self) -> Capacity:
-        low, high = self._low(), self._high()
-        unclear = next((probe for probe in self.probes if probe.outcome == "unclear"), None)
-        limit = ""
-        if high is None and unclear is not None:
-            limit = f"at {unclear.level:g} it cannot be told: {unclear.why}"
-        elif high is None:
-            limit = f"no more than {self.most:g} was tried"
-        failed = [probe for probe in self.probes if probe.level == high and probe.outcome == "fails"]
-        return Capacity(low=low, high=high, fails_next=failed[-1].why if failed else "", limit=limit)
-
-    def _low(self) -> float | None:
-        """The highest level that held, below the lowest that did not."""
-        high = self._high()
+    def low(self) -> float | None:
+        """The highest level below `high` that met all targets every time; None: not even the lowest did."""
+        high = self.high
         held = [probe.level for probe in self.probes if self._holds(probe.level)]
         return max((level for level in held if high is None or level < high), default=None)
 
-    def _high(self) -> float | None:
+    @property
+    def high(self) -> float | None:
+        """The lowest level that did not meet them; None: none was found, `limit` says why."""
         levels = {probe.level for probe in self.probes if probe.outcome != "unclear"}
         return min((level for level in levels if not self._holds(level)), default=None)
 
+    @property
+    def limit(self) -> str:
+        """Why there is no `high`."""
+        unclear = next((probe for probe in self.probes if probe.outcome == "unclear"), None)
+        unit = " users" if self.whole else "/s"
+        if self.high is not None:
+            return ""
+        if unclear is not None:
+            return f"no result at {unclear.level:g}{unit}: {unclear.why}"
+        return f"nothing above {self.most:g}{unit} was tried"
+
+    @property
+    def fails_next(self) -> str:
+        """What failed at `high`."""
+        failed = [p.why for p in self.probes if p.level == self.high and p.outcome == "fails"]
+        return failed[-1] if failed else ""
+
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """Within which the capacity lies; None: an end is missing."""
+        low, high = self.low, self.high
+        return (low / MARGIN, high * MARGIN) if low and high else None
+
+    @property
+    def estimate(self) -> float | None:
+        """The middle of the band, on a scale of ratios."""
+        return math.sqrt(self.low * self.high) if self.low and self.high else None
+
     def _holds(self, level: float) -> bool:
         """Every probe met the targets: a level that holds now and then does not hold."""
-        told = [probe.outcome for probe in self.probes if probe.level == level and probe.outcome != "unclear"]
-        return bool(told) and all(outcome == "meets" for outcome in told)
+        outcomes = [
+            probe.outcome for probe in self.probes if probe.level == level and probe.outcome != "unclear"
+        ]
+        return bool(outcomes) and all(outcome == "meets" for outcome in outcomes)
 
     def _count(self, level: float) -> int:
-        told = [probe for probe in self.probes if probe.level == level]
-        return (
-            _TWICE if any(probe.outcome == "fails" for probe in told) and self._low() == level else len(told)
-        )
+        return sum(probe.level == level for probe in self.probes)
 
     def _level(self, level: float) -> float:
         if self.whole:
@@ -168,7 +163,7 @@ def probe_of(level: float, result: Result, run_dir: str = "") -> Probe:
     elif void := [score for score in result.scores if score.judged and score.void]:
         outcome, why = "unclear", f"{label(void[0].target)} is not judged: {void[0].void}"
     elif not any(_judged(score) and score.status is Status.PASS for score in result.scores):
-        outcome, why = "unclear", "no target could be judged in so short a probe (--probe makes it longer)"
+        outcome, why = "unclear", "no target could be judged in a probe this short (--probe makes it longer)"
     else:
         outcome, why = "meets", ""
     return Probe(level, outcome, why, total.throughput_per_s, total.latency.p95, run_dir)

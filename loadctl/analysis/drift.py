@@ -2,7 +2,7 @@
 
 24 equal parts of a window of 4 minutes or more. Latency (p95) and throughput drift where they change steadily by
 Kendall's exact test (p < 0.005), by 10 % from the first four parts to the last four, and still in the second half; or
-where the last eight all lie beyond the first eight, a step. p95 must change by NOISE_MS too. On synthetic courses with
+where the last eight all lie beyond the first eight, a step. p95 must change by NOISE_MS too. On synthetic series with
 noise of 3, 5, 10 and 15 % of each part (AR 0.5), 200 each, steady ones were called drifting in 0, 2, 3 and 3 %, +20 %
 was found in 88, 66, 35 and 17 %, +50 % in 100, 98, 76 and 55 %. Errors: the last third against the first, by two
 proportions (z > 3) and a tenth of a percentage point, rising by rank over twelve parts (p < 0.01), which a single burst
@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.trend import BINS, kendall_p, sen_slope
 from loadctl.results.histogram import Pool
 from loadctl.results.interval import SecondTotal
@@ -31,65 +31,67 @@ _CLEAR = 3.0
 _WORTH = 0.001
 
 
-def drift_findings(case: Case) -> list[Finding]:
+def drift_findings(run: RunContext) -> list[Finding]:
     """`latency-drift`, `throughput-drift` and `errors-growing`, at a constant load."""
-    start, end = case.window
-    if not case.constant_load or end - start < DRIFT_S:
+    start, end = run.window
+    if not run.constant_load or end - start < DRIFT_S:
         return []
-    parts = _parts(case)
-    return [*_latency(parts), *_throughput(case, parts), *_errors(parts)]
+    parts = _parts(run)
+    return [*_latency(parts), *_throughput(run, parts), *_errors(parts)]
 
 
-def _parts(case: Case) -> list[list[SecondTotal]]:
+def _parts(run: RunContext) -> list[list[SecondTotal]]:
     """24 that are equally long."""
-    start, end = case.window
+    start, end = run.window
     parts: list[list[SecondTotal]] = [[] for _ in range(BINS)]
-    for second in case.seconds:
+    for second in run.seconds:
         parts[min(BINS - 1, int((second.t - start) / (end - start) * BINS))].append(second)
     return parts
 
 
 def _latency(parts: Sequence[Sequence[SecondTotal]]) -> Iterator[Finding]:
     found = [Pool(second.ok for second in part).quantile_us(0.95) for part in parts]
-    course = [us / 1000 for us in found if us]
-    if len(course) < BINS:
+    values = [us / 1000 for us in found if us]
+    if len(values) < BINS:
         return
-    first, last = median(course[:4]), median(course[-4:])
-    how = how_it_rises(course)
+    first, last = median(values[:4]), median(values[-4:])
+    how = how_it_rises(values)
     if how is None or last - first < NOISE_MS:
         return
     rise = last / first - 1
     message = (
-        f"at the same load p95 {how}: from {format_ms(first)} at the beginning to {format_ms(last)} at the end "
+        f"at constant load, p95 {how}: from {format_ms(first)} at the start to {format_ms(last)} at the end "
         f"({format_percent(100 * rise, 0)} more)"
     )
     evidence = {"p95_first_ms": round(first, 1), "p95_last_ms": round(last, 1), "rise_share": round(rise, 3)}
-    advice = ("see what else changed with time: memory, descriptors, sizes of tables and caches, log files",)
+    advice = ("look for what else grew over time: memory, descriptors, tables, caches, log files",)
     yield Finding("latency-drift", "warning", message, evidence, advice)
 
 
-def _throughput(case: Case, parts: Sequence[Sequence[SecondTotal]]) -> Iterator[Finding]:
+def _throughput(run: RunContext, parts: Sequence[Sequence[SecondTotal]]) -> Iterator[Finding]:
     """Only in the closed model: there users that wait longer ask less; arrivals are made all the same."""
-    if case.scenario.load.model != "closed":
+    if run.scenario.load.model != "closed":
         return
-    course = [sum(second.ok.count for second in part) / len(part) for part in parts if part]
-    if len(course) < BINS or min(course) <= 0:
+    values = [sum(second.ok.count for second in part) / len(part) for part in parts if part]
+    if len(values) < BINS or min(values) <= 0:
         return
-    how = how_it_rises([1 / value for value in course])
+    how = how_it_rises([1 / value for value in values])
     if how is None:
         return
-    first, last = median(course[:4]), median(course[-4:])
+    first, last = median(values[:4]), median(values[-4:])
     fell = {"rose steadily": "fell steadily"}.get(how, "stepped down and stayed there")
-    message = f"at the same load throughput {fell}: from {format_rate(first)} to {format_rate(last)}"
+    message = f"at constant load, throughput {fell}: from {format_rate(first)} to {format_rate(last)}"
     evidence = {"first_per_s": round(first, 2), "last_per_s": round(last, 2)}
-    advice = ("users that wait longer ask less: look at what made latency or errors rise at the same time",)
+    advice = (
+        "waiting users send fewer requests: look for what made latency or errors rise at the same time",
+    )
     yield Finding("throughput-drift", "warning", message, evidence, advice)
 
 
-def how_it_rises(course: Sequence[float]) -> str | None:
+def how_it_rises(values: Sequence[float]) -> str | None:
     """ "rose steadily", "stepped up and stayed there", or None, of 24 values above 0."""
-    logs = [math.log(value) for value in course]
-    first, last = median(course[:4]), median(course[-4:])
+    logs = [math.log(value) for value in values]
+    first, last = median(values[:4]), median(values[-4:])
     rise = last / first - 1
     if rise <= DRIFT_SHARE:
         return None
@@ -99,8 +101,8 @@ def how_it_rises(course: Sequence[float]) -> str | None:
         and median(logs[-4:]) - median(logs[BINS // 2 - 2 : BINS // 2 + 2])
         > 0.3 * (math.log(last) - math.log(first))
     )
-    stepped = min(course[-8:]) > max(course[:8])
-    if stepped and all(max(part) / min(part) - 1 < rise / 3 for part in (course[:8], course[-8:])):
+    stepped = min(values[-8:]) > max(values[:8])
+    if stepped and all(max(part) / min(part) - 1 < rise / 3 for part in (values[:8], values[-8:])):
         return "stepped up and stayed there"
     return "rose steadily" if steady or stepped else None
 
@@ -122,7 +124,7 @@ def _errors(parts: Sequence[Sequence[SecondTotal]]) -> Iterator[Finding]:
     if last - first < max(_WORTH, _CLEAR * spread):
         return
     message = (
-        f"at the same load errors became more: {format_percent(100 * first)} of requests in the first third, "
+        f"at constant load, errors rose: {format_percent(100 * first)} of requests failed in the first third, "
         f"{format_percent(100 * last)} in the last"
     )
     evidence: Evidence = {
@@ -130,7 +132,9 @@ def _errors(parts: Sequence[Sequence[SecondTotal]]) -> Iterator[Finding]:
         "last_pct": round(100 * last, 3),
         "failed": failed2,
     }
-    advice = ("see what else changed with time: memory, descriptors, pools, a dependency, expiring sessions",)
+    advice = (
+        "look for what else changed over time: memory, descriptors, pools, a dependency, expiring sessions",
+    )
     yield Finding("errors-growing", "warning", message, evidence, advice)
 
 
@@ -142,9 +146,9 @@ SPIKE = 2.0
 """A load that no more than doubles is no spike: nothing is said of it unless a target asks."""
 
 
-def spike_findings(case: Case) -> list[Finding]:
-    found = case.measured.recovery
-    if not isinstance(found, Recovery) or not is_spike(case, found.phases):
+def spike_findings(run: RunContext) -> list[Finding]:
+    found = run.measured.recovery
+    if not isinstance(found, Recovery) or not is_spike(run, found.phases):
         return []
     evidence: Evidence = {
         "recovery_time_s": found.took_s,
@@ -156,30 +160,32 @@ def spike_findings(case: Case) -> list[Finding]:
         "errors_spike": round(found.errors_spike, 5),
     }
     times = found.p95_worst_ms / found.p95_before_ms
-    worst = f"p95 rose to {format_ms(found.p95_worst_ms)} ({times:.1f} times normal)"
+    worst = f"p95 rose to {format_ms(found.p95_worst_ms)} ({times:.1f} × normal)"
     if found.p95_worst_ms <= found.limit_ms:
         worst = f"p95 stayed normal, up to {format_ms(found.p95_worst_ms)}"
     if found.errors_spike > found.errors_before + 0.001:
         worst += f" with {format_percent(100 * found.errors_spike)} errors"
     if found.took_s is None:
         message = (
-            f"after the spike it was not itself again within {format_duration(found.watched_s)}: in the spike {worst}, "
-            f"and later it did not stay below {format_ms(found.limit_ms)}"
+            f"the system did not recover within {format_duration(found.watched_s)} after the spike: in the spike "
+            f"{worst}, and afterwards p95 did not stay below {format_ms(found.limit_ms)}"
         )
         return [Finding("spike-not-recovered", "warning", message, evidence, _advice(found))]
-    back = "at once" if found.took_s == 0 else f"{format_duration(found.took_s)} after the load was back"
-    return [Finding("spike-recovered", "good", f"in the spike {worst}; normal again {back}", evidence)]
+    back = (
+        "as soon as the load dropped"
+        if found.took_s == 0
+        else f"{format_duration(found.took_s)} after the load dropped"
+    )
+    return [Finding("spike-recovered", "good", f"in the spike {worst}; back to normal {back}", evidence)]
 
 
-def is_spike(case: Case, found: Phases) -> bool:
-    before = case.scenario.load.level_at(found.before[0])
-    asked = any(target.metric == "recovery_time" for target in case.scenario.targets)
-    return asked or case.scenario.load.peak >= SPIKE * before
+def is_spike(run: RunContext, found: Phases) -> bool:
+    before = run.scenario.load.level_at(found.before[0])
+    asked = any(target.metric == "recovery_time" for target in run.scenario.targets)
+    return asked or run.scenario.load.peak >= SPIKE * before
 
 
 def _advice(found: Recovery) -> tuple[str, ...]:
-    errors = "errors went on after it: look for connections or workers that were not given back"
-    queue = (
-        "a queue that is still being worked off keeps latency up: bound it, or reject early under overload"
-    )
+    errors = "errors continued after the spike: look for connections or workers that were never released"
+    queue = "a queue that is still being drained keeps latency high: bound it, or reject early under overload"
     return (errors if found.errors_spike > 0.01 else queue,)

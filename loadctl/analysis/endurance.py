@@ -7,12 +7,11 @@ Within a run a slow fill and a leak are the same curve: "growing steadily" is sa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from statistics import median
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.trend import ENOUGH_S, Growth, growth
 from loadctl.results.measures.usage import of_best_source
 from loadctl.results.readings import Readings
@@ -22,106 +21,107 @@ from loadctl.scenario.units import format_bytes, format_duration, write_duration
 
 SETTLE_SHARE = 0.2
 """The first fifth is left out: caches fill, pools grow."""
-MEMORY_LEAST = 8e6
 GREW_SHARE = 0.1
 FEW_READINGS = 3
-_NAMES = {
-    "open_fds": ("descriptors-growing", "open files", 20.0),
-    "threads": ("threads-growing", "threads", 10.0),
-}
+_SERIES = {"memory_bytes": ("memory", 8e6), "open_fds": ("open files", 20.0), "threads": ("threads", 10.0)}
+"""Name, and the growth over the run that matters, in its units."""
+_COUNTS = {"open_fds": "descriptors-growing", "threads": "threads-growing"}
 
 
-def endurance_findings(case: Case) -> list[Finding]:
-    if case.constant_load:
-        return [*_memory(case), *_counts(case)]
-    counts = (_short(case, name, shown, least) for name, (_, shown, least) in _NAMES.items())
-    return [*_short(case, "memory_bytes", "memory", MEMORY_LEAST), *chain.from_iterable(counts)]
+def endurance_findings(run: RunContext) -> list[Finding]:
+    found: list[Finding] = []
+    for name in _SERIES:
+        values, period = _settled(run, name)
+        if not run.constant_load or len(values) * period < ENOUGH_S:
+            found += _short(run, name)
+        elif name in _COUNTS:
+            found += _count(name, values, period)
+        else:
+            found.append(_memory(run, values, period))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class ShortGrowth:
     """What grew while the load was the same, for too short a time to say whether it goes on."""
 
-    name: str
     first: float
     last: float
     watched_s: float
 
 
-def short_growth(case: Case, name: str, least: float) -> ShortGrowth | None:
-    """All of the last third lies above the first, and its lowest by `least` and GREW_SHARE above that one's lowest."""
-    start, end = _longest_hold(case)
-    points = [(t, value) for t, value in _speaker(case).series(name) if start < t <= end]
-    if case.constant_load and (end - start) * (1 - SETTLE_SHARE) >= ENOUGH_S:
+def short_growth(run: RunContext, name: str) -> ShortGrowth | None:
+    """All of the last third lies above the first, and its lowest is higher by GREW_SHARE and by what matters."""
+    start, end = _longest_hold(run)
+    points = [(t, value) for t, value in _speaker(run).series(name) if start < t <= end]
+    if run.constant_load and (end - start) * (1 - SETTLE_SHARE) >= ENOUGH_S:
         return None
     third = len(points) // 3
     if third < FEW_READINGS:
         return None
     before = [value for _, value in points[:third]]
     after = min(value for _, value in points[-third:])
-    if after <= max(before) or after - min(before) < max(least, GREW_SHARE * min(before)):
+    if after <= max(before) or after - min(before) < max(_SERIES[name][1], GREW_SHARE * min(before)):
         return None
-    return ShortGrowth(name, points[0][1], points[-1][1], points[-1][0] - points[0][0])
+    return ShortGrowth(points[0][1], points[-1][1], points[-1][0] - points[0][0])
 
 
-def _longest_hold(case: Case) -> tuple[float, float]:
+def _longest_hold(run: RunContext) -> tuple[float, float]:
     """The longest part of the window at one level."""
-    start, end = case.window
-    if case.constant_load:
+    start, end = run.window
+    if run.constant_load:
         return start, end
     holds = [
         (max(first, start), min(last, end))
-        for first, last, stage in case.scenario.load.spans()
+        for first, last, stage in run.scenario.load.spans()
         if stage.holds and first < end and last > start
     ]
     return max(holds, key=lambda span: span[1] - span[0], default=(start, start))
 
 
-def _short(case: Case, name: str, shown: str, least: float) -> Iterator[Finding]:
-    grew = short_growth(case, name, least)
+def _short(run: RunContext, name: str) -> Iterator[Finding]:
+    grew = short_growth(run, name)
     if grew is None:
         return
+    shown = _SERIES[name][0]
     size = format_bytes if name == "memory_bytes" else "{:.0f}".format
     message = (
         f"{shown} grew from {size(grew.first)} to {size(grew.last)} within "
-        f"{format_duration(round(grew.watched_s))} at one load; whether that goes on {_would_tell(case)}"
+        f"{format_duration(round(grew.watched_s))} at constant load; "
+        f"{_would_tell(run)} would show whether that continues"
     )
     evidence: Evidence = {"first": grew.first, "last": grew.last, "watched_s": round(grew.watched_s)}
     yield Finding(f"{shown.replace(' ', '-')}-grew", "info", message, evidence)
 
 
-def _would_tell(case: Case) -> str:
+def _would_tell(run: RunContext) -> str:
     length_s = ENOUGH_S / (1 - SETTLE_SHARE)
-    script = case.scenario.script
-    if not case.planned or (script is not None and script.own_load):
-        return f"can be told of {format_duration(length_s)} at one load"
-    if not case.constant_load:
-        return f"is told by a load that holds one level for {format_duration(length_s)}"
-    if any(stage.warmup for stage in case.scenario.load.stages):
+    script = run.scenario.script
+    if not run.planned or (script is not None and script.own_load):
+        return f"{format_duration(length_s)} at constant load"
+    if not run.constant_load:
+        return f"a load that holds one level for {format_duration(length_s)}"
+    if any(stage.warmup for stage in run.scenario.load.stages):
         length_s /= 1 - WARMUP_SHARE
-    return f"is told by a run of --duration {write_duration(math.ceil(length_s / 60) * 60)}"
+    return f"a run with --duration {write_duration(math.ceil(length_s / 60) * 60)}"
 
 
-def _settled(case: Case, name: str) -> tuple[list[float], float]:
+def _settled(run: RunContext, name: str) -> tuple[list[float], float]:
     """Values and their period, from the one source that speaks for the system."""
-    start, end = case.window
+    start, end = run.window
     edge = start + (end - start) * SETTLE_SHARE
-    points = [(t, v) for t, v in _speaker(case).series(name) if t > edge]
+    points = [(t, v) for t, v in _speaker(run).series(name) if t > edge]
     if len(points) < 2:
         return [], 1.0
     return [value for _, value in points], (points[-1][0] - points[0][0]) / (len(points) - 1)
 
 
-def _speaker(case: Case) -> Readings:
-    return of_best_source(case.readings("system"))
+def _speaker(run: RunContext) -> Readings:
+    return of_best_source(run.readings("system"))
 
 
-def _memory(case: Case) -> Iterator[Finding]:
-    values, period = _settled(case, "memory_bytes")
-    if len(values) * period < ENOUGH_S:
-        yield from _short(case, "memory_bytes", "memory", MEMORY_LEAST)
-        return
-    found = growth(values, period, least=MEMORY_LEAST)
+def _memory(run: RunContext, values: Sequence[float], period: float) -> Finding:
+    found = growth(values, period, least=_SERIES["memory_bytes"][1])
     per_hour = found.per_s * 3600
     evidence: Evidence = {
         "growth_bytes_per_h": round(per_hour),
@@ -129,42 +129,35 @@ def _memory(case: Case) -> Iterator[Finding]:
         "last_bytes": round(values[-1]),
         "watched_s": round(len(values) * period),
     }
-    match found.course:
+    match found.trend:
         case "growing":
-            limit, what = _limit(case)
-            until = _until(limit, values[-1], found, what)
-            message = (
-                f"memory grew steadily, by {format_bytes(per_hour)} an hour, and did not slow down{until}"
-            )
+            shown = f"memory grew steadily, by {format_bytes(per_hour)} per hour, without slowing down"
             advice = (
-                "run for longer to see whether it stops; compare heap snapshots of its beginning and its end",
+                "run longer to see whether it stops, and compare heap snapshots from the start and the end"
             )
-            yield Finding("memory-growing", "warning", message, evidence, advice)
+            message = f"{shown}{_until(run, values[-1], found)}"
+            return Finding("memory-growing", "warning", message, evidence, (advice,))
         case "levelling off":
             grown = format_bytes(max(values) - values[0])
-            yield Finding("memory-stable", "info", f"memory grew by {grown} and then levelled off", evidence)
+            return Finding("memory-stable", "info", f"memory grew by {grown} and then levelled off", evidence)
         case "no growth":
             shown = format_bytes(median(values))
-            yield Finding("memory-stable", "good", f"memory stayed at about {shown}", evidence)
+            return Finding("memory-stable", "good", f"memory stayed at about {shown}", evidence)
         case _:
-            message = "whether memory grows cannot be told: it swings too slowly for the length of this run"
-            yield Finding(
-                "memory-undecided", "info", message, evidence, ("run for longer: 10 of its swings",)
+            message = (
+                "not enough data to say whether memory grows: it rises and falls too slowly for this run"
             )
+            advice = "run long enough for 10 of its rises and falls"
+            return Finding("memory-undecided", "info", message, evidence, (advice,))
 
 
-def _limit(case: Case) -> tuple[float | None, str]:
-    for target in case.scenario.targets:
-        if target.metric == "memory" and target.scope.kind == "run":
-            return target.critical, "the critical limit"
-    limits = _speaker(case).values("memory_limit_bytes")
-    return (limits[-1], "its memory limit") if limits else (None, "")
-
-
-def _until(limit: float | None, last: float, found: Growth, what: str) -> str:
-    if limit is None or limit <= last or found.per_s <= 0:
+def _until(run: RunContext, last: float, found: Growth) -> str:
+    """When it will reach its limit."""
+    target, limits = run.target("memory"), _speaker(run).values("memory_limit_bytes")
+    limit = target.critical if target else limits[-1] if limits else 0.0
+    if limit <= last or found.per_s <= 0:
         return ""
-    left_s = (limit - last) / found.per_s
+    what, left_s = "the critical limit" if target else "its memory limit", (limit - last) / found.per_s
     return f"; at this rate {what} of {format_bytes(limit)} is reached in about {_roughly(left_s)}"
 
 
@@ -176,18 +169,11 @@ def _roughly(seconds: float) -> str:
     )
 
 
-def _counts(case: Case) -> Iterator[Finding]:
-    for name, (finding_id, shown, least) in _NAMES.items():
-        values, period = _settled(case, name)
-        if len(values) * period < ENOUGH_S:
-            yield from _short(case, name, shown, least)
-            continue
-        found = growth(values, period, least=least, least_share=0.10)
-        if found.course == "growing":
-            message = (
-                f"{shown} grew steadily, from {values[0]:.0f} to {values[-1]:.0f}, and did not slow down"
-            )
-            evidence = {"first": values[0], "last": values[-1], "growth_per_h": round(found.per_s * 3600, 1)}
-            yield Finding(
-                finding_id, "warning", message, evidence, (f"look for {shown} that are never closed",)
-            )
+def _count(name: str, values: Sequence[float], period: float) -> Iterator[Finding]:
+    shown, least = _SERIES[name]
+    found = growth(values, period, least=least, least_share=0.10)
+    if found.trend == "growing":
+        message = f"{shown} grew steadily, from {values[0]:.0f} to {values[-1]:.0f}, without slowing down"
+        evidence = {"first": values[0], "last": values[-1], "growth_per_h": round(found.per_s * 3600, 1)}
+        advice = f"look for {shown} that are never released"
+        yield Finding(_COUNTS[name], "warning", message, evidence, (advice,))

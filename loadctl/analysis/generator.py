@@ -8,8 +8,9 @@ missed 35 % (81 simulated runs that the rule had not seen). Lag can only add to 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import fmean
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import GENERATOR_FAULT, SCRIPT_ENDPOINT
 from loadctl.results.measures.usage import by_shard
 from loadctl.results.readings import Readings
@@ -32,63 +33,63 @@ _DESCRIPTORS = ("EMFILE", "ENFILE", "Too many open files")
 _PORTS = ("EADDRNOTAVAIL", "Cannot assign requested address")
 
 
-def generator_findings(case: Case) -> list[Finding]:
-    saturated = list(_saturated(case))
-    return [*saturated, *([] if saturated else _late(case)), *_faults(case), *_same_host(case)]
+def generator_findings(run: RunContext) -> list[Finding]:
+    saturated = list(_saturated(run))
+    return [*saturated, *([] if saturated else _late(run)), *_faults(run), *_same_host(run)]
 
 
-def _saturated(case: Case) -> Iterator[Finding]:
-    signs = [*_busy_shards(case), *_exhausted(case), *_stood_still(case)]
+def _saturated(run: RunContext) -> Iterator[Finding]:
+    signs = [*_busy_shards(run), *_exhausted(run), *_stood_still(run)]
     if not signs:
         return
     message = "the load generator could not keep up: " + "; ".join(sign for sign, _ in signs)
     evidence: Evidence = {}
     for _, found in signs:
         evidence |= found
-    evidence["lag_p95_ms"] = _lag_ms(case)
-    yield Finding("generator-saturated", "invalid", message, evidence, _advice(case, evidence), "all")
+    evidence["lag_p95_ms"] = run.measured.generator.extra.get("lag_p95_ms")
+    yield Finding("generator-saturated", "invalid", message, evidence, _advice(run, evidence), "all")
 
 
-def _advice(case: Case, evidence: Evidence) -> tuple[str, ...]:
-    """For what ran out."""
+def _advice(run: RunContext, evidence: Evidence) -> tuple[str, ...]:
+    """Advice for whatever ran out."""
     if "cpu_pct_of_one_core_max" in evidence:
-        return _more_room(case)
+        return (_more_room(run),)
     if any("fds" in name or "descriptors" in name for name in evidence):
         return ("raise the limit of open files before the run: ulimit -n 65536",)
     if "stood_still_s" in evidence:
         return (
-            "see what held it up: a suspended process or machine, or a script that blocks its event loop",
+            "look for what held it up: a suspended process or machine, or a script that blocks its event loop",
         )
     return ("widen net.ipv4.ip_local_port_range, or keep connections open between requests",)
 
 
-def _more_room(case: Case) -> tuple[str, ...]:
-    """More processes, where there are cores for them."""
-    idle = case.readings("generator").values("cpu_idle_pct")
-    if idle and sum(idle) / len(idle) < IDLE_PCT:
-        return ("this machine has no core to spare: less load, or run loadctl on another machine",)
-    more = max(2, 2 * len(case.recording.shards))
-    return f"run it again with --workers {more}", "or with less load for each engine process"
+def _more_room(run: RunContext) -> str:
+    """More engine processes, if there are cores for them."""
+    idle = run.readings("generator").values("cpu_idle_pct")
+    if idle and fmean(idle) < IDLE_PCT:
+        return "this machine has no core to spare: reduce the load, or run loadctl on another machine"
+    more = max(2, 2 * len(run.recording.shards))
+    return f"run again with --workers {more}, or with less load per engine process"
 
 
-def _busy_shards(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
-    for entity, readings in by_shard(case.readings("generator")).items():
+def _busy_shards(run: RunContext) -> Iterator[tuple[str, dict[str, float]]]:
+    for entity, readings in by_shard(run.readings("generator")).items():
         values = _wanted(readings)
         if not values:
             continue
         share = sum(value >= BUSY_PCT for value in values) / len(values)
         if share >= BUSY_SHARE:
-            sign = f"{entity} needed {BUSY_PCT:.0f} % of a core or more {format_percent(share * 100, 0)} of the time"
+            sign = f"{entity} needed at least {BUSY_PCT:.0f} % of a core {format_percent(share * 100, 0)} of the time"
             yield sign, {"busy_share": round(share, 3), "cpu_pct_of_one_core_max": max(values)}
 
 
-def _stood_still(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
-    """Seconds without its timers are seconds of saturation."""
-    lost, length = case.stood_still, len(case.seconds)
+def _stood_still(run: RunContext) -> Iterator[tuple[str, dict[str, float]]]:
+    """Seconds in which its timers did not run count as saturation."""
+    lost, length = run.stood_still, len(run.seconds)
     lost_s = sum(lost.values())
     if lost_s >= max(1.0, BUSY_SHARE * length):
         of = f"{format_duration(round(lost_s))} of {format_duration(length)}"
-        sign = f"its own timers did not run for {of}, first at {case.recording.at(min(lost))}"
+        sign = f"its timers did not run for {of}, first at {run.at(min(lost))}"
         yield sign, {"stood_still_s": round(lost_s, 1), "first_at_s": min(lost)}
 
 
@@ -98,18 +99,18 @@ def _wanted(readings: Readings) -> list[float]:
     return [cpu + (wait or 0.0) for cpu, wait in pairs]
 
 
-def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
+def _exhausted(run: RunContext) -> Iterator[tuple[str, dict[str, float]]]:
     # Only the first few examples are kept, perhaps from the warm-up: what counts is whether the window has such faults.
-    faulty = any(second.faults for second in case.seconds)
+    faulty = any(second.faults for second in run.seconds)
     for noun, used, limit, words in (
         ("descriptors", "open_fds", "open_fds_limit", _DESCRIPTORS),
         ("ports", "ephemeral_ports_used", "ephemeral_ports", _PORTS),
     ):
-        pairs = case.readings("generator").pairs(used, limit)
+        pairs = run.readings("generator").pairs(used, limit)
         full = [(use, most) for use, most in pairs if most and use >= FULL_SHARE * most]
         refused = [
             example
-            for example in _fault_examples(case)
+            for example in _fault_examples(run)
             if faulty and any(word in example.message for word in words)
         ]
         if full:
@@ -120,9 +121,9 @@ def _exhausted(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
             yield f"it ran out of {noun} ({refused[0].message})", {f"{noun}_refused_at_s": refused[0].t}
 
 
-def _late(case: Case) -> Iterator[Finding]:
-    """Lag can only add to a latency: it never voids a PASS. A little of it decides only where a limit is as near."""
-    lags, total = case.measured.generator.extra, case.folded.summary.total.latency
+def _late(run: RunContext) -> Iterator[Finding]:
+    """Lag can only add to a latency, so it never voids a PASS; a small one matters only to a limit as close."""
+    lags, total = run.measured.generator.extra, run.folded.summary.total.latency
     latencies = {"p95": total.p95, "p99": total.p99}
     noted = [
         name
@@ -138,75 +139,72 @@ def _late(case: Case) -> Iterator[Finding]:
     evidence: Evidence = {"percentile": noted[0], "limit_ms": limit}
     evidence |= {name: value for name, value in lags.items() if name.startswith("lag_")}
     evidence |= {f"latency_{name}_ms": latency for name, latency in latencies.items()}
-    told = format_ms(lags[f"lag_{noted[0]}_ms"])
-    message = f"the load generator ran {told} late at {noted[0]}, so latencies may be that much too high"
+    late = format_ms(lags[f"lag_{noted[0]}_ms"])
+    message = f"the load generator ran {late} late at {noted[0]}, so latencies may be too high by as much"
     if lag > limit:
-        yield Finding("generator-saturated", "warning", message, evidence, _more_room(case)[:1], "excess")
+        yield Finding("generator-saturated", "warning", message, evidence, (_more_room(run),), "excess")
     else:
         yield Finding("generator-lag", "info", message, evidence, voids="near")
 
 
-def _lag_ms(case: Case) -> float | None:
-    return case.measured.generator.extra.get("lag_p95_ms")
-
-
-def _faults(case: Case) -> Iterator[Finding]:
-    seconds = [second for second in case.recording.seconds if second.t >= case.window[0]]  # the drain's too
+def _faults(run: RunContext) -> Iterator[Finding]:
+    seconds = [second for second in run.recording.seconds if second.t >= run.window[0]]  # the drain's too
     faults = sum(second.faults for second in seconds)
     turns = max(faults, sum(second.turns for second in seconds))
     if not faults:
         return
     share = faults / turns
-    examples = _fault_examples(case)
-    of_script = case.scenario.script is not None and bool(examples) and all(map(_is_of_script, examples))
-    whose = "an exception in your script" if of_script else "a fault of the generator itself"
-    message = f"{format_count(faults)} of {format_count(turns)} turns ended by {whose}"
+    examples = _fault_examples(run)
+    of_script = run.scenario.script is not None and bool(examples) and all(map(_is_of_script, examples))
+    whose = "an exception in your script" if of_script else "a fault of the load generator itself"
+    message = f"{format_count(faults)} of {format_count(turns)} turns were ended by {whose}"
     if examples:
         message += f" ({examples[0].message})"
     evidence: Evidence = {"faults": faults, "turns": turns, "share": round(share, 4)}
     evidence |= {"of": "script" if of_script else "generator"}
-    advice = (f"see every request once: {case.look_closer}",)
+    advice = (f"send every request once: {run.look_closer}",)
     if share > FAULTS_SHARE:
         yield Finding("generator-faults", "invalid", message, evidence, advice, "all")
     else:
         yield Finding("generator-faults", "warning", message, evidence, advice)
 
 
-def _fault_examples(case: Case) -> list[Example]:
-    return [example for example in case.recording.examples if example.error_class == GENERATOR_FAULT]
+def _fault_examples(run: RunContext) -> list[Example]:
+    return [example for example in run.recording.examples if example.error_class == GENERATOR_FAULT]
 
 
 def _is_of_script(example: Example) -> bool:
-    """Not a lack of descriptors or ports, which a script can meet too."""
+    """Whether the script raised it; running out of descriptors or ports is not its fault."""
     exhausted = any(word in example.message for word in (*_DESCRIPTORS, *_PORTS))
     return example.endpoint == SCRIPT_ENDPOINT and not exhausted
 
 
-def _same_host(case: Case) -> Iterator[Finding]:
-    """A note; a warning where they had to fight for the cores."""
-    if not case.same_host:
+def _same_host(run: RunContext) -> Iterator[Finding]:
+    """A note, and a warning where the two competed for the cores."""
+    if not run.same_host:
         return
-    message = "the load generator and the system share this machine and its cores"
-    busy = case.readings("host").values("cpu_pct")
-    mean = sum(busy) / len(busy) if busy else 0.0
+    message = "the load generator and the system share the CPU cores of this machine"
+    mean = run.machine_cpu_pct
     if mean < FULL_MACHINE_PCT:
-        yield Finding("generator-same-host", "info", message, {"host": case.scenario.shown_host})
+        yield Finding("generator-same-host", "info", message, {"host": run.scenario.shown_host})
         return
-    message += f", which were {format_percent(mean, 0)} busy: latencies hold their waiting for each other"
-    evidence: Evidence = {"host": case.scenario.shown_host, "machine_cpu_pct": round(mean, 1)}
-    advice = ("run loadctl on another machine, or with less load, before you trust small latencies",)
+    message += (
+        f", which were {format_percent(mean, 0)} busy: latencies include CPU contention between the two"
+    )
+    evidence: Evidence = {"host": run.scenario.shown_host, "machine_cpu_pct": round(mean, 1)}
+    advice = ("run loadctl on another machine, or with less load, before trusting small latencies",)
     yield Finding("generator-same-host", "warning", message, evidence, advice)
 
 
-_WORDS = "see engine/ in the run directory for its own words"
+_WORDS = "read its output in engine/ in the run directory"
 
 
-def script_findings(case: Case) -> list[Finding]:
-    return [*_faults_script(case), *_verdict(case), *_unfinished(case)]
+def script_findings(run: RunContext) -> list[Finding]:
+    return [*_faults_script(run), *_verdict(run), *_unfinished(run)]
 
 
-def _faults_script(case: Case) -> Iterator[Finding]:
-    shards = case.recording.shards
+def _faults_script(run: RunContext) -> Iterator[Finding]:
+    shards = run.recording.shards
     faults = sorted((fault for shard in shards for fault in shard.script_faults), key=lambda one: one.t)
     if not faults:
         return
@@ -225,8 +223,8 @@ def _faults_script(case: Case) -> Iterator[Finding]:
     yield Finding("script_fault", "critical", message, evidence, (_WORDS,))
 
 
-def _verdict(case: Case) -> Iterator[Finding]:
-    judged = [shard for shard in case.recording.shards if shard.script_code]
+def _verdict(run: RunContext) -> Iterator[Finding]:
+    judged = [shard for shard in run.recording.shards if shard.script_code]
     codes = sorted({shard.script_code for shard in judged if shard.script_code})
     if codes:
         number = f"code{'' if len(codes) == 1 else 's'} {', '.join(map(str, codes))}"
@@ -235,11 +233,11 @@ def _verdict(case: Case) -> Iterator[Finding]:
         yield Finding("script_verdict", "critical", message, {"exit_code": codes[-1]}, (_WORDS,))
 
 
-def _unfinished(case: Case) -> Iterator[Finding]:
-    """A script may judge the run in its last hook. One that had to be ended there has not said what it found."""
-    overtime = [e.t for e in case.recording.events if e.kind == "stop" and e.detail.get("overtime")]
-    if overtime and case.scenario.script is not None:
-        ended = f"your script was still running at {case.recording.at(overtime[0])} and was ended"
+def _unfinished(run: RunContext) -> Iterator[Finding]:
+    """A script may judge the run in its last hook; if it had to be ended there, its own verdict is unknown."""
+    overtime = [e.t for e in run.recording.events if e.kind == "stop" and e.detail.get("overtime")]
+    if overtime and run.scenario.script is not None:
+        ended = f"your script was still running at {run.at(overtime[0])} and was ended"
         message = f"{ended}, so its own verdict is not known"
         advice = ("see what its last hooks (test_stop, quitting, after) wait for",)
         yield Finding("script-unfinished", "invalid", message, {"ended_at_s": overtime[0]}, advice, "pass")

@@ -1,10 +1,10 @@
-"""From an engine's own file to a result: judged by the same targets and rules as a run of ours, as far as it tells."""
+"""From an engine's own file to a result: judged by the same targets and rules as a run, as far as the file allows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadctl.analysis.load import VOID_SHORT, WARN_SHORT
+from loadctl.analysis.load import WARN_SHORT, missing_arrivals
 from loadctl.analysis.story import worst
 from loadctl.results.decision import Decision, decide, void_scores
 from loadctl.results.imported.report import Imported
@@ -12,12 +12,17 @@ from loadctl.results.imported.score import UNDETERMINED, score_imported
 from loadctl.results.imported.summary import counters_of, summary_of
 from loadctl.results.recording import Recording, Shard
 from loadctl.results.result import Engine, Resources, ResourceUse, Result, Window
-from loadctl.results.verdict import Finding, Score, Verdict
+from loadctl.results.verdict import Evidence, Finding, Score, Verdict
 from loadctl.scenario.target import Target
 from loadctl.scenario.units import format_count, format_percent
 
 _UNWATCHED = ResourceUse(
     watched=None, absent=dict.fromkeys(("cpu", "memory"), "the file says nothing about it")
+)
+_NOT_MONITORED = Finding(
+    "file-unwatched",
+    "info",
+    "a file like this does not say whether the load generator kept up or what the system used",
 )
 _ENDED_BY_ITSELF = Recording(seconds=(), spans=(), shards=(Shard(0, hello=True, bye=True),))
 """What a file says of how its run ended: nothing else."""
@@ -25,7 +30,7 @@ _ENDED_BY_ITSELF = Recording(seconds=(), spans=(), shards=(Shard(0, hello=True, 
 
 def judge_imported(imported: Imported, targets: Sequence[Target], *, fail_on_warn: bool = False) -> Result:
     """`targets`: of the whole run and of endpoints; what else they ask for is no data here."""
-    findings = [*imported.findings, *_dropped(imported), *_all_failed(imported), _unwatched()]
+    findings = [*imported.findings, *_dropped(imported), *_all_failed(imported), _NOT_MONITORED]
     scores = void_scores([score_imported(target, imported) for target in targets], findings)
     decision = decide(
         scores,
@@ -64,21 +69,18 @@ def judge_imported(imported: Imported, targets: Sequence[Target], *, fail_on_war
 
 
 def _dropped(imported: Imported) -> Iterator[Finding]:
-    """As in a run of ours: 1 % of the arrivals missing warns, 5 % voids."""
+    """The same rule as for a run of loadctl."""
     begun, dropped = imported.arrivals or 0, imported.dropped or 0
     due = begun + dropped
     if not due or dropped <= max(1, WARN_SHORT * due):
         return
     share = dropped / due
     message = (
-        f"{format_count(begun)} of {format_count(due)} virtual users came, the others were skipped "
+        f"{format_count(begun)} of {format_count(due)} virtual users started; the others were skipped "
         f"({format_percent(100 * share, 1)})"
     )
-    evidence = {"due": due, "begun": begun, "dropped": dropped, "share_missing": round(share, 4)}
-    if share > VOID_SHORT:
-        yield Finding("load-not-reached", "invalid", message, evidence, (), "pass")
-    else:
-        yield Finding("load-not-reached", "warning", message, evidence)
+    evidence: Evidence = {"due": due, "begun": begun, "dropped": dropped, "share_missing": round(share, 4)}
+    yield missing_arrivals(share, message, evidence)
 
 
 def _all_failed(imported: Imported) -> Iterator[Finding]:
@@ -86,20 +88,14 @@ def _all_failed(imported: Imported) -> Iterator[Finding]:
     if not total.requests or total.failed.low < total.requests:
         return
     kinds = sorted(total.errors.items(), key=lambda item: -item[1])
-    why = f": {kinds[0][0].replace('_', ' ')} most often" if kinds else ""
+    why = f", most often with {kinds[0][0].replace('_', ' ')}" if kinds else ""
     message = f"all {format_count(total.requests)} requests failed{why}"
     yield Finding("all-requests-failed", "critical", message, {"requests": total.requests})
 
 
-def _unwatched() -> Finding:
-    message = "no such file says whether the load generator kept up, or what the system used"
-    return Finding("file-unwatched", "info", message)
-
-
 def _advice(imported: Imported, scores: Sequence[Score], decision: Decision) -> Iterator[str]:
-    if decision.verdict is Verdict.INCONCLUSIVE and any(
-        score.judged and UNDETERMINED in (score.reason or "") for score in scores
-    ):
+    unknown = any(score.judged and UNDETERMINED in (score.reason or "") for score in scores)
+    if decision.verdict is Verdict.INCONCLUSIVE and unknown:
         yield from imported.advice
     elif not any(score.target.metric.startswith(("latency_", "ttfb_")) for score in scores):
-        yield f"no latency limit is set: loadctl score {imported.files[0]} --target latency_p95=200ms"
+        yield f"set a latency limit: loadctl score {imported.files[0]} --target latency_p95=200ms"

@@ -1,4 +1,4 @@
-"""From the recording to the result: the second half of a run in one readable, pure function."""
+"""From the recording to the result: the second half of a run as one pure function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from loadctl.analysis.advice import advised
 from loadctl.analysis.breaking import breaking_findings
 from loadctl.analysis.cause import by_gravity
 from loadctl.analysis.completeness import completeness_findings, monitor_findings
-from loadctl.analysis.cpu import cpu_findings
+from loadctl.analysis.cpu import cpu_findings, profile_findings
 from loadctl.analysis.drift import drift_findings, spike_findings
 from loadctl.analysis.endurance import endurance_findings
 from loadctl.analysis.errors import error_findings, log_findings
@@ -17,10 +17,9 @@ from loadctl.analysis.generator import generator_findings, script_findings
 from loadctl.analysis.latency_shape import latency_shape_findings
 from loadctl.analysis.load import load_findings
 from loadctl.analysis.next_steps import next_steps
-from loadctl.analysis.profile import profile_findings
 from loadctl.analysis.rate_limit import rate_limit_findings
 from loadctl.analysis.resources import nagle_findings, resource_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.stall import closed_model_findings, stall_findings
 from loadctl.analysis.story import story
@@ -28,7 +27,7 @@ from loadctl.analysis.suspect import suspect_findings
 from loadctl.analysis.undecided import undecided_findings
 from loadctl.analysis.warmup import warmup_findings
 from loadctl.results.boundaries import load_seen
-from loadctl.results.decision import Decision, QuickLook, decide, void_scores
+from loadctl.results.decision import QuickLook, decide, void_scores
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Recording, Shard, VirtualUsers
 from loadctl.results.result import Engine, Resources, Result, Window
@@ -38,7 +37,7 @@ from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
 
-Question = Callable[[Case], list[Finding]]
+Question = Callable[[RunContext], list[Finding]]
 
 MEASUREMENT: Sequence[Question] = (generator_findings, load_findings, completeness_findings)
 """About the run itself; they may void scores, so they come before the others."""
@@ -93,10 +92,12 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     if scenario.smoke is not None and scenario.script is not None:
         scenario = replace(scenario, smoke=smoke_of(scenario, lambda target: begun(target, measured)))
     scores = tuple(score(target, measured, scenario.smoke) for target in scenario.targets)
-    doubts = [one for ask in MEASUREMENT for one in ask(Case(scenario, recording, measured, (), planned))]
+    doubts = [
+        one for ask in MEASUREMENT for one in ask(RunContext(scenario, recording, measured, (), planned))
+    ]
     scores = void_scores(scores, doubts)
-    case = Case(scenario, recording, measured, scores, planned, facts.argv)
-    return _result(case, _findings(case, doubts), facts)
+    run = RunContext(scenario, recording, measured, scores, planned, facts.argv)
+    return _result(run, _findings(run, doubts), facts)
 
 
 def _without_plan(target: Target) -> Target:
@@ -105,19 +106,28 @@ def _without_plan(target: Target) -> Target:
     return replace(target, judged=False, why_not_judged="it needs the stages of a plan")
 
 
-def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Result:
-    scenario, recording, measured, folded = case.scenario, case.recording, case.measured, case.folded
-    decision = _decided(case, findings, facts)
-    why, advice = story(case, findings, decision)
+def _result(run: RunContext, findings: tuple[Finding, ...], facts: RunFacts) -> Result:
+    scenario, recording, measured, folded = run.scenario, run.recording, run.measured, run.folded
+    decision = decide(
+        run.scores,
+        findings,
+        recording,
+        started=folded.counters.started,
+        smoke=_quick_look(run),
+        fail_on_warn=facts.fail_on_warn,
+    )
+    # the plan says that the same run would again have too little data, or there is nothing to judge
+    foreseen = bool(run.lacking) or not any(one.judged for one in run.scores)
+    why, advice = story(run, findings, decision)
     return Result(
         verdict=decision.verdict,
         exit_code=decision.exit_code,
         smoke=scenario.smoke is not None,
-        repeat_may_help=decision.verdict is Verdict.INCONCLUSIVE and not _is_foreseen(case),
+        repeat_may_help=decision.verdict is Verdict.INCONCLUSIVE and not foreseen,
         reasons=decision.reasons,
         why=why,
         advice=advice,
-        next=next_steps(scenario, decision.verdict, facts.argv, facts.run_dir, case.lacking),
+        next=next_steps(scenario, decision.verdict, facts.argv, facts.run_dir, run.lacking),
         scenario=scenario.name,
         goal=scenario.goal,
         source=scenario.source,
@@ -135,11 +145,11 @@ def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Resul
         started_at=facts.started_at,
         planned_s=scenario.load.duration_s,
         ended_s=folded.ended_s,
-        window=Window(*case.window),
+        window=Window(*run.window),
         stages=folded.stages,
         counters=folded.counters,
         summary=folded.summary,
-        scores=tuple(case.scores),
+        scores=tuple(run.scores),
         findings=findings,
         resources=Resources(
             system=measured.system,
@@ -156,17 +166,6 @@ def _result(case: Case, findings: tuple[Finding, ...], facts: RunFacts) -> Resul
     )
 
 
-def _decided(case: Case, findings: Sequence[Finding], facts: RunFacts) -> Decision:
-    return decide(
-        case.scores,
-        findings,
-        case.recording,
-        started=case.folded.counters.started,
-        smoke=_quick_look(case),
-        fail_on_warn=facts.fail_on_warn,
-    )
-
-
 def _virtual_users(shards: Sequence[Shard]) -> VirtualUsers | None:
     counts = [shard.virtual_users for shard in shards if shard.virtual_users is not None]
     if not counts or len(counts) < len(shards):
@@ -178,22 +177,17 @@ def _virtual_users(shards: Sequence[Shard]) -> VirtualUsers | None:
     )
 
 
-def _quick_look(case: Case) -> QuickLook | None:
-    smoke, total = case.scenario.smoke, case.folded.summary.total
+def _quick_look(run: RunContext) -> QuickLook | None:
+    smoke, total = run.scenario.smoke, run.folded.summary.total
     if smoke is None:
         return None
-    left_out = [one.target for one in case.scores if not one.judged and smoke.leaves_out(one.target)]
+    left_out = [one.target for one in run.scores if not one.judged and smoke.leaves_out(one.target)]
     return QuickLook(left_out, total.completed - total.failed - total.rate_limited)
 
 
-def _is_foreseen(case: Case) -> bool:
-    """The plan says that the same run would again have too little data, or there is nothing to judge."""
-    return bool(case.lacking) or not any(one.judged for one in case.scores)
-
-
-def _findings(case: Case, doubts: Sequence[Finding]) -> tuple[Finding, ...]:
-    """All of them, the gravest first."""
+def _findings(run: RunContext, doubts: Sequence[Finding]) -> tuple[Finding, ...]:
+    """All findings, the most severe first."""
     saturated = any(finding.voids == "all" for finding in doubts)
     questions = SYSTEM if saturated else (*SYSTEM, *TIMING)
-    found = advised(case, [*doubts, *(finding for ask in questions for finding in ask(case))])
-    return by_gravity(case, found)
+    found = advised(run, [*doubts, *(finding for ask in questions for finding in ask(run))])
+    return by_gravity(run, found)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median, stdev
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.level import NOISE_MS, Level, total
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_ms, format_percent
@@ -40,14 +40,14 @@ class Mark:
     error: float
 
 
-def latency_shape_findings(case: Case) -> list[Finding]:
-    marks = [mark for level in case.measured.levels if (mark := mark_of(level)) is not None]
-    if len(marks) < ENOUGH_LEVELS or len(marks) < len(case.measured.levels):
+def latency_shape_findings(run: RunContext) -> list[Finding]:
+    marks = [mark for level in run.measured.levels if (mark := mark_of(level)) is not None]
+    if len(marks) < ENOUGH_LEVELS or len(marks) < len(run.measured.levels):
         return []
     shape = shape_of(marks)
-    if shape != "stable" and not _came_back(case, marks):
+    if shape != "stable" and not _came_back(run, marks):
         return [_drift(marks)]
-    return list(_told(case, shape, marks))
+    return list(_by_shape(run, shape, marks))
 
 
 def mark_of(level: Level) -> Mark | None:
@@ -99,13 +99,13 @@ def _rest(x: Sequence[float], y: Sequence[float], weights: Sequence[float]) -> f
     return sum(w * (u - mean_y - slope * (v - mean_x)) ** 2 for w, v, u in zip(weights, x, y, strict=True))
 
 
-def _came_back(case: Case, marks: Sequence[Mark]) -> bool:
+def _came_back(run: RunContext, marks: Sequence[Mark]) -> bool:
     """True also where the load never steps back to its lowest level: then nothing speaks for a drift."""
-    peak_end = case.measured.levels[-1].end_s
-    for start, end, stage in case.scenario.load.spans():
+    peak_end = run.measured.levels[-1].end_s
+    for start, end, stage in run.scenario.load.spans():
         if start >= peak_end and stage.holds and stage.end <= marks[0].level and end - start >= ENOUGH_S:
             edge = start + (end - start) / 2
-            part = total([second for second in case.recording.seconds if edge <= second.t < end]).ok
+            part = total([second for second in run.recording.seconds if edge <= second.t < end]).ok
             us = part.quantile_us(0.95)
             halfway = (marks[0].p95_ms + max(mark.p95_ms for mark in marks)) / 2
             return us is None or us / 1000 <= halfway
@@ -115,38 +115,34 @@ def _came_back(case: Case, marks: Sequence[Mark]) -> bool:
 def _drift(marks: Sequence[Mark]) -> Finding:
     worst = max(mark.p95_ms for mark in marks)
     message = (
-        f"p95 rose from {format_ms(marks[0].p95_ms)} to {format_ms(worst)} and did not come back when the load did: "
-        "it goes with time, not with load alone"
+        f"p95 rose from {format_ms(marks[0].p95_ms)} to {format_ms(worst)} and stayed high when the load fell: "
+        "it depends on time, not on load alone"
     )
     evidence = {"p95_first_ms": marks[0].p95_ms, "p95_worst_ms": worst}
     return Finding("latency-drift", "warning", message, evidence)
 
 
-def _told(case: Case, shape: str, marks: Sequence[Mark]) -> Iterator[Finding]:
-    first, last, unit = marks[0], marks[-1], case.level_unit
+def _by_shape(run: RunContext, shape: str, marks: Sequence[Mark]) -> Iterator[Finding]:
+    first, last, unit = marks[0], marks[-1], run.level_unit
     between = f"between {first.level:g} and {last.level:g}{unit}"
     evidence: Evidence = {"p95_first_ms": first.p95_ms, "p95_last_ms": last.p95_ms, "levels": len(marks)}
     if shape == "stable":
-        most = max(mark.p95_ms for mark in marks) / min(mark.p95_ms for mark in marks) - 1
-        message = f"p95 stayed within {format_percent(100 * most, 0)} {between}"
-        if most > RISE:
-            low, high = min(mark.p95_ms for mark in marks), max(mark.p95_ms for mark in marks)
+        values = [mark.p95_ms for mark in marks]
+        low, high = min(values), max(values)
+        message = f"p95 stayed within {format_percent(100 * (high / low - 1), 0)} {between}"
+        if high / low - 1 > RISE:
             message = f"p95 did not grow with load: it was {format_ms(low)} to {format_ms(high)} {between}"
         yield Finding("latency-stable", "good", message, evidence)
         return
     rose = f"p95 rose from {format_ms(first.p95_ms)} to {format_ms(last.p95_ms)} {between}"
     if shape == "linear":
-        grows = (
-            case.measured.levels[-1].throughput_per_s
-            > 1.2 * case.measured.levels[len(marks) // 2].throughput_per_s
-        )
+        levels = run.measured.levels
+        grows = levels[-1].throughput_per_s > 1.2 * levels[len(marks) // 2].throughput_per_s
         why = "each request costs more under load: contention" if grows else "requests wait in a queue"
-        yield Finding(
-            "latency-grows-linearly", "warning", f"{rose}, roughly in a straight line ({why})", evidence
-        )
+        yield Finding("latency-grows-linearly", "warning", f"{rose}, roughly linearly ({why})", evidence)
         return
     calm = median(mark.p95_ms for mark in marks[:2])
     knee = next((mark.level for mark in marks if mark.p95_ms > (1 + RISE) * calm), last.level)
     before = max((mark.level for mark in marks if mark.level < knee), default=first.level)
-    message = f"{rose}: flat up to {before:g}{unit}, and steeply from there on"
+    message = f"{rose}: flat up to {before:g}{unit}, steep beyond"
     yield Finding("latency-knee", "warning", message, {**evidence, "flat_up_to": before})

@@ -1,4 +1,4 @@
-"""What to type next, once a run has been read: its charts, the load that was scaled down, the load beyond it."""
+"""The commands to run next: more data, the full load, the highest load, the charts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from loadctl.results.verdict import Verdict
 from loadctl.scenario.expectation import CannotJudge, cannot_judge
 from loadctl.scenario.invocation import SCALES, SPELLINGS, Invocation
 from loadctl.scenario.load import Load
-from loadctl.scenario.rescale import WARMUP_SHARE, rescaled, stretched
+from loadctl.scenario.rescale import WARMUP_SHARE, rescaled, rescaled_load
 from loadctl.scenario.scenario import Scenario
-from loadctl.scenario.smoke import OPTION
+from loadctl.scenario.target import SMOKE_OPTION
 from loadctl.scenario.units import parse_duration, write_duration, write_rate
 
 _MARGIN = 1.25
-"""For a script, whose requests are known of one run only."""
+"""Extra length for a script, whose rate of requests is known from one run only."""
 _TRIES = 24
 _FIRST_S, _FIRST_AT_MOST_S = 30, 300
 
@@ -32,11 +32,11 @@ def remedies(scenario: Scenario, lacking: Sequence[CannotJudge], argv: Sequence[
     scaled = enough(scenario, lacking)
     if scaled:
         replaced = [spelling for option in scaled[::2] for spelling in SPELLINGS[option]]
-        yield Step(run.again(*scaled, dropped=[*replaced, OPTION]), "enough for every target")
+        yield Step(run.again(*scaled, dropped=[*replaced, SMOKE_OPTION]), "enough data for every target")
     left = _judged(scenario, lacking)
     if left and all(item.by_load for item in lacking) and scenario.smoke is None:
         purpose = f"a quick look: {left} of {sum(target.judged for target in scenario.targets)} targets"
-        yield Step(run.again(OPTION), purpose)
+        yield Step(run.again(SMOKE_OPTION), purpose)
 
 
 def _judged(scenario: Scenario, lacking: Sequence[CannotJudge]) -> int:
@@ -54,7 +54,7 @@ def first_run(scenario: Scenario) -> Sequence[str]:
     scaled = enough(plan, lacking)
     if scaled[:1] == ["--duration"] and parse_duration(scaled[1]) <= _FIRST_AT_MOST_S:
         return scaled
-    return ["--duration", write_duration(_FIRST_S), OPTION] if _judged(plan, lacking) else []
+    return ["--duration", write_duration(_FIRST_S), SMOKE_OPTION] if _judged(plan, lacking) else []
 
 
 def enough(scenario: Scenario, lacking: Sequence[CannotJudge]) -> list[str]:
@@ -96,11 +96,11 @@ def _round_up(seconds: float) -> int:
 
 def _suffices(scenario: Scenario, peak: float | None, duration_s: float) -> bool:
     """With a warm-up as long as one can be that is scaled: the load here may have lost most of its own."""
-    load = stretched(scenario.load, peak=peak)
+    load = rescaled_load(scenario.load, peak=peak)
     scored = [stage for stage in load.stages if not stage.warmup]
     if len(scored) < len(load.stages):
         load, duration_s = Load(load.model, scored), duration_s * (1 - WARMUP_SHARE)
-    plan = replace(scenario, load=stretched(load, duration_s=duration_s))
+    plan = replace(scenario, load=rescaled_load(load, duration_s=duration_s))
     return not any(item.by_load for item in cannot_judge(plan))
 
 
@@ -120,7 +120,7 @@ def next_steps(
         steps += _more_load(scenario, argv)
     if run_dir and verdict is not Verdict.ERROR:
         shown = Invocation(scenario, argv).typed("report", _shortest(run_dir), "--open")
-        steps.append(Step(shown, "its charts"))
+        steps.append(Step(shown, "open its charts"))
     return tuple(steps)
 
 
@@ -130,12 +130,12 @@ def _more_load(scenario: Scenario, argv: Sequence[str]) -> Iterator[Step]:
     run = Invocation(scenario, argv)
     if scenario.rescaled:
         whole = ", ".join(re.findall(r"instead of ([^,]+)", scenario.rescaled))
-        yield Step(run.again(dropped=[*SCALES, OPTION]), f"the load as written: {whole}")
+        yield Step(run.again(dropped=[*SCALES, SMOKE_OPTION]), f"the full load: {whole}")
     if not any(target.metric == "breaking_point" for target in scenario.targets):
-        yield Step(run.command("capacity"), "how much more it could take")
+        yield Step(run.command("capacity"), "find the highest load it can take")
 
 
 def _shortest(run_dir: str) -> str:
-    """The last part of a run's id will do, where `loadctl report` looks for it by itself."""
+    """The last part of a run's id, which is enough for `loadctl report` in the usual place."""
     found = re.fullmatch(r"runs/.+-([0-9a-f]{4})", run_dir)
     return found[1] if found else run_dir

@@ -21,7 +21,7 @@ from operator import attrgetter
 
 from msgspec.structs import replace
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import SecondTotal
 from loadctl.results.measures.level import NOISE_MS, total
 from loadctl.results.recording import Example
@@ -43,22 +43,22 @@ def header_findings(declared: RateLimit, examples: Sequence[Example], *, served:
 
     `served`: while requests were refused others were accepted all along, so nobody had to wait for long.
     """
-    told = [_headers(example) for example in examples if example.error_class == RATE_LIMITED]
-    if not told:
+    refusals = [_headers(example) for example in examples if example.error_class == RATE_LIMITED]
+    if not refusals:
         return []
-    untrue = dict.fromkeys(said for headers in told for said in _untrue(declared, headers, served=served))
-    evidence: Evidence = {"answers_seen": len(told)}
+    untrue = dict.fromkeys(said for headers in refusals for said in _untrue(declared, headers, served=served))
+    evidence: Evidence = {"answers_seen": len(refusals)}
     if untrue:
-        message = f"answers 429 say what is not true: {'; '.join(untrue)}"
-        advice = ("clients that believe these headers come too early, or wait for nothing: put them right",)
+        message = f"429 responses carry wrong headers: {'; '.join(untrue)}"
+        advice = ("correct these headers: clients that obey them retry too early or wait for nothing",)
         return [Finding("rate-limit-headers", "warning", message, evidence, advice)]
-    missing = [] if all("retry-after" in headers for headers in told) else ["Retry-After"]
-    if not any(_first(headers, _LIMIT) for headers in told):
+    missing = [] if all("retry-after" in headers for headers in refusals) else ["Retry-After"]
+    if not any(_first(headers, _LIMIT) for headers in refusals):
         missing.append("X-RateLimit-Limit")
     if not missing:
         return []
-    message = f"answers 429 carry no {' and no '.join(missing)}: clients must guess when to come again"
-    advice = ("send Retry-After with every 429: clients that obey it spread out by themselves",)
+    message = f"429 responses carry no {' and no '.join(missing)}: clients must guess when to retry"
+    advice = ("send Retry-After with every 429: clients that obey it spread out their retries",)
     return [Finding("rate-limit-headers", "info", message, evidence, advice)]
 
 
@@ -74,12 +74,12 @@ def _untrue(declared: RateLimit, headers: Mapping[str, str], *, served: bool) ->
         if seconds is None and not re.search(r"\d\d:\d\d:\d\d", retry):
             yield f'Retry-After "{retry[:40]}" is neither seconds nor a date'
         elif seconds is not None and seconds > _LONG_S and served:
-            yield f"Retry-After asks for {format_duration(seconds)}, while requests were accepted all along"
+            yield f"Retry-After asks for {format_duration(seconds)}, although requests were accepted all along"
     limit, remaining = _number(_first(headers, _LIMIT)), _number(_first(headers, _REMAINING))
     if limit is not None and not any(abs(limit - declared.per_s * s) <= 0.01 * limit for s in _SPANS_S):
-        yield f"the limit in them is {limit:g}, the declared one {format_rate(declared.per_s)}"
+        yield f"they name a limit of {limit:g}, but the declared one is {format_rate(declared.per_s)}"
     if remaining:
-        yield f"{remaining:g} requests are said to remain in an answer that refuses one"
+        yield f"they say that {remaining:g} requests remain, although this one was refused"
 
 
 def _first(headers: Mapping[str, str], names: Sequence[str]) -> str | None:
@@ -115,8 +115,10 @@ _NO_LIMITER = {
     "tls",
 }
 """Not answered, or turned away before a limit is asked."""
-_COUNTING = "look at where the limit is counted: each worker or replica for itself, or all together"
-_SETTING = "look at what the limiter counts, and per what: its unit of time, its burst, and whether it ever gives back"
+_COUNTING = "check where the limit is counted: per worker or replica, or for all together"
+_SETTING = (
+    "check what the limiter counts and per what: its unit of time, its burst, and whether it is ever refilled"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,35 +205,35 @@ def _carried(offered: int, limit: int) -> float:
     return offered * (1 - lost)
 
 
-def rate_limit_findings(case: Case) -> list[Finding]:
+def rate_limit_findings(run: RunContext) -> list[Finding]:
     """`rate-limit-working`, `-strict`, `-not-working` or `-unknown`, where a limit is declared or 429s were seen.
 
     Beside them `rate-limit-headers` and `rate-limit-slows`.
     """
-    declared = case.scenario.rate_limit
+    declared = run.scenario.rate_limit
     if declared is None:
-        return list(_described(case))
-    buckets = buckets_of(case, declared)
-    limit = _Limit(declared, buckets or 1, case.recording.at)
-    flows = [limit.flow(second) for second in case.seconds]
+        return list(_described(run))
+    buckets = buckets_of(run, declared)
+    limit = _Limit(declared, buckets or 1, run.recording.at)
+    flows = [limit.flow(second) for second in run.seconds]
     if not flows:
         return []
     if buckets is None:
         return [_all_refused(limit, flows) or _uncountable(declared, flows)]
     return [
         _checked(limit, flows),
-        *header_findings(declared, case.recording.examples, served=_served_all_along(limit, flows)),
-        *_slowed(case, flows, limit.per_s),
+        *header_findings(declared, run.recording.examples, served=_served_all_along(limit, flows)),
+        *_slowed(run, flows, limit.per_s),
     ]
 
 
-def buckets_of(case: Case, declared: RateLimit) -> int | None:
+def buckets_of(run: RunContext, declared: RateLimit) -> int | None:
     """How many are counted apart; None: it cannot be known. All requests come from one address."""
     if declared.by in {"all", "ip"}:
         return 1
     if declared.by != "key" or declared.keys is None:
         return None
-    load = case.scenario.load
+    load = run.scenario.load
     return min(declared.keys, max(1, math.ceil(load.peak))) if load.model == "closed" else declared.keys
 
 
@@ -276,7 +278,7 @@ def _all_refused(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
     )
     counted = format_duration(limit.counted_s)
     used_up = (
-        f"it may count over {counted}, and others or an earlier run had used it up: wait so long, and repeat"
+        f"an earlier run may have used it up, if it is counted over {counted}: wait that long and repeat"
     )
     return _wrong(message, used_up if limit.counted_s >= whole.seconds else _SETTING)
 
@@ -329,19 +331,19 @@ def _strict(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
         when = f"from {limit.at(worst.t)} to {limit.at(worst.t + worst.seconds)}"
         message = f"the rate limit is far too strict: {when} {_of_offered(worst)}, {limit.in_words}"
         return _wrong(message, _SETTING)
-    told = _together(_covered(flows, over)) if over else _together(flows)
+    part = _together(_covered(flows, over)) if over else _together(flows)
     if over:
-        least = min(_NEAR * told.due, told.due - limit.per_s * limit.counted_s)
+        least = min(_NEAR * part.due, part.due - limit.per_s * limit.counted_s)
     else:  # too short for its windows: half of a fresh one should be there
-        enough = not spans and told.offered >= _OVER * limit.per_s * told.seconds and told.refused >= _FEW
+        enough = not spans and part.offered >= _OVER * limit.per_s * part.seconds and part.refused >= _FEW
         least = (
-            _HALF * limit.per_s * min(told.seconds, limit.counted_s)
+            _HALF * limit.per_s * min(part.seconds, limit.counted_s)
             if enough and limit.counted_s > 1
             else 0.0
         )
-    if told.accepted >= least:
+    if part.accepted >= least:
         return None
-    message = f"the rate limit is stricter than declared: {_of_offered(told)}, {limit.in_words}"
+    message = f"the rate limit is stricter than declared: {_of_offered(part)}, {limit.in_words}"
     advice = "a limiter without a burst (nginx: limit_req without burst=) refuses requests that come close together"
     return Finding("rate-limit-strict", "warning", message, {}, (advice,))
 
@@ -371,8 +373,8 @@ def _untried(limit: _Limit, flows: Sequence[_Flow]) -> Finding | None:
     if whole.refused:
         return None
     offered = f"at most {format_rate(most)} were" if most <= limit.per_s else f"{_rate(whole)} were"
-    message = f"the rate limit was not tried: {offered} offered, {limit.in_words}"
-    advice = (f"to check it, offer more: above {format_rate(1.2 * limit.per_s)}",)
+    message = f"the rate limit was not tested: {offered} offered, {limit.in_words}"
+    advice = (f"to test it, offer more than {format_rate(1.2 * limit.per_s)}",)
     return Finding("rate-limit-unknown", "info", message, {}, advice)
 
 
@@ -385,9 +387,9 @@ def _served_all_along(limit: _Limit, flows: Sequence[_Flow]) -> bool:
     return longest <= max(1.0, 2 / limit.per_s) and any(flow.accepted for flow in flows)
 
 
-def _slowed(case: Case, flows: Sequence[_Flow], limit: float) -> Iterator[Finding]:
+def _slowed(run: RunContext, flows: Sequence[_Flow], limit: float) -> Iterator[Finding]:
     """Accepted requests of the seconds in which others were refused, against those of the calm ones."""
-    pairs = list(zip(case.seconds, flows, strict=True))
+    pairs = list(zip(run.seconds, flows, strict=True))
     busy = [second for second, flow in pairs if flow.refused]
     calm = [s for s, flow in pairs if not flow.refused and flow.accepted > 0 and flow.offered < _CALM * limit]
     if min(len(busy), len(calm)) < _ENOUGH_S:
@@ -396,10 +398,12 @@ def _slowed(case: Case, flows: Sequence[_Flow], limit: float) -> Iterator[Findin
     if not slow or not usual or slow <= max(_SLOWER * usual, usual + 1000 * NOISE_MS):
         return
     message = (
-        f"while requests were refused, those accepted became slower: p95 {format_ms(slow / 1000)} instead of "
+        f"accepted requests became slower while others were refused: p95 {format_ms(slow / 1000)} instead of "
         f"{format_ms(usual / 1000)}"
     )
-    advice = ("a limit protects only where refusing is cheap: refuse before the work, and before it queues",)
+    advice = (
+        "refuse requests before they queue and cost work: a limit protects only where refusing is cheap",
+    )
     evidence: Evidence = {"p95_refusing_ms": slow / 1000, "p95_calm_ms": usual / 1000}
     yield Finding("rate-limit-slows", "warning", message, evidence, advice)
 
@@ -408,21 +412,21 @@ def _uncountable(declared: RateLimit, flows: Sequence[_Flow]) -> Finding:
     refused = sum(flow.refused for flow in flows)
     what = "keys" if declared.by == "key" else f"{declared.by}s"
     message = (
-        f"whether the rate limit holds cannot be told: the load does not say how many {what} it uses; "
+        f"not enough data to say whether the rate limit holds: the scenario does not say how many {what} it uses; "
         f"{format_count(refused)} requests were answered 429"
     )
-    advice = ("send with one key that stands in the scenario, or declare the limit by: all",)
+    advice = ("use one key that is written in the scenario, or declare the limit with by: all",)
     return Finding("rate-limit-unknown", "info", message, {"rate_limited": refused}, advice)
 
 
-def _described(case: Case) -> Iterator[Finding]:
+def _described(run: RunContext) -> Iterator[Finding]:
     """Without a declared limit: only what was seen."""
-    total = case.folded.summary.total
+    total = run.folded.summary.total
     refused = total.errors.get("status_429", 0)
     if refused:
         share = format_percent(100 * refused / max(1, total.completed), 0)
         message = (
-            f"{format_count(refused)} requests ({share}) were answered 429, and no rate limit is declared"
+            f"{format_count(refused)} requests ({share}) were answered 429, but no rate limit is declared"
         )
-        advice = ("if it is meant, declare it:  rate_limit: {limit: 100/s, by: key}",)
+        advice = ("if that is intended, declare it:  rate_limit: {limit: 100/s, by: key}",)
         yield Finding("rate-limit-unknown", "info", message, {"status_429": refused}, advice)

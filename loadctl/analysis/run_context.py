@@ -1,4 +1,4 @@
-"""The case: all that an analysis may look at. Each question is a pure function Case → findings."""
+"""Everything that an analysis may look at; each question is a pure function from it to findings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from statistics import fmean
 from urllib.parse import urlsplit
 
 from loadctl.results.interval import SecondTotal
@@ -19,18 +20,20 @@ from loadctl.results.verdict import Score, Status
 from loadctl.scenario.expectation import CannotJudge, cannot_judge
 from loadctl.scenario.invocation import LOAD, Invocation
 from loadctl.scenario.scenario import Scenario
-from loadctl.scenario.smoke import OPTION
+from loadctl.scenario.target import SMOKE_OPTION, Target
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class RunContext:
+    """What was planned, what was recorded and what was measured of one run."""
+
     scenario: Scenario
     recording: Recording
     measured: Measured
     scores: Sequence[Score] = ()
-    """Already voided by the findings about the measurement; empty while those are being made."""
+    """After the findings about the measurement have voided them; empty while those findings are made."""
     planned: bool = True
-    """False: a script brought its own load, so what was planned is not known and the load is what was seen."""
+    """False where a script brought its own load: the plan is unknown, and `scenario.load` is what was observed."""
 
     argv: Sequence[str] = ()
     """What loadctl was started with; empty where that is not known."""
@@ -64,7 +67,7 @@ class Case:
 
     @property
     def seconds(self) -> list[SecondTotal]:
-        """Of the window, without the drain."""
+        """The seconds of the window, without the drain."""
         seconds = self.recording.seconds
         first, last = (bisect_left(seconds, edge, key=attrgetter("t")) for edge in self.window)
         return list(seconds[first:last])
@@ -75,12 +78,32 @@ class Case:
         return standstill(self.seconds, self.recording.shards)
 
     def readings(self, subject: str) -> Readings:
-        """Of the window."""
+        """The readings of one subject in the window."""
         return self.measured.readings.get(subject, NONE).between(*self.window)
 
     @property
+    def machine_cpu_pct(self) -> float:
+        """The machine's mean CPU over the window, in %; 0 where it was not watched."""
+        shares = self.readings("host").values("cpu_pct")
+        return fmean(shares) if shares else 0.0
+
+    def at(self, t: float) -> str:
+        """A time as it is shown; see Recording.at."""
+        return self.recording.at(t)
+
+    def target(self, metric: str) -> Target | None:
+        """The target for a metric of the whole run."""
+        found = (one for one in self.scenario.targets if one.metric == metric and one.scope.kind == "run")
+        return next(found, None)
+
+    def first_limit(self, metric: str) -> float | None:
+        """The first limit of that target: the one that warns, where there are two."""
+        target = self.target(metric)
+        return None if target is None else target.critical if target.target is None else target.target
+
+    @property
     def constant_load(self) -> bool:
-        """All of the window holds one level."""
+        """Whether the load holds one level over the whole window."""
         first, last = self.window
         stages = [stage for start, end, stage in self.scenario.load.spans() if start < last and end > first]
         return bool(stages) and len({level for stage in stages for level in (stage.start, stage.end)}) == 1
@@ -92,7 +115,7 @@ class Case:
 
     @property
     def look_closer(self) -> str:
-        """How to see single requests; a script keeps to itself what it sends, but not how that failed."""
+        """A command that shows single requests; of a script only the failed ones are known."""
         script = self.scenario.script
         if script is None:
             return self.invocation.command("try")
@@ -100,10 +123,10 @@ class Case:
             shown = self.invocation.typed("report", "--json")
             return f"{shown}    (examples: the first failures with their answers)"
         least = ("--users", "1") if self.scenario.load.model == "closed" else ("--rate", "1/s")
-        return self.invocation.again(*least, "--duration", "10s", OPTION, dropped=[*LOAD, OPTION])
+        return self.invocation.again(*least, "--duration", "10s", SMOKE_OPTION, dropped=[*LOAD, SMOKE_OPTION])
 
     @property
     def same_host(self) -> bool:
-        """The system runs on the machine that makes the load."""
+        """Whether the system runs on the machine that generates the load."""
         host = urlsplit(self.scenario.host).hostname or ""
         return host in {"localhost", "::1"} or host.startswith("127.")

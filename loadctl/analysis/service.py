@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.outage import CONNECTION_ERRORS, is_cut_off
 from loadctl.results.recording import Event
 from loadctl.results.verdict import Evidence, Finding, Severity
@@ -27,65 +27,62 @@ SAME_INCIDENT_S = 10.0
 """A page is asked every second or five, and waits for another scrape before it says that a process is new."""
 
 
-def service_findings(case: Case) -> list[Finding]:
-    return [*_restarts(case), *_crashes(case), *_workers(case), *_unreachable(case), *_silent(case)]
+def service_findings(run: RunContext) -> list[Finding]:
+    return [*_process(run), *_workers(run), *_unreachable(run), *_silent(run)]
 
 
-def _restarts(case: Case) -> Iterator[Finding]:
-    yield from _of_events(case, "service_restarted", "service-restarted", "critical", "the system restarted")
+def _process(run: RunContext) -> Iterator[Finding]:
+    """`service-restarted` and `service-crashed`, of the system as a whole."""
+    kinds = ("service_restarted", "service_crashed", "service_down")
+    restarts, crashes, downs = ([e for e in run.recording.events if e.kind == kind] for kind in kinds)
+    for events, finding_id, what in (
+        (_each_once(restarts), "service-restarted", "the system restarted"),
+        (_each_once(crashes), "service-crashed", "the system crashed"),
+        ([] if restarts or crashes else downs, "service-crashed", "the system went down"),
+    ):
+        if events:
+            times = "" if len(events) == 1 else f" {format_count(len(events))} times, first"
+            yield _finding(run, events, finding_id, "critical", what + times)
 
 
-def _crashes(case: Case) -> Iterator[Finding]:
-    yield from _of_events(case, "service_crashed", "service-crashed", "critical", "the system crashed")
-    downs = [event for event in case.recording.events if event.kind == "service_down"]
-    known = any(event.kind in {"service_crashed", "service_restarted"} for event in case.recording.events)
-    if downs and not known:
-        yield _finding(case, downs, "service-crashed", "critical", "the system went down")
-
-
-def _workers(case: Case) -> Iterator[Finding]:
-    """Those replaced, and those that were not."""
-    ends = {e.detail.get("pid"): e for e in case.recording.events if e.kind == "worker_ended"}
+def _workers(run: RunContext) -> Iterator[Finding]:
+    """`worker-restarted` for workers that were replaced, `worker-lost` for the others."""
+    ends = {e.detail.get("pid"): e for e in run.recording.events if e.kind == "worker_ended"}
     restarted = []
-    for event in case.recording.events:
+    for event in run.recording.events:
         if event.kind == "worker_restarted":
             end = ends.pop(event.detail.get("pid"), event)
             restarted.append(replace(event, t=end.t))
-    lost = list(ends.values())
-    many, one = (
-        "workers of the system ended and were replaced",
-        "a worker of the system ended and was replaced",
-    )
-    yield from _ended(case, restarted, "worker-restarted", "warning", one, many)
-    many, one = (
-        "workers of the system ended and none took their place",
-        "a worker of the system ended for good",
-    )
-    yield from _ended(case, lost, "worker-lost", "info", one, many)
+    severity: Severity
+    for events, finding_id, severity, replaced in (
+        (restarted, "worker-restarted", "warning", "replaced"),
+        (list(ends.values()), "worker-lost", "info", "not replaced"),
+    ):
+        if not events:
+            continue
+        what = f"a worker process of the system ended and was {replaced}"
+        if len(events) > 1:
+            many = format_count(len(events))
+            what = f"{many} worker processes of the system ended and were {replaced}, first"
+        found = _finding(run, events, finding_id, severity, what)
+        if failed := _failed_with(run, events):
+            message = f"{found.message}; {format_count(failed)} requests failed at that time"
+            evidence = {**found.evidence, "failed": failed}
+            found = replace(found, severity="critical", message=message, evidence=evidence)
+        yield found
 
 
-def _ended(
-    case: Case, events: list[Event], finding_id: str, severity: Severity, one: str, many: str
-) -> Iterator[Finding]:
-    if not events:
-        return
-    first = events[0]
-    what = one if len(events) == 1 else f"{format_count(len(events))} {many}, first"
-    message = f"{what} at {case.recording.at(first.t)}"
-    message += f": {first.message}" if first.message else ""
+def _finding(run: RunContext, events: list[Event], finding_id: str, severity: Severity, what: str) -> Finding:
+    first, at = events[0], run.at(events[0].t)
+    message = f"{what} at {at}" + (f": {first.message}" if first.message else "")
     evidence: Evidence = {"times": len(events), "first_at_s": first.t}
-    failed = _failed_with(case, events)
-    if failed:
-        message += f"; {format_count(failed)} requests failed with it"
-        evidence["failed"] = failed
-    advice = (f"read the system's own log at {case.recording.at(first.t)}: why did it end?",)
-    yield Finding(finding_id, "critical" if failed else severity, message, evidence, advice)
+    return Finding(finding_id, severity, message, evidence, (f"read the system's log at {at}",))
 
 
-def _failed_with(case: Case, events: list[Event]) -> int:
+def _failed_with(run: RunContext, events: list[Event]) -> int:
     """Requests cut off within 5 s of one of these; 0 where that is no more than happens all along."""
     cut = {
-        second.t: sum(second.errors.get(name, 0) for name in CUT_ERRORS) for second in case.recording.seconds
+        second.t: sum(second.errors.get(name, 0) for name in CUT_ERRORS) for second in run.recording.seconds
     }
     near = {t for t in cut if any(abs(t - event.t) <= WITHIN_S for event in events)}
     there = sum(cut[t] for t in near)
@@ -93,14 +90,8 @@ def _failed_with(case: Case, events: list[Event]) -> int:
     return there if there > usual + 2 * usual**0.5 else 0
 
 
-def _of_events(case: Case, kind: str, finding_id: str, severity: Severity, what: str) -> Iterator[Finding]:
-    events = [event for event in case.recording.events if event.kind == kind]
-    if events:
-        yield _finding(case, _each_once(events), finding_id, severity, what)
-
-
 def _each_once(events: list[Event]) -> list[Event]:
-    """The first event of each incident: what several sources see within a few seconds is one, told by each."""
+    """The first event of each incident: what several sources report within a few seconds is one incident."""
     incidents: list[tuple[Event, set[object]]] = []
     for event in sorted(events, key=lambda event: event.t):
         source = event.detail.get("source")
@@ -113,40 +104,30 @@ def _each_once(events: list[Event]) -> list[Event]:
     return [first for first, _ in incidents]
 
 
-def _finding(case: Case, events: list[Event], finding_id: str, severity: Severity, what: str) -> Finding:
-    times = "" if len(events) == 1 else f" {format_count(len(events))} times, first"
-    first = events[0]
-    said = f": {first.message}" if first.message else ""
-    message = f"{what}{times} at {case.recording.at(first.t)}{said}"
-    advice = (f"read the system's own log at {case.recording.at(first.t)}",)
-    return Finding(finding_id, severity, message, {"times": len(events), "first_at_s": first.t}, advice)
-
-
-def _unreachable(case: Case) -> Iterator[Finding]:
+def _unreachable(run: RunContext) -> Iterator[Finding]:
     spells: list[list[int]] = []
-    for second in case.recording.seconds:
-        if not is_cut_off(second):
-            continue
-        if spells and spells[-1][-1] == second.t - 1:
-            spells[-1].append(second.t)
+    for t in (second.t for second in run.recording.seconds if is_cut_off(second)):
+        if spells and spells[-1][-1] == t - 1:
+            spells[-1].append(t)
         else:
-            spells.append([second.t])
+            spells.append([t])
     long = [spell for spell in spells if len(spell) >= UNREACHABLE_S]
     if long:
         total = sum(map(len, long))
-        message = f"the system was unreachable for {format_duration(total)}, first at {case.recording.at(long[0][0])}"
-        advice = (f"read the system's own log at {case.recording.at(long[0][0])}",)
+        at = run.at(long[0][0])
+        message = f"the system was unreachable for {format_duration(total)}, first at {at}"
+        advice = (f"read the system's log at {at}",)
         evidence = {"unreachable_s": total, "first_at_s": long[0][0]}
         yield Finding("service-unreachable", "critical", message, evidence, advice)
 
 
-def _silent(case: Case) -> Iterator[Finding]:
+def _silent(run: RunContext) -> Iterator[Finding]:
     """Requests were made and not one was ever answered."""
-    total = case.folded.summary.total
+    total = run.folded.summary.total
     silent = total.errors.get("timeout", 0) + total.unfinished
     requests = total.completed + total.unfinished
     if requests and silent == requests:
         message = f"the system answered none of {format_count(requests)} requests"
         evidence = {"timeouts": total.errors.get("timeout", 0), "unfinished": total.unfinished}
-        advice = (f"see whether it answers at all: {case.look_closer}",)
+        advice = (f"check whether it answers at all: {run.look_closer}",)
         yield Finding("service-unreachable", "critical", message, evidence, advice)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.level import NOISE_MS
 from loadctl.results.measures.outage import period_s
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.units import format_count, format_duration, format_ms
 
-_OPEN = "users that wait send nothing, so these figures are too good: an open load (rate: in the scenario) measures it"
+_OPEN = "waiting users send nothing, so these figures are optimistic: use an open load (rate:) to measure the stall"
 
 
-def stall_findings(case: Case) -> list[Finding]:
+def stall_findings(run: RunContext) -> list[Finding]:
     """`system-stalls`: at most one. What a process that ended did to requests is told of that process."""
-    found = case.measured.stalls
+    found = run.measured.stalls
     if not found:
         return []
     first, waiting = found[0], max(stall.waiting for stall in found)
@@ -28,9 +28,9 @@ def stall_findings(case: Case) -> list[Finding]:
         "period_s": None if every is None else round(every, 1),
         "waiting": waiting,
     }
-    at, under_way = case.recording.at(first.start_s), f"{format_count(waiting)} requests under way"
+    at, under_way = run.at(first.start_s), f"{format_count(waiting)} requests in flight"
     if not lengths:
-        message = f"the system stopped answering at {at}: {under_way} got no answer to the end"
+        message = f"the system stopped answering at {at}: {under_way} were never answered"
         advice: tuple[str, ...] = (
             f"look at what it waited for at {at}: its log, its threads (py-spy dump), its pools",
         )
@@ -39,35 +39,33 @@ def stall_findings(case: Case) -> list[Finding]:
     if len(found) > 1:
         often = f"{format_count(len(found))} times" + ("" if every is None else f", every {every:.0f} s")
         times = f"{often}, for up to {format_duration(round(max(lengths), 1))}, first at {at}"
-    message = f"the system stalled {times}: up to {under_way} got no answer meanwhile"
+    message = f"the system stalled {times}: up to {under_way} waited without an answer"
     what = "what runs then" if every is None else f"what runs every {every:.0f} s"
     advice = (
         f"look for {what}: garbage collection, a checkpoint, a job, a lock; read its log at {at}",
-        *((_OPEN,) if case.scenario.load.model == "closed" else ()),
+        *((_OPEN,) if run.scenario.load.model == "closed" else ()),
     )
     return [Finding("system-stalls", "warning", message, evidence, advice)]
 
 
 RATIO = 1.25
-_ADVICE = ("an open load (rate: in the scenario) measures the stall itself",)
+_ADVICE = ("use an open load (rate:) to measure the stall itself",)
 
 
-def closed_model_findings(case: Case) -> list[Finding]:
-    if case.scenario.load.model != "closed":
+def closed_model_findings(run: RunContext) -> list[Finding]:
+    if run.scenario.load.model != "closed":
         return []
-    return list(_corrected(case))
+    return list(_corrected(run))
 
 
-def _corrected(case: Case) -> Iterator[Finding]:
-    total = case.folded.summary.total
+def _corrected(run: RunContext) -> Iterator[Finding]:
+    total = run.folded.summary.total
     raw, corrected = total.latency, total.corrected
     if corrected is None:
         return
     for name, seen, real in (("p95", raw.p95, corrected.p95), ("p99", raw.p99, corrected.p99)):
         if seen is not None and real is not None and real > RATIO * seen and real - seen > NOISE_MS:
-            message = (
-                f"users waited and skipped turns: {name} is {format_ms(seen)}, corrected {format_ms(real)}"
-            )
+            message = f"users that waited sent fewer requests: {name} is {format_ms(seen)}, corrected {format_ms(real)}"
             evidence = {
                 f"{name}_ms": seen,
                 f"corrected_{name}_ms": real,

@@ -12,12 +12,12 @@ worded as a suspect. It needs 6 slow windows and 6 calm ones.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from statistics import median
+from statistics import fmean, median
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.histogram import Packed, Pool
 from loadctl.results.measures.level import NOISE_MS
 from loadctl.results.measures.usage import of_best_source
@@ -34,56 +34,50 @@ _HALF = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Resource:
-    """`use`: in % of its limit, None where a reading does not tell; `full`: from how many % on it is at its limit."""
+    """`used`: a value in % or, with `limit`, in its unit; `full`: from how many % on it is at its limit."""
 
     key: str
     words: str
-    use: Callable[[Mapping[str, float]], float | None]
     full: float
+    used: str
+    limit: str = ""
 
-
-def _share(name: str) -> Callable[[Mapping[str, float]], float | None]:
-    return lambda values: values.get(name)
-
-
-def _of(used: str, limit: str) -> Callable[[Mapping[str, float]], float | None]:
-    def use(values: Mapping[str, float]) -> float | None:
-        return 100 * values[used] / values[limit] if values.get(limit) and used in values else None
-
-    return use
-
-
-def _one_core(values: Mapping[str, float]) -> float | None:
-    """Of several: one that is full says nothing more where there is only one."""
-    return values.get("busiest_pct_of_one_core") if values.get("cores_available", 2.0) > 1 else None
+    def use(self, values: Mapping[str, float]) -> float | None:
+        """In % of the limit; None where a reading does not say."""
+        used, limit = values.get(self.used), values.get(self.limit) if self.limit else 100.0
+        if self.key == "one_core" and values.get("cores_available", 2.0) <= 1:
+            return None  # of one core, it says no more than cpu
+        return 100 * used / limit if limit and used is not None else None
 
 
 _RESOURCES = (
-    _Resource("cpu", "cpu", _share("cpu_pct"), 80.0),
-    _Resource("one_core", "one core (a single process or thread)", _one_core, 80.0),
-    _Resource("cpu_quota", "the cpu quota (throttled periods)", _share("throttled_pct"), 20.0),
-    _Resource("memory", "memory", _share("memory_pct"), 90.0),
-    _Resource("memory", "memory", _of("memory_bytes", "memory_limit_bytes"), 90.0),
-    _Resource("open_files", "open files", _of("process_open_fds", "process_max_fds"), 80.0),
+    _Resource("cpu", "CPU", 80.0, "cpu_pct"),
+    _Resource("one_core", "one CPU core (a single process or thread)", 80.0, "busiest_pct_of_one_core"),
+    _Resource("cpu_quota", "the CPU quota (throttled periods)", 20.0, "throttled_pct"),
+    _Resource("memory", "memory", 90.0, "memory_pct"),
+    _Resource("memory", "memory", 90.0, "memory_bytes", "memory_limit_bytes"),
+    _Resource("open_files", "open files", 80.0, "process_open_fds", "process_max_fds"),
 )
-_MACHINE = _Resource("machine_cpu", "cpu of the whole machine", _share("cpu_pct"), 95.0)
+_MACHINE = _Resource("machine_cpu", "CPU of the whole machine", 95.0, "cpu_pct")
 
 
 @dataclass(frozen=True, slots=True)
 class _Suspect:
-    """`whose`: another container or pod; empty: the system's own."""
+    """`whose`: another container or pod; empty: the system's own. `slow_share`: of the slow windows, in which it was at
+    its limit; `slow_pct`: its median use in them; `calm_…`: of the others."""
 
     key: str
     words: str
     whose: str
     slow_share: float
+    calm_share: float
     slow_pct: float
     calm_pct: float
 
 
-def suspect_findings(case: Case) -> list[Finding]:
+def suspect_findings(run: RunContext) -> list[Finding]:
     """`likely-limit`; or `limit-elsewhere`, where nothing that was watched was at its limit."""
-    p95 = _p95_by_window(case)
+    p95 = _p95_by_window(run)
     lower = sorted(p95.values())[: (len(p95) + 1) // 2]
     if not lower:
         return []
@@ -99,19 +93,19 @@ def suspect_findings(case: Case) -> list[Finding]:
         "p95_calm_ms": round(calm_ms, 1),
         "p95_slow_ms": round(slow_ms, 1),
     }
-    seen = list(_seen(case, slow, calm))
-    suspects = [s for s, calm_share in seen if s.slow_share >= _HALF > calm_share]
+    seen = list(_seen(run, slow, calm))
+    full = [one for one in seen if one.slow_share >= _HALF]
+    suspects = [one for one in full if one.calm_share < _HALF]
     if suspects:
         return [_named(max(suspects, key=lambda suspect: suspect.slow_share), evidence)]
-    if any(s.slow_share >= _HALF for s, _ in seen):
-        return []  # something was full all along: it may be the limit, and may not
-    return [_elsewhere([s for s, _ in seen], evidence)] if seen else []
+    # what was full all along may be the limit, and may not
+    return [_elsewhere(seen, evidence)] if seen and not full else []
 
 
 def _named(suspect: _Suspect, evidence: Evidence) -> Finding:
     whose = f" of {suspect.whose}" if suspect.whose else ""
     message = (
-        f"{suspect.words}{whose} is suspected to be the limit: at {format_percent(suspect.slow_pct, 0)} while p95 was "
+        f"the likely bottleneck is {suspect.words}{whose}: at {format_percent(suspect.slow_pct, 0)} while p95 was "
         f"{format_ms(float(evidence['p95_slow_ms'] or 0))}, at {format_percent(suspect.calm_pct, 0)} while it was "
         f"{format_ms(float(evidence['p95_calm_ms'] or 0))}"
     )
@@ -122,7 +116,7 @@ def _named(suspect: _Suspect, evidence: Evidence) -> Finding:
         "calm_pct": round(suspect.calm_pct, 1),
         "full_in_slow_windows": round(suspect.slow_share, 2),
     }
-    advice = ("change this one thing, and run again: only then is it more than a suspect",)
+    advice = ("change only this, and run again to confirm it",)
     return Finding("likely-limit", "info", message, {**found, **evidence}, advice)
 
 
@@ -130,20 +124,16 @@ def _elsewhere(seen: Sequence[_Suspect], evidence: Evidence) -> Finding:
     own = [one for one in seen if not one.whose]
     shown = ", ".join(f"{one.words} {format_percent(one.slow_pct, 0)}" for one in own[:3])
     message = (
-        f"while p95 was {format_ms(float(evidence['p95_slow_ms'] or 0))}, nothing that was watched was at its limit "
+        f"while p95 was {format_ms(float(evidence['p95_slow_ms'] or 0))}, no watched resource was at its limit "
         f"({shown}): requests wait for something else"
     )
-    return Finding(
-        "limit-elsewhere",
-        "info",
-        message,
-        {**evidence, **{f"{s.key}_pct": round(s.slow_pct, 1) for s in own}},
-    )
+    uses = {f"{one.key}_pct": round(one.slow_pct, 1) for one in own}
+    return Finding("limit-elsewhere", "info", message, {**evidence, **uses})
 
 
-def _p95_by_window(case: Case) -> dict[int, float]:
+def _p95_by_window(run: RunContext) -> dict[int, float]:
     parts: dict[int, list[Packed]] = defaultdict(list)
-    for second in case.seconds:
+    for second in run.seconds:
         parts[second.t // WINDOW_S].append(second.ok)
     found = {}
     for window, part in parts.items():
@@ -154,19 +144,19 @@ def _p95_by_window(case: Case) -> dict[int, float]:
     return found
 
 
-def _seen(case: Case, slow: set[int], calm: set[int]) -> Iterator[tuple[_Suspect, float]]:
-    """Everything that was watched, and in which share of the calm windows it was at its limit."""
-    system = of_best_source(case.readings("system"))
+def _seen(run: RunContext, slow: set[int], calm: set[int]) -> Iterator[_Suspect]:
+    """Everything that was watched."""
+    system = of_best_source(run.readings("system"))
     yield from _of_readings(_RESOURCES, system, "", slow, calm)
-    for entity, readings in case.readings("companion").split(attrgetter("entity")).items():
+    for entity, readings in run.readings("companion").split(attrgetter("entity")).items():
         yield from _of_readings(_RESOURCES, readings, entity, slow, calm)
-    if case.same_host:
-        yield from _of_readings((_MACHINE,), case.readings("host"), "", slow, calm)
+    if run.same_host:
+        yield from _of_readings((_MACHINE,), run.readings("host"), "", slow, calm)
 
 
 def _of_readings(
     resources: Sequence[_Resource], readings: Readings, whose: str, slow: set[int], calm: set[int]
-) -> Iterator[tuple[_Suspect, float]]:
+) -> Iterator[_Suspect]:
     records = list(readings)
     for resource in resources:
         windows: dict[int, list[float]] = defaultdict(list)
@@ -174,20 +164,11 @@ def _of_readings(
             use = resource.use(reading.values)
             if use is not None:
                 windows[int((reading.t - 0.5) // WINDOW_S)].append(use)  # it tells of the second before it
-        means = {window: sum(values) / len(values) for window, values in windows.items()}
+        means = {window: fmean(values) for window, values in windows.items()}
         in_slow, in_calm = ([means[t] for t in part if t in means] for part in (slow, calm))
         if 2 * len(in_slow) < len(slow) or 2 * len(in_calm) < len(calm):
             continue
-        suspect = _Suspect(
-            resource.key,
-            resource.words,
-            whose,
-            _full(in_slow, resource),
-            median(in_slow),
-            median(in_calm),
+        slow_share, calm_share = (fmean(use >= resource.full for use in part) for part in (in_slow, in_calm))
+        yield _Suspect(
+            resource.key, resource.words, whose, slow_share, calm_share, median(in_slow), median(in_calm)
         )
-        yield suspect, _full(in_calm, resource)
-
-
-def _full(values: Sequence[float], resource: _Resource) -> float:
-    return sum(value >= resource.full for value in values) / len(values)

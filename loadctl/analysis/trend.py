@@ -17,14 +17,14 @@ ENOUGH_SAMPLES = 48
 ENOUGH_S = 480.0
 """Shorter series may grow, but nobody can say that they go on to."""
 
-ReadingSeries = Literal["growing", "growing, too short", "levelling off", "no growth", "cannot tell"]
+Trend = Literal["growing", "growing, too short", "levelling off", "no growth", "cannot tell"]
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
     """`per_s`: slope of the floor, in units of the series a second; only of what grows."""
 
-    course: ReadingSeries
+    trend: Trend
     per_s: float = 0.0
 
 
@@ -87,7 +87,7 @@ def growth(values: Sequence[float], period_s: float, *, least: float, least_shar
         return Growth("cannot tell")
     length_s, cycle = n * period_s, cycle_samples(values)
     bins = BINS if cycle * 1.3 <= n / BINS else int(n / (1.3 * cycle))
-    yes: ReadingSeries = "growing" if length_s >= ENOUGH_S else "growing, too short"
+    yes: Trend = "growing" if length_s >= ENOUGH_S else "growing, too short"
     if bins < 5:
         third = n // 3
         rises = floors(values[-third:], 1)[0] > sorted(values[:third])[third * 9 // 10]

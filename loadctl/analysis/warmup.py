@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from statistics import mean, median, stdev
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.level import NOISE_MS
 from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_duration, format_ms, format_percent
@@ -25,13 +25,13 @@ WORTH_SHARE = 0.10
 """A first part whose median differs by less, or by less than a quarter of NOISE_MS, is no reason to speak."""
 
 
-def warmup_findings(case: Case) -> list[Finding]:
+def warmup_findings(run: RunContext) -> list[Finding]:
     """`warmup-too-short`, of the first scored stage that holds a level for a minute or more."""
-    span = _first_hold(case)
+    span = _first_hold(run)
     if span is None:
         return []
     start, end = span
-    by_t = {second.t: second for second in case.recording.seconds}
+    by_t = {second.t: second for second in run.recording.seconds}
     medians = []
     for t in range(int(start), int(end)):
         second = by_t.get(t)
@@ -49,10 +49,10 @@ def warmup_findings(case: Case) -> list[Finding]:
     more = format_percent(100 * abs(first / rest - 1), 0)
     message = (
         f"the first {format_duration(cut)} of the scored part were still warming up: median {format_ms(first)}, "
-        f"{more} {'above' if first > rest else 'below'} the {format_ms(rest)} after them"
+        f"{more} {'above' if first > rest else 'below'} the {format_ms(rest)} afterwards"
     )
-    marked = any(stage.warmup for stage in case.scenario.load.stages)
-    advice = "make the warm-up longer" if marked else "mark a first stage as warm-up:  warmup: true"
+    marked = any(stage.warmup for stage in run.scenario.load.stages)
+    advice = "make the warm-up longer" if marked else "mark the first stage as warm-up:  warmup: true"
     evidence = {"warmup_s": cut, "median_first_ms": round(first, 2), "median_after_ms": round(rest, 2)}
     return [Finding("warmup-too-short", "warning", message, evidence, (advice,))]
 
@@ -69,10 +69,10 @@ def _blocks(medians: Sequence[float]) -> list[float]:
     return [math.log(median(medians[i : i + BLOCK_S])) for i in range(0, whole, BLOCK_S)]
 
 
-def _first_hold(case: Case) -> tuple[float, float] | None:
+def _first_hold(run: RunContext) -> tuple[float, float] | None:
     """Only at the beginning: later steps have no warm-up of their own."""
-    first, last = case.window
-    for start, end, stage in case.scenario.load.spans():
+    first, last = run.window
+    for start, end, stage in run.scenario.load.spans():
         if stage.holds and start >= first and min(end, last) - start >= ENOUGH_S:
             return start, min(end, last, start + MOST_S)
         if start >= first and end - start >= BLOCK_S:

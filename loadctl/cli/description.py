@@ -15,8 +15,7 @@ from loadctl.cli.project import address, read_text
 from loadctl.errors import UsageError
 from loadctl.monitors.background import within
 from loadctl.run.readiness import is_loopback
-from loadctl.scenario.openapi.description import looks_like_description, read_description
-from loadctl.scenario.openapi.servers import base_of_file, base_of_page
+from loadctl.scenario.openapi.document import base_of_file, base_of_page, looks_like_openapi, read_openapi
 from loadctl.scenario.reading.document import Text
 
 _DEFAULT_HOST = "http://localhost:8080"
@@ -76,7 +75,7 @@ def described(source: str | None, host: str | None) -> Description:
 def _of_file(path: Path, host: str | None) -> Description:
     if not os.path.lexists(path) and "/" not in str(path) and (":" in str(path) or str(path) == "localhost"):
         raise UsageError(f"there is no file {path}", hint=f"for a URL, write  loadctl init http://{path}")
-    document = read_description(Text(str(path), read_text(path, streams=True)))
+    document = read_openapi(Text(str(path), read_text(path, streams=True)))
     if host:
         return Description(document, host, str(path))
     base = base_of_file(document)
@@ -126,7 +125,7 @@ def _require_page(page: _Page, root: str) -> None:
         )
     if _NAMES_A_DOCUMENT.search(urlsplit(page.url).path):
         raise UsageError(
-            f"{page.url} is no OpenAPI document", hint=f"the service itself:  loadctl init {root}"
+            f"{page.url} is not an OpenAPI document", hint=f"the service itself:  loadctl init {root}"
         )
 
 
@@ -181,9 +180,9 @@ class _Search:
 
     def document(self, page: _Page | None) -> Mapping[str, object] | None:
         """None where the page is none. Raises: UsageError where it means to be one and is broken."""
-        if page is None or page.status >= 400 or not looks_like_description(page.text):
+        if page is None or page.status >= 400 or not looks_like_openapi(page.text):
             return None
-        return read_description(Text(page.url, page.text))
+        return read_openapi(Text(page.url, page.text))
 
     def page(self, url: str) -> _Page:
         """Raises: UsageError where there is no answer."""

@@ -189,8 +189,8 @@ def finish_of(text: str | None) -> Callable[[Scenario, RunDirectory | None], Non
         return lambda _scenario, _run: None
     from loadctl.run.local_commands import LocalCommands, require_program
     from loadctl.scenario.reading.commands import CommandReader
+    from loadctl.scenario.reading.document import Mistakes
     from loadctl.scenario.reading.environment import Environment
-    from loadctl.scenario.reading.mistakes import Mistakes
 
     mistakes = Mistakes()
     environment = Environment(os.environ, mistakes)

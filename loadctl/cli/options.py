@@ -47,7 +47,7 @@ def complete_engine(incomplete: str) -> list[str]:
 
 def complete_target(incomplete: str) -> list[str]:
     """Metrics, up to where the limit follows."""
-    from loadctl.scenario.metric import METRICS
+    from loadctl.scenario.target import METRICS
 
     return beginning((f"{name}=" for name in METRICS), incomplete)
 

@@ -27,7 +27,8 @@ from loadctl.cli.project import (
 from loadctl.cli.script import applied, load_text, scenario_text, settled
 from loadctl.engines import ENGINES
 from loadctl.errors import UsageError
-from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import parse_duration

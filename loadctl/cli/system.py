@@ -14,7 +14,8 @@ import typer
 
 from loadctl.cli.output import complain, is_terminal
 from loadctl.errors import UsageError
-from loadctl.scenario.consent import Place, address_of, consent_of, places_of
+from loadctl.scenario.consent import address_of, consent_of, places_of
+from loadctl.scenario.scenario import Place
 
 if TYPE_CHECKING:
     from loadctl.cli.options import DemoOptions

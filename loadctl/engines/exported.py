@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
 from loadctl.scenario.redaction import names_a_secret
-from loadctl.scenario.template.expression import Attribute, Call, Expression, Literal, Variable
-from loadctl.scenario.template.template import parse
+from loadctl.scenario.template import Attribute, Call, Expression, Literal, Variable, parse
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Scenario

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from loadctl.engines.base import Command
 from loadctl.engines.redaction import Redaction, names_credential
 from loadctl.scenario.consent import PRIVATE_NAMES, consent_of, secret_headers
+from loadctl.scenario.prng import MASK, in_order
 from loadctl.scenario.redaction import is_secret, names_a_secret, without_secrets
-from loadctl.scenario.template.prng import MASK, in_order
-from loadctl.scenario.template.template import json_plan, text_plan
+from loadctl.scenario.template import json_plan, text_plan
 from loadctl.scenario.user_type import (
     Body,
     Check,

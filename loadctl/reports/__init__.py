@@ -1,1 +1,1 @@
-"""How a result is told: each module turns a record into text and computes nothing."""
+"""Reports of a result: each module turns a record into text and computes nothing."""

@@ -1,4 +1,4 @@
-"""One score in words, the same in every report: the value, the status, and what people want beside it."""
+"""One score as text, the same in every report: its value, status and distance to the limit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def doubt(result: Result) -> str | None:
     if not any(map(is_doubtful, result.scores)):
         return None
     late = any(finding.voids in {"all", "excess", "near"} for finding in result.findings)
-    cause = "holds the generator's own delay" if late else "not measured under the whole load"
+    cause = "includes the load generator's own delay" if late else "not measured under the full load"
     return f"( ) = {cause}: says nothing about the system"
 
 
@@ -129,13 +129,14 @@ def distance(score: Score) -> str:
     if score.distance is None:
         return ""
     higher = score.target.higher_is_better
-    if score.status is Status.FAIL and not higher and score.distance >= 2:
-        return f"{1 + score.distance:,.3g} × the limit"
+    if score.status is Status.FAIL and not higher:
+        times = 1 + score.distance
+        return f"{times:,.{2 if times < 10 else 1}f} × the limit"
     share = f"{abs(score.distance) * 100:.0f} %"
     if share == "100 %" and 0.995 <= abs(score.distance) < 1:
         share = ">99 %"
     if score.status is Status.FAIL:
-        return f"{share} {'short' if higher else 'over'}"
+        return f"{share} short"
     if score.status is Status.WARN:
         return f"{share} {'above' if higher else 'below'} critical"
     return f"{share} {'above' if higher else 'below'}"
@@ -150,7 +151,7 @@ def figures(score: Score, *, as_written: bool = False) -> str:
     return f"measured {value}, wanted {side} {wanted(score)}, critical {critical(score)}"
 
 
-def told(score: Score, *, as_written: bool = False) -> str:
+def described(score: Score, *, as_written: bool = False) -> str:
     """The same, and what people want beside it."""
     shown = figures(score, as_written=as_written)
     return f"{shown} ({said})" if (said := remark(score)) else shown

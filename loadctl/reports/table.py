@@ -19,20 +19,20 @@ ALL = "(all)"
 
 INTERVALS: Mapping[str, str] = {
     "t_s": "second of the run, from its start: [t_s, t_s + 1)",
-    "endpoint": f"what the requests are grouped under; {ALL}: every endpoint together",
-    "planned": f"users, or arrivals a second, that the load wants at t_s; {ALL} only",
-    "users": f"users active at the end of the second (arrivals: turns under way); {ALL} only",
+    "endpoint": f"the name that requests are grouped under; {ALL}: all endpoints together",
+    "planned": f"users, or arrivals per second, planned at t_s; {ALL} only",
+    "users": f"users active at the end of the second (arrivals: turns in progress); {ALL} only",
     "completed": "requests that ended in this second, with any outcome",
-    "failed": "those of them that failed",
-    "rate_limited": "those answered 429 within a declared rate limit: neither failed nor in the latencies",
-    "in_flight": "requests under way at the end of the second",
-    "mean_ms": "mean latency of the successes; empty: there are none",
+    "failed": "of these, the ones that failed",
+    "rate_limited": "of these, the ones answered 429 within a declared rate limit: neither failed nor in the latencies",
+    "in_flight": "requests in flight at the end of the second",
+    "mean_ms": "mean latency of the successes; empty without a success",
     "p50_ms": "median latency; empty below 20 successes",
     "p95_ms": "95th percentile; empty below 200 successes",
     "p99_ms": "99th percentile; empty below 1000 successes",
-    "max_ms": "highest latency of the successes; empty: there are none",
-    "bytes": "bytes of the bodies",
-    "errors": "failures by class, as in  status_503=1 timeout=3; generator: ours or a script's, counted nowhere else",
+    "max_ms": "highest latency of the successes; empty without a success",
+    "bytes": "bytes of the received bodies",
+    "errors": "failures by class, as in  status_503=1 timeout=3; generator: a fault of loadctl or a script, no failure",
 }
 """Column → what stands in it: a row for each second and endpoint."""
 
@@ -41,9 +41,9 @@ READINGS: Mapping[str, str] = {
     "subject": "system, companion (recorded beside it), generator or host",
     "source": "kind of monitor: process, container, pods, metrics, prometheus, logs, …",
     "entity": "what was read, as in  uvicorn pid 4312",
-    "name": "name of the value with its unit, as in cpu_pct; gap: nothing could be read",
-    "value": "the number; empty where it is no number",
-    "text": "what is no number: the reason of a gap, or a fact such as the kind of memory",
+    "name": "name of the value with its unit, as in cpu_pct; gap: no reading was possible",
+    "value": "the number; empty if the value is not a number",
+    "text": "any other value: the reason of a gap, or a fact such as the kind of memory",
 }
 """Column → what stands in it: a row for each value of each reading."""
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from loadctl.results.profile import marked_seconds
 from loadctl.results.recording import LEVEL, Event, Recording
 from loadctl.scenario.load import Load, Model, Stage
-from loadctl.scenario.unplanned_load import Wish, shape_edges, shaped, steered
+from loadctl.scenario.unplanned_load import LevelChange, load_by_hand, load_of_shape, shape_boundaries
 
 
 def load_seen(recording: Recording, model: Model) -> Load:
@@ -26,19 +26,19 @@ def recorded_load(recording: Recording) -> Load:
     """The stages of a load that was steered by hand or by a script's own shape; none where nothing was recorded."""
     length = _length_s(recording)
     if levels := _levels(recording.events):
-        return shaped(levels, length)
-    return steered(_steps(recording.events), length)
+        return load_of_shape(levels, length)
+    return load_by_hand(_steps(recording.events), length)
 
 
 def recorded_boundaries(events: Sequence[Event]) -> list[float]:
     """Where the stages of such a load can meet, in seconds since its start, however long it lasts."""
     if levels := _levels(events):
-        return shape_edges(levels)
-    ends = (end for _, end, _ in steered(_steps(events), math.inf).spans())
+        return shape_boundaries(levels)
+    ends = (end for _, end, _ in load_by_hand(_steps(events), math.inf).spans())
     return [end for end in ends if math.isfinite(end)]
 
 
-def level_event(wish: Wish) -> Event:
+def level_event(wish: LevelChange) -> Event:
     """What is written down when a script's own shape says how many users it wants."""
     message = "the script's load ends" if wish.ends else f"to {wish.users} users, {wish.per_s:g}/s"
     return Event(wish.t, LEVEL, message, {"users": wish.users, "per_s": wish.per_s})
@@ -48,16 +48,16 @@ def _length_s(recording: Recording) -> int:
     return max((second.t + 1 for second in recording.seconds), default=0)
 
 
-def _levels(events: Sequence[Event]) -> list[Wish]:
+def _levels(events: Sequence[Event]) -> list[LevelChange]:
     return [_wish(event, 0.0) for event in events if event.kind == LEVEL]
 
 
-def _steps(events: Sequence[Event]) -> list[Wish]:
+def _steps(events: Sequence[Event]) -> list[LevelChange]:
     return [_wish(event, 1.0) for event in events if event.kind == "users"]
 
 
-def _wish(event: Event, least_per_s: float) -> Wish:
-    return Wish(event.t, int(event.detail["users"] or 0), float(event.detail["per_s"] or least_per_s))
+def _wish(event: Event, least_per_s: float) -> LevelChange:
+    return LevelChange(event.t, int(event.detail["users"] or 0), float(event.detail["per_s"] or least_per_s))
 
 
 BOUNDARY_KINDS = frozenset({"stop", "signal", "users", LEVEL, "profile_started", "profile_stopped"})

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean, median
 
-from loadctl.results.histogram import Histogram, Packed, Pool, bucket_of, enough_samples
+from loadctl.results.histogram import Histogram, Packed, Pool, bucket_of
 from loadctl.results.interval import GENERATOR_FAULT, SecondTotal
 from loadctl.results.profile import marked_seconds
 from loadctl.results.recording import Latencies, Reading, Recording, Span
 from loadctl.results.result import Window
 from loadctl.scenario.load import Load
+from loadctl.scenario.target import enough_samples
 
 READING_SERIES_MAX = 200
 COUNTED = frozenset({"log_errors", "log_lines"})
@@ -442,7 +443,7 @@ def _edge_ms(bar: int) -> float:
 
 
 def percentile_curve(histogram: Histogram) -> list[tuple[float, float]]:
-    """(q, ms) for rising q, evenly spread over the nines, as far as there are enough values for an honest figure."""
+    """(q, ms) for rising q, evenly spread over the nines, as far as there are enough values for a reliable figure."""
     points = []
     for step in range(6 * _POINTS_A_NINE + 1):
         q = 1 - 10 ** (-step / _POINTS_A_NINE)

@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from loadctl.errors import ExitCode
 from loadctl.results.recording import Recording
 from loadctl.results.verdict import Finding, Score, Status, Verdict
-from loadctl.scenario.smoke import OPTION
-from loadctl.scenario.target import Target
+from loadctl.scenario.target import SMOKE_OPTION, Target
 from loadctl.scenario.units import format_count, format_duration
 
 _ORDER = (
@@ -90,7 +89,7 @@ def decide(
 def _left_out(smoke: QuickLook | None) -> Iterator[str]:
     if smoke is not None and smoke.left_out:
         names = ", ".join(map(label, smoke.left_out))
-        yield f"Left out by {OPTION}, because the load is too small: {names}."
+        yield f"Left out by {SMOKE_OPTION}, because the load is too small: {names}."
 
 
 def void_scores(scores: Iterable[Score], findings: Iterable[Finding]) -> tuple[Score, ...]:
@@ -167,7 +166,9 @@ def _carried_out(recording: Recording, started: int) -> Iterator[_Claim]:
     elif recording.failure is not None:
         return
     elif not any(shard.complete for shard in shards) and recording.interrupted_by is None:
-        many = "The engine process" if len(shards) == 1 else f"All {len(shards)} engine processes"
+        many = {1: "The engine process", 2: "Both engine processes"}.get(
+            len(shards), f"All {len(shards)} engine processes"
+        )
         yield _Claim(Verdict.ERROR, f"{many} died or hung before the end of the load.")
     elif not started:
         turns = sum(second.turns for second in recording.seconds)
@@ -250,18 +251,17 @@ def _met(scores: Sequence[Score], *, nothing_else: bool) -> Iterator[_Claim]:
         names = ", ".join(label(score.target) for score in missed)
         is_missed = "target is" if len(missed) == 1 else "targets are"
         yield _Claim(
-            Verdict.WARN, f"{len(missed)} {is_missed} missed, no critical limit is crossed: {names}."
+            Verdict.WARN, f"{len(missed)} {is_missed} missed, but no critical limit is crossed: {names}."
         )
     elif met and nothing_else:
         yield _Claim(Verdict.PASS, f"{_all_met(len(met), len(scores))}{_closest(met)}")
 
 
 def _all_met(met: int, targets: int) -> str:
-    if met == targets:
-        return "The only target is met." if met == 1 else f"All {met} targets met."
     if met == 1:
-        return "The one target that could be judged is met."
-    return f"All {met} targets that could be judged are met."
+        return "The only target is met." if targets == 1 else "The one target that could be judged is met."
+    of = "Both targets" if met == 2 else f"All {met} targets"
+    return f"{of} are met." if met == targets else f"{of} that could be judged are met."
 
 
 def _closest(met: Sequence[Score]) -> str:

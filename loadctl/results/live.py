@@ -16,7 +16,7 @@ from loadctl.results.histogram import Histogram, upper_edge_us
 from loadctl.results.interval import GENERATOR_FAULT, Interval, Second, completed_of, failed_of
 from loadctl.results.recording import Event, Reading
 from loadctl.scenario.load import Load
-from loadctl.scenario.stop_rule import StopRule
+from loadctl.scenario.target import StopRule
 from loadctl.scenario.units import format_duration
 
 HISTORY_S = 30

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from loadctl.results.histogram import PERCENTILES, STATISTICS
+from loadctl.results.histogram import STATISTICS
 from loadctl.results.interval import completed_of
 from loadctl.results.measures.fold import Plateau
 from loadctl.results.measures.level import AWAY_SHARE
@@ -16,9 +16,15 @@ from loadctl.results.readings import NONE
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.verdict import Score, Status, enough_requests, status_of
 from loadctl.scenario.expectation import ends_below
-from loadctl.scenario.metric import NO_STAIRCASE
-from loadctl.scenario.smoke import OPTION, Smoke
-from loadctl.scenario.target import Scope, Target
+from loadctl.scenario.target import (
+    NO_STAIRCASE,
+    PERCENTILES,
+    SMOKE_OPTION,
+    Scope,
+    Smoke,
+    Target,
+    enough_requests,
+)
 from loadctl.scenario.units import format_duration, format_limit, format_rate
 
 
@@ -34,7 +40,7 @@ def offered(scope: Scope, plateau: Plateau, measured: Measured) -> tuple[float, 
         rate = plateau.level * (sum(per_turn.values()) if endpoint is None else per_turn.get(endpoint, 0.0))
         return rate, f"the plan offers {format_rate(rate)}"
     if plateau.portion.away_s > AWAY_SHARE * plateau.level * plateau.portion.seconds:
-        return 0.0, "users ended by themselves, so the load did not ask for it"
+        return 0.0, "users ended by themselves, so the load never asked for it"
     pause_s = thinking_s(plateau)
     turn_s = pause_s + measured.p50_limit_ms / 1000
     rate = (plateau.level / turn_s if turn_s else math.inf) * (
@@ -81,7 +87,7 @@ def score(target: Target, measured: Measured, smoke: Smoke | None = None) -> Sco
     scored = _score(target, measured, of_few=too_small is not None)
     if too_small is None or not scored.judged or scored.status is not Status.NO_DATA:
         return scored
-    return msgspec.structs.replace(scored, judged=False, reason=f"left out by {OPTION}: {too_small}")
+    return msgspec.structs.replace(scored, judged=False, reason=f"left out by {SMOKE_OPTION}: {too_small}")
 
 
 def _score(target: Target, measured: Measured, *, of_few: bool) -> Score:
@@ -211,7 +217,7 @@ def _breaking_point(target: Target, measured: Measured) -> _Found:
         return _absent(ends_below(measured.peak, target.unit), requests)
     asks_latency = any(limit.metric.startswith("latency_") for limit in found.limits)
     if asks_latency and any(second.ok.untimed for step in found.steps for second in step.level.seconds):
-        return _absent("some successes have no latency that loadctl could see", requests)
+        return _absent("loadctl could not measure the latency of some successes", requests)
     held = f"held {found.held:g}" if found.broke is None else f"broke at {found.broke.level.level:g}"
     why = (
         f"{held}: {found.broke.why[0]}"
@@ -227,8 +233,8 @@ def _recovery_time(target: Target, measured: Measured) -> _Found:
     if isinstance(found, str):
         return _absent(found)
     if found.took_s is not None:
-        return _Found(found.took_s, "s", round(found.watched_s), "after the load was back")
-    watched = f"not within the {found.watched_s:.0f} s that it was watched for"
+        return _Found(found.took_s, "s", round(found.watched_s), "after the load dropped")
+    watched = f"not recovered within the {found.watched_s:.0f} s watched"
     if found.watched_s > target.critical:
         return _Found(found.watched_s, "s", round(found.watched_s), watched)
     return _absent(
@@ -283,7 +289,7 @@ def _latency(target: Target, summary: EndpointSummary) -> _Found:
         case "latency":
             latency, why = summary.latency, ""
         case "corrected":
-            why = "it needs a closed load whose users all keep one pace"
+            why = "it needs a closed load whose users all have the same pace"
             latency = summary.corrected
         case "ttfb":
             latency, why = summary.ttfb, "no time to first byte was recorded"

@@ -34,7 +34,7 @@ class Finding(Record, frozen=True):
     `voids="all"`: the generator was saturated: every PASS, WARN, latency FAIL and throughput FAIL is void.
     `voids="pass"`: load not reached or a shard incomplete: PASS and WARN are void, a FAIL stays.
     `voids="excess"`: the generator was late, which can only add to a latency: a PASS stays, the rest goes.
-    `voids="near"`: it was a little late, by evidence `lag_p95_ms` (beyond p95: `lag_p99_ms`): latencies over a limit by
+    `voids="near"`: it was late by evidence `lag_p95_ms` (beyond p95: `lag_p99_ms`): latencies over a limit by
     no more than that go.
     """
 

@@ -19,9 +19,8 @@ from loadctl.errors import Interrupted, RunError, UsageError
 from loadctl.results.recording import Event
 from loadctl.run.interruption import Interruption
 from loadctl.run.process import Child, Ladder, end_of, killed_by, last_lines, write_files
-from loadctl.scenario.reading.commands import LocalCommand
 from loadctl.scenario.redaction import Redaction
-from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.scenario import LocalCommand, Scenario
 from loadctl.scenario.units import format_duration
 from loadctl.temporary import temporary_folder
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from loadctl.results.interval import Second
 from loadctl.results.recording import Example, ScriptFault, Shard
 from loadctl.results.wire.frame import MAX_LINE_BYTES, Bye, Hello, Note, ScriptCode, parse
-from loadctl.scenario.unplanned_load import Wish
+from loadctl.scenario.unplanned_load import LevelChange
 
 SILENT_S = 3.0
 """A shard that has written nothing for this long no longer holds the others up; what it writes later is added then."""
@@ -40,7 +40,7 @@ class ShardLog:
     """A script may raise after its shard's bye, in its last listeners."""
     script_code: int | None = None
     script_why: str = ""
-    levels: list[Wish] = field(default_factory=list)
+    levels: list[LevelChange] = field(default_factory=list)
     """Of a script's own load, as it came to them; all shards say the same."""
     unreadable: int = 0
     """Lines that were torn or not a frame."""
@@ -66,7 +66,7 @@ class ShardLog:
                 self.faults_after_bye += self.bye is not None
             case ScriptCode():
                 self.script_code, self.script_why = found.code, found.why
-            case Wish():
+            case LevelChange():
                 self.levels.append(found)
             case None if line.strip():
                 self.unreadable += 1

@@ -1,4 +1,4 @@
-"""Which hosts may be loaded without a word: nobody should flood production by a slip of the keyboard.
+"""Which hosts may be loaded without `allow_hosts`: nobody should flood production with a typing mistake.
 
 The rule, here and in `inside/consent` of both engines: a name that `allow_hosts` lists may be loaded wherever it leads.
 Any other must look private and lead to a private address.
@@ -9,15 +9,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from loadctl.scenario.template.expression import Attribute, Variable
-from loadctl.scenario.template.template import parse
-
-if TYPE_CHECKING:
-    from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.scenario import Place, Scenario
+from loadctl.scenario.template import Attribute, Variable, parse
 
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -59,14 +57,6 @@ class Consent:
         return any(address in ipaddress.ip_network(network) for network in self.networks)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A host that requests go to. `where`: the request's place in the scenario; empty for its `host:`."""
-
-    name: str
-    where: str = ""
-
-
 def web_address(text: str) -> SplitResult:
     """An http(s) URL whose host can be looked up. Raises ValueError."""
     url = urlsplit(text)
@@ -80,7 +70,7 @@ def web_address(text: str) -> SplitResult:
         try:
             url.hostname.encode("idna")
         except UnicodeError:
-            raise ValueError(f"'{url.hostname[:80]}' cannot be the name of a host") from None
+            raise ValueError(f"'{url.hostname[:80]}' is not a valid host name") from None
     return url
 
 
@@ -141,10 +131,8 @@ def secret_headers(scenario: Scenario) -> set[str]:
 
 
 def _fills_in_a_secret(value: str) -> bool:
-    return any(
-        isinstance(each, Variable | Attribute) and _SECRET.search(each.name)
-        for each in parse(value).expressions()
-    )
+    named = (each.name for each in parse(value).expressions() if isinstance(each, Variable | Attribute))
+    return any(map(_SECRET.search, named))
 
 
 def address_of(name: str) -> _Address | None:
@@ -190,7 +178,6 @@ def _pattern(word: str) -> str:
 
 
 def _ascii(name: str) -> str:
-    try:
+    with suppress(UnicodeError):
         return name if name.isascii() else name.encode("idna").decode()
-    except UnicodeError:
-        return name
+    return name

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING
 
-from loadctl.results.histogram import PERCENTILES, enough_samples
-from loadctl.results.verdict import enough_requests
 from loadctl.scenario.consent import host_name
-from loadctl.scenario.load import ENOUGH_REQUESTS, NO_SPIKE, STAIRCASE_LEVELS, phases
-from loadctl.scenario.metric import NO_STAIRCASE
-from loadctl.scenario.rescale import stretched
-from loadctl.scenario.smoke import Smoke, TooSmall
+from loadctl.scenario.load import ENOUGH_REQUESTS, NO_SPIKE, STAIRCASE_LEVELS, Load, Model, phases
+from loadctl.scenario.rescale import rescaled_load
+from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.target import NO_STAIRCASE, Smoke, Target, TooSmall, requests_needed
 from loadctl.scenario.traffic import Traffic
 from loadctl.scenario.units import format_limit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from loadctl.scenario.load import Load, Model
-    from loadctl.scenario.scenario import Scenario
-    from loadctl.scenario.target import Target
 
 ASSUMED_LATENCY_S = 0.05
 MAX_THROUGHPUT_HOLD_S = 10.0
 CPU_NEEDS_S = 4.0
-"""Three readings, a second apart, and one that a busy machine skips."""
+"""Three readings a second apart, and one that a busy machine may skip."""
 _LONGEST_S = 7 * 24 * 3600
 
 
@@ -58,7 +47,7 @@ class CannotJudge:
     level: float | None = None
     by_load: bool = False
     perhaps: bool = False
-    """It may turn out that it can be judged."""
+    """The run may be able to judge it after all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +68,7 @@ class Expectation:
     endpoints: Sequence[EndpointExpectation] = ()
     unknown: str | None = None
     assumption: str | None = None
-    """What the counts rest on, for example "answers in 10 ms"."""
+    """What the counts assume, for example "answers in 10 ms"."""
     cannot_judge: Sequence[CannotJudge] = ()
     """In the order of the scenario's targets; only targets that are judged."""
     not_exercised: Sequence[Target] = ()
@@ -91,7 +80,7 @@ class Expectation:
 
 
 def expect(scenario: Scenario) -> Expectation:
-    """What a run of `scenario` should bring when the system answers as it ought to. Pure and quick."""
+    """What to expect of a run of `scenario`, if the system answers as it should."""
     load = scenario.load
     if not load.stages:
         return Expectation(
@@ -101,11 +90,8 @@ def expect(scenario: Scenario) -> Expectation:
     latency_s, assumption = _assumed_latency(scenario)
     traffic, unknown = _traffic(scenario, latency_s)
     smoke = scenario.smoke or Smoke()
-    lacking = [
-        item
-        for item in _cannot_judge(scenario, traffic, _most(scenario, unknown))
-        if smoke.reason(item.target) is None
-    ]
+    lacking = _cannot_judge(scenario, traffic, _most(scenario, unknown))
+    lacking = [item for item in lacking if smoke.reason(item.target) is None]
     certain = traffic if unknown is None else None
     not_exercised = [] if certain is None else _not_exercised(scenario, certain)
     left_out = [target for target in scenario.targets if smoke.leaves_out(target)]
@@ -152,45 +138,41 @@ def _not_exercised(scenario: Scenario, traffic: Traffic) -> list[Target]:
 
 
 def cannot_judge(scenario: Scenario, begun: Callable[[Target], int] | None = None) -> list[CannotJudge]:
-    """What a run of this load would again not judge: by its plan and, of a script, by the requests `begun`.
+    """The targets that another run of this load could not judge either.
 
-    A name that no request of a script has may be misspelt: that none was begun is not for lack of load.
+    Decided by its plan and, for a script, by the number of requests that were `begun`: where it is 0, the name may be
+    misspelt, so it is not for lack of load.
     """
     if not scenario.load.stages:
         return []
     traffic, unknown = _traffic(scenario, _assumed_latency(scenario)[0])
-    return _cannot_judge(scenario, traffic, _most(scenario, unknown)) + _too_few_begun(scenario, begun)
+    return [*_cannot_judge(scenario, traffic, _most(scenario, unknown)), *_too_few_begun(scenario, begun)]
 
 
 def smoke_of(scenario: Scenario, begun: Callable[[Target], int] | None = None) -> Smoke:
-    """What a quick look at this load leaves out. `begun`: see cannot_judge.
+    """The targets that a quick look at this load leaves out. `begun`: see cannot_judge.
 
-    Where the system decides how many requests there are, they are counted as if it answered as it ought to.
+    Where the system decides how many requests there are, they are counted for one that answers as it should.
     """
     if not scenario.load.stages:
         return Smoke()
     traffic, _ = _traffic(scenario, _assumed_latency(scenario)[0])
-    found = _cannot_judge(scenario, traffic) + _too_few_begun(scenario, begun)
+    found = [*_cannot_judge(scenario, traffic), *_too_few_begun(scenario, begun)]
     return Smoke(tuple(TooSmall(*item.target.key, item.reason) for item in found if item.by_load))
 
 
-def _too_few_begun(scenario: Scenario, begun: Callable[[Target], int] | None) -> list[CannotJudge]:
+def _too_few_begun(scenario: Scenario, begun: Callable[[Target], int] | None) -> Iterator[CannotJudge]:
     if begun is None:
-        return []
-    judged = [target for target in scenario.targets if target.judged]
-    return [few for target in judged if (few := _begun(target, begun(target))) is not None]
-
-
-def _begun(target: Target, requests: int) -> CannotJudge | None:
-    needed = requests_needed(target)
-    if needed is None or not 0 < requests < needed:
-        return None
-    reason = f"{requests:,} requests were begun, {needed:,} needed"
-    return CannotJudge(target=target, reason=reason, expected=requests, needed=needed, by_load=True)
+        return
+    for target in scenario.targets:
+        needed = requests_needed(target)
+        if target.judged and needed is not None and 0 < (requests := begun(target)) < needed:
+            reason = f"{requests:,} requests were sent, {needed:,} needed"
+            yield CannotJudge(target=target, reason=reason, expected=requests, needed=needed, by_load=True)
 
 
 def _assumed_latency(scenario: Scenario) -> tuple[float, str]:
-    """Seconds a request takes: what the scenario wants at p50, or a guess; and the words for it."""
+    """Seconds a request takes: the scenario's limit at p50, or a guess; and a phrase for it."""
     for target in scenario.targets:
         if target.metric == "latency_p50" and target.scope.kind == "run":
             ms = target.critical if target.target is None else target.target
@@ -199,68 +181,60 @@ def _assumed_latency(scenario: Scenario) -> tuple[float, str]:
 
 
 def _most(scenario: Scenario, unknown: str | None) -> Traffic | None:
-    """The requests that there cannot be more of, where it is not known how many there will be."""
+    """The upper bound of the requests, where their number is not known."""
     if unknown is None or scenario.script is not None:
         return None
     return Traffic.of(scenario.user_types, scenario.load.model, 0.0)
 
 
 def _traffic(scenario: Scenario, latency_s: float) -> tuple[Traffic | None, str | None]:
-    """None for a script. With a reason: the system decides how many requests there are, these are those of one that
-    answers as it ought to."""
+    """The requests of a system that answers in `latency_s`, and why their number is unknown; None for a script."""
     if scenario.script is not None:
         return None, "what a script sends is only known when it runs"
     traffic = Traffic.of(scenario.user_types, scenario.load.model, latency_s)
     restless = [behaviour.name for behaviour in traffic.behaviours if behaviour.restless]
-    if scenario.load.model == "closed" and restless:
-        return (
-            traffic,
-            f"the pauses of {', '.join(restless)} are so short that the system decides how many requests it gets",
-        )
-    return traffic, None
+    if scenario.load.model == "open" or not restless:
+        return traffic, None
+    names = ", ".join(restless)
+    return traffic, f"the pauses of {names} are so short that the system decides how many requests it gets"
 
 
 def _cannot_judge(
     scenario: Scenario, traffic: Traffic | None, most: Traffic | None = None
 ) -> list[CannotJudge]:
     """`most`: where the system decides how many requests there are, those of one that answers at once."""
-    found = []
-    for target in scenario.targets:
-        if not target.judged or target.scope.kind == "series":
-            continue
-        missing = _missing_stage(target, scenario.load)
-        if (never := _never(target, scenario)) is not None:
-            perhaps = target.metric in {"cpu", "memory"}
-            found.append(CannotJudge(target=target, reason=never, perhaps=perhaps))
-        elif missing is not None:
-            found.append(missing)
-        elif (low := _too_low(target, scenario.load)) is not None:
-            found.append(low)
-        elif (short := _too_short(target, scenario.load, traffic)) is not None:
-            found.append(short)
-        elif traffic is not None and (few := _too_few(target, scenario.load, traffic, most)):
-            found.append(few)
-    return found
+    load = scenario.load
+    found = (
+        _not_measured(target, scenario)
+        or _missing_stage(target, load)
+        or _too_low(target, load)
+        or _too_short(target, load, traffic)
+        or (_too_few(target, load, traffic, most) if traffic is not None else None)
+        for target in scenario.targets
+        if target.judged and target.scope.kind != "series"
+    )
+    return [one for one in found if one is not None]
 
 
-def _never(target: Target, scenario: Scenario) -> str | None:
-    """Why this scenario cannot measure the metric, whatever its load."""
+def _not_measured(target: Target, scenario: Scenario) -> CannotJudge | None:
+    """Where this scenario cannot measure the metric, whatever its load."""
+    reason = None
     if target.metric.startswith("corrected_") and scenario.common_pace_s is None:
-        return "it needs a closed load whose users all keep one pace"
-    if (
-        target.metric == "breaking_point"
-        and len({stage.end for _, _, stage in scenario.load.steps()}) < STAIRCASE_LEVELS
-    ):
-        return NO_STAIRCASE
-    if target.metric == "recovery_time" and phases(scenario.load) is None:
-        return NO_SPIKE
-    if target.metric == "log_errors" and scenario.watch.logs is None:
-        return "no log is followed: watch: {logs: FILE}"
-    if target.metric in {"cpu", "memory"} and target.own and not scenario.watch.asked:
+        reason = "it needs a closed load whose users all have the same pace"
+    elif target.metric == "breaking_point":
+        levels = {stage.end for _, _, stage in scenario.load.steps()}
+        reason = NO_STAIRCASE if len(levels) < STAIRCASE_LEVELS else None
+    elif target.metric == "recovery_time" and phases(scenario.load) is None:
+        reason = NO_SPIKE
+    elif target.metric == "log_errors" and scenario.watch.logs is None:
+        reason = "no log is followed: watch: {logs: FILE}"
+    elif target.metric in {"cpu", "memory"} and target.own and not scenario.watch.asked:
         name = host_name(scenario.host)
         if not (name in {"localhost", "::1"} or name.startswith("127.")):
-            return f"nothing watches the system, unless {name} is this machine"
-    return None
+            reason = f"nothing watches the system, unless {name} is this machine"
+    if reason is None:
+        return None
+    return CannotJudge(target=target, reason=reason, perhaps=target.metric in {"cpu", "memory"})
 
 
 def _missing_stage(target: Target, load: Load) -> CannotJudge | None:
@@ -270,39 +244,33 @@ def _missing_stage(target: Target, load: Load) -> CannotJudge | None:
         return CannotJudge(target=target, reason=f"no scored stage is named {stage}")
     longest = _longest_hold_s(load, stage)
     if target.metric == "throughput" and not longest:
-        return CannotJudge(
-            target=target, reason="throughput is measured at a held level, and no stage holds one"
-        )
-    if target.metric == "max_throughput" and longest < MAX_THROUGHPUT_HOLD_S:
-        reason = f"no stage holds its level for {MAX_THROUGHPUT_HOLD_S:.0f} s"
-        longer = _shortest(load, lambda plan: _longest_hold_s(plan, stage) >= MAX_THROUGHPUT_HOLD_S)
-        return CannotJudge(
-            target=target, reason=reason, shortest_s=longer if longest else None, by_load=longest > 0
-        )
-    return None
+        reason = "throughput is measured while a level is held, and no stage holds one"
+        return CannotJudge(target=target, reason=reason)
+    if target.metric != "max_throughput" or longest >= MAX_THROUGHPUT_HOLD_S:
+        return None
+    reason = f"no stage holds its level for {MAX_THROUGHPUT_HOLD_S:.0f} s"
+    longer = _shortest(load, lambda plan: _longest_hold_s(plan, stage) >= MAX_THROUGHPUT_HOLD_S)
+    return CannotJudge(
+        target=target, reason=reason, shortest_s=longer if longest else None, by_load=longest > 0
+    )
 
 
 def _too_low(target: Target, load: Load) -> CannotJudge | None:
     """A limit that no level of the load reaches: a system that holds all of them may still break below it."""
-    if target.metric != "breaking_point":
-        return None
     level = target.critical if target.target is None else target.target
-    if level <= load.peak:
+    if target.metric != "breaking_point" or level <= load.peak:
         return None
     return CannotJudge(target=target, reason=ends_below(load.peak, target.unit), level=level, by_load=True)
 
 
 def _too_short(target: Target, load: Load, traffic: Traffic | None) -> CannotJudge | None:
     """For targets that need time, however many requests there are."""
-    reason: Callable[[Load], str | None]
-    if target.metric == "cpu":
-        reason = partial(_too_short_for_cpu, target)
-    elif target.metric == "recovery_time":
-        reason = partial(_too_short_to_recover, traffic)
-    else:
-        return None
-    why = reason(load)
-    if why is None:
+    reasons: dict[str, Callable[[Load], str | None]] = {
+        "cpu": lambda plan: _too_short_for_cpu(target, plan),
+        "recovery_time": lambda plan: _too_short_to_recover(traffic, plan),
+    }
+    reason = reasons.get(target.metric)
+    if reason is None or (why := reason(load)) is None:
         return None
     shortest_s = _shortest(load, lambda plan: reason(plan) is None)
     return CannotJudge(target=target, reason=why, shortest_s=shortest_s, by_load=True)
@@ -325,7 +293,7 @@ def _too_short_to_recover(traffic: Traffic | None, load: Load) -> str | None:
 
 
 def ends_below(peak: float, unit: str) -> str:
-    """Why a level beyond `peak` cannot be told of."""
+    """Why nothing is known about levels beyond `peak`."""
     return f"the load ends at {format_limit(peak, unit)}"
 
 
@@ -370,14 +338,6 @@ def _too_few(target: Target, load: Load, traffic: Traffic, most: Traffic | None)
     )
 
 
-def requests_needed(target: Target) -> int | None:
-    """Those without which the metric is NO_DATA; None: it does not rest on their number."""
-    match = re.fullmatch(r"(?:latency|ttfb|corrected)_(p[0-9]+)", target.metric)
-    if match and match[1] in PERCENTILES:
-        return enough_samples(PERCENTILES[match[1]])
-    return enough_requests(target.critical) if target.metric == "error_rate" else None
-
-
 def _samples(target: Target, load: Load, traffic: Traffic) -> float:
     counts = [traffic.requests(load, start, end) for start, end in _spans_of(target, load)]
     if target.scope.kind == "endpoint":
@@ -400,14 +360,14 @@ def _surely(expected: float, needed: int) -> bool:
 
 
 def _shortest(load: Load, enough: Callable[[Load], bool]) -> int | None:
-    """The shortest duration in seconds, in round figures, over which the stretched load has `enough`."""
+    """The shortest duration in seconds, in round figures, over which the same shape has `enough`."""
     low, high = 0, max(1, math.ceil(load.duration_s))
-    while not enough(stretched(load, duration_s=high)):
+    while not enough(rescaled_load(load, duration_s=high)):
         low, high = high, high * 2
         if high > _LONGEST_S:
             return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(stretched(load, duration_s=middle)) else (middle, high)
+        low, high = (low, middle) if enough(rescaled_load(load, duration_s=middle)) else (middle, high)
     step = 60 if high > 600 else 5
     return math.ceil(high / step) * step

@@ -1,4 +1,4 @@
-"""The command line that a scenario was started with, for commands that do the same again or something near it."""
+"""The command line that a scenario was started with, from which similar commands are suggested."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Invocation:
         return [word for word, option in _by_option(ours) if option in options]
 
     def _place(self) -> list[str]:
-        """Where the load went, if not where the scenario says."""
+        """The options for the system, if it is not the scenario's."""
         at = [_DEMO, *self._kept(("--fault",))] if _DEMO in self.argv else self._kept(PLACES)
         return [*at, *self._kept(("--allow-host",))]
 
@@ -99,7 +99,7 @@ class Invocation:
         return self.argv[: 2 if first == "-C" else 1] if first.startswith("-C") else ()
 
     def _to_script(self) -> tuple[Sequence[str], Sequence[str]]:
-        """What was said to a script: its classes and options, and what stands after `--`."""
+        """What is passed to a script: its classes and options, and everything after `--`."""
         script = self.scenario.script
         if script is None:
             return (), ()

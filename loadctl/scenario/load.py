@@ -14,7 +14,7 @@ HIGHEST = 1_000_000
 MOST_STAGES = 2_000
 LONGEST_S = 500 * 3600.0
 STAIRCASE_LEVELS = 3
-"""With fewer a load jumps: between its two levels it says nothing."""
+"""With fewer, nothing is known about the levels in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Load:
 
     @property
     def excess(self) -> str | None:
-        """What is more than a run can carry, in a sentence."""
+        """Which limit of a run it exceeds, in a sentence."""
         if self.peak > HIGHEST:
             unit = "users" if self.model == "closed" else "arrivals a second"
             return f"at most {HIGHEST:,} {unit}, not {self.peak:,.15g}"
@@ -112,18 +112,6 @@ class Load:
         """Open model: arrivals that the plan has started by `t`; arrival n is due when this reaches n."""
         return sum(stage.area_until(min(t, end) - start) for start, end, stage in self.spans() if t > start)
 
-    def scaled(self, *, peak: float | None = None, duration_s: float | None = None) -> Load:
-        """The same shape with another peak, another length, or both."""
-        height = 1.0 if peak is None else peak / self.peak
-        width = 1.0 if duration_s is None else duration_s / self.duration_s
-        return Load(
-            self.model,
-            [
-                Stage(s.start * height, s.end * height, s.duration_s * width, s.name, s.warmup)
-                for s in self.stages
-            ],
-        )
-
 
 NO_SPIKE = "it needs a load that holds a level, rises above it, and comes back to it"
 WINDOW_S = 5
@@ -143,12 +131,10 @@ class Phases:
     after: tuple[float, float]
 
     def too_short(self, requests_before: float, end_s: float) -> str | None:
-        """Why recovery cannot be told of a load that ends at `end_s`; None: it is long enough."""
+        """Why a load that ends at `end_s` is too short to judge recovery; None: it is not."""
         before_s, after_s = self.before[1] - self.before[0], end_s - self.after[0]
         if after_s < STEADY_S:
-            return (
-                f"the load must be back for at least {STEADY_S} s, and was so for {max(0.0, after_s):.0f} s"
-            )
+            return f"the load must be back for at least {STEADY_S} s, not {max(0.0, after_s):.0f} s"
         if before_s < ENOUGH_BEFORE_S:
             return f"it needs a stage of at least {ENOUGH_BEFORE_S} s before the spike"
         width_s = window_s(requests_before, before_s)

@@ -1,4 +1,4 @@
-"""The rate limit that a system declares, and by how many keys a load is counted."""
+"""The rate limit that a system declares, and how many keys a load spreads its requests over."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def counted(limit: RateLimit, types: Sequence[UserType]) -> RateLimit:
 
 
 def _keys(user_type: UserType) -> set[str] | None:
-    """What its requests are known by; None: it is made while the load runs (a captured token)."""
+    """The keys that its requests send; None: they are only known at run time (a captured token)."""
     found: set[str] = set()
     for request in user_type.requests():
         for written in _written(user_type, request):
@@ -66,7 +66,7 @@ def _filled(text: str, row: Mapping[str, str]) -> str:
 
 
 def _behaviour(user_type: UserType) -> tuple[object, ...]:
-    """Two types with the same one send the same number of requests."""
+    """Two types with equal behaviour send the same number of requests."""
     tasks = tuple(task.weight for task in user_type.tasks)
     endpoints = tuple(request.endpoint for request in user_type.requests())
     return user_type.weight, user_type.think, user_type.pace_s, tasks, endpoints

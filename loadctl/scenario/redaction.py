@@ -1,4 +1,4 @@
-"""Secrets kept out of what is written and shown: the one rule for run.json, logs of commands, monitors and messages."""
+"""Keeps secrets out of everything that is written and shown: run.json, logs of commands, monitors, messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COOKIE = re.compile(r"(?:^|;\s*)([\w.-]+)=([^;\s]+)")
 _NOT_LITERAL = re.compile(r"(?:[A-Za-z]+ )?\{\{|\$")
 """A template, perhaps after a word such as Bearer; or the place in a response that a capture reads."""
 _SHORT = 3
-"""Secrets so short are hidden only where they are the whole text: replacing every "a" would leave nothing to read."""
+"""Secrets this short are hidden only where they are the whole text; elsewhere they would match too much."""
 
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS", re.IGNORECASE)
@@ -32,7 +32,7 @@ _ARGUMENT = re.compile(r"-+[^=]*(?:KEY|TOKEN|SECRET|PASS)[^=]*", re.IGNORECASE)
 
 
 def names_a_secret(name: str) -> bool:
-    """Whether the name of a variable, a header, a field or a column says that what is filled in there is a secret."""
+    """Whether the name of a variable, a header, a field or a column says that its value is a secret."""
     return _SECRET_NAME.search(name) is not None or _CREDENTIALS.fullmatch(name) is not None
 
 
@@ -66,7 +66,7 @@ def _basic(text: str) -> str:
 def secret_arguments(words: Sequence[str]) -> list[str]:
     """The values that arguments of a command line name as secrets: `--api-token X`, `--api-token=X`.
 
-    A number is none (`--max-tokens 4096`): to hide it everywhere would tear it out of every report.
+    A number is not a secret (`--max-tokens 4096`): hiding it everywhere would damage every report.
     """
     return [value for _, value in _secrets(words) if not value.isdecimal()]
 
@@ -77,7 +77,7 @@ def hidden(values: Iterable[str]) -> Mapping[str, str]:
 
 
 def named_in(text: str) -> list[str]:
-    """What `password=…` names in a query or a body. A number is none."""
+    """The secrets that `password=…` names in a query or a body. A number is not a secret."""
     values = (match[0].removeprefix(match[1]) for match in _NAMED.finditer(text))
     return [spelling for value in values if not value.isdecimal() for spelling in {value, unquote(value)}]
 
@@ -135,7 +135,7 @@ class Redaction:
 
     @cached_property
     def _within(self) -> re.Pattern[str]:
-        """Made when it is needed: that takes 5 ms a secret."""
+        """Compiled on first use, because it takes 5 ms per secret."""
         return re.compile(spelled(self._words))
 
     def hidden(self, text: str) -> str:

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
-
-from loadctl.scenario.load import Load, Stage
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
+from loadctl.scenario.load import Load, Stage
+from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import format_duration, format_rate, write_rate
-
-if TYPE_CHECKING:
-    from loadctl.scenario.load import Load
-    from loadctl.scenario.scenario import Scenario
-
 
 WARMUP_SHARE = 0.1
 
 
-def stretched(load: Load, *, peak: float | None = None, duration_s: float | None = None) -> Load:
+def rescaled_load(load: Load, *, peak: float | None = None, duration_s: float | None = None) -> Load:
     """`load` with its highest level at `peak` (users or arrivals/s), over `duration_s` seconds, or both.
 
     Users are rounded, but 1 or more stay at least 1; rates are not rounded. Stages last whole seconds, at
@@ -42,10 +33,10 @@ def stretched(load: Load, *, peak: float | None = None, duration_s: float | None
 def _of_height(stage: Stage, factor: float, whole: bool) -> Stage:
     def level(before: float) -> float:
         after = before * factor
-        if whole:
-            after = math.floor(after + 0.5)
-            return float(max(1, after) if before >= 1 else after)
-        return after
+        if not whole:
+            return after
+        rounded = math.floor(after + 0.5)
+        return float(max(1, rounded) if before >= 1 else rounded)
 
     return replace(stage, start=level(stage.start), end=level(stage.end))
 
@@ -77,10 +68,10 @@ def _shared(lengths: Sequence[float], total: int) -> list[int]:
         return []
     spare = total - len(lengths)
     scale = total / sum(lengths)
-    wishes = [max(0.0, length * scale - 1) for length in lengths]
-    factor = spare / sum(wishes) if sum(wishes) else 0.0
-    parts = [math.floor(wish * factor + 1e-9) for wish in wishes]
-    remainders = sorted(range(len(parts)), key=lambda i: (parts[i] - wishes[i] * factor, i))
+    wanted = [max(0.0, length * scale - 1) for length in lengths]
+    factor = spare / sum(wanted) if sum(wanted) else 0.0
+    parts = [math.floor(one * factor + 1e-9) for one in wanted]
+    remainders = sorted(range(len(parts)), key=lambda i: (parts[i] - wanted[i] * factor, i))
     for i in remainders[: spare - sum(parts)]:
         parts[i] += 1
     return [1 + part for part in parts]
@@ -98,23 +89,20 @@ def rescaled(
         return scenario
     load = scenario.load
     if not load.stages:
-        raise UsageError(
-            f"{scenario.name} leaves the load to its script, so there is nothing to rescale",
-            hint="give the scenario a load: of its own",
-        )
-    _check_model(load, users, rate)
-    _check_values(users, rate, duration_s)
+        hint = "give the scenario a load: of its own"
+        raise UsageError(f"{scenario.name} leaves the load to its script: nothing to rescale", hint=hint)
+    _check(load, users, rate, duration_s)
     peak = users if users is not None else rate
     if peak is not None and load.peak <= 0:
-        raise UsageError(f"the load of {scenario.name} is 0 throughout, it cannot be rescaled")
-    new = stretched(load, peak=peak, duration_s=duration_s)
+        raise UsageError(f"the load of {scenario.name} is always 0, so it cannot be rescaled")
+    new = rescaled_load(load, peak=peak, duration_s=duration_s)
     if new.excess:
         raise UsageError(new.excess)
     return replace(scenario, load=new, rescaled=_in_words(load, new, duration_s))
 
 
 def _in_words(old: Load, new: Load, asked_s: float | None) -> str | None:
-    """What has changed, and why the length is not the one asked for where stages cannot be shorter than a second."""
+    """What has changed; and why the length is not `asked_s`, where stages cannot be shorter than a second."""
     parts = []
     if new.peak != old.peak:
         level = format_rate if new.model == "open" else "{:g} users".format
@@ -126,20 +114,13 @@ def _in_words(old: Load, new: Load, asked_s: float | None) -> str | None:
     return ", ".join(parts) or None
 
 
-def _check_model(load: Load, users: int | None, rate: float | None) -> None:
+def _check(load: Load, users: int | None, rate: float | None, duration_s: float | None) -> None:
     if load.model == "open" and users is not None:
-        raise UsageError(
-            "this scenario's load is a rate of arrivals, not a number of users",
-            hint=f"use --rate instead of --users, for example --rate {write_rate(load.peak)}",
-        )
+        hint = f"use --rate instead of --users, for example --rate {write_rate(load.peak)}"
+        raise UsageError("this scenario's load is a rate of arrivals, not a number of users", hint=hint)
     if load.model == "closed" and rate is not None:
-        raise UsageError(
-            "this scenario's load is a number of users, not a rate of arrivals",
-            hint=f"use --users instead of --rate, for example --users {load.peak:.0f}",
-        )
-
-
-def _check_values(users: int | None, rate: float | None, duration_s: float | None) -> None:
+        hint = f"use --users instead of --rate, for example --users {load.peak:.0f}"
+        raise UsageError("this scenario's load is a number of users, not a rate of arrivals", hint=hint)
     if users is not None and users < 1:
         raise UsageError(f"--users {users}: at least 1 user is needed")
     if rate is not None and not (math.isfinite(rate) and rate > 0):

@@ -1,26 +1,48 @@
-"""A scenario: a named, runnable description. Complete and validated; no code below asks whether something was set."""
+"""A scenario: a named, runnable description, complete and validated."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from loadctl.scenario.consent import Place
+from loadctl.errors import Where
 from loadctl.scenario.load import Load
 from loadctl.scenario.rate_limit import RateLimit
-from loadctl.scenario.reading.commands import LocalCommand
 from loadctl.scenario.redaction import Redaction
-from loadctl.scenario.smoke import Smoke
-from loadctl.scenario.stop_rule import DEFAULT, StopRule
-from loadctl.scenario.target import Target
+from loadctl.scenario.target import DEFAULT_STOP_RULES, Smoke, StopRule, Target
 from loadctl.scenario.user_type import Request, UserType
 from loadctl.scenario.watch import Watch
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A host that requests go to. `where`: the line of the scenario that names it; empty for its `host:`."""
+
+    name: str
+    where: str = ""
+
+
+COMMAND_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCommand:
+    """A program and its arguments, run on this machine in the folder of the scenario file."""
+
+    argv: Sequence[str]
+    timeout_s: float = COMMAND_TIMEOUT_S
+    where: Where = field(default_factory=lambda: Where("<none>"))
+
+    def shown(self, secrets: Iterable[str] = ()) -> str:
+        """The command as one could type it, with `secrets` redacted."""
+        return shlex.join(map(Redaction(secrets).hidden, self.argv))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptOptions:
-    """What the command line says to a script beside its load; None: nothing."""
+    """Options for a script, beside its load; None: not given."""
 
     spawn_rate: float | None = None
     tags: Sequence[str] | None = None
@@ -34,29 +56,29 @@ class Script:
     key: Literal["locustfile", "artillery"]
     path: str
     weights: Mapping[str, int] = field(default_factory=dict)
-    """What runs, with weights: user classes of the file, and user types; empty: all its classes, with their own."""
+    """Weights of the user classes and user types that run; empty: all classes of the file, with their own weights."""
     environment: str | None = None
     host: str = ""
-    """What the scenario or the command line says of the system; empty: the script's own word counts."""
+    """The system, from the scenario or the command line; empty: the script names it."""
     own_load: bool = False
-    """The load is the script's own: it makes it itself, and the scenario's stages only say what to expect."""
+    """The script makes its own load; the scenario's stages only say what to expect."""
     loose_arrivals: bool = False
-    """Of its own load: how many arrivals come is left to chance or limited by the script, so that none is missing."""
+    """The script leaves the number of its arrivals to chance or limits it, so that none counts as missing."""
     outlasts_s: float = 0.0
-    """How much longer than its own load its users may take to end."""
+    """How much longer than its load its users may run."""
     more: Sequence[str] = ()
     """Further files, loaded together with `path`."""
     classes: Sequence[str] = ()
     """User classes chosen on the command line; empty: all."""
     arguments: Sequence[str] = ()
-    """For options that the script itself declares, as typed."""
+    """Arguments for options that the script itself declares, as typed."""
     engine_options: Mapping[str, str] = field(default_factory=dict)
-    """Of the engine's own command line, by their long names: what the script is run with."""
+    """Options of the engine's own command line for this script, by their long names."""
     options: ScriptOptions = field(default_factory=ScriptOptions)
     own_hosts: Sequence[str] = ()
-    """What its classes say of the system, where nobody else does."""
+    """Hosts that its classes name, where nothing else names the system."""
     places: Sequence[Place] = ()
-    """Hosts of the absolute URLs that stand in it."""
+    """Hosts of the absolute URLs in it."""
 
     @property
     def paths(self) -> Sequence[str]:
@@ -79,9 +101,9 @@ class Scenario:
     source: str = ""
     """The file it came from, or "(packaged) NAME"."""
     reference: str = ""
-    """What commands call it, where its name alone does not find it: a file."""
+    """How commands refer to it where its name does not find it: a file."""
     load_on_command_line: bool = False
-    """It is a URL or a script, and its load was made from options."""
+    """It is a URL or a script whose load was made from options."""
     packaged: bool = False
     engine: str = "locust"
     host: str
@@ -101,35 +123,35 @@ class Scenario:
     allow_hosts: Sequence[str] = ()
     health: str | None = None
     """Path that must answer 2xx before the run; None: any answer below 500 on /; "none": no readiness check."""
-    stop_when: Sequence[StopRule] = DEFAULT
-    """What ends a run before its plan; empty: nothing does."""
+    stop_when: Sequence[StopRule] = DEFAULT_STOP_RULES
+    """What ends a run early; empty: nothing does."""
     before: Sequence[LocalCommand] = ()
     """Commands that bring the system up, run before anything else."""
     after: Sequence[LocalCommand] = ()
-    """Commands that run at the end, whatever the end was."""
+    """Commands that run at the end, however the run ended."""
     seed: int = 1
     rescaled: str | None = None
-    """What the command line made of the load, in words: "30 s instead of 10 min"."""
+    """How the command line changed the load: "30 s instead of 10 min"."""
     smoke: Smoke | None = None
-    """Only a quick look: what its load is too small for is not judged."""
+    """Set for a quick look, which does not judge what its load is too small for."""
     notes: Sequence[str] = ()
-    """What was found and is not used, for the first lines."""
+    """What was found and is not used; shown before the run."""
     secrets: Mapping[str, str] = field(default_factory=dict)
-    """Values to redact in all that is shown, each with what stands in its place; never written to disk."""
+    """Values to redact in all that is shown, each with its replacement; never written to disk."""
 
     @property
     def own_stop_rules(self) -> Sequence[StopRule]:
-        """Those that somebody wrote."""
-        return [rule for rule in self.stop_when if rule not in DEFAULT]
+        """Those that are not the default."""
+        return [rule for rule in self.stop_when if rule not in DEFAULT_STOP_RULES]
 
     @property
     def address(self) -> str:
-        """The host with its credentials: for those who send requests, not to be shown."""
+        """The host with its credentials: for sending requests, not to be shown."""
         return self.host.replace("://", f"://{self.credentials}@", 1) if self.credentials else self.host
 
     @property
     def shown_host(self) -> str:
-        """The host for people: a secret in its path by its name."""
+        """The host as it is shown, with a secret in its path replaced by its name."""
         return Redaction(self.secrets).of_url(self.host)
 
     def requests(self) -> Sequence[Request]:
@@ -142,7 +164,7 @@ class Scenario:
 
     @property
     def judged_series(self) -> Sequence[str]:
-        """Names of monitored series that its targets are about."""
+        """Names of the monitored series that its targets limit."""
         return [target.scope.name for target in self.targets if target.scope.kind == "series"]
 
     @property

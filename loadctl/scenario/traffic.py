@@ -1,16 +1,13 @@
-"""How many requests a load brings, in the mean: user types as rates."""
+"""How many requests a load makes on average: user types as rates."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from loadctl.scenario.load import Load, Model
 from loadctl.scenario.user_type import Repeat, Request, Step, Think, UserType
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from loadctl.scenario.load import Load, Model
 
 Counts: TypeAlias = dict[str, float]
 """Mean numbers of requests by endpoint."""
@@ -36,7 +33,7 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Requests are counted in the mean, so in fractions. A loop with a condition is counted as one pass."""
+    """Mean numbers of requests, so fractions. A loop with a condition counts as one pass."""
 
     behaviours: Sequence[Behaviour]
     model: Model
@@ -100,11 +97,8 @@ def _places(load: Load, until: float, behaviour: Behaviour) -> float:
     arrivals = load.arrivals_due(until) * behaviour.share
     if not (behaviour.once and arrivals):
         return 0.0
-    levels = [
-        max(stage.start, stage.level_at(min(until, last) - first))
-        for first, last, stage in load.spans()
-        if first < until
-    ]
+    spans = [span for span in load.spans() if span[0] < until]
+    levels = [max(stage.start, stage.level_at(min(until, end) - start)) for start, end, stage in spans]
     return min(arrivals, max(1.0, max(levels) * behaviour.share * behaviour.arrival_s))
 
 

@@ -8,15 +8,14 @@ Printed: `61.2 ms`, `1.94 s`, `34,512`, `0.03 %`, `64.6/s`, `0.71 GB`, `1 min 30
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
+NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PER_SECOND = {"s": 1.0, "min": 60.0, "h": 3600.0}
-_BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_BYTES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-
-
+BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+BYTES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _LONGEST_S = 500 * 3600
 """JavaScript's timers hold 596 hours."""
 
@@ -27,9 +26,9 @@ class UnitError(ValueError):
 
 def parse_duration(text: str) -> float:
     """Seconds."""
-    _refuse_bare_number(text, "30s, 30m or 30h", ("s", "m", "h"))
-    parts = re.fullmatch(rf"(?:{_NUMBER} ?(?:ms|s|m|h) ?)+", text)
-    found = re.findall(rf"({_NUMBER}) ?(ms|s|m|h)", text) if parts else []
+    _refuse_bare_number(text, ("s", "m", "h"))
+    parts = re.fullmatch(rf"(?:{NUMBER} ?(?:ms|s|m|h) ?)+", text)
+    found = re.findall(rf"({NUMBER}) ?(ms|s|m|h)", text) if parts else []
     scales = [_SECONDS[unit] for _, unit in found]
     if not found or scales != sorted(set(scales), reverse=True):
         raise UnitError(f"{text!r} is not a duration; write for example 500ms, 30s, 1m30s or 2h")
@@ -52,8 +51,8 @@ def parse_pause(text: str) -> tuple[float, float]:
 
 def parse_rate(text: str) -> float:
     """Per second."""
-    _refuse_bare_number(text, "300/s, 300/min or 300/h", ("/s", "/min", "/h"))
-    match = re.fullmatch(rf"({_NUMBER}) ?/ ?(s|min|h)", text)
+    _refuse_bare_number(text, ("/s", "/min", "/h"))
+    match = re.fullmatch(rf"({NUMBER}) ?/ ?(s|min|h)", text)
     if not match:
         raise UnitError(f"{text!r} is not a rate; write for example 300/s, 20/min or 18000/h")
     return float(match[1]) / _PER_SECOND[match[2]]
@@ -65,24 +64,24 @@ def rate_period_s(text: str) -> float:
 
 
 def parse_percent(text: str) -> float:
-    _refuse_bare_number(text, "5%", ("%",))
-    match = re.fullmatch(rf"({_NUMBER}) ?%", text)
+    _refuse_bare_number(text, ("%",))
+    match = re.fullmatch(rf"({NUMBER}) ?%", text)
     if not match:
         raise UnitError(f"{text!r} is not a percentage; write for example 0.1%")
     return float(match[1])
 
 
 def parse_bytes(text: str) -> float:
-    _refuse_bare_number(text, "512MB or 512GB", ("MB", "GB"))
-    match = re.fullmatch(rf"({_NUMBER}) ?({'|'.join(_BYTES)})", text)
+    _refuse_bare_number(text, ("MB", "GB"))
+    match = re.fullmatch(rf"({NUMBER}) ?({'|'.join(BYTES)})", text)
     if not match:
         raise UnitError(f"{text!r} is not a size; write for example 512MB, 1GB (10⁹) or 1GiB (2³⁰)")
-    return float(match[1]) * _BYTES[match[2]]
+    return float(match[1]) * BYTES[match[2]]
 
 
 def parse_users(text: str) -> float:
     """A count of users as a limit: `700 users`."""
-    _refuse_bare_number(text, "700 users", (" users",))
+    _refuse_bare_number(text, (" users",))
     match = re.fullmatch(r"([0-9]{1,9}) users?", text)
     if not match:
         raise UnitError(f"{text!r} is not a number of users; write for example 700 users")
@@ -90,7 +89,7 @@ def parse_users(text: str) -> float:
 
 
 def parse_number(text: str) -> float:
-    if not re.fullmatch(_NUMBER, text):
+    if not re.fullmatch(NUMBER, text):
         raise UnitError(f"{text!r} is not a number; write for example 95")
     return float(text)
 
@@ -117,12 +116,11 @@ def parse_rate_levels(text: str) -> tuple[float, float]:
     return parse_rate(low if "/" in low else f"{low}/{high.partition('/')[2].strip()}"), last
 
 
-def _refuse_bare_number(text: str, examples: str, units: tuple[str, ...]) -> None:
-    if not re.fullmatch(_NUMBER, text):
-        return
-    *others, last = [text + unit for unit in units]
-    shown = f"{', '.join(others)} or {last}" if others else last
-    raise UnitError(f"{text} has no unit; write {shown or examples}")
+def _refuse_bare_number(text: str, units: Sequence[str]) -> None:
+    if re.fullmatch(NUMBER, text):
+        *others, last = [text + unit for unit in units]
+        shown = f"{', '.join(others)} or {last}" if others else last
+        raise UnitError(f"{text} has no unit; write {shown}")
 
 
 def write_duration(seconds: float) -> str:
@@ -204,40 +202,30 @@ def format_moment(seconds: float, began: str | None) -> str:
     return f"{format_clock(seconds)} ({datetime.fromisoformat(began) + timedelta(seconds=int(seconds)):%H:%M:%S} UTC)"
 
 
+_FORMATS: Mapping[str, Callable[[float], str]] = {
+    "ms": format_ms,
+    "%": format_percent,
+    "/s": format_rate,
+    "bytes": format_bytes,
+    "s": format_duration,
+    "users": lambda users: f"{format_count(users)} users",
+}
+
+
 def format_value(value: float, unit: str) -> str:
     """A measured value in the unit of its target (see Target)."""
-    match unit:
-        case "ms":
-            return format_ms(value)
-        case "%":
-            return format_percent(value)
-        case "/s":
-            return format_rate(value)
-        case "bytes":
-            return format_bytes(value)
-        case "s":
-            return format_duration(value)
-        case "users":
-            return f"{format_count(value)} users"
-        case _:
-            return f"{value:,.15g}"
+    return _FORMATS[unit](value) if unit in _FORMATS else f"{value:,.15g}"
 
 
 def format_limit(value: float, unit: str) -> str:
     """A limit without digits that nobody wrote: `10 ms`, `1 s`, `1000/s`, `1 GB`, `0.1 %`."""
-    match unit:
-        case "ms":
-            return f"{value:.15g} ms" if value < 1000 else f"{value / 1000:.15g} s"
-        case "%":
-            return f"{value:.15g} %"
-        case "/s":
-            return f"{value:.15g}/s"
-        case "bytes":
-            for size, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-                if value >= size:
-                    return f"{value / size:.4g} {name}"
-            return f"{value:.15g} B"
-        case "users":
-            return f"{value:.15g} users"
-        case _:
-            return format_value(value, unit)
+    if unit == "ms":
+        return f"{value:.15g} ms" if value < 1000 else f"{value / 1000:.15g} s"
+    if unit == "bytes":
+        sizes = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+        return next(
+            (f"{value / size:.4g} {name}" for size, name in sizes if value >= size), f"{value:.15g} B"
+        )
+    if unit == "/s":
+        return f"{value:.15g}/s"
+    return f"{value:.15g} {unit}" if unit in {"%", "users"} else format_value(value, unit)

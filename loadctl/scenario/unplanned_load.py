@@ -1,4 +1,4 @@
-"""A load without a plan: its stages, told afterwards from what was wished when, by hand or by a script's own shape."""
+"""A load without a plan: its stages, derived afterwards from the level changes made by hand or by a script's shape."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass, replace
 from loadctl.scenario.load import Load, Stage
 
 _LATE_S = 0.1
-"""What a shape's tick may be late without costing the stage before or after it a second."""
+"""How late the tick of a shape may be without costing the stage before or after it a second."""
 _LEAST_HOLD_S = 2
 _MOST_HOLDS = 250
-"""A level that is held for less, or for a smaller part of the load, is a point of a curve and no stage."""
+"""A level that is held for less, or for a smaller part of the load, is a point of a curve, not a stage."""
 _BEND = 0.05
-"""How far a ramp may be from the curve that it stands for, as a share of the peak; one user is always allowed."""
+"""How far a ramp may be from the curve that it replaces, as a share of the peak; one user is always allowed."""
 _MOST_POINTS = 300
 _MOST_STAGES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """From `t` seconds after the start on: so many users, who come or leave at `per_s` a second.
+class LevelChange:
+    """From `t` seconds after the start on: `users`, who start or stop at `per_s` per second.
 
-    Of a shape's own: no users at 0 a second is the end of the load.
+    From a script's shape, 0 users at 0 per second is the end of the load.
     """
 
     t: float
@@ -35,48 +35,48 @@ class Wish:
         return not self.users and not self.per_s
 
 
-def steered(wishes: Sequence[Wish], length_s: float) -> Load:
-    """Scored is what comes after the last change of the number of users; all before it is warm-up."""
-    return Load("closed", list(_stages(wishes, length_s)))
+def load_by_hand(changes: Sequence[LevelChange], length_s: float) -> Load:
+    """Only what follows the last change of the number of users is scored; all before it is warm-up."""
+    return Load("closed", list(_stages(changes, length_s)))
 
 
-def _stages(wishes: Sequence[Wish], length_s: float) -> Iterator[Stage]:
+def _stages(changes: Sequence[LevelChange], length_s: float) -> Iterator[Stage]:
     level = 0
-    for index, wish in enumerate(wishes):
-        last = index + 1 == len(wishes)
-        until = length_s if last else min(wishes[index + 1].t, length_s)
-        missing = wish.users - level
-        there = min(wish.t + abs(missing) / wish.per_s, until)
+    for index, change in enumerate(changes):
+        last = index + 1 == len(changes)
+        until = length_s if last else min(changes[index + 1].t, length_s)
+        missing = change.users - level
+        there = min(change.t + abs(missing) / change.per_s, until)
         if last:
             there = min(float(math.ceil(there)), until)  # a second in which users still came is not scored
-        if there > wish.t:
-            came = min(abs(missing), math.floor((there - wish.t) * wish.per_s) + 1)
+        if there > change.t:
+            came = min(abs(missing), math.floor((there - change.t) * change.per_s) + 1)
             reached = level + int(math.copysign(came, missing)) if missing else level
-            yield Stage(level, reached, there - wish.t, f"to {wish.users} users", warmup=True)
+            yield Stage(level, reached, there - change.t, f"to {change.users} users", warmup=True)
             level = reached
         if until > there:
-            yield Stage(wish.users, wish.users, until - there, f"{wish.users} users", warmup=not last)
-            level = wish.users
+            yield Stage(change.users, change.users, until - there, f"{change.users} users", warmup=not last)
+            level = change.users
 
 
-def shaped(wishes: Sequence[Wish], length_s: float) -> Load:
-    """Each level that a shape held is a stage, with whole seconds for edges, and the way to it a ramp.
+def load_of_shape(changes: Sequence[LevelChange], length_s: float) -> Load:
+    """Each level that a shape held is a stage of whole seconds, and the way to it a ramp.
 
-    None of it is warm-up: a shape has no word for that, and is scored as a plan that marks none.
+    None of it is warm-up: a shape cannot mark any, so it is scored like a plan that marks none.
     """
-    if wishes and wishes[-1].ends:
-        length_s = min(length_s, _begin(wishes[-1]))
-        wishes = wishes[:-1]
-    pieces = list(_pieces(wishes, length_s))
-    bend = max(1.0, _BEND * max((wish.users for wish in wishes), default=0))
+    if changes and changes[-1].ends:
+        length_s = min(length_s, _begin(changes[-1]))
+        changes = changes[:-1]
+    pieces = list(_pieces(changes, length_s))
+    bend = max(1.0, _BEND * max((change.users for change in changes), default=0))
     while len(stages := list(_drawn(pieces, length_s / _MOST_HOLDS, bend))) > _MOST_STAGES:
         bend *= 2
-    return Load("closed", list(_told_apart(stages)))
+    return Load("closed", list(_numbered(stages)))
 
 
-def shape_edges(wishes: Sequence[Wish]) -> list[float]:
-    """All that edges of its stages can be, while it is not known yet how it goes on."""
-    return sorted({float(point.t) for piece in _pieces(wishes, math.inf) for point in piece} - {math.inf})
+def shape_boundaries(changes: Sequence[LevelChange]) -> list[float]:
+    """All possible boundaries of its stages, while the rest of the load is not known yet."""
+    return sorted({float(point.t) for piece in _pieces(changes, math.inf) for point in piece} - {math.inf})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +85,22 @@ class _Point:
     level: float
 
 
-def _begin(wish: Wish) -> float:
-    return float(math.floor(wish.t + _LATE_S))
+def _begin(change: LevelChange) -> float:
+    return float(math.floor(change.t + _LATE_S))
 
 
-def _pieces(wishes: Sequence[Wish], length_s: float) -> Iterator[tuple[_Point, _Point]]:
+def _pieces(changes: Sequence[LevelChange], length_s: float) -> Iterator[tuple[_Point, _Point]]:
     """Changes and holds, in order of time, each longer than nothing."""
     level = 0.0
-    for index, wish in enumerate(wishes):
-        begin = _begin(wish)
-        until = length_s if index + 1 == len(wishes) else min(_begin(wishes[index + 1]), length_s)
-        missing = wish.users - level
-        needs = abs(missing) / wish.per_s if wish.per_s else 0.0
-        there = min(float(math.ceil(wish.t + needs - _LATE_S)), until)
-        reached = float(wish.users)
-        if wish.t + needs > until + _LATE_S:
-            reached = level + math.copysign(math.floor(max(0.0, until - wish.t) * wish.per_s), missing)
+    for index, change in enumerate(changes):
+        begin = _begin(change)
+        until = length_s if index + 1 == len(changes) else min(_begin(changes[index + 1]), length_s)
+        missing = change.users - level
+        needs = abs(missing) / change.per_s if change.per_s else 0.0
+        there = min(float(math.ceil(change.t + needs - _LATE_S)), until)
+        reached = float(change.users)
+        if change.t + needs > until + _LATE_S:
+            reached = level + math.copysign(math.floor(max(0.0, until - change.t) * change.per_s), missing)
         if there > begin:
             yield _Point(begin, level), _Point(there, reached)
         if until > there:
@@ -149,7 +149,7 @@ def _stage(first: _Point, last: _Point) -> Stage:
     return Stage(first.level, last.level, last.t - first.t, name)
 
 
-def _told_apart(stages: Iterable[Stage]) -> Iterator[Stage]:
+def _numbered(stages: Iterable[Stage]) -> Iterator[Stage]:
     """A level that comes again: "10 users (2)"."""
     seen: dict[str, int] = {}
     for stage in stages:

@@ -1,21 +1,16 @@
 """What one kind of virtual user does: steps, tasks, pauses. The same records drive every engine.
 
-Texts may hold templates `{{ … }}`; they are kept as written (and validated by template.py), because each engine renders
-them itself, once per request.
+Texts may contain templates `{{ … }}`; they are kept as written, because each engine renders them once per request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import gcd
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from loadctl.errors import Where
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 BodyKind = Literal["json", "form", "files", "raw"]
@@ -121,23 +116,20 @@ class UserType:
 
     def requests(self) -> Sequence[Request]:
         """All requests it can send, start steps first, in the order of the file."""
-        found: list[Request] = []
+        flows = [self.start, *(task.flow for task in self.tasks)]
+        return [request for flow in flows for request in requests_of(flow)]
 
-        def walk(steps: Sequence[Step]) -> None:
-            for step in steps:
-                if isinstance(step, Request):
-                    found.append(step)
-                elif isinstance(step, Repeat):
-                    walk(step.flow)
 
-        walk(self.start)
-        for task in self.tasks:
-            walk(task.flow)
-        return found
+def requests_of(steps: Sequence[Step]) -> Iterator[Request]:
+    for step in steps:
+        if isinstance(step, Request):
+            yield step
+        elif isinstance(step, Repeat):
+            yield from requests_of(step.flow)
 
 
 MOST_TURNS = 10_000
-"""Turns of a cycle."""
+"""Longest cycle of weighted_order."""
 
 
 def cycle_length(weights: Iterable[int]) -> int:

@@ -1,4 +1,4 @@
-"""How the system is watched, as a scenario says it."""
+"""What of the system a scenario watches."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Watch:
 
     @property
     def asked(self) -> bool:
-        """Somebody asked for monitoring that tells cpu and memory, so these are judged (DESIGN §5)."""
+        """The scenario asks for monitoring that measures cpu and memory, so these are judged."""
         return self.names_a_process or bool(self.containers) or self.pods is not None
 
     @property

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from loadctl.analysis.breaking import bend_of, breaking_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.measured import measure
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Finding, Score, Status
@@ -23,14 +23,16 @@ def findings(ms: list[float]) -> dict[str, Finding]:
     load = staircase()
     asked = scenario(load, [target("breaking_point", 500, 1000, unit="users"), P95_LIMIT])
     made = recording(run(load, ms))
-    return {finding.id: finding for finding in breaking_findings(Case(asked, made, measure(asked, made)))}
+    return {
+        finding.id: finding for finding in breaking_findings(RunContext(asked, made, measure(asked, made)))
+    }
 
 
 def test_a_break_is_told_with_both_levels_and_what_gave_way() -> None:
     found = findings([40.0] * 6 + [400.0] * 4)["breaking-point"]
     assert found.severity == "warning"
     assert found.message.startswith(
-        "it holds 600 users at 40.0/s and breaks between 600 and 700 users: latency p95 4"
+        "the system holds 600 users at 40.0/s and breaks between 600 and 700 users: latency p95 4"
     )
     assert (found.evidence["held"], found.evidence["broke"]) == (600, 700)
 
@@ -39,7 +41,7 @@ def test_no_break_is_told_as_that() -> None:
     found = findings([40.0] * 10)["breaking-point"]
     assert (found.severity, found.message) == (
         "info",
-        "it held every level up to 1000 users at 40.0/s; the breaking point lies beyond",
+        "the system held every level up to 1000 users at 40.0/s; its breaking point is higher",
     )
 
 
@@ -81,7 +83,7 @@ def by_load(at: Answered, levels: int = 4) -> tuple[list[Finding], Score, str]:
     made = recording(seconds)
     measured = measure(asked, made)
     return (
-        breaking_findings(Case(asked, made, measured)),
+        breaking_findings(RunContext(asked, made, measured)),
         score(asked.targets[0], measured),
         measured.break_doubt,
     )
@@ -107,9 +109,9 @@ def test_a_system_that_is_full_serves_no_more() -> None:
     ]
     asked = scenario(planned)
     made = recording(seconds)
-    [told] = breaking_findings(Case(asked, made, measure(asked, made)))
+    [told] = breaking_findings(RunContext(asked, made, measure(asked, made)))
     assert told.id == "throughput-saturated"
-    assert told.message.startswith("it serves no more than 60.0/s: at 20 users up to 1")
+    assert told.message.startswith("throughput is limited to 60.0/s: at 20 users up to 1")
     assert "instead of 4" in told.message
 
 
@@ -121,4 +123,4 @@ def test_a_system_that_is_as_slow_for_few_is_not_full() -> None:
     ]
     asked = scenario(planned)
     made = recording(seconds)
-    assert not breaking_findings(Case(asked, made, measure(asked, made)))
+    assert not breaking_findings(RunContext(asked, made, measure(asked, made)))

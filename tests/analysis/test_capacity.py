@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.analysis.capacity import NARROW, PROBES_MAX, Capacity, Outcome, Probe, Search, probe_of
+from loadctl.analysis.capacity import NARROW, PROBES_MAX, Outcome, Probe, Search, probe_of
 from loadctl.results.verdict import Finding, Status
 from tests.records import replace
 from tests.reports.sample import PASSED
@@ -22,18 +22,18 @@ def searched(
     start: float = 10,
     most: float = 10_000,
     unclear: float = 1e9,
-) -> tuple[Capacity, Search]:
+) -> Search:
     """A system that meets the targets up to `truth`, give or take, and a generator good for `unclear`."""
     chance = random.Random(seed)
     search = Search(start, most)
     while (level := search.next()) is not None:
         outcome: Outcome = "meets" if level <= truth * (1 + chance.gauss(0, noise)) else "fails"
-        search.add(
+        search.probes.append(
             Probe(
                 level, "unclear" if level > unclear else outcome, "latency p95" if outcome == "fails" else ""
             )
         )
-    return search.answer, search
+    return search
 
 
 def test_a_probe_whose_target_could_not_be_judged_does_not_meet_it() -> None:
@@ -54,47 +54,47 @@ def test_a_level_whose_users_ended_by_themselves_is_not_met() -> None:
 
 
 def test_the_band_holds_the_truth_and_is_narrow() -> None:
-    answer, search = searched(300)
-    assert answer.low is not None
-    assert answer.high is not None
-    assert answer.low <= 300 <= answer.high <= answer.low * NARROW * 1.01
-    assert answer.fails_next == "latency p95"
+    search = searched(300)
+    assert search.low is not None
+    assert search.high is not None
+    assert search.low <= 300 <= search.high <= search.low * NARROW * 1.01
+    assert search.fails_next == "latency p95"
     assert len(search.probes) < 16
-    assert {search.probes[-1].level, search.probes[-2].level} == {answer.low, answer.high}
+    assert {search.probes[-1].level, search.probes[-2].level} == {search.low, search.high}
 
 
 @given(st.floats(1, 9000), st.floats(1, 500))
 def test_wherever_it_begins(truth: float, start: float) -> None:
-    answer, search = searched(truth, start=start)
+    search = searched(truth, start=start)
     assert len(search.probes) <= PROBES_MAX
-    if answer.low is not None:
-        assert answer.low <= truth
-    if answer.high is not None:
-        assert answer.high > truth
+    if search.low is not None:
+        assert search.low <= truth
+    if search.high is not None:
+        assert search.high > truth
 
 
 def test_noisy_systems() -> None:
     """Capacity that varies by 3 % from probe to probe: the band holds the truth in 95 % and more."""
-    bands = [searched(300, noise=0.03, seed=seed)[0].band for seed in range(500)]
+    bands = [searched(300, noise=0.03, seed=seed).band for seed in range(500)]
     assert sum(band is not None and band[0] <= 300 <= band[1] for band in bands) >= 475
 
 
 def test_a_generator_at_its_end_ends_the_search() -> None:
-    answer, search = searched(5000, unclear=400)
-    assert (answer.low, answer.high) == (320, None)
-    assert answer.limit.startswith("at 640 it cannot be told")
+    search = searched(5000, unclear=400)
+    assert (search.low, search.high) == (320, None)
+    assert search.limit.startswith("no result at 640")
     assert search.probes[-1].outcome == "unclear"
 
 
 def test_no_more_than_was_allowed() -> None:
-    answer, search = searched(5000, most=100)
-    assert (answer.low, answer.high, answer.limit) == (100, None, "no more than 100 was tried")
+    search = searched(5000, most=100)
+    assert (search.low, search.high, search.limit) == (100, None, "nothing above 100/s was tried")
     assert [probe.level for probe in search.probes][-2:] == [100, 100]
 
 
 def test_a_system_that_holds_nothing() -> None:
-    answer, search = searched(0.0001)
-    assert answer.low is None
+    search = searched(0.0001)
+    assert search.low is None
     assert len(search.probes) < 12
 
 
@@ -102,8 +102,8 @@ def test_users_are_whole() -> None:
     search = Search(3, 1000, whole=True)
     while (level := search.next()) is not None:
         assert level == int(level)
-        search.add(Probe(level, "meets" if level <= 7 else "fails"))
-    assert (search.answer.low, search.answer.high) == (7, 8)
+        search.probes.append(Probe(level, "meets" if level <= 7 else "fails"))
+    assert (search.low, search.high) == (7, 8)
 
 
 @pytest.mark.parametrize("level", [0.25, 3.0, 1234.0])

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from loadctl.analysis.cause import by_gravity, causes
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.measured import measure
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Finding, Score, Verdict
@@ -24,14 +24,14 @@ LATE = Finding("generator-saturated", "warning", "late", voids="near")
 DRIFT = Finding("latency-drift", "warning", "drift")
 
 
-def case(error: str | None = None, *, slow: bool = False) -> Case:
+def judged_run(error: str | None = None, *, slow: bool = False) -> RunContext:
     """30 % failed so, or p95 is beyond its limit, or both."""
     errors = {error: 9} if error else None
     made = recording(steady(60, [300.0 if slow else 10.0] * 21, errors=errors))
     asked = scenario(load("10 60 hold"), [target(P95, 200), target("error_rate", 1.0)])
     measured = measure(asked, made)
     scores: list[Score] = [score(one, measured) for one in asked.targets]
-    return Case(asked, made, measured, scores)
+    return RunContext(asked, made, measured, scores)
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def case(error: str | None = None, *, slow: bool = False) -> Case:
 def test_the_gravest_that_explains_what_failed(
     error: str | None, slow: bool, noticed: list[Finding], first: Finding | None
 ) -> None:
-    found = case(error, slow=slow)
+    found = judged_run(error, slow=slow)
     told = causes(found, by_gravity(found, noticed), Verdict.FAIL)
     assert (told[0] if told else None) is first
 
 
 def test_a_stall_is_no_cause_of_wrong_requests() -> None:
-    assert causes(case("status_404"), [STALLS], Verdict.FAIL) == []
+    assert causes(judged_run("status_404"), [STALLS], Verdict.FAIL) == []
 
 
 def test_a_stall_explains_what_waited_in_it() -> None:
@@ -69,7 +69,7 @@ def test_a_stall_explains_what_waited_in_it() -> None:
         asked = scenario(load("20 60 hold"), [target("latency_p99", 500)])
         made = recording(run(at))
         measured = measure(asked, made)
-        found = Case(asked, made, measured, [score(one, measured) for one in asked.targets])
+        found = RunContext(asked, made, measured, [score(one, measured) for one in asked.targets])
         assert found.measured.stalls
         return causes(found, [STALLS, SATURATED], Verdict.FAIL)
 
@@ -83,10 +83,10 @@ def test_a_stall_explains_what_waited_in_it() -> None:
 
 def test_what_is_wrong_with_the_measurement_explains_only_that_there_is_no_verdict() -> None:
     invalid = Finding("load-not-reached", "invalid", "missing", voids="pass")
-    assert causes(case(slow=True), [invalid, LATE], Verdict.FAIL) == []
-    assert causes(case(), [invalid, ERRORS], Verdict.INCONCLUSIVE) == [invalid]
+    assert causes(judged_run(slow=True), [invalid, LATE], Verdict.FAIL) == []
+    assert causes(judged_run(), [invalid, ERRORS], Verdict.INCONCLUSIVE) == [invalid]
 
 
 def test_reasons_begin_with_what_explains_most() -> None:
-    found = case("reset")
+    found = judged_run("reset")
     assert by_gravity(found, [STOPPED, ERRORS, CRASHED, CPU]) == (CRASHED, ERRORS, STOPPED, CPU)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.stall import closed_model_findings
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
@@ -15,7 +15,9 @@ from tests.results.recorded import load, recording, scenario, steady, user_type
 def messages(seconds: list[Second], *, pace_s: float | None = None, model: Model = "closed") -> list[str]:
     asked = scenario(load("10 60 hold", model=model), user_types=[user_type("GET /", pace_s=pace_s)])
     made = recording(seconds)
-    return [finding.message for finding in closed_model_findings(Case(asked, made, measure(asked, made)))]
+    return [
+        finding.message for finding in closed_model_findings(RunContext(asked, made, measure(asked, made)))
+    ]
 
 
 STALLED = [*steady(50), *steady(9, [], start=50), *steady(1, [9000.0] * 10, start=59)]
@@ -23,7 +25,7 @@ STALLED = [*steady(50), *steady(9, [], start=50), *steady(1, [9000.0] * 10, star
 
 def test_where_users_keep_a_pace_the_corrected_figure_is_told() -> None:
     [message] = messages(STALLED, pace_s=0.5)
-    assert message.startswith("users waited and skipped turns: p95 is 10.")
+    assert message.startswith("users that waited sent fewer requests: p95 is 10.")
     assert message.endswith("corrected 6.52 s")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadctl.analysis.completeness import completeness_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Event, Recording, Shard
 from loadctl.results.verdict import Finding
@@ -15,7 +15,7 @@ from tests.results.recorded import load, recording, scenario, shard, steady
 
 def found(made: Recording) -> list[Finding]:
     asked = scenario(load("10 60 hold"))
-    return completeness_findings(Case(asked, made, measure(asked, made)))
+    return completeness_findings(RunContext(asked, made, measure(asked, made)))
 
 
 def ids(made: Recording) -> list[tuple[str, str, str | None]]:
@@ -38,7 +38,7 @@ def test_a_shard_that_did_not_finish(lost: Shard) -> None:
 
 def test_it_says_which_shard_and_when() -> None:
     [finding] = found(recording(steady(60), shards=[shard(), shard(1, bye=False, last_t=20)]))
-    assert finding.message == "1 of 2 engine processes did not finish (shard 1), the first after 21 s"
+    assert finding.message == "1 of 2 engine processes did not finish (shard 1), the first stopped after 21 s"
 
 
 def test_interrupted_shards_need_no_finding() -> None:

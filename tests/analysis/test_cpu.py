@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadctl.analysis.cpu import cpu_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Reading
 from tests.results.recorded import load, recording, scenario, steady
@@ -17,7 +17,7 @@ def messages(name: str, percents: list[float], cores: float = 4) -> list[str]:
         for t, pct in enumerate(percents, 1)
     ]
     asked, seen = scenario(load("10 300 hold")), recording(steady(300), readings=made)
-    return [finding.message for finding in cpu_findings(Case(asked, seen, measure(asked, seen)))]
+    return [finding.message for finding in cpu_findings(RunContext(asked, seen, measure(asked, seen)))]
 
 
 @pytest.mark.parametrize(

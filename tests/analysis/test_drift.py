@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from loadctl.analysis.drift import drift_findings, how_it_rises
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
 from loadctl.results.verdict import Finding
@@ -34,16 +34,16 @@ def course(
 def found(seconds: Sequence[Second], plan: Load | None = None) -> list[Finding]:
     asked = scenario(plan or load(f"10 {len(seconds)} hold"))
     made = recording(seconds)
-    return drift_findings(Case(asked, made, measure(asked, made)))
+    return drift_findings(RunContext(asked, made, measure(asked, made)))
 
 
 @pytest.mark.parametrize(
     ("ms", "said"),
     [
-        (lambda t: 20 + t / 20, "at the same load p95 rose steadily: from 2"),
+        (lambda t: 20 + t / 20, "at constant load, p95 rose steadily: from 2"),
         (
             lambda t: 20.0 if t < 300 else 35.0,
-            "stepped up and stayed there: from 20.0 ms at the beginning to 35",
+            "stepped up and stayed there: from 20.0 ms at the start to 35",
         ),
     ],
 )
@@ -70,7 +70,7 @@ def test_latency_that_does_not_drift(ms: Callable[[int], float]) -> None:
 def test_throughput_of_users_that_wait_longer() -> None:
     [finding] = found(course(rate=lambda t: 40 - t / 30))
     assert (finding.id, finding.severity) == ("throughput-drift", "warning")
-    assert finding.message.startswith("at the same load throughput fell steadily: from 38.")
+    assert finding.message.startswith("at constant load, throughput fell steadily: from 38.")
     [stepped] = found(course(rate=lambda t: 40 if t < 300 else 20))
     assert "stepped down and stayed there: from 40.0/s to 20.0/s" in stepped.message
     assert found(course(rate=lambda t: 20 + t / 30)) == []
@@ -83,7 +83,7 @@ def test_throughput_of_users_that_wait_longer() -> None:
 def test_errors_that_become_more() -> None:
     [finding] = found(course(errors=lambda t: t // 150))
     assert (finding.id, finding.severity) == ("errors-growing", "warning")
-    assert "of requests in the first third" in finding.message
+    assert "of requests failed in the first third" in finding.message
 
 
 @pytest.mark.parametrize(

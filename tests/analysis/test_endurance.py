@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from loadctl.analysis.endurance import endurance_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Reading
@@ -35,7 +35,9 @@ def findings(
 ) -> dict[str, Finding]:
     asked = scenario(plan or load(f"10 {len(seconds)} hold"), [target("memory", 2e9, 1e9, unit="bytes")])
     made = recording(seconds, readings=readings)
-    return {finding.id: finding for finding in endurance_findings(Case(asked, made, measure(asked, made)))}
+    return {
+        finding.id: finding for finding in endurance_findings(RunContext(asked, made, measure(asked, made)))
+    }
 
 
 def test_growing_memory_is_told_with_its_rate_and_the_time_that_is_left() -> None:
@@ -44,7 +46,7 @@ def test_growing_memory_is_told_with_its_rate_and_the_time_that_is_left() -> Non
     assert isinstance(rate, int)
     assert rate == pytest.approx(400 * MB, rel=0.15)
     assert (
-        "an hour, and did not slow down; at this rate the critical limit of 2.00 GB is reached in about"
+        "per hour, without slowing down; at this rate the critical limit of 2.00 GB is reached in about"
         in found.message
     )
     assert "leak" not in found.message
@@ -61,16 +63,18 @@ def test_of_a_short_run_it_is_said_that_memory_grew_and_what_would_tell() -> Non
     found = findings(steady(n=60), grown, load("10 6 warm warmup", "10 54 hold"))
     assert (found["memory-grew"].severity, set(found)) == ("info", {"memory-grew"})
     assert found["memory-grew"].message == (
-        "memory grew from 33 MB to 49 MB within 53 s at one load; whether that goes on is told by a run of "
-        "--duration 12m"
+        "memory grew from 33 MB to 49 MB within 53 s at constant load; a run with --duration 12m "
+        "would show whether that continues"
     )
     nine_minutes = watched([31e6 + 3e5 * t for t in range(540)])
-    assert findings(steady(n=540), nine_minutes)["memory-grew"].message.endswith("a run of --duration 10m")
+    assert findings(steady(n=540), nine_minutes)["memory-grew"].message.endswith(
+        "a run with --duration 10m would show whether that continues"
+    )
     for values in ([31e6 + 2e5 * (t % 30) for t in range(60)], [31e6 + 1e5 * t for t in range(60)]):
         assert findings(steady(n=60), watched(values)) == {}
     files = findings(steady(n=60), watched([20.0 + t for t in range(60)], "open_fds"))
     assert files["open-files-grew"].message.startswith(
-        "open files grew from 20 to 79 within 59 s at one load"
+        "open files grew from 20 to 79 within 59 s at constant load"
     )
 
 
@@ -78,8 +82,8 @@ def test_within_the_longest_level_of_a_staircase_growth_is_told_too() -> None:
     steps = load("10 20 a", "10..20 10 b", "20 30 c")
     found = findings(steady(n=60), watched([31e6 + 6e5 * t for t in range(60)]), steps)
     assert found["memory-grew"].message == (
-        "memory grew from 49 MB to 66 MB within 29 s at one load; whether that goes on is told by a load that holds "
-        "one level for 10 min"
+        "memory grew from 49 MB to 66 MB within 29 s at constant load; a load that holds "
+        "one level for 10 min would show whether that continues"
     )
     by_level = watched([40e6 if t < 20 else 80e6 for t in range(60)])  # what more users need
     assert findings(steady(n=60), by_level, steps) == {}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from loadctl.analysis.errors import error_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.decision import void_scores
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Example, Recording
@@ -25,7 +25,7 @@ def found(
     asked = scenario(load("10 50 hold"), targets)
     measured = measure(asked, made)
     scores = void_scores([score(aim, measured) for aim in targets], doubts)
-    return {finding.id: finding for finding in error_findings(Case(asked, made, measured, scores))}
+    return {finding.id: finding for finding in error_findings(RunContext(asked, made, measured, scores))}
 
 
 def failing(per_mille: int) -> Recording:
@@ -68,8 +68,8 @@ def test_all_failed_alike_by_the_scenario_says_how_to_see_one() -> None:
     assert finding is not None
     assert finding.severity == "critical"
     assert finding.message == (
-        'all 1,200 requests failed alike: status 401 on POST /predict, "missing X-API-Key"; '
-        "that is the scenario, not the load"
+        'all 1,200 requests failed the same way: status 401 on POST /predict, "missing X-API-Key"; '
+        "this points to the scenario, not the load"
     )
     assert finding.advice == ("see one with: loadctl try api",)
 
@@ -88,7 +88,7 @@ def test_all_failed_alike_by_the_scenario_says_how_to_see_one() -> None:
 def test_all_failed(errors: dict[str, int], alike: bool, scenario_is_wrong: bool) -> None:
     finding = all_fail(errors)
     assert finding is not None
-    assert ("alike" in finding.message) is alike
+    assert ("the same way" in finding.message) is alike
     assert ("not the load" in finding.message) is scenario_is_wrong
 
 
@@ -99,7 +99,7 @@ def test_one_success_is_not_all_failed() -> None:
 
 def test_hanging_requests_have_all_failed_too() -> None:
     made = recording(steady(50, []), shards=[shard(last_t=49, hangs=[50_000.0] * 10)])
-    assert found(made)["all-requests-failed"].message == "all 10 requests failed alike: no answer"
+    assert found(made)["all-requests-failed"].message == "all 10 requests failed the same way: no answer"
 
 
 SLOW = recording(steady(50, [600.0] * 20))

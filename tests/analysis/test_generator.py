@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadctl.analysis.generator import generator_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Example, Reading, Recording
@@ -20,8 +20,8 @@ def found(
     made: Recording, host: str = "http://api.example:8080", planned: Load | None = None
 ) -> dict[str, Finding]:
     asked = scenario(planned or load("10 60 hold"), host=host)
-    case = Case(asked, made, measure(asked, made))
-    return {finding.id: finding for finding in generator_findings(case)}
+    run = RunContext(asked, made, measure(asked, made))
+    return {finding.id: finding for finding in generator_findings(run)}
 
 
 def shard_cpu(*percents: float, entity: str = "shard 0 pid 7") -> list[Reading]:
@@ -65,10 +65,10 @@ def test_one_busy_shard_of_two_is_enough_and_voids_all() -> None:
     finding = found(recording(steady(60), readings=both))["generator-saturated"]
     assert (finding.severity, finding.voids) == ("invalid", "all")
     assert finding.message == (
-        "the load generator could not keep up: shard 1 pid 8 needed 90 % of a core or more 100 % of the time"
+        "the load generator could not keep up: shard 1 pid 8 needed at least 90 % of a core 100 % of the time"
     )
     assert finding.evidence["cpu_pct_of_one_core_max"] == 99
-    assert finding.advice[0] == "run it again with --workers 2"
+    assert finding.advice[0] == "run again with --workers 2, or with less load per engine process"
 
 
 def test_loadctl_itself_is_no_engine_process() -> None:
@@ -108,7 +108,7 @@ def test_a_little_lag_is_told_with_its_size(seconds: list[Second], told: str | N
     finding = found(recording(seconds)).get("generator-lag")
     assert (finding is not None) is (told is not None)
     if finding is not None:
-        assert finding.message == f"the load generator ran {told}, so latencies may be that much too high"
+        assert finding.message == f"the load generator ran {told}, so latencies may be too high by as much"
         assert told is not None
         assert (finding.severity, finding.voids) == ("info", "near")
         assert finding.evidence["percentile"] == told[-3:]
@@ -163,7 +163,7 @@ def test_more_engine_processes_are_advised_only_where_cores_are_idle() -> None:
     full = [Reading(t, "generator", "generator", "machine", {"cpu_idle_pct": 5.0}) for t in range(1, 60)]
     assert "--workers" in found(recording(steady(60), readings=busy))["generator-saturated"].advice[0]
     assert found(recording(steady(60), readings=[*busy, *full]))["generator-saturated"].advice == (
-        "this machine has no core to spare: less load, or run loadctl on another machine",
+        "this machine has no core to spare: reduce the load, or run loadctl on another machine",
     )
 
 
@@ -187,9 +187,13 @@ RAISED = Example(3.0, "(script)", "generator", None, "KeyError: 'id'")
     ("examples", "own", "words"),
     [
         ([RAISED], True, "an exception in your script (KeyError: 'id')"),
-        ([RAISED], False, "a fault of the generator itself (KeyError: 'id')"),  # user types have no script
-        ([replace(RAISED, endpoint="GET /")], True, "a fault of the generator itself (KeyError: 'id')"),
-        ([], True, "a fault of the generator itself"),
+        (
+            [RAISED],
+            False,
+            "a fault of the load generator itself (KeyError: 'id')",
+        ),  # user types have no script
+        ([replace(RAISED, endpoint="GET /")], True, "a fault of the load generator itself (KeyError: 'id')"),
+        ([], True, "a fault of the load generator itself"),
     ],
 )
 def test_an_exception_of_a_script_is_no_fault_of_the_generator(
@@ -199,10 +203,10 @@ def test_an_exception_of_a_script_is_no_fault_of_the_generator(
     made = recording(steady(60, faults=1), examples=examples)
     [finding] = [
         finding
-        for finding in generator_findings(Case(asked, made, measure(asked, made)))
+        for finding in generator_findings(RunContext(asked, made, measure(asked, made)))
         if finding.id == "generator-faults"
     ]
-    assert finding.message == f"60 of 1,200 turns ended by {words}"
+    assert finding.message == f"60 of 1,200 turns were ended by {words}"
     assert (finding.severity, finding.evidence["of"]) == (
         "invalid",
         "script" if "your script" in words else "generator",
@@ -212,9 +216,10 @@ def test_an_exception_of_a_script_is_no_fault_of_the_generator(
 def test_faults_after_the_last_stage_count_too() -> None:
     asked = replace(scenario(), script=Script("artillery", "own.yml"))
     made = recording([*steady(60), *steady(3, start=60, faults=20)], examples=[RAISED])
-    found = {one.id: one.message for one in generator_findings(Case(asked, made, measure(asked, made)))}
+    found = {one.id: one.message for one in generator_findings(RunContext(asked, made, measure(asked, made)))}
     assert (
-        found["generator-faults"] == "60 of 1,260 turns ended by an exception in your script (KeyError: 'id')"
+        found["generator-faults"]
+        == "60 of 1,260 turns were ended by an exception in your script (KeyError: 'id')"
     )
 
 
@@ -222,9 +227,9 @@ def test_a_script_that_finds_no_descriptors_left_is_not_to_blame() -> None:
     asked = replace(scenario(), script=Script("locustfile", "own.py"))
     example = replace(RAISED, message="OSError: [Errno 24] Too many open files: 'a.csv'")
     made = recording(steady(60, faults=1), examples=[example])
-    found = {one.id: one.message for one in generator_findings(Case(asked, made, measure(asked, made)))}
+    found = {one.id: one.message for one in generator_findings(RunContext(asked, made, measure(asked, made)))}
     assert "ran out of descriptors" in found["generator-saturated"]
-    assert "the generator itself" in found["generator-faults"]
+    assert "the load generator itself" in found["generator-faults"]
 
 
 @pytest.mark.parametrize(

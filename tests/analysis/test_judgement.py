@@ -231,11 +231,11 @@ def test_the_story_of_a_fail_names_the_likeliest_cause() -> None:
     result = judged(recording(steady(60, [250.0] * 20), readings=cpu))
     assert result.reasons == (
         "1 of 4 targets is beyond its critical limit: latency p95.",
-        "1 target is missed, no critical limit is crossed: latency p99.",
+        "1 target is missed, but no critical limit is crossed: latency p99.",
     )
     assert result.why == "One process or thread of the system was at 99 % of one core for 1 min."
     assert result.advice[0].startswith(
-        "its work is done by one process, at 99 % of one core, while cpu is at 26 %"
+        "one process does all its work, at 99 % of one core, while CPU is at 26 %"
     )
 
 
@@ -251,7 +251,7 @@ def test_a_generator_that_was_late_causes_no_errors() -> None:
     assert result.verdict == "FAIL"
     assert "generator-saturated" in {finding.id for finding in result.findings}
     assert result.why == "60 × status 503 on GET /."
-    assert [advice[:11] for advice in result.advice] == ["60 × 503: w"]
+    assert [advice[:11] for advice in result.advice] == ["60 × 503: n"]
 
 
 def test_a_run_that_was_interrupted_is_not_explained() -> None:
@@ -290,7 +290,7 @@ def test_the_story_of_errors_quotes_the_first_example() -> None:
 def test_a_wrong_scenario_is_sent_to_try() -> None:
     example = Example(0.1, "GET /", "status_401", 401, "missing X-API-Key")
     result = judged(recording(steady(60, [], errors={"status_401": 20}), examples=[example]))
-    assert "that is the scenario, not the load" in " ".join(result.reasons)
+    assert "this points to the scenario, not the load" in " ".join(result.reasons)
     assert result.advice == ("see one with: loadctl try api",)
 
 
@@ -298,7 +298,7 @@ def test_a_crash_is_sent_to_the_log_of_the_system() -> None:
     crash = Event(30.0, "service_crashed", "uvicorn pid 7 ended")
     result = judged(recording(DIED, events=[crash]))
     assert result.reasons[0] == "The system crashed at 0:30: uvicorn pid 7 ended."
-    assert result.advice == ("read the system's own log at 0:30",)
+    assert result.advice == ("read the system's log at 0:30",)
 
 
 def test_slow_responses_are_sent_to_the_slowest_endpoint() -> None:
@@ -306,19 +306,19 @@ def test_slow_responses_are_sent_to_the_slowest_endpoint() -> None:
     result = judged(recording([second(t, cells) for t in range(60)]))
     [told] = result.advice
     assert told.startswith(
-        "98 % of all time is spent on POST /predict (1,200 requests, p95 250 ms): begin there;"
+        "98 % of all time is spent on POST /predict (1,200 requests, p95 250 ms): start there;"
     )
 
 
 def test_too_little_data_is_sent_to_show() -> None:
     assert judged(recording(steady(60, [10.0] * 10))).advice == (
-        "how long a run must be for every target: loadctl show api",
+        "see how long a run must be for every target: loadctl show api",
     )
 
 
 def test_a_pass_without_latency_limit_says_how_to_set_one() -> None:
     result = judged(recording(steady(60)), [target("error_rate", 1)])
-    assert result.advice == ("no latency limit is set: loadctl run api --target latency_p95=200ms",)
+    assert result.advice == ("set a latency limit: loadctl run api --target latency_p95=200ms",)
 
 
 seconds_of = st.lists(

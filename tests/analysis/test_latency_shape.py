@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from loadctl.analysis.latency_shape import Mark, latency_shape_findings, shape_of
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.measured import measure
 from loadctl.results.verdict import Finding
 from tests.results.measures.test_breaking_point import run, staircase
@@ -45,7 +45,7 @@ def findings(ms: list[float], *, after: float | None = None) -> list[Finding]:
         back = run(load, [after] * 10)
         seconds = [back[s.t] if s.t >= 300 else s for s in seconds]
     asked, made = scenario(load), recording(seconds)
-    return latency_shape_findings(Case(asked, made, measure(asked, made)))
+    return latency_shape_findings(RunContext(asked, made, measure(asked, made)))
 
 
 def test_what_is_said_of_each() -> None:
@@ -72,4 +72,4 @@ def test_latency_that_does_not_come_back_with_the_load_goes_with_time() -> None:
 def test_three_levels_cannot_tell(levels: int) -> None:
     load = staircase(levels, back=False)
     asked, made = scenario(load), recording(run(load, [40.0, 80.0, 160.0]))
-    assert latency_shape_findings(Case(asked, made, measure(asked, made))) == []
+    assert latency_shape_findings(RunContext(asked, made, measure(asked, made))) == []

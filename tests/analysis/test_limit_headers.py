@@ -35,9 +35,12 @@ def test_headers_that_are_there_and_true_are_not_spoken_of(headers: dict[str, st
     ("headers", "words"),
     [
         ({"Retry-After": "soon"}, 'Retry-After "soon" is neither seconds nor a date'),
-        ({"Retry-After": "3600"}, "Retry-After asks for 1 h, while requests were accepted all along"),
-        ({"X-RateLimit-Limit": "100"}, "the limit in them is 100, the declared one 10.0/s"),
-        ({"X-RateLimit-Remaining": "7"}, "7 requests are said to remain in an answer that refuses one"),
+        (
+            {"Retry-After": "3600"},
+            "Retry-After asks for 1 h, although requests were accepted all along",
+        ),
+        ({"X-RateLimit-Limit": "100"}, "they name a limit of 100, but the declared one is 10.0/s"),
+        ({"X-RateLimit-Remaining": "7"}, "7 requests remain, although this one was refused"),
     ],
 )
 def test_what_is_not_true_is_a_warning(headers: dict[str, str], words: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.analysis.load import load_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Recording, Shard
@@ -21,7 +21,7 @@ FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="202
 
 def found(planned: Load, made: Recording, *, known: bool = True) -> list[Finding]:
     asked = scenario(planned)
-    return load_findings(Case(asked, made, measure(asked, made), (), known))
+    return load_findings(RunContext(asked, made, measure(asked, made), (), known))
 
 
 HOLD = load("100 60 hold")
@@ -59,7 +59,7 @@ def test_a_lost_engine_process_explains_missing_users_so_more_of_them_are_not_ad
         second.lag_ms = [0.1] * 20
     [found_alive] = found(HOLD, recording(missing, shards=[alive]))
     [found_dead] = found(HOLD, recording(missing, shards=[alive, dead]))
-    assert (found_alive.advice, found_dead.advice) == (("more engine processes: --workers 2",), ())
+    assert (found_alive.advice, found_dead.advice) == (("use more engine processes: --workers 2",), ())
 
 
 def test_one_user_missing_of_few_is_forgiven() -> None:
@@ -80,8 +80,8 @@ def leaving(count: int, at: int, *, users: int = 10, length: int = 60) -> list[S
 @pytest.mark.parametrize(
     ("count", "message"),
     [
-        (7, "7 of 10 users ended by themselves, the first by 6 s"),
-        (10, "10 of 10 users ended by themselves, the first by 6 s; for 55 s no user was left"),
+        (7, "7 of 10 users ended by themselves, the first after 6 s"),
+        (10, "10 of 10 users ended by themselves, the first after 6 s; for 55 s no user was left"),
     ],
 )
 def test_users_who_ended_by_themselves_are_told_and_not_missing(count: int, message: str) -> None:
@@ -113,7 +113,7 @@ def test_a_run_whose_users_all_ended_is_judged_by_what_they_did() -> None:
     targets = [target("latency_p95", 50.0), target("error_rate", 1.0), target("throughput", 500.0)]
     result = judge(scenario(load("10 60 hold"), targets), made, FACTS)
     assert [score.status for score in result.scores] == ["PASS", "PASS", "NOT_EXERCISED"]
-    assert result.scores[2].reason == "users ended by themselves, so the load did not ask for it"
+    assert result.scores[2].reason == "users ended by themselves, so the load never asked for it"
     assert result.verdict == "PASS"
     assert "users-ended" in {finding.id for finding in result.findings}
     too_few = recording([*steady(2, [10.0] * 10), *steady(58, [], users=0, ended=10, start=2)])
@@ -148,7 +148,7 @@ def test_dropped_arrivals_are_told() -> None:
     made = recording(steady(60, planned=100, begun=77, dropped=23))
     [finding] = found(load("100 60 hold", model="open"), made)
     assert finding.message == (
-        "4,620 of 6,000 planned arrivals began (23.0 % missing); 1,380 were dropped at 1,000 in flight"
+        "4,620 of 6,000 planned arrivals began (23.0 % missing); 1,380 were dropped because 1,000 were in flight"
     )
     assert finding.advice == (
         (
@@ -186,4 +186,4 @@ def test_arrivals_left_to_a_script_cannot_be_missing(loose: bool, missing: bool)
     script = Script("artillery", "own.yml", own_load=True, loose_arrivals=loose)
     asked = replace(scenario(load("100 60 hold", model="open")), script=script)
     made = recording(steady(60, planned=60, begun=60))
-    assert bool(load_findings(Case(asked, made, measure(asked, made)))) is missing
+    assert bool(load_findings(RunContext(asked, made, measure(asked, made)))) is missing

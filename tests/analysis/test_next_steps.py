@@ -42,7 +42,7 @@ def test_after_a_scaled_down_pass_comes_the_whole_load_and_then_the_most(
 ) -> None:
     steps = next_steps(SCALED, Verdict.PASS, argv, "")
     assert [step.command for step in steps] == [f"loadctl {whole}", f"loadctl {beyond}"]
-    assert steps[0].purpose == "the load as written: 500 users, 5 min 15 s"
+    assert steps[0].purpose == "the full load: 500 users, 5 min 15 s"
 
 
 def test_a_load_as_it_was_written_is_not_run_again() -> None:

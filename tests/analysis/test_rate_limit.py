@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from loadctl.analysis.rate_limit import rate_limit_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.demo.api import TokenBucket
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
@@ -26,7 +26,7 @@ LIMIT = RateLimit(100, "all")
 def found(seconds: list[Second], declared: RateLimit | None = LIMIT) -> list[Finding]:
     asked = replace(scenario(load(f"10 {len(seconds)} hold")), rate_limit=declared)
     made = recording(seconds)
-    return rate_limit_findings(Case(asked, made, measure(asked, made), ()))
+    return rate_limit_findings(RunContext(asked, made, measure(asked, made), ()))
 
 
 def seconds(of: Callable[[int], tuple[int, int]], n: int = 60, errors: int = 0) -> list[Second]:
@@ -221,7 +221,7 @@ def test_without_a_declaration_it_is_only_described() -> None:
     made = [second(t, {"GET /": interval([10.0] * 9, errors={"status_429": 1})}) for t in range(60)]
     [told] = found(made, None)
     assert (told.id, told.severity) == ("rate-limit-unknown", "info")
-    assert told.message == "60 requests (10 %) were answered 429, and no rate limit is declared"
+    assert told.message == "60 requests (10 %) were answered 429, but no rate limit is declared"
     assert not found(seconds(lambda _: (100, 0)), None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadctl.analysis.resources import nagle_findings, resource_findings
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Reading
@@ -17,8 +17,8 @@ def found(seconds: list[Second], readings: list[Reading], *targets: Target) -> l
     asked = scenario(load(f"10 {len(seconds)} hold"), targets)
     made = recording(seconds, readings=readings)
     measured = measure(asked, made)
-    case = Case(asked, made, measured, tuple(score(t, measured) for t in asked.targets))
-    return [*resource_findings(case), *nagle_findings(case)]
+    run = RunContext(asked, made, measured, tuple(score(t, measured) for t in asked.targets))
+    return [*resource_findings(run), *nagle_findings(run)]
 
 
 def seconds(ms: list[float]) -> list[Second]:
@@ -52,5 +52,5 @@ def test_cpu_and_memory_within_their_targets() -> None:
 
 def test_memory_near_the_limit_at_which_the_kernel_ends_it() -> None:
     [high] = found(seconds([5.0] * 60), readings("memory_limit_bytes", [1.05e8] * 60))
-    assert high.message == "memory reached 100 MB of the 105 MB that it may use"
+    assert high.message == "memory reached 100 MB of its limit of 105 MB"
     assert not found(seconds([5.0] * 60), readings("memory_limit_bytes", [2e8] * 60))

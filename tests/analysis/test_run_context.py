@@ -1,10 +1,10 @@
-"""The case says how to look closer, in a command that this scenario really takes."""
+"""The run context says how to look closer, in a command that this scenario really takes."""
 
 from __future__ import annotations
 
 import pytest
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.measured import measure
 from loadctl.scenario.scenario import Script
 from tests.records import replace
@@ -24,4 +24,4 @@ def test_a_script_is_not_tried_but_run_small(script: Script | None, model: str, 
     held = load("5 5 hold", model="open" if model == "open" else "closed")
     asked = replace(scenario(held), name="checkout", script=script)
     made = recording(steady(5, [10.0]))
-    assert Case(asked, made, measure(asked, made)).look_closer.startswith(advice)
+    assert RunContext(asked, made, measure(asked, made)).look_closer.startswith(advice)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.service import service_findings
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
@@ -15,7 +15,7 @@ from tests.results.recorded import load, recording, scenario, shard, steady
 
 def found(made: Recording) -> list[Finding]:
     asked = scenario(load("10 60 hold"))
-    return service_findings(Case(asked, made, measure(asked, made)))
+    return service_findings(RunContext(asked, made, measure(asked, made)))
 
 
 def event(kind: str, t: float = 9.0) -> Event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.stall import stall_findings
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
@@ -14,14 +14,14 @@ from tests.results.recorded import load, recording, scenario
 def found(seconds: list[Second]) -> list[Finding]:
     asked = scenario(load("20 60 hold"))
     made = recording(seconds)
-    return stall_findings(Case(asked, made, measure(asked, made)))
+    return stall_findings(RunContext(asked, made, measure(asked, made)))
 
 
 def test_a_stall_with_its_period_and_who_waited() -> None:
     [told] = found(run(answered(2, 10)))
     assert told.message == (
-        "the system stalled 5 times, every 10 s, for up to 2 s, first at 0:10: up to 20 requests under way got no "
-        "answer meanwhile"
+        "the system stalled 5 times, every 10 s, for up to 2 s, first at 0:10: up to 20 requests in flight waited "
+        "without an answer"
     )
     assert told.advice[0].startswith("look for what runs every 10 s")
 
@@ -31,7 +31,7 @@ def test_one_alone_and_one_without_an_end() -> None:
     assert once.message.startswith("the system stalled for 2 s at 0:35: up to 20 requests")
     [for_good] = found(run(lambda sent: sent + 0.01 if sent < 30 else 1e9))
     assert for_good.message == (
-        "the system stopped answering at 0:30: 20 requests under way got no answer to the end"
+        "the system stopped answering at 0:30: 20 requests in flight were never answered"
     )
 
 

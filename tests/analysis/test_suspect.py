@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.suspect import suspect_findings
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
@@ -24,7 +24,7 @@ def found(
 ) -> list[Finding]:
     asked = scenario(load(f"10 {len(ms)} hold"), host=host)
     made = recording(_seconds(ms), readings=readings)
-    return suspect_findings(Case(asked, made, measure(asked, made)))
+    return suspect_findings(RunContext(asked, made, measure(asked, made)))
 
 
 def _seconds(ms: Sequence[float]) -> list[Second]:
@@ -46,7 +46,7 @@ def test_a_resource_at_its_limit_while_it_is_slow_is_a_suspect() -> None:
     [finding] = found([*CALM, *SLOW], seen(30, 97))
     assert (finding.id, finding.severity) == ("likely-limit", "info")
     assert finding.message == (
-        "cpu is suspected to be the limit: at 97 % while p95 was 90.0 ms, at 30 % while it was 10.0 ms"
+        "the likely bottleneck is CPU: at 97 % while p95 was 90.0 ms, at 30 % while it was 10.0 ms"
     )
     assert finding.evidence["resource"] == "cpu"
 
@@ -67,7 +67,9 @@ def test_every_resource_that_has_a_limit(readings: list[Reading], resource: str)
 
 def test_another_container_is_named() -> None:
     readings = [*seen(5, 5), *seen(10, 95, subject="companion", entity="container db")]
-    assert found([*CALM, *SLOW], readings)[0].message.startswith("cpu of container db is suspected")
+    assert found([*CALM, *SLOW], readings)[0].message.startswith(
+        "the likely bottleneck is CPU of container db"
+    )
 
 
 def test_the_machine_counts_where_the_generator_shares_it() -> None:
@@ -88,7 +90,7 @@ def test_the_machine_counts_where_the_generator_shares_it() -> None:
 def test_what_only_goes_with_latency_is_no_suspect(readings: list[Reading]) -> None:
     [finding] = found([*CALM, *SLOW], readings)
     assert (finding.id, finding.severity) == ("limit-elsewhere", "info")
-    assert "nothing that was watched was at its limit (cpu " in finding.message
+    assert "no watched resource was at its limit (CPU " in finding.message
 
 
 def test_nothing_is_said_where_nothing_became_slow_was_watched_or_lasted() -> None:

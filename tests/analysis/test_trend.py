@@ -42,9 +42,7 @@ FLAT: list[Callable[[float], float]] = [
 
 @pytest.mark.parametrize("course", FLAT, ids=["flat", "sawtooth", "waves", "filled early"])
 def test_what_does_not_grow_is_not_said_to(course: Callable[[float], float]) -> None:
-    wrong = [
-        seed for seed in range(60) if growth(series(seed, course), 1.0, least=8 * MB).course == "growing"
-    ]
+    wrong = [seed for seed in range(60) if growth(series(seed, course), 1.0, least=8 * MB).trend == "growing"]
     assert len(wrong) <= 2
 
 
@@ -53,25 +51,24 @@ def test_what_does_not_grow_is_not_said_to(course: Callable[[float], float]) -> 
 )
 def test_steady_growth_is_found_and_its_rate_is_right(course: Callable[[float], float]) -> None:
     found = [growth(series(seed, course), 1.0, least=8 * MB) for seed in range(40)]
-    growing = [one for one in found if one.course == "growing"]
+    growing = [one for one in found if one.trend == "growing"]
     assert len(growing) >= 30
     rates = sorted(one.per_s * TEN_MINUTES / MB for one in growing)
     assert rates[len(rates) // 2] == pytest.approx(80, rel=0.15)
 
 
 def test_growth_that_ended_is_levelling_off() -> None:
-    courses = [
-        growth(series(seed, lambda x: 100 * min(1.0, x / 0.4)), 1.0, least=8 * MB).course
-        for seed in range(30)
+    trends = [
+        growth(series(seed, lambda x: 100 * min(1.0, x / 0.4)), 1.0, least=8 * MB).trend for seed in range(30)
     ]
-    assert "growing" not in courses
-    assert set(courses) <= {"levelling off", "cannot tell"}
-    assert courses.count("levelling off") >= 12
+    assert "growing" not in trends
+    assert set(trends) <= {"levelling off", "cannot tell"}
+    assert trends.count("levelling off") >= 12
 
 
 def test_a_short_series_is_never_said_to_grow_steadily() -> None:
-    assert growth(series(1, lambda x: 100 * x, 120), 1.0, least=8 * MB).course == "growing, too short"
-    assert growth([1.0] * 20, 1.0, least=1).course == "cannot tell"
+    assert growth(series(1, lambda x: 100 * x, 120), 1.0, least=8 * MB).trend == "growing, too short"
+    assert growth([1.0] * 20, 1.0, least=1).trend == "cannot tell"
 
 
 def test_the_parts() -> None:
@@ -84,4 +81,4 @@ def test_the_parts() -> None:
 
 @given(st.lists(st.floats(0, 1e12), max_size=300), st.floats(0.1, 60))
 def test_any_series_has_an_answer(values: list[float], period_s: float) -> None:
-    assert growth(values, period_s, least=1.0).course
+    assert growth(values, period_s, least=1.0).trend

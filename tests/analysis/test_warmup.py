@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.warmup import settles_after, warmup_findings
 from loadctl.results.measures.measured import measure
 from loadctl.results.verdict import Finding
@@ -46,7 +46,7 @@ def findings(ms: Callable[[int], float], plan: Load, seed: int = 1) -> list[Find
     values = course(ms, int(plan.duration_s), seed=seed)
     made = recording([second(t, {"GET /": interval([value] * 10)}) for t, value in enumerate(values)])
     asked = scenario(plan)
-    return warmup_findings(Case(asked, made, measure(asked, made)))
+    return warmup_findings(RunContext(asked, made, measure(asked, made)))
 
 
 @pytest.mark.parametrize("marked", [False, True])

@@ -152,7 +152,7 @@ def test_the_description_is_found(loadctl: Loadctl, folder: Path, place: str, na
         ({}, 404, "/openapi.json", "/openapi.json answers 404"),
         ({}, 401, "/v3/api-docs", "/v3/api-docs answers 401: it asks for credentials"),
         ({}, 404, "/items", "/items answers 404"),
-        ({"/api-docs": "{}"}, 404, "/api-docs", "/api-docs is no OpenAPI document"),
+        ({"/api-docs": "{}"}, 404, "/api-docs", "/api-docs is not an OpenAPI document"),
         ({"/a": "openapi: 3.0.0\npaths: {"}, 404, "/a", "/a:2:9  { is never closed"),
         ({"/openapi.json": "openapi: 3.0.0\npaths: {"}, 404, "", "/openapi.json:2:9  { is never closed"),
     ],
@@ -178,7 +178,7 @@ def test_where_nothing_was_found_is_said_and_a_root_that_is_not_there(loadctl: L
 def test_a_guessed_host_is_said(loadctl: Loadctl, folder: Path) -> None:
     (folder / "openapi.yaml").write_text("openapi: 3.0.0\npaths: {/a: {get: {}}}")
     said = loadctl("init", "openapi.yaml")
-    assert "host http://localhost:8080 is a guess, the document names no server" in said.out
+    assert "host http://localhost:8080 is a guess, because the document names no server" in said.out
     assert "is a guess" not in loadctl("init", "openapi.yaml", "-H", "http://h", "--name", "b").out
 
 

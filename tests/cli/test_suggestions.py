@@ -14,7 +14,7 @@ import typer.main
 
 import loadctl
 from loadctl.analysis.next_steps import first_run, next_steps
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.cli.app import app
 from loadctl.cli.command_table import COMMANDS, group_from, profile_alone, tags_apart
 from loadctl.cli.options import Overrides
@@ -126,7 +126,7 @@ def said_to_script(scenario: Scenario) -> Script | None:
 def suggested(scenario: Scenario, argv: list[str]) -> Iterator[str]:
     """Those that analyses and screens write after such a run, whatever its end."""
     made = recording(steady(5, [10.0]))
-    case = Case(scenario, made, measure(scenario, made), argv=argv)
+    case = RunContext(scenario, made, measure(scenario, made), argv=argv)
     run = case.invocation
     lacking = expect(scenario).cannot_judge
     yield from (run.command("show", place=False), run.again("--profile"), run.again("--target", "cpu=70%"))

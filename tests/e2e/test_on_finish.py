@@ -58,7 +58,7 @@ def test_it_gets_the_path_of_the_result_and_its_failure_changes_nothing(loadctl:
     command = "./note 'two words' ${API_TOKEN} ;"
     refused = loadctl("run", "ci", "--demo", "--on-finish", command, env=env)
     assert refused.code == 2
-    assert "--on-finish: ';' means something to a shell only, and no shell runs it" in refused.err
+    assert "--on-finish: only a shell understands ';', and no shell runs it" in refused.err
     assert not (loadctl.folder / "runs").exists()
     ended = loadctl("run", "ci", "--demo", "-q", "--on-finish", command.removesuffix(" ;"), env=env)
     assert ended.code in {0, 3}

@@ -10,8 +10,7 @@ import pytest
 
 from loadctl.analysis.judgement import judge
 from loadctl.errors import UsageError
-from loadctl.reports.html.assets import assets
-from loadctl.reports.html.page import page
+from loadctl.reports.html.page import assets, page
 from loadctl.results.charts import charts
 from tests.e2e.browser import Browser, Keys, chromium
 from tests.e2e.pages import FACTS, PAGES, endurance_load

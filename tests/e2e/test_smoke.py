@@ -69,7 +69,7 @@ def test_a_script_of_few_requests_is_judged_by_what_it_began(loadctl: Shell, eng
     ended = loadctl(*script, "--target", "latency_p99=10s", "--smoke", "--json")
     assert (ended.code, ended.verdict, ended.result["smoke"]) == (0, "PASS", True), ended.err
     assert (ended.result["targets_judged"], ended.result["targets_total"]) == (1, 2)
-    assert "requests were begun, 1,000 needed" in ended.score("latency_p99")["reason"]
+    assert "requests were sent, 1,000 needed" in ended.score("latency_p99")["reason"]
     (run,) = (loadctl.folder / "runs").iterdir()
     assert json.loads((run / "run.json").read_text())["targets_judged"] == 1
 
@@ -87,4 +87,4 @@ def test_it_is_no_key_of_a_scenario(loadctl: Shell) -> None:
     loadctl.write("scenarios/shop.yaml", f"smoke: true\n{SHOP}")
     ended = loadctl("validate", "shop")
     assert ended.code == 2
-    assert "a quick look is asked for on the command line:  loadctl run X --smoke" in ended.out
+    assert "ask for a quick look on the command line:  loadctl run X --smoke" in ended.out

@@ -8,7 +8,7 @@ from loadctl.engines.json_path import NOTHING
 from loadctl.engines.locust.inside.client.connection import NOTABLE, Response
 from loadctl.engines.locust.inside.journey.capture import Reply, compile_source
 from loadctl.engines.locust.inside.journey.check import compile_check
-from loadctl.scenario.template.prng import as_json
+from loadctl.scenario.prng import as_json
 
 
 def reply_to(body: str, headers: list[tuple[str, str]]) -> Reply:

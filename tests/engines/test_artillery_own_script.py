@@ -80,7 +80,7 @@ def test_variables_and_environments_are_filled_in(tmp_path: Path) -> None:
         ("config:\n  target: [\n", "never closed"),
         (SCRIPT % "[{duration: 5, arrivalRate: 0.5}]", "Artillery accepts whole numbers only, not 0.5"),
         (SCRIPT % "[{duration: 5, arivalRate: 5}]", "phase 1 has no arrivalRate, arrivalCount or pause"),
-        (SCRIPT % "[]\nconfig: {}", "'config' stands twice"),
+        (SCRIPT % "[]\nconfig: {}", "'config' appears twice"),
         ("scenarios: []\n", "this is not an Artillery script: it has no config:"),
         (SCRIPT % "[5]", "phase 1 is not a mapping"),
     ],

@@ -15,8 +15,8 @@ import pytest
 from loadctl.engines.artillery.engine import javascript_plan
 from loadctl.engines.shard_plan import consent_plan, user_type_plan
 from loadctl.scenario.load import Load
+from loadctl.scenario.prng import Stream, hash32
 from loadctl.scenario.scenario import Scenario
-from loadctl.scenario.template.prng import Stream, hash32
 from loadctl.scenario.user_type import Body, Check, Json, Repeat, Request, Step, Task, Think, UserType
 from tests.engines.scripted import CLOSE, Act, Runtime, Server
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from loadctl.errors import InvalidInput
-from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario
 from loadctl.scenario.scenario import Scenario
 from tests.cli.conftest import Loadctl, folder, loadctl, write
 from tests.fuzz.harness import MOST_SECONDS
@@ -41,30 +42,30 @@ def task(task: str) -> str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (task("{weight: ², get: /}"), "s.yaml:3:18  weight: '²' is not a whole number from 1 up"),
-        (task(f"{{weight: {'9' * 4301}, get: /}}"), "is not a whole number from 1 up"),
+        (task("{weight: ², get: /}"), "s.yaml:3:18  weight: '²' is not a whole number above 0"),
+        (task(f"{{weight: {'9' * 4301}, get: /}}"), "is not a whole number above 0"),
         (task(f"{{get: '/{{{{ {'int(' * 900}'}}"), "s.yaml:3:15  calls and attributes are nested deeper than 20"),
         (task(f"{{get: /a, name: b, body: '{{{{ x{'.a' * 2000} }}}}'}}"), "nested deeper than 20 levels"),
         (task("{get: /a, body: '{{ 1e999 }}'}"), "1e999 is too large a number"),
         (task("{get: /, capture: {a: 'regex b{1,99999999999}'}}"), "the repetition number is too large"),
-        (task(f"{{get: /, capture: {{a: 'regex {'(' * 490}{')' * 490}'}}}}"), "inside each other"),
+        (task(f"{{get: /, capture: {{a: 'regex {'(' * 490}{')' * 490}'}}}}"), "nested too deeply"),
         (task(f"{{get: /, capture: {{a: 'regex {'b' * 1001}'}}}}"), "at most 1,000 characters, not 1,001"),
         (task("{get: 'http://[x/y'}"), "s.yaml:3:15  'http://[x/y' is not a complete URL: Invalid IPv6 URL"),
-        (task("{get: 'http://a..b/y'}"), "'a..b' cannot be the name of a host"),
+        (task("{get: 'http://a..b/y'}"), "'a..b' is not a valid host name"),
         (f"host: http://a:99999\n{LOAD}{TASKS}", "s.yaml:1:7  host: Port out of range 0-65535"),
-        (f"host: http://{'a' * 64}\n{LOAD}{TASKS}", "cannot be the name of a host"),
+        (f"host: http://{'a' * 64}\n{LOAD}{TASKS}", "is not a valid host name"),
         (f"{HOST}{LOAD}{TASKS}watch: {{metrics: 'http://a:99999/m'}}\n", "s.yaml:4:18  metrics: Port out of range"),
         (f"{HOST}{LOAD}{TASKS}watch: {{logs: {{of: x, errors: 'b{{9999999999}}'}}}}\n", "s.yaml:4:31  errors: "),
         (f"{HOST}{TASKS}load: [{{users: 1, for: {'9' * 310}s}}]\n", "is not a duration"),
         (f"{HOST}{TASKS}load: [{{users: 1, for: 501h}}]\n", "s.yaml:3:24  for: '501h' is longer than 500h"),
         (f"{HOST}{TASKS}load: [{{users: 1000001, for: 5s}}]\n", "s.yaml:3:7  at most 1,000,000 users, not 1,000,001"),
         (f"{HOST}{TASKS}load: [{{rate: 2000000/s, for: 5s}}]\n", "at most 1,000,000 arrivals a second"),
-        (f"{HOST}{TASKS}load:\n" + "- {users: 1, for: 1s}\n" * 4000, "s.yaml:2004:3  here are more than 2,000"),
-        (f"{HOST}{TASKS}load:\n" + "- {users: 1..501, step: 1, for: 1s}\n" * 60, "here are more than 2,000 stages"),
+        (f"{HOST}{TASKS}load:\n" + "- {users: 1, for: 1s}\n" * 4000, "s.yaml:2004:3  a load has at most 2,000 stages"),
+        (f"{HOST}{TASKS}load:\n" + "- {users: 1..501, step: 1, for: 1s}\n" * 60, "a load has at most 2,000 stages"),
         (f"{HOST}{LOAD}users:\n" + "".join(f"  Visitor{n}: 1\n" for n in range(2500)), "s.yaml:4:3  at most 1,000"),
         (
             f"{HOST}{LOAD}users: {{A: {{weight: 999999937, tasks: [{{get: /}}]}}, B: {{tasks: [{{get: /}}]}}}}\n",
-            "s.yaml:3:8  these weights repeat after 999,999,938 users only; at most 10,000",
+            "s.yaml:3:8  with these weights the order of user types is 999,999,938 long; at most 10,000",
         ),
         (f"{HOST}{TASKS}load: [{{rate: 1/s, for: 5s}}]\nmax_in_flight: 999999999\n", "max_in_flight: at most 100,000"),
         (task("{get: /}, " + "{get: /, nonsense: 1}, " * 8000), "unknown key 'nonsense'"),

@@ -31,15 +31,16 @@ from loadctl.run.manifest import Manifest, from_text, scenario_hash, to_text
 from loadctl.scenario import units
 from loadctl.scenario.consent import consent_of, places_of
 from loadctl.scenario.expectation import expect
-from loadctl.scenario.openapi.description import read_description
+from loadctl.scenario.openapi.document import base_of_file, read_openapi
 from loadctl.scenario.openapi.scenario_text import scenario_text
-from loadctl.scenario.openapi.servers import base_of_file
-from loadctl.scenario.reading.scenario_file import Applicable, Sources, Text, read_scenario, read_targets
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario, read_targets
+from loadctl.scenario.reading.targets import Applicable
 from loadctl.scenario.reading.user_types import read_rows
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.stop_rule import parse_stop_rule
-from loadctl.scenario.template.template import check_template, endpoint_path, json_plan, text_plan
+from loadctl.scenario.target import parse_stop_rule
+from loadctl.scenario.template import check_template, endpoint_path, json_plan, text_plan
 from tests.fuzz.harness import Reader
 from tests.records import replace
 
@@ -162,7 +163,7 @@ def _rows(data: bytes) -> None:
 
 def _openapi(data: bytes) -> None:
     """What comes of it is a scenario that is valid as it is."""
-    document = read_description(Text("openapi.yaml", _text(data)))
+    document = read_openapi(Text("openapi.yaml", _text(data)))
     base = base_of_file(document)
     draft = scenario_text(document, base.url)
     sources = _sources(draft.text)

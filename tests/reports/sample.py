@@ -150,12 +150,12 @@ PASSED = replace(
     exit_code=ExitCode.OK,
     reasons=("All 3 targets that could be judged are met. Closest: latency p95, 22 % below its limit.",),
     why=None,
-    advice=(),
-    next=(
-        Step("loadctl run baseline --demo", "the load as written: 10 min"),
-        Step("loadctl capacity baseline --demo", "how much more it could take"),
-        Step("loadctl report 91c0 --open", "its charts"),
-    ),
+    advice=[],
+    next=[
+        Step("loadctl run baseline --demo", "the full load: 10 min"),
+        Step("loadctl capacity baseline --demo", "find the highest load it can take"),
+        Step("loadctl report 91c0 --open", "open its charts"),
+    ],
     summary=Summary(
         120,
         600,
@@ -188,7 +188,7 @@ PASSED = replace(
         Finding(
             "generator-same-host",
             "info",
-            "the load generator and the system share this machine and its cores",
+            "the load generator and the system share the CPU cores of this machine",
         ),
         Finding("latency-stable", "good", "Latency stayed the same."),
         Finding("no-errors", "good", "No errors."),
@@ -204,8 +204,8 @@ CRASHED = replace(
         "No data for latency p95: needs 200 successes, has 104.",
     ),
     why=None,
-    advice=("read the system's own log at 0:06 (08:20:06 UTC)",),
-    next=(Step("loadctl report 91c0 --open", "its charts"),),
+    advice=["read the system's log at 0:06 (08:20:06 UTC)"],
+    next=[Step("loadctl report 91c0 --open", "open its charts")],
     summary=Summary(
         120,
         600,

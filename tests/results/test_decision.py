@@ -242,14 +242,14 @@ def test_a_killed_loadctl_is_told_apart_from_a_signal_that_asked_it_to_end() -> 
     [
         (
             [scored("PASS"), scored("PASS", P99)],
-            "All 2 targets met. Closest: latency p95, 80 % below its limit.",
+            "Both targets are met. Closest: latency p95, 80 % below its limit.",
         ),
         ([scored("PASS")], "The only target is met. Closest: latency p95, 80 % below its limit."),
         (
             [scored("PASS"), scored("NOT_EXERCISED", "throughput")],
             "The one target that could be judged is met. Closest: latency p95, 80 % below its limit.",
         ),
-        ([scored("WARN")], "1 target is missed, no critical limit is crossed: latency p95."),
+        ([scored("WARN")], "1 target is missed, but no critical limit is crossed: latency p95."),
         ([scored("FAIL")], "The only target is beyond its critical limit: latency p95."),
         ([], "Nothing was judged: the scenario has no targets."),
         (

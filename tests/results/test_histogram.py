@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadctl.results.histogram import Histogram, bucket_of, enough_samples, upper_edge_us
+from loadctl.results.histogram import Histogram, bucket_of, upper_edge_us
+from loadctl.scenario.target import enough_samples
 
 microseconds = st.integers(min_value=0, max_value=3_600_000_000)
 

@@ -7,7 +7,7 @@ from loadctl.results.boundaries import boundaries, level_event
 from loadctl.results.recording import Event, Recording
 from loadctl.results.result import Window
 from loadctl.scenario.load import Load
-from loadctl.scenario.unplanned_load import Wish
+from loadctl.scenario.unplanned_load import LevelChange
 from tests.results.recorded import P95, recording, scenario, steady, target, user_type
 
 FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="2026-11-23T08:20:00Z")
@@ -29,7 +29,10 @@ def test_only_what_comes_after_the_last_change_is_scored() -> None:
     assert (result.peak, result.verdict) == (20, "PASS")
 
 
-LEVELS = [level_event(level) for level in (Wish(0.0, 10, 10.0), Wish(20.01, 30, 10.0), Wish(50.0, 0, 0.0))]
+LEVELS = [
+    level_event(level)
+    for level in (LevelChange(0.0, 10, 10.0), LevelChange(20.01, 30, 10.0), LevelChange(50.0, 0, 0.0))
+]
 
 
 def shape_run(users: int = 30) -> Recording:

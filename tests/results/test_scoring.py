@@ -15,9 +15,8 @@ from loadctl.results.recording import Reading, Recording
 from loadctl.results.scoring import score
 from loadctl.results.verdict import Score, Status
 from loadctl.scenario.load import NO_SPIKE, Load
-from loadctl.scenario.metric import NO_STAIRCASE
 from loadctl.scenario.scenario import Script
-from loadctl.scenario.target import Scope, Target
+from loadctl.scenario.target import NO_STAIRCASE, Scope, Target
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
 from loadctl.scenario.watch import Watch
 from tests.records import replace
@@ -280,7 +279,7 @@ def test_scopes(aim: Target, value: float) -> None:
         (target("ttfb_p95", 1), "no time to first byte was recorded"),
         (
             target("corrected_p95", 1),
-            "it needs a closed load whose users all keep one pace",
+            "it needs a closed load whose users all have the same pace",
         ),
         (target("latency_p42", 1), "the statistic p42 is not known to this version"),
         (target("happiness", 1), "happiness is not known to this version"),

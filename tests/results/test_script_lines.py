@@ -9,7 +9,7 @@ from loadctl.engines.redaction import Redaction
 from loadctl.results.recording import ScriptFault
 from loadctl.results.wire.frame import parse
 from loadctl.run.merge import ShardLog
-from loadctl.scenario.unplanned_load import Wish
+from loadctl.scenario.unplanned_load import LevelChange
 
 
 class Written:
@@ -85,7 +85,7 @@ def test_the_levels_of_a_script_s_own_load() -> None:
     written = Written()
     written.recorder.level(0.0, 10, 5.0)
     written.recorder.level(20.0461, 0, 0.0)
-    assert written.log.levels == [Wish(0.0, 10, 5.0), Wish(20.046, 0, 0.0)]
+    assert written.log.levels == [LevelChange(0.0, 10, 5.0), LevelChange(20.046, 0, 0.0)]
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_both_commands_are_told_in_the_end_too() -> None:
     ]
     assert full.next[1].purpose == "a quick look: 3 of 5 targets"
     assert full.advice == (
-        "enough for every target: loadctl run api -H http://h --duration 1m50s -- --smoke",
+        "enough data for every target: loadctl run api -H http://h --duration 1m50s -- --smoke",
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.live import StopWatch
-from loadctl.scenario.stop_rule import DEFAULT, parse_stop_rule
+from loadctl.scenario.target import DEFAULT_STOP_RULES, parse_stop_rule
 
 
 def second(t: int, ok: int = 10, failed: int = 0, ms: float = 10) -> Second:
@@ -84,9 +84,9 @@ def test_pieces_of_a_second_are_added_up() -> None:
 
 
 def test_the_default_forgives_a_fifth_of_successes() -> None:
-    watch = StopWatch(DEFAULT)
+    watch = StopWatch(DEFAULT_STOP_RULES)
     assert watch.heed([second(t, 2, 8) for t in range(100)]) is None
-    assert StopWatch(DEFAULT).heed([second(t, 0, 10) for t in range(100)]) is not None
+    assert StopWatch(DEFAULT_STOP_RULES).heed([second(t, 0, 10) for t in range(100)]) is not None
 
 
 def test_without_rules_nothing_stops_and_nothing_is_kept() -> None:

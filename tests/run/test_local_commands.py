@@ -8,8 +8,7 @@ from loadctl.results.recording import Event
 from loadctl.run.interruption import Interruption
 from loadctl.run.local_commands import LocalCommands
 from loadctl.scenario.load import Load
-from loadctl.scenario.reading.commands import LocalCommand
-from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.scenario import LocalCommand, Scenario
 
 
 def test_a_command_that_does_not_end_is_stopped(tmp_path: Path) -> None:

@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 
 from loadctl.scenario.expectation import expect
 from loadctl.scenario.load import NO_SPIKE, Load, Stage
-from loadctl.scenario.metric import NO_STAIRCASE
-from loadctl.scenario.rescale import rescaled, stretched
+from loadctl.scenario.rescale import rescaled, rescaled_load
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.target import Scope, Target
+from loadctl.scenario.target import NO_STAIRCASE, Scope, Target
 from loadctl.scenario.traffic import users_joining
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
 
@@ -246,7 +245,7 @@ def test_a_stage_is_judged_by_its_own_requests() -> None:
             target("corrected_p95"),
             "http://h",
             None,
-            "it needs a closed load whose users all keep one pace",
+            "it needs a closed load whose users all have the same pace",
         ),
         (target("corrected_p95"), "http://h", 1.0, None),
         (target("cpu"), "http://h", None, None),  # a shared table asks only where something is watched
@@ -294,5 +293,5 @@ def test_the_shortest_duration_is_enough_and_a_much_shorter_one_is_not(
     for found in expect(plan).cannot_judge:
         assert found.shortest_s is not None
         assert not expect(rescaled(plan, duration_s=found.shortest_s)).cannot_judge
-        shorter = replace(plan, load=stretched(load, duration_s=found.shortest_s / 2))
+        shorter = replace(plan, load=rescaled_load(load, duration_s=found.shortest_s / 2))
         assert expect(shorter).cannot_judge or found.shortest_s <= 10

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadctl.errors import InvalidInput
-from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario
 
 BOUNDED = settings(
     max_examples=50,

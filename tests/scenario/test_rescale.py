@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from loadctl.errors import UsageError
 from loadctl.scenario.load import Load, Model, Stage
-from loadctl.scenario.rescale import rescaled, stretched
+from loadctl.scenario.rescale import rescaled, rescaled_load
 from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Request, Task, Think, UserType
@@ -45,7 +45,7 @@ def levels_and_lengths(load: Load) -> list[tuple[float, float, float]]:
 
 
 def test_the_spike_for_50_users() -> None:
-    assert levels_and_lengths(stretched(SPIKE, peak=50)) == [
+    assert levels_and_lengths(rescaled_load(SPIKE, peak=50)) == [
         (0, 1, 5),
         (1, 1, 60),
         (1, 50, 60),
@@ -57,7 +57,7 @@ def test_the_spike_for_50_users() -> None:
 
 def test_the_spike_in_a_minute() -> None:
     # 5 s of warm-up are less than a tenth of 60 s; 55 s are left for what took 310 s
-    assert levels_and_lengths(stretched(SPIKE, duration_s=60)) == [
+    assert levels_and_lengths(rescaled_load(SPIKE, duration_s=60)) == [
         (0, 10, 5),
         (10, 10, 11),
         (10, 500, 11),
@@ -77,23 +77,23 @@ def test_the_spike_in_a_minute() -> None:
     ],
 )
 def test_lengths_of_the_spike(duration_s: float, lengths: list[float]) -> None:
-    assert [stage.duration_s for stage in stretched(SPIKE, duration_s=duration_s).stages] == lengths
+    assert [stage.duration_s for stage in rescaled_load(SPIKE, duration_s=duration_s).stages] == lengths
 
 
 def test_the_warmup_gives_way_where_every_stage_needs_its_second() -> None:
     stairs = [Stage(users, users, 60, f"{users} users") for users in range(1, 20)]
     load = Load("closed", [Stage(1, 1, 60, "warm-up", warmup=True), *stairs])
-    assert [stage.duration_s for stage in stretched(load, duration_s=20).stages] == [1] * 20
+    assert [stage.duration_s for stage in rescaled_load(load, duration_s=20).stages] == [1] * 20
 
 
 def test_small_levels_stay_at_least_one_user_and_none_stays_none() -> None:
     load = Load("closed", [Stage(0, 1, 10, "a"), Stage(1, 1000, 10, "b")])
-    assert levels_and_lengths(stretched(load, peak=3)) == [(0, 1, 10), (1, 3, 10)]
+    assert levels_and_lengths(rescaled_load(load, peak=3)) == [(0, 1, 10), (1, 3, 10)]
 
 
 def test_rates_are_not_rounded() -> None:
     load = Load("open", [Stage(0, 100, 10, "a"), Stage(100, 300, 10, "b")])
-    assert levels_and_lengths(stretched(load, peak=0.75)) == [(0, 0.25, 10), (0.25, 0.75, 10)]
+    assert levels_and_lengths(rescaled_load(load, peak=0.75)) == [(0, 0.25, 10), (0.25, 0.75, 10)]
 
 
 def loads(model: Model) -> st.SearchStrategy[Load]:
@@ -111,7 +111,7 @@ def loads(model: Model) -> st.SearchStrategy[Load]:
 
 @given(loads("closed"), st.integers(1, 50_000))
 def test_a_run_lasts_as_long_as_asked_in_whole_seconds_of_each_stage(load: Load, duration: int) -> None:
-    after = stretched(load, duration_s=duration)
+    after = rescaled_load(load, duration_s=duration)
     assert after.duration_s == max(duration, len(load.stages))
     assert all(stage.duration_s >= 1 and stage.duration_s == int(stage.duration_s) for stage in after.stages)
     assert [(s.start, s.end, s.name, s.warmup) for s in after.stages] == [
@@ -124,13 +124,13 @@ def test_the_warmup_is_never_longer_than_it_was_nor_than_a_tenth(load: Load, dur
     assume(not all(stage.warmup for stage in load.stages))
     before = sum(stage.duration_s for stage in load.stages if stage.warmup)
     number = sum(stage.warmup for stage in load.stages)
-    after = sum(stage.duration_s for stage in stretched(load, duration_s=duration).stages if stage.warmup)
+    after = sum(stage.duration_s for stage in rescaled_load(load, duration_s=duration).stages if stage.warmup)
     assert number <= after <= max(number, min(before, duration / 10))
 
 
 @given(loads("closed").filter(lambda load: load.peak > 0), st.integers(1, 10_000))
 def test_the_peak_is_what_was_asked_for_in_whole_users(load: Load, users: int) -> None:
-    after = stretched(load, peak=users)
+    after = rescaled_load(load, peak=users)
     assert after.peak == users
     for old, new in zip(load.stages, after.stages, strict=True):
         assert new.end == int(new.end)
@@ -139,7 +139,7 @@ def test_the_peak_is_what_was_asked_for_in_whole_users(load: Load, users: int) -
 
 @given(loads("open"), st.floats(0.1, 10_000))
 def test_an_open_load_keeps_its_shape(load: Load, rate: float) -> None:
-    after = stretched(load, peak=rate)
+    after = rescaled_load(load, peak=rate)
     assert after.peak == pytest.approx(rate)
     assert all(stage.end > 0 for stage in after.stages)
 
@@ -171,7 +171,7 @@ def test_a_reason_that_stood_before_stays() -> None:
         (SPIKE, {"duration_s": 0.5}, "at least 1s", None),
         (SPIKE, {"duration_s": float("inf")}, "at least 1s", None),
         (Load("closed", []), {"duration_s": 60.0}, "leaves the load to its script", "load:"),
-        (Load("closed", [Stage(0, 0, 10, "a")]), {"users": 5}, "0 throughout", None),
+        (Load("closed", [Stage(0, 0, 10, "a")]), {"users": 5}, "always 0", None),
     ],
 )
 def test_options_that_do_not_fit_say_which_would(

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from loadctl.scenario.expectation import expect
-from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.user_type import Repeat, Request, Think, UserType

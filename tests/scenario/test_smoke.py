@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.results.histogram import PERCENTILES, enough_samples
 from loadctl.scenario.expectation import expect, smoke_of
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.target import Scope, Target
+from loadctl.scenario.target import PERCENTILES, Scope, Target, enough_samples
 from loadctl.scenario.user_type import Request, Task, Think, UserType
 from loadctl.scenario.watch import Watch
 
@@ -98,7 +97,7 @@ def spike(before_s: float, after_s: float) -> Load:
     [
         (60, 60, None),
         (19, 60, "it needs a stage of at least 20 s before the spike"),
-        (60, 9, "the load must be back for at least 10 s, and was so for 9 s"),
+        (60, 9, "the load must be back for at least 10 s, not 9 s"),
         (60, 19, "100 requests take 11 s at the load before the spike"),
     ],
 )
@@ -139,9 +138,9 @@ def test_a_longer_load_leaves_out_no_more_and_rescaling_changes_no_target(
     load: Load, metrics: list[str], longer_s: int
 ) -> None:
     short = scenario(*map(target, metrics), load=load)
-    stretched = rescaled(short, duration_s=load.duration_s + longer_s)
-    assert stretched.targets == short.targets
-    assert set(left_out(stretched)) <= set(left_out(short))
+    rescaled_load = rescaled(short, duration_s=load.duration_s + longer_s)
+    assert rescaled_load.targets == short.targets
+    assert set(left_out(rescaled_load)) <= set(left_out(short))
 
 
 @given(loads, st.lists(st.sampled_from(METRICS), unique=True))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.scenario.stop_rule import DEFAULT, StopRule, parse_stop_rule
+from loadctl.scenario.target import DEFAULT_STOP_RULES, StopRule, parse_stop_rule
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_rules(text: str, rule: StopRule) -> None:
 
 
 def test_the_default_in_words() -> None:
-    assert [str(rule) for rule in DEFAULT] == ["error_rate > 90 % for 30 s"]
+    assert [str(rule) for rule in DEFAULT_STOP_RULES] == ["error_rate > 90 % for 30 s"]
 
 
 @given(st.text(max_size=60))

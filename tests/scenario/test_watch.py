@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.scenario.reading.document import Text
+from loadctl.scenario.reading.document import Mistakes, Text
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes
 from loadctl.scenario.reading.watch import WatchReader
 from loadctl.scenario.watch import Logs, MetricsPage, Pods, PrometheusServer, Watch
 
@@ -61,13 +60,13 @@ def test_what_can_be_watched(text: str, watch: Watch) -> None:
     [
         (
             "{container: a, pid: 3}",
-            ["1:16  watch: the system is a process or container:, not both; the judged one stands alone"],
+            ["1:16  watch: the system is a process or container:, not both"],
         ),
         ("{container: a, pods: n/a=b}", ["1:16  watch: container: and pods: exclude each other"]),
         ("{pods: app=api}", ["1:8  pods: 'app=api' is not NAMESPACE/SELECTOR, as in ml-platform/app=api"]),
         (
             "{pods: Ml/app=api}",
-            ["1:8  pods: 'Ml' is no namespace of Kubernetes: lower-case letters, digits and -"],
+            ["1:8  pods: 'Ml' is not a Kubernetes namespace: lower-case letters, digits and -"],
         ),
         ("{pods: ml/}", ["1:8  pods: 'ml/' is not NAMESPACE/SELECTOR, as in ml-platform/app=api"]),
         ("{metrics: metrics}", ["1:11  metrics: this is not an http:// or https:// URL"]),
@@ -79,7 +78,7 @@ def test_what_can_be_watched(text: str, watch: Watch) -> None:
         ),
         (
             "{metrics: {page: /m, series: [a b]}}",
-            ["1:30  series: 'a b' is no name of a series, nor a pattern such as db_pool_*"],
+            ["1:30  series: 'a b' is neither the name of a series nor a pattern such as db_pool_*"],
         ),
         ("{prometheus: {url: 'http://p'}}", ["1:14  prometheus needs queries:"]),
         (
@@ -92,9 +91,9 @@ def test_what_can_be_watched(text: str, watch: Watch) -> None:
         ),
         (
             "{prometheus: {url: 'http://p', queries: {a b: up}}}",
-            ["1:42  'a b' cannot be the name of a series: letters, digits and _ only"],
+            ["1:42  'a b' is not a valid series name: letters, digits and _ only"],
         ),
-        ("{logs: container}", ["1:8  logs: container follows what container: names; container: is missing"]),
+        ("{logs: container}", ["1:8  logs: container needs container: beside it"]),
         (
             "{logs: {of: a, errors: '('}}",
             [

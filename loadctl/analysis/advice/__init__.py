@@ -1,9 +1,8 @@
-"""What to do about a finding. Never a list that fits everybody: a tip is given where this run shows the reason "
-"for it,
-says that reason in numbers, and ends with what to measure next.
+"""Advice on findings. A tip is given only where this run shows the reason for it; it states that reason in numbers and
+ends with what to measure next.
 
 The occasions are those of the load-testing guide that loadctl began with (high latency, CPU, memory, rate limits) and
-of errors. A finding for which this run shows no particular reason keeps the advice that it came with.
+errors. A finding for which this run shows no particular reason keeps its own advice.
 """
 
 from __future__ import annotations
@@ -13,15 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from loadctl.analysis.advice.errors import error_tips, limit_tips, loose_limit_tips
-from loadctl.analysis.advice.facts import Clue
+from loadctl.analysis.advice.facts import AdviceFacts
 from loadctl.analysis.advice.latency import latency_tips, queue_tips
 from loadctl.analysis.advice.resources import cpu_tips, growth_tips, memory_tips
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.verdict import Finding
 
 MOST = 3
 """Nobody follows more."""
-Tips = Callable[[Clue], Iterator[str]]
+Tips = Callable[[AdviceFacts], Iterator[str]]
 _TIPS: Mapping[str, Tips] = {
     "cpu-high": cpu_tips,
     "likely-limit": latency_tips,
@@ -44,13 +43,13 @@ _TIPS: Mapping[str, Tips] = {
 }
 
 
-def advised(case: Case, findings: Sequence[Finding]) -> list[Finding]:
+def advised(run: RunContext, findings: Sequence[Finding]) -> list[Finding]:
     """The same findings, with the tips that this run gives reasons for; at most three each."""
-    clue = Clue(case, {finding.id: finding for finding in reversed(findings)})
-    return [_advised(clue, finding) for finding in findings]
+    facts = AdviceFacts(run, {finding.id: finding for finding in reversed(findings)})
+    return [_advised(facts, finding) for finding in findings]
 
 
-def _advised(clue: Clue, finding: Finding) -> Finding:
+def _advised(facts: AdviceFacts, finding: Finding) -> Finding:
     tips = _TIPS.get(finding.id)
-    given = list(dict.fromkeys(tips(clue)))[:MOST] if tips is not None else []
+    given = list(dict.fromkeys(tips(facts)))[:MOST] if tips is not None else []
     return replace(finding, advice=tuple(given)) if given else finding

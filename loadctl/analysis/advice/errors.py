@@ -1,11 +1,11 @@
-"""Tips for requests that failed or were refused: by their class and by when it began."""
+"""Tips for requests that failed or were refused, by their class and by when it began."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from loadctl.analysis.advice.facts import Clue
+from loadctl.analysis.advice.facts import AdviceFacts
 from loadctl.results.interval import GENERATOR_FAULT
 from loadctl.scenario.units import format_count, format_percent, format_rate
 
@@ -13,154 +13,133 @@ _MANY_REFUSED = 0.2
 _LATE_SHARE = 0.2
 
 
-def error_tips(clue: Clue) -> Iterator[str]:
-    """Of the commonest classes: what the system's log or a single request will show of them."""
-    errors = Counter(clue.case.folded.summary.total.errors)
+def error_tips(facts: AdviceFacts) -> Iterator[str]:
+    """For the commonest classes: what the system's log or a single request will show of them."""
+    errors = Counter(facts.run.folded.summary.total.errors)
     errors.pop(GENERATOR_FAULT, None)
     for name, count in errors.most_common(2):
-        yield _of_class(name)(
-            clue, f"{format_count(count)} × {name.removeprefix('status_').replace('_', ' ')}"
-        )
-    logs = clue.findings.get("log-errors")
+        shown = f"{format_count(count)} × {name.removeprefix('status_').replace('_', ' ')}"
+        yield _of_class(facts, name, shown)
+    logs = facts.findings.get("log-errors")
     if logs is not None and any(name.startswith("status_5") for name in errors):
         yield f"its log says why: {logs.message}"
 
 
-def _place(clue: Clue, name: str) -> str:
+def _of_class(facts: AdviceFacts, name: str, count: str) -> str:
+    if name in _OF_CLASS:
+        return _OF_CLASS[name](facts, count)
+    place = f"{count}{_place(facts, name)}"
+    if name.startswith(
+        "status_5"
+    ):  # one request alone may well succeed: what happened then stands in the log
+        return f"{place}: {_log(facts, name)}; the fault is in the system, not in the request"
+    return f"{place}{_MEANS.get(name, '')}: see one with  {facts.run.look_closer}"
+
+
+def _place(facts: AdviceFacts, name: str) -> str:
     """Where it is concentrated, and when it began."""
-    rows = [(row.errors.get(name, 0), row) for row in clue.case.folded.summary.endpoints]
-    count, row = max(rows, key=lambda pair: pair[0])
-    whole = sum(number for number, _ in rows)
-    where = f", nearly all on {row.endpoint}" if len(rows) > 1 and count >= 0.9 * whole else ""
-    first = _first(clue, name)
-    return where if first is None else f"{where}, first at {clue.case.recording.at(first)}"
+    rows = facts.run.folded.summary.endpoints
+    row = max(rows, key=lambda one: one.errors.get(name, 0))
+    whole = sum(one.errors.get(name, 0) for one in rows)
+    where = (
+        f", nearly all on {row.endpoint}" if len(rows) > 1 and row.errors.get(name, 0) >= 0.9 * whole else ""
+    )
+    first = _first(facts, name)
+    return where if first is None else f"{where}, first at {facts.run.at(first)}"
 
 
-def _first(clue: Clue, name: str) -> float | None:
-    return min((e.t for e in clue.case.recording.examples if e.error_class == name), default=None)
+def _first(facts: AdviceFacts, name: str) -> float | None:
+    return min((e.t for e in facts.run.recording.examples if e.error_class == name), default=None)
 
 
-def _timeout(clue: Clue, count: str) -> str:
-    if clue.waits is not None:
+def _log(facts: AdviceFacts, name: str) -> str:
+    first = _first(facts, name)
+    return "read the system's log" + ("" if first is None else f" at {facts.run.at(first)}")
+
+
+def _timeout(facts: AdviceFacts, count: str) -> str:
+    if facts.waits is not None:
         return (
-            f"{count} (no answer in time) while cpu was at "
-            f"{format_percent(clue.waits, 0)}: something "
-            "they wait for is stuck; give every call to another service a timeout below the client's, and see "
-            "which one fires"
+            f"{count} while CPU was at {format_percent(facts.waits, 0)}: the system waits for something that is stuck; "
+            "give every call to another service a timeout below the client's, and see which one fires"
         )
     return (
-        f"{count} (no answer in time): it took on more than it can finish; refuse early "
-        "(503 with "
-        "Retry-After) beyond a bounded queue, and see whether p95 of the others falls"
+        f"{count}: the system accepts more than it can finish; refuse early (503 with Retry-After) beyond a bounded "
+        "queue, and see whether p95 of the others drops"
     )
 
 
-def _refused(_clue: Clue, count: str) -> str:
+def _refused(_facts: AdviceFacts, count: str) -> str:
     return (
-        f"{count}: nothing listened, or its backlog was full; look whether the process "
-        "restarted, "
-        "then at its backlog and net.core.somaxconn"
+        f"{count}: nothing was listening, or the backlog was full; check whether the process restarted, "
+        "then its backlog and net.core.somaxconn"
     )
 
 
-def _reset(clue: Clue, count: str) -> str:
-    if {"service-restarted", "service-crashed", "worker-lost", "worker-restarted"} & clue.findings.keys():
-        return f"{count} when a process ended: let it finish what is under way before it leaves"
-    if any(example.stale for example in clue.case.recording.examples):
+def _reset(facts: AdviceFacts, count: str) -> str:
+    if {"service-restarted", "service-crashed", "worker-lost", "worker-restarted"} & facts.findings.keys():
+        return f"{count} when a process ended: let it finish its requests before it exits"
+    if any(example.stale for example in facts.run.recording.examples):
         return (
-            f"{count}, on kept connections and before any of the response came: the server closes idle connections "
+            f"{count} on kept-alive connections, before any of the response: the server closes idle connections "
             "without announcing it (Connection: close, Keep-Alive: timeout=) or before the users' pauses end, or a "
-            f"worker gave up: {_log(clue, 'reset')}"
+            f"worker crashed: {_log(facts, 'reset')}"
         )
     return (
-        f"{count}, and no process ended: {_log(clue, 'reset')} (a worker that gave up, a limit of a proxy); or idle "
-        "connections are closed just as they are used: make its keep-alive timeout longer than the pauses "
+        f"{count}, and no process ended: {_log(facts, 'reset')} (a crashed worker, a limit of a proxy); or idle "
+        "connections are closed just as they are reused: make the server's keep-alive timeout longer than the pauses "
         "between requests"
     )
 
 
-def _unauthorized(clue: Clue, count: str) -> str:
-    first, (start, end) = _first(clue, "status_401"), clue.case.window
+def _unauthorized(facts: AdviceFacts, count: str) -> str:
+    first, (start, end) = _first(facts, "status_401"), facts.run.window
     if first is not None and first - start > _LATE_SHARE * (end - start):
         return (
-            f"{count}, none before {clue.case.recording.at(first)}: a token that expires; log in again in the flow, "
-            "or ask for a "
-            "longer life, and run past that time"
+            f"{count}, none before {facts.run.at(first)}: a token expires; log in again in the flow or "
+            "request a longer lifetime, and run past that time"
         )
-    if clue.case.scenario.script is not None:
-        return (
-            f"{count}: the credentials that the script sends; see one request with  {clue.case.look_closer}"
-        )
+    if facts.run.scenario.script is not None:
+        return f"{count}: check the credentials that the script sends; see one request with  {facts.run.look_closer}"
     return (
         f"{count}: requests carry no credentials, or wrong ones: log in under start:, capture: {{token: $.token}}, "
-        f'and send it (headers: {{Authorization: "Bearer {{{{ token }}}}"}}); see one with  {clue.case.look_closer}'
+        f'and send it (headers: {{Authorization: "Bearer {{{{ token }}}}"}}); see one with  {facts.run.look_closer}'
     )
 
 
-def _too_many(_clue: Clue, count: str) -> str:
+def _too_many(_facts: AdviceFacts, count: str) -> str:
     return (
-        f"{count}: a rate limit, which is no failure if it is meant: declare it (rate_limit: "
-        f"{{limit: 100/s, by: key}}), "
-        "or raise it for this key, and it is checked instead"
+        f"{count}: a rate limit refused them; if that is intended, declare it so that it is checked and not counted as "
+        "failures (rate_limit: {limit: 100/s, by: key}), else raise it for this key"
     )
 
 
-def _unavailable(_clue: Clue, count: str) -> str:
+def _unavailable(_facts: AdviceFacts, count: str) -> str:
     return (
-        f"{count}: what stands before the system had nobody to give them to, or it was full; compare its "
-        "limits and health "
-        "checks with the time of the first, and watch the number of healthy instances"
+        f"{count}: no backend was available, or the system refused; compare the limits and health checks of the load "
+        "balancer with the time of the first, and watch the number of healthy instances"
     )
 
 
-def _of_the_system(name: str) -> Callable[[Clue, str], str]:
-    """One request alone may well succeed: what happened then stands in the log."""
-
-    def tip(clue: Clue, count: str) -> str:
-        return f"{count}{_place(clue, name)}: {_log(clue, name)}; it fails there, not in the request"
-
-    return tip
-
-
-def _log(clue: Clue, name: str) -> str:
-    first = _first(clue, name)
-    return "read the system's own log" + ("" if first is None else f" of {clue.case.recording.at(first)}")
-
-
-def _of_the_request(name: str) -> Callable[[Clue, str], str]:
-    def tip(clue: Clue, count: str) -> str:
-        return f"{count}{_place(clue, name)}{_SAYS.get(name, '')}: see one with  {clue.case.look_closer}"
-
-    return tip
-
-
-def _of_class(name: str) -> Callable[[Clue, str], str]:
-    if name in _OF_CLASS:
-        return _OF_CLASS[name]
-    return _of_the_system(name) if name.startswith("status_5") else _of_the_request(name)
-
-
-_SAYS: Mapping[str, str] = {
-    "status_400": ", the request is not what it expects",
-    "status_403": ", these credentials may not do that",
-    "status_404": ", a wrong path or an id that does not exist",
-    "status_405": ", a wrong method",
-    "status_415": ", a wrong Content-Type",
-    "status_422": ", the body is not what it expects",
-    "dns": ", its name could not be looked up",
-    "tls": ", no TLS with its certificate",
-    "check_failed": ", it answers, and not what the check wants",
-}
-
-
-def _not_allowed(_clue: Clue, count: str) -> str:
+def _not_allowed(_facts: AdviceFacts, count: str) -> str:
     return (
-        f"{count} × host not allowed: a redirect or a URL led to a host that nobody agreed to; if it may be loaded, "
+        f"{count}: a redirect or a URL led to a host that nobody has allowed; if it may be loaded, "
         "name it (allow_hosts: or --allow-host), else leave that request out"
     )
 
 
-_OF_CLASS: Mapping[str, Callable[[Clue, str], str]] = {
+_MEANS: Mapping[str, str] = {
+    "status_400": ", the system rejects the request",
+    "status_403": ", these credentials lack the permission",
+    "status_404": ", a wrong path or an id that does not exist",
+    "status_405": ", a wrong method",
+    "status_415": ", a wrong Content-Type",
+    "status_422": ", the system rejects the body",
+    "dns": ", the host name could not be resolved",
+    "tls": ", the TLS handshake failed",
+    "check_failed": ", the response is not what the check expects",
+}
+_OF_CLASS: Mapping[str, Callable[[AdviceFacts, str], str]] = {
     "host_not_allowed": _not_allowed,
     "timeout": _timeout,
     "connect_timeout": _refused,
@@ -175,44 +154,39 @@ _OF_CLASS: Mapping[str, Callable[[Clue, str], str]] = {
 }
 
 
-def loose_limit_tips(clue: Clue) -> Iterator[str]:
+def loose_limit_tips(facts: AdviceFacts) -> Iterator[str]:
     """A limit that lets too much through is often counted by each process for itself."""
-    limit = clue.evidence("rate-limit-not-working", "limit_per_s")
-    accepted = clue.evidence("rate-limit-not-working", "accepted_per_s")
+    limit = facts.evidence("rate-limit-not-working", "limit_per_s")
+    accepted = facts.evidence("rate-limit-not-working", "accepted_per_s")
     if not limit or not accepted:
         return
-    times, processes = accepted / limit, clue.processes
+    times, processes = accepted / limit, facts.processes
     if processes > 1 and 1.2 < times <= 1.1 * processes:
         yield (
-            f"{times:.1f} times the limit was accepted by {processes:.0f} processes: each seems to count for "
-            "itself; count in "
+            f"{processes:.0f} processes accepted {times:.1f} × the limit, so each seems to count for itself: count in "
             "one place (Redis), and offer the same load again"
         )
     elif times > 1.05:
         yield (
-            f"{format_rate(accepted)} were accepted with a limit of {format_rate(limit)}: is it switched on for "
-            "this key and "
-            "path? If replicas count apart, count in one place (Redis); then offer the same load again"
+            f"{format_rate(accepted)} were accepted with a limit of {format_rate(limit)}: check that it is on for "
+            "this key and path; where replicas count separately, use one place (Redis); then offer the same load again"
         )
 
 
-def limit_tips(clue: Clue) -> Iterator[str]:
-    """It works; is it the right one, and does anybody see it?"""
-    total = clue.case.folded.summary.total
+def limit_tips(facts: AdviceFacts) -> Iterator[str]:
+    """It works: is it the right one, and does anybody see it?"""
+    total = facts.run.folded.summary.total
     share = total.rate_limited / total.completed if total.completed else 0.0
     if share >= _MANY_REFUSED:
-        limit = clue.evidence("rate-limit-working", "limit_per_s") or 0.0
+        limit = facts.evidence("rate-limit-working", "limit_per_s") or 0.0
         yield (
             f"{format_percent(100 * share, 0)} of requests were refused: if these are customers and not abuse, "
-            f"{format_rate(limit)} "
-            "is too low for their tier; raise it and see whether latency still holds at what is then accepted"
+            f"{format_rate(limit)} is too low for their tier; raise it and see whether latency still holds"
         )
-    names = {
-        one.name for one in clue.case.measured.series if one.subject == "system" and one.source == "metrics"
-    }
+    series = [one for one in facts.run.measured.series if one.subject == "system" and one.source == "metrics"]
+    names = {one.name for one in series}
     if names and not any("429" in name or "limit" in name for name in names):
         yield (
-            f"none of the {len(names)} series of its metrics page counts refusals: add a counter of 429s by key "
-            "or tier, and "
-            "an alarm on its rate"
+            f"none of the {len(names)} series on its metrics page counts refusals: add a counter of 429s by key "
+            "or tier, and alert on its rate"
         )

@@ -1,11 +1,11 @@
-"""What a run shows about the reasons of its findings: the numbers that advice is chosen by."""
+"""The numbers of a run by which advice on its findings is chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from loadctl.analysis.run_context import Case
+from loadctl.analysis.run_context import RunContext
 from loadctl.results.summary import EndpointSummary
 from loadctl.results.verdict import Finding
 
@@ -16,10 +16,10 @@ _LITTLE_CORES = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Clue:
+class AdviceFacts:
     """`findings` by id; of several with one id, the gravest."""
 
-    case: Case
+    run: RunContext
     findings: Mapping[str, Finding]
 
     def evidence(self, finding_id: str, key: str) -> float | None:
@@ -29,20 +29,20 @@ class Clue:
 
     @property
     def cpu_pct(self) -> float | None:
-        return self.case.measured.system.cpu_pct
+        return self.run.measured.system.cpu_pct
 
     @property
     def cores(self) -> float | None:
-        return self.case.measured.system.cores_available
+        return self.run.measured.system.cores_available
 
     @property
     def processes(self) -> float:
-        return self.case.measured.system.extra.get("processes_max", 1.0)
+        return self.run.measured.system.extra.get("processes_max", 1.0)
 
     @property
     def fills_one_core(self) -> float | None:
         """% of one core, where a single process or thread is at its limit and others of the cores are idle."""
-        busiest = self.case.measured.system.extra.get("busiest_pct_of_one_core", 0.0)
+        busiest = self.run.measured.system.extra.get("busiest_pct_of_one_core", 0.0)
         several = self.cores is None or self.cores > 1
         idle = self.cpu_pct is None or self.cpu_pct < _BUSY_PCT
         return min(busiest, 100.0) if busiest >= _BUSY_PCT and several and idle else None
@@ -59,7 +59,7 @@ class Clue:
         """
         if self.full_machine is not None:
             return None
-        busiest = self.case.measured.system.extra.get("busiest_pct_of_one_core", 0.0)
+        busiest = self.run.measured.system.extra.get("busiest_pct_of_one_core", 0.0)
         idle = self.cpu_pct is not None and self.cpu_pct < _IDLE_PCT and busiest < _BUSY_PCT
         return self.cpu_pct if idle else None
 
@@ -69,32 +69,31 @@ class Clue:
 
         A system that wants to compute gets its share of them all the same: one that had very little did not want to.
         """
-        shares = self.case.readings("host").values("cpu_pct") if self.case.same_host else ()
-        mean = sum(shares) / len(shares) if shares else 0.0
-        little = (self.case.measured.system.cpu_cores or 0.0) < _LITTLE_CORES
+        mean = self.run.machine_cpu_pct if self.run.same_host else 0.0
+        little = (self.run.measured.system.cpu_cores or 0.0) < _LITTLE_CORES
         return mean if mean >= _FULL_PCT and not little else None
 
     @property
     def cpu_ms_a_request(self) -> float | None:
         """Of the whole window: mean cores in use over requests a second."""
-        readings = self.case.readings("system").values("cpu_cores")
-        start, end = self.case.window
-        requests = self.case.folded.summary.total.completed
+        readings = self.run.readings("system").values("cpu_cores")
+        start, end = self.run.window
+        requests = self.run.folded.summary.total.completed
         return (
             1000 * sum(readings) / len(readings) * (end - start) / requests if readings and requests else None
         )
 
     @property
     def is_python(self) -> bool:
-        watched = (self.case.measured.system.watched or "").lower()
+        watched = (self.run.measured.system.watched or "").lower()
         return any(word in watched for word in ("python", "uvicorn", "gunicorn", "hypercorn", "granian"))
 
     @property
     def profile_named(self) -> str | None:
         """What ran most, in the words of the profile; None: nothing was profiled."""
-        use = self.case.measured.profile
+        use = self.run.measured.profile
         return (
-            None if use is None or not use.top else f"{use.top[0].name} ({use.top[0].self_pct:.0f} % of cpu)"
+            None if use is None or not use.top else f"{use.top[0].name} ({use.top[0].self_pct:.0f} % of CPU)"
         )
 
     @property
@@ -102,7 +101,7 @@ class Clue:
         """Of several endpoints, the one on which most of the time is spent, and its share of it."""
         times = [
             (row.latency.mean * row.latency.n, row)
-            for row in self.case.folded.summary.endpoints
+            for row in self.run.folded.summary.endpoints
             if row.latency.mean is not None
         ]
         whole = sum(time for time, _ in times)

@@ -160,7 +160,7 @@ def _find(plan: _Plan, search: Search, *, as_json: bool) -> int:
                 if interruption.number is not None:
                     raise _interrupted(interruption.number, "before", level, plan.unit)
                 probe = _probed(plan, level)
-                search.add(probe)
+                search.probes.append(probe)
                 say(shown.probe_line(len(search.probes), probe, plan.unit) + "\n")
         finally:
             if search.probes:
@@ -171,9 +171,9 @@ def _find(plan: _Plan, search: Search, *, as_json: bool) -> int:
         write(shown.document(plan.scenario, search, plan.unit), as_json=True)
     else:
         write(shown.text(plan.scenario, search, plan.unit, str(plan.options.out)))
-    if search.answer.low is not None:
+    if search.low is not None:
         return ExitCode.OK
-    return ExitCode.FAIL if search.answer.high is not None else ExitCode.INCONCLUSIVE
+    return ExitCode.FAIL if search.high is not None else ExitCode.INCONCLUSIVE
 
 
 def _stages(level: float, probe_s: int) -> Sequence[Stage]:

@@ -29,7 +29,8 @@ from loadctl.errors import ExitCode, UsageError
 from loadctl.results.imported.report import impossible
 from loadctl.results.result import Result
 from loadctl.scenario.reading.document import Text
-from loadctl.scenario.reading.scenario_file import Applicable, applicable_to, read_targets
+from loadctl.scenario.reading.scenario_file import applicable_to, read_targets
+from loadctl.scenario.reading.targets import Applicable
 
 _REPORT_SUFFIXES = {".html", ".htm", ".json", ".csv"}
 

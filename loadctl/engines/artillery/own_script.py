@@ -16,14 +16,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from loadctl.errors import InvalidInput, Mistake, Where
-from loadctl.scenario.consent import Place, host_in
+from loadctl.scenario.consent import host_in
 from loadctl.scenario.load import Load, Stage
-from loadctl.scenario.reading.document import Key, Node, Text, lines_of, read_document
+from loadctl.scenario.reading.document import (
+    Key,
+    Mistakes,
+    Node,
+    Sources,
+    Text,
+    TooManyMistakes,
+    lines_of,
+    read_document,
+)
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes, TooManyMistakes
 from loadctl.scenario.reading.shape import regular_expression
 from loadctl.scenario.reading.user_types import UserTypeReader
 from loadctl.scenario.redaction import secret_fields
+from loadctl.scenario.scenario import Place
 
 if TYPE_CHECKING:
     from loadctl.scenario.scenario import Script
@@ -341,7 +350,9 @@ def read_flows(
         file = resolve(named)
         return script_text(file).text if file is not None else None
 
-    reader = UserTypeReader(mistakes, environment, read_text, resolve, timeout_s, open_model=True)
+    text = script_text(script.path)
+    sources = Sources(scenario=text, users=None, targets=None, read=read_text, resolve=resolve, env=environ)
+    reader = UserTypeReader(mistakes, environment, sources, timeout_s, open_model=True)
     types: list[UserType | None] = []
     with suppress(TooManyMistakes):
         for number, scenario in _scenarios(whole, mistakes):
@@ -364,16 +375,16 @@ def _user_type(number: int, scenario: Node, reader: UserTypeReader) -> UserType 
     flow = scenario.get("flow")
     if flow is None:
         hint = "as in  flow: [{get: /items}]"
-        reader.mistakes.add(scenario.where, "a scenario needs flow:, a list of steps", hint)
+        reader.mistakes.add(scenario, "a scenario needs flow:, a list of steps", hint)
         return None
     entries = {key: value for key, value in (scenario.entries or {}).items() if key.text in _OF_A_USER_TYPE}
     for key in scenario.entries or {}:
         if key.text not in (*_OF_A_USER_TYPE, *_OF_ARTILLERY):
             known = ", ".join((*_OF_ARTILLERY, *_OF_A_USER_TYPE))
             reader.mistakes.add(
-                key.where, f"{key.text}: is not part of a scenario with engine: {_ENGINE}", f"it has {known}"
+                key, f"{key.text}: is not part of a scenario with engine: {_ENGINE}", f"it has {known}"
             )
     task = Node(flow.where, entries={Key("flow", flow.where): flow})
     entries[Key("tasks", flow.where)] = Node(flow.where, items=(task,))
     name = f"{number}. {_text(scenario.get('name')) or 'scenario'}"  # two may have the same
-    return reader.read(name, Node(scenario.where, entries=entries), weight=None)
+    return reader.user_type(name, Node(scenario.where, entries=entries))

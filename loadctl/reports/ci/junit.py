@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from loadctl.errors import ExitCode
 from loadctl.reports.printable import printable
-from loadctl.reports.scores import figures, is_judged, remark, told, verdict_words
+from loadctl.reports.scores import described, figures, is_judged, remark, verdict_words
 from loadctl.results.decision import label
 from loadctl.results.result import Result
 from loadctl.results.verdict import Finding, Score, Status
@@ -97,7 +97,9 @@ def _target(score: Score, result: Result) -> ET.Element:
         said = f"not judged: {why}; {figures(score, as_written=as_written)}"
         return _case("targets", label(score.target), "skipped", said, "not judged")
     kind = "failure" if score.status is Status.FAIL else "system-out"
-    return _case("targets", label(score.target), kind, told(score, as_written=as_written), score.status.value)
+    return _case(
+        "targets", label(score.target), kind, described(score, as_written=as_written), score.status.value
+    )
 
 
 def _findings(result: Result) -> Iterator[ET.Element]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from loadctl.errors import ExitCode, Mistake, Where
 from loadctl.reports.printable import printable
-from loadctl.reports.scores import is_judged, told, verdict_words
+from loadctl.reports.scores import described, is_judged, verdict_words
 from loadctl.results.decision import label
 from loadctl.results.result import Result
 from loadctl.results.verdict import Status, Verdict
@@ -74,7 +74,7 @@ def run_annotations(result: Result, locate: Locate) -> Iterator[str]:
         if is_judged(score) and score.status in {Status.FAIL, Status.WARN}:
             level = "error" if score.status is Status.FAIL or strict else "warning"
             title = f"{score.status.value} {printable(label(score.target), 120)}"
-            yield _annotation(level, title, told(score), locate(score.target.where))
+            yield _annotation(level, title, described(score), locate(score.target.where))
 
 
 def mistake_annotation(mistake: Mistake, locate: Locate) -> str:

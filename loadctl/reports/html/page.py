@@ -6,45 +6,30 @@ template: markup is only what was made as markup (`Markup`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from loadctl.errors import UsageError
 from loadctl.reports import scores
-from loadctl.reports.html import tables as words
-from loadctl.reports.html.assets import Assets, assets, template
-from loadctl.reports.html.heatmap import heatmap
+from loadctl.reports.html import svg_chart, tables
 from loadctl.reports.html.overview import bullet, tiles, tone
 from loadctl.reports.html.panels import (
     PERCENTILES,
     Panel,
     Span,
-    Tone,
     chart_data,
     endpoint_panel,
     marks,
     more_panels,
     panels,
     spans,
-)
-from loadctl.reports.html.shape import (
-    curve,
-    distribution,
-    latency_by_level,
-    range_ms,
-    spark,
-    throughput_by_level,
-)
-from loadctl.reports.html.svg_chart import still
-from loadctl.reports.html.tables import (
-    endpoint_rows,
-    error_rows,
-    findings_by_severity,
-    resource_rows,
-    target_rows,
 )
 from loadctl.reports.printable import cut_in_the_middle, printable, printable_lines
 from loadctl.results.charts import Charts
@@ -75,7 +60,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         policy=carried.policy,
         data=Markup(chart_data(charts, [*shown, *more], over_time, happened, length)),  # noqa: S704  escaped there
         bin_s=charts.bin_s,
-        targets=target_rows(result),
+        targets=tables.target_rows(result),
         doubt=scores.doubt(result),
         unsure=partial(scores.is_unsure_of, result),
         tiles=tiles(result),
@@ -83,15 +68,15 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         more=_drawn(more, charts, over_time),
         spans=over_time,
         marks=happened,
-        heat=heatmap(charts.heat, length * charts.bin_s),
-        shapes=_shapes(result, charts, over_time),
+        heat=svg_chart.heatmap(charts.heat, length * charts.bin_s),
+        shapes=list(_shapes(result, charts, over_time)),
         levels=_levels(result, charts),
-        endpoints=endpoint_rows(result),
+        endpoints=tables.endpoint_rows(result),
         sparks=_sparks(charts),
         p90=partial(_p90, result, charts),
-        errors=error_rows(result),
-        findings=findings_by_severity(result),
-        resources=resource_rows(result),
+        errors=tables.error_rows(result),
+        findings=tables.findings_by_severity(result),
+        resources=tables.resource_rows(result),
     )
     return f"{filled}\n"
 
@@ -102,21 +87,60 @@ class _Drawn:
     picture: Markup
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    name: str
-    count: int
-    distribution: Markup
-    curve: Markup
-    over_time: _Drawn | None
+_HERE = files("loadctl.reports.html")
 
 
 @dataclass(frozen=True, slots=True)
-class _Levels:
-    said: str
-    percentiles: Mapping[str, Tone]
-    latency: Markup
-    throughput: Markup
+class Assets:
+    """`library`: uPlot, as it is built while loadctl is installed; its licence goes with it."""
+
+    style: str
+    script: str
+    library: str
+    library_style: str
+    licence: str
+
+    @property
+    def policy(self) -> str:
+        """Nothing is loaded, sent or framed; only these scripts and styles count."""
+        scripts = " ".join(map(_digest, (self.library, self.script)))
+        styles = " ".join(map(_digest, (self.library_style, self.style)))
+        return (
+            f"default-src 'none'; script-src {scripts}; style-src {styles}; "
+            "base-uri 'none'; form-action 'none'"
+        )
+
+
+def assets() -> Assets:
+    """Raises: UsageError where uPlot is not there."""
+    try:
+        library, library_style, licence = (
+            _text("uplot", name) for name in ("uPlot.iife.min.js", "uPlot.min.css", "LICENSE")
+        )
+    except FileNotFoundError as error:
+        raise UsageError(
+            "the HTML report needs uPlot, which this installation of loadctl was built without",
+            hint="install loadctl again; from a checkout:  python hatch_build.py",
+        ) from error
+    return Assets(
+        style=_text("assets", "report.css"),
+        script=_text("assets", "report.js"),
+        library=library,
+        library_style=library_style,
+        licence=licence,
+    )
+
+
+def template(name: str) -> str:
+    return _text("templates", name)
+
+
+def _text(folder: str, name: str) -> str:
+    return (_HERE / folder / name).read_text(encoding="utf-8").strip()
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _marked(carried: Assets) -> dict[str, Markup]:
@@ -128,33 +152,39 @@ def _marked(carried: Assets) -> dict[str, Markup]:
 
 
 def _drawn(shown: Sequence[Panel], charts: Charts, over_time: Sequence[Span]) -> list[_Drawn]:
-    return [_Drawn(panel, still(panel, charts.bin_s, over_time)) for panel in shown]
+    return [_Drawn(panel, svg_chart.svg_chart(panel, charts.bin_s, over_time)) for panel in shown]
 
 
-def _shapes(result: Result, charts: Charts, over_time: Sequence[Span]) -> list[_Shape]:
+def _shapes(result: Result, charts: Charts, over_time: Sequence[Span]) -> Iterator[Mapping[str, object]]:
+    """The endpoints whose latency is drawn."""
     names = [row.endpoint for row in result.summary.endpoints if row.endpoint in charts.distributions]
-    return [_shape(name, charts, over_time) for name in names[:_SHAPES_MAX]]
+    for endpoint in names[:_SHAPES_MAX]:
+        name, histogram = _name(endpoint), charts.distributions[endpoint]
+        panel = endpoint_panel(charts, endpoint)
+        yield {
+            "name": name,
+            "count": histogram.count,
+            "distribution": svg_chart.distribution(histogram, name),
+            "curve": svg_chart.curve(histogram, name),
+            "over_time": _drawn([panel], charts, over_time)[0] if panel.has_values else None,
+        }
 
 
-def _shape(endpoint: str, charts: Charts, over_time: Sequence[Span]) -> _Shape:
-    name, histogram = _name(endpoint), charts.distributions[endpoint]
-    panel = endpoint_panel(charts, endpoint)
-    drawn = _drawn([panel], charts, over_time) if panel.has_values else [None]
-    return _Shape(name, histogram.count, distribution(histogram, name), curve(histogram, name), drawn[0])
-
-
-def _levels(result: Result, charts: Charts) -> _Levels | None:
+def _levels(result: Result, charts: Charts) -> Mapping[str, object] | None:
     if not charts.levels:
         return None
-    said = "users" if result.model == "closed" else "arrivals a second"
-    known = {
+    unit = "users" if result.model == "closed" else "arrivals per second"
+    percentiles = {
         name: tone
         for name, tone in PERCENTILES.items()
         if any(level.latency_ms[name] is not None for level in charts.levels)
     }
-    return _Levels(
-        said, known, latency_by_level(charts.levels, said), throughput_by_level(charts.levels, said)
-    )
+    return {
+        "unit": unit,
+        "percentiles": percentiles,
+        "latency": svg_chart.latency_by_level(charts.levels, unit),
+        "throughput": svg_chart.throughput_by_level(charts.levels, unit),
+    }
 
 
 def _p90(result: Result, charts: Charts, row: EndpointSummary) -> float | None:
@@ -170,8 +200,8 @@ def _p90(result: Result, charts: Charts, row: EndpointSummary) -> float | None:
 
 
 def _sparks(charts: Charts) -> dict[str, Markup]:
-    low, high = range_ms(list(charts.distributions.values()))
-    return {name: spark(histogram, low, high) for name, histogram in charts.distributions.items()}
+    low, high = svg_chart.range_ms(list(charts.distributions.values()))
+    return {name: svg_chart.spark(histogram, low, high) for name, histogram in charts.distributions.items()}
 
 
 @cache
@@ -200,7 +230,7 @@ def _environment() -> Environment:
         "status": scores.status_word,
         "remark": scores.remark,
         "distance": lambda score: scores.distance(score) if scores.is_judged(score) else "",
-        "evidence": words.evidence,
+        "evidence": tables.evidence,
         "label": label,
         "sentence": sentence,
         "name": _name,

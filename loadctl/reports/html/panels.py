@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 from loadctl.reports.printable import cut_in_the_middle, printable
@@ -60,7 +60,6 @@ class Panel:
     log: bool = False
     at_least: float = 0.0
     note: str = ""
-    heat: bool = field(default=False)
 
     @property
     def has_values(self) -> bool:
@@ -84,16 +83,16 @@ def panels(result: Result, charts: Charts) -> list[Panel]:
 
 def more_panels(charts: Charts) -> list[Panel]:
     """Whatever else was watched: companions, the machine, the system's own metrics."""
-    spoken = {id(course) for course in _spokesman(charts.reading_series)}
+    spoken = {id(series) for series in _spokesman(charts.reading_series)}
     rest = [
-        course
-        for course in charts.reading_series
-        if course.subject in {"system", "companion", "host"}
-        and id(course) not in spoken
-        and any(value is not None for value in course.values)
-        and not (course.subject == "system" and course.name in _OTHER)
+        series
+        for series in charts.reading_series
+        if series.subject in {"system", "companion", "host"}
+        and id(series) not in spoken
+        and any(value is not None for value in series.values)
+        and not (series.subject == "system" and series.name in _OTHER)
     ]
-    return [_of_course(course, index) for index, course in enumerate(rest[:_MORE_MAX])]
+    return [_of_series(series, index) for index, series in enumerate(rest[:_MORE_MAX])]
 
 
 def _load(result: Result, charts: Charts) -> Panel:
@@ -105,7 +104,7 @@ def _load(result: Result, charts: Charts) -> Panel:
     ]
     if is_open and any(charts.dropped_per_s):
         lines.append(Line(label="dropped", values=charts.dropped_per_s, tone="bad"))
-    title = "Load: arrivals a second" if is_open else "Load: users"
+    title = "Load: arrivals per second" if is_open else "Load: users"
     return Panel(key="load", title=title, unit="/s" if is_open else "users", lines=lines)
 
 
@@ -132,16 +131,16 @@ def _latency(result: Result, charts: Charts) -> Panel:
         lines=lines,
         limits=limits,
         log=True,
-        note="logarithmic; a step is as long as it takes to have enough requests for it",
+        note="logarithmic; each step covers as much time as it needs to have enough requests",
     )
 
 
 def _errors(charts: Charts) -> Panel:
     """The commonest classes; all others are one line, so that the lines add up to the failures."""
     tones: Sequence[Tone] = ("bad", *_SEVERAL[1:])
-    courses = list(charts.errors_per_s.items())
-    shown = courses[: len(tones) if len(courses) <= len(tones) else len(tones) - 1]
-    rest = [values for _, values in courses[len(shown) :]]
+    readings = list(charts.errors_per_s.items())
+    shown = readings[: len(tones) if len(readings) <= len(tones) else len(tones) - 1]
+    rest = [values for _, values in readings[len(shown) :]]
     if rest:
         together = [None if None in some else sum(filter(None, some)) for some in zip(*rest, strict=True)]
         shown.append((f"{len(rest)} more classes", together))
@@ -176,8 +175,8 @@ def _endpoints(charts: Charts) -> Panel:
 
 def endpoint_panel(charts: Charts, endpoint: str) -> Panel:
     """The latency of one endpoint."""
-    courses = charts.endpoint_latency_ms.get(endpoint, {})
-    lines = [Line(label=name, values=values, tone=PERCENTILES[name]) for name, values in courses.items()]
+    readings = charts.endpoint_latency_ms.get(endpoint, {})
+    lines = [Line(label=name, values=values, tone=PERCENTILES[name]) for name, values in readings.items()]
     return Panel(
         key="", title=f"Latency of {printable(endpoint, 60)} over time", unit="ms", lines=lines, log=True
     )
@@ -195,28 +194,28 @@ def _limits(result: Result, labels: Mapping[str, str]) -> list[Limit]:
     return found
 
 
-def _spokesman(courses: Sequence[ReadingSeries]) -> list[ReadingSeries]:
-    """The courses of the one source that speaks for the system (results/measures/usage.py)."""
-    told = [
-        c for c in courses if c.subject == "system" and c.name in {"cpu_pct", "cpu_cores", "memory_bytes"}
+def _spokesman(readings: Sequence[ReadingSeries]) -> list[ReadingSeries]:
+    """The readings of the one source that speaks for the system (results/usage.py)."""
+    own = [
+        c for c in readings if c.subject == "system" and c.name in {"cpu_pct", "cpu_cores", "memory_bytes"}
     ]
-    best = min((course.source for course in told), key=rank, default=None)
-    return [course for course in courses if course.subject == "system" and course.source == best]
+    best = min((series.source for series in own), key=rank, default=None)
+    return [series for series in readings if series.subject == "system" and series.source == best]
 
 
-def _system(result: Result, courses: Sequence[ReadingSeries]) -> Iterator[Panel]:
-    own = _spokesman(courses)
-    by_name = {name: [course for course in own if course.name == name] for name in {c.name for c in own}}
+def _system(result: Result, readings: Sequence[ReadingSeries]) -> Iterator[Panel]:
+    own = _spokesman(readings)
+    by_name = {name: [series for series in own if series.name == name] for name in {c.name for c in own}}
     if "cpu_pct" in by_name:
-        lines = [_line(course, "of all cores", "main", filled=True) for course in by_name["cpu_pct"]]
+        lines = [_line(series, "of all cores", "main", filled=True) for series in by_name["cpu_pct"]]
         lines += [
-            _line(course, "busiest, of one core", "low")
-            for course in by_name.get("busiest_pct_of_one_core", ())
+            _line(series, "busiest, of one core", "low")
+            for series in by_name.get("busiest_pct_of_one_core", ())
         ]
         limits = _limits(result, {"cpu": ""})
         yield Panel(key="cpu", title="CPU of the system", unit="%", lines=lines, limits=limits, at_least=100)
     elif "cpu_cores" in by_name:
-        lines = [_line(course, "cores", "main", filled=True) for course in by_name["cpu_cores"]]
+        lines = [_line(series, "cores", "main", filled=True) for series in by_name["cpu_cores"]]
         yield Panel(key="cpu", title="CPU of the system, in cores", unit="", lines=lines)
     if "memory_bytes" in by_name:
         kind = (
@@ -224,9 +223,9 @@ def _system(result: Result, courses: Sequence[ReadingSeries]) -> Iterator[Panel]
             if result.resources.system.memory_kind
             else ""
         )
-        lines = [_line(course, "memory", "main", filled=True) for course in by_name["memory_bytes"]]
+        lines = [_line(series, "memory", "main", filled=True) for series in by_name["memory_bytes"]]
         lines += [
-            _line(course, "limit", "plan", dashed=True) for course in by_name.get("memory_limit_bytes", ())
+            _line(series, "limit", "plan", dashed=True) for series in by_name.get("memory_limit_bytes", ())
         ]
         limits = _limits(result, {"memory": ""})
         title = f"Memory of the system{kind}"
@@ -237,12 +236,12 @@ def _generator(result: Result, charts: Charts) -> Iterator[Panel]:
     shards = [
         c for c in charts.reading_series if c.subject == "generator" and c.name == "cpu_pct_of_one_core"
     ]
-    shards = [course for course in shards if course.entity.startswith("shard ")]
+    shards = [series for series in shards if series.entity.startswith("shard ")]
     busiest = [
         max((value for value in values if value is not None), default=None)
-        for values in zip(*(course.values for course in shards), strict=True)
+        for values in zip(*(series.values for series in shards), strict=True)
     ]
-    bridge = max((course.bridge for course in shards), default=0)
+    bridge = max((series.bridge for series in shards), default=0)
     label = "busiest engine process" if result.engine.shards > 1 else "engine process"
     yield Panel(
         key="generator",
@@ -255,32 +254,32 @@ def _generator(result: Result, charts: Charts) -> Iterator[Panel]:
     lines = [Line(label="timer overshoot", values=charts.lag_ms, tone="main")]
     if result.model == "open":
         lines.append(Line(label="late arrival", values=charts.late_ms, tone="high"))
-    title = "Load generator: how late it was"
-    yield Panel(key="lag", title=title, unit="ms", lines=lines, note="the latest of each bin")
+    title = "Load generator: lateness"
+    yield Panel(key="lag", title=title, unit="ms", lines=lines, note="the highest value of each point")
 
 
-def _logs(courses: Sequence[ReadingSeries]) -> Iterator[Panel]:
-    found = [course for course in courses if course.subject == "system" and course.name == "log_errors"]
+def _logs(readings: Sequence[ReadingSeries]) -> Iterator[Panel]:
+    found = [series for series in readings if series.subject == "system" and series.name == "log_errors"]
     lines = [
-        Line(label=printable(course.entity, 60), values=course.values, tone="bad", bars=True)
-        for course in found
+        Line(label=printable(series.entity, 60), values=series.values, tone="bad", bars=True)
+        for series in found
     ]
     yield Panel(key="logs", title="Errors in logs", unit="", lines=lines)
 
 
-def _of_course(course: ReadingSeries, index: int) -> Panel:
-    subject = {"host": "machine", "system": course.source}.get(course.subject, course.entity)
-    title = f"{printable(course.name.replace('_', ' '), 60)} ({printable(subject, 60)})"
-    unit = next((unit for end, unit in _UNITS.items() if course.name.endswith(f"_{end}")), "")
-    line = _line(course, printable(course.name, 40), "more")
+def _of_series(series: ReadingSeries, index: int) -> Panel:
+    subject = {"host": "machine", "system": series.source}.get(series.subject, series.entity)
+    title = f"{printable(series.name.replace('_', ' '), 60)} ({printable(subject, 60)})"
+    unit = next((unit for end, unit in _UNITS.items() if series.name.endswith(f"_{end}")), "")
+    line = _line(series, printable(series.name, 40), "more")
     return Panel(key=f"more-{index}", title=title, unit=unit, lines=[line])
 
 
 def _line(
-    course: ReadingSeries, label: str, tone: Tone, *, filled: bool = False, dashed: bool = False
+    series: ReadingSeries, label: str, tone: Tone, *, filled: bool = False, dashed: bool = False
 ) -> Line:
     return Line(
-        label=label, values=course.values, tone=tone, filled=filled, dashed=dashed, bridge=course.bridge
+        label=label, values=series.values, tone=tone, filled=filled, dashed=dashed, bridge=series.bridge
     )
 
 
@@ -320,10 +319,10 @@ def spans(result: Result) -> list[Span]:
 
 def marks(result: Result) -> Sequence[Mark]:
     """At most sixty, of which the first count most: what follows an event often repeats it."""
-    told = [event for event in result.events if event.kind not in _NO_MARK]
+    events = [event for event in result.events if event.kind not in _NO_MARK]
     return [
         Mark(number, max(0.0, event.t), event.kind.replace("_", " "), printable(event.message, 300))
-        for number, event in enumerate(told[:_MARKS_MAX], 1)
+        for number, event in enumerate(events[:_MARKS_MAX], 1)
     ]
 
 
@@ -337,7 +336,7 @@ def chart_data(
     document = {
         "bin_s": charts.bin_s,
         "bins": length,
-        "spans": [[span.name, span.start_s, span.end_s, span.scored] for span in spans],
+        "spans": list(map(astuple, spans)),
         "marks": [[mark.number, mark.t, f"{mark.kind}: {mark.text}"] for mark in marks],
         "panels": [_panel(panel) for panel in panels],
         "heat": _heat(charts.heat),
@@ -353,26 +352,16 @@ def safe_json(document: object) -> str:
 
 def _panel(panel: Panel) -> dict[str, object]:
     return {
-        "key": panel.key,
-        "title": panel.title,
-        "unit": panel.unit,
-        "log": panel.log,
-        "at_least": panel.at_least,
+        **{key: getattr(panel, key) for key in ("key", "title", "unit", "log", "at_least")},
         "lines": [_line_data(line) for line in panel.lines],
-        "limits": [[limit.label, limit.value, limit.critical] for limit in panel.limits],
+        "limits": list(map(astuple, panel.limits)),
     }
 
 
 def _line_data(line: Line) -> dict[str, object]:
-    return {
-        "label": line.label,
-        "tone": line.tone,
-        "dashed": line.dashed,
-        "filled": line.filled,
-        "bars": line.bars,
-        "bridge": line.bridge,
-        "values": [None if value is None else _short(value) for value in line.values],
-    }
+    values = [None if value is None else _short(value) for value in line.values]
+    flags = ("label", "tone", "dashed", "filled", "bars", "bridge")
+    return {**{key: getattr(line, key) for key in flags}, "values": values}
 
 
 def _short(value: float) -> float | int:

@@ -1,16 +1,21 @@
-"""A panel as a picture: for paper, and for where no script may run."""
+"""Every drawing of the page as SVG: panels over time, which print and browsers without scripts show, the heat map, the
+latency of an endpoint as a distribution and a curve, and figures by level."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from markupsafe import Markup, escape
 
-from loadctl.reports.html.panels import Line, Panel, Span
+from loadctl.reports.html.panels import PERCENTILES, Line, Panel, Span, Tone
 from loadctl.reports.html.tables import figure
-from loadctl.scenario.units import format_clock
+from loadctl.results.charts import AtLevel, Heat, bars, percentile_curve
+from loadctl.results.histogram import Histogram
+from loadctl.scenario.units import format_clock, format_count, format_ms
 
 _TIMES_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _NARROW = 500
@@ -100,23 +105,22 @@ _LABEL = 12
 _GROUPS = 320
 """Columns of a curve: in each, its lowest and its highest value are drawn."""
 _FAR = 4.0
-"""A limit further above all values than this factor is told in words, or it would flatten the curves."""
+"""A limit further above all values than this factor is not drawn, because it would flatten the curves."""
 
 
-def still(panel: Panel, bin_s: int, spans: Sequence[Span]) -> Markup:
+def svg_chart(panel: Panel, bin_s: int, spans: Sequence[Span]) -> Markup:
     length = max((len(line.values) for line in panel.lines), default=0)
     x = Scale(0.0, float(max(1, length * bin_s)), LEFT, WIDTH - RIGHT)
     y = _vertical(panel)
     parts = [
         *_grounds(spans, x),
-        *_grid(panel, x, y, length * bin_s),
+        *value_axis(y, panel.unit, LEFT, WIDTH - RIGHT, 4),
+        *time_axis(x, length * bin_s, HEIGHT - 6),
         *(part for line in panel.lines for part in _line(line, x, y, bin_s)),
         *_limits(panel, y),
     ]
     title = f"{panel.title}: {', '.join(line.label for line in panel.lines)}"
-    return Markup('<svg class="fig" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, HEIGHT, title, Markup("").join(parts)
-    )
+    return drawing("fig", WIDTH, HEIGHT, title, parts)
 
 
 def _vertical(panel: Panel) -> Scale:
@@ -137,17 +141,31 @@ def _grounds(spans: Sequence[Span], x: Scale) -> Iterator[Markup]:
             )
 
 
-def _grid(panel: Panel, x: Scale, y: Scale, length_s: float) -> Iterator[Markup]:
-    for value in ticks(y, 4):
-        place = y(value)
-        yield Markup('<path class="grid" stroke="#8884" d="M{} {}H{}"/>').format(LEFT, place, WIDTH - RIGHT)
+def value_axis(y: Scale, unit: str, left: int, right: int, most: int = 5) -> Iterator[Markup]:
+    """Grid lines from `left` to `right`, each with its value before it."""
+    for value in ticks(y, most):
+        yield Markup('<path class="grid" stroke="#8884" d="M{} {}H{}"/>').format(left, y(value), right)
         yield Markup('<text class="tick" font-size="11" text-anchor="end" x="{}" y="{}">{}</text>').format(
-            LEFT - 6, place + 4, figure(value, panel.unit)
+            left - 6, y(value) + 4, figure(value, unit)
         )
-    for t in times(length_s):
-        yield Markup('<text class="tick" font-size="11" text-anchor="middle" x="{}" y="{}">{}</text>').format(
-            x(t), HEIGHT - 6, format_clock(t)
-        )
+
+
+def time_axis(x: Scale, length_s: float, bottom: int) -> Iterator[Markup]:
+    return (tick(x(t), bottom, format_clock(t)) for t in times(length_s))
+
+
+def tick(place: float, bottom: int, label: str) -> Markup:
+    """A label below the plot."""
+    return Markup('<text class="tick" font-size="11" text-anchor="middle" x="{}" y="{}">{}</text>').format(
+        place, bottom, label
+    )
+
+
+def drawing(kind: str, width: int, height: int, label: str, parts: Iterable[Markup]) -> Markup:
+    """The whole figure; `kind`: its classes."""
+    return Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        kind, width, height, label, Markup("").join(parts)
+    )
 
 
 def _line(line: Line, x: Scale, y: Scale, bin_s: int) -> Iterator[Markup]:
@@ -216,3 +234,199 @@ def _limits(panel: Panel, y: Scale) -> Iterator[Markup]:
         yield Markup('<text class="tick {}" font-size="10" x="{}" y="{}">{}</text>').format(
             kind, WIDTH - RIGHT + 4, round(place + 3, 1), escape(limit.label)
         )
+
+
+LEVELS = 8
+_HEAT_HEIGHT, _HEAT_TOP = 220, 8
+
+
+def heatmap(heat: Heat, length_s: float) -> Markup:
+    """Latency over time: the darker a field, the more requests took that long then; empty without a success."""
+    if not heat.cells:
+        return Markup("")
+    rows = [row for _, row, _ in heat.cells]
+    low, high = Heat.edge_us(min(rows)), Heat.edge_us(max(rows) + 1)
+    y = Scale(max(low, 1) / 1000, high / 1000, _HEAT_HEIGHT - BOTTOM, _HEAT_TOP, log=True)
+    x = Scale(0.0, float(max(length_s, 1)), LEFT, WIDTH - RIGHT)
+    parts = [
+        *_cells(heat, x, y),
+        *value_axis(y, "ms", LEFT, WIDTH - RIGHT, 6),
+        *time_axis(x, length_s, _HEAT_HEIGHT - 6),
+    ]
+    label = "Heat map: how many requests took how long, over time"
+    return drawing("fig", WIDTH, _HEAT_HEIGHT, label, parts)
+
+
+def level_of(count: int, most: int) -> int:
+    """1 to LEVELS, by the root of the count: a single request among thousands stays visible."""
+    return math.ceil(LEVELS * math.sqrt(count / most))
+
+
+def _cells(heat: Heat, x: Scale, y: Scale) -> Iterator[Markup]:
+    """One path for each level, with one box for each run of columns alike."""
+    most = max(count for _, _, count in heat.cells)
+    levels: dict[int, list[str]] = defaultdict(list)
+    by_row: dict[int, dict[int, int]] = defaultdict(dict)
+    for column, row, count in heat.cells:
+        by_row[row][column] = level_of(count, most)
+    for row, columns in by_row.items():
+        bottom = y(max(Heat.edge_us(row), 1) / 1000)
+        top = y(Heat.edge_us(row + 1) / 1000)
+        for start, end, level in _equal_columns(columns):
+            left, right = x(start * heat.column_s), x(end * heat.column_s)
+            levels[level].append(f"M{left} {top}H{right}V{bottom}H{left}Z")
+    for level, boxes in sorted(levels.items()):
+        opacity = round(level / LEVELS, 3)
+        yield Markup('<path class="h{}" fill="#06c" fill-opacity="{}" d="{}"/>').format(
+            level, opacity, "".join(boxes)
+        )
+
+
+def _equal_columns(columns: dict[int, int]) -> Iterator[tuple[int, int, int]]:
+    """(first column, column after the last, level)."""
+    start = last = level = 0
+    for column, found in sorted(columns.items()):
+        if found != level or column != last + 1:
+            if level:
+                yield start, last + 1, level
+            start, level = column, found
+        last = column
+    if level:
+        yield start, last + 1, level
+
+
+_Curve: TypeAlias = tuple[Tone, Sequence[tuple[float, float | None]]]
+_HALF_WIDTH, _HALF_HEIGHT = 510, 210
+_HALF_LEFT, _HALF_RIGHT, _HALF_TOP, _HALF_BOTTOM = 58, 14, 12, 26
+_NINES = ((0.0, "0"), (0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %"))
+_SPARK_WIDTH, _SPARK_HEIGHT = 96, 22
+
+
+def distribution(histogram: Histogram, name: str) -> Markup:
+    found = bars(histogram)
+    if not found:
+        return Markup("")
+    x = by_factors([found[0][0], found[-1][1]], _HALF_LEFT, _HALF_WIDTH - _HALF_RIGHT)
+    most = max(count for _, _, count in found)
+    y = Scale(0.0, 100 * most / histogram.count * 1.06, _HALF_HEIGHT - _HALF_BOTTOM, _HALF_TOP)
+    parts = [*value_axis(y, "%", _HALF_LEFT, _HALF_WIDTH - _HALF_RIGHT), *_below_ms(x)]
+    for low, high, count in found:
+        left, top = x(low), y(100 * count / histogram.count)
+        said = f"{format_count(count)} took {format_ms(low)} to {format_ms(high)}"
+        parts.append(
+            Markup(
+                '<rect class="col main" fill="#57a" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
+            ).format(left, top, max(1.0, round(x(high) - left - 0.6, 1)), round(y(0) - top, 1), said)
+        )
+    return _framed(parts, f"Distribution of the latency of {name}")
+
+
+def curve(histogram: Histogram, name: str) -> Markup:
+    """As far as there are enough requests for a reliable figure; what is beyond is not drawn."""
+    points = percentile_curve(histogram)
+    if not points:
+        return Markup("")
+    x = Scale(0.0, max(_nines(points[-1][0]), 1.0), _HALF_LEFT, _HALF_WIDTH - _HALF_RIGHT)
+    y = by_factors([ms for _, ms in points], _HALF_HEIGHT - _HALF_BOTTOM, _HALF_TOP)
+    parts = [*value_axis(y, "ms", _HALF_LEFT, _HALF_WIDTH - _HALF_RIGHT)]
+    for q, label in _NINES:
+        if _nines(q) <= x.high:
+            place = x(_nines(q))
+            parts.append(
+                Markup('<path class="grid" stroke="#8884" d="M{} {}V{}"/>').format(
+                    place, _HALF_TOP, _HALF_HEIGHT - _HALF_BOTTOM
+                )
+            )
+            parts.append(_below(place, label))
+    path = "M" + "L".join(f"{x(_nines(q))} {y(ms)}" for q, ms in points)
+    parts.append(
+        Markup('<path class="line main" fill="none" stroke="#57a" stroke-width="2" d="{}"/>').format(path)
+    )
+    return _framed(parts, f"Percentiles of the latency of {name}")
+
+
+def spark(histogram: Histogram, low_ms: float, high_ms: float) -> Markup:
+    """The distribution small, on an axis that all rows of a table share."""
+    found = bars(histogram)
+    if not found:
+        return Markup("")
+    x = Scale(low_ms, high_ms, 0, _SPARK_WIDTH, log=True)
+    most = max(count for _, _, count in found)
+    y = Scale(0.0, most, _SPARK_HEIGHT - 1, 2)
+    floor = _SPARK_HEIGHT - 1
+    path = "".join(
+        f"M{x(low)} {floor}V{min(y(count), floor - 1)}H{max(x(high), x(low) + 1)}V{floor}Z"
+        for low, high, count in found
+    )
+    return Markup(
+        '<svg class="spark" viewBox="0 0 {} {}" width="{}" height="{}" aria-hidden="true">'
+        '<path class="col main" fill="#57a" d="{}"/></svg>'
+    ).format(_SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_WIDTH, _SPARK_HEIGHT, path)
+
+
+def range_ms(histograms: Sequence[Histogram]) -> tuple[float, float]:
+    """The axis of the small pictures."""
+    edges = [edge for histogram in histograms for bar in bars(histogram) for edge in bar[:2] if edge > 0]
+    return (min(edges), max(edges)) if edges else (0.1, 1.0)
+
+
+def latency_by_level(levels: Sequence[AtLevel], said: str) -> Markup:
+    known = [ms for level in levels for name in PERCENTILES if (ms := level.latency_ms[name]) is not None]
+    y = by_factors(known, _HALF_HEIGHT - _HALF_BOTTOM, _HALF_TOP)
+    lines = [
+        (tone, [(level.level, level.latency_ms[name]) for level in levels])
+        for name, tone in PERCENTILES.items()
+    ]
+    return _by_level(lines, y, "ms", f"Latency by {said}")
+
+
+def throughput_by_level(levels: Sequence[AtLevel], said: str) -> Markup:
+    most = max(max(level.ok_per_s, level.failed_per_s) for level in levels)
+    lines: list[_Curve] = [("main", [(level.level, level.ok_per_s) for level in levels])]
+    if any(level.failed_per_s for level in levels):
+        lines.append(("bad", [(level.level, level.failed_per_s) for level in levels]))
+    return _by_level(
+        lines, from_zero([most], _HALF_HEIGHT - _HALF_BOTTOM, _HALF_TOP), "/s", f"Throughput by {said}"
+    )
+
+
+def _by_level(lines: Sequence[_Curve], y: Scale, unit: str, label: str) -> Markup:
+    x = from_zero(
+        [place for _, points in lines for place, _ in points], _HALF_LEFT, _HALF_WIDTH - _HALF_RIGHT
+    )
+    parts = [
+        *value_axis(y, unit, _HALF_LEFT, _HALF_WIDTH - _HALF_RIGHT),
+        *(_below(x(value), f"{value:g}") for value in ticks(x, 6)),
+    ]
+    for tone, points in lines:
+        places = [(x(place), y(value)) for place, value in points if value is not None]
+        if places:
+            path = "M" + "L".join(f"{left} {top}" for left, top in places)
+            dots = "".join(f"M{left} {top}h0" for left, top in places)
+            parts.append(
+                Markup(
+                    '<path class="line {}" fill="none" stroke="#57a" stroke-width="1.5" d="{}"/>'
+                    '<path class="line {}" fill="none" stroke="#57a" stroke-width="6" stroke-linecap="round" d="{}"/>'
+                ).format(tone, path, tone, dots)
+            )
+    return _framed(parts, label)
+
+
+def _nines(q: float) -> float:
+    return -math.log10(1 - q) if q < 1 else 6.0
+
+
+def _below_ms(x: Scale) -> Iterator[Markup]:
+    last = -100.0
+    for value in ticks(x, 6):
+        if x(value) - last > 52:
+            last = x(value)
+            yield _below(last, figure(value, "ms"))
+
+
+def _below(place: float, label: str) -> Markup:
+    return tick(place, _HALF_HEIGHT - 8, label)
+
+
+def _framed(parts: Sequence[Markup], label: str) -> Markup:
+    return drawing("fig half", _HALF_WIDTH, _HALF_HEIGHT, label, parts)

@@ -118,12 +118,12 @@ def findings_by_severity(result: Result) -> list[tuple[str, Sequence[Finding]]]:
 
 def resource_rows(result: Result) -> list[ResourceRow]:
     rows = [_row("system", result.resources.system)]
-    rows += [_row("beside it", use) for use in result.resources.companions]
+    rows += [_row("companion", use) for use in result.resources.companions]
     return [*rows, _row("load generator", result.resources.generator)]
 
 
 def _row(who: str, use: ResourceUse) -> ResourceRow:
-    return ResourceRow(who, use.watched or "nothing watched it", list(_facts(use)), list(use.reasons.items()))
+    return ResourceRow(who, use.watched or "not watched", list(_facts(use)), list(use.absent.items()))
 
 
 def _facts(use: ResourceUse) -> Iterator[tuple[str, str]]:
@@ -131,14 +131,14 @@ def _facts(use: ResourceUse) -> Iterator[tuple[str, str]]:
         cores = f" of {use.cores_available:g} cores" if use.cores_available is not None else ""
         yield "CPU, highest 30 s", f"{format_percent(use.cpu_pct, 0)}{cores}"
     if use.cpu_cores is not None:
-        yield "CPU in cores", f"{use.cpu_cores:.2f}"
+        yield "CPU, in cores", f"{use.cpu_cores:.2f}"
     if use.memory_bytes is not None:
         yield (
             f"memory, highest{f' ({use.memory_kind})' if use.memory_kind else ''}",
             format_bytes(use.memory_bytes),
         )
     if use.memory_first_bytes is not None:
-        yield "memory at first", format_bytes(use.memory_first_bytes)
+        yield "memory at the start", format_bytes(use.memory_first_bytes)
     for name, value in use.extra.items():
         yield _said(name), _extra(name, value)
     yield "readings", format_count(use.readings)

@@ -1,4 +1,4 @@
-"""Families of metrics in OpenMetrics' terms, all of one run. Names end in their unit: seconds, bytes, ratio."""
+"""The metric families of one run, as OpenMetrics has them. Names end in their unit: seconds, bytes, ratio."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Rows = Iterable[tuple[Sequence[str], float | None]]
 
 
 class Families(Collector):
-    """What one run has to say. Every sample carries the label `run`; a family without samples is left out."""
+    """The metrics of one run. Every sample has the label `run`; a family without samples is left out."""
 
     def __init__(self, run: str) -> None:
         self._run = label(run)
@@ -119,29 +119,10 @@ def in_base_unit(value: float | None, unit: str) -> float | None:
     return None if value is None else round(value / _BASE.get(unit, ("", 1.0))[1], 12)
 
 
-def run_info(
-    families: Families,
-    *,
-    scenario: str,
-    engine: str,
-    version: str | None,
-    extension: str | None,
-    host: str,
-    model: str,
-    started_at: str,
-) -> None:
-    """Which run this is. `started_at`: UTC, ISO 8601."""
-    facts = {
-        "scenario": scenario,
-        "engine": engine,
-        "engine_version": version or "",
-        "engine_extension": extension or "",
-        "host": host,
-        "model": model,
-        "started_at": started_at,
-    }
+def run_info(families: Families, **facts: str | None) -> None:
+    """Which run this is; `started_at` is UTC, ISO 8601."""
     families.info(
-        "loadctl_run", "The run that is told here.", {key: label(value) for key, value in facts.items()}
+        "loadctl_run", "Which run this is.", {key: label(fact or "") for key, fact in facts.items()}
     )
 
 
@@ -156,7 +137,7 @@ def limits(families: Families, targets: Iterable[Target]) -> None:
     """What the targets ask for."""
     families.gauge(
         "loadctl_target_limit",
-        "Limits of the targets, in the unit that the label says.",
+        "Limits of the targets, in the unit given by the label.",
         (
             ((*target_labels(target), kind), in_base_unit(limit, target.unit))
             for target in targets

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loadctl.reports.metrics.families import Families, limits, run_info
-from loadctl.results.histogram import PERCENTILES, Histogram
+from loadctl.results.histogram import Histogram
 from loadctl.results.live import EDGES_US, RECENT_S, Tally, merged
 from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.target import PERCENTILES
 
 _PERCENTILES = {name: PERCENTILES[name] for name in ("p50", "p95", "p99")}
-_RECENT = f"of the last {RECENT_S} s; absent where too few requests ended for an honest figure"
+_RECENT = f"of the last {RECENT_S} s; absent where too few requests ended for a reliable figure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +33,8 @@ def live_families(running: Running, tally: Tally) -> Families:
         families,
         scenario=running.scenario.name,
         engine=running.engine,
-        version=running.engine_version,
-        extension=running.engine_extension,
+        engine_version=running.engine_version,
+        engine_extension=running.engine_extension,
         host=running.scenario.shown_host,
         model=running.scenario.load.model,
         started_at=running.started_at,
@@ -54,22 +55,22 @@ def _load(families: Families, running: Running, tally: Tally) -> None:
     planned = load.level_in(tally.t) if load.stages else None
     stage = next((stage.name for start, end, stage in load.spans() if start <= now < end), None)
     gauge = families.gauge
-    gauge("loadctl_run_elapsed_seconds", "Seconds of the load that are counted here.", [((), tally.t + 1)])
+    gauge("loadctl_run_elapsed_seconds", "Seconds of the load so far.", [((), tally.t + 1)])
     if load.stages:
-        gauge("loadctl_run_planned_seconds", "How long the load is to last.", [((), load.duration_s)])
+        gauge("loadctl_run_planned_seconds", "Planned length of the load.", [((), load.duration_s)])
     if stage is not None:
-        gauge("loadctl_stage", "The stage that the load is in.", [((stage,), 1)], ["stage"])
-    gauge("loadctl_users", "Active users; open model: turns under way.", [((), tally.users)])
+        gauge("loadctl_stage", "Current stage of the load.", [((stage,), 1)], ["stage"])
+    gauge("loadctl_users", "Active users (open model: turns in progress).", [((), tally.users)])
     if is_open:
         gauge("loadctl_planned_arrivals_per_second", "Planned rate of arrivals.", [((), planned)])
     else:
         gauge("loadctl_planned_users", "Planned users.", [((), planned)])
-    gauge("loadctl_users_leaving", "Users that finish their last request.", [((), tally.leaving)])
-    gauge("loadctl_requests_in_flight", "Requests under way.", [((), tally.in_flight)])
+    gauge("loadctl_users_leaving", "Users that are finishing their last request.", [((), tally.leaving)])
+    gauge("loadctl_requests_in_flight", "Requests in flight.", [((), tally.in_flight)])
     if is_open:
         families.counter(
             "loadctl_arrivals",
-            "Arrivals that were due, by what became of them: begun, or dropped.",
+            "Arrivals that were due, by outcome: begun or dropped.",
             [(("begun",), tally.begun), (("dropped",), tally.dropped)],
             ["outcome"],
         )
@@ -95,7 +96,7 @@ def _requests(families: Families, tally: Tally) -> None:
     )
     families.counter(
         "loadctl_received_bytes",
-        "Bytes of the bodies that were received.",
+        "Bytes of the received bodies.",
         (((name,), endpoint.bytes) for name, endpoint in tally.endpoints.items()),
         ["endpoint"],
     )
@@ -105,7 +106,7 @@ def _latencies(families: Families, tally: Tally) -> None:
     recent = tally.recent()
     families.histogram(
         "loadctl_latency_seconds",
-        "Latencies of the successes; at most 0.8 % too high, never too low.",
+        "Latencies of successes; at most 0.8 % too high, never too low.",
         [edge / 1e6 for edge in EDGES_US],
         (((name,), one.buckets, one.sum_us / 1e6) for name, one in tally.endpoints.items()),
         ["endpoint"],
@@ -154,7 +155,7 @@ def _generator(families: Families, running: Running, tally: Tally) -> None:
         )
     gauge(
         "loadctl_generator_cpu_ratio",
-        "What engine processes, and loadctl itself, use of one core.",
+        "CPU used by each engine process and by loadctl itself, of one core.",
         (
             ((entity,), pct / 100)
             for (_, entity), pct in tally.latest("generator", "cpu_pct_of_one_core").items()
@@ -163,26 +164,26 @@ def _generator(families: Families, running: Running, tally: Tally) -> None:
     )
     gauge(
         "loadctl_generator_memory_bytes",
-        "Resident memory of the same processes.",
+        "Resident memory of each engine process and of loadctl itself.",
         (((entity,), size) for (_, entity), size in tally.latest("generator", "memory_bytes").items()),
         ["process"],
     )
     families.counter(
         "loadctl_generator_faults",
-        "Turns ended by the generator's own fault or an exception in a script.",
+        "Turns ended by a fault of the load generator or an exception in a script.",
         [((), tally.faults)],
     )
 
 
 def _system(families: Families, tally: Tally) -> None:
     for name, meaning, value, scale in (
-        ("loadctl_system_cpu_ratio", "CPU used, of the cores that may be used.", "cpu_pct", 100.0),
+        ("loadctl_system_cpu_ratio", "CPU used, of the cores available.", "cpu_pct", 100.0),
         ("loadctl_system_cpu_cores", "CPU used, in cores.", "cpu_cores", 1.0),
         ("loadctl_system_memory_bytes", "Working set.", "memory_bytes", 1.0),
     ):
         families.gauge(
             name,
-            f"{meaning} subject: the system that is judged, or a companion beside it.",
+            f"{meaning} subject: the judged system, or a companion recorded with it.",
             (
                 ((subject, source, entity), found / scale)
                 for subject in ("system", "companion")
@@ -194,7 +195,7 @@ def _system(families: Families, tally: Tally) -> None:
     families.counter("loadctl_log_errors", "Errors in the followed logs.", [((), tally.log_errors)])
     families.counter(
         "loadctl_events",
-        "What happened: restarts, crashes, lost monitors, signals, stages.",
+        "Events by kind: restarts, crashes, lost monitors, signals, stages.",
         (((kind,), count) for kind, count in tally.events.items()),
         ["kind"],
     )

@@ -14,11 +14,11 @@ from loadctl.reports.metrics.families import (
     target_labels,
     text,
 )
-from loadctl.results.histogram import PERCENTILES
 from loadctl.results.live import label
 from loadctl.results.result import Result
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.verdict import Score, Status, Verdict
+from loadctl.scenario.target import PERCENTILES
 
 NOT_JUDGED = "NOT_JUDGED"
 
@@ -30,11 +30,11 @@ def openmetrics(result: Result) -> str:
         families,
         scenario=result.scenario,
         engine=result.engine.name,
-        version=result.engine.version,
-        extension=result.engine.extension,
+        engine_version=result.engine.version,
+        engine_extension=result.engine.extension,
         host=result.host,
         model=result.model,
-        started_at=result.started_at or "",
+        started_at=result.started_at,
     )
     limits(families, (score.target for score in result.scores))
     add_result(families, result)
@@ -43,12 +43,12 @@ def openmetrics(result: Result) -> str:
 
 def add_result(families: Families, result: Result) -> None:
     """What is known when the run has been judged."""
-    families.states("loadctl_verdict", "The run's one word.", Verdict, [((), result.verdict)])
-    families.gauge("loadctl_exit_code", "What loadctl ends with.", [((), int(result.exit_code))])
-    families.gauge("loadctl_smoke", "1: a quick look, which left targets out.", [((), int(result.smoke))])
+    families.states("loadctl_verdict", "Verdict of the run.", Verdict, [((), result.verdict)])
+    families.gauge("loadctl_exit_code", "Exit code of loadctl.", [((), int(result.exit_code))])
+    families.gauge("loadctl_smoke", "1: a smoke run, which left targets out.", [((), int(result.smoke))])
     families.gauge(
         "loadctl_targets",
-        "How many targets the scenario judges, and of how many something is proved.",
+        "Targets that were judged, and targets in total.",
         [(("judged",), result.targets_judged), (("total",), result.targets_total)],
         ["state"],
     )
@@ -57,7 +57,7 @@ def add_result(families: Families, result: Result) -> None:
     _latencies(families, result)
     families.gauge(
         "loadctl_scored_system_cpu_ratio",
-        "Highest 30 s mean of the system's CPU, of the cores that it may use.",
+        "Highest 30 s mean of the system's CPU, of the cores available to it.",
         [((), in_base_unit(result.resources.system.cpu_pct, "%"))],
     )
     families.gauge(
@@ -67,7 +67,7 @@ def add_result(families: Families, result: Result) -> None:
     )
     families.gauge(
         "loadctl_finding",
-        "What was noticed.",
+        "Findings, by severity.",
         (((finding.id, finding.severity), 1) for finding in result.findings),
         ["id", "severity"],
     )
@@ -76,14 +76,14 @@ def add_result(families: Families, result: Result) -> None:
 def _scores(families: Families, result: Result) -> None:
     families.states(
         "loadctl_score",
-        "What became of each target; NOT_JUDGED: nothing is proved, whatever was measured.",
+        "Status of each target; NOT_JUDGED: it proves nothing, whatever was measured.",
         (*Status, NOT_JUDGED),
         ((target_labels(score.target), _status(score)) for score in result.scores),
         TARGET_LABELS,
     )
     families.gauge(
         "loadctl_score_value",
-        "What was measured for each target that is judged, in the unit that the label says.",
+        "Measured value of each judged target, in the unit given by the label.",
         (
             (target_labels(score.target), in_base_unit(score.value, score.target.unit))
             for score in result.scores
@@ -144,13 +144,13 @@ def _latencies(families: Families, result: Result) -> None:
         return
     families.gauge(
         "loadctl_scored_latency_seconds",
-        "Latencies of the successes in the scored window; absent where there are too few.",
+        "Latencies of successes in the scored window; absent where there are too few.",
         _percentiles(result.summary.total.latency),
         ["percentile"],
     )
     families.gauge(
         "loadctl_scored_endpoint_latency_seconds",
-        "The same for each endpoint.",
+        "Latencies of successes in the scored window by endpoint; absent where there are too few.",
         (
             ((label(one.endpoint), *labels), value)
             for one in result.summary.endpoints

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 
 from loadctl.analysis.capacity import Probe, Search
 from loadctl.reports.printable import hanging, printable
+from loadctl.results.decision import sentence
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import format_ms, format_rate
 
 SCHEMA = "loadctl.capacity/1"
-_WORDS = {"meets": "meets all targets", "fails": "fails", "unclear": "cannot tell"}
+_WORDS = {"meets": "meets all targets", "fails": "fails", "unclear": "no result"}
 
 
 def level(value: float, unit: str) -> str:
@@ -30,18 +32,18 @@ def probe_line(number: int, probe: Probe, unit: str) -> str:
 
 def verdict(search: Search, unit: str) -> str:
     """One sentence: a band, never one point; arrivals as the requests that they were."""
-    found, each = search.answer, search.requests_per_arrival
-    if found.low is None and found.high is None:
-        return f"Cannot tell: {found.limit}."
-    if found.low is None:
-        return f"Does not meet the targets even at {level(found.high or 0, unit)}: {found.fails_next}."
-    if found.high is None or found.band is None or found.estimate is None:
-        return f"Meets all targets at {level(found.low, unit)}; {found.limit}."
-    middle, (low, high) = found.estimate, found.band
-    next_ = f"What fails next: {printable(found.fails_next, 300)}."
+    each = search.requests_per_arrival
+    if search.low is None and search.high is None:
+        return sentence(search.limit)
+    if search.low is None:
+        return f"Does not meet the targets even at {level(search.high or 0, unit)}: {search.fails_next}."
+    if search.high is None or search.band is None or search.estimate is None:
+        return f"Meets all targets at {level(search.low, unit)}; {search.limit}."
+    middle, (low, high) = search.estimate, search.band
+    next_ = f"What fails next: {printable(search.fails_next, 300)}."
     if search.whole:
         return (
-            f"Meets all targets up to {found.low:g} users ({math.floor(low)} to {math.ceil(high)}). {next_}"
+            f"Meets all targets up to {search.low:g} users ({math.floor(low)} to {math.ceil(high)}). {next_}"
         )
     if each is not None:
         of = f", which are {level(middle, ' arrivals/s')}"
@@ -66,9 +68,7 @@ def text(scenario: Scenario, search: Search, unit: str, folder: str, width: int 
 
 def document(scenario: Scenario, search: Search, unit: str) -> str:
     """capacity.json: `unit` "/s" (arrivals) or "users"; a null has its reason in `limit` or `why`."""
-    found = search.answer
-    band = found.band
-    told = {
+    found = {
         "schema": SCHEMA,
         "scenario": scenario.name,
         "host": scenario.shown_host,
@@ -76,22 +76,12 @@ def document(scenario: Scenario, search: Search, unit: str) -> str:
         "unit": unit,
         "answer": verdict(search, unit),
         "requests_per_arrival": search.requests_per_arrival,
-        "estimate": found.estimate,
-        "band": None if band is None else list(band),
-        "highest_met": found.low,
-        "lowest_failed": found.high,
-        "fails_next": found.fails_next or None,
-        "limit": found.limit or None,
-        "probes": [
-            {
-                "level": probe.level,
-                "outcome": probe.outcome,
-                "why": probe.why,
-                "throughput_per_s": probe.throughput_per_s,
-                "p95_ms": probe.p95_ms,
-                "run_dir": probe.run_dir,
-            }
-            for probe in search.probes
-        ],
+        "estimate": search.estimate,
+        "band": search.band,
+        "highest_met": search.low,
+        "lowest_failed": search.high,
+        "fails_next": search.fails_next or None,
+        "limit": search.limit or None,
+        "probes": list(map(asdict, search.probes)),
     }
-    return json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

@@ -75,19 +75,19 @@ def _is_said(finding: Finding, result: Result) -> bool:
     """By the reasons, by the story, or by the table of the targets."""
     if finding.id in RESTATES and any(score.status is Status.FAIL for score in result.scores):
         return True
-    told = " ".join([*result.reasons, result.why or ""]).lower()
-    return sentence(finding.message).lower().rstrip(".") in told
+    shown = " ".join([*result.reasons, result.why or ""]).lower()
+    return sentence(finding.message).lower().rstrip(".") in shown
 
 
 _FAULTY = ("generator-faults", "invalid")
 _HEALTH = {
     ("generator-saturated", "invalid"): "saturated",
-    _FAULTY: "at fault itself",
+    _FAULTY: "faulty",
     ("data-incomplete", "invalid"): "incomplete",
     ("generator-saturated", "warning"): "late",
-    ("generator-lag", "info"): "a little late",
+    ("generator-lag", "info"): "late",
 }
-"""What findings say of the generator, the gravest first."""
+"""How the generator is described after its most severe finding."""
 _NEXT = f"{'NEXT':<11}"
 _BEHIND = ("generator-saturated", "generator-lag")
 
@@ -138,7 +138,7 @@ def _load(result: Result) -> list[str]:
     if no_answer := result.summary.total.unfinished:
         lines.append(f"{_many(no_answer)} had no answer at the end and count as failed")
     if cut := _cut_off(result):
-        lines.append(f"{_many(cut)} ended with their engine process and do not count")
+        lines.append(f"{_many(cut)} were lost with their engine process and do not count")
     if counters.rate_limited:
         lines.append(f"{_many(counters.rate_limited)} answered 429 within the declared rate limit")
     return lines
@@ -215,7 +215,7 @@ def _profile(use: ProfileUse | None) -> list[str]:
         lines.append(f"{format_percent(one.self_pct, 0)} in {printable(one.name, 100)}{calm}")
     seconds = sum(one.end_s - one.start_s for one in use.samples)
     scored = "the whole run, scored with it" if use.profiled else f"{seconds:.0f} s that are not scored"
-    files = ", ".join(use.files) or "its flame graphs could not be written, the raw stacks are in profile/"
+    files = ", ".join(use.files) or "the flame graphs could not be written; the raw stacks are in profile/"
     return [*lines, f"{scored}: {files}"]
 
 
@@ -225,7 +225,7 @@ def _generator(result: Result) -> str:
     found = next((found for found in _HEALTH if found in complaints), None)
     health = "healthy" if found is None else _HEALTH[found]
     if found == _FAULTY and complaints[_FAULTY] == "script":
-        health = "its script at fault"
+        health = "faults in the script"
     behind = next((found for found in result.findings if found.id in _BEHIND), None)
     at = str(behind.evidence.get("percentile", "p95")) if behind else "p95"
     busy, lag, late = (use.extra.get(key) for key in ("cpu_pct_of_one_core", f"lag_{at}_ms", "late_p95_ms"))
@@ -234,11 +234,13 @@ def _generator(result: Result) -> str:
     said = [f"{which}{format_percent(busy, 0)} of a core" if busy is not None else "cpu not measured"]
     if isinstance(wanted, float) and busy is not None:
         most = format_percent(wanted, 0)
-        said = [f"{which}wanted up to {most} of a core, had {format_percent(busy, 0)} over 30 s"]
+        said = [f"{which}needed up to {most} of a core, got {format_percent(busy, 0)} over 30 s"]
     if lag is not None:
-        said.append(f"{'behind its timers' if behind else 'on time'} ({format_ms(lag)} at {at})")
+        said.append(
+            f"timers {format_ms(lag)} late at {at}" if behind else f"on time ({format_ms(lag)} at {at})"
+        )
     if late is not None:
-        said.append(f"arrivals begun {format_ms(late)} late at p95")
+        said.append(f"arrivals began {format_ms(late)} late at p95")
     return f"{health}: {', '.join(said)}"
 
 
@@ -265,11 +267,11 @@ def _complaints(result: Result) -> dict[tuple[str, str], object]:
 
 def _next(result: Result, width: int) -> Iterator[str]:
     """Commands, never wrapped, and what they are good for: beside them or, where one has no room for that, below."""
-    told = [(printable(step.command, 1000), printable(step.purpose)) for step in result.next]
-    room = max((len(command) for command, _ in told), default=0)
-    beside = all(len(_NEXT) + room + 2 + len(purpose) <= width for _, purpose in told)
+    steps = [(printable(step.command, 1000), printable(step.purpose)) for step in result.next]
+    room = max((len(command) for command, _ in steps), default=0)
+    beside = all(len(_NEXT) + room + 2 + len(purpose) <= width for _, purpose in steps)
     head = _NEXT
-    for command, purpose in told:
+    for command, purpose in steps:
         yield f"{head}{command:<{room}}  {purpose}" if beside else f"{head}{command}"
         head = " " * len(_NEXT)
         if not beside:

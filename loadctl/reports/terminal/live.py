@@ -1,4 +1,4 @@
-"""The run while it goes: five lines that are redrawn in a terminal, one plain line now and then elsewhere."""
+"""The progress of a run: five lines redrawn in a terminal, or a plain line from time to time elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 15
 P95, ERRORS = "latency_p95", "error_rate"
 _LEAST_STAGE = 8
-"""Fewer columns than this say nothing of a stage's name."""
+"""The fewest columns in which a stage's name is worth showing."""
 
 
 def sparkline(values: Iterable[float | None], width: int = _SPARK_WIDTH, *, at_least: float = 0.0) -> str:
@@ -37,8 +37,8 @@ def live_lines(progress: Progress, targets: Iterable[Target] = (), width: int = 
     targets = list(targets)
     spark = _SPARK_WIDTH + max(0, min(HISTORY_S - _SPARK_WIDTH, width - 80))
 
-    def line(head: str, value: str, course: Iterable[float | None], words: str) -> str:
-        return shortened(f"  {head:<10}{value:<14}{sparkline(course, spark):<{spark + 2}}{words}", width - 1)
+    def line(head: str, value: str, values: Iterable[float | None], words: str) -> str:
+        return shortened(f"  {head:<10}{value:<14}{sparkline(values, spark):<{spark + 2}}{words}", width - 1)
 
     level = "users" if progress.load.model == "closed" else "in flight"
     planned = level == "users" and progress.load.stages
@@ -103,7 +103,7 @@ def _time(progress: Progress) -> str:
 
 
 def plain_line(progress: Progress, targets: Iterable[Target] = ()) -> str:
-    """The same for a log: one line, no colours, no redrawing; a limit is told where it is crossed."""
+    """The same for a log: one line, no colours, no redrawing; a limit is shown where it is crossed."""
     targets = list(targets)
     p95, errors = _target(P95, targets), _target(ERRORS, targets)
     slow = f" ({_beside(progress.p95_ms, p95)})" if _is_over(progress.p95_ms, p95) else ""

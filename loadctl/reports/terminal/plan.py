@@ -1,19 +1,18 @@
-"""What a scenario would do, before it does it: the load drawn, the requests to expect, what cannot be judged."""
+"""What a scenario would do: its load drawn, the requests to expect, the targets that it cannot judge. Record → str."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 from loadctl.analysis.next_steps import remedies
 from loadctl.reports.printable import hanging, printable, shortened
-from loadctl.reports.terminal.curve import curve
 from loadctl.results.scoring import RESOURCES
 from loadctl.scenario.expectation import CannotJudge, Expectation
 from loadctl.scenario.load import Load
 from loadctl.scenario.redaction import without_secrets
 from loadctl.scenario.scenario import Scenario, Script
-from loadctl.scenario.smoke import OPTION
-from loadctl.scenario.target import Target
+from loadctl.scenario.target import SMOKE_OPTION, Target
 from loadctl.scenario.units import (
     format_clock,
     format_count,
@@ -22,6 +21,68 @@ from loadctl.scenario.units import (
     format_rate,
     write_duration,
 )
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_ROWS = 6
+_SAMPLES = 4
+_TICKS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+_TICK_ROOM = 9
+
+
+def curve(load: Load, width: int) -> Iterator[str]:
+    """Lines of at most `width` characters; none for a load without stages."""
+    if not load.stages or load.duration_s <= 0:
+        return
+    margin = max(len(f"{load.peak:g}"), len(f"{load.peak / 2:g}"), 3) + 1
+    columns = max(20, width - margin - 1)
+    levels = [_highest(load, column, columns) for column in range(columns)]
+    for row in range(_ROWS, 0, -1):
+        label = {_ROWS: f"{load.peak:g}", _ROWS // 2: f"{load.peak / 2:g}"}.get(row, "")
+        yield f"{label:>{margin}} {''.join(_cell(level, load.peak, row) for level in levels)}".rstrip()
+    yield f"{'0':>{margin}} {_axis(load, columns)}"
+    yield f"{'':>{margin}} {_clock(load.duration_s, columns)}"
+    if "·" in _axis(load, columns):
+        yield f"{'':>{margin}} ─ scored   · not scored: {' and '.join(_unscored(load))}"
+
+
+def _highest(load: Load, column: int, columns: int) -> float:
+    """The highest level within a column: a short peak must not fall between two of them."""
+    step = load.duration_s / columns
+    return max(load.level_at((column + (i + 0.5) / _SAMPLES) * step) for i in range(_SAMPLES))
+
+
+def _cell(level: float, peak: float, row: int) -> str:
+    if not peak:
+        return " "
+    eighths = round((level / peak * _ROWS - (row - 1)) * 8)
+    if row == 1 and level > 0:
+        eighths = max(1, eighths)
+    return _BLOCKS[max(0, min(8, eighths))]
+
+
+def _axis(load: Load, columns: int) -> str:
+    start, end = load.window
+    step = load.duration_s / columns
+    return "".join("─" if start <= (column + 0.5) * step < end else "·" for column in range(columns))
+
+
+def _unscored(load: Load) -> Sequence[str]:
+    start, end = load.window
+    return [*(["warm-up"] if start else []), *(["ramp-down"] if end < load.duration_s else [])] or ["warm-up"]
+
+
+def _clock(duration_s: float, columns: int) -> str:
+    """Times at round distances, each beginning at its column; the end is always there."""
+    end = format_clock(duration_s)
+    every = next((s for s in _TICKS_S if s / duration_s * columns >= _TICK_ROOM), duration_s)
+    text = ""
+    for number in range(int(duration_s // every) + 1):
+        at = int(number * every / duration_s * columns)
+        label = format_clock(number * every)
+        if at + len(label) < columns - len(end):
+            text = f"{text:<{at}}{label}"
+    return f"{text:<{columns - len(end)}}{end}"
+
 
 SCHEMA = "loadctl.plan/1"
 _WIDEST = 120
@@ -170,10 +231,23 @@ def _judged(scenario: Scenario, expectation: Expectation, unseen: Sequence[Targe
 
 def unjudgeable_lines(expectation: Expectation) -> list[str]:
     """What this load cannot judge, with the shortest duration that would do; one line for each reason."""
+    found = ((item.target, _why(item)) for item in expectation.cannot_judge)
+    return _by_reason("cannot be judged", found)
+
+
+def _not_judged(scenario: Scenario) -> list[str]:
+    """Targets that the scenario does not judge."""
+    targets = (target for target in scenario.targets if not target.judged)
+    return _by_reason(
+        "not judged", ((one, printable(one.why_not_judged)) for one in targets if one.why_not_judged)
+    )
+
+
+def _by_reason(head: str, found: Iterable[tuple[Target, str]]) -> list[str]:
     reasons: dict[str, list[str]] = {}
-    for item in expectation.cannot_judge:
-        reasons.setdefault(_why(item), []).append(name_of(item.target))
-    return [f"cannot be judged: {', '.join(names)}: {why}" for why, names in reasons.items()]
+    for target, why in found:
+        reasons.setdefault(why, []).append(name_of(target))
+    return [f"{head}: {', '.join(names)}: {why}" for why, names in reasons.items()]
 
 
 def _not_exercised(expectation: Expectation) -> Iterator[str]:
@@ -185,21 +259,10 @@ def _not_exercised(expectation: Expectation) -> Iterator[str]:
 
 
 def _left_out(scenario: Scenario, expectation: Expectation) -> Iterator[str]:
-    if expectation.left_out and scenario.smoke is not None:
-        names = (
-            f"{name_of(target)} ({printable(scenario.smoke.reason(target) or '')})"
-            for target in expectation.left_out
-        )
-        yield f"left out by {OPTION}: {', '.join(names)}"
-
-
-def _not_judged(scenario: Scenario) -> list[str]:
-    """Targets that the scenario does not judge, each reason once."""
-    reasons: dict[str, list[str]] = {}
-    for target in scenario.targets:
-        if not target.judged and target.why_not_judged:
-            reasons.setdefault(printable(target.why_not_judged), []).append(name_of(target))
-    return [f"not judged: {', '.join(names)}: {why}" for why, names in reasons.items()]
+    smoke = scenario.smoke
+    if expectation.left_out and smoke is not None:
+        names = (f"{name_of(one)} ({printable(smoke.reason(one) or '')})" for one in expectation.left_out)
+        yield f"left out by {SMOKE_OPTION}: {', '.join(names)}"
 
 
 def _why(item: CannotJudge) -> str:
@@ -275,7 +338,7 @@ def _requests(expectation: Expectation) -> Iterator[str]:
 
 
 def _stages(load: Load) -> Iterator[str]:
-    """One row a stage; a ramp is told by the level that it leads to."""
+    """One row a stage; a ramp is shown by the level that it leads to."""
     if not load.stages:
         return
     start_s, end_s = load.window
@@ -343,7 +406,9 @@ def plan_document(scenario: Scenario, expectation: Expectation) -> Mapping[str, 
         "drain_s": scenario.drain_s,
         "script": None if scenario.script is None else _script_document(scenario.script),
         "notes": list(scenario.notes),
-        "window": _window(scenario.load),
+        "window": dict(zip(("start_s", "end_s"), scenario.load.window, strict=True))
+        if scenario.load.stages
+        else None,
         "stages": [
             {
                 "name": stage.name,
@@ -363,10 +428,7 @@ def plan_document(scenario: Scenario, expectation: Expectation) -> Mapping[str, 
             "peak_requests_per_s": expectation.peak_requests_per_s,
             "assumption": expectation.assumption,
             "reason": expectation.unknown,
-            "endpoints": [
-                {"endpoint": row.endpoint, "requests": row.requests, "scored": row.scored}
-                for row in expectation.endpoints
-            ],
+            "endpoints": list(map(asdict, expectation.endpoints)),
         },
         "targets": [_target_document(target) for target in scenario.targets],
         "cannot_judge": [_doubt_document(item) for item in expectation.cannot_judge],
@@ -389,23 +451,9 @@ def _script_document(script: Script) -> Mapping[str, object]:
 
 
 def _doubt_document(item: CannotJudge) -> Mapping[str, object]:
-    return {
-        "metric": item.target.metric,
-        "scope": str(item.target.scope),
-        "reason": item.reason,
-        "expected": item.expected,
-        "needed": item.needed,
-        "shortest_s": item.shortest_s,
-        "level": item.level,
-        "by_load": item.by_load,
-    }
-
-
-def _window(load: Load) -> Mapping[str, float] | None:
-    if not load.stages:
-        return None
-    start_s, end_s = load.window
-    return {"start_s": start_s, "end_s": end_s}
+    keys = ("reason", "expected", "needed", "shortest_s", "level", "by_load")
+    scope = {"metric": item.target.metric, "scope": str(item.target.scope)}
+    return {**scope, **{key: getattr(item, key) for key in keys}}
 
 
 def _target_document(target: Target) -> Mapping[str, object]:

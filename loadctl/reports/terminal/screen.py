@@ -5,23 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
+from loadctl.reports import scores
 from loadctl.reports.printable import cut_in_the_middle, hanging, hanging_with_commands, printable, shortened
-from loadctl.reports.scores import (
-    UNKNOWN,
-    critical,
-    doubt,
-    is_first_byte,
-    is_unsure,
-    is_unsure_of,
-    load_in_brief,
-    measured,
-    milliseconds,
-    remark,
-    status_word,
-    times,
-    verdict_words,
-    wanted,
-)
 from loadctl.reports.terminal.facts import facts
 from loadctl.results.result import Result
 from loadctl.results.summary import EndpointSummary, Latency
@@ -45,22 +30,22 @@ _PERCENTILES = ("p50", "p95", "p99")
 def render(result: Result, *, width: int = 80, colour: bool = False) -> str:
     """The whole screen, at least 60 columns wide."""
     width = max(width, _MIN_WIDTH)
-    told = [
+    tables = [
         list(_targets(result, width, colour)),
         list(_endpoints(result, width)),
         list(facts(result, width)),
     ]
     if result.verdict is Verdict.ERROR and not result.counters.started:
-        told = []  # tables of nothing
+        tables = []  # tables of nothing
     head, story = [headline(result, colour=colour)], list(_story(result, width))
-    blocks = [head, story, *told, list(_closing(result, width))]
+    blocks = [head, story, *tables, list(_closing(result, width))]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
 def headline(result: Result, *, colour: bool = False) -> str:
     """Verdict, scenario, load, duration, engine, host: the one line of `-q`."""
-    facts = filter(None, [*load_in_brief(result), result.engine.name, printable(result.host, 120)])
-    words = verdict_words(result).replace(result.verdict, _paint(result.verdict, colour), 1)
+    facts = filter(None, [*scores.load_in_brief(result), result.engine.name, printable(result.host, 120)])
+    words = scores.verdict_words(result).replace(result.verdict, _paint(result.verdict, colour), 1)
     return f"{words}  {printable(result.scenario, 60)}  {', '.join(facts)}"
 
 
@@ -86,12 +71,12 @@ def _targets(result: Result, width: int, colour: bool) -> Iterator[str]:
     groups: dict[str, list[Score]] = {"": []}
     for score in result.scores:
         groups.setdefault(_group(score), []).append(score)
-    for head, scores in groups.items():
+    for head, rows in groups.items():
         if head:
             yield f"  {printable(head, width - 4)}"
-        for score in scores:
+        for score in rows:
             yield from _target_line(score, result, width, colour)
-    if note := doubt(result):
+    if note := scores.doubt(result):
         yield f"  {note}"
 
 
@@ -102,11 +87,11 @@ def _group(score: Score) -> str:
 
 
 def _target_line(score: Score, result: Result, width: int, colour: bool) -> Iterator[str]:
-    word = f"{status_word(score):<4}"
+    word = f"{scores.status_word(score):<4}"
     label = shortened(printable(score.target.metric.replace("_", " ")), 15)
-    value = measured(score, as_written=bool(result.files))
-    start = f"  {label:<15}{value:>10}{wanted(score):>11}{critical(score):>11}  "
-    beside, below = _beside_or_below(remark(score), len(start), len(word) + 2, width)
+    value = scores.measured(score, as_written=bool(result.files))
+    start = f"  {label:<15}{value:>10}{scores.wanted(score):>11}{scores.critical(score):>11}  "
+    beside, below = _beside_or_below(scores.remark(score), len(start), len(word) + 2, width)
     yield f"{start}{_paint(word.rstrip(), colour)}{' ' * (len(word) - len(word.rstrip()))}  {beside}".rstrip()
     yield from below
 
@@ -125,8 +110,8 @@ def _endpoints(result: Result, width: int) -> Iterator[str]:
     if not result.summary.total.completed and not result.summary.total.unfinished:
         return
     names = [printable(row.endpoint, 200) for row in rows]
-    first_byte = is_first_byte(result)
-    column = 10 if is_unsure(result) or first_byte else 9
+    first_byte = scores.is_first_byte(result)
+    column = 10 if scores.is_unsure(result) or first_byte else 9
     room = max(17, min(width - 26 - 3 * column, max(map(len, names)) + 4))
     heads = "".join(f"{'ttfb ' * first_byte + head:>{column}}" for head in _PERCENTILES)
     yield f"{'ENDPOINTS':<{room}}{'requests':>9}{'/s':>8}{heads}{'failed':>8}"
@@ -137,13 +122,13 @@ def _endpoints(result: Result, width: int) -> Iterator[str]:
     if len(endpoints) > len(shown):
         yield f"  … and {len(endpoints) - len(shown)} more: loadctl report --json"
     yield _endpoint_line(total, result, room, column)
-    yield from _footnotes([times(row, first_byte=first_byte) for row in [*shown, total]])
+    yield from _footnotes([scores.times(row, first_byte=first_byte) for row in [*shown, total]])
 
 
 def _footnotes(shown: Sequence[Latency]) -> Iterator[str]:
     whys = {one.absent[name] for one in shown for name in _PERCENTILES if name in one.absent}
     if any(why.startswith("needs") for why in whys):
-        yield "  – = too few requests for an honest figure: p95 needs 200, p99 1,000"
+        yield "  – = too few requests for a reliable figure: p95 needs 200, p99 1,000"
     for why in sorted(why for why in whys if not why.startswith("needs")):
         yield f"  – = {printable(why, 200)}"
 
@@ -151,12 +136,16 @@ def _footnotes(shown: Sequence[Latency]) -> Iterator[str]:
 def _endpoint_line(row: EndpointSummary, result: Result, room: int, column: int) -> str:
     def show(name: str) -> str:
         ms: float | None = getattr(found, name)
-        text = UNKNOWN if ms is None else milliseconds(ms, as_written=bool(result.files))
-        return f"({text})" if ms is not None and is_unsure_of(result, row, name) else text
+        text = scores.UNKNOWN if ms is None else scores.milliseconds(ms, as_written=bool(result.files))
+        return f"({text})" if ms is not None and scores.is_unsure_of(result, row, name) else text
 
-    rate = UNKNOWN if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
+    rate = (
+        scores.UNKNOWN
+        if row.throughput_per_s is None
+        else format_rate(row.throughput_per_s).removesuffix("/s")
+    )
     name = cut_in_the_middle(printable(row.endpoint, 4096), room - 3)
-    found = times(row, first_byte=is_first_byte(result))
+    found = scores.times(row, first_byte=scores.is_first_byte(result))
     figures = "".join(f"{show(name):>{column}}" for name in _PERCENTILES)
     requests = format_count(row.completed + row.unfinished)
     return (

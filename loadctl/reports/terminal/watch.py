@@ -71,13 +71,13 @@ def _entity(name: str, entity: Entity, width: int) -> Iterator[str]:
     if counts := _counts(entity):
         yield f"    {cut_in_the_middle(counts, width - 4)}"
     for series, value in list(_series(entity))[:_SERIES_MAX]:
-        course = entity.history.get(series, ())
+        values = entity.history.get(series, ())
         text = cut_in_the_middle(printable(_label(series), 200), _NAME - 2)
-        yield f"    {text:<{_NAME - 2}}  {_bars(series, course):<12}  {_value(series, value)}"
+        yield f"    {text:<{_NAME - 2}}  {_bars(series, values):<12}  {_value(series, value)}"
 
 
-def _bars(name: str, course: Iterable[float]) -> str:
-    return sparkline(course, 12, at_least=100.0 if name.endswith("_pct") else 0.0)
+def _bars(name: str, values: Iterable[float]) -> str:
+    return sparkline(values, 12, at_least=100.0 if name.endswith("_pct") else 0.0)
 
 
 def _label(name: str) -> str:

@@ -13,10 +13,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from loadctl.results.histogram import PERCENTILES
 from loadctl.results.recording import Example
 from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Model
+from loadctl.scenario.target import PERCENTILES
 
 _LARGEST = 10**15
 Count = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
@@ -170,7 +170,7 @@ class Imported:
     findings: Sequence[Finding] = ()
     """What this file cannot tell, in the words of the engine that wrote it."""
     advice: Sequence[str] = ()
-    """What to do where a target cannot be told."""
+    """What to do where a target cannot be judged."""
 
 
 def impossible(report: Imported) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from loadctl.results.histogram import PERCENTILES, STATISTICS, enough_samples
+from loadctl.results.histogram import STATISTICS
 from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint
 from loadctl.results.summary import Counters, EndpointSummary, Latency, Summary
+from loadctl.scenario.target import PERCENTILES, enough_samples
 
 
 def summary_of(imported: Imported) -> Summary:

@@ -142,7 +142,7 @@ def _crossed(limit: Limit, whole: Total) -> str | None:
     if us is not None and us / 1000 > _ms(limit):
         return f"{name} {format_value(us / 1000, 'ms')} (limit {shown})"
     if not whole.ok.count:
-        return f"all requests failed, so no {name}"
+        return f"all requests failed, so there is no {name}"
     return None
 
 

@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadctl.results.histogram import (
-    PERCENTILES,
     STATISTICS,
     Histogram,
     bucket_of,
-    enough_samples,
     upper_edge_us,
 )
 from loadctl.results.interval import Interval, completed_of, failed_of
 from loadctl.results.summary import EndpointSummary, Latency, Summary
+from loadctl.scenario.target import PERCENTILES, enough_samples
 
 
 def corrected(recorded: Histogram, interval_us: int) -> Histogram:
@@ -144,8 +143,8 @@ def _endpoint(
 def untimed_reason(histogram: Histogram, noun: str = "successes") -> str:
     """Why nothing is said of latencies of which some are not known: the others may be the quick ones."""
     return (
-        f"{histogram.untimed:,} of {histogram.count:,} {noun} have no latency: their body was read where loadctl "
-        "cannot see it, or the script gave no response time"
+        f"{histogram.untimed:,} of {histogram.count:,} {noun} have no latency: their bodies were read outside "
+        "loadctl's client, or the script reported no response time"
     )
 
 

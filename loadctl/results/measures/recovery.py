@@ -50,7 +50,7 @@ def recovery(load: Load, seconds: Sequence[SecondTotal], ended_s: float) -> Reco
     if (short := found.too_short(course.requests_before, end)) is not None:
         return short
     if any(second.ok.untimed for second in seconds):
-        return "some successes have no latency that loadctl could see"
+        return "loadctl could not measure the latency of some successes"
     if not course.normal:
         return "no request was answered before the spike"
     return course.result()

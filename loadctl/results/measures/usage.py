@@ -13,11 +13,12 @@ from itertools import chain
 from operator import attrgetter, sub
 from statistics import median
 
-from loadctl.results.histogram import PERCENTILES, Pool, nearest_rank
+from loadctl.results.histogram import Pool, nearest_rank
 from loadctl.results.interval import SecondTotal
 from loadctl.results.readings import Readings
 from loadctl.results.result import ResourceUse
 from loadctl.results.series import rank, why_uncovered
+from loadctl.scenario.target import PERCENTILES
 
 CPU_SPAN_S = 30.0
 _MIN_READINGS = 3

@@ -25,7 +25,7 @@ from loadctl.results.histogram import MOST_US, NOTHING, Histogram, Packed, bucke
 from loadctl.results.interval import GeneratorState, Interval, Second
 from loadctl.results.recording import Example, ScriptFault, VirtualUsers
 from loadctl.results.wire.record import MOST_S, Number, Time, Whole
-from loadctl.scenario.unplanned_load import Wish
+from loadctl.scenario.unplanned_load import LevelChange
 
 MAX_TEXT = 4096
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
@@ -227,7 +227,7 @@ class Bye(msgspec.Struct, frozen=True):
     virtual_users: VirtualUsers | None = None
 
 
-Frame: TypeAlias = Hello | Second | Example | Note | ScriptFault | ScriptCode | Wish | Bye
+Frame: TypeAlias = Hello | Second | Example | Note | ScriptFault | ScriptCode | LevelChange | Bye
 
 
 def parse(line: bytes | str) -> Frame | None:
@@ -266,20 +266,20 @@ def _read(fields: dict[str, Any]) -> Frame | None:
     elif kind == "script":
         kind = fields["what"]
     found = msgspec.convert(fields, _KINDS[kind])
-    if isinstance(found, Wish) and not (
+    if isinstance(found, LevelChange) and not (
         0 <= found.t <= MOST_S and 0 <= found.users <= _MOST and 0 <= found.per_s <= _MOST
     ):
         raise ValueError("a time, a number of users and a rate from 0 are expected")
     return found
 
 
-_KINDS: Mapping[str, type[Hello | Example | Note | ScriptFault | ScriptCode | Wish | Bye]] = {
+_KINDS: Mapping[str, type[Hello | Example | Note | ScriptFault | ScriptCode | LevelChange | Bye]] = {
     "hello": Hello,
     "example": Example,
     "note": Note,
     "fault": ScriptFault,
     "verdict": ScriptCode,
-    "level": Wish,
+    "level": LevelChange,
     "bye": Bye,
 }
 

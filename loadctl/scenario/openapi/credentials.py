@@ -1,4 +1,4 @@
-"""How the operations of an OpenAPI document prove who calls: its security schemes, and what is sent for them."""
+"""The security schemes of an OpenAPI document, and the credentials that requests send for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from loadctl.scenario.openapi.sample import Sampler, as_list, as_mapping, text
+from loadctl.scenario.openapi.sample import SchemaSampler, as_list, as_mapping, text
 from loadctl.scenario.user_type import Json
 
 _HEADER = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -56,7 +56,7 @@ def alternatives(document: Mapping[str, object], operation: Mapping[str, object]
 
 
 def header_scheme(name: str) -> Scheme | None:
-    """A required header whose name says that it is a credential, declared as a parameter only."""
+    """The scheme of a required header that is declared as a parameter, but whose name says it is a credential."""
     if name.lower() == "authorization":
         return BEARER
     return Scheme("header", name, "", name) if _KEY.search(name) else None
@@ -65,7 +65,7 @@ def header_scheme(name: str) -> Scheme | None:
 def token_urls(document: Mapping[str, object]) -> Iterator[str]:
     """Where a password is exchanged for a token, as OAuth2 has it."""
     for node in _schemes(document).values():
-        scheme = Sampler(document).resolve(node)
+        scheme = SchemaSampler(document).resolve(node)
         flow = as_mapping(as_mapping(scheme.get("flows")).get("password"))
         found = scheme if scheme.get("flow") == "password" else flow
         if scheme.get("type") == "oauth2" and isinstance(url := found.get("tokenUrl"), str):
@@ -74,15 +74,13 @@ def token_urls(document: Mapping[str, object]) -> Iterator[str]:
 
 def _schemes(document: Mapping[str, object]) -> Mapping[str, object]:
     components = as_mapping(document.get("components"))
-    return {
-        **as_mapping(document.get("securityDefinitions")),
-        **as_mapping(components.get("securitySchemes")),
-    }
+    old = as_mapping(document.get("securityDefinitions"))
+    return {**old, **as_mapping(components.get("securitySchemes"))}
 
 
 def _scheme(document: Mapping[str, object], name: str) -> Scheme | None:
     """None: nothing in a request shows it (mutualTLS). One that is not declared is taken for a bearer token."""
-    node = Sampler(document).resolve(_schemes(document).get(name))
+    node = SchemaSampler(document).resolve(_schemes(document).get(name))
     kind, of_http = str(node.get("type", "")).lower(), str(node.get("scheme", "bearer")).lower()
     if kind == "mutualtls":
         return None
@@ -102,12 +100,9 @@ def _api_key(node: Mapping[str, object]) -> Scheme | None:
     says_bearer = "bearer" in str(node.get("description", "")).lower()
     match place:
         case "header":
-            is_bearer = says_bearer and name.lower() == "authorization"
-            return (
-                Scheme("header", name, BEARER.prefix, BEARER.kind)
-                if is_bearer
-                else Scheme("header", name, "", "an API key")
-            )
+            if says_bearer and name.lower() == "authorization":
+                return Scheme("header", name, BEARER.prefix, BEARER.kind)
+            return Scheme("header", name, "", "an API key")
         case "query":
             return Scheme("query", name, "", "an API key")
         case "cookie":
@@ -173,7 +168,7 @@ class Access:
 
 
 def _trouble(schemes: Sequence[Scheme]) -> int:
-    """How hard it is to have such credentials at hand; bearer tokens and keys are easy."""
+    """How hard such credentials are to obtain; bearer tokens and keys are easy."""
     return sum(scheme.prefix not in {"", "Bearer "} or scheme.place == "cookie" for scheme in schemes)
 
 
@@ -187,14 +182,14 @@ _USER = re.compile(r"user(_?name|_?id)?$|login$|e?mail$|account$|identifier$|^na
 _DEEPEST = 3
 
 
-def has_password(sampler: Sampler, schema: object, depth: int = 0) -> bool:
+def has_password(sampler: SchemaSampler, schema: object, depth: int = 0) -> bool:
     return any(
         _PASSWORD.search(name) or (depth < 1 and has_password(sampler, item, depth + 1))
         for name, item in sampler.properties(schema).items()
     )
 
 
-def account_body(sampler: Sampler, schema: object, value: Json, depth: int = 0) -> Json:
+def account_body(sampler: SchemaSampler, schema: object, value: Json, depth: int = 0) -> Json:
     """`value` with the account from the environment wherever the document gives no example of it."""
     if not isinstance(value, Mapping) or depth > _DEEPEST:
         return value
@@ -236,8 +231,8 @@ def is_token_url(url: str, path: str) -> bool:
     return wanted != "/" and f"{path.rstrip('/')}".endswith(wanted.rstrip("/"))
 
 
-def token_source(sampler: Sampler, operation: Mapping[str, object]) -> str | None:
-    """What captures the token of a login's answer; None: nothing is known of one."""
+def token_source(sampler: SchemaSampler, operation: Mapping[str, object]) -> str | None:
+    """The capture for the token in the answer to a login; None: none is known."""
     responses = as_mapping(operation.get("responses"))
     named = [status for status in ("200", "201", "2XX", "2xx", "default") if status in responses]
     for response in [sampler.resolve(responses[status]) for status in named]:
@@ -254,7 +249,7 @@ def token_source(sampler: Sampler, operation: Mapping[str, object]) -> str | Non
     return None
 
 
-def _in_schema(sampler: Sampler, schema: object) -> Sequence[str]:
+def _in_schema(sampler: SchemaSampler, schema: object) -> Sequence[str]:
     level: list[tuple[tuple[str, ...], object]] = [((), schema)]
     for _ in range(_DEEPEST):
         below = [
@@ -267,7 +262,7 @@ def _in_schema(sampler: Sampler, schema: object) -> Sequence[str]:
     return ()
 
 
-def _in_examples(sampler: Sampler, entry: Mapping[str, object]) -> Sequence[str]:
+def _in_examples(sampler: SchemaSampler, entry: Mapping[str, object]) -> Sequence[str]:
     named = as_mapping(entry.get("examples")).values()
     found = [entry.get("example"), *named, *(sampler.resolve(one).get("value") for one in named)]
     for example in [*found, sampler.resolve(entry.get("schema")).get("example")]:
@@ -293,7 +288,7 @@ def _best(texts: Sequence[tuple[str, ...]]) -> Sequence[str]:
     return next((ranked[name] for name in _TOKENS if name in ranked), ())
 
 
-def _is_text(sampler: Sampler, schema: object, depth: int = 0) -> bool:
+def _is_text(sampler: SchemaSampler, schema: object, depth: int = 0) -> bool:
     found = sampler.resolve(schema)
     kind = found.get("type")
     if kind is None:

@@ -9,22 +9,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
-from loadctl.scenario.openapi.credentials import (
-    BEARER,
-    OAUTH2_BODY,
-    OAUTH2_TOKEN,
-    Alternatives,
-    Scheme,
-    account_body,
-    alternatives,
-    has_password,
-    header_scheme,
-    is_token_url,
-    token_source,
-    token_urls,
-)
-from loadctl.scenario.openapi.sample import SOME_TEXT, Sampler, as_list, as_mapping, as_words, text
-from loadctl.scenario.openapi.servers import is_elsewhere, path_below
+from loadctl.scenario.openapi import credentials
+from loadctl.scenario.openapi.document import own_server
+from loadctl.scenario.openapi.sample import SOME_TEXT, SchemaSampler, as_list, as_mapping, as_words, text
 from loadctl.scenario.user_type import Json
 
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -101,7 +88,7 @@ class Operation:
     """What captures a session's token from the answer, as in `capture:`."""
     has_account: bool = False
     """The account to log in with comes from the environment."""
-    access: Alternatives = ()
+    access: credentials.Alternatives = ()
     """The credentials that it asks for."""
 
 
@@ -109,7 +96,7 @@ def operations(document: Mapping[str, object], base: str, prefix: str) -> list[O
     """All operations in the order of the document (2.0 and 3.x), their paths under `prefix`, on the host of `base`."""
     found = []
     for path, item in as_mapping(document.get("paths")).items():
-        entry = Sampler(document).resolve(item)
+        entry = SchemaSampler(document).resolve(item)
         if not path.startswith("/") or len(path) > _MOST_PATH:
             continue
         for method in _METHODS:
@@ -117,11 +104,9 @@ def operations(document: Mapping[str, object], base: str, prefix: str) -> list[O
                 continue
             own = as_mapping(entry[method])
             servers = own if own.get("servers") else entry
-            below = path_below(servers, base)
+            below, elsewhere = own_server(servers, base)
             where = (prefix if below is None else below) + text(path)
-            found.append(
-                _Reader(document, entry, method, where).operation(elsewhere=is_elsewhere(servers, base))
-            )
+            found.append(_Reader(document, entry, method, where).operation(elsewhere=elsewhere))
     return found
 
 
@@ -136,24 +121,23 @@ class _Reader:
         self._method = method
         self._path = path
         both = [*as_list(item.get("parameters")), *as_list(self._operation.get("parameters"))]
-        found = [Sampler(document).resolve(parameter) for parameter in both]
+        found = [SchemaSampler(document).resolve(parameter) for parameter in both]
         self._parameters = {(str(p.get("in")), str(p.get("name"))): p for p in found}
         self._guesses: list[str] = []
-        self._access = list(alternatives(document, self._operation))
+        self._access = list(credentials.alternatives(document, self._operation))
 
     def operation(self, *, elsewhere: bool) -> Operation:
         kind, schema, body, origin = self._body()
         login = self._is_login(schema)
-        token = token_source(Sampler(self._document), self._operation) if login else None
+        token = credentials.token_source(SchemaSampler(self._document), self._operation) if login else None
         if login and kind is None and self._is_token_url():
-            kind, body, token = "form", OAUTH2_BODY, token or OAUTH2_TOKEN
+            kind, body, token = "form", credentials.OAUTH2_BODY, token or credentials.OAUTH2_TOKEN
         has_account = login and origin != EXAMPLE and kind is not None
         if has_account:
-            body, origin = account_body(Sampler(self._document), schema, body), _ACCOUNT
+            body, origin = credentials.account_body(SchemaSampler(self._document), schema, body), _ACCOUNT
         role, why = self._role(origin, login=login, token=token)
         if elsewhere:
             role, why = "left out", ELSEWHERE
-        headers = self._headers()
         return Operation(
             method=self._method,
             path=self._path,
@@ -162,7 +146,7 @@ class _Reader:
             why=why,
             weight=self._weight(),
             summary=text(str(self._operation.get("summary") or "")),
-            headers=headers,
+            headers=self._headers(),
             body_kind=kind,
             body=body,
             origin=origin if kind else "",
@@ -180,9 +164,8 @@ class _Reader:
 
     def _first_words(self) -> set[str]:
         """The same without nouns: of `getOrderCancellations` only `get`."""
-        return _split(self._last_part()) | _split(
-            re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", self._id())[:40].split(" ")[0]
-        )
+        first = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", self._id())[:40].split(" ")[0]
+        return _split(self._last_part()) | _split(first)
 
     def _last_part(self) -> str:
         fixed = [part for part in re.split(r"[/?#]", self._path) if part and not re.search(r"[{=]", part)]
@@ -199,15 +182,17 @@ class _Reader:
         words = self._called()
         if words & _NO_LOGINS:
             return False
-        sampler = Sampler(self._document)
+        sampler = SchemaSampler(self._document)
         return bool(words & _LOGINS) or (
             bool(words & _MAYBE_LOGINS)
-            and has_password(sampler, schema)
-            and token_source(sampler, self._operation) is not None
+            and credentials.has_password(sampler, schema)
+            and credentials.token_source(sampler, self._operation) is not None
         )
 
     def _is_token_url(self) -> bool:
-        return any(is_token_url(url, self._path) for url in token_urls(self._document))
+        return any(
+            credentials.is_token_url(url, self._path) for url in credentials.token_urls(self._document)
+        )
 
     def _role(self, origin: str, *, login: bool, token: str | None) -> tuple[Role, str]:
         words = self._called() - {self._method}
@@ -228,7 +213,9 @@ class _Reader:
 
     def _streams(self) -> bool:
         """Whether its only kind of answer is a stream of events."""
-        answer = Sampler(self._document).resolve(as_mapping(self._operation.get("responses")).get("200"))
+        answer = SchemaSampler(self._document).resolve(
+            as_mapping(self._operation.get("responses")).get("200")
+        )
         kinds = [*as_mapping(answer.get("content")), *map(str, as_list(self._operation.get("produces")))]
         return bool(kinds) and all(kind.split(";")[0] == "text/event-stream" for kind in kinds)
 
@@ -255,11 +242,8 @@ class _Reader:
         return "?".join([path, *filter(None, ["&".join(filter(None, query))])])
 
     def _encoded(self, template: str) -> str:
-        filled = re.sub(
-            r"\{([^{}]*)\}",
-            lambda match: self._filled(match[1]),
-            quote(template, safe="/{}:@!$&'()*+,;=~%?"),
-        )
+        quoted = quote(template, safe="/{}:@!$&'()*+,;=~%?")
+        filled = re.sub(r"\{([^{}]*)\}", lambda match: self._filled(match[1]), quoted)
         return filled.replace("{", "%7B").replace("}", "%7D")
 
     def _filled(self, name: str) -> str:
@@ -273,7 +257,8 @@ class _Reader:
         for (place, name), parameter in self._parameters.items():
             if parameter.get("required") is not True or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
                 continue
-            if place == "header" and (scheme := header_scheme(name)) and not self._is_given(parameter):
+            scheme = credentials.header_scheme(name) if place == "header" else None
+            if scheme and not self._is_given(parameter):
                 self._ask_for(scheme)
             elif place == "header":
                 found[name] = self._parameter(parameter, name)
@@ -281,12 +266,13 @@ class _Reader:
                 cookies.append(f"{name}={quote(self._parameter(parameter, name), safe='')}")
         return {**found, "Cookie": "; ".join(cookies)} if cookies else found
 
-    def _ask_for(self, scheme: Scheme) -> None:
-        if scheme not in (BEARER, *(known for one in self._access for known in one)) or not any(self._access):
-            self._access = [[*one, scheme] for one in self._access or [[]]]
+    def _ask_for(self, scheme: credentials.Scheme) -> None:
+        known = [credentials.BEARER, *(one for schemes in self._access for one in schemes)]
+        if scheme not in known or not any(self._access):
+            self._access = [[*schemes, scheme] for schemes in self._access or [[]]]
 
     def _is_given(self, parameter: Mapping[str, object]) -> bool:
-        sampler = Sampler(self._document)
+        sampler = SchemaSampler(self._document)
         if _given(parameter, sampler) is not None:
             return True
         sampler.value(_schema_of(parameter))
@@ -294,7 +280,7 @@ class _Reader:
 
     def _pairs(self, parameter: Mapping[str, object], name: str) -> list[tuple[str, str]]:
         """A query parameter; lists and objects as its style writes them."""
-        sampler = Sampler(self._document)
+        sampler = SchemaSampler(self._document)
         value = _given(parameter, sampler)
         if value is None:
             value = sampler.value(_schema_of(parameter))
@@ -309,7 +295,7 @@ class _Reader:
 
     def _parameter(self, parameter: Mapping[str, object], name: str) -> str:
         """Its example as one short line of text; without one a guess, which is noted."""
-        sampler = Sampler(self._document)
+        sampler = SchemaSampler(self._document)
         value = _given(parameter, sampler)
         schema = sampler.resolve(_schema_of(parameter))
         if value is None:
@@ -326,25 +312,20 @@ class _Reader:
 
     def _body(self) -> tuple[Kind | None, object, Json, str]:
         """Kind, schema, value and origin of the body."""
-        content = as_mapping(
-            Sampler(self._document).resolve(self._operation.get("requestBody")).get("content")
-        )
-        for media, kind in _media(self._document, content or self._content_of_version_2()):
-            entry = as_mapping((content or self._content_of_version_2())[media])
+        body = SchemaSampler(self._document).resolve(self._operation.get("requestBody"))
+        content = as_mapping(body.get("content")) or self._content_of_version_2()
+        for media, kind in _media(self._document, content):
+            entry = as_mapping(content[media])
             schema = entry.get("schema")
             if kind is None:
                 return None, schema, None, XML if "xml" in media else FILE
-            sampler = Sampler(self._document)
+            sampler = SchemaSampler(self._document)
             value = _given(entry, sampler)
             given = value is not None
             if not given:
                 value = sampler.value(schema)
             if kind == "form":
-                value = (
-                    {name: as_words(item) for name, item in value.items()}
-                    if isinstance(value, Mapping)
-                    else {}
-                )
+                value = {name: as_words(item) for name, item in as_mapping(value).items()}
             elif kind == "body":
                 value = as_words(value)
             if len(json.dumps(value)) <= _MOST_BODY:
@@ -365,12 +346,11 @@ class _Reader:
         properties = {name: {**p, "required": None} for name, p in fields.items()}
         schema = {"type": "object", "required": required, "properties": properties}
         multipart = any(kind.startswith("multipart/") for kind in kinds)
-        return {
-            "multipart/form-data" if multipart else "application/x-www-form-urlencoded": {"schema": schema}
-        }
+        media = "multipart/form-data" if multipart else "application/x-www-form-urlencoded"
+        return {media: {"schema": schema}}
 
 
-def _origin(sampler: Sampler) -> str:
+def _origin(sampler: SchemaSampler) -> str:
     if not sampler.exampled:
         return _SMALLEST
     return _PARTLY if sampler.guessed else EXAMPLE
@@ -410,7 +390,7 @@ def _media(document: Mapping[str, object], content: Mapping[str, object]) -> lis
 
 
 def _has_file(document: Mapping[str, object], entry: Mapping[str, object]) -> bool:
-    sampler = Sampler(document)
+    sampler = SchemaSampler(document)
     found = [sampler.resolve(item) for item in sampler.properties(entry.get("schema")).values()]
     items = [sampler.resolve(one.get("items")) for one in found]
     return not found or any(
@@ -419,14 +399,11 @@ def _has_file(document: Mapping[str, object], entry: Mapping[str, object]) -> bo
     )
 
 
-def _given(entry: Mapping[str, object], sampler: Sampler) -> Json:
+def _given(entry: Mapping[str, object], sampler: SchemaSampler) -> Json:
     """The example that stands beside a schema; None: there is none."""
     named = as_mapping(entry.get("examples")).values()
-    values = [
-        entry.get("example"),
-        entry.get("x-example"),
-        *(sampler.resolve(one).get("value") for one in named),
-    ]
+    beside = [entry.get("example"), entry.get("x-example")]
+    values = [*beside, *(sampler.resolve(one).get("value") for one in named)]
     found = next((value for value in values if value is not None), None)
     return None if found is None else sampler.fitted(found, _schema_of(entry))
 

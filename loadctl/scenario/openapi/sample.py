@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from loadctl.scenario.template.prng import text as as_text
+from loadctl.scenario.prng import text as as_text
 
 if TYPE_CHECKING:
     from loadctl.scenario.user_type import Json
@@ -29,6 +29,7 @@ _FORMATS: Mapping[str, str] = {
     "ipv6": "2001:db8::1",
     "byte": "dGV4dA==",
 }
+_OF_A_VALUE = {"type", "properties", "$ref", "allOf", "anyOf", "oneOf", "example"}
 _EXAMPLES = ("example", "x-example", "examples")
 _LITERAL = re.compile(r"\^?(?:\((?:\?:)?)?([\w @/-]+)(?:\|[\w @/|-]*)?\)?\$?")
 """A pattern that allows one word, or one of some."""
@@ -56,7 +57,7 @@ def as_words(value: object) -> str:
     return str(getattr(value, "written", None) or as_text(value))
 
 
-class Sampler:
+class SchemaSampler:
     """Samples schemas of one document. It follows local references only, and stops at loops, depth and size."""
 
     def __init__(self, document: Mapping[str, object], *, values: int = 2000) -> None:
@@ -86,9 +87,8 @@ class Sampler:
         for key in ("allOf", "anyOf", "oneOf"):
             for part in as_list(found.get(key))[:20] if depth < _SHALLOW else ():
                 own |= self.properties(part, depth + 1)
-        return own | {
-            name: item for name, item in as_mapping(found.get("properties")).items() if _usable(name)
-        }
+        properties = as_mapping(found.get("properties"))
+        return own | {name: item for name, item in properties.items() if _usable(name)}
 
     def value(self, schema: object, depth: int = 0) -> Json:
         found = self.resolve(schema)
@@ -133,16 +133,9 @@ class Sampler:
     def _wanted(self, schema: Mapping[str, object], properties: Mapping[str, object]) -> list[str]:
         """The properties that a request must have, and the optional ones that somebody gave an example."""
         required = [name for name in as_list(schema.get("required")) if isinstance(name, str)]
-        exampled = [
-            name
-            for name, item in properties.items()
-            if name not in required and any(key in self.resolve(item) for key in _EXAMPLES)
-        ]
-        return [
-            name
-            for name in [*required, *exampled]
-            if self.resolve(properties.get(name)).get("readOnly") is not True
-        ]
+        exampled = [name for name, item in properties.items() if self.resolve(item).keys() & set(_EXAMPLES)]
+        wanted = dict.fromkeys([*required, *exampled])
+        return [one for one in wanted if self.resolve(properties.get(one)).get("readOnly") is not True]
 
     def _at(self, reference: str) -> object:
         node: object = self._document
@@ -159,15 +152,7 @@ class Sampler:
         merged: dict[str, Json] = {}
         last: Json = None
         for part in parts:
-            if not self.resolve(part).keys() & {
-                "type",
-                "properties",
-                "$ref",
-                "allOf",
-                "anyOf",
-                "oneOf",
-                "example",
-            }:
+            if not self.resolve(part).keys() & _OF_A_VALUE:
                 continue
             value = self.value(part, depth + 1)
             if isinstance(value, Mapping):
@@ -227,7 +212,7 @@ def _usable(key: object) -> bool:
 
 
 def _number(value: object, otherwise: float) -> float:
-    """Nothing that arithmetic with it would make infinite."""
+    """`value` where it is a number that arithmetic cannot make infinite."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return otherwise
     return float(value) if value == 0 or 1e-15 < abs(value) < 1e15 else otherwise

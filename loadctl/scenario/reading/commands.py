@@ -1,4 +1,4 @@
-"""`before:` and `after:` → commands of this machine: words, never a text for a shell.
+"""Reads `before:` and `after:`: commands for this machine, as words, never as a text for a shell.
 
 A text is split as a shell would split it (quotes and backslashes), but no shell runs it. `${NAME}` is filled in after
 the splitting, so that a value with blanks stays one word.
@@ -8,45 +8,32 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 from loadctl.errors import Where
-from loadctl.scenario.reading.document import Node
+from loadctl.scenario.reading.document import Mistakes, Node
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes
-from loadctl.scenario.reading.shape import Part, Shape, SomeSeconds, one_line, read_shape, scalar_text
-from loadctl.scenario.redaction import Redaction
+from loadctl.scenario.reading.shape import WORDS, Shape, SomeSeconds, one_line, part, read_shape, scalar_text
+from loadctl.scenario.scenario import COMMAND_TIMEOUT_S, LocalCommand
 
-_TIMEOUT_S = 300.0
 _FORMS = "takes a command (text, or words in a list of their own), or a list of commands"
 _NEEDS_SHELL = "write  sh -c '…'  if you need one; in quotes it is an ordinary character"
 _REFERENCE = re.compile(r"\$\$\{|\$\{[^{}]*\}")
 _FIRST_STAND_IN = 0xE000
-"""Private characters stand for references while the text is split; it cannot hold any of its own."""
+"""Private-use characters replace references while the text is split; the text itself cannot contain any."""
 _SIGN = re.compile(r"&&|\|\||>>|<<|\$\(|\$(?=[A-Za-z_])|[|&;<>*?()`]")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _USER_INFO = re.compile(r"://([^/?#\s]*)@")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalCommand:
-    """A program and its words, run on this machine in the folder of the scenario file."""
-
-    argv: Sequence[str]
-    timeout_s: float = _TIMEOUT_S
-    where: Where = field(default_factory=lambda: Where("<none>"))
-
-    def shown(self, secrets: Iterable[str] = ()) -> str:
-        """The command as one could type it, without any of `secrets`."""
-        return shlex.join(map(Redaction(secrets).hidden, self.argv))
-
-
-class _CommandShape(Shape):
+class CommandShape(Shape):
     kind: ClassVar[str] = "a command"
-    run: Part
-    timeout: SomeSeconds = _TIMEOUT_S
+    run: Annotated[Node, part(WORDS)]
+    """Program and arguments, without a shell."""
+    timeout: SomeSeconds = COMMAND_TIMEOUT_S
+    """When it is stopped."""
 
 
 @dataclass(slots=True)
@@ -60,13 +47,13 @@ class CommandReader:
         if node is None:
             return ()
         if node.is_null or node.items == ():
-            self.mistakes.add(node.where, f"{key}: {_FORMS}")
+            self.mistakes.add(node, f"{key}: {_FORMS}")
             return ()
         items = node.items if node.items is not None else (node,)
         return tuple(command for item in items if (command := self._command(key, item)) is not None)
 
     def option(self, name: str, text: str, *, timeout_s: float) -> LocalCommand | None:
-        """The command that an option of the command line says; None where something is wrong with it."""
+        """The command given by an option of the command line; None where something is wrong with it."""
         argv = self._words(name, Node(Where(name), text, text))
         return LocalCommand(argv=argv, timeout_s=timeout_s) if argv else None
 
@@ -74,7 +61,7 @@ class CommandReader:
         if node.entries is None:
             argv = self._words(key, node)
             return LocalCommand(argv=argv, where=node.where) if argv else None
-        shape = read_shape(_CommandShape, self._with_timeout(node), self.mistakes)
+        shape = read_shape(CommandShape, self._with_timeout(node), self.mistakes)
         argv = self._words(key, shape.run) if shape is not None else ()
         if shape is None or not argv:
             return None
@@ -92,21 +79,21 @@ class CommandReader:
         try:
             texts = self._listed(node) if node.items is not None else self._split(node)
         except ValueError as error:
-            self.mistakes.add(node.where, f"{key}: {error}", getattr(error, "hint", None))
+            self.mistakes.add(node, f"{key}: {error}", getattr(error, "hint", None))
             return ()
         words = [self.environment.fill(Node(node.where, text, text)).text for text in texts]
-        self._redact_user_info(words)
+        for user_info in _USER_INFO.findall("\n".join(words)):
+            self.environment.redact_user_info(user_info)
         if len(self.mistakes.found) > before:
             return ()
         if not words or not words[0].strip() or any("\0" in word for word in words):
-            self.mistakes.add(node.where, f"{key}: names no program to run")
+            self.mistakes.add(node, f"{key}: names no program to run")
             return ()
         return tuple(words)
 
     def _listed(self, node: Node) -> Sequence[str]:
-        for item in node.items or ():
-            if not item.is_scalar:
-                raise ValueError("a command's words are texts, not lists or mappings")
+        if not all(item.is_scalar for item in node.items or ()):
+            raise ValueError("the words of a command are texts, not lists or mappings")
         return [scalar_text(item) for item in node.items or ()]
 
     def _split(self, node: Node) -> Sequence[str]:
@@ -118,35 +105,23 @@ class CommandReader:
 
         text = _REFERENCE.sub(stand_in, one_line(node))
         if sign := _shell_sign(text):
-            raise _NeedsShell(f"'{sign}' means something to a shell only, and no shell runs it")
+            raise _NeedsShell(f"only a shell understands '{sign}'", _NEEDS_SHELL)
         try:
             words = shlex.split(text)
         except ValueError as error:
-            raise ValueError(
-                "a quote is not closed" if "quotation" in str(error) else "it ends in a backslash"
-            ) from error
+            quote = "quotation" in str(error)
+            raise ValueError("a quote is not closed" if quote else "it ends in a backslash") from error
         if words and _ASSIGNMENT.match(words[0]):
-            raise _Assignment(f"'{words[0]}' sets a variable for a shell, and no shell runs it")
-        return [self._referring(word, references) for word in words]
-
-    @staticmethod
-    def _referring(word: str, references: Sequence[str]) -> str:
-        for index, reference in enumerate(references):
-            word = word.replace(chr(_FIRST_STAND_IN + index), reference)
-        return word
-
-    def _redact_user_info(self, words: Sequence[str]) -> None:
-        for word in words:
-            for found in _USER_INFO.finditer(word):
-                self.environment.redact_user_info(found[1])
+            hint = "write  env NAME=value …  before the program"
+            raise _NeedsShell(f"'{words[0]}' sets a variable for a shell", hint)
+        referring = {_FIRST_STAND_IN + index: reference for index, reference in enumerate(references)}
+        return [word.translate(referring) for word in words]
 
 
 class _NeedsShell(ValueError):
-    hint = _NEEDS_SHELL
-
-
-class _Assignment(ValueError):
-    hint = "write  env NAME=value …  before the program"
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(f"{what}, and no shell runs it")
+        self.hint = hint
 
 
 def _shell_sign(text: str) -> str | None:

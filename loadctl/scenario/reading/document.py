@@ -1,4 +1,4 @@
-"""A YAML text as a tree of nodes, each with its place, so that every mistake can point at its line and column.
+"""A YAML text as a tree of nodes, each with its place, and the mistakes found in it, each with line and column.
 
 Types are those of YAML 1.2 (core): `NO` and `2026-01-01` are texts, `01234` is the number 1234, keys are texts.
 Duplicate keys, a second document and unknown tags are mistakes; anchors, aliases and `<<` work, but what they
@@ -10,19 +10,29 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import yaml
 
-from loadctl.errors import Mistake, Where
+from loadctl.errors import InvalidInput, Mistake, Where
 
+Scalar: TypeAlias = "bool | int | float | str | None"
+T = TypeVar("T")
+SURROGATES = re.compile("[\ud800-\udfff]")
+_LONG = 64
+_SLOWLY_READ = 50_000
+"""Characters that PyYAML's own parser reads in 2 s."""
+_MOST_OF_FORM = 50
+_MOST = 100
+"""More mistakes than this in one input tell nothing new."""
 _NEED_QUOTES = {"?", "{", "}", "[", "]"}
-MUST_BE_QUOTED = "a value that starts with {{ must be in quotes"
+_QUOTE_STAR = "a value that starts with * must be in quotes"
+_MUST_BE_QUOTED = "a value that starts with {{ must be in quotes"
 
 
-def quoted_hint(line: str, column: int) -> str:
+def _quoted_hint(line: str, column: int) -> str:
     """How to write the `{{ … }}` that starts at `column` (from 1) of `line`, its key before it."""
     key = re.search(r"([\w.-]+: *)$", line[: column - 1])
     template = re.match(r"\{\{.*?\}\}[^\s,}\]]*", line[column - 1 :])
@@ -39,7 +49,7 @@ def excerpt(lines: Sequence[str], line: int) -> str | None:
     return lines[line - 1].rstrip() if 0 < line <= len(lines) else None
 
 
-def syntax_mistake(file: str, text: str, error: yaml.YAMLError) -> Mistake:
+def _syntax_mistake(file: str, text: str, error: yaml.YAMLError) -> Mistake:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         return _unreadable_character(file, text, error)
@@ -49,7 +59,7 @@ def syntax_mistake(file: str, text: str, error: yaml.YAMLError) -> Mistake:
     source = excerpt(lines, line) or ""
     if template := re.search(r"(?:[:\-,\[] +)(\{\{)", source[:column]):
         column = template.start(1) + 1
-        return Mistake(Where(file, line, column), MUST_BE_QUOTED, quoted_hint(source, column), source)
+        return Mistake(Where(file, line, column), _MUST_BE_QUOTED, _quoted_hint(source, column), source)
     start = getattr(error, "context_mark", None)
     character = lines[mark.line][column - 1 : column] if mark.line < len(lines) else ""
     if "flow" in context and character not in _NEED_QUOTES and start is not None:
@@ -61,7 +71,7 @@ def syntax_mistake(file: str, text: str, error: yaml.YAMLError) -> Mistake:
     return Mistake(Where(file, line, column), message, hint, source)
 
 
-def escape_mistake(file: str, text: str) -> Mistake:
+def _escape_mistake(file: str, text: str) -> Mistake:
     """Of an escape that is no character; the parser does not say which."""
     for number, line in enumerate(lines_of(text), 1):
         for escape in re.finditer(r"\\U([0-9A-Fa-f]{8})", line):
@@ -75,7 +85,7 @@ def _explained(problem: str, context: str, character: str) -> tuple[str, str | N
     own_line = 'put it in "quotes", or give the value its own line'
     match character:
         case "\t":
-            return "a tab stands here; YAML is indented with spaces only", "replace the tab by spaces"
+            return "there is a tab here; YAML is indented with spaces only", "replace the tab with spaces"
         case "@" | "`" | "%":
             return f"a value that starts with {character} must be in quotes", None
     if "flow" in context:
@@ -85,7 +95,7 @@ def _explained(problem: str, context: str, character: str) -> tuple[str, str | N
         return "a value with * must be in quotes inside [ ] or { }, and where it starts with *", own_line
     if "mapping values are not allowed" in problem:
         return (
-            "a key cannot stand here: check the indentation, or quote a value that holds ': '",
+            "a key is not allowed here: check the indentation, or quote a value that holds ': '",
             'write for example  name: "a: b"',
         )
     if "quoted scalar" in context and "end of stream" in problem:
@@ -103,15 +113,8 @@ def _unreadable_character(file: str, text: str, error: yaml.YAMLError) -> Mistak
     code = text[position : position + 1]
     shown = f"U+{ord(code):04X}" if code else "one"
     return Mistake(
-        Where(file, line, column), f"the character {shown} cannot stand in YAML; is this a text file?"
+        Where(file, line, column), f"the character {shown} is not allowed in YAML; is this a text file?"
     )
-
-
-_LONG = 64
-
-HALVES = re.compile("[\ud800-\udfff]")
-
-Scalar: TypeAlias = "bool | int | float | str | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,6 @@ class Bounds:
 
 
 OF_SCENARIOS = Bounds()
-_SLOWLY_READ = 50_000
-"""Characters that PyYAML's own parser reads in 2 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,23 @@ class Text:
 
     name: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The text of every file involved."""
+
+    scenario: Text
+    users: Text | None
+    """users.yaml."""
+    targets: Text | None
+    """targets.yaml."""
+    read: Callable[[str], str | None]
+    """The text of a file named in the YAML (relative to the scenario file); None: there is none."""
+    resolve: Callable[[str], str | None]
+    """The absolute path of such a file; None: there is none."""
+    env: Mapping[str, str]
+    packaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +196,10 @@ class Node:
     def get(self, key: str) -> Node | None:
         return next((node for k, node in (self.entries or {}).items() if k.text == key), None)
 
+    def value_where(self, key: str) -> Where:
+        """The place of the value under a key; of the whole mapping, if it has no such key."""
+        return (self.get(key) or self).where
+
     def key_where(self, key: str) -> Where:
         """The place of a key; of the whole mapping, if it has no such key."""
         return next((k.where for k in self.entries or {} if k.text == key), self.where)
@@ -207,9 +229,9 @@ def read_document(text: Text, bounds: Bounds = OF_SCENARIOS) -> tuple[Node | Non
     except yaml.YAMLError as error:
         if bounds.quick and len(text.text) <= _SLOWLY_READ:
             return read_document(text, replace(bounds, quick=False))
-        last = syntax_mistake(text.name, text.text, error)
+        last = _syntax_mistake(text.name, text.text, error)
     except (ValueError, OverflowError):  # of chr(), where the parser reads an escape
-        last = escape_mistake(text.name, text.text)
+        last = _escape_mistake(text.name, text.text)
     return None, [*(mistake for mistake in composer.mistakes if mistake.where != last.where), last]
 
 
@@ -250,7 +272,7 @@ class _Composer:
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
-                    raise self.stop(event, "a second document starts here ('---'); one file holds one")
+                    raise self.stop(event, "a second document starts here ('---'); a file holds only one")
                 root = self.node(next(self.events), 1)
         return root or Node(Where(self.source.name, 1, 1), plain=True)
 
@@ -281,14 +303,14 @@ class _Composer:
     def whole(self, event: yaml.ScalarEvent) -> str:
         """Its text, without halves of characters: an escape can spell them, and nothing can send them."""
         text = str(event.value)
-        if not HALVES.search(text):
+        if not SURROGATES.search(text):
             return text
         self.wrong(
             self.where(event),
-            "an escape stands for half a character (\\uD800 to \\uDFFF)",
+            "an escape is only half a character (\\uD800 to \\uDFFF)",
             'write the character itself, or its number in one:  "\\U0001F600"',
         )
-        return HALVES.sub("\ufffd", text)
+        return SURROGATES.sub("\ufffd", text)
 
     def alias(self, event: yaml.AliasEvent) -> Node:
         if event.anchor not in self.anchors:
@@ -297,7 +319,7 @@ class _Composer:
             )
         node = self.anchors[event.anchor]
         if node is None:
-            raise self.stop(event, f"'*{event.anchor}' stands inside what it points to")
+            raise self.stop(event, f"'*{event.anchor}' is inside what it points to")
         self.nodes += node.size
         if self.nodes > self.bounds.nodes:
             most = f"{self.bounds.nodes:,}"
@@ -323,7 +345,7 @@ class _Composer:
             elif key.text in entries:
                 first = entries[key.text][0].where.line
                 self.wrong(
-                    key.where, f"{key.text!r} stands twice in this mapping; the first is in line {first}"
+                    key.where, f"{key.text!r} appears twice in this mapping; the first is on line {first}"
                 )
             else:
                 entries[key.text] = (key, value)
@@ -343,7 +365,7 @@ class _Composer:
         if line.startswith("{{", where.column - 2):
             # `{{ x }}` without quotes is YAML for a mapping that has a mapping as its key
             start = replace(where, column=where.column - 1)
-            self.wrong(start, MUST_BE_QUOTED, quoted_hint(line, start.column))
+            self.wrong(start, _MUST_BE_QUOTED, _quoted_hint(line, start.column))
         else:
             self.wrong(where, "a key must be one word or text, not a list or a mapping")
         return None
@@ -368,7 +390,7 @@ class _Composer:
 
     def wrong(self, where: Where, message: str, hint: str | None = None) -> None:
         mistake = Mistake(where, message, hint, excerpt(self.lines, where.line))
-        if len(self.mistakes) >= _MOST_MISTAKES:
+        if len(self.mistakes) >= _MOST_OF_FORM:
             raise DocumentError(mistake)
         self.mistakes.append(mistake)
 
@@ -377,5 +399,60 @@ class _Composer:
         return DocumentError(Mistake(where, message, hint, excerpt(self.lines, where.line)))
 
 
-_MOST_MISTAKES = 50
-_QUOTE_STAR = "a value that starts with * must be in quotes"
+class TooManyMistakes(Exception):
+    """Reading on would only take time: there are enough already."""
+
+
+@dataclass(slots=True)
+class Mistakes:
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    """File → its lines, for the one that a mistake shows."""
+    found: dict[Where, Mistake] = field(default_factory=dict)
+    """One a place: the first is the cause, what follows there is only its consequence."""
+
+    def read(self, text: Text) -> Node | None:
+        """The tree of a file; None, and a mistake, where it is no YAML."""
+        self.lines[text.name] = lines_of(text.text)
+        node, mistakes = read_document(text)
+        for mistake in mistakes:
+            self.found.setdefault(mistake.where, mistake)
+        return node
+
+    def add(self, at: Where | Node | Key, message: str, hint: str | None = None) -> None:
+        """Raises: TooManyMistakes."""
+        where = at if isinstance(at, Where) else at.where
+        if where in self.found:
+            return
+        if len(self.found) >= _MOST:
+            raise TooManyMistakes
+        line = excerpt(self.lines.get(where.file, []), where.line)
+        self.found[where] = Mistake(where, message, hint, line)
+
+    def value(self, key: str, node: Node, read: Callable[[Node], T], hint: str | None = None) -> T | None:
+        """What `read` makes of a node; None, and a mistake, where it raises ValueError."""
+        try:
+            return read(node)
+        except ValueError as error:
+            self.add(node, f"{key}: {error}", hint)
+            return None
+
+    def existing(self, at: Where | Node, path: str, found: T | None, key: str = "") -> T | None:
+        """`found`, which is None where there is no file of this name."""
+        if found is None:
+            hint = "paths are relative to the file that names them"
+            self.add(at, f"{key}no such file: {path}", hint)
+        return found
+
+    def raise_if_any(self, secrets: Iterable[str] = ()) -> None:
+        """Raises InvalidInput; no secret stands in any of its messages."""
+        if not self.found:
+            return
+        hidden = sorted(secrets, key=len, reverse=True)
+        raise InvalidInput([_redacted(mistake, hidden) for mistake in self.found.values()])
+
+
+def _redacted(mistake: Mistake, secrets: Sequence[str]) -> Mistake:
+    message, hint = mistake.message, mistake.hint
+    for secret in secrets:
+        message, hint = message.replace(secret, "***"), hint and hint.replace(secret, "***")
+    return replace(mistake, message=message, hint=hint)

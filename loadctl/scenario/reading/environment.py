@@ -1,7 +1,7 @@
-"""`${NAME}` and `${NAME:-default}` in a scenario, filled in from the environment before anything is read as a value.
+"""`${NAME}` and `${NAME:-default}` in a scenario, filled in from the environment before any value is read.
 
-A value is a secret where the name of its variable says so, where it is written `${secret:NAME}`, and where it stands in
-the user-info of a URL or under a name that says so (of a header, a field, a column). Any other is ordinary text.
+A value is a secret if the name of its variable says so, if it is written `${secret:NAME}`, or if it stands in the
+user-info of a URL or under a telling name (of a header, a field, a column). Any other is ordinary text.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from loadctl.scenario.reading.document import HALVES, Node
-from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.document import SURROGATES, Mistakes, Node
 from loadctl.scenario.redaction import REDACTED, is_secret, names_a_secret, parts_of_secret
 
 _REFERENCE = re.compile(r"\$(?P<escape>\$\{)|\$\{(?P<inside>[^{}]*)\}?")
@@ -20,7 +19,7 @@ _INSIDE = re.compile(r"(?P<secret>secret:)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-
 
 
 class _Filled(NamedTuple):
-    """What stands in the place of one reference. `shown`: `{NAME}` for a secret; `name`: of the variable, if any."""
+    """What replaces one reference. `shown`: `{NAME}` for a secret; `name`: of the variable, if any."""
 
     text: str
     shown: str
@@ -34,7 +33,7 @@ class Environment:
     variables: Mapping[str, str]
     mistakes: Mistakes
     secrets: dict[str, str] = field(default_factory=dict)
-    """Values to redact, each with what is written in its place."""
+    """Values to redact, each with its replacement."""
 
     def fill(self, node: Node) -> Node:
         """The tree with every reference replaced; a variable that is not set is a mistake."""
@@ -56,18 +55,18 @@ class Environment:
             return _Filled("${", "${")
         inside = _INSIDE.fullmatch(match["inside"])
         if inside is None or not match[0].endswith("}"):
-            hint = "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself"
-            self.mistakes.add(node.where, f"{match[0]} names no variable of the environment", hint)
+            hint = "write ${NAME} or ${NAME:-default}; $${ writes ${ itself"
+            self.mistakes.add(node, f"{match[0]} does not name an environment variable", hint)
             return _Filled(match[0], match[0])
         name, default = inside["name"], inside["default"]
         value = self.variables.get(name)
         if value is None and default is None:
             hint = f"set it, or give a default: ${{{name}:-secret}}"
-            self.mistakes.add(node.where, f"{name} is not set in the environment", hint)
+            self.mistakes.add(node, f"{name} is not set in the environment", hint)
             return _Filled(match[0], match[0])
         text = value if value is not None else str(default)
-        if HALVES.search(text):  # how Python shows bytes that are no UTF-8
-            self.mistakes.add(node.where, f"{name} is not UTF-8 text in the environment")
+        if SURROGATES.search(text):  # how Python shows bytes that are no UTF-8
+            self.mistakes.add(node, f"{name} is not UTF-8 text in the environment")
             return _Filled(match[0], match[0])
         if not inside["secret"] and not names_a_secret(name):
             return _Filled(text, text, name)
@@ -75,7 +74,7 @@ class Environment:
         return _Filled(text, f"{{{name}}}", name)
 
     def redact(self, *values: str, shown: str = REDACTED) -> None:
-        """Shorter values than four characters hide nothing and would tear numbers out of every report."""
+        """Values of less than four characters are no secrets, and redacting them would damage every report."""
         for value in values:
             if len(value) > 3:
                 self.secrets.setdefault(value, shown)
@@ -88,7 +87,7 @@ class Environment:
         self.redact(*parts_of_secret(text))
 
     def redact_named(self, *nodes: Node | None, named: bool = False) -> None:
-        """What stands under the name of a secret, anywhere in these. `named`: they all do."""
+        """Redacts what stands under the name of a secret, anywhere in these nodes. `named`: all of it does."""
         for node in nodes:
             if node is None:
                 continue

@@ -1,46 +1,66 @@
-"""One request in YAML → Request."""
+"""Reads one request."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from loadctl.errors import Where
 from loadctl.scenario.consent import web_address
-from loadctl.scenario.reading.document import Node, Scalar
+from loadctl.scenario.prng import LARGEST
+from loadctl.scenario.reading.document import Mistakes, Node, Scalar
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes
 from loadctl.scenario.reading.shape import (
+    SCALAR,
+    WORDS,
     Flag,
     Line,
     Name,
+    NamedTexts,
     Part,
+    Schema,
     Shape,
     SomeSeconds,
     Whole,
     Words,
+    part,
     read_shape,
+    ref,
     regular_expression,
     scalar_text,
 )
 from loadctl.scenario.redaction import named_in
-from loadctl.scenario.template.expression import Attribute, Literal, Variable
-from loadctl.scenario.template.prng import LARGEST
-from loadctl.scenario.template.template import GIVEN, HELPERS, check_template, endpoint_path, parse
+from loadctl.scenario.template import (
+    GIVEN,
+    HELPERS,
+    Attribute,
+    Literal,
+    Variable,
+    check_template,
+    endpoint_path,
+    parse,
+)
 from loadctl.scenario.user_type import Body, Check, Json, Request
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 _JSON_PATH = re.compile(r"\$(\.[^.\[\]\s*]+|\[(\*|-?[0-9]{1,9}|'[^']*'|\"[^\"]*\")\])*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OF_THE_CLIENT = frozenset({"expect", "keep-alive", "transfer-encoding", "upgrade"})
-"""How a client reads and writes: it decides by itself, and undici refuses such headers."""
+"""Headers that the HTTP client sets itself; undici refuses them."""
 _USER_INFO = re.compile(r"https?://([^/?#]*)@", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SOURCES = 'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
+
+
+_FIELDS: Schema = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [SCALAR, {"type": "array", "items": SCALAR}]},
+}
+Fields = Annotated[Node, part(_FIELDS)]
 
 
 class RequestShape(Shape):
@@ -52,28 +72,47 @@ class RequestShape(Shape):
     delete: Line | None = None
     head: Line | None = None
     options: Line | None = None
-    query: Part | None = None
-    headers: Part | None = None
-    json_: Part | None = Field(None, alias="json")
-    form: Part | None = None
-    files: Part | None = None
+    """Method and path: /models/{{ id }}, or a whole URL."""
+    query: Fields | None = None
+    """Query parameters, encoded."""
+    headers: NamedTexts | None = None
+    """Headers of this request."""
+    json_: Annotated[Node, part({})] | None = Field(None, alias="json")
+    """Body, sent as JSON."""
+    form: Fields | None = None
+    """Fields, sent URL-encoded; with files: as multipart."""
+    files: NamedTexts | None = None
+    """Fields of a multipart form and the files they send: {document: report.pdf}."""
     body: Part | None = None
-    capture: Part | None = None
-    check: Part | None = None
+    """Body, sent as it is."""
+    capture: NamedTexts | None = None
+    """Names for parts of the answer: {token: $.access_token}; then {{ token }}."""
+    check: Annotated[Node, part(ref("check"))] | None = None
+    """What the answer must be. Without a status: here, it must be below 400."""
     timeout: SomeSeconds | None = None
+    """Limit for this whole request."""
     name: Name | None = None
+    """Endpoint under which it is counted: GET /items/{id}."""
     once: Flag = False
+    """In start: with rate: true takes this step once per place in flight, not once per arrival."""
     weight: Whole | None = None
+    """Its share of the turns. Default 1."""
 
 
-class _CheckShape(Shape):
+class CheckShape(Shape):
     kind: ClassVar[str] = "check"
-    status: Part | None = None
+    status: Annotated[Node, part(WORDS)] | None = None
+    """200, 2xx or a list: [200, 404]."""
     has: Words = ()
+    """Keys that the JSON answer must have."""
     lacks: Words = ()
-    json_: Part | None = Field(None, alias="json")
+    """Keys that it must not have."""
+    json_: Annotated[Node, part({"type": "object"})] | None = Field(None, alias="json")
+    """Values that the JSON answer must have, by path: {"user.role": admin}."""
     text: Words = ()
+    """Text that the body must contain."""
     within: SomeSeconds | None = None
+    """Slower answers count as failed: 500ms."""
 
 
 @dataclass(slots=True)
@@ -100,18 +139,16 @@ class RequestReader:
         if shape is None or (method := self._method(node)) is None:
             return None
         if shape.weight is not None and not weighted:
-            self.mistakes.add(
-                node.key_where("weight"), "weight: belongs to a task; the steps of a flow all happen"
-            )
+            message = "weight: belongs to a task; the steps of a flow are all taken"
+            self.mistakes.add(node.key_where("weight"), message)
         url: str | None = getattr(shape, method)
         if url is None:
             return None
         place = node.get(method) or node
         self._check_url(place, url)
-        self.environment.redact_named(
-            shape.query, shape.headers, shape.json_, shape.form, shape.files, shape.body
-        )
-        body = shape.body.text if shape.body is not None and shape.body.is_scalar else ""
+        parts = (shape.query, shape.headers, shape.json_, shape.form, shape.files, shape.body)
+        self.environment.redact_named(*parts)
+        body = shape.body.text if shape.body is not None else ""
         self.environment.redact(*named_in(url), *named_in(body))
         if user_info := _USER_INFO.match(url):
             self.environment.redact_user_info(user_info[1], place)
@@ -134,14 +171,14 @@ class RequestReader:
         for name, value in self._entries("headers", node):
             text = self._text(name, value)
             if not _HEADER.fullmatch(name):
-                self.mistakes.add(value.where, f"'{name}' cannot be the name of a header")
+                self.mistakes.add(value, f"'{name}' is not a valid header name")
             elif text is not None and not text.isprintable():
-                self.mistakes.add(value.where, f"{name}: a header takes one line of text")
+                self.mistakes.add(value, f"{name}: a header takes one line of text")
             elif name.lower() in _OF_THE_CLIENT:
                 message = f"{name}: the engine's HTTP client decides this; leave the header out"
-                self.mistakes.add(value.where, message)
+                self.mistakes.add(value, message)
             elif name.lower() == "connection" and text and text.lower() not in {"close", "keep-alive"}:
-                self.mistakes.add(value.where, f"{name}: write close or keep-alive, not '{text}'")
+                self.mistakes.add(value, f"{name}: write close or keep-alive, not '{text}'")
             elif text is not None:
                 found[name] = text.lower() if name.lower() == "connection" else text
         return found
@@ -168,11 +205,11 @@ class RequestReader:
         return value
 
     def check_template(self, node: Node) -> None:
-        """Note what is wrong with a text's template, and which variables it uses."""
+        """Notes mistakes in the template of a text, and the variables that it uses."""
         if "{{" not in node.text:
             return
         if mistake := check_template(node.text):
-            self.mistakes.add(node.where, mistake)
+            self.mistakes.add(node, mistake)
             return
         for expression in parse(node.text).expressions():
             if isinstance(expression, Variable) and expression.name not in GIVEN:
@@ -187,9 +224,9 @@ class RequestReader:
         if len(keys) == 1:
             return keys[0]
         if keys:
-            self.mistakes.add(node.where, f"a request has one method; this one has {' and '.join(keys)}")
+            self.mistakes.add(node, f"a request has one method; this one has {' and '.join(keys)}")
         elif not RequestShape.is_spoiled(node):
-            self.mistakes.add(node.where, "a request names its method and path, as in  get: /items")
+            self.mistakes.add(node, "a request names its method and path, as in  get: /items")
         return None
 
     def _check_url(self, node: Node, url: str) -> None:
@@ -202,20 +239,20 @@ class RequestReader:
                 web_address(f"http://{authority}")
             except ValueError as error:
                 hint = "write a path such as /items"
-                self.mistakes.add(node.where, f"'{url}' is not a complete URL: {error}", hint)
+                self.mistakes.add(node, f"'{url}' is not a complete URL: {error}", hint)
         elif not url.startswith(("/", "{{")):
-            self.mistakes.add(node.where, f"a path starts with /; write /{url}")
+            self.mistakes.add(node, f"a path starts with /; write /{url}")
         if re.search(r"\s", outside):
-            self.mistakes.add(node.where, "a URL holds no spaces; write %20, or + in a query")
+            self.mistakes.add(node, "a URL holds no spaces; write %20, or + in a query")
 
     def _endpoint(self, method: str, node: Node) -> str:
-        """It is shown everywhere, so secrets in it are shown by their names."""
+        """The endpoint's name is shown everywhere, so secrets in it are replaced by their names."""
         try:
             return f"{method.upper()} {endpoint_path(node.shown)}"
         except (
             ValueError
-        ) as error:  # broken templates come here too: their mistake stands at this place already
-            self.mistakes.add(node.where, str(error))
+        ) as error:  # also for a broken template, whose mistake is noted at this place already
+            self.mistakes.add(node, str(error))
             return f"{method.upper()} {node.shown}"
 
     def _body(self, node: Node, shape: RequestShape) -> Body | None:
@@ -223,17 +260,13 @@ class RequestReader:
         if shape.files is not None:
             kinds = [kind for kind in kinds if kind != "form"] + ["files"]
         if len(kinds) > 1:
-            self.mistakes.add(
-                node.key_where(kinds[1]), f"a request has one body; this one has {' and '.join(kinds)}"
-            )
+            message = f"a request has one body; this one has {' and '.join(kinds)}"
+            self.mistakes.add(node.key_where(kinds[1]), message)
         if shape.json_ is not None:
             return Body(kind="json", json=self.json(shape.json_))
         if shape.files is not None:
-            files = {
-                name: path
-                for name, value in self._entries("files", shape.files)
-                if (path := self._file(name, value))
-            }
+            paths = {name: self._file(name, value) for name, value in self._entries("files", shape.files)}
+            files = {name: path for name, path in paths.items() if path}
             return Body(kind="files", fields=self.fields("form", shape.form), files=files)
         if shape.form is not None:
             return Body(kind="form", fields=self.fields("form", shape.form))
@@ -242,32 +275,27 @@ class RequestReader:
 
     def _file(self, name: str, node: Node) -> str | None:
         path = self._text(name, node)
-        found = self.resolve(path) if path else None
-        if path and found is None:
-            self.mistakes.add(
-                node.where, f"no such file: {path}", "paths are relative to the file that names them"
-            )
-        return found
+        return self.mistakes.existing(node, path, self.resolve(path)) if path else None
 
     def _capture(self, node: Node | None) -> Mapping[str, str]:
         found: dict[str, str] = {}
         for name, value in self._entries("capture", node):
             source = self._text(name, value)
             if not _IDENTIFIER.fullmatch(name) or name in GIVEN or name in HELPERS:
-                self.mistakes.add(value.where, f"'{name}' cannot be the name of a variable")
+                self.mistakes.add(value, f"'{name}' is not a valid variable name")
             elif source is not None:
                 if problem := _capture_problem(source):
-                    self.mistakes.add(value.where, f"{name}: {problem}", _SOURCES)
+                    self.mistakes.add(value, f"{name}: {problem}", _SOURCES)
                 found[name] = source
             self.names.captured.setdefault(name, value.where)
         return found
 
     def _check(self, node: Node | None) -> Check:
-        shape = read_shape(_CheckShape, node, self.mistakes) if node else None
+        shape = read_shape(CheckShape, node, self.mistakes) if node else None
         if node is None or shape is None:
             return Check()
-        for part in (node.get("has"), node.get("lacks"), node.get("text")):
-            for item in part.walk() if part else ():
+        for texts in filter(None, map(node.get, ("has", "lacks", "text"))):
+            for item in texts.walk():
                 self.check_template(item)
         expected = {name: self._expected(value) for name, value in self._entries("json", shape.json_)}
         return Check(
@@ -284,7 +312,7 @@ class RequestReader:
             number = _constant(item)
             if isinstance(number, int | float) and abs(number) > LARGEST:
                 message = f"a number beyond ±{LARGEST} cannot be compared exactly"
-                self.mistakes.add(item.where, message, "look for its digits in the body, with  text:")
+                self.mistakes.add(item, message, "look for its digits in the body, with  text:")
         return self.json(node)
 
     def _statuses(self, node: Node | None) -> tuple[tuple[int, int], ...]:
@@ -292,7 +320,7 @@ class RequestReader:
         for item in () if node is None else node.items or (node,):  # an empty list is none of them either
             match = re.fullmatch(r"([1-5])(xx|[0-9]{2})", item.text)
             if not match:
-                self.mistakes.add(item.where, "status: takes 200, 2xx or a list of them, as in  [200, 404]")
+                self.mistakes.add(item, "status: takes 200, 2xx or a list of them, as in  [200, 404]")
             elif match[2] == "xx":
                 found.append((int(match[1]) * 100, int(match[1]) * 100 + 99))
             else:
@@ -301,21 +329,18 @@ class RequestReader:
 
     def _entries(self, kind: str, node: Node | None) -> list[tuple[str, Node]]:
         if node is not None and node.entries is None:
-            self.mistakes.add(node.where, f"{kind}: is a mapping, as in  {kind}: {{name: value}}")
+            self.mistakes.add(node, f"{kind}: is a mapping, as in  {kind}: {{name: value}}")
         return [(key.text, value) for key, value in (node.entries or {}).items()] if node else []
 
     def _text(self, name: str, node: Node) -> str | None:
-        try:
-            text = scalar_text(node)
-        except ValueError as error:
-            self.mistakes.add(node.where, f"{name}: {error}")
-            return None
-        self.check_template(node)
+        text = self.mistakes.value(name, node, scalar_text)
+        if text is not None:
+            self.check_template(node)
         return text
 
 
 def _constant(node: Node) -> Scalar:
-    """The value of a scalar that is no template, or of one that is one literal."""
+    """The value of a scalar that is not a template, or whose template is a single literal."""
     if not isinstance(node.value, str) or "{{" not in node.value or check_template(node.value):
         return node.value
     whole = parse(node.value).whole
@@ -325,11 +350,11 @@ def _constant(node: Node) -> Scalar:
 def _capture_problem(source: str) -> str | None:
     kind, _, rest = source.partition(" ")
     if kind in {"header", "cookie"}:
-        return None if _HEADER.fullmatch(rest) else f"'{rest}' cannot be the name of a {kind}"
+        return None if _HEADER.fullmatch(rest) else f"'{rest}' is not a valid {kind} name"
     if kind == "regex":
         try:
             groups = regular_expression(rest).groups
         except ValueError as error:
             return str(error)
         return None if groups < 2 else "the pattern has more than one group"
-    return None if _JSON_PATH.fullmatch(source) else f"'{source}' is no place in a response"
+    return None if _JSON_PATH.fullmatch(source) else f"'{source}' is not a place in a response"

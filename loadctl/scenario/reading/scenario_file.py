@@ -1,102 +1,165 @@
-"""The top level of a scenario file → Scenario, its targets apart."""
+"""Reads a scenario file, with the user types and targets that belong to it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from loadctl.errors import Where
 from loadctl.scenario.consent import web_address
-from loadctl.scenario.load import Load, Model
+from loadctl.scenario.load import Load
 from loadctl.scenario.rate_limit import RateLimit, counted
 from loadctl.scenario.reading.commands import CommandReader
-from loadctl.scenario.reading.document import Node, Text
+from loadctl.scenario.reading.document import Mistakes, Node, Sources, Text, TooManyMistakes
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes, TooManyMistakes
 from loadctl.scenario.reading.shape import (
+    INTEGER,
+    PER,
+    SCALAR,
+    WORDS,
     Flag,
     Integer,
     Line,
     Name,
     Part,
+    Reads,
     Seconds,
     Shape,
     SomeSeconds,
-    Whole,
     Words,
+    choice,
+    list_of,
+    one_line,
+    one_of,
+    part,
+    pattern,
+    pattern_or,
     read_shape,
-    texts,
+    ref,
     whole,
 )
 from loadctl.scenario.reading.stages import model_of, read_load
-from loadctl.scenario.reading.targets import Applicable, Table, TargetReader, merged
-from loadctl.scenario.reading.user_types import IN_PLACE, Population, UserTypeReader
+from loadctl.scenario.reading.targets import Applicable, TargetReader, merged
+from loadctl.scenario.reading.user_types import IN_PLACE, UserTypeReader
 from loadctl.scenario.reading.watch import WatchReader
 from loadctl.scenario.reading.words import is_meant, unknown
 from loadctl.scenario.redaction import secret_arguments
 from loadctl.scenario.scenario import Scenario, Script, Tls
-from loadctl.scenario.stop_rule import DEFAULT, EXAMPLE, StopRule, parse_stop_rule
-from loadctl.scenario.target import Target
-from loadctl.scenario.units import parse_rate, rate_period_s
+from loadctl.scenario.target import DEFAULT_STOP_RULES, STOP_EXAMPLE, StopRule, Target, parse_stop_rule
+from loadctl.scenario.units import NUMBER, parse_rate, rate_period_s
 from loadctl.scenario.user_type import UserType
-from loadctl.scenario.watch import Watch
 
 _ENGINES = ("locust", "artillery")
 _MOST_IN_FLIGHT = 100_000
 _COUNTED_PER = ("key", "user", "ip", "all")
 
 
+def _health(node: Node) -> str:
+    text = one_line(node)
+    if text != "none" and not text.startswith("/"):
+        raise ValueError(f"takes a path such as /health, or none; not '{text}'")
+    return text
+
+
+def _in_flight(node: Node) -> int:
+    number = whole(node)
+    if number > _MOST_IN_FLIGHT:
+        raise ValueError(f"at most {_MOST_IN_FLIGHT:,}: a machine has 65,535 ports")
+    return number
+
+
+def _rate(node: Node) -> tuple[float, float]:
+    text = one_line(node)
+    return parse_rate(text), rate_period_s(text)
+
+
+def _stop_rule(node: Node) -> StopRule:
+    if not node.is_scalar or node.is_null:
+        raise ValueError(f"is a rule or a list of rules, as in  {STOP_EXAMPLE}; or never")
+    return parse_stop_rule(node.text)
+
+
 class ScenarioShape(Shape):
     kind: ClassVar[str] = "a scenario"
     goal: Name = ""
+    """One line for the head of the report: what this test is to find out."""
     host: Line | None = None
-    engine: Line | None = None
-    users: Part | None = None
+    """Base URL of the system, perhaps with a path: http://localhost:8000/api. --host sets another."""
+    engine: Annotated[str, Reads(one_line, choice(_ENGINES))] | None = None
+    """locust or artillery: what makes the load unless --engine says otherwise."""
+    users: (
+        Annotated[
+            Node,
+            part({"type": "object", "additionalProperties": {"anyOf": [SCALAR, ref("user_type")]}}),
+        ]
+        | None
+    ) = None
+    """User types and their weights: {Reader: 3, Writer: 1}; from users.yaml, or written out here."""
+    load: Annotated[Node, part(list_of("stage"))] | None = None
+    """Stages of the load, in users or in arrivals (rate): [{users: 50, over: 30s, for: 2m}]."""
+    targets: Annotated[Node, part(ref("targets"))] | None = None
+    """Limits of this scenario; they replace the same ones in targets.yaml."""
+    watch: Annotated[Node, part(ref("watch"))] | None = None
+    """What is watched of the system: a process, containers or pods, metrics, logs."""
+    locustfile: Line | None = None
+    """A locustfile to run; users: names its classes and user types. Without load:, its own shape is used."""
+    artillery: Line | None = None
+    """An Artillery script to run instead of user types."""
+    arguments: Words = ()
+    """Arguments for options that the locustfile declares, as in [--tenant, acme]."""
+    environment: Line | None = None
+    """Which environment of the Artillery script to use."""
+    max_in_flight: Annotated[int, Reads(_in_flight, pattern_or("integer", INTEGER))] | None = None
+    """With rate: at most this many requests in flight; arrivals beyond that are dropped, and counted."""
+    rate_limit: Annotated[Node, part(ref("rate_limit"))] | None = None
+    """The limit that the system should enforce: {limit: 100/s, by: key}."""
+    allow_hosts: Words = ()
+    """Hosts beyond this machine and its network that requests may go to: ["*.staging.example.com"]."""
+    health: Annotated[str, Reads(_health, SCALAR)] | None = None
+    """Path that must answer 2xx before the load starts; none: do not wait. Default: any answer of / below 500."""
+    timeout: SomeSeconds = 30.0
+    """Limit for a whole request, from its start to the last byte. Default 30s."""
+    drain: Seconds | None = None
+    """How long to wait at the end for requests in flight. Default: timeout, at most 10s."""
+    seed: Integer = 1
+    """Seed of everything random: the same seed sends the same requests. Default 1."""
+    ca: Line | None = None
+    """File of certificates to trust."""
+    cert: Line | None = None
+    """File of the client certificate and its key."""
+    verify: Flag = True
+    """false: do not verify the certificate of the system."""
+    stop_when: Annotated[Node, part(WORDS)] | None = None
+    """Ends the load early: error_rate > 50% for 10s. Default: 90 % errors for 30 s."""
+    before: Annotated[Node, part(ref("commands"))] | None = None
+    """Commands to run before waiting for the system, without a shell."""
+    after: Annotated[Node, part(ref("commands"))] | None = None
+    """Commands that always run at the end."""
     think: Part | None = None
     pace: Part | None = None
     start: Part | None = None
     headers: Part | None = None
     tasks: Part | None = None
     data: Part | None = None
-    load: Part | None = None
-    targets: Part | None = None
-    watch: Part | None = None
-    locustfile: Line | None = None
-    artillery: Line | None = None
-    arguments: Words = ()
-    environment: Line | None = None
-    max_in_flight: Whole | None = None
-    rate_limit: Part | None = None
-    allow_hosts: Words = ()
-    health: Line | None = None
-    timeout: SomeSeconds = 30.0
-    drain: Seconds | None = None
-    seed: Integer = 1
-    ca: Line | None = None
-    cert: Line | None = None
-    verify: Flag = True
-    stop_when: Part | None = None
-    before: Part | None = None
-    after: Part | None = None
 
 
-class _RateLimitShape(Shape):
+class RateLimitShape(Shape):
     kind: ClassVar[str] = "rate_limit"
-    limit: Line
-    by: Line
+    limit: Annotated[tuple[float, float], Reads(_rate, pattern(f"{NUMBER} ?{PER}"))]
+    """Requests that the system accepts: 100/s."""
+    by: Annotated[str, one_of(_COUNTED_PER)]
+    """What the system counts by."""
 
 
 @dataclass(slots=True)
 class ScenarioReader:
     mistakes: Mistakes
     environment: Environment
-    read_text: Callable[[str], str | None]
-    resolve: Callable[[str], str | None]
-    users: Text | None = None
+    sources: Sources
     host: str | None = None
     engine: str | None = None
     targets: Node | None = None
@@ -116,15 +179,19 @@ class ScenarioReader:
         self.targets = shape.targets
         load = self._load(node, shape)
         model = model_of(shape.load)
-        population = self._population(shape, model)
+        user_types = UserTypeReader(
+            self.mistakes, self.environment, self.sources, shape.timeout, open_model=model == "open"
+        )
         if _names_a_script(shape):
-            script, types = self._script(node, shape, population)
+            script, types = self._script(node, shape, user_types)
         else:
-            script, types = None, population.read(name, node, shape.users)
-        for key in ("environment", "arguments"):
-            owner = "artillery" if key == "environment" else "locustfile"
+            script, types = None, user_types.read(name, node, shape.users)
+        for key, owner in (("environment", "artillery"), ("arguments", "locustfile")):
             if node.get(key) is not None and node.get(owner) is None:
                 self.mistakes.add(node.key_where(key), f"{key}: belongs to {owner}:")
+        if shape.max_in_flight is not None and model == "closed":
+            message = "max_in_flight: belongs to a load with rate:; a number of users is its own limit"
+            self.mistakes.add(node.key_where("max_in_flight"), message)
         host, credentials = self._host(node, shape)
         scenario = Scenario(
             name=name,
@@ -135,25 +202,21 @@ class ScenarioReader:
             load=load or Load("closed", ()),
             user_types=types,
             script=script,
-            watch=self._watch(shape.watch),
+            watch=WatchReader(self.mistakes, self.environment).read(shape.watch),
             timeout_s=shape.timeout,
             drain_s=min(shape.timeout, 10.0) if shape.drain is None else shape.drain,
-            max_in_flight=self._max_in_flight(node, shape, model),
+            max_in_flight=shape.max_in_flight or 1000,
             rate_limit=self._rate_limit(shape.rate_limit, types),
             tls=Tls(shape.verify, self._file(node, "ca", shape.ca), self._file(node, "cert", shape.cert)),
             allow_hosts=tuple(shape.allow_hosts),
-            health=self._health(node, shape),
+            health=shape.health,
             stop_when=self._stop_when(node.get("stop_when")),
             before=commands.read(unfilled, "before"),
             after=commands.read(unfilled, "after"),
             seed=shape.seed,
-            notes=tuple(dict.fromkeys(population.reader.notes)),
+            notes=tuple(dict.fromkeys(user_types.notes)),
         )
-        self.applicable = Applicable(
-            endpoints=None if _names_a_script(shape) or not types else scenario.endpoints,
-            stages=[stage.name for stage in load.stages] if load and load.stages else None,
-            model=model,
-        )
+        self.applicable = replace(applicable_to(scenario), model=model)
         return scenario
 
     def _load(self, node: Node, shape: ScenarioShape) -> Load | None:
@@ -162,27 +225,23 @@ class ScenarioReader:
         if _names_a_script(shape) and not _misnamed("load", node):
             return Load("open" if shape.artillery is not None else "closed", ())  # the script's own
         if not _misnamed("load", node):
-            self.mistakes.add(
-                node.where, "a scenario needs load:, its stages", "as in  load: [{users: 50, for: 5m}]"
-            )
+            hint = "as in  load: [{users: 50, for: 5m}]"
+            self.mistakes.add(node, "a scenario needs load:, its stages", hint)
         return None
 
     def _script(
-        self, node: Node, shape: ScenarioShape, population: Population
+        self, node: Node, shape: ScenarioShape, user_types: UserTypeReader
     ) -> tuple[Script | None, tuple[UserType, ...]]:
         """The script, and the user types that stand beside its classes."""
         if shape.locustfile is not None and shape.artillery is not None:
-            self.mistakes.add(
-                node.key_where("artillery"), "a scenario runs one script: locustfile: or artillery:"
-            )
+            message = "a scenario runs one script: locustfile: or artillery:"
+            self.mistakes.add(node.key_where("artillery"), message)
             return None, ()
         key: Literal["locustfile", "artillery"] = "locustfile" if shape.locustfile else "artillery"
         for other in IN_PLACE:
             if node.get(other) is not None:
-                self.mistakes.add(
-                    node.key_where(other),
-                    f"{other}: and {key}: exclude each other; the script says what users do",
-                )
+                message = f"{other}: and {key}: exclude each other; the script defines what users do"
+                self.mistakes.add(node.key_where(other), message)
         named = shape.locustfile or shape.artillery or ""
         path = self._file(node, key, named) or ""
         if key == "artillery":
@@ -190,78 +249,59 @@ class ScenarioReader:
                 message = "users: picks classes of a locustfile; an Artillery script has weights of its own"
                 self.mistakes.add(node.key_where("users"), message, "leave users: out")
             return Script(key, path, environment=shape.environment), ()
-        weights, types = self._mixed(shape.users, population, named) if shape.users else ({}, ())
+        weights, types = self._mixed(shape.users, user_types, named) if shape.users else ({}, ())
         self.environment.redact(*secret_arguments(shape.arguments))
         own_load = shape.load is None
         return Script(key, path, weights, own_load=own_load, arguments=tuple(shape.arguments)), types
 
     def _mixed(
-        self, users: Node, population: Population, script: str
+        self, users: Node, user_types: UserTypeReader, script: str
     ) -> tuple[Mapping[str, int], tuple[UserType, ...]]:
         """Weights by name: those of user types (in place, or in users.yaml) and of classes of the script."""
         if users.entries is None:
-            self.mistakes.add(
-                users.where, "users: picks classes of the script, as in  users: {WebsiteUser: 3}"
-            )
-        text = self.read_text(script) or ""
+            self.mistakes.add(users, "users: picks classes of the script, as in  users: {WebsiteUser: 3}")
+        text = self.sources.read(script) or ""
         weights: dict[str, int] = {}
         types: list[UserType] = []
         for key, value in (users.entries or {}).items():
-            if value.entries is not None or population.has(key.text):
+            if value.entries is not None or user_types.has(key.text):
                 if re.search(rf"^class {re.escape(key.text)}\b", text, re.MULTILINE):
                     message = f"'{key.text}' is a user type and a class of {script}"
-                    self.mistakes.add(key.where, message, "give one of them another name")
-                found = population.one(key, value)
-                types += found
-                weights |= {one.name: one.weight for one in found}
-                continue
-            try:
-                weights[key.text] = whole(value)
-            except ValueError as error:
-                self.mistakes.add(value.where, f"{key.text}: {error}")
-        population.check_weights(users, types)
+                    self.mistakes.add(key, message, "give one of them another name")
+                if (found := user_types.one(key, value)) is not None:
+                    types.append(found)
+                    weights[found.name] = found.weight
+            elif (weight := self.mistakes.value(key.text, value, whole)) is not None:
+                weights[key.text] = weight
+        user_types.check_weights(users, types)
         return weights, tuple(types)
-
-    def _population(self, shape: ScenarioShape, model: Model | None) -> Population:
-        open_model = model == "open"
-        reader = UserTypeReader(
-            self.mistakes, self.environment, self.read_text, self.resolve, shape.timeout, open_model
-        )
-        return Population(self.mistakes, self.environment, reader, self.users)
 
     def _host(self, node: Node, shape: ScenarioShape) -> tuple[str, str]:
         """The host as it may be shown, and the credentials of its URL."""
-        text, place = (self.host, None) if self.host is not None else (shape.host, node.get("host"))
-        where = place.where if place else Where("--host")
-        if text is None:
-            if not _names_a_script(shape) and not _misnamed("host", node):
-                self.mistakes.add(
-                    node.where,
-                    "no host: say which system is loaded",
-                    "host: http://localhost:8080, --host URL or LOADCTL_HOST",
-                )
-            return "", ""
-        try:
-            return self._url(text, place)
-        except ValueError as error:
-            self.mistakes.add(where, f"host: {error}")
-            return "", ""
+        place = node.get("host") if self.host is None else Node(Where("--host"), self.host, self.host)
+        if place is not None:
+            return self.mistakes.value("host", place, self._url) or ("", "")
+        if not _names_a_script(shape) and not _misnamed("host", node):
+            hint = "host: http://localhost:8080, --host URL or LOADCTL_HOST"
+            self.mistakes.add(node, "no host: say which system to load", hint)
+        return "", ""
 
-    def _url(self, text: str, node: Node | None) -> tuple[str, str]:
+    def _url(self, node: Node) -> tuple[str, str]:
         """A host without trailing slash, and its user-info, which is a secret. Raises ValueError."""
+        text = one_line(node)
         if "://" not in text:
             raise ValueError(
-                f"'{text}' says no scheme; write http://{text}" if "@" not in text else "says no scheme"
+                "has no scheme" if "@" in text else f"'{text}' has no scheme; write http://{text}"
             )
         credentials, _, address = urlsplit(text).netloc.rpartition("@")
         self.environment.redact_user_info(credentials, node)
         url = web_address(text)
         if url.query or url.fragment:
-            raise ValueError("write scheme, host, port and perhaps a path; queries stand in the requests")
+            raise ValueError("write scheme, host, port and perhaps a path; a query belongs in the requests")
         return f"{url.scheme}://{address}{url.path.rstrip('/')}", credentials
 
     def _engine(self, node: Node, shape: ScenarioShape, script: Script | None) -> str:
-        place = (node.get("engine") or node).where if self.engine is None else Where("--engine")
+        place = node.value_where("engine") if self.engine is None else Where("--engine")
         asked = self.engine or shape.engine
         implied = None if script is None else "artillery" if script.key == "artillery" else "locust"
         if asked is not None and asked not in _ENGINES:
@@ -270,104 +310,38 @@ class ScenarioReader:
             self.mistakes.add(place, f"{script.key if script else ''}: runs on {implied}, not on {asked}")
         return implied or asked or _ENGINES[0]
 
-    def _watch(self, node: Node | None) -> Watch:
-        return WatchReader(self.mistakes, self.environment).read(node)
-
     def _stop_when(self, node: Node | None) -> Sequence[StopRule]:
         """`never`, a rule or a list of rules; nothing: the default."""
         if node is None:
-            return DEFAULT
-        try:
-            lines = texts(node)
-        except ValueError:
-            self.mistakes.add(
-                node.where, f"stop_when: is a rule or a list of rules, as in  {EXAMPLE}; or never"
-            )
-            return DEFAULT
-        if list(lines) == ["never"]:
+            return DEFAULT_STOP_RULES
+        items = node.items or (node,)
+        if [item.text for item in items] == ["never"]:
             return ()
-        rules = []
-        for line, where in zip(lines, [item.where for item in node.items or (node,)], strict=True):
-            try:
-                rules.append(parse_stop_rule(line))
-            except ValueError as error:
-                self.mistakes.add(where, f"stop_when: {error}")
-        return tuple(rules)
+        rules = [self.mistakes.value("stop_when", item, _stop_rule) for item in items]
+        return tuple(rule for rule in rules if rule is not None)
 
     def _rate_limit(self, node: Node | None, types: Sequence[UserType]) -> RateLimit | None:
-        shape = read_shape(_RateLimitShape, node, self.mistakes) if node else None
-        if node is None or shape is None:
+        shape = read_shape(RateLimitShape, node, self.mistakes) if node else None
+        if shape is None:
             return None
-        if shape.by not in _COUNTED_PER:
-            self.mistakes.add(
-                (node.get("by") or node).where, f"by: takes {', '.join(_COUNTED_PER)}, not '{shape.by}'"
-            )
-        try:
-            limit = RateLimit(parse_rate(shape.limit), shape.by, rate_period_s(shape.limit))
-            return counted(limit, types) if limit.by == "key" else limit
-        except ValueError as error:
-            self.mistakes.add((node.get("limit") or node).where, f"limit: {error}")
-            return None
-
-    def _max_in_flight(self, node: Node, shape: ScenarioShape, model: Model | None) -> int:
-        if shape.max_in_flight is not None and model == "closed":
-            self.mistakes.add(
-                node.key_where("max_in_flight"),
-                "max_in_flight: belongs to a load with rate:; users: bound it by themselves",
-            )
-        if shape.max_in_flight is not None and shape.max_in_flight > _MOST_IN_FLIGHT:
-            where = (node.get("max_in_flight") or node).where
-            self.mistakes.add(
-                where, f"max_in_flight: at most {_MOST_IN_FLIGHT:,}: a machine has 65,535 ports"
-            )
-        return shape.max_in_flight or 1000
-
-    def _health(self, node: Node, shape: ScenarioShape) -> str | None:
-        if shape.health is not None and shape.health != "none" and not shape.health.startswith("/"):
-            self.mistakes.add(
-                (node.get("health") or node).where,
-                f"health: takes a path such as /health, or none; not '{shape.health}'",
-            )
-        return shape.health
+        limit = RateLimit(shape.limit[0], shape.by, shape.limit[1])
+        return counted(limit, types) if limit.by == "key" else limit
 
     def _file(self, node: Node, key: str, path: str | None) -> str | None:
-        found = None if path is None else self.resolve(path)
-        if path is not None and found is None:
-            where = (node.get(key) or node).where
-            self.mistakes.add(
-                where, f"{key}: no such file: {path}", "paths are relative to the file that names them"
-            )
-        return found
+        if path is None:
+            return None
+        found = self.sources.resolve(path)
+        return self.mistakes.existing(node.value_where(key), path, found, f"{key}: ")
 
 
 def _misnamed(key: str, node: Node) -> bool:
-    """An unknown key stands for this one, and is a mistake already."""
+    """An unknown key was meant to be this one, and is a mistake already."""
     known = ScenarioShape.keys()
     return is_meant(key, [k.text for k in node.entries or {} if k.text not in known], ScenarioShape.kind)
 
 
 def _names_a_script(shape: ScenarioShape) -> bool:
     return shape.locustfile is not None or shape.artillery is not None
-
-
-__all__ = ["Applicable", "Sources", "Text", "applicable_to", "read_scenario", "read_targets"]
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The text of every file involved."""
-
-    scenario: Text
-    users: Text | None
-    """users.yaml."""
-    targets: Text | None
-    """targets.yaml."""
-    read: Callable[[str], str | None]
-    """The text of a file named in the YAML (relative to the scenario file); None: there is none."""
-    resolve: Callable[[str], str | None]
-    """The absolute path of such a file; None: there is none."""
-    env: Mapping[str, str]
-    packaged: bool = False
 
 
 def read_scenario(
@@ -384,20 +358,16 @@ def read_scenario(
     """
     mistakes = Mistakes()
     environment = Environment(sources.env, mistakes)
-    reader = ScenarioReader(
-        mistakes, environment, sources.read, sources.resolve, users=sources.users, host=host, engine=engine
-    )
+    reader = ScenarioReader(mistakes, environment, sources, host=host, engine=engine)
     scenario: Scenario | None = None
-    table: Table = {}
+    shared = TargetReader(mistakes, reader.applicable, own=False)
     own = TargetReader(mistakes, reader.applicable, own=True)
     with suppress(TooManyMistakes):
         node = mistakes.read(sources.scenario)
-        shared = mistakes.read(sources.targets) if sources.targets else None
+        table = mistakes.read(sources.targets) if sources.targets else None
         scenario = None if node is None else reader.read(name, node)
-        table = TargetReader(mistakes, reader.applicable, own=False).read(
-            environment.fill(shared) if shared else None
-        )
-        own.scenario = reader.applicable
+        shared.scenario = own.scenario = reader.applicable
+        shared.read(environment.fill(table) if table else None)
         own.read(reader.targets)
         for option in targets:
             own.option(option)
@@ -408,7 +378,7 @@ def read_scenario(
         scenario,
         source=f"(packaged) {name}" if sources.packaged else sources.scenario.name,
         packaged=sources.packaged,
-        targets=merged(table, own.table),
+        targets=merged(shared.table, own.table),
         secrets=environment.secrets,
     )
 
@@ -420,27 +390,27 @@ def read_targets(
     env: Mapping[str, str] | None = None,
     targets: Sequence[str] = (),
 ) -> tuple[Target, ...]:
-    """A targets table alone, held against what was read before (`score RUN --targets other.yaml`).
+    """A targets table for a scenario that was read before (`score RUN --targets other.yaml`).
 
-    Limits on endpoints and stages that are not there are left out. Raises InvalidInput.
+    Limits on unknown endpoints and stages are left out. Raises InvalidInput.
     """
     mistakes = Mistakes()
     environment = Environment(env or {}, mistakes)
-    table: Table = {}
+    table = TargetReader(mistakes, applicable, own=False)
     options = TargetReader(mistakes, applicable, own=True)
     with suppress(TooManyMistakes):
         node = mistakes.read(text) if text else None
-        table = TargetReader(mistakes, applicable, own=False).read(environment.fill(node) if node else None)
+        table.read(environment.fill(node) if node else None)
         for option in targets:
             options.option(option)
     mistakes.raise_if_any(environment.secrets)
-    return merged(table, options.table)
+    return merged(table.table, options.table)
 
 
 def applicable_to(scenario: Scenario) -> Applicable:
-    """What targets can name in a scenario that was read before."""
+    """What targets can name in a scenario."""
     return Applicable(
-        endpoints=None if scenario.script else scenario.endpoints,
+        endpoints=None if scenario.script else scenario.endpoints or None,
         stages=[stage.name for stage in scenario.load.stages] or None,
         model=scenario.load.model,
     )

@@ -1,25 +1,29 @@
-"""How a YAML mapping becomes a typed shape: pydantic says which keys and values it takes, the nodes say where they are.
+"""How a YAML mapping becomes a typed shape: each key is declared once, with what reads it and what it takes.
 
-Values stay nodes where a deeper reader takes over, so a mistake in one part never hides those of another.
+pydantic says which keys there are, the nodes say where they stand, and `json_schema.py` makes the schema for editors
+from the same declarations: the docstring below a key is its help. Values stay nodes where a deeper reader takes over,
+so a mistake in one part never hides those of another.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import core_schema
 
-from loadctl.scenario.reading.document import Node
-from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.document import Mistakes, Node
 from loadctl.scenario.reading.words import unknown
-from loadctl.scenario.units import parse_duration, parse_pause
+from loadctl.scenario.units import NUMBER, parse_duration, parse_pause
 
-T = TypeVar("T")
+Schema: TypeAlias = Mapping[str, Any]
+"""A JSON Schema."""
+FROM_ENVIRONMENT = r"\$\{"
+_LONGEST_PATTERN = 1_000
 
 
 class Shape(BaseModel):
@@ -46,7 +50,7 @@ def read_shape(shape: type[S], node: Node, mistakes: Mistakes) -> S | None:
     """The shape; wrong keys are noted and left out. None where too little is left to go on with."""
     if node.entries is None:
         keys = ", ".join(f"{key}:" for key in shape.keys()[:6])
-        mistakes.add(node.where, f"{shape.kind} is a mapping with keys such as {keys}")
+        mistakes.add(node, f"{shape.kind} is a mapping with keys such as {keys}")
         return None
     entries = {key.text: value for key, value in node.entries.items()}
     try:
@@ -67,7 +71,7 @@ def _note(shape: type[Shape], node: Node, error: ValidationError, mistakes: Mist
         wrong.add(name)
         if item["type"] == "missing":
             if not shape.is_spoiled(node):
-                mistakes.add(node.where, f"{shape.kind} needs {name}:")
+                mistakes.add(node, f"{shape.kind} needs {name}:")
         elif item["type"] == "extra_forbidden":
             mistakes.add(places[name][0].where, unknown("key", name, shape.kind, shape.keys()))
         else:
@@ -100,7 +104,7 @@ def whole(node: Node) -> int:
     """An integer of at least 1."""
     text = scalar_text(node)
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
-        raise ValueError(f"{text!r} is not a whole number from 1 up")
+        raise ValueError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
@@ -117,18 +121,19 @@ def flag(node: Node) -> bool:
     return text == "true"
 
 
+def one_of(words: Sequence[str]) -> Reads:
+    def read(node: Node) -> str:
+        if (text := scalar_text(node)) not in words:
+            raise ValueError(f"takes {', '.join(words)}, not '{text}'")
+        return text
+
+    return Reads(read, choice(words))
+
+
 def _seconds(node: Node) -> float:
-    return parse_duration(scalar_text(node))
-
-
-def _some_seconds(node: Node) -> float:
-    if not (seconds := _seconds(node)):
+    if not (seconds := parse_duration(scalar_text(node))):
         raise ValueError("must be longer than 0s")
     return seconds
-
-
-def _pause(node: Node) -> tuple[float, float]:
-    return parse_pause(scalar_text(node))
 
 
 def texts(node: Node) -> Sequence[str]:
@@ -149,37 +154,73 @@ def regular_expression(text: str) -> re.Pattern[str]:
             warnings.simplefilter("ignore")  # of what a later Python may read otherwise
             return re.compile(text)
     except RecursionError:
-        raise ValueError("this is not a regular expression: too many parts inside each other") from None
+        raise ValueError("this is not a regular expression: it is nested too deeply") from None
     except (re.error, OverflowError) as error:
         raise ValueError(f"this is not a regular expression: {error}") from error
 
 
-_LONGEST_PATTERN = 1_000
+class Reads:
+    """What reads the value of a key (it raises ValueError), and the JSON Schema of what it takes.
 
+    pydantic's PlainValidator without a schema for writing, which nobody does: that took half of the time of all shapes.
+    """
 
-def _node(node: Node) -> Node:
-    return node
-
-
-class _Reads:
-    """pydantic's PlainValidator without the schema for writing, which nobody does: half of what all shapes took."""
-
-    def __init__(self, read: Callable[[Node], object]) -> None:
-        self.reads = read
+    def __init__(self, read: Callable[[Node], object], takes: Schema) -> None:
+        self.read = read
+        self.takes = takes
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.reads)
+        return core_schema.no_info_plain_validator_function(self.read)
 
 
-Line = Annotated[str, _Reads(one_line)]
-Name = Annotated[str, _Reads(name)]
-Words = Annotated[Sequence[str], _Reads(texts)]
-Whole = Annotated[int, _Reads(whole)]
-Integer = Annotated[int, _Reads(any_integer)]
-Flag = Annotated[bool, _Reads(flag)]
-Seconds = Annotated[float, _Reads(_seconds)]
+def part(takes: Schema) -> Reads:
+    """A value that stays a node, to be read by somebody else."""
+    return Reads(lambda node: node, takes)
+
+
+def pattern(text: str) -> Schema:
+    """A text of this form, or one that the environment fills in."""
+    return {"type": "string", "pattern": f"^(?:{text})$|{FROM_ENVIRONMENT}"}
+
+
+def pattern_or(kind: str, text: str) -> Schema:
+    return {"anyOf": [{"type": kind}, pattern(text)]}
+
+
+def choice(words: Sequence[str]) -> Schema:
+    """One of these, or what the environment fills in."""
+    return {"anyOf": [{"enum": list(words)}, {"type": "string", "pattern": FROM_ENVIRONMENT}]}
+
+
+def ref(name: str) -> Schema:
+    """A definition of `json_schema.py`."""
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def list_of(name: str) -> Schema:
+    return {"type": "array", "minItems": 1, "items": ref(name)}
+
+
+SCALAR: Schema = {"type": ["string", "number", "boolean"]}
+WORDS: Schema = {"anyOf": [SCALAR, {"type": "array", "items": SCALAR, "minItems": 1}]}
+NAMED: Schema = {"type": "object", "additionalProperties": SCALAR}
+INTEGER = "[0-9]{1,9}"
+DURATION = f"(?:{NUMBER} ?(?:ms|s|m|h) ?)+"
+PER = "/ ?(?:s|min|h)"
+RANGE = r" *\.\. *"
+
+Line = Annotated[str, Reads(one_line, SCALAR)]
+Name = Annotated[str, Reads(name, SCALAR)]
+Words = Annotated[Sequence[str], Reads(texts, WORDS)]
+Whole = Annotated[int, Reads(whole, pattern_or("integer", INTEGER))]
+Integer = Annotated[int, Reads(any_integer, pattern_or("integer", "-?[0-9]+"))]
+Flag = Annotated[bool, Reads(flag, pattern_or("boolean", "[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]"))]
+Seconds = Annotated[float, Reads(lambda node: parse_duration(scalar_text(node)), pattern(DURATION))]
 """A duration, perhaps 0s."""
-SomeSeconds = Annotated[float, _Reads(_some_seconds)]
-Pause = Annotated[tuple[float, float], _Reads(_pause)]
-Part = Annotated[Node, _Reads(_node)]
-"""Read by somebody else, deeper down."""
+SomeSeconds = Annotated[float, Reads(_seconds, pattern(DURATION))]
+Pause = Annotated[
+    tuple[float, float],
+    Reads(lambda node: parse_pause(scalar_text(node)), pattern(f"{DURATION}(?:{RANGE}{DURATION})?")),
+]
+Part = Annotated[Node, part(SCALAR)]
+NamedTexts = Annotated[Node, part(NAMED)]

@@ -1,4 +1,4 @@
-"""`load:` in YAML → Load: lines with over and for, staircases, names."""
+"""Reads `load:`: stages with over and for, staircases, names."""
 
 from __future__ import annotations
 
@@ -7,13 +7,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PlainValidator
+from pydantic import Field
 
 from loadctl.scenario.load import MOST_STAGES, Load, Model, Stage
-from loadctl.scenario.reading.document import Node
-from loadctl.scenario.reading.mistakes import Mistakes
-from loadctl.scenario.reading.shape import Flag, Name, Shape, read_shape, scalar_text
-from loadctl.scenario.units import parse_duration, parse_rate_levels, parse_user_levels
+from loadctl.scenario.reading.document import Mistakes, Node
+from loadctl.scenario.reading.shape import (
+    DURATION,
+    INTEGER,
+    PER,
+    RANGE,
+    Flag,
+    Name,
+    Part,
+    Reads,
+    Shape,
+    pattern,
+    pattern_or,
+    read_shape,
+    scalar_text,
+)
+from loadctl.scenario.units import NUMBER, parse_duration, parse_rate_levels, parse_user_levels
 
 _MAX_STEPS = 500
 _EXAMPLE = "write for example  load: [{users: 50, over: 30s, warmup: true}, {users: 50, for: 5m}]"
@@ -34,59 +47,63 @@ def _whole_seconds(node: Node) -> int:
     return int(seconds)
 
 
-_Duration = Annotated[int, PlainValidator(_whole_seconds)]
+Levels = tuple[float, float]
+WholeSeconds = Annotated[int, Reads(_whole_seconds, pattern(DURATION))]
+_USERS = pattern_or("integer", f"{INTEGER}(?:{RANGE}{INTEGER})?")
+_RATE = pattern(f"{NUMBER}(?: ?{PER})?{RANGE}{NUMBER} ?{PER}|{NUMBER} ?{PER}")
 
 
-class _Line(Shape):
+class StageShape(Shape):
     kind: ClassVar[str] = "a stage of load"
-    users: Annotated[tuple[float, float], PlainValidator(_user_levels)] | None = None
-    rate: Annotated[tuple[float, float], PlainValidator(_rate_levels)] | None = None
-    step: Annotated[Node, PlainValidator(lambda node: node)] | None = None
-    over: _Duration | None = None
-    for_: _Duration | None = Field(None, alias="for")
+    users: Annotated[Levels, Reads(_user_levels, _USERS)] | None = None
+    """How many users: 50; from .. to: 0..50."""
+    rate: Annotated[Levels, Reads(_rate_levels, _RATE)] | None = None
+    """Arrivals of users, each for one turn: 300/s; from .. to: 0/s..300/s."""
+    step: Part | None = None
+    """Height of the steps of a staircase: {users: 100..1000, step: 100, over: 10s, for: 80s}."""
+    over: WholeSeconds | None = None
+    """Time of the ramp from the level before."""
+    for_: WholeSeconds | None = Field(None, alias="for")
+    """How long the level is held, after the ramp."""
     name: Name | None = None
+    """What reports call it."""
     warmup: Flag = False
+    """true: shown in charts, never scored."""
 
 
 def read_load(node: Node, mistakes: Mistakes) -> Load | None:
     """The load, or None after noting what makes it none."""
     if not node.items:
-        mistakes.add(node.where, "load: is a list of stages", _EXAMPLE)
+        mistakes.add(node, "load: is a list of stages", _EXAMPLE)
         return None
     before = len(mistakes.found)
-    lines = [(item, line) for item in node.items if (line := read_shape(_Line, item, mistakes))]
+    lines = [(item, line) for item in node.items if (line := read_shape(StageShape, item, mistakes))]
     plan = _Plan(mistakes)
     for item, line in lines:
         plan.add(item, line)
         if len(plan.stages) > MOST_STAGES:
-            mistakes.add(
-                item.where, f"here are more than {MOST_STAGES:,} stages, steps counted; a load has fewer"
-            )
+            mistakes.add(item, f"a load has at most {MOST_STAGES:,} stages, steps included")
             return None
     if len(mistakes.found) > before or plan.model is None:
         return None
     load = Load(plan.model, tuple(plan.stages))
     if load.excess:
-        mistakes.add(node.where, load.excess)
+        mistakes.add(node, load.excess)
     start, end = load.window
     if load.peak == 0:
-        mistakes.add(
-            node.where, "no stage of this load has any users" if plan.model == "closed" else "the rate is 0"
-        )
+        nothing = "no stage of this load has any users" if plan.model == "closed" else "the rate is 0"
+        mistakes.add(node, nothing)
     elif start >= end:
-        mistakes.add(node.where, "nothing of this load is scored: it is all warm-up and ramp-down")
+        mistakes.add(node, "no stage of this load is scored: it is all warm-up and ramp-down")
     return load
 
 
 def model_of(node: Node | None) -> Model | None:
-    """Closed or open, by the keys of its stages alone: known also where the load has mistakes."""
-    keys = {key.text for item in (node and node.items) or () for key in item.entries or {}} & {
-        "users",
-        "rate",
-    }
-    if len(keys) != 1:
+    """Closed or open, from the keys of its stages alone, so that it is known even if the load has mistakes."""
+    keys = {key.text for item in (node and node.items) or () for key in item.entries or {}}
+    if keys >= {"users", "rate"}:
         return None
-    return "open" if "rate" in keys else "closed"
+    return "closed" if "users" in keys else "open" if "rate" in keys else None
 
 
 @dataclass(slots=True)
@@ -96,24 +113,20 @@ class _Plan:
     model: Model | None = None
     level: float = 0.0
     given: set[str] = field(default_factory=set)
-    """Names that the user chose: these must differ, others are made to."""
+    """Names that the user chose; they must differ. Other names get a number."""
     named: Counter[str] = field(default_factory=Counter)
-    """How often a name was made to differ."""
+    """How often a number was added to a name."""
     taken: set[str] = field(default_factory=set)
 
-    def add(self, node: Node, line: _Line) -> None:
+    def add(self, node: Node, line: StageShape) -> None:
         levels = self._levels(node, line)
-        if not levels or not self._times_are_said(node, line, len(levels) > 1):
+        if not levels or not self._has_times(node, line, len(levels) > 1):
             return
         if line.warmup and self.stages and not self.stages[-1].warmup:
-            self.mistakes.add(
-                node.where, "a warm-up stage stands after a scored one; warm-up stages come first"
-            )
+            self.mistakes.add(node, "a warm-up stage follows a scored one; warm-up stages come first")
         if line.name is not None and line.name in self.given:
-            where = (node.get("name") or node).where
-            self.mistakes.add(
-                where, f"two stages are named '{line.name}'; targets and reports could not tell them apart"
-            )
+            message = f"two stages are named '{line.name}'; targets and reports could not tell them apart"
+            self.mistakes.add(node.value_where("name"), message)
         self.given |= {line.name} if line.name else set()
         for level in levels:
             name = self._name(line, level, staircase=len(levels) > 1)
@@ -124,68 +137,57 @@ class _Plan:
                 self._append(Stage(level, level, line.for_, name, line.warmup))
             self.level = level
 
-    def _levels(self, node: Node, line: _Line) -> Sequence[float]:
+    def _levels(self, node: Node, line: StageShape) -> Sequence[float]:
         ends = line.users or line.rate
         if ends is None or (line.users and line.rate):
-            if node.get("users") is None and node.get("rate") is None and not _Line.is_spoiled(node):
-                self.mistakes.add(
-                    node.where, "a stage says either users: or rate:", "closed: users: 50 · open: rate: 300/s"
-                )
-            elif ends:
-                self.mistakes.add(node.where, "a stage says either users: or rate:, not both")
+            message = "a stage has either users: or rate:"
+            if ends:
+                self.mistakes.add(node, f"{message}, not both")
+            elif node.get("users") is None and node.get("rate") is None and not StageShape.is_spoiled(node):
+                self.mistakes.add(node, message, "closed: users: 50 · open: rate: 300/s")
             return ()
         model: Model = "closed" if line.users else "open"
         if self.model not in {None, model}:
-            self.mistakes.add(
-                node.where, "users: and rate: are mixed; a load is closed (users) or open (rate) as a whole"
-            )
+            message = "users: and rate: are mixed; the whole load is either closed (users) or open (rate)"
+            self.mistakes.add(node, message)
             return ()
         self.model = model
-        return list(self._steps(node, line, ends))
+        return list(self._steps(node, line, *ends))
 
-    def _steps(self, node: Node, line: _Line, ends: tuple[float, float]) -> Iterator[float]:
-        first, last = ends
+    def _steps(self, node: Node, line: StageShape, first: float, last: float) -> Iterator[float]:
         if line.step is None:
-            if first != last:
-                self.mistakes.add(
-                    node.where, "a staircase needs step:", "as in  {users: 100..1000, step: 100, for: 80s}"
-                )
-            else:
+            if first == last:
                 yield first
+            else:
+                hint = "as in  {users: 100..1000, step: 100, for: 80s}"
+                self.mistakes.add(node, "a staircase needs step:", hint)
             return
-        try:
-            step = (_user_levels(line.step) if line.users else _rate_levels(line.step))[0]
-        except ValueError as error:
-            self.mistakes.add(line.step.where, f"step: {error}")
+        levels = self.mistakes.value("step", line.step, _user_levels if line.users else _rate_levels)
+        if levels is None:
             return
-        count = round((last - first) / step) if step else 0
+        step = levels[0]
+        count = abs(round((last - first) / step)) if step else 0
+        end = first + count * step * (1 if last > first else -1)
         if first == last:
-            self.mistakes.add(line.step.where, "step: belongs to a range of levels, as in  users: 100..1000")
-        elif not count or abs(first + abs(count) * step * (1 if last > first else -1) - last) > 1e-6 * abs(
-            last
-        ):
-            self.mistakes.add(
-                line.step.where, f"steps of {line.step.text} do not lead from {first:g} to {last:g}"
-            )
-        elif abs(count) > _MAX_STEPS:
-            self.mistakes.add(line.step.where, f"{abs(count) + 1:,} steps are too many; at most {_MAX_STEPS}")
+            self.mistakes.add(line.step, "step: belongs to a range of levels, as in  users: 100..1000")
+        elif not count or abs(end - last) > 1e-6 * abs(last):
+            self.mistakes.add(line.step, f"steps of {line.step.text} do not lead from {first:g} to {last:g}")
+        elif count > _MAX_STEPS:
+            self.mistakes.add(line.step, f"{count + 1:,} steps are too many; at most {_MAX_STEPS}")
         else:
-            yield from (first + (last - first) * k / abs(count) for k in range(abs(count) + 1))
+            yield from (first + (last - first) * k / count for k in range(count + 1))
 
-    def _times_are_said(self, node: Node, line: _Line, staircase: bool) -> bool:
+    def _has_times(self, node: Node, line: StageShape, staircase: bool) -> bool:
         if line.for_ is None and staircase and node.get("for") is None:
-            self.mistakes.add(node.where, "a staircase needs for:, how long each level is held")
+            self.mistakes.add(node, "a staircase needs for:, how long each level is held")
             return False
-        if node.get("over") is None and node.get("for") is None and not _Line.is_spoiled(node):
-            self.mistakes.add(
-                node.where,
-                "a stage needs over: or for:",
-                "over: 30s ramps from the level before, for: 5m holds the level",
-            )
+        if node.get("over") is None and node.get("for") is None and not StageShape.is_spoiled(node):
+            hint = "over: 30s ramps from the level before, for: 5m holds the level"
+            self.mistakes.add(node, "a stage needs over: or for:", hint)
             return False
         return line.over is not None or line.for_ is not None
 
-    def _name(self, line: _Line, level: float, *, staircase: bool) -> str:
+    def _name(self, line: StageShape, level: float, *, staircase: bool) -> str:
         shown = f"{level:.9g} users" if self.model == "closed" else f"{level:.9g}/s"
         if line.name is None:
             return shown

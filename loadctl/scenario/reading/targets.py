@@ -1,34 +1,41 @@
-"""`targets:` and targets.yaml → Target records: one table over another, held against what a scenario really does."""
+"""Reads `targets:` and targets.yaml: one table over another, checked against what the scenario does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from loadctl.errors import Where
 from loadctl.scenario.load import Model
-from loadctl.scenario.metric import METRICS, Metric, parse_limit
-from loadctl.scenario.reading.document import Key, Node
-from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.document import Key, Mistakes, Node
 from loadctl.scenario.reading.shape import Part, Shape, read_shape, scalar_text
 from loadctl.scenario.reading.words import no_such, unknown
-from loadctl.scenario.target import Scope, ScopeKind, Target
+from loadctl.scenario.target import METRICS, Metric, Scope, ScopeKind, Target, parse_limit
 from loadctl.scenario.units import format_limit
 
 OPTION = "--target"
 DEFINES_THE_BREAK = "defines the break"
-"""Why a limit is not judged by itself where breaking_point is."""
+"""Why a limit is not judged by itself where breaking_point is judged."""
+_Limit: TypeAlias = tuple[float, str]
+"""With its unit."""
 Table = Mapping[tuple[str, Scope], "Target | None"]
 """None: `null` stands there, so nothing is judged."""
-_SECTIONS: Mapping[str, ScopeKind] = {"endpoints": "endpoint", "stages": "stage", "metrics": "series"}
+SECTIONS: Mapping[str, tuple[ScopeKind, str]] = {
+    "endpoints": ("endpoint", "Targets of single endpoints: {POST /predict: {latency_p95: 400ms}}."),
+    "stages": ("stage", "Targets of single stages, by name: {peak: {latency_p95: 500ms}}."),
+    "metrics": ("series", "Targets of any monitored series: {db_pool_in_use: 95}."),
+}
+"""Each with its help."""
 _DEFAULT = Target(metric="error_rate", critical=1.0, unit="%", where=Where("<default>"))
 
 
-class _Limits(Shape):
+class LimitsShape(Shape):
     kind: ClassVar[str] = "a target"
     target: Part | None = None
+    """Missed: WARN."""
     critical: Part | None = None
+    """Crossed: FAIL, exit code 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +49,25 @@ class Applicable:
 
 @dataclass(slots=True)
 class TargetReader:
-    """`own`: the limits are this scenario's own, so a name that it does not have is a mistake; a shared table may
-    speak of what other scenarios do."""
+    """`own`: the limits are this scenario's own, so a name that it does not have is a mistake; a shared table
+    may name what only other scenarios have."""
 
     mistakes: Mistakes
     scenario: Applicable
     own: bool
     table: dict[tuple[str, Scope], Target | None] = field(default_factory=dict)
 
-    def read(self, node: Node | None) -> Table:
+    def read(self, node: Node | None) -> None:
         if node is None or (node.is_null and not self.own):
-            return self.table
+            return
         if node.entries is None:
-            self.mistakes.add(node.where, "targets: is a mapping, as in  targets: {latency_p95: 200ms}")
-            return self.table
+            self.mistakes.add(node, "targets: is a mapping, as in  targets: {latency_p95: 200ms}")
+            return
         for key, value in node.entries.items():
-            if kind := _SECTIONS.get(key.text):
-                self._section(kind, key, value)
+            if section := SECTIONS.get(key.text):
+                self._section(section[0], key, value)
             else:
                 self._entry(key, value, Scope())
-        return self.table
 
     def option(self, text: str) -> None:
         """One `--target`: `latency_p95=200ms`, or `POST /predict latency_p95=200ms` for an endpoint."""
@@ -80,88 +86,75 @@ class TargetReader:
     def _section(self, kind: ScopeKind, section: Key, node: Node) -> None:
         if node.entries is None:
             inner = "db_pool_in_use: 95" if kind == "series" else "NAME: {latency_p95: 200ms}"
-            self.mistakes.add(node.where, f"{section.text}: is a mapping, as in  {section.text}: {{{inner}}}")
+            self.mistakes.add(node, f"{section.text}: is a mapping, as in  {section.text}: {{{inner}}}")
             return
         for key, value in node.entries.items():
             if kind == "series":
                 self._entry(key, value, Scope(kind, key.text))
             elif value.entries is None:
-                self.mistakes.add(
-                    value.where, f"{key.text}: is a mapping, as in  {key.text}: {{latency_p95: 200ms}}"
-                )
+                example = f"{key.text}: {{latency_p95: 200ms}}"
+                self.mistakes.add(value, f"{key.text}: is a mapping, as in  {example}")
             else:
-                self._scoped(Scope(kind, key.text), value.entries)
+                for metric, limits in value.entries.items():
+                    self._entry(metric, limits, Scope(kind, key.text))
                 if not self._named(kind, key):
                     self.table = {at: target for at, target in self.table.items() if at[1].name != key.text}
-
-    def _scoped(self, scope: Scope, entries: Mapping[Key, Node]) -> None:
-        for metric, limits in entries.items():
-            self._entry(metric, limits, scope)
 
     def _named(self, kind: ScopeKind, key: Key) -> bool:
         known = self.scenario.endpoints if kind == "endpoint" else self.scenario.stages
         if known is None or key.text in known:
             return True
         if self.own:
-            what, has = (
-                ("no request is named", "This scenario sends")
-                if kind == "endpoint"
-                else ("no stage is named", "This load has")
+            noun, has = (
+                ("request", "This scenario sends") if kind == "endpoint" else ("stage", "This load has")
             )
-            self.mistakes.add(key.where, *no_such(what, key.text, known, has))
+            self.mistakes.add(key, *no_such(f"no {noun} is named", key.text, known, has))
         return False
 
     def _entry(self, key: Key, node: Node, scope: Scope) -> None:
-        metric = (
-            METRICS.get(key.text) if scope.kind != "series" else Metric(key.text, "", frozenset({"series"}))
-        )
+        metric = METRICS.get(key.text)
+        if scope.kind == "series":
+            metric = Metric(key.text, "", frozenset({"series"}))
         if metric is None:
-            sections = _SECTIONS if scope.kind == "run" and not key.where.file.startswith(OPTION) else ()
-            self.mistakes.add(key.where, unknown("metric", key.text, "targets", [*METRICS, *sections]))
+            sections = SECTIONS if scope.kind == "run" and not key.where.file.startswith(OPTION) else ()
+            self.mistakes.add(key, unknown("metric", key.text, "targets", [*METRICS, *sections]))
         elif scope.kind not in metric.scopes:
             what = "endpoint" if scope.kind == "endpoint" else "stage"
-            self.mistakes.add(key.where, f"{key.text} is measured for the whole run, not for one {what}")
+            self.mistakes.add(key, f"{key.text} is measured for the whole run, not for one {what}")
         elif node.is_null:
             self.table[key.text, scope] = None
         else:
             self._limits(metric, node, scope)
 
     def _limits(self, metric: Metric, node: Node, scope: Scope) -> None:
-        goal: tuple[float, str] | None = None
+        goal = None
         if node.is_scalar:
             critical = self._limit(metric, node)
         else:
-            shape = read_shape(_Limits, node, self.mistakes)
+            shape = read_shape(LimitsShape, node, self.mistakes)
             if shape is None or not self._both(metric, node, shape):
                 return
-            goal = self._limit(metric, shape.target) if shape.target else None
-            critical = self._limit(metric, shape.critical) if shape.critical else None
+            goal, critical = (self._limit(metric, part) for part in (shape.target, shape.critical) if part)
             if goal is None:
                 return
-        if critical is None or not self._fits(metric, node, critical[1]):
-            return
-        self._add(metric, node, scope, goal, critical)
+        if critical is not None and self._fits(metric, node, critical[1]):
+            self._add(metric, node, scope, goal, critical)
 
-    def _both(self, metric: Metric, node: Node, shape: _Limits) -> bool:
+    def _both(self, metric: Metric, node: Node, shape: LimitsShape) -> bool:
         if shape.target and shape.critical:
             return True
         only = shape.critical or shape.target
         if only and only.is_scalar:
             what = "critical" if shape.critical else "target"
-            message = f"{metric.name}: {what} stands alone; a single limit is written without braces"
-            self.mistakes.add(
-                node.where, message, f"write  {metric.name}: {only.text}   (beyond it the run fails)"
-            )
+            message = f"{metric.name}: {what} is the only limit; a single limit is written without braces"
+            self.mistakes.add(node, message, f"write  {metric.name}: {only.text}   (beyond it the run fails)")
         elif only is None and not node.entries:
-            self.mistakes.add(node.where, f"{metric.name}: has no limit; write null to leave it out")
+            self.mistakes.add(node, f"{metric.name}: has no limit; write null to leave it out")
         return False
 
-    def _limit(self, metric: Metric, node: Node) -> tuple[float, str] | None:
-        try:
-            return parse_limit(metric.name if "series" not in metric.scopes else "", scalar_text(node))
-        except ValueError as error:
-            self.mistakes.add(node.where, f"{metric.name}: {error}")
-            return None
+    def _limit(self, metric: Metric, node: Node) -> _Limit | None:
+        name = metric.name if "series" not in metric.scopes else ""
+        return self.mistakes.value(metric.name, node, lambda limit: parse_limit(name, scalar_text(limit)))
 
     def _fits(self, metric: Metric, node: Node, unit: str) -> bool:
         """breaking_point is a level of the load: in users or arrivals, as the load counts."""
@@ -170,19 +163,11 @@ class TargetReader:
             return True
         if self.own:
             example = "700 users" if needs == "users" else "700/s"
-            self.mistakes.add(
-                node.where, f"breaking_point: this load counts in {needs}; write for example {example}"
-            )
+            message = f"breaking_point: this load counts in {needs}; write for example {example}"
+            self.mistakes.add(node, message)
         return False
 
-    def _add(
-        self,
-        metric: Metric,
-        node: Node,
-        scope: Scope,
-        goal: tuple[float, str] | None,
-        critical: tuple[float, str],
-    ) -> None:
+    def _add(self, metric: Metric, node: Node, scope: Scope, goal: _Limit | None, critical: _Limit) -> None:
         higher = metric.higher_is_better
         if goal is not None and scope.kind == "series":
             higher = goal[0] > critical[0]
@@ -190,7 +175,7 @@ class TargetReader:
             shown, limit = (format_limit(value, unit) for value, unit in (goal, critical))
             side = "below" if higher else "above"
             message = f"{metric.name}: the target {shown} is {side} the critical limit {limit}"
-            self.mistakes.add(node.where, f"{message}; what warns would fail first", "swap the two")
+            self.mistakes.add(node, f"{message}; it would fail before it warns", "swap the two")
             return
         self.table[metric.name, scope] = Target(
             metric=metric.name,
@@ -214,14 +199,10 @@ def merged(*tables: Table) -> tuple[Target, ...]:
     targets = [target for target in everything.values() if target is not None]
     if not any(target.metric == "breaking_point" for target in targets):
         return tuple(targets)
-    return tuple(target if _survives(target) else _defining(target) for target in targets)
-
-
-def _survives(target: Target) -> bool:
-    return target.scope.kind == "stage" or (
-        target.metric in METRICS and METRICS[target.metric].survives_the_break
+    surviving = {name for name, metric in METRICS.items() if metric.survives_the_break}
+    return tuple(
+        target
+        if target.scope.kind == "stage" or target.metric in surviving
+        else replace(target, judged=False, why_not_judged=DEFINES_THE_BREAK)
+        for target in targets
     )
-
-
-def _defining(target: Target) -> Target:
-    return replace(target, judged=False, why_not_judged=DEFINES_THE_BREAK)

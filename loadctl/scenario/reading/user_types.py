@@ -1,95 +1,200 @@
-"""User types in YAML → UserType: start steps, tasks, flows, pauses and data rows."""
+"""Reads user types: start steps, tasks, flows, pauses and data rows."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from loadctl.errors import Where
-from loadctl.scenario.reading.document import Key, Node, Text
+from loadctl.scenario.reading.document import Key, Mistakes, Node, Sources
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes
 from loadctl.scenario.reading.requests import METHODS, Names, RequestReader
 from loadctl.scenario.reading.shape import (
     Flag,
     Line,
     Name,
-    Part,
+    NamedTexts,
     Pause,
     Shape,
     SomeSeconds,
     Whole,
+    list_of,
+    part,
     read_shape,
     whole,
 )
 from loadctl.scenario.reading.words import nearest, no_such
-from loadctl.scenario.user_type import MOST_TURNS, Repeat, Request, Step, Task, Think, UserType, cycle_length
+from loadctl.scenario.user_type import (
+    MOST_TURNS,
+    Repeat,
+    Step,
+    Task,
+    Think,
+    UserType,
+    cycle_length,
+    requests_of,
+)
 
 Rows = Sequence[Mapping[str, str]]
+
+
+Steps = Annotated[Node, part(list_of("step"))]
 
 
 class UserTypeShape(Shape):
     kind: ClassVar[str] = "a user type"
     weight: Whole | None = None
+    """Its share of the users."""
     think: Pause | None = None
+    """Pause of a user after each task: 1s, or 200ms..1s (uniform). Not together with pace."""
     pace: SomeSeconds | None = None
-    headers: Part | None = None
-    start: Part | None = None
-    tasks: Part | None = None
+    """One task every 2s, say, on an absolute schedule. Not together with think."""
+    headers: NamedTexts | None = None
+    """Headers of every request."""
+    start: Steps | None = None
+    """Steps that each user takes once, before its first task; with rate:, once per arrival (see once)."""
+    tasks: Annotated[Node, part(list_of("task"))] | None = None
+    """What users do: requests and flows, one per turn, by weight."""
     data: Line | None = None
+    """CSV file of rows for {{ row.email }}; one row per user, in order, starting over at the end."""
 
 
-class _FlowTask(Shape):
+class FlowShape(Shape):
     kind: ClassVar[str] = "a flow"
     name: Name | None = None
+    """What reports call it."""
     weight: Whole = 1
-    flow: Part
+    """Its share of the turns. Default 1."""
+    flow: Steps
+    """Steps in order; a step that fails ends the flow."""
 
 
-class _ThinkStep(Shape):
+class PauseShape(Shape):
     kind: ClassVar[str] = "a pause"
     think: Pause
+    """1s, or 200ms..1s (uniform)."""
     once: Flag = False
+    """In start: with rate: true takes this step once per place in flight, not once per arrival."""
 
 
-class _RepeatStep(Shape):
+class RepeatShape(Shape):
     kind: ClassVar[str] = "repeat"
     repeat: Whole
+    """How many times at most."""
     while_: Line | None = Field(None, alias="while")
+    """A captured name: repeats until that is null, empty or absent."""
     once: Flag = False
-    flow: Part
+    """In start: with rate: true takes this step once per place in flight, not once per arrival."""
+    flow: Steps
+    """Steps in order."""
 
 
-@dataclass(frozen=True, slots=True)
+_MOST_TYPES = 1_000
+IN_PLACE = ("think", "pace", "headers", "start", "tasks", "data")
+"""Keys of a user type that may stand at the top of a scenario which has only this one."""
+
+
+@dataclass(slots=True)
 class UserTypeReader:
     mistakes: Mistakes
     environment: Environment
-    read_text: Callable[[str], str | None]
-    resolve: Callable[[str], str | None]
+    sources: Sources
     timeout_s: float
     open_model: bool
     notes: list[str] = field(default_factory=list)
-    """For the first lines: what was read and is not used."""
+    """For the first lines of a run: what was read and is not used."""
+    shared: Mapping[str, Node] | None = None
+    """The user types of users.yaml, which is read when the first one is looked up."""
 
-    def read(self, name: str, node: Node, *, weight: int | None) -> UserType | None:
-        """`weight`: what the scenario gave; None: it stands in `node`, the type is written in place."""
+    def read(self, name: str, node: Node, users: Node | None) -> tuple[UserType, ...]:
+        """The user types of the scenario `name`; `users` is the value of its users:."""
+        if users is None:
+            if node.get("tasks") is None:
+                hint = "as in  tasks: [{get: /items}]"
+                self.mistakes.add(node, "a scenario needs tasks:, or users: with tasks", hint)
+                return ()
+            mine = {key: value for key, value in (node.entries or {}).items() if key.text in IN_PLACE}
+            alone = self._in_place(name, Node(node.where, entries=mine))
+            return (alone,) if alone else ()
+        for key in IN_PLACE:
+            if node.get(key) is not None:
+                message = f"{key}: belongs to a user type; with users:, put it inside one of them"
+                self.mistakes.add(node.key_where(key), message)
+        if not users.entries:
+            hint = "set the number of users in load:, as in  - {users: 50, for: 5m}"
+            self.mistakes.add(users, "users: names user types, as in  users: {MLPlatformUser: 1}", hint)
+        if len(users.entries or {}) > _MOST_TYPES:
+            self.mistakes.add(users, f"at most {_MOST_TYPES:,} user types")
+            return ()
+        found = (self.one(key, value) for key, value in (users.entries or {}).items())
+        types = tuple(one for one in found if one is not None)
+        self.check_weights(users, types)
+        return types
+
+    def check_weights(self, users: Node, types: Sequence[UserType]) -> None:
+        """The order of the user types is computed before the run, so it must not be too long."""
+        length = cycle_length(one.weight for one in types)
+        if length > MOST_TURNS:
+            message = f"with these weights the order of user types is {length:,} long; at most {MOST_TURNS:,}"
+            self.mistakes.add(users, message, "write shares, as in  users: {Reader: 70, Writer: 30}")
+
+    def has(self, name: str) -> bool:
+        """Whether users.yaml has a user type of this name."""
+        return name in self._shared()
+
+    def one(self, key: Key, value: Node) -> UserType | None:
+        """The user type under a key of users:, in place or by name; None where it has mistakes."""
+        if value.entries is not None:
+            return self._in_place(key.text, value)
+        hint = "a weight, or a whole user type in place"
+        weight = self.mistakes.value(key.text, value, whole, hint) or 1
+        if self.sources.users is None:
+            message = f"no user type '{key.text}': there is no users.yaml beside the scenario"
+            self.mistakes.add(key, message)
+            return None
+        types = self._shared()
+        if key.text in types:
+            return self.user_type(key.text, self.environment.fill(types[key.text]), weight)
+        if types:
+            has = f"{self.sources.users.name} has"
+            self.mistakes.add(key, *no_such("no user type is named", key.text, types, has))
+        return None
+
+    def _in_place(self, name: str, node: Node) -> UserType | None:
+        for key in ("think", "pace") if self.open_model else ():
+            if node.get(key) is not None:
+                message = (
+                    f"{key}: has no effect with rate:, which decides when each user arrives; leave it out"
+                )
+                self.mistakes.add(node.key_where(key), message)
+        return self.user_type(name, node)
+
+    def _shared(self) -> Mapping[str, Node]:
+        if self.shared is None:
+            node = self.mistakes.read(self.sources.users) if self.sources.users is not None else None
+            self.shared = {key.text: value for key, value in ((node and node.entries) or {}).items()}
+            if node is not None and node.entries is None:
+                message = "users.yaml is a mapping of user types, as in  Visitor: {tasks: […]}"
+                self.mistakes.add(node, message)
+        return self.shared
+
+    def user_type(self, name: str, node: Node, weight: int | None = None) -> UserType | None:
+        """`weight`: what the scenario says; None: it stands in `node`, because the type is written in place."""
         shape = read_shape(UserTypeShape, node, self.mistakes)
         if shape is None:
             return None
         if weight is not None and shape.weight is not None:
-            where = (node.get("weight") or node).where
-            self.mistakes.add(
-                where, f"the weight of a shared user type stands in the scenario: users: {{{name}: {weight}}}"
-            )
+            message = f"the weight of a shared user type belongs in the scenario: users: {{{name}: {weight}}}"
+            self.mistakes.add(node.value_where("weight"), message)
         if shape.think and shape.pace:
-            self.mistakes.add((node.get("pace") or node).where, "a user type has think: or pace:, not both")
+            self.mistakes.add(node.value_where("pace"), "a user type has think: or pace:, not both")
         names = Names()
-        requests = RequestReader(self.mistakes, self.environment, names, self.resolve, self.timeout_s)
+        requests = RequestReader(self.mistakes, self.environment, names, self.sources.resolve, self.timeout_s)
         headers = requests.headers(shape.headers)
         self.environment.redact_named(shape.headers)
         flows = _FlowReader(self.mistakes, requests)
@@ -112,23 +217,17 @@ class UserTypeReader:
 
     def _tasks(self, node: Node, shape: UserTypeShape, flows: _FlowReader) -> tuple[Task, ...]:
         if shape.tasks is None or not shape.tasks.items:
-            where = (shape.tasks or node).where
-            self.mistakes.add(
-                where, "a user type needs tasks:, a list of requests", "as in  tasks: [{get: /items}]"
-            )
+            hint = "as in  tasks: [{get: /items}]"
+            self.mistakes.add(shape.tasks or node, "a user type needs tasks:, a list of requests", hint)
             return ()
         return tuple(task for item in shape.tasks.items if (task := flows.task(item)))
 
     def _rows(self, node: Node, path: str | None) -> Rows | None:
         """The rows of the CSV; None where there are none, or after a mistake."""
-        place = node.get("data")
-        if path is None or place is None:
+        if path is None:
             return None
-        text = self.read_text(path)
+        text = self.mistakes.existing(node.value_where("data"), path, self.sources.read(path))
         if text is None:
-            self.mistakes.add(
-                place.where, f"no such file: {path}", "paths are relative to the file that names them"
-            )
             return None
         rows, empty, wrong = read_rows(text)
         for line, message in wrong:
@@ -164,26 +263,26 @@ class _FlowReader:
     def task(self, node: Node) -> Task | None:
         if node.get("flow") is None and node.get("repeat") is None:
             self._refuse_once(node)
+            weight = node.get("weight")
             request = self.requests.read(node, weighted=True)
-            return Task(request.endpoint, _weight_of(node), (request,)) if request else None
+            share = self.mistakes.value("weight", weight, whole) if weight is not None else None
+            return Task(request.endpoint, share or 1, (request,)) if request else None
         if (repeat := node.get("repeat")) is not None:
-            self.mistakes.add(
-                repeat.where, "repeat: is a step of a flow", "as in  flow: [{repeat: 10, flow: […]}]"
-            )
+            self.mistakes.add(repeat, "repeat: is a step of a flow", "as in  flow: [{repeat: 10, flow: […]}]")
             return None
-        shape = read_shape(_FlowTask, node, self.mistakes)
+        shape = read_shape(FlowShape, node, self.mistakes)
         flow = self.steps("flow", shape.flow) if shape else ()
         if shape is None or not flow:
             return None
-        first = next(_requests(flow), None)
+        first = next(requests_of(flow), None)
         if first is None:
-            self.mistakes.add(shape.flow.where, "this flow sends no request")
+            self.mistakes.add(shape.flow, "this flow sends no request")
             return None
         return Task(shape.name or f"flow from {first.endpoint}", shape.weight, flow)
 
     def steps(self, key: str, node: Node) -> tuple[Step, ...]:
         if not node.items:
-            self.mistakes.add(node.where, f"{key}: is a list of steps", f"as in  {key}: [{{get: /items}}]")
+            self.mistakes.add(node, f"{key}: is a list of steps", f"as in  {key}: [{{get: /items}}]")
             return ()
         if key != "start":
             for item in node.items:
@@ -192,22 +291,22 @@ class _FlowReader:
 
     def _refuse_once(self, node: Node) -> None:
         if node.get("once") is not None:
-            message = "once: stands beside a step of start:, and nowhere else"
+            message = "once: is only for steps of start:"
             hint = "as in  start: [{post: /login, once: true}]; several steps:  {repeat: 1, once: true, flow: […]}"
             self.mistakes.add(node.key_where("once"), message, hint)
 
     def step(self, node: Node) -> Step | None:
         keys = {key.text for key in node.entries or {}}
         if "think" in keys and not keys & {*METHODS, "flow", "repeat"}:
-            pause = read_shape(_ThinkStep, node, self.mistakes)
+            pause = read_shape(PauseShape, node, self.mistakes)
             return Think(*pause.think, once=pause.once) if pause else None
         if not keys & {"flow", "repeat"}:
             return self.requests.read(node, weighted=False)
-        if "repeat" not in keys and not _RepeatStep.is_spoiled(node):
-            hint = "put  repeat: 10  beside it, or its steps into the flow around it"
-            self.mistakes.add(node.where, "a flow inside a flow says how often it is repeated", hint)
+        if "repeat" not in keys and not RepeatShape.is_spoiled(node):
+            hint = "add  repeat: 10, or move its steps into the outer flow"
+            self.mistakes.add(node, "a flow inside a flow needs repeat:", hint)
             return None
-        shape = read_shape(_RepeatStep, node, self.mistakes)
+        shape = read_shape(RepeatShape, node, self.mistakes)
         if shape is None:
             return None
         while_ = node.get("while")
@@ -216,25 +315,8 @@ class _FlowReader:
         return Repeat(shape.repeat, self.steps("flow", shape.flow), shape.while_, shape.once)
 
 
-def _weight_of(node: Node) -> int:
-    """1 where none is given, and where the reader of the request has refused it."""
-    weight = node.get("weight")
-    try:
-        return 1 if weight is None else whole(weight)
-    except ValueError:
-        return 1
-
-
-def _requests(steps: Sequence[Step]) -> Iterator[Request]:
-    for step in steps:
-        if isinstance(step, Request):
-            yield step
-        elif isinstance(step, Repeat):
-            yield from _requests(step.flow)
-
-
 def read_rows(text: str) -> tuple[Rows, int, Sequence[tuple[int, str]]]:
-    """The rows of a CSV by column, all values text; how many were left out as empty; what is wrong, by line."""
+    """The rows of a CSV by column, all values text; how many empty ones were skipped; what is wrong, by line."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     rows: list[Mapping[str, str]] = []
     wrong: list[tuple[int, str]] = []
@@ -247,7 +329,7 @@ def read_rows(text: str) -> tuple[Rows, int, Sequence[tuple[int, str]]]:
             elif header is None:
                 header = [cell.strip() for cell in cells]
                 if not all(header) or len(set(header)) < len(header):
-                    return (), 0, [(reader.line_num, "the first row names the columns, each once")]
+                    return (), 0, [(reader.line_num, "the first row must name each column once")]
             elif len(cells) != len(header):
                 wrong.append((reader.line_num, f"{len(cells)} values in this row, but {len(header)} columns"))
             else:
@@ -257,101 +339,3 @@ def read_rows(text: str) -> tuple[Rows, int, Sequence[tuple[int, str]]]:
     if not rows and not wrong:
         wrong.append((1, "there are no rows; the first one names the columns"))
     return rows, empty, wrong
-
-
-_MOST_TYPES = 1_000
-IN_PLACE = ("think", "pace", "headers", "start", "tasks", "data")
-"""Keys of a user type that may stand at the top of a scenario which has only this one."""
-
-
-@dataclass(slots=True)
-class Population:
-    mistakes: Mistakes
-    environment: Environment
-    reader: UserTypeReader
-    shared: Text | None
-    """users.yaml; read when the first user type is looked up in it."""
-    types: Mapping[str, Node] | None = None
-
-    def read(self, name: str, node: Node, users: Node | None) -> tuple[UserType, ...]:
-        """The user types of the scenario `name`; `users` is what stands under its users:."""
-        if users is None:
-            if node.get("tasks") is None:
-                hint = "as in  tasks: [{get: /items}]"
-                self.mistakes.add(node.where, "a scenario needs tasks:, or users: with tasks", hint)
-                return ()
-            mine = {key: value for key, value in (node.entries or {}).items() if key.text in IN_PLACE}
-            return self._in_place(name, Node(node.where, entries=mine))
-        for key in IN_PLACE:
-            if node.get(key) is not None:
-                message = f"{key}: belongs to a user type; with users: it stands inside one of them"
-                self.mistakes.add(node.key_where(key), message)
-        if not users.entries:
-            hint = "how many is said in load:, as in  - {users: 50, for: 5m}"
-            message = "users: names user types, as in  users: {MLPlatformUser: 1}"
-            self.mistakes.add(users.where, message, hint)
-        if len(users.entries or {}) > _MOST_TYPES:
-            self.mistakes.add(users.where, f"at most {_MOST_TYPES:,} user types")
-            return ()
-        types = tuple(found for key, value in (users.entries or {}).items() for found in self.one(key, value))
-        self.check_weights(users, types)
-        return types
-
-    def check_weights(self, users: Node, types: Sequence[UserType]) -> None:
-        """The order of user types is made beforehand."""
-        length = cycle_length(one.weight for one in types)
-        if length > MOST_TURNS:
-            message = f"these weights repeat after {length:,} users only; at most {MOST_TURNS:,}"
-            self.mistakes.add(users.where, message, "write shares, as in  users: {Reader: 70, Writer: 30}")
-
-    def one(self, key: Key, value: Node) -> tuple[UserType, ...]:
-        """The user type under a key of users:, in place or by name; none where it has mistakes."""
-        return self._in_place(key.text, value) if value.entries is not None else self._named(key, value)
-
-    def has(self, name: str) -> bool:
-        """It is a user type of users.yaml."""
-        return name in self._shared()
-
-    def _in_place(self, name: str, node: Node) -> tuple[UserType, ...]:
-        for key in ("think", "pace") if self.reader.open_model else ():
-            if node.get(key) is not None:
-                message = (
-                    f"{key}: has no meaning under rate:, which says when each user arrives; leave it out"
-                )
-                self.mistakes.add(node.key_where(key), message)
-        user_type = self.reader.read(name, node, weight=None)
-        return (user_type,) if user_type else ()
-
-    def _named(self, key: Key, value: Node) -> tuple[UserType, ...]:
-        try:
-            weight = whole(value)
-        except ValueError as error:
-            self.mistakes.add(value.where, f"{key.text}: {error}", "a weight, or a whole user type in place")
-            weight = 1
-        node = self._find(key.text, key.where)
-        user_type = self.reader.read(key.text, node, weight=weight) if node else None
-        return (user_type,) if user_type else ()
-
-    def _find(self, name: str, where: Where) -> Node | None:
-        if self.shared is None:
-            self.mistakes.add(where, f"no user type '{name}': there is no users.yaml beside the scenario")
-            return None
-        types = self._shared()
-        if name not in types:
-            if types:
-                self.mistakes.add(
-                    where, *no_such("no user type is named", name, types, f"{self.shared.name} has")
-                )
-            return None
-        return self.environment.fill(types[name])
-
-    def _shared(self) -> Mapping[str, Node]:
-        """Those of users.yaml, which is read when it is first asked for."""
-        if self.types is None:
-            node = self.mistakes.read(self.shared) if self.shared is not None else None
-            self.types = {key.text: value for key, value in (node.entries or {}).items()} if node else {}
-            if node is not None and node.entries is None:
-                self.mistakes.add(
-                    node.where, "users.yaml is a mapping of user types, as in  Visitor: {tasks: […]}"
-                )
-        return self.types

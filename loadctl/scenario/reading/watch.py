@@ -1,25 +1,30 @@
-"""`watch:` → Watch: every part by itself, so that a mistake in one never hides those of another."""
+"""Reads `watch:`, every part by itself, so that a mistake in one never hides those of another."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from loadctl.scenario.consent import web_address
-from loadctl.scenario.reading.document import Node
+from loadctl.scenario.reading.document import Mistakes, Node
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes
 from loadctl.scenario.reading.shape import (
+    SCALAR,
+    WORDS,
     Line,
+    NamedTexts,
     Part,
+    Reads,
     Shape,
     Whole,
     Words,
     one_line,
+    part,
     read_shape,
+    ref,
     regular_expression,
     texts,
 )
@@ -32,36 +37,73 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _FOLLOWED = ("container", "pods")
 
 
-class _WatchShape(Shape):
+def parse_pods(text: str) -> Pods:
+    """`ml-platform/app=api` → Pods; raises ValueError."""
+    namespace, slash, selector = text.partition("/")
+    if not slash or not selector.strip():
+        raise ValueError(f"'{text}' is not NAMESPACE/SELECTOR, as in ml-platform/app=api")
+    if not _NAMESPACE.fullmatch(namespace):
+        raise ValueError(f"'{namespace}' is not a Kubernetes namespace: lower-case letters, digits and -")
+    return Pods(namespace, selector.strip())
+
+
+def _series(node: Node) -> Sequence[str]:
+    for name in (names := texts(node)):
+        if not _SERIES.fullmatch(name):
+            raise ValueError(f"{name!r} is neither the name of a series nor a pattern such as db_pool_*")
+    return names
+
+
+def _pattern(node: Node) -> str:
+    return regular_expression(one_line(node)).pattern
+
+
+class WatchShape(Shape):
     kind: ClassVar[str] = "watch"
     pid: Whole | None = None
+    """Process id on this machine."""
     process: Line | None = None
+    """Name of the process."""
     container: Words = ()
-    pods: Line | None = None
-    metrics: Part | None = None
-    prometheus: Part | None = None
-    logs: Part | None = None
+    """Name, label or compose service; the first of a list is judged, all are recorded."""
+    pods: Annotated[Pods, Reads(lambda node: parse_pods(one_line(node)), SCALAR)] | None = None
+    """NAMESPACE/SELECTOR: ml-platform/app=api."""
+    metrics: Annotated[Node, part({"anyOf": [SCALAR, ref("page")]})] | None = None
+    """The system's own metrics page: /metrics."""
+    prometheus: Annotated[Node, part(ref("prometheus"))] | None = None
+    """A Prometheus server, and queries to it."""
+    logs: Annotated[Node, part({"anyOf": [WORDS, ref("logs")]})] | None = None
+    """Files to follow, or a pattern of them; container or pods: the logs of what is watched."""
 
 
-class _PageShape(Shape):
+class PageShape(Shape):
     kind: ClassVar[str] = "metrics"
-    page: Line
-    series: Words = ()
-    headers: Part | None = None
+    page: Part
+    """Path or URL of the page in the Prometheus format."""
+    series: Annotated[Sequence[str], Reads(_series, WORDS)] = ()
+    """Series to record beside the standard ones; * matches anything."""
+    headers: NamedTexts | None = None
+    """Headers of the requests for the page."""
 
 
-class _PrometheusShape(Shape):
+class PrometheusShape(Shape):
     kind: ClassVar[str] = "prometheus"
-    url: Line
-    queries: Part
-    headers: Part | None = None
+    url: Part
+    """Base URL of the server."""
+    queries: NamedTexts
+    """PromQL by the name of its series: {db_pool_in_use: sum(db_pool_used)}."""
+    headers: NamedTexts | None = None
+    """Headers of the queries."""
 
 
-class _LogsShape(Shape):
+class LogsShape(Shape):
     kind: ClassVar[str] = "logs"
     of: Words
+    """Files or patterns; container or pods: the logs of what is watched."""
     level: Line | None = None
-    errors: Line | None = None
+    """Field of JSON lines that holds the level."""
+    errors: Annotated[str, Reads(_pattern, SCALAR)] | None = None
+    """Regular expression that matches the lines that are errors."""
 
 
 @dataclass(slots=True)
@@ -71,138 +113,85 @@ class WatchReader:
 
     def read(self, node: Node | None) -> Watch:
         """What is wrong is noted and left out."""
-        shape = read_shape(_WatchShape, node, self.mistakes) if node else None
+        shape = read_shape(WatchShape, node, self.mistakes) if node else None
         if node is None or shape is None:
             return Watch()
         watch = Watch(
             pid=shape.pid,
             process=shape.process,
             containers=tuple(shape.container),
-            pods=self._one(node, "pods", parse_pods),
-            metrics=self._metrics(shape.metrics),
-            prometheus=self._prometheus(shape.prometheus),
-            logs=self._logs(shape.logs),
+            pods=shape.pods,
+            metrics=self._metrics(shape.metrics) if shape.metrics else None,
+            prometheus=self._prometheus(shape.prometheus) if shape.prometheus else None,
+            logs=self._logs(shape.logs) if shape.logs else None,
         )
         self._coherent(node, watch)
         return watch
 
-    def _one(self, node: Node, key: str, parse: Callable[[str], Pods]) -> Pods | None:
-        value = node.get(key)
-        if value is None:
-            return None
-        try:
-            return parse(one_line(value))
-        except ValueError as error:
-            self.mistakes.add(value.where, f"{key}: {error}")
-            return None
-
-    def _metrics(self, node: Node | None) -> MetricsPage | None:
-        if node is None:
-            return None
-        if node.is_scalar:
-            page = self._page(node)
+    def _metrics(self, node: Node) -> MetricsPage | None:
+        shape = None if node.is_scalar else read_shape(PageShape, node, self.mistakes)
+        where = node if node.is_scalar else shape.page if shape else None
+        hint = "metrics: /metrics   (below the host), or a whole URL"
+        page = self.mistakes.value("metrics", where, self._page, hint) if where else None
+        if page is None or shape is None:
             return MetricsPage(page=page) if page else None
-        shape = read_shape(_PageShape, node, self.mistakes)
-        page = self._page(node.get("page") or node) if shape else None
-        if shape is None or page is None:
-            return None
-        for name in shape.series:
-            if not _SERIES.fullmatch(name):
-                where = (node.get("series") or node).where
-                self.mistakes.add(
-                    where, f"series: {name!r} is no name of a series, nor a pattern such as db_pool_*"
-                )
         return MetricsPage(page=page, series=tuple(shape.series), headers=self._headers(shape.headers))
 
-    def _page(self, node: Node) -> str | None:
-        try:
-            text = one_line(node)
-            return text if text.startswith("/") else self._url(text)
-        except ValueError as error:
-            hint = "metrics: /metrics   (below the host), or a whole URL"
-            self.mistakes.add(node.where, f"metrics: {error}", hint)
-            return None
+    def _page(self, node: Node) -> str:
+        text = one_line(node)
+        return text if text.startswith("/") else self._url(node)
 
-    def _prometheus(self, node: Node | None) -> PrometheusServer | None:
-        shape = read_shape(_PrometheusShape, node, self.mistakes) if node else None
-        if node is None or shape is None:
+    def _prometheus(self, node: Node) -> PrometheusServer | None:
+        shape = read_shape(PrometheusShape, node, self.mistakes)
+        url = self.mistakes.value("url", shape.url, self._url) if shape else None
+        if shape is None or url is None:
             return None
-        try:
-            url = self._url(shape.url)
-        except ValueError as error:
-            self.mistakes.add((node.get("url") or node).where, f"url: {error}")
-            return None
-        queries = self._queries(shape.queries)
-        return PrometheusServer(url=url, queries=queries, headers=self._headers(shape.headers))
-
-    def _queries(self, node: Node) -> Mapping[str, str]:
-        if not node.entries:
-            self.mistakes.add(
-                node.where, "queries: is a mapping, as in  queries: {db_pool_in_use: sum(db_pool_used)}"
-            )
-            return {}
-        found = {}
-        for key, value in node.entries.items():
-            try:
-                found[key.text] = one_line(value)
-            except ValueError as error:
-                self.mistakes.add(value.where, f"{key.text}: {error}")
+        if not shape.queries.entries:
+            example = "queries: {db_pool_in_use: sum(db_pool_used)}"
+            self.mistakes.add(shape.queries, f"queries: is a mapping, as in  {example}")
+        for key in shape.queries.entries or {}:
             if not _NAME.fullmatch(key.text):
-                self.mistakes.add(
-                    key.where, f"{key.text!r} cannot be the name of a series: letters, digits and _ only"
-                )
-        return found
+                message = f"{key.text!r} is not a valid series name: letters, digits and _ only"
+                self.mistakes.add(key, message)
+        return PrometheusServer(
+            url=url, queries=self._lines(shape.queries), headers=self._headers(shape.headers)
+        )
 
-    def _logs(self, node: Node | None) -> Logs | None:
-        if node is None:
+    def _logs(self, node: Node) -> Logs | None:
+        shape = read_shape(LogsShape, node, self.mistakes) if node.entries is not None else None
+        sources = shape.of if shape else None
+        if node.entries is None:
+            sources = self.mistakes.value("logs", node, texts)
+        if sources is None:
             return None
-        level = errors = None
-        sources: Sequence[str]
-        if node.entries is not None:
-            shape = read_shape(_LogsShape, node, self.mistakes)
-            if shape is None:
-                return None
-            sources, level, errors = shape.of, shape.level, shape.errors
-        else:
-            try:
-                sources = texts(node)
-            except ValueError as error:
-                self.mistakes.add(node.where, f"logs: {error}")
-                return None
-        if errors is not None:
-            self._pattern(node.get("errors") or node, errors)
         files = tuple(source for source in sources if source not in _FOLLOWED)
         container, pods = (word in sources for word in _FOLLOWED)
+        level, errors = (shape.level, shape.errors) if shape else (None, None)
         return Logs(files=files, container=container, pods=pods, level=level, errors=errors)
-
-    def _pattern(self, node: Node, text: str) -> None:
-        try:
-            regular_expression(text)
-        except ValueError as error:
-            self.mistakes.add(node.where, f"errors: {error}")
 
     def _headers(self, node: Node | None) -> Mapping[str, str]:
         """Their values are secrets, wherever they came from."""
         if node is None:
             return {}
         if node.entries is None:
-            self.mistakes.add(
-                node.where, "headers: is a mapping, as in  headers: {Authorization: Bearer ${TOKEN}}"
-            )
-            return {}
+            example = "headers: {Authorization: Bearer ${TOKEN}}"
+            self.mistakes.add(node, f"headers: is a mapping, as in  {example}")
         self.environment.redact_named(node, named=True)
-        found = {}
-        for key, value in node.entries.items():
-            try:
-                found[key.text] = one_line(value)
-            except ValueError as error:
-                self.mistakes.add(value.where, f"{key.text}: {error}")
+        found = self._lines(node)
         for text in found.values():
             self.environment.redact(*parts_of_secret(text))
         return found
 
-    def _url(self, text: str) -> str:
+    def _lines(self, node: Node) -> Mapping[str, str]:
+        found = {
+            key.text: self.mistakes.value(key.text, value, one_line)
+            for key, value in (node.entries or {}).items()
+        }
+        return {name: text for name, text in found.items() if text is not None}
+
+    def _url(self, node: Node) -> str:
         """Raises ValueError for what is no http(s) URL, or holds user-info: that would stand in every report."""
+        text = one_line(node)
         place = urlsplit(text).netloc
         if "@" in place:
             self.environment.redact_user_info(place.rpartition("@")[0])
@@ -215,26 +204,12 @@ class WatchReader:
     def _coherent(self, node: Node, watch: Watch) -> None:
         if watch.names_a_process and (watch.containers or watch.pods):
             other = "container" if watch.containers else "pods"
-            self.mistakes.add(
-                node.key_where("process" if watch.process else "pid"),
-                f"watch: the system is a process or {other}:, not both; the judged one stands alone",
-            )
+            message = f"watch: the system is a process or {other}:, not both"
+            self.mistakes.add(node.key_where("process" if watch.process else "pid"), message)
         if watch.containers and watch.pods:
             self.mistakes.add(node.key_where("pods"), "watch: container: and pods: exclude each other")
         followed = {"container": bool(watch.containers), "pods": watch.pods is not None}
         for word in _FOLLOWED:
             if watch.logs is not None and getattr(watch.logs, word) and not followed[word]:
-                self.mistakes.add(
-                    (node.get("logs") or node).where,
-                    f"logs: {word} follows what {word}: names; {word}: is missing",
-                )
-
-
-def parse_pods(text: str) -> Pods:
-    """`ml-platform/app=api` → Pods; raises ValueError."""
-    namespace, slash, selector = text.partition("/")
-    if not slash or not selector.strip():
-        raise ValueError(f"'{text}' is not NAMESPACE/SELECTOR, as in ml-platform/app=api")
-    if not _NAMESPACE.fullmatch(namespace):
-        raise ValueError(f"'{namespace}' is no namespace of Kubernetes: lower-case letters, digits and -")
-    return Pods(namespace, selector.strip())
+                message = f"logs: {word} needs {word}: beside it"
+                self.mistakes.add(node.value_where("logs"), message)

@@ -102,7 +102,7 @@ def test_a_file_describes_a_service_elsewhere(
         (["localhost:8000"], "there is no file localhost:8000", "loadctl init http://localhost:8000"),
         (["broken.json"], "broken.json:1:2  this is not JSON", ""),
         (["broken.yaml"], "broken.yaml:1:4  [ is never closed", ""),
-        (["list.json"], "list.json is no OpenAPI document", ""),
+        (["list.json"], "list.json is not an OpenAPI document", ""),
         (["latin.json"], "latin.json is not UTF-8", ""),
         (["list.json", "--name", "../x"], "'../x' cannot be the name", "--name api"),
         (["list.json", "--name", "users"], "'users' cannot be the name", ""),
@@ -128,7 +128,7 @@ def test_a_page_that_is_no_description_is_refused_when_it_was_named(
 ) -> None:
     said = loadctl("init", f"{plain_service}/other.json")
     assert said.code == 2
-    assert "other.json is no OpenAPI document" in said.err
+    assert "other.json is not an OpenAPI document" in said.err
 
 
 def test_a_description_without_end_is_not_waited_for(

@@ -69,7 +69,7 @@ def test_every_target_is_a_case_with_value_and_limits() -> None:
     ]
     assert outcome(found["latency p50"]) == (
         Failure,
-        "measured 61.2 ms, wanted at most 10 ms, critical 50 ms (22 % over)",
+        "measured 61.2 ms, wanted at most 10 ms, critical 50 ms (1.22 × the limit)",
     )
     warned = "WARN: measured 480 ms, wanted at most 100 ms, critical 500 ms (4 % below critical)"
     assert outcome(found["latency p99"]) == (type(None), warned)

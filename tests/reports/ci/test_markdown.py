@@ -40,7 +40,7 @@ def test_the_verdict_is_first_then_why_and_what_to_do_then_the_targets() -> None
     assert lines[2].startswith("- 2 of 6 targets are beyond")
     assert lines[3].startswith("- Why: The one Python worker")
     assert lines[4] == "- Do: `More workers (uvicorn --workers 4), then: loadctl run baseline`"
-    assert "| `latency p50` | 61.2 ms | 10 ms | 50 ms | ❌ FAIL | 22 % over |" in lines
+    assert "| `latency p50` | 61.2 ms | 10 ms | 50 ms | ❌ FAIL | 1\\.22 × the limit |" in lines
     assert "| `error rate` | 0.03 % | 0.1 % | 1 % | ✅ PASS | 11 of 34,512 |" in lines
     assert (
         "| `throughput` | 71.9/s | 1000/s | 500/s | – | not exercised: 50 users thinking 0.6 s offer 83/s |"
@@ -63,7 +63,7 @@ def test_it_renders_as_a_heading_two_tables_and_two_folds() -> None:
 def test_what_proves_nothing_is_in_brackets_and_never_green() -> None:
     shown = markdown(INCONCLUSIVE)
     assert "| `latency p50` | (61.2 ms) | 10 ms | 50 ms | not judged | the generator was saturated |" in shown
-    assert "( ) = holds the generator's own delay" in shown
+    assert "( ) = includes the load generator's own delay" in shown
     assert "| `POST /predict` | 26,547 | 55.3 | (78.4 ms) |" in shown
     assert "✅" not in shown
 

@@ -105,7 +105,7 @@ def test_a_failed_target_is_annotated_on_its_line() -> None:
     )
     assert failed == (
         "::error file=targets.yaml,line=4,col=14,title=FAIL latency p50::"
-        "measured 61.2 ms, wanted at most 10 ms, critical 50 ms (22 %25 over)"
+        "measured 61.2 ms, wanted at most 10 ms, critical 50 ms (1.22 × the limit)"
     )
     assert warned.startswith("::warning title=WARN latency p99::measured 480 ms")
 

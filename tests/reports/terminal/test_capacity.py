@@ -38,10 +38,10 @@ def test_ends_that_are_no_band() -> None:
     )
     unclear = search(probe(50, "meets", "", 50), probe(100, "unclear", "the generator was saturated"))
     assert verdict(unclear, "/s") == (
-        "Meets all targets at 50/s; at 100 it cannot be told: the generator was saturated."
+        "Meets all targets at 50/s; no result at 100/s: the generator was saturated."
     )
     assert verdict(search(probe(50, "unclear", "nothing answered")), "/s") == (
-        "Cannot tell: at 50 it cannot be told: nothing answered."
+        "No result at 50/s: nothing answered."
     )
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.reports.terminal.curve import curve
 from loadctl.reports.terminal.plan import (
+    curve,
     list_lines,
     load_in_words,
     plan_document,
@@ -291,7 +291,7 @@ def test_a_run_that_will_prove_nothing_prints_the_commands_that_do_better() -> N
     lines = preamble(scenario, expect(scenario), "nothing watched", "locust", 40, argv=argv)
     assert lines[-5:] == [
         "  this run will be INCONCLUSIVE, unless it fails; instead:",
-        "    enough for every target:",
+        "    enough data for every target:",
         "      loadctl -C 'my load' run api '--password=[redacted]' -H http://h --duration 4m45s",
         "    a quick look: 2 of 3 targets:",
         "      loadctl -C 'my load' run api --duration 1m '--password=[redacted]' -H http://h --smoke",

@@ -30,8 +30,8 @@ Why   The one Python worker in ml-platform-api was at 99 % of a core for all 8
 Do    More workers (uvicorn --workers 4), then: loadctl run baseline
 
 TARGETS            measured     target   critical
-  latency p50       61.2 ms      10 ms      50 ms  FAIL  22 % over
-  latency p95        312 ms      50 ms     200 ms  FAIL  56 % over
+  latency p50       61.2 ms      10 ms      50 ms  FAIL  1.22 × the limit
+  latency p95        312 ms      50 ms     200 ms  FAIL  1.56 × the limit
   latency p99        480 ms     100 ms     500 ms  WARN  4 % below critical
   error rate         0.03 %      0.1 %        1 %  PASS  11 of 34,512
   cpu                  26 %       70 %       90 %  PASS  of 4 cores
@@ -43,7 +43,7 @@ ENDPOINTS         requests      /s      p50      p95      p99  failed
   GET /models        5,310    11.1  14.2 ms  61.0 ms   118 ms       0
   GET /health        2,655     5.5   9.8 ms  48.7 ms        –       0
   total             34,512    71.9  61.2 ms   312 ms   480 ms      11
-  – = too few requests for an honest figure: p95 needs 200, p99 1,000
+  – = too few requests for a reliable figure: p95 needs 200, p99 1,000
 
 ERRORS     11 × status 503, POST /predict, first at 6:12 (08:26:12 UTC): "model
            busy"
@@ -84,7 +84,7 @@ def test_inconclusive_never_prints_a_bare_latency() -> None:
     assert "(61.2 ms)" in screen
     assert "(78.4 ms)" in screen
     assert "not judged" in screen
-    assert "holds the generator's own delay" in screen
+    assert "includes the load generator's own delay" in screen
     assert "PASS" not in screen
 
 
@@ -113,7 +113,7 @@ def test_the_open_model_accounts_for_every_arrival() -> None:
     )
     screen = render(replace(FAILED, model="open", peak=300, counters=counters))
     assert "90,000 arrivals planned = 69,300 begun + 20,700 dropped" in screen
-    assert "188 requests ended with their engine process" in screen
+    assert "188 requests were lost with their engine process" in screen
     assert screen.startswith("FAIL  baseline  300/s, 10 min")
 
 
@@ -189,7 +189,7 @@ def test_unfinished_requests_are_requests_that_failed() -> None:
     assert "13 × unfinished, GET /slow" in screen
     assert "30 requests = 25 scored + 5 cut off" in screen
     assert "13 requests had no answer at the end and count as failed" in screen
-    assert "5 requests ended with their engine process and do not count" in screen
+    assert "5 requests were lost with their engine process and do not count" in screen
 
 
 def test_endpoints_that_begin_alike_stay_apart_and_the_total_comes_last() -> None:
@@ -214,15 +214,15 @@ def test_the_generator_is_called_what_its_findings_say_and_not_what_others_do() 
     )
     lost = line(Finding("data-incomplete", "invalid", "m", voids="pass"))
     assert lost == "GENERATOR  incomplete: 11 % of a core, on time (0.40 ms at p95)"
-    assert "late: 11 % of a core, behind its timers" in line(
+    assert "late: 11 % of a core, timers 0.40 ms late" in line(
         Finding("generator-saturated", "warning", "m", voids="excess")
     )
-    assert "GENERATOR  a little late: 11 % of a core, behind its timers" in line(
+    assert "GENERATOR  late: 11 % of a core, timers 0.40 ms late" in line(
         Finding("generator-lag", "info", "m", voids="near")
     )
     faulty = Finding("generator-faults", "invalid", "m", {"of": "script"}, voids="all")
-    assert "GENERATOR  its script at fault: " in line(faulty)
-    assert "GENERATOR  at fault itself: " in line(replace(faulty, evidence={}))
+    assert "GENERATOR  faults in the script: " in line(faulty)
+    assert "GENERATOR  faulty: " in line(replace(faulty, evidence={}))
 
 
 @pytest.mark.parametrize("voids", ["all", "excess", "near"])
@@ -230,7 +230,7 @@ def test_brackets_say_that_the_delay_is_the_generators(voids: Voids) -> None:
     scores = [replace(FAILED.scores[2], void="generator late")]
     late = Finding("generator-lag", "info", "m", {"lag_p95_ms": 4.0}, voids=voids)
     screen = render(replace(FAILED, verdict=INCONCLUSIVE.verdict, scores=scores, findings=[late]))
-    assert "( ) = holds the generator's own delay: says nothing about the system" in screen
+    assert "( ) = includes the load generator's own delay: says nothing about the system" in screen
 
 
 def test_latencies_that_a_lost_shard_makes_worthless_are_not_blamed_on_the_generator() -> None:
@@ -238,7 +238,7 @@ def test_latencies_that_a_lost_shard_makes_worthless_are_not_blamed_on_the_gener
     scores = [replace(FAILED.scores[2], void="data incomplete")]
     screen = render(replace(FAILED, verdict=INCONCLUSIVE.verdict, scores=scores, findings=[lost]))
     assert "(480 ms)" in screen
-    assert "( ) = not measured under the whole load: says nothing about the system" in screen
+    assert "( ) = not measured under the full load: says nothing about the system" in screen
 
 
 def test_a_long_remark_stands_below_its_target() -> None:
@@ -295,7 +295,7 @@ def test_a_saturated_generator_has_one_figure_for_its_core() -> None:
     evidence: Evidence = {"busy_share": 0.12, "cpu_pct_of_one_core_max": 104.0}
     busy = Finding("generator-saturated", "invalid", "shard 0 needed 90 % of a core", evidence, voids="all")
     screen = render(replace(FAILED, findings=[busy]))
-    assert "GENERATOR  saturated: wanted up to 104 % of a core, had 11 % over 30 s" in screen
+    assert "GENERATOR  saturated: needed up to 104 % of a core, got 11 % over 30 s" in screen
 
 
 def test_a_quick_look_says_so_in_the_first_line() -> None:

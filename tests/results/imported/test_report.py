@@ -13,11 +13,10 @@ from loadctl.analysis.imported import judge_imported
 from loadctl.reports.ci.junit import junit
 from loadctl.reports.ci.markdown import markdown
 from loadctl.reports.terminal.screen import render
-from loadctl.results.histogram import PERCENTILES
 from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint, Percentiles, Population
 from loadctl.results.imported.score import score_imported
 from loadctl.results.verdict import Status, Verdict
-from loadctl.scenario.target import Scope, Target
+from loadctl.scenario.target import PERCENTILES, Scope, Target
 from tests.results.recorded import target
 
 TIMES = st.lists(st.integers(1, 2000), min_size=1, max_size=300)

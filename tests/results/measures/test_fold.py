@@ -203,7 +203,7 @@ def test_successes_without_a_latency_count_and_leave_no_percentile() -> None:
     for latency, told in ((slow.latency, "120 of 720"), (total.latency, "120 of 1,320")):
         assert (latency.p50, latency.p95, latency.mean, latency.min, latency.max) == (None,) * 5
         assert latency.absent["p95"].startswith(
-            f"{told} successes have no latency: their body was read where"
+            f"{told} successes have no latency: their bodies were read outside"
         )
     assert [point.p95_ms for point in folded.timeline] == [None] * 30
 

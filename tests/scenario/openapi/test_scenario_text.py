@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from loadctl.demo.api import openapi_document as demo_document
 from loadctl.scenario.expectation import expect
-from loadctl.scenario.openapi.draft import Draft
-from loadctl.scenario.openapi.sample import Sampler
-from loadctl.scenario.openapi.scenario_text import scenario_text
-from loadctl.scenario.openapi.servers import base_of_file, base_of_page
-from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
+from loadctl.scenario.openapi.document import base_of_file, base_of_page
+from loadctl.scenario.openapi.sample import SchemaSampler
+from loadctl.scenario.openapi.scenario_text import Draft, scenario_text
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario
 from loadctl.scenario.rescale import rescaled
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.user_type import Json, Request
@@ -82,7 +82,7 @@ tasks:                            # one is picked after each pause, by weight
     weight: 2
   - get: /health
     weight: 1
-  # Left out. Take the # away from those that may be sent under load:
+  # Left out. Uncomment those that may be sent under load:
   # - post: /retrain   # changes data
   #   weight: 10
   #   json: {model: churn}
@@ -103,7 +103,7 @@ targets:                          # guesses: put your own limits here; beyond on
         "  POST /predict  weight 10       body from the schema's example",
         "  GET  /models   weight  2",
         "  GET  /health   weight  1",
-        "  left out, they change data: POST /retrain, DELETE /models/{id} (commented)",
+        "  left out (changes data): POST /retrain, DELETE /models/{id} (commented)",
         "  limits p95 200 ms, p99 500 ms, errors 1 %: guesses, edit them",
     )
 
@@ -258,15 +258,20 @@ def test_an_operation_replaces_parameters_of_its_path_and_cookies_are_sent() -> 
 @pytest.mark.parametrize(
     ("method", "path", "operation", "why"),
     [
-        ("get", "/orders/{id}/cancel", {}, "they change data"),
-        ("get", "/users/delete/{id}", {}, "they change data"),
-        ("get", "/x", {"operationId": "deleteOld"}, "they change data"),
-        ("get", "/orders/{id}/pay", {}, "they change data"),
-        ("post", "/payments", {}, "they move money"),
-        ("post", "/checkout", {"operationId": "checkoutCart"}, "they move money"),
-        ("post", "/token/refresh", {}, "they change data"),
-        ("get", "/events", {"responses": {"200": {"content": {"text/event-stream": {}}}}}, "they stream"),
-        ("post", "/search", {"requestBody": {"content": {"application/xml": {}}}}, "they need XML"),
+        ("get", "/orders/{id}/cancel", {}, "changes data"),
+        ("get", "/users/delete/{id}", {}, "changes data"),
+        ("get", "/x", {"operationId": "deleteOld"}, "changes data"),
+        ("get", "/orders/{id}/pay", {}, "changes data"),
+        ("post", "/payments", {}, "moves money"),
+        ("post", "/checkout", {"operationId": "checkoutCart"}, "moves money"),
+        ("post", "/token/refresh", {}, "changes data"),
+        (
+            "get",
+            "/events",
+            {"responses": {"200": {"content": {"text/event-stream": {}}}}},
+            "streams without end",
+        ),
+        ("post", "/search", {"requestBody": {"content": {"application/xml": {}}}}, "needs XML"),
         ("get", "/charges", {"operationId": "getCharges"}, None),
         ("get", "/cancellations", {"operationId": "listCancellations"}, None),
         ("post", "/payments/search", {}, None),
@@ -276,7 +281,7 @@ def test_what_deletes_pays_or_never_ends_is_left_out(
     method: str, path: str, operation: dict[str, object], why: str | None
 ) -> None:
     draft = scenario_text(api(path, method, operation), HOST)
-    assert (f"left out, {why}" if why else "left out") in "\n".join(draft.summary) or why is None
+    assert (f"left out ({why})" if why else "left out") in "\n".join(draft.summary) or why is None
     assert f"\n  {'# ' if why else ''}- {method}: " in draft.text
 
 
@@ -307,11 +312,11 @@ def test_bodies_of_openapi_2(
 
 def test_references_may_be_encoded_go_through_lists_and_stand_beside_others() -> None:
     document = {"a/b c": [{"type": "object", "required": ["x"], "properties": {"x": {"const": 1}}}]}
-    sampler = Sampler(document)
+    sampler = SchemaSampler(document)
     assert sampler.value({"$ref": "#/a~1b%20c/0"}) == {"x": 1}
     assert sampler.value({"$ref": "#/a~1b%20c/0", "example": 2}) == 2
     assert sampler.value({"$ref": "#/a~1b%20c/7"}) is None
-    assert Sampler({"a": {"$ref": "#/b"}, "b": {"$ref": "#/a"}}).resolve({"$ref": "#/a"}) == {}
+    assert SchemaSampler({"a": {"$ref": "#/b"}, "b": {"$ref": "#/a"}}).resolve({"$ref": "#/a"}) == {}
 
 
 def test_a_body_has_what_is_required_and_what_has_an_example_but_nothing_that_only_answers_have() -> None:
@@ -325,7 +330,7 @@ def test_a_body_has_what_is_required_and_what_has_an_example_but_nothing_that_on
             "more": {"type": "string"},
         },
     }
-    assert Sampler({}).value(schema) == {"name": "n", "note": "hi"}
+    assert SchemaSampler({}).value(schema) == {"name": "n", "note": "hi"}
 
 
 @pytest.mark.parametrize(
@@ -369,7 +374,7 @@ def test_the_smallest_value_that_a_schema_allows(schema: dict[str, object], valu
         "required": ["next"],
         "properties": {"next": {"$ref": "#/components/schemas/Loop"}},
     }
-    found = Sampler({"components": {"schemas": {"Loop": loop}}}).value(schema)
+    found = SchemaSampler({"components": {"schemas": {"Loop": loop}}}).value(schema)
     if schema == {"$ref": "#/components/schemas/Loop"}:
         assert json.dumps(found).count("next") < 20  # it ends
     else:

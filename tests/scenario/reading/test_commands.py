@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.scenario.reading.commands import CommandReader, LocalCommand
-from loadctl.scenario.reading.document import Text
+from loadctl.scenario.reading.commands import CommandReader
+from loadctl.scenario.reading.document import Mistakes, Text
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.scenario import LocalCommand
 
 SHELL = "write  sh -c '…'  if you need one; in quotes it is an ordinary character"
 FORMS = "takes a command (text, or words in a list of their own), or a list of commands"
@@ -66,14 +66,14 @@ def test_a_command_may_take_longer_or_less() -> None:
         *(
             (
                 f"'make {sign} x'",
-                f"1:9  before: '{sign}' means something to a shell only, and no shell runs it | {SHELL}",
+                f"1:9  before: only a shell understands '{sign}', and no shell runs it | {SHELL}",
             )
             for sign in ("&&", "||", "|", "&", ";", ">", ">>", "<", "*", "?", "`", "(", "$(")
         ),
-        ("echo $HOME", f"1:9  before: '$' means something to a shell only, and no shell runs it | {SHELL}"),
+        ("echo $HOME", f"1:9  before: only a shell understands '$', and no shell runs it | {SHELL}"),
         (
             "[make a, make b; make c]",
-            f"1:18  before: ';' means something to a shell only, and no shell runs it | {SHELL}",
+            f"1:18  before: only a shell understands ';', and no shell runs it | {SHELL}",
         ),
         (
             "PORT=80 ./up",
@@ -90,7 +90,7 @@ def test_a_command_may_take_longer_or_less() -> None:
         ("[[]]", "1:10  before: names no program to run"),
         ("['\"\"']", "1:10  before: names no program to run"),
         ('[["a\\0b"]]', "1:10  before: names no program to run"),
-        ("[[a, [b]]]", "1:10  before: a command's words are texts, not lists or mappings"),
+        ("[[a, [b]]]", "1:10  before: the words of a command are texts, not lists or mappings"),
         ("[[a, ]]", None),
         ("[[a, null]]", "1:10  before: has no value"),
         ("{timeout: 3s}", "1:9  a command needs run:"),

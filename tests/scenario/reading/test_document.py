@@ -126,8 +126,8 @@ TEN_TIMES_TEN = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
         (
             "a:\n\tb: 1",
             "f.yaml:2:1",
-            "a tab stands here; YAML is indented with spaces only",
-            "replace the tab by spaces",
+            "there is a tab here; YAML is indented with spaces only",
+            "replace the tab with spaces",
         ),
         ("a: @x", "f.yaml:1:4", "a value that starts with @ must be in quotes", None),
         ("a: [1, 2\nb: 3", "f.yaml:1:4", "[ is never closed", "add the missing ]"),
@@ -136,18 +136,23 @@ TEN_TIMES_TEN = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
         (
             "a: b: c",
             "f.yaml:1:5",
-            "a key cannot stand here: check the indentation, or quote a value that holds ': '",
+            "a key is not allowed here: check the indentation, or quote a value that holds ': '",
             'write for example  name: "a: b"',
         ),
-        ("a: 1\nb: 2\na: 3", "f.yaml:3:1", "'a' stands twice in this mapping; the first is in line 1", None),
-        ("a: 1\n---\nb: 2", "f.yaml:2:1", "a second document starts here ('---'); one file holds one", None),
+        ("a: 1\nb: 2\na: 3", "f.yaml:3:1", "'a' appears twice in this mapping; the first is on line 1", None),
+        (
+            "a: 1\n---\nb: 2",
+            "f.yaml:2:1",
+            "a second document starts here ('---'); a file holds only one",
+            None,
+        ),
         (
             "a: *b",
             "f.yaml:1:4",
             "'*b' points to no anchor '&b' above",
             "a value that starts with * must be in quotes",
         ),
-        ("a: &a {b: *a}", "f.yaml:1:11", "'*a' stands inside what it points to", None),
+        ("a: &a {b: *a}", "f.yaml:1:11", "'*a' is inside what it points to", None),
         (
             "a: !!python/object:os.system x",
             "f.yaml:1:4",
@@ -156,11 +161,11 @@ TEN_TIMES_TEN = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
         ),
         ("[a]: b", "f.yaml:1:1", "a key must be one word or text, not a list or a mapping", None),
         ("<<: 3", "f.yaml:1:1", "<< takes a mapping, or a list of mappings", None),
-        ("a: \x00", "f.yaml:1:4", "the character U+0000 cannot stand in YAML; is this a text file?", None),
+        ("a: \x00", "f.yaml:1:4", "the character U+0000 is not allowed in YAML; is this a text file?", None),
         (
             'a: "\\uD83D"',
             "f.yaml:1:4",
-            "an escape stands for half a character (\\uD800 to \\uDFFF)",
+            "an escape is only half a character (\\uD800 to \\uDFFF)",
             'write the character itself, or its number in one:  "\\U0001F600"',
         ),
         (

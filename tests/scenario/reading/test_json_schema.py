@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.errors import InvalidInput
-from loadctl.scenario.reading.document import Node, Text, read_document
+from loadctl.scenario.reading.document import Node, Sources, Text, read_document
 from loadctl.scenario.reading.json_schema import SCHEMAS
-from loadctl.scenario.reading.scenario_file import Sources, read_scenario
+from loadctl.scenario.reading.scenario_file import read_scenario
 
 jsonschema = pytest.importorskip("jsonschema", reason="make dev installs it")
 

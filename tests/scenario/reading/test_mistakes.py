@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from loadctl.errors import InvalidInput, Mistake
-from loadctl.scenario.reading.scenario_file import Sources, Text, read_scenario
+from loadctl.scenario.reading.document import Sources, Text
+from loadctl.scenario.reading.scenario_file import read_scenario
 
 ONCE_HINT = (
-    ", and nowhere else | as in  start: [{post: /login, once: true}]; "
-    "several steps:  {repeat: 1, once: true, flow: […]}"
+    " | as in  start: [{post: /login, once: true}]; several steps:  {repeat: 1, once: true, flow: […]}"
 )
 USERS = "Operator: {tasks: [{get: /admin}]}\nHeavy: {weight: 3, tasks: [{get: /}]}\n"
 FILES = {"accounts.csv": "email,age\na@b.c,3\n", "ragged.csv": "a,b\n1,2\n3\n", "empty.csv": "a,b\n,\n"}
@@ -90,7 +90,7 @@ def lines(found: Sequence[Mistake]) -> list[str]:
             [
                 (
                     "3:19  unknown key 'iterations' in a stage of load; "
-                    "a load ends by time (for:), not by a number of turns"
+                    "a load ends after a time (for:), not after a number of turns"
                 )
             ],
         ),
@@ -104,10 +104,10 @@ def lines(found: Sequence[Mistake]) -> list[str]:
                 "3:8  a stage needs over: or for: | over: 30s ramps from the level before, for: 5m holds the level"
             ],
         ),
-        ("{users: 5, rate: 3/s, for: 3s}", ["3:8  a stage says either users: or rate:, not both"]),
+        ("{users: 5, rate: 3/s, for: 3s}", ["3:8  a stage has either users: or rate:, not both"]),
         (
             "{for: 3s}",
-            ["3:8  a stage says either users: or rate: | closed: users: 50 · open: rate: 300/s"],
+            ["3:8  a stage has either users: or rate: | closed: users: 50 · open: rate: 300/s"],
         ),
         (
             "{users: 5, for: 500ms}",
@@ -137,16 +137,16 @@ def lines(found: Sequence[Mistake]) -> list[str]:
         ("{users: 0, for: 3s}", ["3:7  no stage of this load has any users"]),
         (
             "{users: 1, for: 3s, warmup: true}",
-            ["3:7  nothing of this load is scored: it is all warm-up and ramp-down"],
+            ["3:7  no stage of this load is scored: it is all warm-up and ramp-down"],
         ),
         ("{users: 1, for: 3s, warmup: yes}", ["3:36  warmup: 'yes' is neither true nor false"]),
         (
             "{users: 5, for: 1s}, {users: 6, for: 1s, warmup: true}",
-            ["3:29  a warm-up stage stands after a scored one; warm-up stages come first"],
+            ["3:29  a warm-up stage follows a scored one; warm-up stages come first"],
         ),
         (
             "{users: 5, for: 1s}, {rate: 3/s, for: 1s}",
-            ["3:29  users: and rate: are mixed; a load is closed (users) or open (rate) as a whole"],
+            ["3:29  users: and rate: are mixed; the whole load is either closed (users) or open (rate)"],
         ),
         (
             "{users: 5, for: 1s, name: a}, {users: 6, for: 1s, name: a}",
@@ -221,12 +221,12 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
             "{get: /, capture: {a: b.c}}",
             [
                 (
-                    "3:27  a: 'b.c' is no place in a response | "
+                    "3:27  a: 'b.c' is not a place in a response | "
                     'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
                 )
             ],
         ),
-        ("{get: /, capture: {row: $.a}}", ["3:29  'row' cannot be the name of a variable"]),
+        ("{get: /, capture: {row: $.a}}", ["3:29  'row' is not a valid variable name"]),
         (
             "{get: /, check: {status: 2x}}",
             ["3:30  status: takes 200, 2xx or a list of them, as in  [200, 404]"],
@@ -240,7 +240,7 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
             ["3:22  unknown key 'max_time' in check; here it is called 'within'"],
         ),
         ("{get: /, expect: 200}", ["3:14  unknown key 'expect' in a request; here it is called 'check'"]),
-        ("{get: /, headers: {A b: c}}", ["3:29  'A b' cannot be the name of a header"]),
+        ("{get: /, headers: {A b: c}}", ["3:29  'A b' is not a valid header name"]),
         *[
             (
                 f"{{get: /, headers: {{{name}: x}}}}",
@@ -254,7 +254,7 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
         ),
         ("{get: /, headers: [a]}", ["3:23  headers: is a mapping, as in  headers: {name: value}"]),
         ("{get: /, timeout: 5}", ["3:23  timeout: 5 has no unit; write 5s, 5m or 5h"]),
-        ("{get: /, weight: 0}", ["3:22  weight: '0' is not a whole number from 1 up"]),
+        ("{get: /, weight: 0}", ["3:22  weight: '0' is not a whole number above 0"]),
         (
             "{get: /, think: 1s}",
             [
@@ -265,17 +265,17 @@ def test_mistakes_in_the_load(stages: str, wanted: list[str]) -> None:
         ("{flow: [{think: 1s}]}", ["3:12  this flow sends no request"]),
         (
             "{flow: [{get: /, weight: 3}]}",
-            ["3:22  weight: belongs to a task; the steps of a flow all happen"],
+            ["3:22  weight: belongs to a task; the steps of a flow are all taken"],
         ),
-        ("{get: /, once: true}", ["3:14  once: stands beside a step of start:" + ONCE_HINT]),
+        ("{get: /, once: true}", ["3:14  once: is only for steps of start:" + ONCE_HINT]),
         (
             "{flow: [{think: 1s, once: true}, {repeat: 2, once: true, flow: [{get: /, once: false}]}]}",
-            [f"3:{at}  once: stands beside a step of start:{ONCE_HINT}" for at in (25, 50, 78)],
+            [f"3:{at}  once: is only for steps of start:{ONCE_HINT}" for at in (25, 50, 78)],
         ),
         (
             "{get: /, once: maybe}",
             [
-                "3:14  once: stands beside a step of start:" + ONCE_HINT,
+                "3:14  once: is only for steps of start:" + ONCE_HINT,
                 "3:20  once: 'maybe' is neither true nor false",
             ],
         ),
@@ -305,10 +305,10 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
         (
             "vus: 3",
             [
-                "4:1  unknown key 'vus' in a scenario; how many users is said in load:, as in  - {users: 50, for: 5m}"
+                "4:1  unknown key 'vus' in a scenario; set the number of users in load:, as in  - {users: 50, for: 5m}"
             ],
         ),
-        ("host: http://x", ["4:1  'host' stands twice in this mapping; the first is in line 1"]),
+        ("host: http://x", ["4:1  'host' appears twice in this mapping; the first is on line 1"]),
         ("think: 3", ["4:8  think: 3 has no unit; write 3s, 3m or 3h"]),
         ("think: 3s..1s", ["4:8  think: '3s..1s' goes backwards; write 1s..3s"]),
         ("think: 1s\npace: 2s", ["5:7  a user type has think: or pace:, not both"]),
@@ -335,7 +335,7 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
             "stop_when: error_rate over 5%",
             [
                 (
-                    "4:12  stop_when: 'error_rate over 5%' is no rule; "
+                    "4:12  stop_when: 'error_rate over 5%' is not a rule; "
                     "write METRIC > LIMIT for TIME, as in  error_rate > 50% for 10s"
                 )
             ],
@@ -365,7 +365,7 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
             "before: make up && sleep 1",
             [
                 (
-                    "4:9  before: '&&' means something to a shell only, and no shell runs it | "
+                    "4:9  before: only a shell understands '&&', and no shell runs it | "
                     "write  sh -c '…'  if you need one; in quotes it is an ordinary character"
                 )
             ],
@@ -378,7 +378,7 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
         ("rate_limit: {limit: 100/s}", ["4:13  rate_limit needs by:"]),
         (
             "max_in_flight: 5",
-            ["4:1  max_in_flight: belongs to a load with rate:; users: bound it by themselves"],
+            ["4:1  max_in_flight: belongs to a load with rate:; a number of users is its own limit"],
         ),
         (
             "headers: {A: '${TOKEN}'}",
@@ -388,18 +388,18 @@ def test_mistakes_in_a_task(task: str, wanted: list[str]) -> None:
             "goal: ${1}",
             [
                 (
-                    "4:7  ${1} names no variable of the environment | "
-                    "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself"
+                    "4:7  ${1} does not name an environment variable | "
+                    "write ${NAME} or ${NAME:-default}; $${ writes ${ itself"
                 )
             ],
         ),
         (
             "users: 5",
             [
-                "2:1  tasks: belongs to a user type; with users: it stands inside one of them",
+                "2:1  tasks: belongs to a user type; with users:, put it inside one of them",
                 (
                     "4:8  users: names user types, as in  users: {MLPlatformUser: 1} | "
-                    "how many is said in load:, as in  - {users: 50, for: 5m}"
+                    "set the number of users in load:, as in  - {users: 50, for: 5m}"
                 ),
             ],
         ),
@@ -424,7 +424,7 @@ def test_mistakes_at_the_top(key: str, wanted: list[str]) -> None:
             "latency_p95: {critical: 200ms}",
             [
                 (
-                    "4:24  latency_p95: critical stands alone; a single limit is written without braces | "
+                    "4:24  latency_p95: critical is the only limit; a single limit is written without braces | "
                     "write  latency_p95: 200ms   (beyond it the run fails)"
                 )
             ],
@@ -434,7 +434,7 @@ def test_mistakes_at_the_top(key: str, wanted: list[str]) -> None:
             [
                 (
                     "4:24  latency_p95: the target 200 ms is above the critical limit 100 ms; "
-                    "what warns would fail first | swap the two"
+                    "it would fail before it warns | swap the two"
                 )
             ],
         ),
@@ -443,7 +443,7 @@ def test_mistakes_at_the_top(key: str, wanted: list[str]) -> None:
             [
                 (
                     "4:23  throughput: the target 200/s is below the critical limit 300/s; "
-                    "what warns would fail first | swap the two"
+                    "it would fail before it warns | swap the two"
                 )
             ],
         ),
@@ -487,25 +487,27 @@ def test_the_shared_table_may_speak_of_other_scenarios_but_not_in_wrong_words() 
         (
             "",
             [
-                "s.yaml:1:1  a scenario is a mapping with keys such as goal:, host:, engine:, users:, think:, pace:"
+                "s.yaml:1:1  a scenario is a mapping with keys such as goal:, host:, engine:, users:, load:, targets:"
             ],
         ),
         (
             "tasks: [{get: /}]\nload: [{users: 1, for: 1s}]",
             [
                 (
-                    "s.yaml:1:1  no host: say which system is loaded | "
+                    "s.yaml:1:1  no host: say which system to load | "
                     "host: http://localhost:8080, --host URL or LOADCTL_HOST"
                 )
             ],
         ),
         (
             "host: localhost:80\ntasks: [{get: /}]\nload: [{users: 1, for: 1s}]",
-            ["s.yaml:1:7  host: 'localhost:80' says no scheme; write http://localhost:80"],
+            ["s.yaml:1:7  host: 'localhost:80' has no scheme; write http://localhost:80"],
         ),
         (
             "host: http://h/api?x=1\ntasks: [{get: /}]\nload: [{users: 1, for: 1s}]",
-            ["s.yaml:1:7  host: write scheme, host, port and perhaps a path; queries stand in the requests"],
+            [
+                "s.yaml:1:7  host: write scheme, host, port and perhaps a path; a query belongs in the requests"
+            ],
         ),
         (
             "host: http://h\ntasks: [{get: /}]",
@@ -522,21 +524,21 @@ def test_the_shared_table_may_speak_of_other_scenarios_but_not_in_wrong_words() 
                     "s.yaml:3:9  no user type is named 'Oprator'; did you mean 'Operator'? | "
                     "users.yaml has: Operator, Heavy"
                 ),
-                "s.yaml:3:41  Operator: 'x' is not a whole number from 1 up | a weight, or a whole user type in place",
-                "users.yaml:2:17  the weight of a shared user type stands in the scenario: users: {Heavy: 2}",
+                "s.yaml:3:41  Operator: 'x' is not a whole number above 0 | a weight, or a whole user type in place",
+                "users.yaml:2:17  the weight of a shared user type belongs in the scenario: users: {Heavy: 2}",
             ],
         ),
         (
             "host: http://h\nload: [{rate: 5/s, for: 1s}]\nthink: 1s\ntasks: [{get: /}]",
             [
-                "s.yaml:3:1  think: has no meaning under rate:, which says when each user arrives; leave it out"
+                "s.yaml:3:1  think: has no effect with rate:, which decides when each user arrives; leave it out"
             ],
         ),
         (
             "host: http://h\nload: [{users: 1, for: 1s}]\nlocustfile: missing.py\ntasks: [{get: /}]\nengine: artillery",
             [
                 "s.yaml:3:13  locustfile: no such file: missing.py | paths are relative to the file that names them",
-                "s.yaml:4:1  tasks: and locustfile: exclude each other; the script says what users do",
+                "s.yaml:4:1  tasks: and locustfile: exclude each other; the script defines what users do",
                 "s.yaml:5:9  locustfile: runs on locust, not on artillery",
             ],
         ),
@@ -584,7 +586,7 @@ def test_mistakes_on_the_command_line_name_their_option() -> None:
     options = ("oops", "latency_p97=3ms", "GET /itms latency_p50=3ms", "cpu=80")
     assert lines(mistakes(TOP, host="localhost", engine="k6", targets=options)) == [
         "--engine  unknown engine 'k6' in this version; there are locust, artillery",
-        "--host  host: 'localhost' says no scheme; write http://localhost",
+        "--host  host: 'localhost' has no scheme; write http://localhost",
         (
             "--target 'GET /itms latency_p50=3ms'  no request is named 'GET /itms'; did you mean 'GET /items'? | "
             "This scenario sends: GET /items, POST /predict"
@@ -598,7 +600,7 @@ def test_mistakes_on_the_command_line_name_their_option() -> None:
 def test_a_mistake_never_tells_a_secret() -> None:
     found = mistakes(TOP + "timeout: ${API_KEY}", env={"API_KEY": "sk-1234"}, host="ann:pw1234@h")
     assert lines(found) == [
-        "--host  host: says no scheme",
+        "--host  host: has no scheme",
         "s.yaml:4:10  timeout: '***' is not a duration; write for example 500ms, 30s, 1m30s or 2h",
     ]
     assert found[1].excerpt == "timeout: ${API_KEY}"
@@ -626,7 +628,7 @@ def test_all_mistakes_of_all_files_are_told_at_once_with_their_lines() -> None:
         "s.yaml:7:6  unknown key 'target' in a stage of load; here it is called 'users'",
         "s.yaml:9:15  no request is named 'GET /nowhere' | This scenario sends: GET /, GET /{tok}",
         "targets.yaml:1:14  latency_p95: 200 has no unit; write 200ms or 200s",
-        "users.yaml:2:17  the weight of a shared user type stands in the scenario: users: {Heavy: 1}",
+        "users.yaml:2:17  the weight of a shared user type belongs in the scenario: users: {Heavy: 1}",
     ]
     assert found[4].excerpt == "  - {users: 50, over: 30}"
     assert found[-2].excerpt == "latency_p95: 200"

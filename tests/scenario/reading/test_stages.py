@@ -1,8 +1,7 @@
 import pytest
 
 from loadctl.scenario.load import Load
-from loadctl.scenario.reading.document import Text
-from loadctl.scenario.reading.mistakes import Mistakes
+from loadctl.scenario.reading.document import Mistakes, Text
 from loadctl.scenario.reading.stages import read_load
 
 

@@ -1,4 +1,4 @@
-// The values that templates draw: the same on every engine, to the bit. The rules are in scenario/template/prng.py.
+// The values that templates draw: the same on every engine, to the bit. The rules are in scenario/prng.py.
 
 import { ValueError, shortened } from '../client/failure.mjs';
 

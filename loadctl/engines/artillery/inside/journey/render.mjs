@@ -1,4 +1,4 @@
-// Templates as scenario/template/template.py plans them, compiled once into functions of a user's scope {stream, variables: Map}.
+// Templates as scenario/template.py plans them, compiled once into functions of a user's scope {stream, variables: Map}.
 
 import { ValueError, beginning } from '../client/failure.mjs';
 import { isMapping } from './document.mjs';

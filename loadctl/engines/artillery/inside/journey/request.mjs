@@ -104,7 +104,7 @@ export class Request {
     this._renderedHeaders = compiled.filter(([, value]) => typeof value !== 'string');
   }
 
-  // In the order that scenario/template/prng.py promises: url and query, headers, body.
+  // In the order that scenario/prng.py promises: url and query, headers, body.
   _rendered(scope) {
     try {
       const { origin, target } = this._url.fixed ?? this._url.render(scope);

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .....scenario.template.prng import LARGEST, in_order, one_kind
+from .....scenario.prng import LARGEST, in_order, one_kind
 from ....json_path import NOTHING, json_path, lookup
 from ..client.content import decoded, packed
 

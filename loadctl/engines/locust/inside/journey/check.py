@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from .....scenario.template.prng import as_json, in_order
+from .....scenario.prng import as_json, in_order
 from ....json_path import NOTHING, dotted, lookup
 from .capture import Reply, exact
 from .render import Scope, Value, compile_json, compile_text, compile_value

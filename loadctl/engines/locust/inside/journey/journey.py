@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..recorder.recorder import Recorder
 
 
-from .....scenario.template.prng import Stream, hash32
+from .....scenario.prng import Stream, hash32
 from ..client.client import Client
 from ..client.connection import Watchdog
 from ..client.consent import Consent

@@ -1,4 +1,4 @@
-"""Templates as scenario/template/template.py plans them, compiled once into functions of a user's scope."""
+"""Templates as scenario/template.py plans them, compiled once into functions of a user's scope."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import quote, quote_plus
 
-from .....scenario.template.prng import Stream, as_json, now, text, timestamp, to_float, to_int
+from .....scenario.prng import Stream, as_json, now, text, timestamp, to_float, to_int
 
 FREE_HELPERS: Mapping[str, Callable[..., object]] = {
     "int": to_int,

@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .....scenario.template.prng import as_json
+from .....scenario.prng import as_json
 from ....json_path import NOTHING
 from ....redaction import credentials, values_of
 from ....route import Failed, Origin
@@ -147,7 +147,7 @@ class Request:
         return Outgoing(self._verb, origin, target, head, body, closes=self._closes)
 
     def _rendered(self, scope: Scope) -> Outgoing:
-        """Rendered in the order that scenario/template/prng.py specifies: url and query, headers, body."""
+        """Rendered in the order that scenario/prng.py specifies: url and query, headers, body."""
         try:
             origin, target = self._url.fixed or self._url.render(scope)
             lines = [self._fixed_head or self._head(origin, target)]

@@ -7,7 +7,7 @@ from pathlib import PurePath
 import pytest
 
 from loadctl.errors import InvalidInput, UsageError
-from loadctl.scenario.openapi.description import looks_like_description, read_description
+from loadctl.scenario.openapi.document import looks_like_openapi, read_openapi
 from loadctl.scenario.openapi.scenario_text import scenario_text
 from loadctl.scenario.reading.document import Text
 from tests.scenario.openapi.test_scenario_text import sent
@@ -16,7 +16,7 @@ HEAD = "openapi: 3.0.3\ninfo: {title: T, version: 1.10}\n"
 
 
 def read(text: str, name: str = "api.yaml") -> dict[str, object]:
-    return dict(read_description(Text(name, text)))
+    return dict(read_openapi(Text(name, text)))
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_json_may_stand_in_a_yaml_file_and_yaml_in_a_json_file() -> None:
     ("text", "message"),
     [
         ("paths: {a: [", "api.yaml:1:"),
-        ("a: 1\na: 2\npaths: {}", "api.yaml:2:1  'a' stands twice"),
+        ("a: 1\na: 2\npaths: {}", "api.yaml:2:1  'a' appears twice"),
         ('{"paths": {,}}', "api.yaml:1:"),
-        ("paths: []", "api.yaml is no OpenAPI document: it has no paths:"),
-        ("- 1", "no OpenAPI document"),
-        ("", "no OpenAPI document"),
+        ("paths: []", "api.yaml is not an OpenAPI document: it has no paths:"),
+        ("- 1", "not an OpenAPI document"),
+        ("", "not an OpenAPI document"),
         ('{"paths": {}}'.replace("{}", "[" * 2000 + "]" * 2000), "api.yaml:1:110  nested deeper than 100"),
         ("paths:\n  a: " + "[" * 2000 + "]" * 2000, "api.yaml:2:104  nested deeper than 100 levels"),
         ("a: &a *a\npaths: {}", "api.yaml:1:"),
@@ -119,4 +119,4 @@ def test_a_mistake_in_a_document_of_one_long_line_does_not_print_it() -> None:
     ],
 )
 def test_a_page_is_known_for_a_description(text: str, is_one: bool) -> None:
-    assert looks_like_description(text) is is_one
+    assert looks_like_openapi(text) is is_one

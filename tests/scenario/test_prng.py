@@ -9,12 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.scenario.template import prng
-from loadctl.scenario.template.prng import Stream, hash32
+from loadctl.scenario import prng
+from loadctl.scenario.prng import Stream, hash32
 
-VECTORS = json.loads(
-    (Path(__file__).parent.parent / "prng-vectors.json").read_text()
-)  # made by a JavaScript engine
+VECTORS = json.loads(Path(__file__).with_name("prng-vectors.json").read_text())  # made by a JavaScript engine
 seeds = st.integers(0, 2**32 - 1)
 
 

@@ -1,13 +1,91 @@
-"""Where a described API answers: the `servers:` of OpenAPI 3, `schemes`, `host` and `basePath` of 2.0."""
+"""An OpenAPI document: read from JSON, or from YAML as scenarios are (keys are texts); and the base URL of its API."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from loadctl.scenario.openapi.sample import as_list, as_mapping, text
+from loadctl.errors import InvalidInput, Mistake, UsageError, Where
+from loadctl.scenario.openapi.sample import as_list, as_mapping, number, text
+from loadctl.scenario.reading.document import Bounds, Node, Text, excerpt, lines_of, read_document
+
+_BOUNDS = Bounds(characters=20_000_000, depth=100, nodes=1_000_000, quick=True)
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_MARK = re.compile(
+    r"""(?:^|[{,])\s*["']?(?:(?:openapi|swagger)["']?\s*:\s*["']?\d|paths["']?\s*:\s*(?:[{\r\n]|$))""",
+    re.MULTILINE,
+)
+
+
+def read_openapi(text: Text) -> Mapping[str, object]:
+    """Raises: InvalidInput where it is neither YAML nor JSON, UsageError where it describes no API."""
+    found = _json(text) if text.text.lstrip().startswith(("{", "[")) else _yaml(text)
+    if isinstance(found, Mapping) and isinstance(found.get("paths"), Mapping):
+        return found
+    raise UsageError(f"{text.name} is not an OpenAPI document: it has no paths:")
+
+
+def looks_like_openapi(text: str) -> bool:
+    """Whether a page is meant to be one, though it may be broken."""
+    return not text.lstrip().startswith("<") and _MARK.search(text) is not None
+
+
+def _json(text: Text) -> object:
+    if place := _too_deep(text):
+        raise InvalidInput([Mistake(place, f"nested deeper than {_BOUNDS.depth} levels")])
+    try:
+        return json.loads(text.text)
+    except json.JSONDecodeError as error:
+        if not text.name.endswith(".json"):
+            return _yaml(text)  # where a mapping may be written in braces, too
+        line = excerpt(lines_of(text.text), error.lineno)
+        where = Where(text.name, error.lineno, error.colno)
+        raise InvalidInput([Mistake(where, f"this is not JSON: {error.msg}", None, _short(line))]) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise UsageError(f"{text.name} is not JSON: {error}") from error
+
+
+def _yaml(text: Text) -> object:
+    node, mistakes = read_document(text, _BOUNDS)
+    if mistakes:
+        raise InvalidInput([replace(mistake, excerpt=_short(mistake.excerpt)) for mistake in mistakes[:10]])
+    return None if node is None else _value(node, {})
+
+
+def _value(node: Node, known: dict[int, object]) -> object:
+    """What a node holds. What aliases point at is made once: expanded it could be much larger than the file."""
+    if id(node) not in known:
+        if node.entries is not None:
+            known[id(node)] = {key.text: _value(item, known) for key, item in node.entries.items()}
+        elif node.items is not None:
+            known[id(node)] = [_value(item, known) for item in node.items]
+        elif isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            known[id(node)] = number(node.value, node.text)
+        else:
+            known[id(node)] = node.value
+    return known[id(node)]
+
+
+def _too_deep(text: Text) -> Where | None:
+    depth = 0
+    for match in _BRACKETS.finditer(text.text):
+        if match[0] in "[{":
+            depth += 1
+            if depth > _BOUNDS.depth:
+                before = text.text[: match.start()]
+                return Where(text.name, before.count("\n") + 1, match.start() - before.rfind("\n"))
+        elif match[0] in "]}":
+            depth -= 1
+    return None
+
+
+def _short(line: str | None) -> str | None:
+    """None for a whole document in one line."""
+    return line if line is None or len(line) <= 200 else None
+
 
 DEFAULT_HOST = "http://localhost:8080"
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|0\.0\.0\.0")
@@ -51,10 +129,7 @@ def _of_version_2(node: Mapping[str, object]) -> Iterator[str]:
 
 def path_of_first(document: Mapping[str, object]) -> str:
     """The path of the first server."""
-    for url in declared(document):
-        if (parts := _parts(url)) is not None:
-            return parts.path.rstrip("/")
-    return ""
+    return next((parts.path.rstrip("/") for url in declared(document) if (parts := _parts(url))), "")
 
 
 def base_of_file(document: Mapping[str, object]) -> Base:
@@ -63,10 +138,10 @@ def base_of_file(document: Mapping[str, object]) -> Base:
         parts = _parts(url)
         if parts is not None and parts.netloc:
             scheme = parts.scheme or ("http" if _is_loopback(parts) else "https")
-            return _told(parts._replace(scheme=scheme))
+            return _from_document(parts._replace(scheme=scheme))
     return Base(
         DEFAULT_HOST + path_of_first(document),
-        f"host {DEFAULT_HOST} is a guess, the document names no server: edit host:, or use -H URL",
+        f"host {DEFAULT_HOST} is a guess, because the document names no server; edit host: or use -H URL",
     )
 
 
@@ -85,7 +160,7 @@ def base_of_page(document: Mapping[str, object], page: str, service: str | None)
         return Base(_url(own._replace(path=_path_before(document, own) if service else "")))
     first = candidates[0]
     if service is None and (_is_loopback(first) or not _is_loopback(own)):
-        return _told(first)
+        return _from_document(first)
     return Base(
         _url(own._replace(path=first.path)),
         f"host {own.hostname}, as you named it; the document says {first.hostname}",
@@ -99,24 +174,15 @@ def _path_before(document: Mapping[str, object], service: SplitResult) -> str:
     return "" if path and paths and all(f"{key}/".startswith(f"{path}/") for key in paths) else path
 
 
-def is_elsewhere(node: Mapping[str, object], base: str) -> bool:
-    """Whether a path or an operation has servers of its own, none of them at `base`'s host."""
+def own_server(node: Mapping[str, object], base: str) -> tuple[str | None, bool]:
+    """For a path or an operation: the path of its own server at the host of `base`, and whether it has others only."""
     here = urlsplit(base)
     found = [parts for url in declared(node) if (parts := _parts(joined(f"{base}/", url))) is not None]
-    return bool(found) and not any(_same_origin(parts, here) for parts in found)
+    paths = [parts.path.rstrip("/") for parts in found if _same_origin(parts, here)]
+    return (paths[0] if paths else None), bool(found) and not paths
 
 
-def path_below(node: Mapping[str, object], base: str) -> str | None:
-    """The path of an own server at `base`'s host; None: it has none."""
-    here = urlsplit(base)
-    for url in declared(node):
-        parts = _parts(joined(f"{base}/", url))
-        if parts is not None and _same_origin(parts, here):
-            return parts.path.rstrip("/")
-    return None
-
-
-def _told(parts: SplitResult) -> Base:
+def _from_document(parts: SplitResult) -> Base:
     return Base(_url(parts), f"host {parts.scheme}://{parts.netloc.rpartition('@')[2]}: from the document")
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.scenario.template.prng import Stream
-from loadctl.scenario.template.template import (
+from loadctl.scenario.prng import Stream
+from loadctl.scenario.template import (
     HELPERS,
     check_template,
     endpoint_path,

@@ -4,7 +4,7 @@ expression = variable `token` · attribute `row.email` · call `random_int(1, 50
 literal: a number, 'text' or "text" (no escapes), true, false, null. No operators, no filters.
 
 A value that is one whole `{{ }}` keeps the type of its expression; otherwise all is joined as text (prng.text
-says how; null is empty). A variable that does not exist is an error of that turn. `{{ "{{" }}` writes braces.
+defines how; null is empty). A variable that does not exist is an error of that turn. `{{ "{{" }}` writes braces.
 
 Engines get plans, plain JSON: a text without templates stays a text · {"$expr": E} keeps its type ·
 {"$text": [text or E, …]} joins. A JSON value is a list: ready JSON text, and between it plans whose values become JSON.
@@ -13,27 +13,30 @@ E = ["lit", value] | ["var", name] | ["get", E, name] | ["call", name, [E, …]]
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-from loadctl.scenario.template.expression import (
-    Attribute,
-    Call,
-    Expression,
-    Literal,
-    TemplateError,
-    Variable,
-    read_expression,
+from loadctl.scenario.prng import LARGEST, as_json, one_kind
+from loadctl.scenario.prng import text as as_text
+from loadctl.scenario.user_type import Json
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<close>\}\})
+    | (?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![\w.])
+    | (?P<text>'[^']*'|"[^"]*")
+    | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<attribute>\.[A-Za-z_][A-Za-z0-9_-]*)
+    | (?P<mark>[(),])
+    )""",
+    re.VERBOSE | re.ASCII,
 )
-from loadctl.scenario.template.prng import LARGEST, as_json, one_kind
-from loadctl.scenario.template.prng import text as as_text
-
-if TYPE_CHECKING:
-    from loadctl.scenario.user_type import Json
-
+_DEEPEST = 20
+"""Nested calls, and attributes of one value."""
 HELPERS: Mapping[str, Sequence[str]] = {
     "random_int": ("low", "high"),
     "random_float": ("low", "high"),
@@ -47,7 +50,7 @@ HELPERS: Mapping[str, Sequence[str]] = {
     "now": (),
     "timestamp": (),
 }
-"""The helpers by name, with their arguments. What each returns, to the bit: prng.py."""
+"""The helpers by name, with their arguments; prng.py defines what each returns, to the bit."""
 GIVEN = frozenset({"row", "user"})
 """Variables that nobody captures: the user's data row, and its index (from 0, counted over all shards)."""
 
@@ -56,14 +59,147 @@ _OTHER_TOOLS = {
     "randrange": "random_int",
     "randomnumber": "random_int",
     "uniform": "random_float",
-}
-_OTHER_TOOLS |= {
     "choice": "random_choice",
     "randomstring": "random_string",
     "uuid4": "uuid",
     "guid": "uuid",
     "string": "str",
 }
+
+
+class TemplateError(ValueError):
+    """A text that is not a template: one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    value: bool | int | float | str | None
+
+    def plan(self) -> Json:
+        return ["lit", self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    name: str
+
+    def plan(self) -> Json:
+        return ["var", self.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    of: Expression
+    name: str
+
+    def plan(self) -> Json:
+        return ["get", self.of.plan(), self.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    name: str
+    arguments: Sequence[Expression]
+
+    def plan(self) -> Json:
+        return ["call", self.name, [argument.plan() for argument in self.arguments]]
+
+
+Expression: TypeAlias = Literal | Variable | Attribute | Call
+_CONSTANTS: Mapping[str, Literal] = {"true": Literal(True), "false": Literal(False), "null": Literal(None)}
+
+
+def read_expression(text: str, opening: int) -> tuple[Expression, int]:
+    """The expression whose `{{` stands at `opening`, and where its `}}` ends; raises TemplateError."""
+    return _Reader(text, opening).expression_to_close()
+
+
+def _number(text: str) -> int | float:
+    number = float(text)
+    if not math.isfinite(number):
+        shown = text if len(text) <= 20 else f"{text[:19]}…"
+        raise TemplateError(f"{shown} is too large a number")
+    return one_kind(number) if re.search("[.eE]", text) else int(text)
+
+
+class _Reader:
+    """One expression, from its `{{` to its `}}`."""
+
+    def __init__(self, text: str, opening: int) -> None:
+        self._text = text
+        self._opening = opening
+        self._at = opening + 2
+        self._depth = 0
+
+    def expression_to_close(self) -> tuple[Expression, int]:
+        kind, found = self._next()
+        if kind == "close":
+            raise TemplateError('{{ }} is empty; for the characters themselves write {{ "{{" }}')
+        expression = self._expression(kind, found)
+        kind, found = self._next()
+        if kind != "close":
+            raise self._unexpected(found)
+        return expression, self._at
+
+    def _expression(self, kind: str, found: str) -> Expression:
+        expression: Expression
+        depth = self._depth
+        self._deeper()
+        if kind == "number":
+            expression = Literal(_number(found))
+        elif kind == "text":
+            expression = Literal(found[1:-1])
+        elif kind == "name":
+            expression = self._call(found) if self._skip("(") else _CONSTANTS.get(found, Variable(found))
+        else:
+            raise self._unexpected(found)
+        while not isinstance(expression, Literal) and self._peek()[0] == "attribute":
+            self._deeper()
+            expression = Attribute(expression, self._next()[1][1:])
+        self._depth = depth
+        return expression
+
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise TemplateError(f"calls and attributes are nested deeper than {_DEEPEST} levels")
+
+    def _call(self, name: str) -> Call:
+        arguments: list[Expression] = []
+        while not self._skip(")"):
+            if arguments and not self._skip(","):
+                raise self._unexpected(self._next()[1])
+            arguments.append(self._expression(*self._next()))
+        return Call(name, tuple(arguments))
+
+    def _skip(self, mark: str) -> bool:
+        if self._peek() != ("mark", mark):
+            return False
+        self._next()
+        return True
+
+    def _peek(self) -> tuple[str, str]:
+        match = _TOKEN.match(self._text, self._at)
+        return (match.lastgroup or "", match[match.lastgroup or 0]) if match else ("", "")
+
+    def _next(self) -> tuple[str, str]:
+        match = _TOKEN.match(self._text, self._at)
+        if match is None or match.lastgroup is None:
+            rest = self._text[self._at :].strip()
+            if "}}" not in rest:
+                message = '{{ is never closed by }}; for the characters themselves write {{ "{{" }}'
+                raise TemplateError(message)
+            raise self._unexpected(rest[0])
+        self._at = match.end()
+        return match.lastgroup, match[match.lastgroup]
+
+    def _unexpected(self, found: str) -> TemplateError:
+        end = self._text.find("}}", self._opening)
+        shown = self._text[self._opening : end + 2 if end >= 0 else None]
+        return TemplateError(
+            f"{found} is not understood in {shown if len(shown) <= 80 else shown[:79] + '…'}; "
+            "inside {{ }} use names, row.column, calls like random_int(1, 9), numbers and 'texts'"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +276,7 @@ def check_template(text: str) -> str | None:
         if isinstance(expression, Call) and (mistake := _mistake_in(expression)):
             return mistake
         if isinstance(expression, Variable) and expression.name.lower() in {"env", "environment"}:
-            return (
-                "the environment cannot be read inside {{ }}; write ${NAME}, it is filled in before the run"
-            )
+            return "the environment is not available inside {{ }}; write ${NAME}, filled in before the run"
         if isinstance(expression, Attribute) and expression.of == Variable("user"):
             return f"user is a number, the index of the user; user.{expression.name} does not exist"
     return None
@@ -229,32 +363,18 @@ def _mistake_in(call: Call) -> str | None:
         near = [wanted] if wanted else get_close_matches(call.name, HELPERS, n=1)
         ending = f"did you mean {_signature(near[0])}?" if near else f"there are {', '.join(HELPERS)}"
         return f"there is no helper {call.name}(); {ending}"
-    if len(call.arguments) != len(HELPERS[call.name]):
-        wants = {0: "no argument", 1: "1 argument"}.get(
-            len(HELPERS[call.name]), f"{len(HELPERS[call.name])} arguments"
-        )
+    count = len(HELPERS[call.name])
+    if len(call.arguments) != count:
+        wants = "no argument" if not count else f"{count} argument{'s' if count > 1 else ''}"
         return f"{call.name}() takes {wants}, not {len(call.arguments)}; write {_signature(call.name)}"
-    for argument in call.arguments:
-        if (
-            isinstance(argument, Literal)
-            and isinstance(argument.value, int)
-            and abs(argument.value) > LARGEST
-        ):
-            return f"{call.name}() takes no whole number beyond ±{LARGEST}"
-    first, last = (call.arguments[0], call.arguments[-1]) if call.arguments else (None, None)
-    numbers = (
-        isinstance(first, Literal)
-        and isinstance(last, Literal)
-        and call.name in {"random_int", "random_float"}
-    )
-    if numbers and not _ascending(first, last):
+    literals = [argument.value for argument in call.arguments if isinstance(argument, Literal)]
+    if any(isinstance(value, int) and abs(value) > LARGEST for value in literals):
+        return f"{call.name}() takes no whole number beyond ±{LARGEST}"
+    numbers = [value for value in literals if isinstance(value, int | float)]
+    is_range = call.name in {"random_int", "random_float"} and len(literals) == 2
+    if is_range and (len(numbers) < 2 or numbers[0] > numbers[1]):
         return f"{call.name}() needs two numbers, the smaller one first"
     return None
-
-
-def _ascending(low: Expression | None, high: Expression | None) -> bool:
-    values = [e.value for e in (low, high) if isinstance(e, Literal) and isinstance(e.value, int | float)]
-    return len(values) == 2 and values[0] <= values[1]
 
 
 def _signature(name: str) -> str:

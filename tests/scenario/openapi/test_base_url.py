@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from loadctl.scenario.openapi.document import base_of_file, base_of_page
 from loadctl.scenario.openapi.scenario_text import scenario_text
-from loadctl.scenario.openapi.servers import base_of_file, base_of_page
 from tests.scenario.openapi.test_scenario_text import sent
 
 
@@ -96,4 +96,4 @@ def test_paths_and_operations_may_have_servers_of_their_own() -> None:
     }
     draft = scenario_text(document, "http://h")
     assert list(sent(draft)) == ["GET /v1/a", "GET /v2/b"]
-    assert "left out, they are on another server: GET /v1/c" in "\n".join(draft.summary)
+    assert "left out (on another server): GET /v1/c" in "\n".join(draft.summary)
