@@ -14,7 +14,7 @@ from loadctl.results.measures.level import AWAY_SHARE
 from loadctl.results.measures.measured import Measured, plateau_for
 from loadctl.results.readings import NONE
 from loadctl.results.summary import EndpointSummary, Latency
-from loadctl.results.verdict import Score, Status, enough_requests, status_of
+from loadctl.results.verdict import Score, Status, status_of
 from loadctl.scenario.expectation import ends_below
 from loadctl.scenario.target import (
     NO_STAIRCASE,
