@@ -1,6 +1,9 @@
 """The rooms and the direction between them (CONTRIBUTING.md), asserted on the source itself."""
 
 import ast
+from collections import Counter
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -61,6 +64,50 @@ def test_imports_point_inwards(path: Path) -> None:
 )
 def test_the_pure_rooms_have_no_clock_no_process_and_no_io(path: Path) -> None:
     assert {name.split(".")[0] for name in imports_of(path)} & IMPURE_MODULES == set()
+
+
+def graph() -> dict[str, set[str]]:
+    """Each module with those that it imports, at the top or in a function."""
+    modules = {module_of(path): path for path in FILES}
+    return {name: imported(name, path, modules) - {name} for name, path in modules.items()}
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(name: str, path: Path, modules: Mapping[str, Path]) -> set[str]:
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            found.update(
+                full if (full := f"{base}.{alias.name}") in modules else base for alias in node.names
+            )
+    return found & modules.keys()
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' → '.join(error.args[1])}")
+
+
+def test_a_directory_is_read_at_a_glance() -> None:
+    """At most 20 modules, but for those where one file is one public thing: a command, a question."""
+    catalogues = {PACKAGE / "cli" / "commands", PACKAGE / "analysis"}
+    sizes = Counter(path.parent for path in FILES if path.name != "__init__.py")
+    assert {
+        str(folder.relative_to(PACKAGE)): size
+        for folder, size in sizes.items()
+        if size > 20 and folder not in catalogues
+    } == {}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -57,14 +57,6 @@ class Status(StrEnum):
 _DECIDED = frozenset({Status.PASS, Status.WARN, Status.FAIL})
 
 
-def enough_requests(limit_pct: float) -> int:
-    """How many requests an error rate within `limit_pct` needs before it may count as met: 100 for 1 %, 1000 for 0.1 %.
-
-    With fewer, one failure alone would cross the limit, so that none proves nothing. A limit of 0 asks for 100.
-    """
-    return math.ceil(round(100 / limit_pct, 6)) if limit_pct > 0 else 100
-
-
 class Score(Record, frozen=True, kw_only=True):
     """One target held against what was measured. `value`, `target` and `critical` are in `unit`.
 

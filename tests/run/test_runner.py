@@ -201,8 +201,8 @@ def test_two_shards_add_up_to_one_recording(tmp_path: Path) -> None:
     manifest, recording = read_recording(directory)
     assert counts(recording) == [(0, 20, 200), (1, 20, 200)]
     assert [(s.index, s.complete, s.last_t, s.unfinished) for s in recording.shards] == [
-        (0, True, 1, {"GET /": [12.5]}),
-        (1, True, 1, {"GET /": [12.5]}),
+        (0, True, 1, {"GET /": (12.5,)}),
+        (1, True, 1, {"GET /": (12.5,)}),
     ]
     assert (recording.interrupted_by, recording.failure) == (None, None)
     assert sorted(asked[0]) == [0, 1]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint
 from loadctl.results.scoring import RESOURCES
-from loadctl.results.verdict import Score, Status, enough_requests, status_of
-from loadctl.scenario.target import PERCENTILES, Target, enough_samples
+from loadctl.results.verdict import Score, Status, status_of
+from loadctl.scenario.target import PERCENTILES, Target, enough_requests, enough_samples
 from loadctl.scenario.units import format_count, format_limit, format_value
 
 UNDETERMINED = "cannot be determined from this file"
