@@ -13,8 +13,8 @@ from loadctl.run.directory import Observer
 
 if TYPE_CHECKING:
     from loadctl.cli.options import Address
-    from loadctl.reports.metrics.families import Families
     from loadctl.reports.metrics.live import Running
+    from loadctl.reports.metrics.openmetrics import Families
     from loadctl.results.interval import Second
     from loadctl.results.recording import Event, Reading
     from loadctl.results.result import Result
@@ -55,9 +55,8 @@ class LiveMetrics(Observer):
         return body, content_type
 
     def _families(self) -> Families:
-        from loadctl.reports.metrics.families import Families
         from loadctl.reports.metrics.live import live_families
-        from loadctl.reports.metrics.openmetrics import add_result
+        from loadctl.reports.metrics.openmetrics import Families, add_result
 
         if self._running is None:
             return Families("")

@@ -14,7 +14,7 @@ from loadctl.run.manifest import Manifest
 from loadctl.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
-    from loadctl.monitors.profile.profiler import Order
+    from loadctl.monitors.profile import Order
 
 
 class Sampler(Protocol):
@@ -56,7 +56,7 @@ def watching(
     plan.generator.watch(shard_pids)
     sources = plan.sources
     if profile is not None:
-        from loadctl.monitors.profile.profiler import ProfileSource
+        from loadctl.monitors.profile import ProfileSource
 
         sources = (*sources, ProfileSource(profile(plan.system.pid)))
     sampler = Monitors(
@@ -76,8 +76,7 @@ class Profiling(Observer):
 
     def watch(self, scenario: Scenario, shard_pids: Mapping[int, int]) -> Watching:
         """The scenario's monitors, and the profiler of what they watch."""
-        from loadctl.monitors.profile.profiler import Order
-        from loadctl.monitors.profile.trigger import Limits
+        from loadctl.monitors.profile import Limits, Order
 
         assert self._run is not None  # noqa: S101  began() comes first
         limits = {

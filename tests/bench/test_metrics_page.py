@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from loadctl.reports.metrics.families import text
 from loadctl.reports.metrics.live import live_families
+from loadctl.reports.metrics.openmetrics import text
 from loadctl.results.live import RECENT_S, Tally
 from tests.reports.metrics.test_openmetrics import live
 from tests.results.recorded import interval, second

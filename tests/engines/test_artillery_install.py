@@ -17,7 +17,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadctl.engines.artillery.environment import npm_environment
 from loadctl.engines.artillery.install import advice, install, last_words
 from loadctl.engines.artillery.locate import (
     MARKER,
@@ -29,7 +28,7 @@ from loadctl.engines.artillery.locate import (
     is_complete,
     locate,
 )
-from loadctl.engines.artillery.node import install_extra
+from loadctl.engines.artillery.node import install_extra, npm_environment
 from loadctl.errors import RunError, UsageError
 from tests.e2e.shell import all_gone, wait_for
 from tests.engines.npm_packages import local_source, registry_source

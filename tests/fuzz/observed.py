@@ -25,14 +25,9 @@ from loadctl.monitors.containers import record
 from loadctl.monitors.containers.endpoint import Endpoint, endpoints
 from loadctl.monitors.containers.engine import DockerEngine, select
 from loadctl.monitors.containers.incidents import ContainerTracker
-from loadctl.monitors.containers.record import State
-from loadctl.monitors.containers.stats import frame, use
+from loadctl.monitors.containers.record import State, frame, use
 from loadctl.monitors.generator.generator import parse_sockstat
-from loadctl.monitors.generator.host import (
-    parse_file_nr,
-    parse_memory,
-    parse_pressure,
-)
+from loadctl.monitors.generator.host import parse_file_nr, parse_memory, parse_pressure
 from loadctl.monitors.kubernetes.incidents import PodTracker
 from loadctl.monitors.kubernetes.pods import PodSample, measured
 from loadctl.monitors.kubernetes.status import pods_in, uses_in

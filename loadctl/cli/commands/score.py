@@ -13,15 +13,7 @@ import typer
 from loadctl.analysis.imported import judge_imported
 from loadctl.cli.formats import write_summaries
 from loadctl.cli.judging import judged
-from loadctl.cli.options import (
-    FailOnWarn,
-    JsonFlag,
-    Quiet,
-    RunsFolder,
-    SummaryFiles,
-    Targets,
-    complete_run,
-)
+from loadctl.cli.options import FailOnWarn, JsonFlag, Quiet, RunsFolder, SummaryFiles, Targets, complete_run
 from loadctl.cli.output import tell
 from loadctl.cli.project import Project, is_file, read_text, run_directory
 from loadctl.engines import is_report, read_report

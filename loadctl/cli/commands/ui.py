@@ -21,7 +21,7 @@ from loadctl.cli.options import Host, JudgedOptions, Overrides, ScenarioArg, Tar
 from loadctl.cli.output import complain
 from loadctl.cli.planning import with_any_load
 from loadctl.cli.system import ask_for_consent, host_of
-from loadctl.engines.locust import page as locust_page
+from loadctl.engines.locust import engine as locust_page
 from loadctl.engines.locust.engine import LocustEngine
 from loadctl.errors import ExitCode, LoadctlError, UsageError
 from loadctl.reports.terminal.screen import headline

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from loadctl.engines.artillery.environment import npm_environment
 from loadctl.engines.artillery.locate import (
     MARKER,
     NOT_RUN,
@@ -25,7 +24,7 @@ from loadctl.engines.artillery.locate import (
     is_complete,
     release,
 )
-from loadctl.engines.artillery.node import Node, find_node, install_extra
+from loadctl.engines.artillery.node import Node, find_node, install_extra, npm_environment
 from loadctl.errors import RunError, UsageError
 
 _ARGUMENTS = (

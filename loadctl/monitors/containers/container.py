@@ -13,8 +13,7 @@ from loadctl.monitors.answer import AnswerStream
 from loadctl.monitors.background import Background, Lost, Stopping
 from loadctl.monitors.containers.engine import DockerEngine, NoContainer
 from loadctl.monitors.containers.incidents import ContainerTracker
-from loadctl.monitors.containers.record import EngineEvent, State, same_replica
-from loadctl.monitors.containers.stats import Frame, use
+from loadctl.monitors.containers.record import EngineEvent, Frame, State, same_replica, use
 from loadctl.monitors.source import Observation
 from loadctl.results.recording import Event, Reading
 

@@ -17,8 +17,7 @@ from loadctl.monitors.answer import AnswerStream, Malformed
 from loadctl.monitors.background import Lost
 from loadctl.monitors.containers import record
 from loadctl.monitors.containers.endpoint import DialTransport, Endpoint, endpoints
-from loadctl.monitors.containers.record import Container, EngineEvent, State
-from loadctl.monitors.containers.stats import Frame, frame
+from loadctl.monitors.containers.record import Container, EngineEvent, Frame, State, frame
 
 if TYPE_CHECKING:
     import httpx

@@ -106,9 +106,7 @@ class HttpPage:
     def _connected(self) -> httpx.Client:
         import httpx
 
-        from loadctl.monitors.process.port import (
-            is_local,  # psutil: not for the probe that wants `verification`
-        )
+        from loadctl.monitors.process.port import is_local
 
         place = urlsplit(self._url)
         headers = {name.encode(): value.encode() for name, value in self._headers.items()}

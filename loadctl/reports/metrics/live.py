@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadctl.reports.metrics.families import Families, limits, run_info
+from loadctl.reports.metrics.openmetrics import Families, limits, run_info
 from loadctl.results.histogram import Histogram
 from loadctl.results.live import EDGES_US, RECENT_S, Tally, merged
 from loadctl.scenario.scenario import Scenario

@@ -6,12 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from loadctl.results.histogram import (
-    STATISTICS,
-    Histogram,
-    bucket_of,
-    upper_edge_us,
-)
+from loadctl.results.histogram import STATISTICS, Histogram, bucket_of, upper_edge_us
 from loadctl.results.interval import Interval, completed_of, failed_of
 from loadctl.results.summary import EndpointSummary, Latency, Summary
 from loadctl.scenario.target import PERCENTILES, enough_samples

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.monitors.answer import nanoseconds
-from loadctl.monitors.containers.record import State, containers, event, state
-from loadctl.monitors.containers.stats import Frame, frame, use
+from loadctl.monitors.containers.record import Frame, State, containers, event, frame, state, use
 
 RUNS = State(id="a" * 64, name="api", status="running", running=True, cores=0.5, cores_of="its quota")
 NEVER = "0001-01-01T00:00:00Z"

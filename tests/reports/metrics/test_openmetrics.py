@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from loadctl.reports.metrics.families import text
 from loadctl.reports.metrics.live import Running, live_families
-from loadctl.reports.metrics.openmetrics import add_result, openmetrics
+from loadctl.reports.metrics.openmetrics import add_result, openmetrics, text
 from loadctl.results.live import Tally
 from loadctl.results.recording import Event, Reading
 from loadctl.results.verdict import Finding, Score, Status

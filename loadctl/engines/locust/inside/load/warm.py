@@ -84,7 +84,7 @@ def warm_users() -> None:
     """The runtime of user types, with a type of its own: the scenario's requests might leave this process. Once."""
     from ..journey.journey import make_users
     from ..recorder.recorder import Recorder
-    from .alarm import Alarm
+    from .load import Alarm
     from .place import Place
 
     def go(url: str) -> None:

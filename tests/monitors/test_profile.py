@@ -15,9 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadctl.monitors.profile import profiler as module
-from loadctl.monitors.profile.profiler import Order, ProfileSource
-from loadctl.monitors.profile.trigger import Limits
+from loadctl.monitors import profile as module
+from loadctl.monitors.profile import Limits, Order, ProfileSource
 from loadctl.results.live import Vital
 from loadctl.results.profile import function_of, profiles_of
 from loadctl.results.recording import Event, ProfileMode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.monitors.profile.trigger import Limits, Trigger, Wanted
+from loadctl.monitors.profile import Limits, Trigger, Wanted
 from loadctl.results.live import Vital
 
 LIMITS = Limits(p95_ms=100, error_rate=0.01)

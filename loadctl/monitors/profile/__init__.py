@@ -1,1 +1,0 @@
-"""Where the system's processes spend their CPU, by py-spy."""
