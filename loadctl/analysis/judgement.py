@@ -65,7 +65,7 @@ TIMING: Sequence[Question] = (
     nagle_findings,
     undecided_findings,
 )
-"""About when things happened: not asked where a saturated generator decided that (DESIGN §7)."""
+"""About when things happened: not asked where the generator was saturated, because then it decided that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

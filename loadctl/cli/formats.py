@@ -1,4 +1,4 @@
-"""The formats of a result, each a pure function of it."""
+"""The formats of a result. Each is a pure function of it; html and csv also read the recording."""
 
 from __future__ import annotations
 

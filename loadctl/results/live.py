@@ -16,7 +16,7 @@ from loadctl.results.histogram import Histogram, upper_edge_us
 from loadctl.results.interval import GENERATOR_FAULT, Interval, Second, completed_of, failed_of
 from loadctl.results.recording import Event, Reading
 from loadctl.scenario.load import Load
-from loadctl.scenario.target import StopRule
+from loadctl.scenario.target import PERCENTILES, StopRule
 from loadctl.scenario.units import format_duration
 
 HISTORY_S = 30
@@ -355,7 +355,6 @@ class Vitals:
 
 
 _PARTS = 5
-_PERCENTILES = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
 
 
 @dataclass(slots=True)
@@ -398,5 +397,9 @@ class StopWatch:
             return (whole.completed - whole.failed) / (end - start) < rule.limit
         if rule.metric == "error_rate":
             return whole.completed > 0 and 100 * whole.failed / whole.completed > rule.limit
-        us = whole.ok.nearest_rank_us(_PERCENTILES[rule.metric]) if whole.ok.count else None
+        us = (
+            whole.ok.nearest_rank_us(PERCENTILES[rule.metric.removeprefix("latency_")])
+            if whole.ok.count
+            else None
+        )
         return us is not None and us / 1000 > rule.limit

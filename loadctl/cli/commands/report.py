@@ -23,7 +23,7 @@ def report(
         typer.Option(
             "--format",
             metavar="FORM",
-            help="text, html, json, markdown, junit, csv, csv-readings or openmetrics.",
+            help=f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}.",
             autocompletion=one_of(*FORMATS),
         ),
     ] = "text",

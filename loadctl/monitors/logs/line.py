@@ -21,7 +21,7 @@ OTHERS = frozenset(
 )
 LEVELS = ERRORS | OTHERS
 INFORMS = frozenset({"info", "inf", "information", "notice", "note", "log", "success"})
-_KEYS = frozenset({"level", "lvl", "severity", "levelname", "loglevel", "log.level"})
+_TEXT_LEVEL_KEYS = frozenset({"level", "lvl", "severity", "levelname", "loglevel", "log.level"})
 _NAMES_MAX = 4
 _WORDS_MAX = 1
 _TOKENS_MAX = 20
@@ -101,7 +101,7 @@ def _in_head(line: str, at: int) -> str | None:
             found = _in_group(token["group"][1:-1])
             timed = True
         elif kind == "value":
-            found = token["value"].strip('"').lower() if token["key"].lower() in _KEYS else None
+            found = token["value"].strip('"').lower() if token["key"].lower() in _TEXT_LEVEL_KEYS else None
             if found is not None:
                 return found.upper() if found in LEVELS else None
         elif kind == "word":
@@ -154,7 +154,7 @@ def _in_word(word: str, *, first: bool) -> str | None:
 CUT = 4096
 """Characters of a line that are looked at."""
 _FOLDED_OF = 1000
-_LEVEL_FIELDS = ("level", "severity", "levelname", "lvl", "log.level", "loglevel", "@l")
+_JSON_LEVEL_KEYS = ("level", "severity", "levelname", "lvl", "log.level", "loglevel", "@l")
 _MONGO_LEVELS = {"E": "ERROR", "F": "FATAL"}
 """In the field s."""
 _MESSAGE_FIELDS = ("message", "msg", "event", "error", "text", "@m", "log")
@@ -216,7 +216,7 @@ class LogReader:
             return LogError("", self._message(line)) if found else None
         if line[:1] == "{" or line[:2] == " {":
             return self._of_json(line)
-        level = _level_of(line)
+        level = _error_level_of(line)
         return None if level is None else LogError(level, self._message(line))
 
     def unlevelled(self, line: str) -> LogError:
@@ -233,8 +233,8 @@ class LogReader:
             return None if level is None else LogError(level, self._message(line))
         text = _field(fields, _MESSAGE_FIELDS)
         message = text if isinstance(text, str) else line
-        value = _field(fields, (self.level,) if self.level else _LEVEL_FIELDS)
-        level = _level_of(message) if value is None and text is message else None
+        value = _field(fields, (self.level,) if self.level else _JSON_LEVEL_KEYS)
+        level = _error_level_of(message) if value is None and text is message else None
         if _is_error(value):
             level = cleaned(str(value)).upper()[:20]
         elif value is None and isinstance(fields.get("s"), str):
@@ -342,7 +342,7 @@ def _folded_word(word: str) -> str:
     return _ID.sub("#", word) if _DIGIT.search(word) else word
 
 
-def _level_of(line: str) -> str | None:
+def _error_level_of(line: str) -> str | None:
     """The level of a plain line that is an error, "" where it has none; None: it is not an error."""
     first = line[:1]
     if (first in _OPENINGS and line.startswith(_OPENINGS[first])) or _may_complain(line):
@@ -353,7 +353,7 @@ def _level_of(line: str) -> str | None:
 
 
 def _may_complain(line: str) -> bool:
-    """Cheap; False is never wrong."""
+    """A prefilter: it must be true of every line that can be an error, so extend it with each new spelling."""
     low = line[:CUT].lower()
     return (
         "err" in low

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from loadctl.results.histogram import Pool
 from loadctl.results.interval import SecondTotal
 from loadctl.results.measures.level import Level, Total, total
-from loadctl.scenario.target import Target
+from loadctl.scenario.target import PERCENTILES, Target
 from loadctl.scenario.units import format_limit, format_value
 
 WINDOW_S = 5
 WINDOW_SHARE = 2 / 3
-_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +166,4 @@ def _latencies(limit: Limit, part: Total) -> Pool:
 
 def _quantile(metric: str) -> float | None:
     family, _, name = metric.rpartition("_")
-    return _QUANTILES.get(name) if family in {"latency", "ttfb"} else None
+    return PERCENTILES.get(name) if family in {"latency", "ttfb"} else None

@@ -150,7 +150,7 @@ def _described(schema: Schema, text: str | None) -> Schema:
 
 @cache
 def _help(shape: type[Shape]) -> Mapping[str, str]:
-    """The docstring of each key; keys that follow each other without one share the next."""
+    """The docstring of each key. A key without one takes that of the next key below that has one."""
     found: dict[str, str] = {}
     text = ""
     declared = ast.parse(inspect.getsource(shape)).body[0]
