@@ -14,8 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadctl.engines.artillery.locate import INSTALL, Artillery, locate
-from loadctl.engines.artillery.node import npm_environment
+from loadctl.engines.artillery.locate import INSTALL, Artillery, locate, npm_environment
 from tests.bench.web_server import COOKIE, Missing
 
 USERS = 20

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from loadctl.engines.artillery import virtual_users
-from loadctl.engines.artillery.locate import INSTALL, Artillery, Missing, locate
-from loadctl.engines.artillery.node import artillery_environment
+from loadctl.engines.artillery.locate import INSTALL, Artillery, Missing, artillery_environment, locate
 from loadctl.engines.artillery.own_script import read_flows, read_own_script
 from loadctl.engines.artillery.pattern import Untranslatable, to_javascript
 from loadctl.engines.base import Command, Outcome, State

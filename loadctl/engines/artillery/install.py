@@ -22,9 +22,10 @@ from loadctl.engines.artillery.locate import (
     SUPPORTED,
     home,
     is_complete,
+    npm_environment,
     release,
 )
-from loadctl.engines.artillery.node import Node, find_node, install_extra, npm_environment
+from loadctl.engines.artillery.node import Node, find_node, install_extra
 from loadctl.errors import RunError, UsageError
 
 _ARGUMENTS = (

@@ -1,9 +1,10 @@
-"""Finds Artillery: in a folder of `loadctl engines install`, or on PATH if its version is known to work."""
+"""Finds Artillery, in a folder of `loadctl engines install` or on PATH, and says in which environment it runs."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -130,3 +131,42 @@ def _version_of(package: Path) -> str:
         return str(json.loads((package / "package.json").read_text(encoding="utf-8"))["version"])
     except (OSError, ValueError, KeyError, TypeError):
         return "unknown"
+
+
+_ENGINE = Path(__file__).with_name("inside") / "engine"
+ARTILLERY: Mapping[str, str | None] = {
+    "ARTILLERY_DISABLE_TELEMETRY": "1",
+    "ARTILLERY_CLOUD_API_KEY": None,  # with WORKER_ID it would report to the cloud
+    "WORKER_ID": None,
+    "ARTILLERY_USE_LEGACY_REPORT_FORMAT": None,
+    "CUSTOM_REPORTERS": None,
+    "LOCAL_WORKER_ID": None,
+    "NODE_OPTIONS": None,  # --inspect, --require and memory limits of somebody's shell are not part of a scenario
+    "DEBUG": None,
+    "MAX_RETAINED_LOG_SIZE_MB": "1",  # it keeps what scripts print
+}
+"""Changes to the environment of a run; None removes."""
+
+
+def artillery_environment(environ: Mapping[str, str], found: Artillery) -> Mapping[str, str | None]:
+    """Changes for a shard. Artillery finds loadctl's engine by NODE_PATH, before what the user has there."""
+    path = [str(_ENGINE), *filter(None, [environ.get("NODE_PATH")])]
+    return {
+        **ARTILLERY,
+        "NODE_PATH": os.pathsep.join(path),
+        "NODE_COMPILE_CACHE": str(found.cache) if found.cache else None,
+        "LOADCTL_ARTILLERY": str(found.package),
+    }
+
+
+def npm_environment(environ: Mapping[str, str], node: Path) -> dict[str, str]:
+    """`node` comes first on PATH, because npm starts others by that name."""
+    kept = {name: value for name, value in environ.items() if name not in ARTILLERY}
+    path = os.pathsep.join([str(node.parent), environ.get("PATH", "")])
+    return {
+        **kept,
+        "PATH": path,
+        "ARTILLERY_DISABLE_TELEMETRY": "1",
+        "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1",
+        "npm_config_update_notifier": "false",
+    }

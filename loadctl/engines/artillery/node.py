@@ -1,11 +1,10 @@
-"""Node, from the extra `loadctl[artillery]` or PATH if it is new enough, and the environment of what it runs."""
+"""Finds Node: the one from the extra `loadctl[artillery]`, else the one on PATH if it is new enough."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
 import json
-import os
 import re
 import shlex
 import shutil
@@ -15,14 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from loadctl.engines.short_command import output_of
-
-if TYPE_CHECKING:
-    from loadctl.engines.artillery.locate import Artillery
-
 
 OLDEST = (22, 18, 0)
 """What Artillery asks for."""
@@ -113,42 +107,3 @@ def _requirement(origin: str | None) -> str:
     except (ValueError, KeyError, TypeError):
         return shlex.quote(_WANTED)
     return shlex.quote(f"{_WANTED} @ {url}")
-
-
-_ENGINE = Path(__file__).with_name("inside") / "engine"
-ARTILLERY: Mapping[str, str | None] = {
-    "ARTILLERY_DISABLE_TELEMETRY": "1",
-    "ARTILLERY_CLOUD_API_KEY": None,  # with WORKER_ID it would report to the cloud
-    "WORKER_ID": None,
-    "ARTILLERY_USE_LEGACY_REPORT_FORMAT": None,
-    "CUSTOM_REPORTERS": None,
-    "LOCAL_WORKER_ID": None,
-    "NODE_OPTIONS": None,  # --inspect, --require and memory limits of somebody's shell are not part of a scenario
-    "DEBUG": None,
-    "MAX_RETAINED_LOG_SIZE_MB": "1",  # it keeps what scripts print
-}
-"""Changes to the environment of a run; None removes."""
-
-
-def artillery_environment(environ: Mapping[str, str], found: Artillery) -> Mapping[str, str | None]:
-    """Changes for a shard. Artillery finds loadctl's engine by NODE_PATH, before what the user has there."""
-    path = [str(_ENGINE), *filter(None, [environ.get("NODE_PATH")])]
-    return {
-        **ARTILLERY,
-        "NODE_PATH": os.pathsep.join(path),
-        "NODE_COMPILE_CACHE": str(found.cache) if found.cache else None,
-        "LOADCTL_ARTILLERY": str(found.package),
-    }
-
-
-def npm_environment(environ: Mapping[str, str], node: Path) -> dict[str, str]:
-    """`node` comes first on PATH, because npm starts others by that name."""
-    kept = {name: value for name, value in environ.items() if name not in ARTILLERY}
-    path = os.pathsep.join([str(node.parent), environ.get("PATH", "")])
-    return {
-        **kept,
-        "PATH": path,
-        "ARTILLERY_DISABLE_TELEMETRY": "1",
-        "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1",
-        "npm_config_update_notifier": "false",
-    }
