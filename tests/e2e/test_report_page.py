@@ -207,10 +207,10 @@ def test_a_line_can_be_hidden(browser: Browser, pages: dict[str, Path]) -> None:
 def test_without_scripts_the_pictures_tell_the_same(browser: Browser, pages: dict[str, Path]) -> None:
     """As in a mail, or behind the content security policy of a CI server."""
     browser.show(pages["good"], scripts=False)
-    assert browser.find("#panel-latency .still svg").is_displayed()
+    assert browser.find("#panel-latency .svg-chart svg").is_displayed()
     assert not browser.find("#panel-latency .live").is_displayed()
     assert not browser.find("#theme").is_displayed()
-    assert browser.find("#panel-heat .still svg").is_displayed()
+    assert browser.find("#panel-heat .svg-chart svg").is_displayed()
     browser.picture(ARTIFACTS / "good-without-scripts.png")
 
 
@@ -219,7 +219,7 @@ def test_paper_shows_the_pictures_and_what_was_folded(browser: Browser, pages: d
     browser.media(dark=True, kind="print")
     browser.run("dispatchEvent(new Event('beforeprint'))")
     try:
-        assert browser.find("#panel-latency .still svg").is_displayed()
+        assert browser.find("#panel-latency .svg-chart svg").is_displayed()
         assert not browser.find("#panel-latency .live").is_displayed()
         assert not browser.find(".bar").is_displayed()
         assert browser.run("return document.querySelectorAll('details:not([open])').length") == 0

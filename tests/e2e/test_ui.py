@@ -332,7 +332,7 @@ def test_what_is_wrong_is_said(loadctl: Shell, demo_host: str) -> None:
     script = "config: {phases: [{duration: 5, arrivalRate: 1}]}\nscenarios: [{flow: [{get: {url: /}}]}]\n"
     loadctl.write("script.yml", script)
     said = loadctl("ui", "script.yml", "-H", demo_host)
-    assert (said.code, "is no locustfile: Locust's page cannot steer it" in said.err) == (2, True)
+    assert (said.code, "is not a locustfile, so Locust's page cannot run it" in said.err) == (2, True)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

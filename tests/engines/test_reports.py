@@ -228,7 +228,7 @@ def test_a_limit_within_locusts_rounding_is_not_told(written: Path, name: str) -
     low, high = max(meant.low, slow["min_response_time"]), min(meant.high, slow["max_response_time"])
     result = judged(written, [name], f"GET slow latency_p50={(low + high) / 2:.2f}ms", "error_rate=50%")
     assert (result.verdict, result.exit_code) == (Verdict.INCONCLUSIVE, 3), (said, low, high)
-    assert "this file does not say: its" in (only(result, "latency_p50").reason or "")
+    assert "cannot be determined from this file: its" in (only(result, "latency_p50").reason or "")
     assert "file-rounded" in finding_ids(result)
     assert any("locustfile" in advice for advice in result.advice)
 
