@@ -368,7 +368,7 @@ def test_the_command_takes_files_and_the_targets_of_the_folder(
     monkeypatch.chdir(tmp_path)
     stages = "stages: {spike: {latency_p95: 1ms}}"
     Path("targets.yaml").write_text(
-        f"latency_p50: {{target: 1ms, critical: 5s}}\nerror_rate: 50%\n{stages}\n"
+        f"latency_p50: {{target: 0.4ms, critical: 5s}}\nerror_rate: 50%\n{stages}\n"
     )
     page, late = str(written / "report.html"), str(written / "late.json")
     code, out, _ = score(page)
