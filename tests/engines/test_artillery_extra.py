@@ -17,8 +17,8 @@ FOLDER = {"url": "file:///home/ann/two%20words"}
         ("/home/ann/.venv", "pip\n", None, "pip install 'loadctl[artillery]'"),
         ("/home/ann/.venv", "uv", None, "uv pip install 'loadctl[artillery]'"),
         (
-            "/home/ann/.local/share/pipx/venvs/loadctl",
-            "pip",
+            "/opt/tools/venvs/loadctl",
+            "pipx",
             None,
             "pipx install --force 'loadctl[artillery]'",
         ),

@@ -95,9 +95,8 @@ config:
 scenarios:
   - flow:
       - get: {{url: /status/503, name: refused}}
-      - get: {{url: /sleep/20, name: captured, capture: {{json: "$.nothing", as: x}}}}
-  - flow:
       - get: {{url: /sleep/1000, name: long}}
+      - get: {{url: /sleep/20, name: captured, capture: {{json: "$.nothing", as: x}}}}
   - flow:
       - get: {{url: /reset, name: reset}}
 """

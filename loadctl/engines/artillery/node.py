@@ -78,16 +78,17 @@ def _numbers(version: str) -> tuple[int, ...] | None:
 @cache
 def install_extra() -> str:
     found = importlib.metadata.distribution("loadctl")
-    return command(sys.prefix, found.read_text("INSTALLER") or "", found.read_text("direct_url.json"))
+    by_pipx = Path(sys.prefix, "pipx_metadata.json").is_file()
+    installer = "pipx" if by_pipx else found.read_text("INSTALLER") or ""
+    return command(sys.prefix, installer, found.read_text("direct_url.json"))
 
 
 def command(prefix: str, installer: str, origin: str | None) -> str:
     """`prefix`: of loadctl's Python · `installer`: what installed it there · `origin`: direct_url.json (PEP 610)."""
     wanted = _requirement(origin)
-    parts = PurePath(prefix).parts
-    if "pipx" in parts:
+    if installer == "pipx":
         return f"pipx install --force {wanted}"
-    if ("uv", "tools") in pairwise(parts):
+    if ("uv", "tools") in pairwise(PurePath(prefix).parts):
         return f"uv tool install --force {wanted}"
     return f"{'uv ' if installer.strip() == 'uv' else ''}pip install {wanted}"
 
