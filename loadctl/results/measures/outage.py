@@ -98,17 +98,20 @@ def _thawed(seconds: Sequence[SecondTotal]) -> Iterator[Stall]:
         took_s = (second.ok.max_us or 0) / 1e6
         if took_s < STALL_S or second.ok.untimed:
             continue
-        usual = _usual(seconds, i - int(took_s))
+        before = _before(seconds, i - int(took_s))
         part = [one for one in seconds[max(0, i - int(took_s) - 1) : i] if one.t + 1 > second.t - took_s]
         lag_ms = max((_lag_ms(one) for one in [*part, second]), default=0.0) if timed else 0.0
-        if not part or usual is None or usual.ms > 1000 * took_s * _UNUSUAL or lag_ms > 1000 * took_s * _LATE:
+        if not part or not before or lag_ms > 1000 * took_s * _LATE:
             continue
+        if _usual_ms(before) > 1000 * took_s * _UNUSUAL:
+            continue
+        usual = _usual_count(before)
         waiting = max(one.in_flight for one in part)
         least = min(one.completed for one in part)
         dip = _DIP if took_s >= 2 * STALL_S else _SHORT_DIP
         back = Pool([one.ok for one in seconds[i : i + 2]]).beyond(500 * took_s)
-        enough = max(_FEW, _BACK_SHARE * min(usual.count * took_s, max(second.users, waiting)))
-        if waiting >= enough and back >= max(_FEW, _BACK_SHARE * waiting) and least <= dip * usual.count:
+        enough = max(_FEW, _BACK_SHARE * min(usual * took_s, max(second.users, waiting)))
+        if waiting >= enough and back >= max(_FEW, _BACK_SHARE * waiting) and least <= dip * usual:
             end_s = second.t + 0.5  # when within the second they came is not recorded
             yield Stall(max(0.0, end_s - took_s), end_s, waiting)
 
@@ -133,10 +136,11 @@ def _silent(seconds: Sequence[SecondTotal]) -> Iterator[Stall]:
 
 
 def _is_silent(seconds: Sequence[SecondTotal], i: int, begun: int | None) -> bool:
-    second, usual = seconds[i], _usual(seconds, i if begun is None else begun)
-    if usual is None or second.completed > _SILENT_SHARE * usual.count:
+    second, before = seconds[i], _before(seconds, i if begun is None else begun)
+    usual = _usual_count(before)
+    if not before or second.completed > _SILENT_SHARE * usual:
         return False
-    return second.in_flight >= max(_FEW, _BACK_SHARE * min(usual.count, max(second.users, 1)))
+    return second.in_flight >= max(_FEW, _BACK_SHARE * min(usual, max(second.users, 1)))
 
 
 def _lag_ms(second: SecondTotal) -> float:
@@ -144,21 +148,21 @@ def _lag_ms(second: SecondTotal) -> float:
     return max(second.lag_ms, default=inf)
 
 
-@dataclass(frozen=True, slots=True)
-class _Usual:
-    """What came back in a second, and how long that took (p50)."""
-
-    count: float
-    ms: float
-
-
-def _usual(seconds: Sequence[SecondTotal], i: int) -> _Usual | None:
-    """Of the seconds before this one."""
+def _before(seconds: Sequence[SecondTotal], i: int) -> Sequence[SecondTotal]:
+    """The last seconds before `i` in which responses came back; empty where these are too few to say what is usual."""
     known = [second for second in seconds[max(0, i - _USUAL_OF) : max(0, i)] if second.completed]
-    if len(known) < _FEW:
-        return None
-    took = [us / 1000 for second in known if (us := second.ok.nearest_rank_us(0.5)) is not None]
-    return _Usual(median(second.completed for second in known), median(took) if took else 0.0)
+    return known if len(known) >= _FEW else ()
+
+
+def _usual_count(before: Sequence[SecondTotal]) -> float:
+    """How many responses come back in a second."""
+    return median(second.completed for second in before) if before else 0.0
+
+
+def _usual_ms(before: Sequence[SecondTotal]) -> float:
+    """How long a request takes (p50)."""
+    took = [us / 1000 for second in before if (us := second.ok.nearest_rank_us(0.5)) is not None]
+    return median(took) if took else 0.0
 
 
 _SAMPLES = 10
