@@ -380,11 +380,16 @@ class Overrides:
     targets: Targets = ()
 
 
+HIGHEST_PID = 2**31 - 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchOptions:
     """What is watched instead of what the scenario says."""
 
-    pid: Annotated[int | None, typer.Option("--pid", help="Watch this process as the system.")] = None
+    pid: Annotated[
+        int | None, typer.Option("--pid", help="Watch this process as the system.", min=1, max=HIGHEST_PID)
+    ] = None
     process: Annotated[
         str | None, typer.Option("--process", metavar="NAME", help="Watch the process of this name.")
     ] = None

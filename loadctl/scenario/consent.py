@@ -33,6 +33,7 @@ _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|SESSION|COOKIE|CREDENTIAL|JWT"
 _SHORT = 3
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _AUTHORITY = re.compile(r"(?:http|ws)s?://[^/?#]*(?=[/?#])", re.IGNORECASE)
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,11 @@ def web_address(text: str) -> SplitResult:
         raise ValueError("port 0 is not a port")
     if ":" not in url.hostname:
         try:
-            url.hostname.encode("idna")
+            valid = _HOST_NAME.fullmatch(url.hostname.encode("idna").decode())
         except UnicodeError:
-            raise ValueError(f"'{url.hostname[:80]}' is not a valid host name") from None
+            valid = None
+        if not valid:
+            raise ValueError(f"'{url.hostname[:80]}' is not a valid host name")
     return url
 
 

@@ -124,3 +124,8 @@ def test_a_script_that_checks_no_certificate_is_probed_without(
     tmp_path: Path, text: str, verified: bool
 ) -> None:
     assert completed(Script("locustfile", write(tmp_path, text)), "https://h").tls.verify is verified
+
+
+def test_python_does_not_warn_before_the_file_runs(tmp_path: Path) -> None:
+    own = read_own_file([write(tmp_path, 'class A(HttpUser):\n    host = "http://h"\n    path = "\\d"')], {})
+    assert own.hosts == {"A": "http://h"}

@@ -52,6 +52,8 @@ def task(task: str) -> str:
         (task(f"{{get: /, capture: {{a: 'regex {'b' * 1001}'}}}}"), "at most 1,000 characters, not 1,001"),
         (task("{get: 'http://[x/y'}"), "s.yaml:3:15  'http://[x/y' is not a complete URL: Invalid IPv6 URL"),
         (task("{get: 'http://a..b/y'}"), "'a..b' is not a valid host name"),
+        (f"host: http://%41\n{LOAD}{TASKS}", "'%41' is not a valid host name"),
+        (f"host: http://a,b/\n{LOAD}{TASKS}", "'a,b' is not a valid host name"),
         (f"host: http://a:99999\n{LOAD}{TASKS}", "s.yaml:1:7  host: Port out of range 0-65535"),
         (f"host: http://{'a' * 64}\n{LOAD}{TASKS}", "is not a valid host name"),
         (f"{HOST}{LOAD}{TASKS}watch: {{metrics: 'http://a:99999/m'}}\n", "s.yaml:4:18  metrics: Port out of range"),

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from loadctl.cli.options import Overrides, Quiet, WatchOptions, choice, in_units
+from loadctl.cli.options import HIGHEST_PID, Overrides, Quiet, WatchOptions, choice, in_units
 from loadctl.cli.output import complain, is_terminal
 from loadctl.cli.planning import read, watched
 from loadctl.cli.project import Project, address, is_url
@@ -50,7 +50,8 @@ def wait(
         in_units("--timeout", parse_duration, "60s"),
     ],
     pid: Annotated[
-        int | None, typer.Option("--pid", metavar="N", help="Give up when this process ends.")
+        int | None,
+        typer.Option("--pid", metavar="N", help="Give up when this process ends.", min=1, max=HIGHEST_PID),
     ] = None,
     container: Annotated[
         str | None,

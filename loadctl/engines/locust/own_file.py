@@ -5,6 +5,7 @@ verify TLS.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,7 +65,8 @@ def read_own_file(paths: Sequence[str], environ: Mapping[str, str]) -> OwnFile:
     insecure = False
     for path in paths:
         try:
-            tree = ast.parse(Path(path).read_bytes())
+            with warnings.catch_warnings(action="ignore"):  # of its escapes: Python shows them when it runs
+                tree = ast.parse(Path(path).read_bytes())
         except (
             OSError,
             SyntaxError,

@@ -69,6 +69,9 @@ def test_what_a_url_holds_of_a_password_is_not_shown(loadctl: Loadctl, demo_host
         (["container:x", "--pid", "3"], "loadctl wait URL --container NAME"),
         ([GONE, "--pid", "3", "--container", "x"], "the system is one of them"),
         (["nowhere"], "nowhere is not a URL"),
+        (["http://%41"], "http://%41 is not a URL"),
+        ([GONE, "--pid", "0"], "Invalid value for '--pid'"),
+        ([GONE, "--pid", "99999999999999999999"], "Invalid value for '--pid'"),
     ],
 )
 def test_what_cannot_be_waited_for_is_a_usage_error(loadctl: Loadctl, argv: list[str], message: str) -> None:
