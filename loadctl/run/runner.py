@@ -365,7 +365,8 @@ class _Run:
             if self.shards.ready():
                 return
             if now > deadline:
-                raise self.shards.late(longest_s)
+                script = request.scenario.script
+                raise self.shards.late(longest_s, script.path if script else None)
             self._pause(_LOOK_S)
 
     def _begin(self, manifest: Manifest) -> _Load:

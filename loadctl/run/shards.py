@@ -90,15 +90,16 @@ class Shards:
                 raise self._no_start(shard, returncode)
         return all(log.hello for log in self._merger.logs)
 
-    def late(self, deadline_s: float) -> RunError:
-        """The error when `deadline_s` seconds were not enough for all to say hello."""
+    def late(self, deadline_s: float, script: str | None = None) -> RunError:
+        """The error when `deadline_s` seconds were not enough for all to say hello; `script`: the file they load."""
         mute = [shard for shard in self._shards if not self._merger.logs[shard.index].hello]
         words = next(
             (words for shard in mute if (words := last_lines(shard.child.last_words()))), "it printed nothing"
         )
         return RunError(
             f"{self._engine.name} was not ready within {deadline_s:.0f} s (nothing was sent): {words}",
-            hint=f"its output is in {self._run.engine}",
+            hint=f"its output is in {self._run.engine}"
+            + (f"; what {script} does while it is loaded has to end by then" if script else ""),
         )
 
     def send(self, line: str) -> None:

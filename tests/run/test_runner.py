@@ -29,7 +29,7 @@ from loadctl.run.runner import RunRequest, run
 from loadctl.run.store import open_run, read_recording
 from loadctl.run.watching import Watching
 from loadctl.scenario.load import Load, Stage
-from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.watch import Watch
 from tests.records import replace
 
@@ -319,6 +319,15 @@ def test_an_engine_that_does_not_say_hello_is_an_error_in_its_own_words(
     assert str(raised.value) == words
     recording = recorded(tmp_path)
     assert (recording.failure, recording.seconds, recording.interrupted_by) == (words, [], None)
+
+
+def test_a_script_that_waits_while_it_is_loaded_is_named(tmp_path: Path) -> None:
+    asked = request(tmp_path, shard0=["mute"])
+    asked = replace(asked, scenario=replace(asked.scenario, script=Script("locustfile", "own.py")))
+    with pytest.raises(RunError, match="not ready within 1 s") as raised:
+        run(replace(asked, hello_deadline_s=1.0))
+    assert raised.value.hint is not None
+    assert "what own.py does while it is loaded has to end by then" in raised.value.hint
 
 
 @pytest.mark.parametrize(
