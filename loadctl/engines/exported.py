@@ -143,18 +143,22 @@ def rows_variable(user: UserType, scenario: Scenario) -> str | None:
     return f"ROWS_{scenario.user_types.index(user) + 1}"
 
 
-def identifier(name: str, taken: set[str]) -> str:
+def identifier(name: str, taken: dict[str, int]) -> str:
     """A unique name for code, from the letters, digits and _ of `name`."""
     words = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "step"
     return unused(f"_{words}" if words[0].isdigit() else words, taken, "_")
 
 
-def unused(name: str, taken: set[str], separator: str = "") -> str:
-    """`name`, or the first of name_2, name_3, … that is not taken; it is taken from now on."""
-    found, number = name, 2
+def unused(name: str, taken: dict[str, int], separator: str = "") -> str:
+    """`name`, or the first of name_2, name_3, … that is not taken; it is taken from now on.
+
+    `taken`: each name with the last number that was given to it; counting from 2 again would make thousands slow.
+    """
+    found = name
     while found in taken:
-        found, number = f"{name}{separator}{number}", number + 1
-    taken.add(found)
+        taken[name] += 1
+        found = f"{name}{separator}{taken[name]}"
+    taken[found] = 1
     return found
 
 

@@ -102,9 +102,18 @@ def test_a_configuration_file_is_read_as_locust_reads_it(tmp_path: Path, name: s
     assert words_of(values["tags"]) == bare["tags"] == ["smoke", "slow"]
 
 
-@pytest.mark.parametrize(("name", "text"), [("x.toml", "users = ["), ("x.conf", "= 3")])
-def test_what_is_no_configuration_file_is_refused(name: str, text: str) -> None:
-    with pytest.raises(UsageError, match="is not a Locust configuration file"):
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.toml", "users = [", ""),
+        ("x.toml", "users = " + 2000 * "[", "it is nested too deeply"),
+        ("x.toml", "[[tool.locust]]", r"its settings stand below \[tool.locust\]"),
+        ("x.toml", "tool = 3", r"its settings stand below \[tool.locust\]"),
+        ("x.conf", "= 3", ""),
+    ],
+)
+def test_what_is_no_configuration_file_is_refused(name: str, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=f"is not a Locust configuration file: .*{message}"):
         from_file(text, name)
 
 

@@ -106,7 +106,7 @@ def export(scenario: Scenario) -> Mapping[str, str]:
 class _Files:
     scenario: Scenario
     functions: list[str] = field(default_factory=list)
-    names: set[str] = field(default_factory=lambda: set(LIBRARY))
+    names: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LIBRARY, 1))
 
     @property
     def _closed(self) -> bool:

@@ -80,11 +80,14 @@ def export(scenario: Scenario) -> Mapping[str, str]:
     return {"locustfile.py": _File(without_script(scenario)).text()}
 
 
+_NOT_CLASSES = ("HttpUser", "LoadTestShape", "Stages", *keyword.kwlist)
+
+
 @dataclass(slots=True)
 class _File:
     scenario: Scenario
     write: Writer = field(init=False)
-    names: set[str] = field(default_factory=lambda: {"HttpUser", "LoadTestShape", "Stages", *keyword.kwlist})
+    names: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_NOT_CLASSES, 1))
 
     def __post_init__(self) -> None:
         self.write = Writer(_PYTHON, list(self.scenario.secrets))
@@ -152,7 +155,7 @@ class _File:
         if user.data:
             lines.append('        self.values["row"] = next(self.rows)')
         lines += self._flow(user.start, user, 2)
-        taken: set[str] = {"on_start", *keyword.kwlist}
+        taken = dict.fromkeys(("on_start", *keyword.kwlist), 1)
         for task in user.tasks:
             name = identifier(task.name, taken)
             lines += [
@@ -300,7 +303,7 @@ class _File:
         )
 
 
-def _class(name: str, taken: set[str]) -> str:
+def _class(name: str, taken: dict[str, int]) -> str:
     """`MLPlatformUser` stays as it is; what is no name becomes one, none twice."""
     words = "".join(word[0].upper() + word[1:] for word in re.split(r"\W+", name, flags=re.ASCII) if word)
     base = words if words[:1].isalpha() else f"User{words}"

@@ -57,6 +57,8 @@ def from_file(text: str, name: str) -> Settings:
     """As Locust reads it: `key = value` lines, or the section [tool.locust] of a .toml. Raises: UsageError."""
     try:
         found = dict(_of_toml(text) if name.endswith(".toml") else _of_lines(text))
+    except RecursionError:
+        raise UsageError(f"{name} is not a Locust configuration file: it is nested too deeply") from None
     except ValueError as error:
         raise UsageError(f"{name} is not a Locust configuration file: {error}") from error
     values = {key: value for key, value in found.items() if key in KEYS}
@@ -86,7 +88,11 @@ def unread(folder: Path, home: Path, read: Path | None) -> Iterator[str]:
 
 
 def _of_toml(text: str) -> Iterator[tuple[str, str]]:
-    section = tomllib.loads(text).get("tool", {}).get("locust", {})
+    section: object = tomllib.loads(text)
+    for key in ("tool", "locust"):
+        section = section.get(key, {}) if isinstance(section, dict) else None
+    if not isinstance(section, dict):
+        raise tomllib.TOMLDecodeError("tool.locust is not a table; its settings stand below [tool.locust]")
     for key, value in section.items():
         yield key, f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
