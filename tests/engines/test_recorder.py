@@ -404,6 +404,15 @@ def test_a_secret_is_known_in_every_spelling(started: Start, spelling: str) -> N
     assert tape.of("example")[0]["message"] == "it said <***>"
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_secret_of_any_length_is_known(started: Start, spelling: str) -> None:
+    middle = "x" * 20_000
+    tape = started(secrets=[SECRET + middle + SECRET])
+    tape.request(error="reset", message=f"it said <{spelling}{middle}{spelling}>")
+    tape.do("bye")
+    assert tape.of("example")[0]["message"] == "it said <***>"
+
+
 def test_what_a_user_captured_or_read_under_the_name_of_a_secret_is_hidden(started: Start) -> None:
     tape = started(secrets=["other"], secret_variables=["token", "pin"])
     known = {"token": "abc/def", "id": "order-7", "row": {"pin": "9876", "user": "bob"}, "user": 3}

@@ -82,6 +82,18 @@ def test_a_secret_is_hidden_in_every_spelling_under_its_name(spelling: str) -> N
     assert redaction.hidden(f"a {spelling} b %61bcdef") == "a ${PW} b [redacted]"
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("length", [129, 300, 70_000])
+def test_a_long_secret_is_hidden_in_every_spelling_of_its_ends(spelling: str, length: int) -> None:
+    middle = "x" * length
+    redaction = Redaction([SECRET + middle + SECRET])
+    assert redaction.hidden(f"a {spelling}{middle}{spelling} b") == "a [redacted] b"
+
+
+def test_what_is_left_of_a_long_secret_that_was_cut_off_is_hidden() -> None:
+    assert Redaction(["s" + "x" * 999]).hidden(f"it said s{'x' * 500}...") == "it said [redacted]"
+
+
 def test_a_secret_comes_back_in_parts() -> None:
     assert {"YW5uOnBhIHNz", "pa%20ss", "pa ss"} <= set(parts_of_secret("ann:pa%20ss"))
     assert {"ann:secret", "secret"} <= set(parts_of_secret("Basic YW5uOnNlY3JldA=="))
