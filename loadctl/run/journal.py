@@ -141,13 +141,23 @@ def compress(path: Path) -> None:
 
 
 def reading_line(reading: Reading) -> str:
-    return msgspec.json.encode(msgspec.structs.replace(reading, t=round(reading.t, 3))).decode()
+    rounded = msgspec.structs.replace(reading, t=round(reading.t, 3))
+    try:
+        return msgspec.json.encode(rounded).decode()
+    except UnicodeEncodeError:
+        return _line(msgspec.to_builtins(rounded))
 
 
 def event_line(event: Event) -> str:
     fields: dict[str, object] = {"t": round(event.t, 3), "kind": event.kind, "message": event.message}
     fields |= {"detail": dict(event.detail)} if event.detail else {}
-    return json.dumps(fields, separators=(",", ":"), allow_nan=False)
+    return _line(fields)
+
+
+def _line(fields: object) -> str:
+    """With ? for half a character (a lone surrogate), which no file can hold."""
+    text = json.dumps(fields, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
 
 
 _READINGS = msgspec.json.Decoder(Reading)

@@ -9,8 +9,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadctl.results.recording import Event, Reading
 from loadctl.results.wire.frame import MAX_LINE_BYTES
-from loadctl.run.journal import read_event, read_lines, read_readings
+from loadctl.run.journal import event_line, read_event, read_lines, read_readings, reading_line
 
 json_values = st.recursive(
     st.none()
@@ -65,3 +66,12 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "0.ndjson")
     (tmp_path / "1.ndjson").mkdir()
     assert list(read_lines(tmp_path / "0.ndjson")) == list(read_lines(tmp_path / "1.ndjson")) == []
+
+
+def test_half_a_character_of_a_page_is_written_as_a_question_mark() -> None:
+    reading = Reading(1.0, "system", "prometheus", "a\ud800😀", {"x\udfff": 1.5}, {})
+    assert reading_line(reading) == reading_line(
+        Reading(1.0, "system", "prometheus", "a?😀", {"x?": 1.5}, {})
+    )
+    written = event_line(Event(1.0, "monitor_lost", "gone: \ud800 😀"))
+    assert json.loads(written)["message"] == "gone: ? 😀"
