@@ -1,6 +1,4 @@
-"""Where requests go (origin, proxy) and why they failed to get there: the classes of DESIGN §5, the same on every
-engine.
-"""
+"""Where requests go (origin, proxy) and why they failed to get there: the error classes, the same on every engine."""
 
 from __future__ import annotations
 

@@ -141,9 +141,8 @@ class _Writer:
         if number is None:
             return f"(?:{self.sequence(parts)})"
         kinds = [kind for kind, _ in self._around]
-        if (
-            "loop" in kinds and "maybe" in kinds[kinds.index("loop") :]
-        ):  # JavaScript forgets it with each round
+        if "loop" in kinds and "maybe" in kinds[kinds.index("loop") :]:
+            # JavaScript forgets the group with each round.
             raise Untranslatable("a group in a repeated part that can do without it")
         self._groups[number] = tuple(self._around)
         return f"({self.sequence(parts)})"

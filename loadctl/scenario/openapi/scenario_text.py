@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from loadctl.scenario.openapi.credentials import PASSWORD, USER, Reference
-from loadctl.scenario.reading.document import core_scalar
-
-if TYPE_CHECKING:
-    from loadctl.scenario.openapi.operation import Operation
-    from loadctl.scenario.user_type import Json
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
-from loadctl.scenario.openapi.credentials import OAUTH2_BODY, OAUTH2_TOKEN, Access, Alternatives, token_urls
+from loadctl.scenario.openapi import credentials
+from loadctl.scenario.openapi.credentials import PASSWORD, USER, Access, Alternatives, Reference
 from loadctl.scenario.openapi.document import joined, path_of_first
 from loadctl.scenario.openapi.operation import ACCOUNT, CHANGES, Operation, operations
 from loadctl.scenario.openapi.sample import as_list, as_mapping, as_words
+from loadctl.scenario.reading.document import core_scalar
+from loadctl.scenario.user_type import Json
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 MOST_TASKS = 40
@@ -298,7 +292,7 @@ def _login(
         return None
     if candidates:
         return candidates[0]
-    for url in token_urls(document):
+    for url in credentials.token_urls(document):
         target = urlsplit(joined(f"{host}{prefix}/", url))
         if f"{target.scheme}://{target.netloc}" == host and target.path.startswith("/"):
             return Operation(
@@ -307,9 +301,9 @@ def _login(
                 url=quote(target.path, safe="/%"),
                 role="start",
                 body_kind="form",
-                body=OAUTH2_BODY,
+                body=credentials.OAUTH2_BODY,
                 origin="account from the environment",
-                token=OAUTH2_TOKEN,
+                token=credentials.OAUTH2_TOKEN,
                 has_account=True,
             )
     return None

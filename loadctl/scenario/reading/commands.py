@@ -24,6 +24,7 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{[^{}]*\}")
 _FIRST_STAND_IN = 0xE000
 """Private-use characters replace references while the text is split; the text itself cannot contain any."""
 _SIGN = re.compile(r"&&|\|\||>>|<<|\$\(|\$(?=[A-Za-z_])|[|&;<>*?()`]")
+_QUOTED = re.compile(r"""\\.|'[^']*'?|"(?:\\.|[^"\\])*"?""", re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _USER_INFO = re.compile(r"://([^/?#\s]*)@")
 
@@ -126,20 +127,5 @@ class _NeedsShell(ValueError):
 
 def _shell_sign(text: str) -> str | None:
     """The first sign outside quotes that only a shell would act on."""
-    bare = list(text)
-    quote = ""
-    escaped = False
-    for index, char in enumerate(text):
-        plain = not quote and not escaped
-        if escaped:
-            escaped = False
-        elif char == "\\" and quote != "'":
-            escaped = True
-        elif quote:
-            quote = "" if char == quote else quote
-        elif char in "'\"":
-            quote = char
-        if not plain or char in "'\"\\":
-            bare[index] = "_"
-    found = _SIGN.search("".join(bare))
+    found = _SIGN.search(_QUOTED.sub("_", text))
     return found[0] if found else None

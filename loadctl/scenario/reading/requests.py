@@ -249,9 +249,8 @@ class RequestReader:
         """The endpoint's name is shown everywhere, so secrets in it are replaced by their names."""
         try:
             return f"{method.upper()} {endpoint_path(node.shown)}"
-        except (
-            ValueError
-        ) as error:  # also for a broken template, whose mistake is noted at this place already
+        except ValueError as error:
+            # Also for a broken template, whose mistake is noted at this place already.
             self.mistakes.add(node, str(error))
             return f"{method.upper()} {node.shown}"
 

@@ -114,7 +114,7 @@ class Recorder:
     ) -> None:
         """It ended now, `us` microseconds after it started (open model, first of a turn: after it was due).
 
-        `error` is a class of DESIGN §5; "generator" is a fault of this turn, not a request of the system.
+        `error` is an error class; "generator" is a fault of this turn, not a request of the system.
         `held`: of a failure.
         `stale`: the server ended the kept connection on which it went out before any of the response came.
         """

@@ -1,4 +1,4 @@
-"""Exceptions of a script and of its clients: which class of DESIGN §5 one is, what it says, where it was raised.
+"""Exceptions of a script and of its clients: the error class, what it says, where it was raised.
 
 Classes go by names, so that no client need be imported.
 """
