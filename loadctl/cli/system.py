@@ -97,7 +97,8 @@ def _unknown(scenario: Scenario) -> Sequence[Place]:
     is_proxied = any(os.environ.get(name) for name in _PROXIES)
     places = list(places_of(scenario))
     allowed = {
-        name: consent.allows(name) and (is_proxied or consent.allows(name, _addresses(name)))
+        name: consent.allows(name)
+        and (is_proxied or all(consent.allows(name, at) for at in _addresses(name)))
         for name in dict.fromkeys(place.name for place in places)
     }
     return [place for place in places if not allowed[place.name]]

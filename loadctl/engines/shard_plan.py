@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command
 from loadctl.engines.redaction import Redaction, names_credential
-from loadctl.scenario.consent import PRIVATE_NAMES, consent_of, secret_headers
+from loadctl.scenario.consent import consent_of
 from loadctl.scenario.prng import MASK, in_order
 from loadctl.scenario.redaction import is_secret, names_a_secret, without_secrets
-from loadctl.scenario.template import json_plan, text_plan
+from loadctl.scenario.template import Attribute, Variable, json_plan, parse, text_plan
 from loadctl.scenario.user_type import (
     Body,
     Check,
@@ -22,6 +22,7 @@ from loadctl.scenario.user_type import (
     Repeat,
     Request,
     Step,
+    Task,
     Think,
     UserType,
     weighted_order,
@@ -33,10 +34,25 @@ if TYPE_CHECKING:
 
 
 _PAIRS = frozenset({"headers", "query", "fields", "files", "capture", "json"})
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|SESSION|COOKIE|CREDENTIAL|JWT", re.IGNORECASE)
+"""In the name of a header, of a variable or of a column."""
+_SHORT = 3
 _FILLED_IN = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _SECRET_SOURCE = re.compile(
     r"^cookie |(?:authorization|cookie|key|token|secret|pass(?:word)?|session|jwt)['\"\]]*$", re.IGNORECASE
 )
+_WARM_REQUEST = Request(
+    method="GET",
+    url="/warm-up",
+    endpoint="warm-up",
+    capture={"ok": "$.ok"},
+    check=Check(status=[(200, 299)], has=["ok"], within_s=1.0),
+    timeout_s=1.0,
+)
+_WARM_BODY = Body(kind="json", json={"features": "{{ random_floats(8) }}", "ok": "{{ ok }}"})
+_WARM_FLOW = [_WARM_REQUEST, replace(_WARM_REQUEST, method="POST", body=_WARM_BODY, capture={})]
+_WARM_UP = UserType(name="warm-up", weight=1, tasks=[Task("warm-up", 1, _WARM_FLOW)])
+"""For requests to a server inside the engine's process: what the load will run is compiled before it begins."""
 
 
 def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
@@ -59,10 +75,11 @@ def shard_plan(scenario: Scenario, shard: int, shards: int) -> dict[str, Json]:
         "max_in_flight": scenario.max_in_flight,
         "rate_limit": {"per_s": rate_limit.per_s, "by": rate_limit.by} if rate_limit else None,
         "tls": asdict(scenario.tls),
-        "consent": consent_plan(scenario),
+        "consent": consent_of(scenario).plan,
         "seed": scenario.seed & MASK,
         "rotation": [names.index(name) for name in order],
         "user_types": [user_type_plan(user_type) for user_type in scenario.user_types],
+        "warm_up": user_type_plan(_WARM_UP),
         "script": None if script is None else shard_script(script, scenario),
         "secrets": list(scenario.secrets),
         "secret_variables": _secret_variables(scenario),
@@ -157,12 +174,10 @@ def _secret_variables(scenario: Scenario) -> Sequence[str]:
         for name, source in request.capture.items()
         if names_credential(name) or _SECRET_SOURCE.search(source)
     }
-    headers = [user_type.headers for user_type in scenario.user_types]
-    headers += [request.headers for request in scenario.requests()]
     sent = {
         name
-        for each in headers
-        for header, value in each.items()
+        for headers in scenario.all_headers
+        for header, value in headers.items()
         if names_a_secret(header)
         for name in _FILLED_IN.findall(value)
     }
@@ -171,10 +186,20 @@ def _secret_variables(scenario: Scenario) -> Sequence[str]:
     return sorted(captured | set(filter(names_a_secret, columns)))
 
 
-def consent_plan(scenario: Scenario) -> dict[str, Json]:
-    """Which hosts may be loaded; `inside/client/consent` of each engine is its reader."""
-    consent = consent_of(scenario)
-    return {"agreed": consent.agreed, "private": PRIVATE_NAMES, "networks": list(consent.networks)}
+def secret_headers(scenario: Scenario) -> set[str]:
+    """Names, in lower case, of the headers that hold a secret: a redirect to another origin does without."""
+    secrets = [secret for secret in scenario.secrets if len(secret) > _SHORT]
+    return {"authorization", "cookie", "proxy-authorization"} | {
+        name.lower()
+        for headers in scenario.all_headers
+        for name, value in headers.items()
+        if _SECRET.search(name) or any(secret in value for secret in secrets) or _fills_in_a_secret(value)
+    }
+
+
+def _fills_in_a_secret(value: str) -> bool:
+    named = (each.name for each in parse(value).expressions() if isinstance(each, Variable | Attribute))
+    return any(map(_SECRET.search, named))
 
 
 def shard_command(
@@ -189,6 +214,7 @@ def shard_command(
     `engine/plan-<shard>.json` is a redacted copy, for people.
     """
     shown: dict[str, Json] = {**plan, "secrets": [], "secret_headers": [], "host": scenario.host}
+    del shown["warm_up"]
     if scenario.script is not None:
         arguments = without_secrets(scenario.script.arguments)
         shown["script"] = {**shard_script(scenario.script, scenario), "arguments": arguments}

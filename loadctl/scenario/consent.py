@@ -1,21 +1,22 @@
 """Which hosts may be loaded without `allow_hosts`: nobody should flood production with a typing mistake.
 
-The rule, here and in `inside/consent` of both engines: a name that `allow_hosts` lists may be loaded wherever it leads.
-Any other must look private and lead to a private address.
+The rule, here and in Artillery's process (`inside/client/consent.mjs`): a name that `allow_hosts` lists may be loaded
+wherever it leads. Any other must look private and lead to a private address. Locust's process uses this file under
+another name, so nothing of loadctl is imported at its top.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from loadctl.scenario.scenario import Place, Scenario
-from loadctl.scenario.template import Attribute, Variable, parse
+if TYPE_CHECKING:
+    from loadctl.scenario.scenario import Place, Scenario
 
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -28,34 +29,55 @@ PRIVATE_NETWORKS = (
     *("::1/128", "::/128", "fc00::/7"),
 )
 """Without link-local addresses, where clouds keep the credentials of a machine."""
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|SESSION|COOKIE|CREDENTIAL|JWT", re.IGNORECASE)
-"""In the name of a header, of a variable or of a column."""
-_SHORT = 3
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _AUTHORITY = re.compile(r"(?:http|ws)s?://[^/?#]*(?=[/?#])", re.IGNORECASE)
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
-@dataclass(frozen=True, slots=True)
 class Consent:
-    """`agreed`: a pattern of names, those of `allow_hosts`; `networks`: private ones, and addresses that are named."""
+    """`agreed`: a pattern of names, those of `allow_hosts`; `networks`: private ones, and addresses that are named.
 
-    agreed: str
-    networks: Sequence[str]
+    `secret_headers`: names in lower case, of headers that no other origin gets.
+    """
 
-    def allows(self, name: str, addresses: Iterable[str] = ()) -> bool:
-        """`addresses`: what the name leads to, as far as that is known."""
-        if re.fullmatch(self.agreed, name):
+    def __init__(
+        self,
+        agreed: str,
+        networks: Iterable[str],
+        private: str = PRIVATE_NAMES,
+        secret_headers: Iterable[str] = (),
+    ) -> None:
+        self.plan = {"agreed": agreed, "private": private, "networks": list(networks)}
+        """As JSON: what an engine's own process needs."""
+        self._agreed = re.compile(agreed)
+        self._private = re.compile(private)
+        self._networks = [ipaddress.ip_network(network) for network in networks]
+        self.secret_headers = frozenset(name.encode() for name in secret_headers)
+        self.allows = lru_cache(maxsize=1024)(self._allows)
+
+    def names(self, host: str) -> bool:
+        """Whether this very host was explicitly allowed."""
+        return self._agreed.fullmatch(_plain(host)) is not None
+
+    def _allows(self, host: str, address: str | None = None) -> bool:
+        """`address`: where the name leads; None: not known, or only to a proxy."""
+        if self.names(host):
             return True
-        literal = address_of(name)
-        if literal is not None:
-            return self._holds(literal)
-        known = (address_of(address) for address in addresses)
-        is_private = re.fullmatch(PRIVATE_NAMES, name) is not None
-        return is_private and all(address is not None and self._holds(address) for address in known)
+        found = address_of(host)
+        if found is None:
+            if not self._private.fullmatch(_plain(host)):
+                return False
+            if address is None:
+                return True
+            found = address_of(address)
+        return found is not None and any(found in network for network in self._networks)
 
-    def _holds(self, address: _Address) -> bool:
-        return any(address in ipaddress.ip_network(network) for network in self.networks)
+
+def complaint(host: str, address: str | None = None) -> str:
+    spelled = address_of(host)
+    known = address if spelled is None else str(spelled)
+    leads = f" ({known})" if known and known != host else ""
+    return f"nobody said that {host}{leads} may be loaded; if it may:  --allow-host {spelled or _plain(host)}"
 
 
 def web_address(text: str) -> SplitResult:
@@ -92,7 +114,7 @@ def host_in(text: str) -> str:
 
 
 def consent_of(scenario: Scenario) -> Consent:
-    hosts = [address_of(host_name(url)) for url in hosts_of(scenario)]
+    hosts = [address_of(host_name(url)) for url in scenario.hosts]
     named = [str(address) for address in hosts if address is not None and address.is_link_local]
     return consent_to(scenario.allow_hosts, named)
 
@@ -105,37 +127,18 @@ def consent_to(allow_hosts: Iterable[str], addresses: Iterable[str] = ()) -> Con
     return Consent(agreed, (*PRIVATE_NETWORKS, *addresses, *networks))
 
 
-def hosts_of(scenario: Scenario) -> Sequence[str]:
-    return [scenario.host, *(scenario.script.own_hosts if scenario.script is not None else ())]
-
-
 def places_of(scenario: Scenario) -> Iterator[Place]:
     """All hosts that are known before the run."""
-    yield from (Place(host_name(url)) for url in hosts_of(scenario))
+    from loadctl.scenario.scenario import Place
+    from loadctl.scenario.template import parse
+
+    yield from (Place(host_name(url)) for url in scenario.hosts)
     for request in scenario.requests():
         first = next(iter(parse(request.url).parts), "")
         known = f"{first}/" if first == request.url else first
         if isinstance(known, str) and (name := host_in(known)):
             yield Place(name, str(request.where))
     yield from scenario.script.places if scenario.script is not None else ()
-
-
-def secret_headers(scenario: Scenario) -> set[str]:
-    """Names, in lower case, of the headers that hold a secret: a redirect to another origin does without."""
-    secrets = [secret for secret in scenario.secrets if len(secret) > _SHORT]
-    mappings = [user_type.headers for user_type in scenario.user_types]
-    mappings += [request.headers for request in scenario.requests()]
-    return {"authorization", "cookie", "proxy-authorization"} | {
-        name.lower()
-        for headers in mappings
-        for name, value in headers.items()
-        if _SECRET.search(name) or any(secret in value for secret in secrets) or _fills_in_a_secret(value)
-    }
-
-
-def _fills_in_a_secret(value: str) -> bool:
-    named = (each.name for each in parse(value).expressions() if isinstance(each, Variable | Attribute))
-    return any(map(_SECRET.search, named))
 
 
 def address_of(name: str) -> _Address | None:
@@ -178,6 +181,10 @@ def _network(word: str) -> str | None:
 def _pattern(word: str) -> str:
     """A regular expression that Python and JavaScript read alike."""
     return "".join({"*": ".*", "?": "."}.get(c, c if c.isalnum() or c in "-_" else f"\\{c}") for c in word)
+
+
+def _plain(host: str) -> str:
+    return host.lower().rstrip(".")
 
 
 def _ascii(name: str) -> str:

@@ -154,6 +154,17 @@ class Scenario:
         """The host as it is shown, with a secret in its path replaced by its name."""
         return Redaction(self.secrets).of_url(self.host)
 
+    @property
+    def hosts(self) -> Sequence[str]:
+        """URLs of the system: its own, and those that the classes of a script name."""
+        return [self.host, *(self.script.own_hosts if self.script is not None else ())]
+
+    @property
+    def all_headers(self) -> Sequence[Mapping[str, str]]:
+        """Of its user types, and of their requests."""
+        types = [user_type.headers for user_type in self.user_types]
+        return [*types, *(request.headers for request in self.requests())]
+
     def requests(self) -> Sequence[Request]:
         return [request for user_type in self.user_types for request in user_type.requests()]
 

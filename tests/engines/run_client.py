@@ -21,9 +21,9 @@ from loadctl.engines.locust.inside.client.client import (
     start_line,
 )
 from loadctl.engines.locust.inside.client.connection import Watchdog
-from loadctl.engines.locust.inside.client.consent import Consent
 from loadctl.engines.locust.inside.client.network import Network
 from loadctl.engines.route import Failed
+from loadctl.scenario.consent import Consent
 
 BUSY_AFTER_S = 0.2
 
@@ -74,7 +74,9 @@ def main() -> None:
         if case.get("no_descriptors"):
             in_use = len(list(Path("/dev/fd").iterdir()))
             resource.setrlimit(resource.RLIMIT_NOFILE, (in_use - 1, in_use - 1))
-        consent = Consent(case["consent"], case["secret_headers"]) if "consent" in case else None
+        consent = (
+            Consent(**case["consent"], secret_headers=case["secret_headers"]) if "consent" in case else None
+        )
         network = Network(**case.get("tls", {}), environ=case.get("environ", {}), consent=consent)
         client = Client(network, watchdog)
         answers = [answer(client, request) for request in case["requests"]]

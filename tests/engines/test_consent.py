@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadctl.engines.shard_plan import consent_plan
-from loadctl.scenario.consent import secret_headers
+from loadctl.engines.shard_plan import secret_headers
+from loadctl.scenario.consent import consent_of
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.user_type import Request, Task, UserType
@@ -56,7 +56,7 @@ def send(runtime: Runtime) -> Send:
             allow_hosts=allow_hosts,
             secrets={"hunter22": "${KEY}"},
         )
-        consent: dict[str, Json] = consent_plan(scenario)
+        consent: dict[str, Json] = dict(consent_of(scenario).plan)
         if networks is not None:
             consent["networks"] = networks
         known = {"consent": consent, "secret_headers": sorted(secret_headers(scenario))}

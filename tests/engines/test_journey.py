@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import pytest
 
 from loadctl.engines.artillery.engine import javascript_plan
-from loadctl.engines.shard_plan import consent_plan, user_type_plan
+from loadctl.engines.shard_plan import user_type_plan
+from loadctl.scenario.consent import consent_of
 from loadctl.scenario.load import Load
 from loadctl.scenario.prng import Stream, hash32
 from loadctl.scenario.scenario import Scenario
@@ -113,7 +114,7 @@ def live(runtime: Runtime) -> Live:
                 "seed": seed,
                 "rate_limit": rate_limit,
                 "tls": {"verify": True, "ca": None, "cert": None},
-                "consent": consent_plan(scenario),
+                "consent": consent_of(scenario).plan,
                 "secret_headers": [],
                 "user_types": [user_type_plan(each) for each in types],
                 "rotation": rotation,

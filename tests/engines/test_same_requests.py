@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from loadctl.engines.artillery.engine import javascript_plan
-from loadctl.engines.shard_plan import consent_plan, user_type_plan
+from loadctl.engines.shard_plan import user_type_plan
+from loadctl.scenario.consent import consent_of
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Scenario
 from tests.engines.answers_by_chance import Answers
@@ -46,7 +47,7 @@ def test_both_runtimes_send_and_tell_the_same(artillery: Artillery, files: list[
                 "seed": seed,
                 "rate_limit": {"limit": 1},
                 "tls": {"verify": True, "ca": None, "cert": None},
-                "consent": consent_plan(scenario),
+                "consent": consent_of(scenario).plan,
                 "secret_headers": [],
                 "user_types": [user_type_plan(each) for each in types],
                 "rotation": list(range(USERS)),

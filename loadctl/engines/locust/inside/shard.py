@@ -240,14 +240,13 @@ def _runner(
 ) -> PlanRunner:
     from .load.runner import PlanRunner
     from .recorder.statistics import Statistics
-    from .script.private import without_own_listener
 
     recorder.statistics = Statistics(environment.stats, recorder.clock, recorder.uncount)
     schedule: Schedule | LiveSchedule = LiveSchedule(control.level_orders)
     if plan["stages"]:
         schedule = Schedule([Stage(**stage) for stage in plan["stages"]])
     runner = PlanRunner(environment, plan, schedule, recorder, control)
-    without_own_listener(environment)
+    environment.events.request._handlers.pop()  # noqa: SLF001  the runner's own listener, which logs each request
     return runner
 
 
@@ -302,7 +301,7 @@ def _warm(environment: Environment, plan: Mapping[str, Any], recorder: Recorder)
         from ...route import between
         from .client.client import split_url
 
-        warm_users()
+        warm_users(plan["warm_up"])
         if note := between(split_url(plan["host"])[0], os.environ):
             recorder.note(note)
 

@@ -1,4 +1,4 @@
-// Users of user types: the JSON of journey_plan.py, compiled once for each type and used by any number of users.
+// Users of user types: the JSON of shard_plan.py, compiled once for each type and used by any number of users.
 // The rules that both engines follow are at the head of locust/inside/journey/journey.py.
 
 import { Client } from '../client/client.mjs';

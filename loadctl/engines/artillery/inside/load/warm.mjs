@@ -12,29 +12,6 @@ const ROUNDS = 60;
 const CLIENTS = 8;
 const AT_MOST_S = 1.5;
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}';
-const REQUEST = {
-  kind: 'request',
-  method: 'GET',
-  url: '/warm-up',
-  endpoint: 'warm-up',
-  query: [],
-  headers: [],
-  body: null,
-  capture: [['ok', '$.ok']],
-  check: { status: [[200, 299]], has: ['ok'], lacks: [], json: [], text: [], within_s: 1 },
-  timeout_s: 1,
-};
-const FEATURES = { $expr: ['call', 'random_floats', [['lit', 8]]] };
-const JSON_PARTS = ['{"features":', FEATURES, ',"ok":', { $expr: ['var', 'ok'] }, '}'];
-const BODY = { kind: 'json', json: JSON_PARTS };
-const TYPE = {
-  start: [],
-  tasks: [{ weight: 1, flow: [REQUEST, { ...REQUEST, method: 'POST', body: BODY, capture: [] }] }],
-  headers: [],
-  think: null,
-  pace_s: null,
-  data: [],
-};
 
 // Run a user type of its own on the runtime of user types: the scenario's requests might leave this process.
 export async function warmUsers(plan) {
@@ -43,7 +20,7 @@ export async function warmUsers(plan) {
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const host = `http://127.0.0.1:${server.address().port}`;
-  const toward = { ...plan, host, rate_limit: null, user_types: [TYPE], rotation: [0] };
+  const toward = { ...plan, host, rate_limit: null, user_types: [plan.warm_up], rotation: [0] };
   const factory = makeUsers(toward, new Recorder(() => {}), new StopSignal());
   const users = Array.from({ length: CLIENTS }, (_, index) => factory(index));
   const deadline = monotonic() + AT_MOST_S;

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from time import monotonic
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from .....scenario.consent import complaint
 from ....route import Failed, Origin, Proxy
 from .connection import Connection, Response, Watchdog
-from .consent import complaint
 from .content import ACCEPTED, unpacked
 from .cookies import Jar
 from .network import Network

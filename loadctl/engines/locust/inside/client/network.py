@@ -15,8 +15,8 @@ import gevent
 import gevent.socket
 from gevent import get_hub
 
+from .....scenario.consent import Consent, complaint
 from ....route import Failed, Origin, Proxy, failed_connecting, proxy_for
-from .consent import Consent, complaint
 
 READ, WRITE = 1, 2
 NAMES_KEPT_S = 10.0

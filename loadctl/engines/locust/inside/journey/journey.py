@@ -1,6 +1,6 @@
 """The users of user types: shard_plan.py's JSON, compiled once a type, lived by any number of users.
 
-Rules that DESIGN §6 leaves open, and that another engine must follow:
+Rules that another engine must follow too:
 
 * A failed request ends the turn only where it has captures: what comes after it would lack them.
 * null is nothing to a capture, but a variable that a `while` of the user type looks at becomes null instead of failing.
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from ..recorder.recorder import Recorder
 
 
+from .....scenario.consent import Consent
 from .....scenario.prng import Stream, hash32
 from ..client.client import Client
 from ..client.connection import Watchdog
-from ..client.consent import Consent
 from ..client.network import Network
 from .request import Fault, Pairs, Plan, Request, Sender
 
@@ -62,7 +62,7 @@ def make_users(plan: Plan, recorder: Recorder) -> list[Callable[[int, Context], 
 
 
 def network_of(plan: Plan) -> Network:
-    return Network(**plan["tls"], consent=Consent(plan["consent"], plan["secret_headers"]))
+    return Network(**plan["tls"], consent=Consent(**plan["consent"], secret_headers=plan["secret_headers"]))
 
 
 class UserType:

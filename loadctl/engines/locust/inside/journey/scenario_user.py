@@ -18,7 +18,7 @@ from ..load.schedule import phase
 from ..script.exceptions import sentence
 
 if TYPE_CHECKING:
-    from ..load.place import Place
+    from ..load.load import Place
     from .journey import User as Journey
 
 

@@ -25,11 +25,11 @@ from locust.runners import (
     LocalRunner,
     locust_exception_handler,
 )
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from ..journey.scenario_user import ScenarioUser
 from ..script.exceptions import place_of, sentence
-from ..script.private import ask_to_stop, stop_as_locust
-from .load import Closed, LoadSetup, Open
+from .load import Closed, LoadSetup, Open, Place
 from .schedule import LiveSchedule, Schedule, rotation
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from ..control import Control
     from ..recorder.recorder import Recorder
-    from .place import Place
 
 
 _ON_STOP_S = 2.0
@@ -110,7 +109,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         """Tags are those of the script's tasks; a user type would be left without its turns."""
         all_classes = self.environment.user_classes
         self.environment.user_classes = [c for c in all_classes if not issubclass(c, ScenarioUser)]
-        self.environment._filter_tasks_by_tags()  # noqa: SLF001  private.py
+        self.environment._filter_tasks_by_tags()  # noqa: SLF001
         self.environment.user_classes = all_classes
 
     def follow(self, t0: float) -> None:
@@ -138,7 +137,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             self._load.stop()
             for user in self._users():
                 if not hasattr(user, "loadctl_place"):
-                    gevent.spawn(stop_as_locust, user)  # the script started it
+                    gevent.spawn(_stop_as_locust, user)  # the script started it
             self.tell_end(self.environment.events.test_stopping)
             self.final_user_classes_count = {**self.user_classes_count}
             self.update_state(STATE_CLEANUP)
@@ -305,7 +304,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
             self.environment.events.spawning_complete.fire, user_count=self._recorder.users
         )
         fired.link_exception(locust_exception_handler(self.environment))
-        if waiting and len(self.environment.events.spawning_complete._handlers) > 1:  # noqa: SLF001  private.py
+        if waiting and len(self.environment.events.spawning_complete._handlers) > 1:  # noqa: SLF001
             self._recorder.note(
                 f"{waiting} users were still in on_start when all had started: "
                 "the script may be waiting there for spawning_complete"
@@ -321,8 +320,15 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
 
 def _leave(place: Place) -> None:
     if place.user is not None:
-        ask_to_stop(place.user)
+        # It ends at its next wait, or before its next task.
+        place.user._state = LOCUST_STATE_STOPPING  # noqa: SLF001
     place.leave()
+
+
+def _stop_as_locust(user: Any) -> None:
+    """Who has been asked already is left alone: Locust's `stop` would raise."""
+    if user._state != LOCUST_STATE_STOPPING:  # noqa: SLF001
+        user.stop()
 
 
 def _in_on_start(user: Any) -> bool:

@@ -7,8 +7,7 @@ system.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
@@ -17,43 +16,12 @@ from gevent.server import StreamServer
 ROUNDS = 15
 _CLIENTS = 8
 _AT_MOST_S = 2.0
-_REQUEST: dict[str, object] = {
-    "kind": "request",
-    "method": "GET",
-    "url": "/warm-up",
-    "endpoint": "warm-up",
-    "query": [],
-    "headers": [],
-    "body": None,
-    "capture": [["ok", "$.ok"]],
-    "check": {"status": [[200, 299]], "has": ["ok"], "lacks": [], "json": [], "text": [], "within_s": 1.0},
-    "timeout_s": 1.0,
-}
-_FEATURES = {"$expr": ["call", "random_floats", [["lit", 8]]]}
-_JSON = ['{"features":', _FEATURES, ',"ok":', {"$expr": ["var", "ok"]}, "}"]
-_BODY = {"kind": "json", "json": _JSON, "fields": [], "files": [], "raw": ""}
-_WARM_TYPE: dict[str, object] = {
-    "name": "warm-up",
-    "start": [],
-    "tasks": [
-        {
-            "name": "w",
-            "weight": 1,
-            "flow": [_REQUEST, {**_REQUEST, "method": "POST", "body": _BODY, "capture": []}],
-        }
-    ],
-    "headers": [],
-    "think": None,
-    "pace_s": None,
-    "data": [],
-}
-_PLAN = {
+_PLAN: Mapping[str, Any] = {
     "rate_limit": None,
     "tls": {"verify": True, "ca": None, "cert": None},
     "consent": {"agreed": r"127\.0\.0\.1", "private": "", "networks": []},
     "secret_headers": [],
     "seed": 0,
-    "user_types": [_WARM_TYPE],
 }
 _ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
 
@@ -79,17 +47,15 @@ def warm_sessions(environment: Any) -> None:
     environment.stats.reset_all()
 
 
-@cache
-def warm_users() -> None:
-    """The runtime of user types, with a type of its own: the scenario's requests might leave this process. Once."""
+def warm_users(user_type: Mapping[str, Any]) -> None:
+    """The runtime of user types, with a type of its own: the scenario's requests might leave this process."""
     from ..journey.journey import make_users
     from ..recorder.recorder import Recorder
-    from .load import Alarm
-    from .place import Place
+    from .load import Alarm, Place
 
     def go(url: str) -> None:
         recorder = Recorder(lambda _: None)
-        [make] = make_users({**_PLAN, "host": url}, recorder)
+        [make] = make_users({**_PLAN, "host": url, "user_types": [user_type]}, recorder)
         user = make(0, Place(0))
         for _ in range(ROUNDS):
             user.turn(None)

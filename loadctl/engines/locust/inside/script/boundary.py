@@ -16,7 +16,7 @@ from gevent import get_hub
 from geventhttpclient.client import HTTPClient
 from urllib3.poolmanager import ProxyManager
 
-from ..client.consent import Consent, complaint, is_address
+from .....scenario.consent import Consent, address_of, complaint
 
 _KNOWN_MAX = 10_000
 
@@ -29,9 +29,9 @@ class Boundary:
     """`beyond` is told once: the first host that nobody agreed to. Nothing is looked at while it is not `open`."""
 
     def __init__(
-        self, plan: Mapping[str, object], environ: Mapping[str, str], beyond: Callable[[], None]
+        self, plan: Mapping[str, Any], environ: Mapping[str, str], beyond: Callable[[], None]
     ) -> None:
-        self._consent = Consent(plan)
+        self._consent = Consent(**plan)
         self._beyond = beyond
         self._names: dict[str, str] = {}
         """By address: the name that led there last."""
@@ -77,7 +77,7 @@ class Boundary:
 
     def _addresses(self, host: str) -> list[str]:
         """Of a name, where it leads; what leads nowhere is the client's to tell."""
-        if is_address(host):
+        if address_of(host) is not None:
             return [host]
         try:
             return [str(each[4][0]) for each in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]

@@ -25,13 +25,12 @@ from locust.util.load_locustfile import load_locustfile, load_locustfile_pytest
 from ..load.schedule import phase
 from .exceptions import ScriptError, place_of, sentence
 from .options import Ended, Refused, beside, no_such_class, options_of
-from .private import first_listener
 from .sessions import Sessions
 
 if TYPE_CHECKING:
     from locust.env import Environment
 
-    from ..load.place import Place
+    from ..load.load import Place
     from ..recorder.recorder import Recorder
 _LOGS_MAX = 20
 _FAST_TIMEOUT_S = 60.0
@@ -157,8 +156,9 @@ class Script:
             rate_limited=bool(self._plan["rate_limit"]),
         )
         sessions.install()
-        first_listener(environment.events.request, sessions.on_request)
-        first_listener(environment.events.user_error, self._on_user_error)
+        # Before those of the script, which may raise StopUser.
+        environment.events.request._handlers.insert(0, sessions.on_request)  # noqa: SLF001
+        environment.events.user_error._handlers.insert(0, self._on_user_error)  # noqa: SLF001
         for user_class in self.classes:
             self._prepare(user_class)
         _watch_tasks(self._recorder, sessions)
@@ -221,7 +221,7 @@ def _watch_tasks(recorder: Recorder, sessions: Sessions) -> None:
 
     for kind in (TaskSet, DefaultTaskSet):
         kind.execute_task = watched(kind.execute_task)
-    TaskSet._sleep = _sleep  # noqa: SLF001  private.py
+    TaskSet._sleep = _sleep  # noqa: SLF001
     for name in ("locust.user.task", "locust.user.users"):
         logging.getLogger(name).addFilter(_First(_LOGS_MAX))
 

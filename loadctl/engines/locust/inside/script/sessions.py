@@ -33,7 +33,7 @@ from ..recorder.cells import ELSEWHERE, Endpoint, Entry, Flight, limit_headers
 from .exceptions import classify
 
 if TYPE_CHECKING:
-    from ..load.place import Place
+    from ..load.load import Place
     from ..recorder.recorder import Recorder
 
 
