@@ -33,7 +33,7 @@ def chosen(ctx: typer.Context, reference: str | None, overrides: Overrides) -> t
     classes = list(script.classes)
     configured: Mapping[str, str] = {}
     if script.config is not None and not (names[0] if names else reference or "").endswith(_NOT_LOCUST):
-        from loadctl.engines.locust.settings import from_file
+        from loadctl.engines.locust.own_script import from_file
 
         configured = from_file(read_text(Path(script.config)), script.config).values
         named = configured.get("locustfile")
@@ -69,7 +69,7 @@ def settled(overrides: Overrides, environ: Mapping[str, str]) -> Overrides:
 
     Raises: UsageError.
     """
-    from loadctl.engines.locust.settings import from_variables, words_of
+    from loadctl.engines.locust.own_script import from_variables, words_of
 
     script = overrides.script
     values = {**script.configured, **from_variables(environ).values}
@@ -218,7 +218,7 @@ _MEANT = {
 
 def _notes(options: ScriptOverrides, environ: Mapping[str, str], *, counted: bool) -> Iterator[str]:
     """What bare Locust would have used. `counted`: some variables were options of this run."""
-    from loadctl.engines.locust.settings import VARIABLES, from_file, from_variables, unread
+    from loadctl.engines.locust.own_script import VARIABLES, from_file, from_variables, unread
 
     names = [*from_variables(environ).unused]
     if not counted:

@@ -7,8 +7,15 @@ from collections.abc import Sequence
 
 from loadctl.results.profile import marked_seconds
 from loadctl.results.recording import LEVEL, Event, Recording
-from loadctl.scenario.load import Load, Model, Stage
-from loadctl.scenario.unplanned_load import LevelChange, load_by_hand, load_of_shape, shape_boundaries
+from loadctl.scenario.load import (
+    LevelChange,
+    Load,
+    Model,
+    Stage,
+    load_by_hand,
+    load_of_shape,
+    shape_boundaries,
+)
 
 
 def load_seen(recording: Recording, model: Model) -> Load:

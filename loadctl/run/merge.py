@@ -12,7 +12,7 @@ from pathlib import Path
 from loadctl.results.interval import Second
 from loadctl.results.recording import Example, ScriptFault, Shard
 from loadctl.results.wire.frame import MAX_LINE_BYTES, Bye, Hello, Note, ScriptCode, parse
-from loadctl.scenario.unplanned_load import LevelChange
+from loadctl.scenario.load import LevelChange
 
 SILENT_S = 3.0
 """A shard that has written nothing for this long no longer holds the others up; what it writes later is added then."""

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from loadctl.engines.artillery.node import command
+from loadctl.engines.artillery.locate import command
 
 FOLDER = {"url": "file:///home/ann/two%20words"}
 

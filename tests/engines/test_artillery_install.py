@@ -25,11 +25,11 @@ from loadctl.engines.artillery.locate import (
     SUPPORTED,
     Artillery,
     home,
+    install_extra,
     is_complete,
     locate,
     npm_environment,
 )
-from loadctl.engines.artillery.node import install_extra
 from loadctl.errors import RunError, UsageError
 from tests.e2e.shell import all_gone, wait_for
 from tests.engines.npm_packages import local_source, registry_source

@@ -15,12 +15,14 @@ from loadctl.engines.artillery.locate import (
     SUPPORTED,
     Artillery,
     Missing,
+    Node,
+    find_node,
     home,
+    install_extra,
     is_complete,
     locate,
     release,
 )
-from loadctl.engines.artillery.node import Node, find_node, install_extra
 
 
 @pytest.fixture

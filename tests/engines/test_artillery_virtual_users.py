@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadctl.engines.artillery import engine, virtual_users
+from loadctl.engines.artillery import engine
 from loadctl.engines.artillery.engine import ArtilleryEngine
 from loadctl.engines.locust.inside.load.schedule import Schedule
 from loadctl.engines.locust.inside.load.schedule import Stage as Span
@@ -73,7 +73,7 @@ def user(path: str = "/sleep/1", *, name: str = "A", think: float | None = None)
 
 def arrivals(count: int) -> int:
     """As Artillery computes them (core/phases.js, arrivals/lib/index.js), in the same floating point."""
-    text = virtual_users.phase(count)["duration"]
+    text = engine.creating_phase(count)["duration"]
     assert isinstance(text, str)
     duration_ms = float(text.removesuffix("ms")) / 1000 * 1000
     tick_us = floor(duration_ms / count * 1000)
@@ -95,7 +95,7 @@ def test_a_phase_makes_exactly_so_many_in_artillerys_worker_and_its_counters_are
     folder.mkdir()
     (folder / "package.json").write_text('{"type": "module", "main": "index.mjs"}')
     (folder / "index.mjs").write_text(COUNTING.replace("INSIDE", INSIDE.as_uri()))
-    given = {"package": str(artillery.package), "phases": [*map(virtual_users.phase, counts)]}
+    given = {"package": str(artillery.package), "phases": [*map(engine.creating_phase, counts)]}
     run = subprocess.run(
         [str(artillery.node), str(Path(__file__).with_name("run_virtual_users.mjs"))],
         input=json.dumps(given),
@@ -126,16 +126,16 @@ def test_as_many_as_the_plan_ever_wants_of_a_shard() -> None:
         schedule = Schedule([Span(one.start, one.end, one.duration_s) for one in stages])
         shards = chance.randint(1, 4)
         most = max((schedule.users_at(ms / 1000) for ms in range(int(schedule.duration_s * 1000))), default=0)
-        peak = [virtual_users.places(Load("closed", stages), k, shards, 10) for k in range(shards)]
+        peak = [engine.places_needed(Load("closed", stages), k, shards, 10) for k in range(shards)]
         assert sum(peak) >= most, (
             "one that falls while it is still handed out never reaches its highest number"
         )
         assert peak == [len(range(k, sum(peak), shards)) for k in range(shards)]
         for k in range(shards):
             all_of_them = len([*schedule.arrivals(k, shards)]) if schedule.duration_s else 0
-            assert virtual_users.places(Load("open", stages), k, shards, 10**6) == all_of_them
+            assert engine.places_needed(Load("open", stages), k, shards, 10**6) == all_of_them
             mine = max(1, len(range(k, 10, shards)))
-            assert virtual_users.places(Load("open", stages), k, shards, 10) == min(mine, all_of_them)
+            assert engine.places_needed(Load("open", stages), k, shards, 10) == min(mine, all_of_them)
 
 
 def counters(shards_folder: Path, shard: int = 0) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadctl.engines import ENGINES
-from loadctl.engines.locust.own_file import read_own_file
+from loadctl.engines.locust.own_script import read_own_file
 from loadctl.errors import InvalidInput
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Scenario, Script

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loadctl.engines.locust.settings import (
+from loadctl.engines.locust.own_script import (
     KEYS,
     NOT_USED,
     VARIABLES,

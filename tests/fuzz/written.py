@@ -16,8 +16,7 @@ from loadctl.engines import ENGINES, export, read_report
 from loadctl.engines.artillery.engine import javascript_plan
 from loadctl.engines.artillery.own_script import read_flows, read_own_script
 from loadctl.engines.artillery.pattern import Untranslatable
-from loadctl.engines.locust.own_file import read_own_file
-from loadctl.engines.locust.settings import from_file
+from loadctl.engines.locust.own_script import from_file, read_own_file
 from loadctl.engines.shard_plan import shard_plan
 from loadctl.errors import LoadctlError, UsageError
 from loadctl.reports.ci.junit import junit

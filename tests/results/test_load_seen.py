@@ -6,8 +6,7 @@ from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.results.boundaries import boundaries, level_event
 from loadctl.results.recording import Event, Recording
 from loadctl.results.result import Window
-from loadctl.scenario.load import Load
-from loadctl.scenario.unplanned_load import LevelChange
+from loadctl.scenario.load import LevelChange, Load
 from tests.results.recorded import P95, recording, scenario, steady, target, user_type
 
 FACTS = RunFacts(engine="locust", engine_version=None, shards=1, started_at="2026-11-23T08:20:00Z")

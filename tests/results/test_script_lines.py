@@ -9,7 +9,7 @@ from loadctl.engines.redaction import Redaction
 from loadctl.results.recording import ScriptFault
 from loadctl.results.wire.frame import parse
 from loadctl.run.merge import ShardLog
-from loadctl.scenario.unplanned_load import LevelChange
+from loadctl.scenario.load import LevelChange
 
 
 class Written:

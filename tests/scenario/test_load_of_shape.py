@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from loadctl.scenario.unplanned_load import LevelChange, load_of_shape, shape_boundaries
+from loadctl.scenario.load import LevelChange, load_of_shape, shape_boundaries
 
 STEPS = [
     LevelChange(0.003, 10, 10.0),

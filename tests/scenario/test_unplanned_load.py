@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.engines.locust.inside.load.schedule import LiveSchedule
-from loadctl.scenario.unplanned_load import LevelChange, load_by_hand
+from loadctl.scenario.load import LevelChange, load_by_hand
 
 wishes = st.lists(
     st.tuples(st.integers(0, 40), st.integers(0, 30), st.sampled_from([0.5, 1.0, 3.0, 7.5, 100.0])),

@@ -14,11 +14,11 @@ import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from loadctl.engines.artillery import virtual_users
 from loadctl.engines.artillery.locate import INSTALL, Artillery, Missing, artillery_environment, locate
 from loadctl.engines.artillery.own_script import read_flows, read_own_script
 from loadctl.engines.artillery.pattern import Untranslatable, to_javascript
@@ -28,6 +28,7 @@ from loadctl.errors import InvalidInput, Mistake, RunError, UsageError, Where
 from loadctl.scenario.consent import web_address
 
 if TYPE_CHECKING:
+    from loadctl.scenario.load import Load
     from loadctl.scenario.scenario import Scenario, Script
     from loadctl.scenario.user_type import Json, Request
 
@@ -110,7 +111,7 @@ class ArtilleryEngine:
 
     def _command(self, scenario: Scenario, out: Path, found: Artillery, shard: int, shards: int) -> Command:
         script = f"engine/script-{shard}.json"
-        places = virtual_users.places(scenario.load, shard, shards, scenario.max_in_flight)
+        places = places_needed(scenario.load, shard, shards, scenario.max_in_flight)
         plan = {
             **shard_plan(scenario, shard, shards),
             "frames": str(out.absolute() / "frames" / f"{shard}.ndjson"),
@@ -123,7 +124,7 @@ class ArtilleryEngine:
         }
         files = {}
         if scenario.script is None:
-            files[script] = json.dumps(virtual_users.script(scenario, places), indent=1) + "\n"
+            files[script] = json.dumps(user_type_script(scenario, places), indent=1) + "\n"
         env = artillery_environment(os.environ, found)
         if scenario.script is not None and scenario.tls.ca is not None:  # its requests are Artillery's own
             env = {**env, "NODE_EXTRA_CA_CERTS": scenario.tls.ca}
@@ -146,6 +147,44 @@ def javascript_plan(scenario: Scenario) -> dict[str, Json]:
             if request.body
             for path in request.body.files.values()
         },
+    }
+
+
+_LESS = 1e-6
+"""As in the schedule: ten a second for 0.1 + 0.2 s is three arrivals, not four."""
+
+
+def places_needed(load: Load, shard: int, shards: int, max_in_flight: int) -> int:
+    """Closed model: the most users of this shard; open model: those that may be in flight, or all its arrivals."""
+    stages = [stage for stage in load.stages if stage.duration_s > 0]
+    if load.model == "closed":
+        peak = max((floor(max(stage.start, stage.end) + 0.5) for stage in stages), default=0)
+        return len(range(shard, peak, shards))
+    arrivals = ceil(sum((stage.start + stage.end) / 2 * stage.duration_s for stage in stages) - _LESS)
+    at_once = max(1, len(range(shard, max_in_flight, shards)))
+    return min(at_once, len(range(shard, arrivals, shards)))
+
+
+def creating_phase(count: int) -> Mapping[str, Json]:
+    """As fast as Artillery makes exactly so many.
+
+    It rounds the time between two down to whole microseconds, here to one, and makes as many as fit into the duration:
+    half a microsecond more than needed loses none to rounding and adds none.
+    """
+    return {"duration": f"{(count + 0.5) / 1000:.4f}ms", "arrivalCount": count}
+
+
+def user_type_script(scenario: Scenario, count: int) -> Mapping[str, Json]:
+    """What Artillery runs: one scenario of loadctl's engine, in which each virtual user is a user of the plan."""
+    return {
+        "config": {
+            "target": scenario.shown_host,
+            "engines": {"loadctl": {}},
+            "phases": [creating_phase(count)],
+        },
+        "scenarios": [
+            {"name": "loadctl", "engine": "loadctl", "flow": [user.name for user in scenario.user_types]}
+        ],
     }
 
 

@@ -20,12 +20,14 @@ from loadctl.engines.artillery.locate import (
     NPM,
     PREFIX,
     SUPPORTED,
+    Node,
+    find_node,
     home,
+    install_extra,
     is_complete,
     npm_environment,
     release,
 )
-from loadctl.engines.artillery.node import Node, find_node, install_extra
 from loadctl.errors import RunError, UsageError
 
 _ARGUMENTS = (
@@ -43,6 +45,7 @@ _LEAVE = Path(__file__).with_name("npm") / "leave.cjs"
 _LEFT_OUT = "TAR_ENTRY_ERROR"
 """npm only warns about a file that it could not write."""
 _LEGAL = ("licen", "notice", "copying")
+"""Licences stay with what they license."""
 _NOT_A_SENTENCE = ("A complete log", "code ", "errno ", "syscall ", "path ", "dest ", "at ", "/", "{", "}")
 _CAUSES: Sequence[tuple[tuple[str, ...], str]] = (
     (("ENOSPC",), f"the disk is full; {_ANOTHER_FOLDER}"),
@@ -88,20 +91,16 @@ def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: P
             _have_room(target.parent)
             _fill(target, node, environ, say, source)
     except OSError as error:
-        raise RunError(
-            f"{error.filename or target}: {error.strerror or error}",
-            hint=_ANOTHER_FOLDER,
-        ) from error
+        message = f"{error.filename or target}: {error.strerror or error}"
+        raise RunError(message, hint=_ANOTHER_FOLDER) from error
     return target
 
 
 def _have_room(folder: Path) -> None:
     free_mb = shutil.disk_usage(folder).free // 1_000_000
     if free_mb < _ROOM_MB:
-        raise RunError(
-            f"{folder} has {free_mb} MB of free space, and the installation takes {_ROOM_MB} MB",
-            hint=_ANOTHER_FOLDER,
-        )
+        message = f"{folder} has {free_mb} MB of free space, and the installation takes {_ROOM_MB} MB"
+        raise RunError(message, hint=_ANOTHER_FOLDER)
 
 
 def _fill(target: Path, node: Node, environ: Mapping[str, str], say: Say, source: Path) -> None:
@@ -152,9 +151,8 @@ def _check(folder: Path, node: Node, environ: Mapping[str, str]) -> None:
 def _clear(target: Path) -> None:
     """Remove what an interrupted installation left behind; the lock keeps others away."""
     for leftover in target.parent.glob(f".{target.name}.*.partial"):
-        shutil.rmtree(
-            leftover, ignore_errors=True
-        )  # what will not go hurts nobody: each has a name of its own
+        # What will not go hurts nobody: each has a name of its own.
+        shutil.rmtree(leftover, ignore_errors=True)
     if target.exists():
         shutil.rmtree(target)
 
@@ -180,15 +178,11 @@ def prune(modules: Path) -> int:
     """Remove files that no run needs; returns how many bytes that saved."""
     saved = 0
     for file in modules.rglob("*"):
-        if file.name.endswith(NOT_RUN) and file.is_file() and not _is_legal(file):
+        is_legal = any(word in file.name.lower() for word in _LEGAL)
+        if file.name.endswith(NOT_RUN) and file.is_file() and not is_legal:
             saved += file.stat().st_size
             file.unlink()
     return saved
-
-
-def _is_legal(file: Path) -> bool:
-    """Licences stay with what they license."""
-    return any(word in file.name.lower() for word in _LEGAL)
 
 
 def npm_ci(folder: Path, node: Node, environ: Mapping[str, str], say: Say) -> None:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import BaseModel
 
-from loadctl.engines.imported import GENERATOR, generator_faults, utc, validated
 from loadctl.errors import UsageError
 from loadctl.results.imported.report import (
+    GENERATOR,
     Count,
     Figure,
     Imported,
@@ -25,6 +25,9 @@ from loadctl.results.imported.report import (
     Number,
     Percentiles,
     Population,
+    generator_faults,
+    utc,
+    validated,
 )
 from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_count
@@ -249,7 +252,7 @@ class _Reading:
 
 
 def class_of(words: str) -> str:
-    """A class of DESIGN §5, from the code or the words of an error."""
+    """The error class, from the code or the words of an error."""
     return next((found for pattern, found in _CLASSES if re.search(pattern, words)), "other")
 
 

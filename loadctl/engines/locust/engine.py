@@ -98,7 +98,7 @@ class LocustEngine:
         return Command(argv=(*self._argv, "journey.rehearse"), stdin=plan_line(shard_plan(scenario, 0, 1)))
 
     def completed(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
-        from loadctl.engines.locust.own_file import completed
+        from loadctl.engines.locust.own_script import completed
 
         return completed(scenario, environ)
 

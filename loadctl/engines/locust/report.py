@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loadctl.engines.imported import GENERATOR, generator_faults, utc
 from loadctl.engines.locust.report_files import (
     READS,
     Failure,
@@ -19,7 +18,14 @@ from loadctl.engines.locust.report_files import (
     read_json,
 )
 from loadctl.errors import UsageError
-from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint
+from loadctl.results.imported.report import (
+    GENERATOR,
+    Figure,
+    Imported,
+    ImportedEndpoint,
+    generator_faults,
+    utc,
+)
 from loadctl.results.recording import Example
 from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_duration

@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from loadctl.engines.imported import GENERATOR, validated
 from loadctl.errors import UsageError
-from loadctl.results.imported.report import Count, Figure, ImportedEndpoint, Number, Percentiles, Population
+from loadctl.results.imported.report import (
+    GENERATOR,
+    Count,
+    Figure,
+    ImportedEndpoint,
+    Number,
+    Percentiles,
+    Population,
+    validated,
+)
 
 if TYPE_CHECKING:
     from loadctl.scenario.reading.document import Text
@@ -70,7 +78,7 @@ class Failure:
 
     @property
     def error_class(self) -> str:
-        """A class of DESIGN §5, from the text of an exception."""
+        """From the text of an exception."""
         for pattern, found in _CLASSES:
             if match := re.search(pattern, self.error, re.IGNORECASE):
                 code = next((group for group in match.groups() if group), "")

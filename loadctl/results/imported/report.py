@@ -6,17 +6,24 @@ it is therefore kept as an interval, and judged at both of its ends (imported_sc
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
+from loadctl.errors import UsageError
 from loadctl.results.recording import Example
 from loadctl.results.verdict import Finding
 from loadctl.scenario.load import Model
 from loadctl.scenario.target import PERCENTILES
+from loadctl.scenario.units import format_count
+
+if TYPE_CHECKING:
+    from loadctl.scenario.reading.document import Text
 
 _LARGEST = 10**15
 Count = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
@@ -191,3 +198,37 @@ def impossible(report: Imported) -> str | None:
     if report.duration_s is not None and report.duration_s < 0:
         return f"its duration is {report.duration_s:g} s"
     return None
+
+
+GENERATOR = "generator"
+"""The class of failures that are the load generator's own."""
+_FAULTS_SHARE = 0.01
+_T = TypeVar("_T")
+
+
+def validated(file: Text, kind: type[_T], decode: Callable[[str], object] = json.loads) -> _T:
+    """The JSON in `file`. Raises: UsageError, with the place of the first fault."""
+    try:
+        return TypeAdapter(kind).validate_python(decode(file.text))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{file.name} is damaged at {place}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{file.name} is cut off or damaged: {error}") from error
+
+
+def utc(seconds: float | None) -> str | None:
+    """ISO 8601, from seconds since 1970."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def generator_faults(count: int, requests: int, first: str) -> Iterator[Finding]:
+    """More than 1 % of the requests make the figures invalid."""
+    if count:
+        message = f"{format_count(count)} faults of the load generator itself, first: {first}"
+        evidence = {"faults": count, "requests": requests}
+        if count > _FAULTS_SHARE * requests:
+            yield Finding("generator-faults", "invalid", message, evidence, (), "all")
+        else:
+            yield Finding("generator-faults", "warning", message, evidence)

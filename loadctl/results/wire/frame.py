@@ -25,7 +25,7 @@ from loadctl.results.histogram import MOST_US, NOTHING, Histogram, Packed, bucke
 from loadctl.results.interval import GeneratorState, Interval, Second
 from loadctl.results.recording import Example, ScriptFault, VirtualUsers
 from loadctl.results.wire.record import MOST_S, Number, Time, Whole
-from loadctl.scenario.unplanned_load import LevelChange
+from loadctl.scenario.load import LevelChange
 
 MAX_TEXT = 4096
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
