@@ -8,19 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loadctl.engines import exported
 from loadctl.engines.artillery.pattern import to_javascript
-from loadctl.engines.exported import (
-    LOST,
-    Language,
-    Secret,
-    Writer,
-    identifier,
-    quoted,
-    rows_variable,
-    status_words,
-    variables_in,
-    without_script,
-)
+from loadctl.engines.exported import Writer, quoted
 from loadctl.engines.json_path import dotted, json_path
 from loadctl.scenario.user_type import Json, Repeat, Request, Step, Think, UserType
 
@@ -83,7 +73,7 @@ function pick(weights) {
 }
 
 
-_JAVASCRIPT = Language(
+_JAVASCRIPT = exported.Language(
     environment="process.env.{}",
     key="[{}]",
     variable="context.vars.{}",
@@ -99,7 +89,7 @@ Conditions = tuple[str, ...]
 
 def export(scenario: Scenario) -> Mapping[str, str]:
     """File name → text. Raises: UsageError for a scenario that is a script already."""
-    return _Files(without_script(scenario)).texts()
+    return _Files(exported.without_script(scenario)).texts()
 
 
 @dataclass(slots=True)
@@ -136,14 +126,14 @@ class _Files:
     def _target(self) -> str:
         """Artillery fills in `$env` there."""
         pieces = self._write.split(self.scenario.host)
-        return "".join(f"{{{{ $env.{p.name} }}}}" if isinstance(p, Secret) else p for p in pieces)
+        return "".join(f"{{{{ $env.{p.name} }}}}" if isinstance(p, exported.Secret) else p for p in pieces)
 
     def _head(self) -> Iterator[str]:
         yield " ".join(f"{self.scenario.name}: {self.scenario.goal}".split())
         yield "Written by `loadctl export`; runs with Artillery alone:  artillery run artillery.yml"
         yield ""
         yield "What loadctl does and this file does not:"
-        yield from (f"* {line}" for line in LOST)
+        yield from (f"* {line}" for line in exported.LOST)
         yield "* a timeout on the whole request: Artillery's ends with the headers"
         if self._closed:
             yield "* users that survive a transport error, and that leave when the load falls"
@@ -204,7 +194,7 @@ class _Files:
     def _begin(self, user: UserType) -> Iterator[str]:
         yield "context.vars.user = users++;"
         if user.data:
-            variable = rows_variable(user, self.scenario)
+            variable = exported.rows_variable(user, self.scenario)
             if variable is None:
                 rows = json.dumps([dict(row) for row in user.data], ensure_ascii=False)
             else:
@@ -249,7 +239,7 @@ class _Files:
             yield f"vars.send.url += (vars.send.url.includes('?') ? '&' : '?') + new URLSearchParams(pairs({self._write.value(request.query)}));"
         yield "vars.send.headers = {};"
         for name, value in {**user.headers, **request.headers}.items():
-            guard = " && ".join(f"vars.{variable} !== undefined" for variable in variables_in(value))
+            guard = " && ".join(f"vars.{variable} !== undefined" for variable in exported.variables_in(value))
             line = f"vars.send.headers[{quoted(name)}] = {self._write.template(value)};"
             yield f"if ({guard}) {line}" if guard else line
         body = request.body
@@ -270,7 +260,7 @@ class _Files:
         check = request.check
         ranges = [f"({low} <= status && status <= {high})" for low, high in check.status]
         yield "const status = response.statusCode;"
-        yield f"if (!({' || '.join(ranges) or 'status < 400'})) return failed(`expected status {status_words(check.status)}, got ${{status}}`);"
+        yield f"if (!({' || '.join(ranges) or 'status < 400'})) return failed(`expected status {exported.status_words(check.status)}, got ${{status}}`);"
         if (
             check.has
             or check.lacks
@@ -311,12 +301,12 @@ class _Files:
     # -- the processor ---------------------------------------------------------------------------------------
 
     def _condition(self, name: str, when: Conditions) -> str:
-        found = identifier(f"whether {name}", self.names)
+        found = exported.identifier(f"whether {name}", self.names)
         self.functions.append(f"function {found}(vars) {{\n  return {' && '.join(when)};\n}}")
         return found
 
     def _function(self, name: str, lines: Iterator[str] | Sequence[str], *, answer: bool = False) -> str:
-        found = identifier(name, self.names)
+        found = exported.identifier(name, self.names)
         body = "".join(f"  {line}\n" for line in lines)
         if answer:
             head = "  const { vars } = context;\n  const failed = (why) => (ee.emit('error', why), done());\n"

@@ -14,20 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from loadctl.engines.artillery.locate import (
-    MARKER,
-    NOT_RUN,
-    NPM,
-    PREFIX,
-    SUPPORTED,
-    Node,
-    find_node,
-    home,
-    install_extra,
-    is_complete,
-    npm_environment,
-    release,
-)
+from loadctl.engines.artillery import locate
+from loadctl.engines.artillery.locate import Node
 from loadctl.errors import RunError, UsageError
 
 _ARGUMENTS = (
@@ -68,24 +56,24 @@ _ROOM_MB = 600
 """During the installation; a third of it stays. On a full disk npm leaves files out and reports success."""
 
 
-def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: Path = NPM) -> Path:
+def install(environ: Mapping[str, str], prefix: Path | None, say: Say, source: Path = locate.NPM) -> Path:
     """Install what the lock file in `source` pins, unless it is installed already; returns the folder.
 
     Raises: UsageError without Node and npm; RunError if npm fails, with its own last words.
     """
-    target = home({**environ, PREFIX: str(prefix)} if prefix is not None else environ)
-    node = find_node(environ)
+    target = locate.home({**environ, locate.PREFIX: str(prefix)} if prefix is not None else environ)
+    node = locate.find_node(environ)
     if isinstance(node, str):
-        raise UsageError(node, hint=install_extra())
+        raise UsageError(node, hint=locate.install_extra())
     if not node.npm:
         raise UsageError(
-            f"{node.path} has no npm, which is needed to install Artillery", hint=install_extra()
+            f"{node.path} has no npm, which is needed to install Artillery", hint=locate.install_extra()
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(target.parent, say):
-            if is_complete(target):
-                say(f"Artillery {SUPPORTED} is already installed")
+            if locate.is_complete(target):
+                say(f"Artillery {locate.SUPPORTED} is already installed")
                 return target
             _clear(target)
             _have_room(target.parent)
@@ -109,13 +97,13 @@ def _fill(target: Path, node: Node, environ: Mapping[str, str], say: Say, source
     try:
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(source / name, staging / name)
-        say(f"installing Artillery {SUPPORTED} with npm on Node {node.version}: about a minute")
+        say(f"installing Artillery {locate.SUPPORTED} with npm on Node {node.version}: about a minute")
         npm_ci(staging, node, environ, say)
         saved = prune(staging / "node_modules")
         say(f"removed {saved / 1e6:,.0f} MB that no run needs")
         _check(staging, node, environ)
-        marker = {"release": release(), "artillery": SUPPORTED, "node": node.version}
-        (staging / MARKER).write_text(json.dumps(marker) + "\n", encoding="utf-8")
+        marker = {"release": locate.release(), "artillery": locate.SUPPORTED, "node": node.version}
+        (staging / locate.MARKER).write_text(json.dumps(marker) + "\n", encoding="utf-8")
         staging.rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -127,7 +115,7 @@ def _check(folder: Path, node: Node, environ: Mapping[str, str]) -> None:
     try:
         done = subprocess.run(
             [str(node.path), str(package / "bin" / "run"), "version"],
-            env=npm_environment(environ, node.path),
+            env=locate.npm_environment(environ, node.path),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -139,12 +127,12 @@ def _check(folder: Path, node: Node, environ: Mapping[str, str]) -> None:
         raise RunError(
             f"Artillery was installed but did not start within {_START_S:.0f} s", hint="try again"
         ) from None
-    if done.returncode or SUPPORTED not in done.stdout:
+    if done.returncode or locate.SUPPORTED not in done.stdout:
         printed = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
         words = next((line for line in printed if "Error" in line), printed[-1])
         raise RunError(
             f"Artillery was installed but does not start on Node {node.version}: {words}",
-            hint="nothing was kept; to get a Node that is known to work:  " + install_extra(),
+            hint="nothing was kept; to get a Node that is known to work:  " + locate.install_extra(),
         )
 
 
@@ -179,7 +167,7 @@ def prune(modules: Path) -> int:
     saved = 0
     for file in modules.rglob("*"):
         is_legal = any(word in file.name.lower() for word in _LEGAL)
-        if file.name.endswith(NOT_RUN) and file.is_file() and not is_legal:
+        if file.name.endswith(locate.NOT_RUN) and file.is_file() and not is_legal:
             saved += file.stat().st_size
             file.unlink()
     return saved
@@ -233,7 +221,7 @@ def _started(
     folder: Path, node: Node, environ: Mapping[str, str], output: BinaryIO
 ) -> subprocess.Popen[bytes]:
     """We hold npm's standard input open; when it ends, loadctl is gone and npm exits."""
-    env = npm_environment(environ, node.path)
+    env = locate.npm_environment(environ, node.path)
     env["NODE_OPTIONS"] = f'{environ.get("NODE_OPTIONS", "")} --require "{_LEAVE.as_posix()}"'.strip()
     return subprocess.Popen(
         [*node.npm, *_ARGUMENTS],

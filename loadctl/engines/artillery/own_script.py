@@ -29,7 +29,7 @@ from loadctl.scenario.reading.document import (
     read_document,
 )
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.shape import regular_expression
+from loadctl.scenario.reading.keys import regular_expression
 from loadctl.scenario.reading.user_types import UserTypeReader
 from loadctl.scenario.redaction import secret_fields
 from loadctl.scenario.scenario import Place

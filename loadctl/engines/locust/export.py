@@ -9,17 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadctl.engines.exported import (
-    LOST,
-    Language,
-    Writer,
-    identifier,
-    rows_variable,
-    status_words,
-    unused,
-    variables_in,
-    without_script,
-)
+from loadctl.engines import exported
+from loadctl.engines.exported import Writer
 from loadctl.engines.json_path import dotted, json_path
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Step, Think, UserType
 
@@ -42,7 +33,7 @@ _HELPERS: Mapping[str, str] = {
 }
 
 
-_PYTHON = Language(
+_PYTHON = exported.Language(
     environment="{}",
     key="{}",
     variable='self.values["{}"]',
@@ -77,7 +68,7 @@ _IMPORTS = ("csv", "itertools", "os", "random", "re", "string", "time", "uuid")
 
 def export(scenario: Scenario) -> Mapping[str, str]:
     """File name → text. Raises: UsageError for a scenario that is a script already."""
-    return {"locustfile.py": _File(without_script(scenario)).text()}
+    return {"locustfile.py": _File(exported.without_script(scenario)).text()}
 
 
 _NOT_CLASSES = ("HttpUser", "LoadTestShape", "Stages", *keyword.kwlist)
@@ -100,7 +91,7 @@ class _File:
         return f'"""{self._head()}"""\n\n{self._imports(body)}{self._secrets(body)}{body}'
 
     def _head(self) -> str:
-        lost = [*LOST]
+        lost = [*exported.LOST]
         if self.scenario.load.model == "open":
             lost.append(
                 "arrivals that do not wait for each other: Locust only has users, so each takes one turn a second"
@@ -157,7 +148,7 @@ class _File:
         lines += self._flow(user.start, user, 2)
         taken = dict.fromkeys(("on_start", *keyword.kwlist), 1)
         for task in user.tasks:
-            name = identifier(task.name, taken)
+            name = exported.identifier(task.name, taken)
             lines += [
                 "",
                 f"    @task({task.weight})",
@@ -167,7 +158,7 @@ class _File:
         return "\n".join(lines) + "\n"
 
     def _rows(self, user: UserType) -> Iterator[str]:
-        variable = rows_variable(user, self.scenario)
+        variable = exported.rows_variable(user, self.scenario)
         if variable is None:
             yield f"    rows = itertools.cycle({self.write.value([dict(row) for row in user.data])})"
             return
@@ -215,7 +206,7 @@ class _File:
             return
         yield f"{indent}headers = {{}}"
         for name, value in headers.items():
-            guard = " and ".join(f'"{variable}" in self.values' for variable in variables_in(value))
+            guard = " and ".join(f'"{variable}" in self.values' for variable in exported.variables_in(value))
             line = f"headers[{self.write.text(name)}] = {self.write.template(value)}"
             yield f"{indent}if {guard}:\n{indent}    {line}" if guard else f"{indent}{line}"
 
@@ -247,7 +238,7 @@ class _File:
 
     def _conditions(self, check: Check) -> Iterator[tuple[str, str]]:
         ranges = [f"{low} <= response.status_code <= {high}" for low, high in check.status]
-        words = f"expected status {status_words(check.status)}, got "
+        words = f"expected status {exported.status_words(check.status)}, got "
         yield (
             " or ".join(ranges) or "0 < response.status_code < 400",
             f'"{words}" + str(response.status_code)',
@@ -307,7 +298,7 @@ def _class(name: str, taken: dict[str, int]) -> str:
     """`MLPlatformUser` stays as it is; what is no name becomes one, none twice."""
     words = "".join(word[0].upper() + word[1:] for word in re.split(r"\W+", name, flags=re.ASCII) if word)
     base = words if words[:1].isalpha() else f"User{words}"
-    return unused(base, taken)
+    return exported.unused(base, taken)
 
 
 def _plain(text: str) -> str:

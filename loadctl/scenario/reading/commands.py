@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from loadctl.errors import Where
+from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.document import Mistakes, Node
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.shape import WORDS, Shape, SomeSeconds, one_line, part, read_shape, scalar_text
 from loadctl.scenario.scenario import COMMAND_TIMEOUT_S, LocalCommand
 
 _FORMS = "takes a command (text, or words in a list of their own), or a list of commands"
@@ -29,11 +29,11 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _USER_INFO = re.compile(r"://([^/?#\s]*)@")
 
 
-class CommandShape(Shape):
+class CommandShape(keys.Shape):
     kind: ClassVar[str] = "a command"
-    run: Annotated[Node, part(WORDS)]
+    run: Annotated[Node, keys.part(keys.WORDS)]
     """Program and arguments, without a shell."""
-    timeout: SomeSeconds = COMMAND_TIMEOUT_S
+    timeout: keys.SomeSeconds = COMMAND_TIMEOUT_S
     """When it is stopped."""
 
 
@@ -62,7 +62,7 @@ class CommandReader:
         if node.entries is None:
             argv = self._words(key, node)
             return LocalCommand(argv=argv, where=node.where) if argv else None
-        shape = read_shape(CommandShape, self._with_timeout(node), self.mistakes)
+        shape = keys.read_shape(CommandShape, self._with_timeout(node), self.mistakes)
         argv = self._words(key, shape.run) if shape is not None else ()
         if shape is None or not argv:
             return None
@@ -95,7 +95,7 @@ class CommandReader:
     def _listed(self, node: Node) -> Sequence[str]:
         if not all(item.is_scalar for item in node.items or ()):
             raise ValueError("the words of a command are texts, not lists or mappings")
-        return [scalar_text(item) for item in node.items or ()]
+        return [keys.scalar_text(item) for item in node.items or ()]
 
     def _split(self, node: Node) -> Sequence[str]:
         references: list[str] = []
@@ -104,7 +104,7 @@ class CommandReader:
             references.append(match[0])
             return chr(_FIRST_STAND_IN + len(references) - 1)
 
-        text = _REFERENCE.sub(stand_in, one_line(node))
+        text = _REFERENCE.sub(stand_in, keys.one_line(node))
         if sign := _shell_sign(text):
             raise _NeedsShell(f"only a shell understands '{sign}'", _NEEDS_SHELL)
         try:

@@ -15,22 +15,10 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
+from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.commands import CommandShape
 from loadctl.scenario.reading.requests import METHODS, CheckShape, RequestShape
 from loadctl.scenario.reading.scenario_file import RateLimitShape, ScenarioShape
-from loadctl.scenario.reading.shape import (
-    DURATION,
-    INTEGER,
-    PER,
-    SCALAR,
-    Reads,
-    Schema,
-    Shape,
-    list_of,
-    pattern,
-    pattern_or,
-    ref,
-)
 from loadctl.scenario.reading.stages import StageShape
 from loadctl.scenario.reading.targets import SECTIONS, LimitsShape
 from loadctl.scenario.reading.user_types import FlowShape, PauseShape, RepeatShape, UserTypeShape
@@ -39,40 +27,42 @@ from loadctl.scenario.target import METRICS, ScopeKind
 from loadctl.scenario.units import BYTES, NUMBER
 
 _DIALECT = "http://json-schema.org/draft-07/schema#"  # the newest one that all editors read
-_LIMITS: Mapping[str, Schema] = {
-    "ms": pattern(DURATION),
-    "s": pattern(DURATION),
-    "/s": pattern(f"{NUMBER} ?{PER}"),
-    "%": pattern(f"{NUMBER} ?%"),
-    "bytes": pattern(f"{NUMBER} ?(?:{'|'.join(BYTES)})"),
-    "users": pattern(f"{INTEGER} users?|{NUMBER} ?{PER}"),
-    "": pattern_or("number", NUMBER),
+_LIMITS: Mapping[str, keys.Schema] = {
+    "ms": keys.pattern(keys.DURATION),
+    "s": keys.pattern(keys.DURATION),
+    "/s": keys.pattern(f"{NUMBER} ?{keys.PER}"),
+    "%": keys.pattern(f"{NUMBER} ?%"),
+    "bytes": keys.pattern(f"{NUMBER} ?(?:{'|'.join(BYTES)})"),
+    "users": keys.pattern(f"{keys.INTEGER} users?|{NUMBER} ?{keys.PER}"),
+    "": keys.pattern_or("number", NUMBER),
 }
 """By the unit of the metric."""
 
 
-def _scenario() -> Schema:
+def _scenario() -> keys.Schema:
     """Of scenarios/*.yaml, which may hold the keys of a user type."""
     scenario, user_type = _object(ScenarioShape), _object(UserTypeShape)["properties"]
     in_place = {key: user_type[key] for key in user_type.keys() & scenario["properties"].keys()}
     return {**scenario, "properties": {**scenario["properties"], **in_place}}
 
 
-SCHEMAS: Mapping[str, Callable[[], Schema]] = {
+SCHEMAS: Mapping[str, Callable[[], keys.Schema]] = {
     "scenario": lambda: _document("a scenario of loadctl", _scenario()),
     "users": lambda: _document(
-        "user types of loadctl", {"type": "object", "additionalProperties": ref("user_type")}
+        "user types of loadctl", {"type": "object", "additionalProperties": keys.ref("user_type")}
     ),
-    "targets": lambda: _document("targets of loadctl", {"anyOf": [{"type": "null"}, ref("targets")]}),
+    "targets": lambda: _document("targets of loadctl", {"anyOf": [{"type": "null"}, keys.ref("targets")]}),
 }
 
 
-def _document(title: str, root: Schema) -> Schema:
+def _document(title: str, root: keys.Schema) -> keys.Schema:
     return {"$schema": _DIALECT, "title": title, **root, "definitions": _definitions()}
 
 
-def _definitions() -> Schema:
-    command = {"anyOf": [SCALAR, {"type": "array", "minItems": 1, "items": SCALAR}, _object(CommandShape)]}
+def _definitions() -> keys.Schema:
+    command = {
+        "anyOf": [keys.SCALAR, {"type": "array", "minItems": 1, "items": keys.SCALAR}, _object(CommandShape)]
+    }
     one_method = {"oneOf": [{"required": [method]} for method in METHODS]}
     return {
         "stage": _object(StageShape),
@@ -83,7 +73,7 @@ def _definitions() -> Schema:
         "check": _object(CheckShape),
         "rate_limit": _object(RateLimitShape),
         "command": command,
-        "commands": {"anyOf": [ref("command"), list_of("command")]},
+        "commands": {"anyOf": [keys.ref("command"), keys.list_of("command")]},
         "watch": _object(WatchShape),
         "page": _object(PageShape),
         "prometheus": _object(PrometheusShape),
@@ -92,20 +82,20 @@ def _definitions() -> Schema:
     }
 
 
-def _request_unless(others: Mapping[str, Schema]) -> Schema:
+def _request_unless(others: Mapping[str, keys.Schema]) -> keys.Schema:
     """A request, unless one of these keys says otherwise: editors complain about the one that is meant."""
-    form = ref("request")
+    form = keys.ref("request")
     for key, other in others.items():
         form = {"if": {"required": [key]}, "then": other, "else": form}
     return {"type": "object", **form}
 
 
-def _targets() -> Schema:
+def _targets() -> keys.Schema:
     run = _metrics("run")
     sections = {
         section: {
             "type": "object",
-            "additionalProperties": _limit(SCALAR) if kind == "series" else _metrics(kind),
+            "additionalProperties": _limit(keys.SCALAR) if kind == "series" else _metrics(kind),
             "description": text,
         }
         for section, (kind, text) in SECTIONS.items()
@@ -113,19 +103,19 @@ def _targets() -> Schema:
     return {**run, "properties": {**run["properties"], **sections}}
 
 
-def _metrics(kind: ScopeKind) -> Schema:
+def _metrics(kind: ScopeKind) -> keys.Schema:
     found = [metric for metric in METRICS.values() if kind in metric.scopes]
     limits = {one.name: {**_limit(_LIMITS[one.unit]), "description": one.help} for one in found}
     return {"type": "object", "additionalProperties": False, "properties": limits}
 
 
-def _limit(value: Schema) -> Schema:
+def _limit(value: keys.Schema) -> keys.Schema:
     both = {key: {**value, "description": text} for key, text in _help(LimitsShape).items()}
     form = {"type": "object", "additionalProperties": False, "properties": both, "required": [*both]}
     return {"anyOf": [{"type": "null"}, value, form]}
 
 
-def _object(shape: type[Shape]) -> dict[str, Any]:
+def _object(shape: type[keys.Shape]) -> dict[str, Any]:
     fields = {field.alias or name: field for name, field in shape.model_fields.items()}
     return {
         "type": "object",
@@ -137,19 +127,19 @@ def _object(shape: type[Shape]) -> dict[str, Any]:
     }
 
 
-def _takes(field: FieldInfo) -> Schema:
+def _takes(field: FieldInfo) -> keys.Schema:
     """What the reader of a field takes: its annotation names the reader, before or within `| None`."""
     within = [one for part in get_args(field.annotation) for one in getattr(part, "__metadata__", ())]
-    return next(one.takes for one in [*field.metadata, *within] if isinstance(one, Reads))
+    return next(one.takes for one in [*field.metadata, *within] if isinstance(one, keys.Reads))
 
 
-def _described(schema: Schema, text: str | None) -> Schema:
+def _described(schema: keys.Schema, text: str | None) -> keys.Schema:
     """With its help; beside a $ref nothing else would count."""
     return {"allOf": [schema], "description": text} if "$ref" in schema else {**schema, "description": text}
 
 
 @cache
-def _help(shape: type[Shape]) -> Mapping[str, str]:
+def _help(shape: type[keys.Shape]) -> Mapping[str, str]:
     """The docstring of each key. A key without one takes that of the next key below that has one."""
     found: dict[str, str] = {}
     text = ""

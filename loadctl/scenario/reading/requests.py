@@ -12,27 +12,9 @@ from pydantic import Field
 from loadctl.errors import Where
 from loadctl.scenario.consent import web_address
 from loadctl.scenario.prng import LARGEST
+from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.document import Mistakes, Node, Scalar
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.shape import (
-    SCALAR,
-    WORDS,
-    Flag,
-    Line,
-    Name,
-    NamedTexts,
-    Part,
-    Schema,
-    Shape,
-    SomeSeconds,
-    Whole,
-    Words,
-    part,
-    read_shape,
-    ref,
-    regular_expression,
-    scalar_text,
-)
 from loadctl.scenario.redaction import named_in
 from loadctl.scenario.template import (
     GIVEN,
@@ -56,62 +38,62 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SOURCES = 'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
 
 
-_FIELDS: Schema = {
+_FIELDS: keys.Schema = {
     "type": "object",
-    "additionalProperties": {"anyOf": [SCALAR, {"type": "array", "items": SCALAR}]},
+    "additionalProperties": {"anyOf": [keys.SCALAR, {"type": "array", "items": keys.SCALAR}]},
 }
-Fields = Annotated[Node, part(_FIELDS)]
+Fields = Annotated[Node, keys.part(_FIELDS)]
 
 
-class RequestShape(Shape):
+class RequestShape(keys.Shape):
     kind: ClassVar[str] = "a request"
-    get: Line | None = None
-    post: Line | None = None
-    put: Line | None = None
-    patch: Line | None = None
-    delete: Line | None = None
-    head: Line | None = None
-    options: Line | None = None
+    get: keys.Line | None = None
+    post: keys.Line | None = None
+    put: keys.Line | None = None
+    patch: keys.Line | None = None
+    delete: keys.Line | None = None
+    head: keys.Line | None = None
+    options: keys.Line | None = None
     """Method and path: /models/{{ id }}, or a whole URL."""
     query: Fields | None = None
     """Query parameters, encoded."""
-    headers: NamedTexts | None = None
+    headers: keys.NamedTexts | None = None
     """Headers of this request."""
-    json_: Annotated[Node, part({})] | None = Field(None, alias="json")
+    json_: Annotated[Node, keys.part({})] | None = Field(None, alias="json")
     """Body, sent as JSON."""
     form: Fields | None = None
     """Fields, sent URL-encoded; with files: as multipart."""
-    files: NamedTexts | None = None
+    files: keys.NamedTexts | None = None
     """Fields of a multipart form and the files they send: {document: report.pdf}."""
-    body: Part | None = None
+    body: keys.Part | None = None
     """Body, sent as it is."""
-    capture: NamedTexts | None = None
+    capture: keys.NamedTexts | None = None
     """Names for parts of the answer: {token: $.access_token}; then {{ token }}."""
-    check: Annotated[Node, part(ref("check"))] | None = None
+    check: Annotated[Node, keys.part(keys.ref("check"))] | None = None
     """What the answer must be. Without a status: here, it must be below 400."""
-    timeout: SomeSeconds | None = None
+    timeout: keys.SomeSeconds | None = None
     """Limit for this whole request."""
-    name: Name | None = None
+    name: keys.Name | None = None
     """Endpoint under which it is counted: GET /items/{id}."""
-    once: Flag = False
+    once: keys.Flag = False
     """In start: with rate: true takes this step once per place in flight, not once per arrival."""
-    weight: Whole | None = None
+    weight: keys.Whole | None = None
     """Its share of the turns. Default 1."""
 
 
-class CheckShape(Shape):
+class CheckShape(keys.Shape):
     kind: ClassVar[str] = "check"
-    status: Annotated[Node, part(WORDS)] | None = None
+    status: Annotated[Node, keys.part(keys.WORDS)] | None = None
     """200, 2xx or a list: [200, 404]."""
-    has: Words = ()
+    has: keys.Words = ()
     """Keys that the JSON answer must have."""
-    lacks: Words = ()
+    lacks: keys.Words = ()
     """Keys that it must not have."""
-    json_: Annotated[Node, part({"type": "object"})] | None = Field(None, alias="json")
+    json_: Annotated[Node, keys.part({"type": "object"})] | None = Field(None, alias="json")
     """Values that the JSON answer must have, by path: {"user.role": admin}."""
-    text: Words = ()
+    text: keys.Words = ()
     """Text that the body must contain."""
-    within: SomeSeconds | None = None
+    within: keys.SomeSeconds | None = None
     """Slower answers count as failed: 500ms."""
 
 
@@ -135,7 +117,7 @@ class RequestReader:
 
     def read(self, node: Node, *, weighted: bool) -> Request | None:
         """A request, or None after noting why it is none. `weighted`: it is a task of its own and may have a weight."""
-        shape = read_shape(RequestShape, node, self.mistakes)
+        shape = keys.read_shape(RequestShape, node, self.mistakes)
         if shape is None or (method := self._method(node)) is None:
             return None
         if shape.weight is not None and not weighted:
@@ -220,11 +202,11 @@ class RequestReader:
                 self.names.columns.append(("", node.where))
 
     def _method(self, node: Node) -> str | None:
-        keys = [key.text for key in node.entries or {} if key.text in METHODS]
-        if len(keys) == 1:
-            return keys[0]
-        if keys:
-            self.mistakes.add(node, f"a request has one method; this one has {' and '.join(keys)}")
+        methods = [key.text for key in node.entries or {} if key.text in METHODS]
+        if len(methods) == 1:
+            return methods[0]
+        if methods:
+            self.mistakes.add(node, f"a request has one method; this one has {' and '.join(methods)}")
         elif not RequestShape.is_spoiled(node):
             self.mistakes.add(node, "a request names its method and path, as in  get: /items")
         return None
@@ -290,7 +272,7 @@ class RequestReader:
         return found
 
     def _check(self, node: Node | None) -> Check:
-        shape = read_shape(CheckShape, node, self.mistakes) if node else None
+        shape = keys.read_shape(CheckShape, node, self.mistakes) if node else None
         if node is None or shape is None:
             return Check()
         for texts in filter(None, map(node.get, ("has", "lacks", "text"))):
@@ -332,7 +314,7 @@ class RequestReader:
         return [(key.text, value) for key, value in (node.entries or {}).items()] if node else []
 
     def _text(self, name: str, node: Node) -> str | None:
-        text = self.mistakes.value(name, node, scalar_text)
+        text = self.mistakes.value(name, node, keys.scalar_text)
         if text is not None:
             self.check_template(node)
         return text
@@ -352,7 +334,7 @@ def _capture_problem(source: str) -> str | None:
         return None if _HEADER.fullmatch(rest) else f"'{rest}' is not a valid {kind} name"
     if kind == "regex":
         try:
-            groups = regular_expression(rest).groups
+            groups = keys.regular_expression(rest).groups
         except ValueError as error:
             return str(error)
         return None if groups < 2 else "the pattern has more than one group"

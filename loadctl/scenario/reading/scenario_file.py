@@ -13,35 +13,10 @@ from loadctl.errors import Where
 from loadctl.scenario.consent import web_address
 from loadctl.scenario.load import Load
 from loadctl.scenario.rate_limit import RateLimit, counted
+from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.commands import CommandReader
 from loadctl.scenario.reading.document import Mistakes, Node, Sources, Text, TooManyMistakes
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.shape import (
-    INTEGER,
-    PER,
-    SCALAR,
-    WORDS,
-    Flag,
-    Integer,
-    Line,
-    Name,
-    Part,
-    Reads,
-    Seconds,
-    Shape,
-    SomeSeconds,
-    Words,
-    choice,
-    list_of,
-    one_line,
-    one_of,
-    part,
-    pattern,
-    pattern_or,
-    read_shape,
-    ref,
-    whole,
-)
 from loadctl.scenario.reading.stages import model_of, read_load
 from loadctl.scenario.reading.targets import Applicable, TargetReader, merged
 from loadctl.scenario.reading.user_types import IN_PLACE, UserTypeReader
@@ -59,21 +34,21 @@ _COUNTED_PER = ("key", "user", "ip", "all")
 
 
 def _health(node: Node) -> str:
-    text = one_line(node)
+    text = keys.one_line(node)
     if text != "none" and not text.startswith("/"):
         raise ValueError(f"takes a path such as /health, or none; not '{text}'")
     return text
 
 
 def _in_flight(node: Node) -> int:
-    number = whole(node)
+    number = keys.whole(node)
     if number > _MOST_IN_FLIGHT:
         raise ValueError(f"at most {_MOST_IN_FLIGHT:,}: a machine has 65,535 ports")
     return number
 
 
 def _rate(node: Node) -> tuple[float, float]:
-    text = one_line(node)
+    text = keys.one_line(node)
     return parse_rate(text), rate_period_s(text)
 
 
@@ -83,75 +58,74 @@ def _stop_rule(node: Node) -> StopRule:
     return parse_stop_rule(node.text)
 
 
-class ScenarioShape(Shape):
+InFlight = Annotated[int, keys.Reads(_in_flight, keys.pattern_or("integer", keys.INTEGER))]
+_WEIGHT_OR_TYPE: keys.Schema = {"anyOf": [keys.SCALAR, keys.ref("user_type")]}
+_USERS: keys.Schema = {"type": "object", "additionalProperties": _WEIGHT_OR_TYPE}
+
+
+class ScenarioShape(keys.Shape):
     kind: ClassVar[str] = "a scenario"
-    goal: Name = ""
+    goal: keys.Name = ""
     """One line for the head of the report: what this test is to find out."""
-    host: Line | None = None
+    host: keys.Line | None = None
     """Base URL of the system, perhaps with a path: http://localhost:8000/api. --host sets another."""
-    engine: Annotated[str, Reads(one_line, choice(_ENGINES))] | None = None
+    engine: Annotated[str, keys.Reads(keys.one_line, keys.choice(_ENGINES))] | None = None
     """locust or artillery: what makes the load unless --engine says otherwise."""
-    users: (
-        Annotated[
-            Node,
-            part({"type": "object", "additionalProperties": {"anyOf": [SCALAR, ref("user_type")]}}),
-        ]
-        | None
-    ) = None
+    users: Annotated[Node, keys.part(_USERS)] | None = None
     """User types and their weights: {Reader: 3, Writer: 1}; from users.yaml, or written out here."""
-    load: Annotated[Node, part(list_of("stage"))] | None = None
+    load: Annotated[Node, keys.part(keys.list_of("stage"))] | None = None
     """Stages of the load, in users or in arrivals (rate): [{users: 50, over: 30s, for: 2m}]."""
-    targets: Annotated[Node, part(ref("targets"))] | None = None
+    targets: Annotated[Node, keys.part(keys.ref("targets"))] | None = None
     """Limits of this scenario; they replace the same ones in targets.yaml."""
-    watch: Annotated[Node, part(ref("watch"))] | None = None
+    watch: Annotated[Node, keys.part(keys.ref("watch"))] | None = None
     """What is watched of the system: a process, containers or pods, metrics, logs."""
-    locustfile: Line | None = None
+    locustfile: keys.Line | None = None
     """A locustfile to run; users: names its classes and user types. Without load:, its own shape is used."""
-    artillery: Line | None = None
+    artillery: keys.Line | None = None
     """An Artillery script to run instead of user types."""
-    arguments: Words = ()
+    arguments: keys.Words = ()
     """Arguments for options that the locustfile declares, as in [--tenant, acme]."""
-    environment: Line | None = None
+    environment: keys.Line | None = None
     """Which environment of the Artillery script to use."""
-    max_in_flight: Annotated[int, Reads(_in_flight, pattern_or("integer", INTEGER))] | None = None
+    max_in_flight: InFlight | None = None
     """With rate: at most this many requests in flight; arrivals beyond that are dropped, and counted."""
-    rate_limit: Annotated[Node, part(ref("rate_limit"))] | None = None
+    rate_limit: Annotated[Node, keys.part(keys.ref("rate_limit"))] | None = None
     """The limit that the system should enforce: {limit: 100/s, by: key}."""
-    allow_hosts: Words = ()
+    allow_hosts: keys.Words = ()
     """Hosts beyond this machine and its network that requests may go to: ["*.staging.example.com"]."""
-    health: Annotated[str, Reads(_health, SCALAR)] | None = None
+    health: Annotated[str, keys.Reads(_health, keys.SCALAR)] | None = None
     """Path that must answer 2xx before the load starts; none: do not wait. Default: any answer of / below 500."""
-    timeout: SomeSeconds = 30.0
+    timeout: keys.SomeSeconds = 30.0
     """Limit for a whole request, from its start to the last byte. Default 30s."""
-    drain: Seconds | None = None
+    drain: keys.Seconds | None = None
     """How long to wait at the end for requests in flight. Default: timeout, at most 10s."""
-    seed: Integer = 1
+    seed: keys.Integer = 1
     """Seed of everything random: the same seed sends the same requests. Default 1."""
-    ca: Line | None = None
+    ca: keys.Line | None = None
     """File of certificates to trust."""
-    cert: Line | None = None
+    cert: keys.Line | None = None
     """File of the client certificate and its key."""
-    verify: Flag = True
+    verify: keys.Flag = True
     """false: do not verify the certificate of the system."""
-    stop_when: Annotated[Node, part(WORDS)] | None = None
+    stop_when: Annotated[Node, keys.part(keys.WORDS)] | None = None
     """Ends the load early: error_rate > 50% for 10s. Default: 90 % errors for 30 s."""
-    before: Annotated[Node, part(ref("commands"))] | None = None
+    before: Annotated[Node, keys.part(keys.ref("commands"))] | None = None
     """Commands to run before waiting for the system, without a shell."""
-    after: Annotated[Node, part(ref("commands"))] | None = None
+    after: Annotated[Node, keys.part(keys.ref("commands"))] | None = None
     """Commands that always run at the end."""
-    think: Part | None = None
-    pace: Part | None = None
-    start: Part | None = None
-    headers: Part | None = None
-    tasks: Part | None = None
-    data: Part | None = None
+    think: keys.Part | None = None
+    pace: keys.Part | None = None
+    start: keys.Part | None = None
+    headers: keys.Part | None = None
+    tasks: keys.Part | None = None
+    data: keys.Part | None = None
 
 
-class RateLimitShape(Shape):
+class RateLimitShape(keys.Shape):
     kind: ClassVar[str] = "rate_limit"
-    limit: Annotated[tuple[float, float], Reads(_rate, pattern(f"{NUMBER} ?{PER}"))]
+    limit: Annotated[tuple[float, float], keys.Reads(_rate, keys.pattern(f"{NUMBER} ?{keys.PER}"))]
     """Requests that the system accepts: 100/s."""
-    by: Annotated[str, one_of(_COUNTED_PER)]
+    by: Annotated[str, keys.one_of(_COUNTED_PER)]
     """What the system counts by."""
 
 
@@ -173,7 +147,7 @@ class ScenarioReader:
             node = Node(node.where, entries={k: v for k, v in node.entries.items() if k.text != "host"})
         commands, unfilled = CommandReader(self.mistakes, self.environment), node
         node = self.environment.fill(node)
-        shape = read_shape(ScenarioShape, node, self.mistakes)
+        shape = keys.read_shape(ScenarioShape, node, self.mistakes)
         if shape is None:
             return None
         self.targets = shape.targets
@@ -271,7 +245,7 @@ class ScenarioReader:
                 if (found := user_types.one(key, value)) is not None:
                     types.append(found)
                     weights[found.name] = found.weight
-            elif (weight := self.mistakes.value(key.text, value, whole)) is not None:
+            elif (weight := self.mistakes.value(key.text, value, keys.whole)) is not None:
                 weights[key.text] = weight
         user_types.check_weights(users, types)
         return weights, tuple(types)
@@ -288,7 +262,7 @@ class ScenarioReader:
 
     def _url(self, node: Node) -> tuple[str, str]:
         """A host without trailing slash, and its user-info, which is a secret. Raises ValueError."""
-        text = one_line(node)
+        text = keys.one_line(node)
         if "://" not in text:
             raise ValueError(
                 "has no scheme" if "@" in text else f"'{text}' has no scheme; write http://{text}"
@@ -321,7 +295,7 @@ class ScenarioReader:
         return tuple(rule for rule in rules if rule is not None)
 
     def _rate_limit(self, node: Node | None, types: Sequence[UserType]) -> RateLimit | None:
-        shape = read_shape(RateLimitShape, node, self.mistakes) if node else None
+        shape = keys.read_shape(RateLimitShape, node, self.mistakes) if node else None
         if shape is None:
             return None
         limit = RateLimit(shape.limit[0], shape.by, shape.limit[1])

@@ -10,22 +10,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from loadctl.scenario.load import MOST_STAGES, Load, Model, Stage
+from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.document import Mistakes, Node
-from loadctl.scenario.reading.shape import (
-    DURATION,
-    INTEGER,
-    PER,
-    RANGE,
-    Flag,
-    Name,
-    Part,
-    Reads,
-    Shape,
-    pattern,
-    pattern_or,
-    read_shape,
-    scalar_text,
-)
 from loadctl.scenario.units import NUMBER, parse_duration, parse_rate_levels, parse_user_levels
 
 _MAX_STEPS = 500
@@ -33,41 +19,41 @@ _EXAMPLE = "write for example  load: [{users: 50, over: 30s, warmup: true}, {use
 
 
 def _user_levels(node: Node) -> tuple[float, float]:
-    return parse_user_levels(scalar_text(node))
+    return parse_user_levels(keys.scalar_text(node))
 
 
 def _rate_levels(node: Node) -> tuple[float, float]:
-    return parse_rate_levels(scalar_text(node))
+    return parse_rate_levels(keys.scalar_text(node))
 
 
 def _whole_seconds(node: Node) -> int:
-    seconds = parse_duration(scalar_text(node))
+    seconds = parse_duration(keys.scalar_text(node))
     if seconds < 1 or seconds != int(seconds):
         raise ValueError(f"{node.text} is not whole seconds; a stage lasts 1s, 2s, … 5m, … 4h")
     return int(seconds)
 
 
 Levels = tuple[float, float]
-WholeSeconds = Annotated[int, Reads(_whole_seconds, pattern(DURATION))]
-_USERS = pattern_or("integer", f"{INTEGER}(?:{RANGE}{INTEGER})?")
-_RATE = pattern(f"{NUMBER}(?: ?{PER})?{RANGE}{NUMBER} ?{PER}|{NUMBER} ?{PER}")
+WholeSeconds = Annotated[int, keys.Reads(_whole_seconds, keys.pattern(keys.DURATION))]
+_USERS = keys.pattern_or("integer", f"{keys.INTEGER}(?:{keys.RANGE}{keys.INTEGER})?")
+_RATE = keys.pattern(f"{NUMBER}(?: ?{keys.PER})?{keys.RANGE}{NUMBER} ?{keys.PER}|{NUMBER} ?{keys.PER}")
 
 
-class StageShape(Shape):
+class StageShape(keys.Shape):
     kind: ClassVar[str] = "a stage of load"
-    users: Annotated[Levels, Reads(_user_levels, _USERS)] | None = None
+    users: Annotated[Levels, keys.Reads(_user_levels, _USERS)] | None = None
     """How many users: 50; from .. to: 0..50."""
-    rate: Annotated[Levels, Reads(_rate_levels, _RATE)] | None = None
+    rate: Annotated[Levels, keys.Reads(_rate_levels, _RATE)] | None = None
     """Arrivals of users, each for one turn: 300/s; from .. to: 0/s..300/s."""
-    step: Part | None = None
+    step: keys.Part | None = None
     """Height of the steps of a staircase: {users: 100..1000, step: 100, over: 10s, for: 80s}."""
     over: WholeSeconds | None = None
     """Time of the ramp from the level before."""
     for_: WholeSeconds | None = Field(None, alias="for")
     """How long the level is held, after the ramp."""
-    name: Name | None = None
+    name: keys.Name | None = None
     """What reports call it."""
-    warmup: Flag = False
+    warmup: keys.Flag = False
     """true: shown in charts, never scored."""
 
 
@@ -77,7 +63,7 @@ def read_load(node: Node, mistakes: Mistakes) -> Load | None:
         mistakes.add(node, "load: is a list of stages", _EXAMPLE)
         return None
     before = len(mistakes.found)
-    lines = [(item, line) for item in node.items if (line := read_shape(StageShape, item, mistakes))]
+    lines = [(item, line) for item in node.items if (line := keys.read_shape(StageShape, item, mistakes))]
     plan = _Plan(mistakes)
     for item, line in lines:
         plan.add(item, line)
@@ -100,10 +86,10 @@ def read_load(node: Node, mistakes: Mistakes) -> Load | None:
 
 def model_of(node: Node | None) -> Model | None:
     """Closed or open, from the keys of its stages alone, so that it is known even if the load has mistakes."""
-    keys = {key.text for item in (node and node.items) or () for key in item.entries or {}}
-    if keys >= {"users", "rate"}:
+    names = {key.text for item in (node and node.items) or () for key in item.entries or {}}
+    if names >= {"users", "rate"}:
         return None
-    return "closed" if "users" in keys else "open" if "rate" in keys else None
+    return "closed" if "users" in names else "open" if "rate" in names else None
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ from typing import ClassVar, TypeAlias
 
 from loadctl.errors import Where
 from loadctl.scenario.load import Model
+from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.document import Key, Mistakes, Node
-from loadctl.scenario.reading.shape import Part, Shape, read_shape, scalar_text
 from loadctl.scenario.reading.words import no_such, unknown
 from loadctl.scenario.target import METRICS, Metric, Scope, ScopeKind, Target, parse_limit
 from loadctl.scenario.units import format_limit
@@ -30,11 +30,11 @@ SECTIONS: Mapping[str, tuple[ScopeKind, str]] = {
 _DEFAULT = Target(metric="error_rate", critical=1.0, unit="%", where=Where("<default>"))
 
 
-class LimitsShape(Shape):
+class LimitsShape(keys.Shape):
     kind: ClassVar[str] = "a target"
-    target: Part | None = None
+    target: keys.Part | None = None
     """Missed: WARN."""
-    critical: Part | None = None
+    critical: keys.Part | None = None
     """Crossed: FAIL, exit code 1."""
 
 
@@ -131,7 +131,7 @@ class TargetReader:
         if node.is_scalar:
             critical = self._limit(metric, node)
         else:
-            shape = read_shape(LimitsShape, node, self.mistakes)
+            shape = keys.read_shape(LimitsShape, node, self.mistakes)
             if shape is None or not self._both(metric, node, shape):
                 return
             goal, critical = (self._limit(metric, part) for part in (shape.target, shape.critical) if part)
@@ -154,7 +154,7 @@ class TargetReader:
 
     def _limit(self, metric: Metric, node: Node) -> _Limit | None:
         name = metric.name if "series" not in metric.scopes else ""
-        return self.mistakes.value(metric.name, node, lambda limit: parse_limit(name, scalar_text(limit)))
+        return self.mistakes.value(metric.name, node, lambda one: parse_limit(name, keys.scalar_text(one)))
 
     def _fits(self, metric: Metric, node: Node, unit: str) -> bool:
         """breaking_point is a level of the load: in users or arrivals, as the load counts."""

@@ -11,23 +11,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from loadctl.errors import Where
+from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.document import Key, Mistakes, Node, Sources
 from loadctl.scenario.reading.environment import Environment
 from loadctl.scenario.reading.requests import METHODS, Names, RequestReader
-from loadctl.scenario.reading.shape import (
-    Flag,
-    Line,
-    Name,
-    NamedTexts,
-    Pause,
-    Shape,
-    SomeSeconds,
-    Whole,
-    list_of,
-    part,
-    read_shape,
-    whole,
-)
 from loadctl.scenario.reading.words import nearest, no_such
 from loadctl.scenario.user_type import (
     MOST_TURNS,
@@ -43,52 +30,52 @@ from loadctl.scenario.user_type import (
 Rows = Sequence[Mapping[str, str]]
 
 
-Steps = Annotated[Node, part(list_of("step"))]
+Steps = Annotated[Node, keys.part(keys.list_of("step"))]
 
 
-class UserTypeShape(Shape):
+class UserTypeShape(keys.Shape):
     kind: ClassVar[str] = "a user type"
-    weight: Whole | None = None
+    weight: keys.Whole | None = None
     """Its share of the users."""
-    think: Pause | None = None
+    think: keys.Pause | None = None
     """Pause of a user after each task: 1s, or 200ms..1s (uniform). Not together with pace."""
-    pace: SomeSeconds | None = None
+    pace: keys.SomeSeconds | None = None
     """One task every 2s, say, on an absolute schedule. Not together with think."""
-    headers: NamedTexts | None = None
+    headers: keys.NamedTexts | None = None
     """Headers of every request."""
     start: Steps | None = None
     """Steps that each user takes once, before its first task; with rate:, once per arrival (see once)."""
-    tasks: Annotated[Node, part(list_of("task"))] | None = None
+    tasks: Annotated[Node, keys.part(keys.list_of("task"))] | None = None
     """What users do: requests and flows, one per turn, by weight."""
-    data: Line | None = None
+    data: keys.Line | None = None
     """CSV file of rows for {{ row.email }}; one row per user, in order, starting over at the end."""
 
 
-class FlowShape(Shape):
+class FlowShape(keys.Shape):
     kind: ClassVar[str] = "a flow"
-    name: Name | None = None
+    name: keys.Name | None = None
     """What reports call it."""
-    weight: Whole = 1
+    weight: keys.Whole = 1
     """Its share of the turns. Default 1."""
     flow: Steps
     """Steps in order; a step that fails ends the flow."""
 
 
-class PauseShape(Shape):
+class PauseShape(keys.Shape):
     kind: ClassVar[str] = "a pause"
-    think: Pause
+    think: keys.Pause
     """1s, or 200ms..1s (uniform)."""
-    once: Flag = False
+    once: keys.Flag = False
     """In start: with rate: true takes this step once per place in flight, not once per arrival."""
 
 
-class RepeatShape(Shape):
+class RepeatShape(keys.Shape):
     kind: ClassVar[str] = "repeat"
-    repeat: Whole
+    repeat: keys.Whole
     """How many times at most."""
-    while_: Line | None = Field(None, alias="while")
+    while_: keys.Line | None = Field(None, alias="while")
     """A captured name: repeats until that is null, empty or absent."""
-    once: Flag = False
+    once: keys.Flag = False
     """In start: with rate: true takes this step once per place in flight, not once per arrival."""
     flow: Steps
     """Steps in order."""
@@ -152,7 +139,7 @@ class UserTypeReader:
         if value.entries is not None:
             return self._in_place(key.text, value)
         hint = "a weight, or a whole user type in place"
-        weight = self.mistakes.value(key.text, value, whole, hint) or 1
+        weight = self.mistakes.value(key.text, value, keys.whole, hint) or 1
         if self.sources.users is None:
             message = f"no user type '{key.text}': there is no users.yaml beside the scenario"
             self.mistakes.add(key, message)
@@ -185,7 +172,7 @@ class UserTypeReader:
 
     def user_type(self, name: str, node: Node, weight: int | None = None) -> UserType | None:
         """`weight`: what the scenario says; None: it stands in `node`, because the type is written in place."""
-        shape = read_shape(UserTypeShape, node, self.mistakes)
+        shape = keys.read_shape(UserTypeShape, node, self.mistakes)
         if shape is None:
             return None
         if weight is not None and shape.weight is not None:
@@ -265,12 +252,12 @@ class _FlowReader:
             self._refuse_once(node)
             weight = node.get("weight")
             request = self.requests.read(node, weighted=True)
-            share = self.mistakes.value("weight", weight, whole) if weight is not None else None
+            share = self.mistakes.value("weight", weight, keys.whole) if weight is not None else None
             return Task(request.endpoint, share or 1, (request,)) if request else None
         if (repeat := node.get("repeat")) is not None:
             self.mistakes.add(repeat, "repeat: is a step of a flow", "as in  flow: [{repeat: 10, flow: […]}]")
             return None
-        shape = read_shape(FlowShape, node, self.mistakes)
+        shape = keys.read_shape(FlowShape, node, self.mistakes)
         flow = self.steps("flow", shape.flow) if shape else ()
         if shape is None or not flow:
             return None
@@ -296,17 +283,17 @@ class _FlowReader:
             self.mistakes.add(node.key_where("once"), message, hint)
 
     def step(self, node: Node) -> Step | None:
-        keys = {key.text for key in node.entries or {}}
-        if "think" in keys and not keys & {*METHODS, "flow", "repeat"}:
-            pause = read_shape(PauseShape, node, self.mistakes)
+        given = {key.text for key in node.entries or {}}
+        if "think" in given and not given & {*METHODS, "flow", "repeat"}:
+            pause = keys.read_shape(PauseShape, node, self.mistakes)
             return Think(*pause.think, once=pause.once) if pause else None
-        if not keys & {"flow", "repeat"}:
+        if not given & {"flow", "repeat"}:
             return self.requests.read(node, weighted=False)
-        if "repeat" not in keys and not RepeatShape.is_spoiled(node):
+        if "repeat" not in given and not RepeatShape.is_spoiled(node):
             hint = "add  repeat: 10, or move its steps into the outer flow"
             self.mistakes.add(node, "a flow inside a flow needs repeat:", hint)
             return None
-        shape = read_shape(RepeatShape, node, self.mistakes)
+        shape = keys.read_shape(RepeatShape, node, self.mistakes)
         if shape is None:
             return None
         while_ = node.get("while")

@@ -9,25 +9,9 @@ from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from loadctl.scenario.consent import web_address
+from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.document import Mistakes, Node
 from loadctl.scenario.reading.environment import Environment
-from loadctl.scenario.reading.shape import (
-    SCALAR,
-    WORDS,
-    Line,
-    NamedTexts,
-    Part,
-    Reads,
-    Shape,
-    Whole,
-    Words,
-    one_line,
-    part,
-    read_shape,
-    ref,
-    regular_expression,
-    texts,
-)
 from loadctl.scenario.redaction import parts_of_secret
 from loadctl.scenario.watch import Logs, MetricsPage, Pods, PrometheusServer, Watch
 
@@ -48,61 +32,61 @@ def parse_pods(text: str) -> Pods:
 
 
 def _series(node: Node) -> Sequence[str]:
-    for name in (names := texts(node)):
+    for name in (names := keys.texts(node)):
         if not _SERIES.fullmatch(name):
             raise ValueError(f"{name!r} is neither the name of a series nor a pattern such as db_pool_*")
     return names
 
 
 def _pattern(node: Node) -> str:
-    return regular_expression(one_line(node)).pattern
+    return keys.regular_expression(keys.one_line(node)).pattern
 
 
-class WatchShape(Shape):
+class WatchShape(keys.Shape):
     kind: ClassVar[str] = "watch"
-    pid: Whole | None = None
+    pid: keys.Whole | None = None
     """Process id on this machine."""
-    process: Line | None = None
+    process: keys.Line | None = None
     """Name of the process."""
-    container: Words = ()
+    container: keys.Words = ()
     """Name, label or compose service; the first of a list is judged, all are recorded."""
-    pods: Annotated[Pods, Reads(lambda node: parse_pods(one_line(node)), SCALAR)] | None = None
+    pods: Annotated[Pods, keys.Reads(lambda node: parse_pods(keys.one_line(node)), keys.SCALAR)] | None = None
     """NAMESPACE/SELECTOR: ml-platform/app=api."""
-    metrics: Annotated[Node, part({"anyOf": [SCALAR, ref("page")]})] | None = None
+    metrics: Annotated[Node, keys.part({"anyOf": [keys.SCALAR, keys.ref("page")]})] | None = None
     """The system's own metrics page: /metrics."""
-    prometheus: Annotated[Node, part(ref("prometheus"))] | None = None
+    prometheus: Annotated[Node, keys.part(keys.ref("prometheus"))] | None = None
     """A Prometheus server, and queries to it."""
-    logs: Annotated[Node, part({"anyOf": [WORDS, ref("logs")]})] | None = None
+    logs: Annotated[Node, keys.part({"anyOf": [keys.WORDS, keys.ref("logs")]})] | None = None
     """Files to follow, or a pattern of them; container or pods: the logs of what is watched."""
 
 
-class PageShape(Shape):
+class PageShape(keys.Shape):
     kind: ClassVar[str] = "metrics"
-    page: Part
+    page: keys.Part
     """Path or URL of the page in the Prometheus format."""
-    series: Annotated[Sequence[str], Reads(_series, WORDS)] = ()
+    series: Annotated[Sequence[str], keys.Reads(_series, keys.WORDS)] = ()
     """Series to record beside the standard ones; * matches anything."""
-    headers: NamedTexts | None = None
+    headers: keys.NamedTexts | None = None
     """Headers of the requests for the page."""
 
 
-class PrometheusShape(Shape):
+class PrometheusShape(keys.Shape):
     kind: ClassVar[str] = "prometheus"
-    url: Part
+    url: keys.Part
     """Base URL of the server."""
-    queries: NamedTexts
+    queries: keys.NamedTexts
     """PromQL by the name of its series: {db_pool_in_use: sum(db_pool_used)}."""
-    headers: NamedTexts | None = None
+    headers: keys.NamedTexts | None = None
     """Headers of the queries."""
 
 
-class LogsShape(Shape):
+class LogsShape(keys.Shape):
     kind: ClassVar[str] = "logs"
-    of: Words
+    of: keys.Words
     """Files or patterns; container or pods: the logs of what is watched."""
-    level: Line | None = None
+    level: keys.Line | None = None
     """Field of JSON lines that holds the level."""
-    errors: Annotated[str, Reads(_pattern, SCALAR)] | None = None
+    errors: Annotated[str, keys.Reads(_pattern, keys.SCALAR)] | None = None
     """Regular expression that matches the lines that are errors."""
 
 
@@ -113,7 +97,7 @@ class WatchReader:
 
     def read(self, node: Node | None) -> Watch:
         """What is wrong is noted and left out."""
-        shape = read_shape(WatchShape, node, self.mistakes) if node else None
+        shape = keys.read_shape(WatchShape, node, self.mistakes) if node else None
         if node is None or shape is None:
             return Watch()
         watch = Watch(
@@ -129,7 +113,7 @@ class WatchReader:
         return watch
 
     def _metrics(self, node: Node) -> MetricsPage | None:
-        shape = None if node.is_scalar else read_shape(PageShape, node, self.mistakes)
+        shape = None if node.is_scalar else keys.read_shape(PageShape, node, self.mistakes)
         where = node if node.is_scalar else shape.page if shape else None
         hint = "metrics: /metrics   (below the host), or a whole URL"
         page = self.mistakes.value("metrics", where, self._page, hint) if where else None
@@ -138,11 +122,11 @@ class WatchReader:
         return MetricsPage(page=page, series=tuple(shape.series), headers=self._headers(shape.headers))
 
     def _page(self, node: Node) -> str:
-        text = one_line(node)
+        text = keys.one_line(node)
         return text if text.startswith("/") else self._url(node)
 
     def _prometheus(self, node: Node) -> PrometheusServer | None:
-        shape = read_shape(PrometheusShape, node, self.mistakes)
+        shape = keys.read_shape(PrometheusShape, node, self.mistakes)
         url = self.mistakes.value("url", shape.url, self._url) if shape else None
         if shape is None or url is None:
             return None
@@ -158,10 +142,10 @@ class WatchReader:
         )
 
     def _logs(self, node: Node) -> Logs | None:
-        shape = read_shape(LogsShape, node, self.mistakes) if node.entries is not None else None
+        shape = keys.read_shape(LogsShape, node, self.mistakes) if node.entries is not None else None
         sources = shape.of if shape else None
         if node.entries is None:
-            sources = self.mistakes.value("logs", node, texts)
+            sources = self.mistakes.value("logs", node, keys.texts)
         if sources is None:
             return None
         files = tuple(source for source in sources if source not in _FOLLOWED)
@@ -184,14 +168,14 @@ class WatchReader:
 
     def _lines(self, node: Node) -> Mapping[str, str]:
         found = {
-            key.text: self.mistakes.value(key.text, value, one_line)
+            key.text: self.mistakes.value(key.text, value, keys.one_line)
             for key, value in (node.entries or {}).items()
         }
         return {name: text for name, text in found.items() if text is not None}
 
     def _url(self, node: Node) -> str:
         """Raises ValueError for what is no http(s) URL, or holds user-info: that would stand in every report."""
-        text = one_line(node)
+        text = keys.one_line(node)
         place = urlsplit(text).netloc
         if "@" in place:
             self.environment.redact_user_info(place.rpartition("@")[0])

@@ -10,19 +10,10 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import locust
 from gevent.event import Event
-from locust import TaskSet, User, argument_parser
+from locust import TaskSet, User, argument_parser, runners
 from locust.env import Environment
 from locust.rpc import Message, rpc
-from locust.runners import (
-    HEARTBEAT_INTERVAL,
-    STATE_INIT,
-    STATE_MISSING,
-    STATE_RUNNING,
-    STATE_SPAWNING,
-    STATE_STOPPED,
-    MasterRunner,
-    WorkerNodes,
-)
+from locust.runners import MasterRunner
 from locust.stats import RequestStats, setup_distributed_stats_event_listeners
 
 if TYPE_CHECKING:
@@ -147,7 +138,7 @@ def environment_of(settings: Mapping[str, Any], order: Callable[..., None]) -> t
 class PageRunner(MasterRunner):  # type: ignore[misc]  # Locust has no types
     """Ready, spawning and running as its workers are; stopped when the run is judged."""
 
-    clients: WorkerNodes
+    clients: runners.WorkerNodes
 
     def __init__(self, environment: Environment, shards: int, order: Callable[..., None]) -> None:
         self._host = environment.host
@@ -176,18 +167,18 @@ class PageRunner(MasterRunner):  # type: ignore[misc]  # Locust has no types
             self._over.wait()
         self.environment.host = self.environment.parsed_options.host = self._host  # whatever the form said
         self.target_user_count = user_count
-        begins = self.state in {STATE_INIT, STATE_STOPPED}
+        begins = self.state in {runners.STATE_INIT, runners.STATE_STOPPED}
         if begins:
             self.stats.clear_all()
             self.exceptions: dict[int, Any] = {}
             self.verdict, self.report = "", None
             self._over.clear()
-        self.update_state(STATE_SPAWNING)
+        self.update_state(runners.STATE_SPAWNING)
         self._order(kind="start" if begins else "users", users=user_count, per_s=spawn_rate)
 
     def stop(self, **_: object) -> None:
         """Returns when the run is judged. Until then it is no other state, or the page would not ask any more."""
-        if self.state in {STATE_INIT, STATE_STOPPED}:
+        if self.state in {runners.STATE_INIT, runners.STATE_STOPPED}:
             return
         if not self._stopping:
             self._stopping = True
@@ -199,16 +190,16 @@ class PageRunner(MasterRunner):  # type: ignore[misc]  # Locust has no types
     def end(self, lines: Sequence[str], trouble: str | None, report: str | None) -> None:
         """The run is over and judged."""
         with gevent.Timeout(_LAST_REPORTS_S, False):
-            while any(client.state != STATE_MISSING for client in self.clients.all):
+            while any(client.state != runners.STATE_MISSING for client in self.clients.all):
                 gevent.sleep(_LOOK_S)
-        self.clients = WorkerNodes()
+        self.clients = runners.WorkerNodes()
         for line in lines:
             _log.info(line)
         if trouble:
             self.log_exception(_CLIENT, trouble, "")
         self.verdict, self.report = trouble or lines[0], report
         self._stopping = False
-        self.update_state(STATE_STOPPED)
+        self.update_state(runners.STATE_STOPPED)
         self._over.set()
 
     # -- what the shards say ---------------------------------------------------------------------------------------
@@ -230,14 +221,14 @@ class PageRunner(MasterRunner):  # type: ignore[misc]  # Locust has no types
             self.exceptions[hash(row["traceback"])]["count"] += row["count"] - 1
 
     def _follow(self, **_: object) -> None:
-        if self.state in {STATE_INIT, STATE_STOPPED}:
+        if self.state in {runners.STATE_INIT, runners.STATE_STOPPED}:
             return
         self.final_user_classes_count = {**self.reported_user_classes_count}
         states = {client.state for client in self.clients.all}
-        if STATE_SPAWNING in states:
-            self.update_state(STATE_SPAWNING)
-        elif STATE_RUNNING in states:
-            self.update_state(STATE_RUNNING)
+        if runners.STATE_SPAWNING in states:
+            self.update_state(runners.STATE_SPAWNING)
+        elif runners.STATE_RUNNING in states:
+            self.update_state(runners.STATE_RUNNING)
 
     # -- what Locust's master would decide, and loadctl does ---------------------------------------------------------
 
@@ -247,11 +238,11 @@ class PageRunner(MasterRunner):  # type: ignore[misc]  # Locust has no types
     def heartbeat_worker(self) -> None:
         """Whoever is silent is shown as missing; Locust's own ends the test."""
         while True:
-            gevent.sleep(HEARTBEAT_INTERVAL)
+            gevent.sleep(runners.HEARTBEAT_INTERVAL)
             for client in self.clients.all:
                 client.heartbeat -= 1
                 if client.heartbeat < 0:
-                    client.state = STATE_MISSING
+                    client.state = runners.STATE_MISSING
                     client.user_classes_count = {}
 
 

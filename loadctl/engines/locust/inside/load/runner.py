@@ -15,16 +15,9 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent import getcurrent
 from gevent.event import Event
+from locust import runners
 from locust.exception import StopTest, StopUser
-from locust.runners import (
-    STATE_CLEANUP,
-    STATE_INIT,
-    STATE_RUNNING,
-    STATE_SPAWNING,
-    STATE_STOPPED,
-    LocalRunner,
-    locust_exception_handler,
-)
+from locust.runners import LocalRunner, locust_exception_handler
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from ..journey.scenario_user import ScenarioUser
@@ -140,7 +133,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
                     gevent.spawn(_stop_as_locust, user)  # the script started it
             self.tell_end(self.environment.events.test_stopping)
             self.final_user_classes_count = {**self.user_classes_count}
-            self.update_state(STATE_CLEANUP)
+            self.update_state(runners.STATE_CLEANUP)
         finally:
             self._asked.set()
 
@@ -153,7 +146,7 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
 
     def close(self) -> None:
         """After the drain."""
-        self.update_state(STATE_STOPPED)
+        self.update_state(runners.STATE_STOPPED)
         self.cpu_log_warning()
         self.tell_end(self.environment.events.test_stop)
         self._over.set()
@@ -284,16 +277,16 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         rose, fell = users > self._users_before, users < self._users_before
         self._users_before = users
         self._rising = self._rising or rose
-        if self.state == STATE_INIT:
+        if self.state == runners.STATE_INIT:
             return  # no user yet
         settled = self._schedule.settled(t)
-        if settled and (self.state == STATE_SPAWNING or level != self._level):
+        if settled and (self.state == runners.STATE_SPAWNING or level != self._level):
             self._level = level
             self._complete()
         elif fell and self._rising and not settled:
             self._complete()
-        elif not settled and self.state == STATE_RUNNING:
-            self.update_state(STATE_SPAWNING)
+        elif not settled and self.state == runners.STATE_RUNNING:
+            self.update_state(runners.STATE_SPAWNING)
 
     def _complete(self) -> None:
         self._rising = False
