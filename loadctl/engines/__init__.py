@@ -70,9 +70,7 @@ def usable_engine(scenario: Scenario, environ: Mapping[str, str], *, python: str
         return engine
     hints = [state.hint or ""]
     if scenario.script is None:
-        others = (
-            name for name, other in ENGINES.items() if name != engine.name and other.version() is not None
-        )
+        others = (name for name, one in ENGINES.items() if name != engine.name and one.version() is not None)
         hints += [f"or this once:  --engine {name}   (same scenario, same load)" for name in others]
     raise UsageError(
         f"the engine {engine.name} cannot be used here: {state.reason}", hint="\n".join(filter(None, hints))

@@ -119,9 +119,8 @@ class Invocation:
         if not self.scenario.load_on_command_line:
             return ()
         load = self.scenario.load
-        level = (
-            ("--users", f"{load.peak:.0f}") if load.model == "closed" else ("--rate", write_rate(load.peak))
-        )
+        users = ("--users", f"{load.peak:.0f}")
+        level = users if load.model == "closed" else ("--rate", write_rate(load.peak))
         return (*level, "--duration", write_duration(round(load.duration_s)))
 
 

@@ -107,9 +107,7 @@ class Load:
         t = second + 1
         if self.model == "open":
             return self.arrivals_due(t) - self.arrivals_due(second)
-        return next(
-            (stage.level_at(t - start) for start, end, stage in self.spans() if start < t <= end), 0.0
-        )
+        return next((stage.level_at(t - at) for at, end, stage in self.spans() if at < t <= end), 0.0)
 
     def arrivals_due(self, t: float) -> float:
         """Open model: arrivals that the plan has started by `t`; arrival n is due when this reaches n."""

@@ -70,37 +70,27 @@ class Metric:
 
 _RUN: frozenset[ScopeKind] = frozenset({"run"})
 _RUN_OR_STAGE: frozenset[ScopeKind] = frozenset({"run", "stage"})
-_EVERYWHERE: frozenset[ScopeKind] = frozenset({"run", "endpoint", "stage"})
+_ANY: frozenset[ScopeKind] = frozenset({"run", "endpoint", "stage"})
 _TO_LAST_BYTE = "of a successful request, from its start to the last byte of the answer"
 _CORRECTED = "latency including the requests that waiting users could not send; users need a pace."
 _ALL = [
-    Metric("latency_p50", "ms", _EVERYWHERE, f"Median time {_TO_LAST_BYTE}: 200ms."),
-    Metric(
-        "latency_p95", "ms", _EVERYWHERE, "95 of 100 successes took at most this long. Needs 200 of them."
-    ),
-    Metric(
-        "latency_p99", "ms", _EVERYWHERE, "99 of 100 successes took at most this long. Needs 1,000 of them."
-    ),
-    Metric("latency_p999", "ms", _EVERYWHERE, "999 of 1,000 took at most this long. Needs 10,000 successes."),
-    Metric("latency_mean", "ms", _EVERYWHERE, "Mean time of a success; a percentile says more."),
-    Metric("latency_max", "ms", _EVERYWHERE, "The slowest success."),
-    Metric("ttfb_p50", "ms", _EVERYWHERE, "Median time to the first byte of the body."),
-    Metric("ttfb_p95", "ms", _EVERYWHERE, "95 of 100 first bytes arrived within this time."),
-    Metric("ttfb_p99", "ms", _EVERYWHERE, "99 of 100 first bytes arrived within this time."),
+    Metric("latency_p50", "ms", _ANY, f"Median time {_TO_LAST_BYTE}: 200ms."),
+    Metric("latency_p95", "ms", _ANY, "95 of 100 successes took at most this long. Needs 200 of them."),
+    Metric("latency_p99", "ms", _ANY, "99 of 100 successes took at most this long. Needs 1,000 of them."),
+    Metric("latency_p999", "ms", _ANY, "999 of 1,000 took at most this long. Needs 10,000 successes."),
+    Metric("latency_mean", "ms", _ANY, "Mean time of a success; a percentile says more."),
+    Metric("latency_max", "ms", _ANY, "The slowest success."),
+    Metric("ttfb_p50", "ms", _ANY, "Median time to the first byte of the body."),
+    Metric("ttfb_p95", "ms", _ANY, "95 of 100 first bytes arrived within this time."),
+    Metric("ttfb_p99", "ms", _ANY, "99 of 100 first bytes arrived within this time."),
     Metric("corrected_p50", "ms", _RUN_OR_STAGE, f"Median {_CORRECTED}"),
     Metric("corrected_p95", "ms", _RUN_OR_STAGE, f"p95 {_CORRECTED}"),
     Metric("corrected_p99", "ms", _RUN_OR_STAGE, f"p99 {_CORRECTED}"),
-    Metric(
-        "throughput",
-        "/s",
-        _EVERYWHERE,
-        "Successes per second at the highest level that is held: 500/s.",
-        True,
-    ),
+    Metric("throughput", "/s", _ANY, "Successes per second at the highest level that is held: 500/s.", True),
     Metric(
         "max_throughput", "/s", _RUN, "Successes per second of the best stage of 10 s or more.", True, True
     ),
-    Metric("error_rate", "%", _EVERYWHERE, "Failed and unfinished requests, in % of all: 0.1%."),
+    Metric("error_rate", "%", _ANY, "Failed and unfinished requests, in % of all: 0.1%."),
     Metric("cpu", "%", _RUN_OR_STAGE, "Highest 30 s mean of the system, in % of the cores it may use."),
     Metric("memory", "bytes", _RUN_OR_STAGE, "Highest memory of the system: 512MB."),
     Metric("breaking_point", "users", _RUN, "Highest level of a staircase that held: 600 users.", True, True),

@@ -100,9 +100,8 @@ def parse_user_levels(text: str) -> tuple[float, float]:
     ends = (low.strip(), high.strip() if dots else low.strip())
     for end in ends:
         if not re.fullmatch(r"[0-9]{1,9}", end):
-            raise UnitError(
-                f"{text!r} is not a number of users; write for example 50, or 100..1000 with step:"
-            )
+            message = f"{text!r} is not a number of users; write for example 50, or 100..1000 with step:"
+            raise UnitError(message)
     return float(ends[0]), float(ends[1])
 
 

@@ -196,9 +196,8 @@ def _refuse_untranslatable(scenario: Scenario) -> None:
             to_javascript(pattern)
         except Untranslatable as error:
             message = f"capture {name}: Artillery cannot use the pattern {pattern}: it has {error}"
-            mistakes.append(
-                Mistake(request.where, message, "rewrite it without that, or use  --engine locust")
-            )
+            hint = "rewrite it without that, or use  --engine locust"
+            mistakes.append(Mistake(request.where, message, hint))
     if mistakes:
         raise InvalidInput(mistakes)
 

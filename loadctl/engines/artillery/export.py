@@ -273,10 +273,8 @@ class _Files:
         for path in check.lacks:
             yield f"if ({self._find(dotted(path))} !== undefined) return failed({quoted(f'expected no {path} in the response')});"
         for path, value in check.json.items():
-            same = (
-                f"JSON.stringify({self._find(dotted(path))}) !== JSON.stringify({self._write.value(value)})"
-            )
-            yield f"if ({same}) return failed({quoted(f'{path} is not as expected')});"
+            found, expected = self._find(dotted(path)), self._write.value(value)
+            yield f"if (JSON.stringify({found}) !== JSON.stringify({expected})) return failed({quoted(f'{path} is not as expected')});"
         for text in check.text:
             yield f"if (!response.body.includes({self._write.template(text)})) return failed('the body lacks a text');"
         for name, source in request.capture.items():

@@ -58,9 +58,7 @@ class LocustEngine:
 
     def __init__(self, python: str | None = None, master: int | None = None) -> None:
         self._python = python
-        self._master: dict[str, Json] | None = (
-            None if master is None else {"host": "127.0.0.1", "port": master}
-        )
+        self._master: Json = None if master is None else {"host": "127.0.0.1", "port": master}
         if python is not None:
             there = shutil.which(python) is not None
             self.install_hint = f"{python} -m pip install locust" if there else f"no such program: {python}"
@@ -80,9 +78,7 @@ class LocustEngine:
     def install(self, environ: Mapping[str, str], prefix: Path | None, say: Callable[[str], None]) -> Path:  # noqa: ARG002
         """Locust comes with loadctl; in another Python the user installs it with pip."""
         if self.version() is None or prefix is not None:
-            raise UsageError(
-                "Locust is installed with pip, into loadctl's own Python", hint=self.install_hint
-            )
+            raise UsageError("Locust is installed with pip into loadctl's own Python", hint=self.install_hint)
         say(f"Locust {self.version()} is already installed")
         return Path(sys.prefix)
 

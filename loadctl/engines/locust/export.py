@@ -101,9 +101,7 @@ class _File:
         if any(user.pace_s for user in self.scenario.user_types):
             lost.append("a pace that skips missed slots: constant_pacing runs late turns at once")
         lines = "\n".join(f"* {line}" for line in lost)
-        title = _plain(
-            f"{self.scenario.name}: {self.scenario.goal}" if self.scenario.goal else self.scenario.name
-        )
+        title = _plain(": ".join(filter(None, [self.scenario.name, self.scenario.goal])))
         return (
             f"{title}\n\nWritten by `loadctl export`; runs with Locust alone:\n\n"
             f"    locust -f locustfile.py --headless\n\nWhat loadctl does and this file does not:\n{lines}\n"

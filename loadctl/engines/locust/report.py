@@ -96,9 +96,8 @@ def _of_one_run(main: ReportFile, others: Sequence[ReportFile]) -> None:
             and _near(main.duration_s, other.duration_s)
         )
         if not fits:
-            raise UsageError(
-                f"{main.name} and {other.name} are of different runs", hint="score one run at a time"
-            )
+            message = f"{main.name} and {other.name} are of different runs"
+            raise UsageError(message, hint="score one run at a time")
 
 
 def _near(one: float | None, other: float | None) -> bool:

@@ -190,9 +190,8 @@ class _Reader:
         )
 
     def _is_token_url(self) -> bool:
-        return any(
-            credentials.is_token_url(url, self._path) for url in credentials.token_urls(self._document)
-        )
+        urls = credentials.token_urls(self._document)
+        return any(credentials.is_token_url(url, self._path) for url in urls)
 
     def _role(self, origin: str, *, login: bool, token: str | None) -> tuple[Role, str]:
         words = self._called() - {self._method}
@@ -213,9 +212,8 @@ class _Reader:
 
     def _streams(self) -> bool:
         """Whether its only kind of answer is a stream of events."""
-        answer = SchemaSampler(self._document).resolve(
-            as_mapping(self._operation.get("responses")).get("200")
-        )
+        responses = as_mapping(self._operation.get("responses"))
+        answer = SchemaSampler(self._document).resolve(responses.get("200"))
         kinds = [*as_mapping(answer.get("content")), *map(str, as_list(self._operation.get("produces")))]
         return bool(kinds) and all(kind.split(";")[0] == "text/event-stream" for kind in kinds)
 

@@ -235,11 +235,7 @@ def _needed(draft: Draft) -> Iterator[str]:
 
 
 def scenario_text(
-    document: Mapping[str, object] | None,
-    base: str,
-    *,
-    path: str | None = None,
-    remarks: Sequence[str] = (),
+    document: Mapping[str, object] | None, base: str, *, path: str | None = None, remarks: Sequence[str] = ()
 ) -> Draft:
     """A first scenario for the service at `base`, from its OpenAPI document or from nothing; it is valid as it is.
 
@@ -341,10 +337,8 @@ def _without(operation: Operation, shared: Mapping[str, str]) -> Operation:
 
 def _with_reason(operation: Operation) -> Operation:
     """A login that is not used needs an account, or a second session."""
-    why = operation.why or (
-        ACCOUNT if operation.has_account else CHANGES if operation.role == "start" else ""
-    )
-    return replace(operation, why=why)
+    unused = ACCOUNT if operation.has_account else CHANGES if operation.role == "start" else ""
+    return replace(operation, why=operation.why or unused)
 
 
 def _variables(shared: Mapping[str, str], sent: Sequence[Operation], access: Access) -> Mapping[str, str]:

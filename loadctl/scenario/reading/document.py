@@ -112,9 +112,8 @@ def _unreadable_character(file: str, text: str, error: yaml.YAMLError) -> Mistak
     column = position - (before.rfind("\n") + 1) + 1
     code = text[position : position + 1]
     shown = f"U+{ord(code):04X}" if code else "one"
-    return Mistake(
-        Where(file, line, column), f"the character {shown} is not allowed in YAML; is this a text file?"
-    )
+    message = f"the character {shown} is not allowed in YAML; is this a text file?"
+    return Mistake(Where(file, line, column), message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,9 +313,8 @@ class _Composer:
 
     def alias(self, event: yaml.AliasEvent) -> Node:
         if event.anchor not in self.anchors:
-            raise self.stop(
-                event, f"'*{event.anchor}' points to no anchor '&{event.anchor}' above", _QUOTE_STAR
-            )
+            message = f"'*{event.anchor}' points to no anchor '&{event.anchor}' above"
+            raise self.stop(event, message, _QUOTE_STAR)
         node = self.anchors[event.anchor]
         if node is None:
             raise self.stop(event, f"'*{event.anchor}' is inside what it points to")
@@ -344,9 +342,8 @@ class _Composer:
                 merged.extend(self.merge_sources(key, value))
             elif key.text in entries:
                 first = entries[key.text][0].where.line
-                self.wrong(
-                    key.where, f"{key.text!r} appears twice in this mapping; the first is on line {first}"
-                )
+                message = f"{key.text!r} appears twice in this mapping; the first is on line {first}"
+                self.wrong(key.where, message)
             else:
                 entries[key.text] = (key, value)
         for source in merged:
@@ -380,9 +377,8 @@ class _Composer:
     def check_tag(self, event: yaml.Event) -> None:
         tag = getattr(event, "tag", None)
         if tag not in {None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}:
-            self.wrong(
-                self.where(event), f"the tag {tag.replace('tag:yaml.org,2002:', '!!')} is not used here"
-            )
+            shown = tag.replace("tag:yaml.org,2002:", "!!")
+            self.wrong(self.where(event), f"the tag {shown} is not used here")
 
     def where(self, event: yaml.Event) -> Where:
         mark = event.start_mark

@@ -146,9 +146,8 @@ def texts(node: Node) -> Sequence[str]:
 def regular_expression(text: str) -> re.Pattern[str]:
     """Raises ValueError, also for what re cannot hold: counts beyond 2³², too many parts inside each other."""
     if len(text) > _LONGEST_PATTERN:
-        raise ValueError(
-            f"a regular expression has at most {_LONGEST_PATTERN:,} characters, not {len(text):,}"
-        )
+        message = f"a regular expression has at most {_LONGEST_PATTERN:,} characters, not {len(text):,}"
+        raise ValueError(message)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what a later Python may read otherwise

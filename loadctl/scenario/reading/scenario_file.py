@@ -264,9 +264,8 @@ class ScenarioReader:
         """A host without trailing slash, and its user-info, which is a secret. Raises ValueError."""
         text = keys.one_line(node)
         if "://" not in text:
-            raise ValueError(
-                "has no scheme" if "@" in text else f"'{text}' has no scheme; write http://{text}"
-            )
+            message = f"'{text}' has no scheme; write http://{text}"
+            raise ValueError("has no scheme" if "@" in text else message)
         credentials, _, address = urlsplit(text).netloc.rpartition("@")
         self.environment.redact_user_info(credentials, node)
         url = web_address(text)

@@ -105,9 +105,8 @@ class TargetReader:
         if known is None or key.text in known:
             return True
         if self.own:
-            noun, has = (
-                ("request", "This scenario sends") if kind == "endpoint" else ("stage", "This load has")
-            )
+            request, stage = ("request", "This scenario sends"), ("stage", "This load has")
+            noun, has = request if kind == "endpoint" else stage
             self.mistakes.add(key, *no_such(f"no {noun} is named", key.text, known, has))
         return False
 

@@ -179,9 +179,8 @@ class WatchReader:
         place = urlsplit(text).netloc
         if "@" in place:
             self.environment.redact_user_info(place.rpartition("@")[0])
-            raise ValueError(
-                "a URL is shown, so it cannot hold a password; write headers: {Authorization: …}"
-            )
+            message = "a URL is shown, so it cannot hold a password; write headers: {Authorization: …}"
+            raise ValueError(message)
         web_address(text)
         return text.rstrip("/")
 

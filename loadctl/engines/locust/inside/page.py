@@ -56,12 +56,11 @@ def main() -> None:
             orders.write(json.dumps(what) + "\n")
 
         environment, runner = environment_of(settings, order)
-        web = WebUI(environment, settings["bind"], settings["port"], delayed_start=True)
+        place = settings["bind"], settings["port"]
+        web = WebUI(environment, *place, delayed_start=True)
         _guard(web.app, settings)
         _show_verdict(web.app, runner)
-        web.server = pywsgi.WSGIServer(
-            (settings["bind"], settings["port"]), web.app, log=None, error_log=None
-        )
+        web.server = pywsgi.WSGIServer(place, web.app, log=None, error_log=None)
         try:
             web.server.start()
         except OSError as error:

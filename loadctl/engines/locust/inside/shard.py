@@ -220,9 +220,8 @@ def _scenario_users(plan: Mapping[str, Any], recorder: Recorder) -> list[type]:
     try:
         from .journey.journey import make_users
     except ModuleNotFoundError as error:
-        raise ScriptError(
-            f"user types need {error.name}:  {sys.executable} -m pip install {error.name}"
-        ) from None
+        message = f"user types need {error.name}:  {sys.executable} -m pip install {error.name}"
+        raise ScriptError(message) from None
     from .journey.scenario_user import scenario_user
 
     makers = make_users(plan, recorder)
@@ -233,10 +232,7 @@ def _scenario_users(plan: Mapping[str, Any], recorder: Recorder) -> list[type]:
 
 
 def _runner(
-    plan: Mapping[str, Any],
-    environment: Environment,
-    recorder: Recorder,
-    control: Control,
+    plan: Mapping[str, Any], environment: Environment, recorder: Recorder, control: Control
 ) -> PlanRunner:
     from .load.runner import PlanRunner
     from .recorder.statistics import Statistics

@@ -58,16 +58,7 @@ class Response:
     first_byte_at: float
     finished_at: float
 
-    __slots__ = (
-        "body",
-        "clipped",
-        "finished_at",
-        "first_byte_at",
-        "headers",
-        "notable",
-        "size",
-        "status",
-    )
+    __slots__ = ("body", "clipped", "finished_at", "first_byte_at", "headers", "notable", "size", "status")
 
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], notable: bool) -> None:
         self.status = status

@@ -87,9 +87,8 @@ class Jar:
 
     def secrets(self) -> list[str]:
         """All values that are long enough to be recognised as secrets."""
-        return [
-            c.value.decode("utf-8", "replace").strip('"') for c in self._cookies.values() if len(c.value) > 3
-        ]
+        values = (cookie.value for cookie in self._cookies.values())
+        return [value.decode("utf-8", "replace").strip('"') for value in values if len(value) > 3]
 
     def store(self, line: bytes, *, host: str, target: bytes) -> None:
         """The value of one Set-Cookie header, answering a request for `target` (path and query) at `host`."""

@@ -170,9 +170,7 @@ def compile_source(source: str) -> Source:
     rest = rest.strip()
     if kind == "header":
         name = rest.lower().encode()
-        return lambda reply: next(
-            (v.decode("utf-8", "replace") for v in reply.response.values(name)), NOTHING
-        )
+        return lambda reply: _or_nothing(next(reply.response.values(name), None))
     if kind == "cookie":
         return lambda reply: _or_nothing(reply.client.jar.value(rest.encode()))
     if kind == "regex":

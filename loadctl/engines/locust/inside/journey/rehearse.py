@@ -124,27 +124,23 @@ class Rehearsal:
 
     def run(self) -> None:
         network, watchdog = network_of(self._plan), Watchdog()
-        types = self._plan["user_types"]
+        types, seed = self._plan["user_types"], self._plan["seed"]
         for number, step in enumerate(step for kind in types for step in requests(all_steps(kind))):
             cast("dict[str, int]", step)["request"] = number
         for index, kind in enumerate(types):
             compiled, client = UserType(kind, self._plan), Observed(network, watchdog)
-            user = User(
-                compiled, index, seed=self._plan["seed"], client=client, recorder=Noted(), context=Awake()
-            )
+            user = User(compiled, index, seed=seed, client=client, recorder=Noted(), context=Awake())
             self._take_steps(kind, user, partial(self._perform, compiled, user, client))
             user.close()
 
     def _take_steps(self, kind: Plan, user: User, perform: Perform) -> None:
         started = self._walk(kind["start"], user, perform)
+        why = UNREACHABLE if self._report.is_unreachable else "its start steps failed"
         for task in kind["tasks"]:
             if started:
                 self._walk(task["flow"], user, perform)
             else:
-                self._skip(
-                    task["flow"],
-                    UNREACHABLE if self._report.is_unreachable else "its start steps failed",
-                )
+                self._skip(task["flow"], why)
 
     def _perform(self, kind: UserType, user: User, client: Observed, step: Plan) -> bool:
         noted = Noted()

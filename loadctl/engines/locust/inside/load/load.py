@@ -227,9 +227,8 @@ class Closed:
             self._fill(wanted)
             self._take_away(wanted)
             setup.moved(t, wanted)
-            holding = (
-                wanted == was and self._wanted(min(t + _HOLD_TICK_S, schedule.duration_s - 1e-9)) == wanted
-            )
+            soon = min(t + _HOLD_TICK_S, schedule.duration_s - 1e-9)
+            holding = wanted == was and self._wanted(soon) == wanted
             was = wanted
             left = t0 + schedule.duration_s - time.monotonic()
             gevent.sleep(max(0.0, min(_HOLD_TICK_S if holding else TICK_S, left)))

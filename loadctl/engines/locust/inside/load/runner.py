@@ -184,9 +184,8 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
     ) -> None:
         """A LoadTestShape asks for so many users from now on. Where the scenario has stages, they decide instead."""
         if not isinstance(self._schedule, LiveSchedule):
-            self._recorder.note(
-                f"the script asked for {user_count} users; the scenario's load takes precedence"
-            )
+            message = f"the script asked for {user_count} users; the scenario's load takes precedence"
+            self._recorder.note(message)
             return
         t = max(0.0, time.monotonic() - self._t0)
         self._kind_of = rotation(user_classes or self.user_classes)
@@ -217,9 +216,8 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
 
     def register_message(self, msg_type: str, listener: Callable[..., Any], concurrent: bool = False) -> None:
         if self.worker_count > 1:
-            raise StopTest(
-                f"messages between master and workers ({msg_type}) need one process: use --workers 1"
-            )
+            message = f"messages between master and workers ({msg_type}) need one process: use --workers 1"
+            raise StopTest(message)
         super().register_message(msg_type, listener, concurrent)
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -293,11 +291,10 @@ class PlanRunner(LocalRunner):  # type: ignore[misc]  # Locust has no types
         self.target_user_classes_count = self.user_classes_count
         waiting = sum(map(_in_on_start, self._users()))
         # In a greenlet of its own: a listener that waits must not hold the plan up.
-        fired = self.greenlet.spawn(
-            self.environment.events.spawning_complete.fire, user_count=self._recorder.users
-        )
+        complete = self.environment.events.spawning_complete
+        fired = self.greenlet.spawn(complete.fire, user_count=self._recorder.users)
         fired.link_exception(locust_exception_handler(self.environment))
-        if waiting and len(self.environment.events.spawning_complete._handlers) > 1:  # noqa: SLF001
+        if waiting and len(complete._handlers) > 1:  # noqa: SLF001
             self._recorder.note(
                 f"{waiting} users were still in on_start when all had started: "
                 "the script may be waiting there for spawning_complete"

@@ -66,9 +66,8 @@ def _loaded(path: str, loader: Callable[[str], Any]) -> tuple[dict[str, type], S
         found = loader(path)
     except Exception as error:  # noqa: BLE001 - whatever the user's file raises
         traceback.print_exc()
-        raise ScriptError(
-            f"{name} cannot be loaded: {explained(error, path)}{_line_in(error, path)}"
-        ) from None
+        message = f"{name} cannot be loaded: {explained(error, path)}{_line_in(error, path)}"
+        raise ScriptError(message) from None
     except SystemExit as error:
         raise Ended(name, error) from None
     if isinstance(found, tuple):
@@ -144,16 +143,13 @@ class Script:
         for user_class in self.classes if script["own_hosts"] else ():
             host = (user_class.host or "").rstrip("/")  # type: ignore[attr-defined]
             if host and host not in script["own_hosts"]:  # nobody was asked whether that one may be loaded
-                raise Refused(
-                    f"{user_class.__name__} uses the host {host} when it runs; allow it with  -H {host}"
-                )
+                message = f"{user_class.__name__} uses the host {host} when it runs; allow it with  -H {host}"
+                raise Refused(message)
 
     def watch(self, environment: Environment) -> Sessions:
         """After the runner was made, before `init`. The sessions record nothing until they are opened."""
         sessions = Sessions(
-            self._recorder,
-            timeout_s=self._plan["timeout_s"],
-            rate_limited=bool(self._plan["rate_limit"]),
+            self._recorder, timeout_s=self._plan["timeout_s"], rate_limited=bool(self._plan["rate_limit"])
         )
         sessions.install()
         # Before those of the script, which may raise StopUser.
