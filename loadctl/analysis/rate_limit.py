@@ -26,7 +26,7 @@ from loadctl.results.interval import SecondTotal
 from loadctl.results.measures.level import NOISE_MS, total
 from loadctl.results.recording import Example
 from loadctl.results.verdict import Evidence, Finding
-from loadctl.scenario.rate_limit import RateLimit
+from loadctl.scenario.scenario import RateLimit
 from loadctl.scenario.units import format_count, format_duration, format_ms, format_percent, format_rate
 
 RATE_LIMITED = "rate_limited"

@@ -8,15 +8,12 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from loadctl.errors import UsageError
 from loadctl.scenario.redaction import names_a_secret
+from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.template import Attribute, Call, Expression, Literal, Variable, parse
-
-if TYPE_CHECKING:
-    from loadctl.scenario.scenario import Scenario
-    from loadctl.scenario.user_type import Json, UserType
+from loadctl.scenario.user_type import Json, UserType
 
 LOST = (
     "the seed: random values and the order of tasks differ from run to run",

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from loadctl.engines.base import Command
 from loadctl.engines.redaction import Redaction, names_credential
 from loadctl.scenario.consent import consent_of
+from loadctl.scenario.load import Load
 from loadctl.scenario.prng import MASK, in_order
 from loadctl.scenario.redaction import is_secret, names_a_secret, without_secrets
+from loadctl.scenario.scenario import Scenario, Script, ScriptOptions
 from loadctl.scenario.template import Attribute, Variable, json_plan, parse, text_plan
 from loadctl.scenario.user_type import (
     Body,
@@ -27,11 +28,6 @@ from loadctl.scenario.user_type import (
     UserType,
     weighted_order,
 )
-
-if TYPE_CHECKING:
-    from loadctl.scenario.load import Load
-    from loadctl.scenario.scenario import Scenario, Script, ScriptOptions
-
 
 _PAIRS = frozenset({"headers", "query", "fields", "files", "capture", "json"})
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|SESSION|COOKIE|CREDENTIAL|JWT", re.IGNORECASE)

@@ -282,11 +282,6 @@ def check_template(text: str) -> str | None:
     return None
 
 
-def variables(text: str) -> set[str]:
-    """Names that something must capture before `text` can be rendered; raises TemplateError."""
-    return {e.name for e in parse(text).expressions() if isinstance(e, Variable)} - GIVEN
-
-
 def endpoint_path(text: str) -> str:
     """The path of `text`, a path or URL, without query: `/items/{{ id }}?page=2` is `/items/{id}`.
 

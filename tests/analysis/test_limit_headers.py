@@ -7,7 +7,7 @@ import pytest
 from loadctl.analysis.rate_limit import RATE_LIMITED, header_findings
 from loadctl.results.recording import Example
 from loadctl.results.verdict import Finding
-from loadctl.scenario.rate_limit import RateLimit
+from loadctl.scenario.scenario import RateLimit
 
 TRUE = {"Retry-After": "1", "X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "0"}
 

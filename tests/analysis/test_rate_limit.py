@@ -16,7 +16,7 @@ from loadctl.demo.api import TokenBucket
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
 from loadctl.results.verdict import Finding
-from loadctl.scenario.rate_limit import RateLimit
+from loadctl.scenario.scenario import RateLimit
 from tests.records import replace
 from tests.results.recorded import interval, load, recording, scenario, second
 

@@ -13,8 +13,7 @@ from loadctl.engines import ENGINES
 from loadctl.engines.base import Engine, Outcome
 from loadctl.engines.locust.engine import LocustEngine
 from loadctl.scenario.load import Load, Stage
-from loadctl.scenario.rate_limit import RateLimit
-from loadctl.scenario.scenario import Scenario, Script, Tls
+from loadctl.scenario.scenario import RateLimit, Scenario, Script, Tls
 from loadctl.scenario.user_type import Body, Request, Task, Think, UserType
 
 OUT = Path("/somewhere/runs/x")

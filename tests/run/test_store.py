@@ -32,8 +32,7 @@ from loadctl.run.machine import calendar_time, this_machine, utc
 from loadctl.run.manifest import Manifest, scenario_hash
 from loadctl.run.store import list_runs, open_run, read_recording
 from loadctl.scenario.load import Load, Stage
-from loadctl.scenario.rate_limit import RateLimit
-from loadctl.scenario.scenario import Scenario, Script
+from loadctl.scenario.scenario import RateLimit, Scenario, Script
 from loadctl.scenario.target import Scope, Target
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Task, Think, UserType
 from tests.records import replace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.scenario.rate_limit import RateLimit, counted
+from loadctl.scenario.scenario import RateLimit, counted
 from loadctl.scenario.user_type import Request, Task, UserType
 
 BY_KEY = RateLimit(100, "key")

@@ -12,7 +12,6 @@ from loadctl.scenario.template import (
     json_plan,
     parse,
     text_plan,
-    variables,
 )
 from loadctl.scenario.user_type import Json
 
@@ -146,19 +145,6 @@ def test_any_text_either_compiles_or_gets_one_sentence(text: str) -> None:
 )
 def test_a_mistake_is_told_in_one_sentence(text: str, message: str) -> None:
     assert message in (check_template(text) or "no mistake")
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("plain", set()),
-        ("{{ a }} {{ b.c }} {{ random_choice(ids) }}", {"a", "b", "ids"}),
-        ("{{ row.email }} {{ user }} {{ random_int(1, 2) }} {{ true }}", set()),
-        ("{{ str(int(a)) }}", {"a"}),
-    ],
-)
-def test_the_variables_that_somebody_must_capture(text: str, names: set[str]) -> None:
-    assert variables(text) == names
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import ceil, floor
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from loadctl.engines.artillery.locate import INSTALL, Artillery, Missing, artillery_environment, locate
@@ -26,11 +25,9 @@ from loadctl.engines.base import Command, Outcome, State
 from loadctl.engines.shard_plan import shard_command, shard_plan
 from loadctl.errors import InvalidInput, Mistake, RunError, UsageError, Where
 from loadctl.scenario.consent import web_address
-
-if TYPE_CHECKING:
-    from loadctl.scenario.load import Load
-    from loadctl.scenario.scenario import Scenario, Script
-    from loadctl.scenario.user_type import Json, Request
+from loadctl.scenario.load import Load
+from loadctl.scenario.scenario import Scenario, Script
+from loadctl.scenario.user_type import Json, Request
 
 LAUNCH = Path(__file__).with_name("inside") / "launch.mjs"
 EXIT_STOPPED = 10

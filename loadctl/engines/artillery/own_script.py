@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from loadctl.errors import InvalidInput, Mistake, Where
 from loadctl.scenario.consent import host_in
@@ -32,12 +32,8 @@ from loadctl.scenario.reading.environment import Environment
 from loadctl.scenario.reading.keys import regular_expression
 from loadctl.scenario.reading.user_types import UserTypeReader
 from loadctl.scenario.redaction import secret_fields
-from loadctl.scenario.scenario import Place
-
-if TYPE_CHECKING:
-    from loadctl.scenario.scenario import Script
-    from loadctl.scenario.user_type import UserType
-
+from loadctl.scenario.scenario import Place, Script
+from loadctl.scenario.user_type import UserType
 
 _READABLE = (".yml", ".yaml", ".json")
 _URL_KEYS = ("url", "uri", "connect", "target")
@@ -136,8 +132,8 @@ def whole_script(path: str, environment: str | None, options: Mapping[str, str])
     if "config" in options:
         script = _merged(script, _document(options["config"]))
     config = _config_of(script)
-    if environment is not None:
-        script = _with_config(script, _in_environment(config, environment, path))
+    if environment is not None and (chosen := _in_environment(config, environment, path)) is not None:
+        script = _merged(script, Node(chosen.where, entries={Key("config", chosen.where): chosen}))
     if "overrides" in options:
         over, _ = read_document(Text("--overrides", options["overrides"]))
         if over is not None:
@@ -152,21 +148,15 @@ def _config_of(script: Node) -> Node:
     return config
 
 
-def _with_config(script: Node, config: Node) -> Node:
-    entries = {
-        key: config if key.text == "config" else value for key, value in (script.entries or {}).items()
-    }
-    return replace(script, entries=entries)
-
-
-def _in_environment(config: Node, environment: str, path: str) -> Node:
+def _in_environment(config: Node, environment: str, path: str) -> Node | None:
+    """None: there is none of this name, but a script may read the name."""
     environments = config.get("environments")
     known = environments.entries if environments is not None and environments.entries is not None else {}
     chosen = environments.get(environment) if environments is not None else None
     if chosen is None and (known or _ENVIRONMENT not in _text_of(path)):
         names = ", ".join(key.text for key in known) or "none"
         _refuse(config.key_where("environments"), f"it has no environment '{environment}'; it has {names}")
-    return config if chosen is None else _merged(config, chosen)  # a script may only read the name
+    return chosen
 
 
 def _check_scenario_name(script: Node, asked: str | None) -> None:

@@ -7,16 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from loadctl.engines import exported
 from loadctl.engines.exported import Writer
 from loadctl.engines.json_path import dotted, json_path
+from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Step, Think, UserType
-
-if TYPE_CHECKING:
-    from loadctl.scenario.scenario import Scenario
-
 
 _HELPERS: Mapping[str, str] = {
     "random_int": "random.randint({})",

@@ -12,13 +12,10 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from loadctl.errors import InvalidInput, Mistake, UsageError, Where
 from loadctl.scenario.consent import web_address
-
-if TYPE_CHECKING:
-    from loadctl.scenario.scenario import Scenario, Script
+from loadctl.scenario.scenario import Scenario, Script
 
 _NOT_USERS = ("TaskSet", "Shape")
 """Endings of the names of base classes that are not users."""

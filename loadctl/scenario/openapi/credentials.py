@@ -110,14 +110,6 @@ def _api_key(node: Mapping[str, object]) -> Scheme | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a request carries."""
-
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-
-
 @dataclass(slots=True)
 class Access:
     """Decides what is sent. `logs_in`: users begin with a login; `token`: which captures one."""
@@ -129,7 +121,8 @@ class Access:
     variables: dict[Scheme, str] = field(default_factory=dict)
     """Credentials that only the environment can give."""
 
-    def credentials(self, wanted: Alternatives) -> Credentials:
+    def credentials(self, wanted: Alternatives) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The headers and the query that a request carries."""
         headers: dict[str, str] = {}
         query: dict[str, str] = {}
         cookies: list[str] = []
@@ -143,7 +136,7 @@ class Access:
                     cookies.append(f"{scheme.name}={self._value(scheme)}")
         if cookies:
             headers["Cookie"] = Reference("; ".join(cookies))
-        return Credentials(headers, query)
+        return headers, query
 
     def is_met(self, scheme: Scheme) -> bool:
         """Whether the login gives it."""

@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from loadctl.scenario.prng import text as as_text
-
-if TYPE_CHECKING:
-    from loadctl.scenario.user_type import Json
+from loadctl.scenario.user_type import Json
 
 SOME_TEXT = "text"
 _DEEPEST = 12

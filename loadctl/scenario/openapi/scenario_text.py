@@ -310,8 +310,8 @@ def _needs(wanted: Alternatives, login: Access) -> bool:
 
 
 def _with_credentials(operation: Operation, access: Access) -> Operation:
-    given = access.credentials(operation.access)
-    return replace(operation, headers={**operation.headers, **given.headers}, query=given.query)
+    headers, query = access.credentials(operation.access)
+    return replace(operation, headers={**operation.headers, **headers}, query=query)
 
 
 def _of_login(wanted: Alternatives) -> Alternatives:

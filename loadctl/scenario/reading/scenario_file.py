@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from loadctl.errors import Where
 from loadctl.scenario.consent import web_address
 from loadctl.scenario.load import Load
-from loadctl.scenario.rate_limit import RateLimit, counted
 from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.commands import CommandReader
 from loadctl.scenario.reading.document import Mistakes, Node, Sources, Text, TooManyMistakes
@@ -23,7 +22,7 @@ from loadctl.scenario.reading.user_types import IN_PLACE, UserTypeReader
 from loadctl.scenario.reading.watch import WatchReader
 from loadctl.scenario.reading.words import is_meant, unknown
 from loadctl.scenario.redaction import secret_arguments
-from loadctl.scenario.scenario import Scenario, Script, Tls
+from loadctl.scenario.scenario import RateLimit, Scenario, Script, Tls, counted
 from loadctl.scenario.target import DEFAULT_STOP_RULES, STOP_EXAMPLE, StopRule, Target, parse_stop_rule
 from loadctl.scenario.units import NUMBER, parse_rate, rate_period_s
 from loadctl.scenario.user_type import UserType

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from loadctl.errors import InvalidInput
-from loadctl.scenario.rate_limit import RateLimit
 from loadctl.scenario.reading.document import Sources, Text
 from loadctl.scenario.reading.scenario_file import applicable_to, read_scenario, read_targets
-from loadctl.scenario.scenario import Scenario, Script
+from loadctl.scenario.scenario import RateLimit, Scenario, Script
 from loadctl.scenario.target import Target
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Think
 from loadctl.scenario.watch import Watch

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import json
 import os
 import queue
 import signal
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -55,6 +56,13 @@ class Control:
     def next_line(self) -> str:
         """The next line that is not an order, such as the plan. Empty if loadctl has already exited."""
         return self._lines.get()
+
+    def next_json(self) -> Any:
+        """The same line, read. Without loadctl the process ends."""
+        line = self.next_line()
+        if not line:
+            kill_group()
+        return json.loads(line)
 
     def on_signals(self, bye: Callable[[], None]) -> None:
         """SIGINT and SIGTERM are `stop`; a second one says `bye` and leaves at once, even in the middle of a script."""

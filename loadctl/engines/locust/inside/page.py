@@ -37,9 +37,7 @@ _VERDICT = """
 def main() -> None:
     control = Control()
     control.listen()
-    settings = json.loads(control.next_line() or "null")
-    if settings is None:
-        kill_group()
+    settings = control.next_json()
     prepare_process()
     sys.argv[1:] = []  # Locust's parser of options reads them
     import gevent

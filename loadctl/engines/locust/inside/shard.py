@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import resource
 import sys
@@ -40,9 +39,7 @@ def main() -> NoReturn:
     import locust  # noqa: F401  before all else: it makes what waits in the standard library cooperative
 
     forget_variables(os.environ)
-    plan = json.loads(control.next_line() or "null")
-    if plan is None:
-        kill_group()
+    plan = control.next_json()
     _write_to(*plan["output"])
     redact = Redaction(plan["secrets"])
     recorder = Recorder(

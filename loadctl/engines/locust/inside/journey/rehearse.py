@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from ....redaction import Redaction, credentials, names_credential, values_of
 from ..client.client import KEEP_FOR_EXAMPLES, Client, Outgoing, header_texts
 from ..client.connection import Response, Watchdog
-from ..control import Control, kill_group
+from ..control import Control
 from ..recorder.recorder import Recorder
 from .capture import Reply
 from .journey import User, UserType, all_steps, network_of, requests
@@ -45,9 +45,7 @@ Perform = Callable[[Plan], bool]
 def main() -> None:
     control = Control()
     control.listen()
-    plan = json.loads(control.next_line() or "null")
-    if plan is None:
-        kill_group()
+    plan = control.next_json()
     Rehearsal(plan, _write).run()
     os._exit(0)  # not sys.exit: nothing is left to do, and greenlets of the hub need no farewell
 
