@@ -91,7 +91,7 @@ def user_type_plan(user_type: UserType) -> dict[str, Json]:
         "weight": user_type.weight,
         "start": [{**_step(step), "once": step.once} for step in user_type.start],
         "tasks": [
-            {"name": task.name, "weight": task.weight, "flow": _flow(task.flow)} for task in user_type.tasks
+            {"name": one.name, "weight": one.weight, "flow": _flow(one.flow)} for one in user_type.tasks
         ],
         "headers": _fields(user_type.headers),
         "think": None if think is None else [think.min_s, think.max_s],

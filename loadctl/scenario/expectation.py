@@ -250,9 +250,8 @@ def _missing_stage(target: Target, load: Load) -> CannotJudge | None:
         return None
     reason = f"no stage holds its level for {MAX_THROUGHPUT_HOLD_S:.0f} s"
     longer = _shortest(load, lambda plan: _longest_hold_s(plan, stage) >= MAX_THROUGHPUT_HOLD_S)
-    return CannotJudge(
-        target=target, reason=reason, shortest_s=longer if longest else None, by_load=longest > 0
-    )
+    shortest_s = longer if longest else None
+    return CannotJudge(target=target, reason=reason, shortest_s=shortest_s, by_load=longest > 0)
 
 
 def _too_low(target: Target, load: Load) -> CannotJudge | None:
@@ -298,9 +297,8 @@ def ends_below(peak: float, unit: str) -> str:
 
 
 def _longest_hold_s(load: Load, stage: str | None) -> float:
-    return max(
-        (end - start for start, end, level in _scored_spans(load, stage) if level is not None), default=0.0
-    )
+    holds = ((start, end) for start, end, level in _scored_spans(load, stage) if level is not None)
+    return max((end - start for start, end in holds), default=0.0)
 
 
 def _scored_spans(load: Load, name: str | None) -> list[tuple[float, float, float | None]]:

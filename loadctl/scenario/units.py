@@ -222,9 +222,8 @@ def format_limit(value: float, unit: str) -> str:
         return f"{value:.15g} ms" if value < 1000 else f"{value / 1000:.15g} s"
     if unit == "bytes":
         sizes = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
-        return next(
-            (f"{value / size:.4g} {name}" for size, name in sizes if value >= size), f"{value:.15g} B"
-        )
+        fitting = (f"{value / size:.4g} {name}" for size, name in sizes if value >= size)
+        return next(fitting, f"{value:.15g} B")
     if unit == "/s":
         return f"{value:.15g}/s"
     return f"{value:.15g} {unit}" if unit in {"%", "users"} else format_value(value, unit)

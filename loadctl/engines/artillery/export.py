@@ -14,19 +14,6 @@ from loadctl.engines.json_path import dotted, json_path
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.user_type import Json, Repeat, Request, Step, Think, UserType
 
-_HELPERS: Mapping[str, str] = {
-    "random_int": "randomInt({})",
-    "random_float": "randomFloat({})",
-    "random_floats": "randomFloats({})",
-    "random_string": "randomString({})",
-    "random_choice": "randomChoice({})",
-    "uuid": "randomUUID()",
-    "int": "parseInt({}, 10)",
-    "float": "Number({})",
-    "str": "String({})",
-    "now": "new Date().toISOString()",
-    "timestamp": "Date.now()",
-}
 LIBRARY: Mapping[str, str] = {
     "randomInt": "const randomInt = (low, high) => low + Math.floor(Math.random() * (high - low + 1));",
     "randomFloat": "const randomFloat = (low, high) => low + Math.random() * (high - low);",
@@ -76,7 +63,19 @@ _JAVASCRIPT = exported.Language(
     text="String({})",
     encoded="encodeURIComponent({})",
     constant=json.dumps,
-    helpers=_HELPERS,
+    helpers={
+        "random_int": "randomInt({})",
+        "random_float": "randomFloat({})",
+        "random_floats": "randomFloats({})",
+        "random_string": "randomString({})",
+        "random_choice": "randomChoice({})",
+        "uuid": "randomUUID()",
+        "int": "parseInt({}, 10)",
+        "float": "Number({})",
+        "str": "String({})",
+        "now": "new Date().toISOString()",
+        "timestamp": "Date.now()",
+    },
 )
 
 Conditions = tuple[str, ...]

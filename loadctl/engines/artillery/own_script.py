@@ -174,9 +174,8 @@ def _check_scenario_name(script: Node, asked: str | None) -> None:
     found = [name for name in names if name == asked or pattern.search(name)]
     if len(found) != 1:
         there = ", ".join(name for name in names if name) or "none with a name"
-        message = (
-            f"no scenario is called '{asked}'" if not found else f"'{asked}' matches {len(found)} scenarios"
-        )
+        many = f"'{asked}' matches {len(found)} scenarios"
+        message = many if found else f"no scenario is called '{asked}'"
         _refuse(script.key_where("scenarios"), f"--scenario-name: {message}; there are {there}")
 
 

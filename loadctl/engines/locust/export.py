@@ -14,21 +14,6 @@ from loadctl.engines.json_path import dotted, json_path
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Step, Think, UserType
 
-_HELPERS: Mapping[str, str] = {
-    "random_int": "random.randint({})",
-    "random_float": "random.uniform({})",
-    "random_floats": "[round(random.random(), 6) for _ in range({})]",
-    "random_string": '"".join(random.choices(string.ascii_lowercase + string.digits, k={}))',
-    "random_choice": "random.choice({})",
-    "uuid": "str(uuid.uuid4())",
-    "int": "int({})",
-    "float": "float({})",
-    "str": "str({})",
-    "now": 'datetime.now(timezone.utc).isoformat(timespec="milliseconds")',
-    "timestamp": "int(time.time() * 1000)",
-}
-
-
 _PYTHON = exported.Language(
     environment="{}",
     key="{}",
@@ -36,7 +21,19 @@ _PYTHON = exported.Language(
     text="str({})",
     encoded='quote(str({}), safe="")',
     constant=repr,
-    helpers=_HELPERS,
+    helpers={
+        "random_int": "random.randint({})",
+        "random_float": "random.uniform({})",
+        "random_floats": "[round(random.random(), 6) for _ in range({})]",
+        "random_string": '"".join(random.choices(string.ascii_lowercase + string.digits, k={}))',
+        "random_choice": "random.choice({})",
+        "uuid": "str(uuid.uuid4())",
+        "int": "int({})",
+        "float": "float({})",
+        "str": "str({})",
+        "now": 'datetime.now(timezone.utc).isoformat(timespec="milliseconds")',
+        "timestamp": "int(time.time() * 1000)",
+    },
 )
 
 

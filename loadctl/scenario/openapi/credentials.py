@@ -245,9 +245,8 @@ def token_source(sampler: SchemaSampler, operation: Mapping[str, object]) -> str
 def _in_schema(sampler: SchemaSampler, schema: object) -> Sequence[str]:
     level: list[tuple[tuple[str, ...], object]] = [((), schema)]
     for _ in range(_DEEPEST):
-        below = [
-            ((*steps, name), item) for steps, node in level for name, item in sampler.properties(node).items()
-        ]
+        nodes = ((steps, sampler.properties(node)) for steps, node in level)
+        below = [((*steps, name), item) for steps, items in nodes for name, item in items.items()]
         texts = [steps for steps, item in below if _is_text(sampler, item)]
         if best := _best(texts):
             return best

@@ -120,9 +120,7 @@ def _object(shape: type[keys.Shape]) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {
-            key: _described(_takes(field), _help(shape).get(key)) for key, field in fields.items()
-        },
+        "properties": {key: _described(_takes(one), _help(shape).get(key)) for key, one in fields.items()},
         "required": [key for key, field in fields.items() if field.is_required()],
     }
 

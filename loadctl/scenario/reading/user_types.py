@@ -155,10 +155,8 @@ class UserTypeReader:
     def _in_place(self, name: str, node: Node) -> UserType | None:
         for key in ("think", "pace") if self.open_model else ():
             if node.get(key) is not None:
-                message = (
-                    f"{key}: has no effect with rate:, which decides when each user arrives; leave it out"
-                )
-                self.mistakes.add(node.key_where(key), message)
+                why = "which decides when each user arrives; leave it out"
+                self.mistakes.add(node.key_where(key), f"{key}: has no effect with rate:, {why}")
         return self.user_type(name, node)
 
     def _shared(self) -> Mapping[str, Node]:
@@ -228,9 +226,8 @@ class UserTypeReader:
     def _check_names(self, names: Names, data: str | None, rows: Rows | None) -> None:
         for name, where in names.used:
             if name not in names.captured:
-                message, hint = no_such(
-                    "nothing captures", name, names.captured, "Captured in this user type"
-                )
+                has = "Captured in this user type"
+                message, hint = no_such("nothing captures", name, names.captured, has)
                 column = nearest(name, rows[0]) if rows and nearest(name, names.captured) is None else None
                 if column is not None:
                     message += f"; did you mean row.{column}?"

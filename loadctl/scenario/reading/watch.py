@@ -137,9 +137,8 @@ class WatchReader:
             if not _NAME.fullmatch(key.text):
                 message = f"{key.text!r} is not a valid series name: letters, digits and _ only"
                 self.mistakes.add(key, message)
-        return PrometheusServer(
-            url=url, queries=self._lines(shape.queries), headers=self._headers(shape.headers)
-        )
+        queries, headers = self._lines(shape.queries), self._headers(shape.headers)
+        return PrometheusServer(url=url, queries=queries, headers=headers)
 
     def _logs(self, node: Node) -> Logs | None:
         shape = keys.read_shape(LogsShape, node, self.mistakes) if node.entries is not None else None

@@ -81,10 +81,9 @@ def _guard(app: Any, settings: Mapping[str, Any]) -> None:
             return make_response("requests from other sites are refused", 403)
         asked = (request.form.get("host") or "").rstrip("/") if request.path.endswith("/swarm") else ""
         if asked and asked != settings["host"]:
-            message = (
-                f"this page loads {settings['host']} only; for another host:  loadctl ui … --host {asked}"
-            )
-            return jsonify({"success": False, "message": message, "host": settings["host"]})
+            host = settings["host"]
+            message = f"this page loads {host} only; for another host:  loadctl ui … --host {asked}"
+            return jsonify({"success": False, "message": message, "host": host})
         return None
 
     app.before_request(refuse)

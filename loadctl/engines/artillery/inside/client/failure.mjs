@@ -1,20 +1,15 @@
 // Why a request failed: one of the error classes, which are the same on both engines. And what messages need to be short.
 
-// Descriptors, ports or memory of this machine are used up: says nothing about the system.
-const OUR_FAULT = ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM'];
-const UNKNOWN_NAME = ['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NONAME', 'ENODATA'];
-const CLOSED = ['ECONNRESET', 'EPIPE', 'ECONNABORTED'];
 const NO_IPV6 = new Set(['EADDRNOTAVAIL', 'ENETUNREACH', 'EAFNOSUPPORT']);
-const BY_CODE = new Map([
-  ...OUR_FAULT.map((code) => [code, 'generator']),
-  ...UNKNOWN_NAME.map((code) => [code, 'dns']),
-  ...CLOSED.map((code) => [code, 'reset']),
-  ['ECONNREFUSED', 'connect_refused'],
-  ['ETIMEDOUT', 'connect_timeout'],
-  // undici does not send such a request.
-  ['UND_ERR_INVALID_ARG', 'generator'],
-  ['UND_ERR_NOT_SUPPORTED', 'generator'],
-]);
+const CODES = {
+  // Descriptors, ports or memory of this machine are used up, or undici does not send such a request: says nothing about the system.
+  generator: 'EMFILE ENFILE EADDRNOTAVAIL ENOBUFS ENOMEM UND_ERR_INVALID_ARG UND_ERR_NOT_SUPPORTED',
+  dns: 'ENOTFOUND EAI_AGAIN EAI_FAIL EAI_NONAME ENODATA',
+  reset: 'ECONNRESET EPIPE ECONNABORTED',
+  connect_refused: 'ECONNREFUSED',
+  connect_timeout: 'ETIMEDOUT',
+};
+const BY_CODE = new Map(Object.entries(CODES).flatMap(([errorClass, codes]) => codes.split(' ').map((code) => [code, errorClass])));
 const TLS = /^(EPROTO|ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|ERR_OSSL)/;
 
 // The scenario asks for something that cannot be done; the message is one sentence.

@@ -5,7 +5,7 @@ import { Client } from '../client/client.mjs';
 import { Consent } from '../client/consent.mjs';
 import { Network } from '../client/network.mjs';
 import { Stream, hash32 } from './draw.mjs';
-import { Fault, Request } from './request.mjs';
+import { CompiledRequest, Fault } from './request.mjs';
 
 // A script that always breaks must neither spin nor stop the load.
 const FAULT_PAUSE_S = 0.5;
@@ -52,7 +52,7 @@ class UserType {
   _step(plan) {
     if (plan.kind === 'think') return (user) => user.pause(plan.min_s, plan.max_s);
     if (plan.kind === 'repeat') return this._repeat(plan);
-    const request = new Request(plan, { world: this._world, headers: this._headers, optional: this._optional });
+    const request = new CompiledRequest(plan, { world: this._world, headers: this._headers, optional: this._optional });
     return (user) => user.perform(request);
   }
 

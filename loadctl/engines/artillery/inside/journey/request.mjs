@@ -17,7 +17,7 @@ const NONE = Buffer.alloc(0);
 // A request that cannot be made through no fault of the system: a template without a value, no descriptors left.
 export class Fault extends Error {}
 
-export class Request {
+export class CompiledRequest {
   // `world`: {host, rateLimited, patterns, contentTypes}; `optional`: variables that may find nothing, which
   // ends a `while`; they become null.
   constructor(plan, { world, headers, optional }) {

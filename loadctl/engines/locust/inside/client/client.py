@@ -24,6 +24,7 @@ CONNECTIONS_MAX = 8
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~-._"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NO_HEADERS: frozenset[bytes] = frozenset()
+_OF_THE_BODY = {b"content-" + name for name in (b"length", b"type", b"encoding", b"language", b"location")}
 
 DEFAULT_HEADERS = (
     (b"Connection", b"keep-alive"),
@@ -194,13 +195,7 @@ def redirected(
         drop.add(b"authorization")
     if (status in {301, 302} and method == b"POST") or (status == 303 and method not in {b"GET", b"HEAD"}):
         method, body = b"GET", b""
-        drop |= {
-            b"content-length",
-            b"content-type",
-            b"content-encoding",
-            b"content-language",
-            b"content-location",
-        }
+        drop |= _OF_THE_BODY
     lines = outgoing.head.split(b"\r\n")[1:-1]
     kept = [line for line in lines if line.partition(b":")[0].lower() not in drop]
     kept.insert(0, b"Host: " + origin.authority.encode())

@@ -10,6 +10,8 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import gevent
+import gevent.event
 import httptools
 from gevent import get_hub, getcurrent
 
@@ -21,12 +23,6 @@ if TYPE_CHECKING:
 
     from gevent.core import io
     from greenlet import greenlet
-
-
-from typing import TYPE_CHECKING
-
-import gevent
-import gevent.event
 
 NOTABLE = frozenset({b"set-cookie", b"content-encoding", b"location"})
 QUIET_MAX = 65536

@@ -21,16 +21,15 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    from ..recorder.recorder import Recorder
-
-
 from .....scenario.consent import Consent
 from .....scenario.prng import Stream, hash32
 from ..client.client import Client
 from ..client.connection import Watchdog
 from ..client.network import Network
-from .request import Fault, Pairs, Plan, Request, Sender
+from .request import CompiledRequest, Fault, Pairs, Plan, Sender
+
+if TYPE_CHECKING:
+    from ..recorder.recorder import Recorder
 
 FAULT_PAUSE_S = 0.5
 """A user type that always fails must neither spin nor stop the load."""
@@ -104,8 +103,8 @@ class UserType:
         request = self.request(plan)
         return lambda user: user.perform(request)
 
-    def request(self, plan: Plan) -> Request:
-        return Request(
+    def request(self, plan: Plan) -> CompiledRequest:
+        return CompiledRequest(
             plan,
             host=self._host,
             headers=self._headers,
@@ -203,7 +202,7 @@ class User(Sender):
         self._recorder.turn()
         self._recorder.fault(message)
 
-    def perform(self, request: Request) -> bool:
+    def perform(self, request: CompiledRequest) -> bool:
         if self._context.stopping(self):
             return False
         try:

@@ -61,7 +61,7 @@ class Fault(Exception):
     """A request that cannot be made through no fault of the system: a template without a value, no descriptors left."""
 
 
-class Request:
+class CompiledRequest:
     def __init__(
         self, plan: Plan, *, host: str, headers: Pairs, rate_limited: bool, optional: frozenset[str]
     ) -> None:

@@ -120,7 +120,7 @@ class _PlainBody(HTTPResponse):
         return error is None and not self._given_up
 
 
-class _Request(Flight):
+class _ScriptRequest(Flight):
     """One request of a script, from before it is sent until its outcome is counted.
 
     What most requests never need is not set for each of them.
@@ -133,7 +133,7 @@ class _Request(Flight):
     """It ended before the body did; `error` and `message` say how."""
     is_reported = False
     """Locust has fired its event."""
-    held: list[_Request] | None = None
+    held: list[_ScriptRequest] | None = None
     meta: Mapping[str, Any] | None = None
     """Locust's metadata, until its event is fired."""
     name: str | None = None
@@ -158,9 +158,9 @@ class Sessions:
         self._rate_limited = rate_limited
         self._statistics = recorder.statistics
         self._event = locust.events.request
-        self._now: dict[object, _Request] = {}
+        self._now: dict[object, _ScriptRequest] = {}
         """By greenlet: inside the session's request method."""
-        self._held: dict[object, list[_Request]] = {}
+        self._held: dict[object, list[_ScriptRequest]] = {}
         """By greenlet: the script has yet to say how it went (catch_response), or to read the body to its end."""
         self._endpoints: dict[_Key, Endpoint] = {}
         """As they were asked before: most scripts ask the same few."""
@@ -205,7 +205,7 @@ class Sessions:
             name = (args[0] if args else options.get("name")) or session.request_name
             key = method, name, session.base_url, url
             endpoint = known.get(key) or self._endpoint(session, key)
-            mine = _Request(endpoint, clock())
+            mine = _ScriptRequest(endpoint, clock())
             endpoint.flights.add(mine)
             if place is not None and place.due is not None:
                 mine.late_us = _lateness_us(place, mine)
@@ -240,7 +240,7 @@ class Sessions:
             self._endpoints[key] = endpoint
         return endpoint
 
-    def _await(self, greenlet: object, request: _Request, response: Any) -> None:
+    def _await(self, greenlet: object, request: _ScriptRequest, response: Any) -> None:
         """The script will report the outcome in a `with` block."""
         meta = request.meta = response.request_meta
         request.name, request.ms = meta["name"], meta["response_time"]
@@ -249,7 +249,7 @@ class Sessions:
         if request.streamed:
             watch(meta["response"], partial(self._body_ended, request))
 
-    def _hold(self, greenlet: object, request: _Request) -> None:
+    def _hold(self, greenlet: object, request: _ScriptRequest) -> None:
         held = self._held.get(greenlet)
         if held is None:
             held = self._held[greenlet] = []
@@ -291,7 +291,7 @@ class Sessions:
         if not self.open:
             return
         request = getattr(response, "_loadctl_request", None) or self._now.get(getcurrent())
-        if response is None or type(request) is not _Request or request.is_reported:
+        if response is None or type(request) is not _ScriptRequest or request.is_reported:
             request = self._own(request_type, name)
         request.is_reported = True
         if request.name is not None and request.name != name:
@@ -314,7 +314,7 @@ class Sessions:
 
     def _unusual(
         self,
-        request: _Request,
+        request: _ScriptRequest,
         entry: tuple[str, str],
         response_time: object,
         response_length: object,
@@ -344,13 +344,13 @@ class Sessions:
             self._release(request)
             self._succeed(request, response_time)
 
-    def _own(self, method: str, name: Any) -> _Request:
+    def _own(self, method: str, name: Any) -> _ScriptRequest:
         endpoint = self._recorder.endpoint(_named(method, name))
-        request = _Request(endpoint, self._recorder.clock())
+        request = _ScriptRequest(endpoint, self._recorder.clock())
         endpoint.flights.add(request)
         return request
 
-    def _body_ended(self, request: _Request, error: BaseException | None) -> None:
+    def _body_ended(self, request: _ScriptRequest, error: BaseException | None) -> None:
         request.ended = self._recorder.clock()
         if error is not None:
             request.broken = True
@@ -359,7 +359,7 @@ class Sessions:
             self._release(request)
             self._succeed(request, request.ms)
 
-    def _settle(self, request: _Request, *, killed: bool = False) -> None:
+    def _settle(self, request: _ScriptRequest, *, killed: bool = False) -> None:
         meta = request.meta
         self._release(request)
         if killed and request.streamed and request.ended is None:
@@ -372,7 +372,7 @@ class Sessions:
         else:
             self._fail(request, request.ms, request.error, request.message, None)
 
-    def _judge(self, request: _Request, meta: Mapping[str, Any]) -> None:
+    def _judge(self, request: _ScriptRequest, meta: Mapping[str, Any]) -> None:
         """By its status, because the script never reported the outcome."""
         request.size, request.status = meta["response_length"], _status(meta["response"])
         fault = meta["exception"] or getattr(meta["response"], "error", None)
@@ -386,12 +386,12 @@ class Sessions:
             error = request.message or request.error
             self._statistics.add(meta["request_type"], request.name or "", request.ms, request.size, error)
 
-    def _release(self, request: _Request) -> None:
+    def _release(self, request: _ScriptRequest) -> None:
         if request.held is not None:
             request.held.remove(request)
             request.held = request.meta = None  # its response refers to it
 
-    def _succeed(self, request: _Request, ms: float | None) -> None:
+    def _succeed(self, request: _ScriptRequest, ms: float | None) -> None:
         """A success for Locust; if the body broke off, it failed all the same."""
         if request.broken:
             self._fail(request, ms, request.error, request.message, None)
@@ -410,7 +410,7 @@ class Sessions:
             self._recorder.end(request, us=us + request.late_us, ttfb_us=ttfb_us, size=request.size)
 
     def _fail(
-        self, request: _Request, ms: float | None, error: str | None, exception: object, response: Any
+        self, request: _ScriptRequest, ms: float | None, error: str | None, exception: object, response: Any
     ) -> None:
         expected_429 = self._rate_limited and request.status == 429
         us, ttfb_us = _us(ms or 0.0), None
