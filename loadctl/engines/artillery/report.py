@@ -16,19 +16,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from pydantic import BaseModel
 
 from loadctl.errors import UsageError
-from loadctl.results.imported.report import (
-    GENERATOR,
-    Count,
-    Figure,
-    Imported,
-    ImportedEndpoint,
-    Number,
-    Percentiles,
-    Population,
-    generator_faults,
-    utc,
-    validated,
-)
+from loadctl.results.imported import report as imported
+from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint, Percentiles, Population
 from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_count
 
@@ -46,7 +35,7 @@ _CODE = re.compile(r"(.+)\.codes\.(\d{3})")
 READS = "Artillery's JSON (--output)"
 _REPORT = re.compile(r'\s*\{\s*"aggregate"\s*:')
 _CLASSES: Sequence[tuple[str, str]] = (
-    ("EMFILE|ENFILE|EADDRNOTAVAIL|ENOBUFS|ENOMEM", GENERATOR),
+    ("EMFILE|ENFILE|EADDRNOTAVAIL|ENOBUFS|ENOMEM", imported.GENERATOR),
     ("ECONNREFUSED", "connect_refused"),
     ("ECONNRESET|ECONNABORTED|EPIPE|PREMATURE_CLOSE|socket hang up", "reset"),
     ("ENOTFOUND|EAI_AGAIN", "dns"),
@@ -62,15 +51,15 @@ _ADVICE = (
 )
 
 
-_Summary: TypeAlias = Mapping[str, Number | None]
+_Summary: TypeAlias = Mapping[str, imported.Number | None]
 """count, min, max, mean and percentiles; null where nothing was measured."""
 
 
 class _Aggregate(BaseModel):
-    counters: Mapping[str, Count]
+    counters: Mapping[str, imported.Count]
     summaries: Mapping[str, _Summary] = {}
-    firstMetricAt: Number | None = None  # noqa: N815 - Artillery's own name
-    lastMetricAt: Number | None = None  # noqa: N815
+    firstMetricAt: imported.Number | None = None  # noqa: N815 - Artillery's own name
+    lastMetricAt: imported.Number | None = None  # noqa: N815
 
 
 class _Report(BaseModel):
@@ -97,7 +86,7 @@ def read_report(files: Sequence[Text]) -> Imported:
             )
         return found
 
-    return _Reading(file.name, validated(file, _Report, decode).aggregate).imported()
+    return _Reading(file.name, imported.validated(file, _Report, decode).aggregate).imported()
 
 
 class _Reading:
@@ -131,7 +120,7 @@ class _Reading:
             total=self._total(),
             endpoints=list(self._endpoints()),
             model="open",
-            started_at=utc(None if began is None else began / 1000),
+            started_at=imported.utc(None if began is None else began / 1000),
             duration_s=took / 1000 if took > 0 else None,
             arrivals=counters.get("vusers.created", 0),
             dropped=counters.get("vusers.skipped", 0),
@@ -190,7 +179,7 @@ class _Reading:
         """`failed`: requests that certainly failed. `requests` may be too high: Artillery counts each hop of a
         redirect.
         """
-        ours = min(errors[GENERATOR], failed)
+        ours = min(errors[imported.GENERATOR], failed)
         hops = min(self._redirects, requests - failed)
         most = min(requests, failed + self._complaints)
         highest = most * requests / (requests - hops) if requests > hops else most
@@ -247,8 +236,8 @@ class _Reading:
                 "which requests: the number of failed requests is only known within bounds"
             )
             yield Finding("file-complaints", "info", message, {"complaints": self._complaints})
-        faults = sum(n for words, n in self._errors.items() if class_of(words) == GENERATOR)
-        yield from generator_faults(faults, self._requests, "no sockets left")
+        faults = sum(n for words, n in self._errors.items() if class_of(words) == imported.GENERATOR)
+        yield from imported.generator_faults(faults, self._requests, "no sockets left")
 
 
 def class_of(words: str) -> str:

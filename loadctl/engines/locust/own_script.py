@@ -85,8 +85,9 @@ def read_own_file(paths: Sequence[str], environ: Mapping[str, str]) -> OwnFile:
 
 def _may_be_a_user(node: ast.ClassDef) -> bool:
     bases = [ast.unparse(base) for base in node.bases]
-    abstract = _constant(dict(_assigned(node.body)).get("abstract")) is True
-    return bool(bases) and not abstract and not any(base.endswith(_NOT_USERS) for base in bases)
+    abstract = dict(_assigned(node.body)).get("abstract")
+    is_abstract = isinstance(abstract, ast.Constant) and abstract.value is True
+    return bool(bases) and not is_abstract and not any(base.endswith(_NOT_USERS) for base in bases)
 
 
 def _attribute(node: ast.ClassDef, name: str, classes: Mapping[str, ast.ClassDef]) -> ast.expr | None:
@@ -131,10 +132,6 @@ def _plain_url(text: str | None) -> str | None:
         return None
     plain = "@" not in url.netloc
     return text if plain and not url.query and not url.fragment else None
-
-
-def _constant(value: ast.expr | None) -> object:
-    return value.value if isinstance(value, ast.Constant) else None
 
 
 def _checks_no_certificates(node: ast.AST) -> bool:

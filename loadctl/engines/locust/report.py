@@ -7,25 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loadctl.engines.locust.report_files import (
-    READS,
-    Failure,
-    Kind,
-    ReportFile,
-    kind_of,
-    read_csv,
-    read_html,
-    read_json,
-)
+from loadctl.engines.locust.report_files import READS, Failure, Kind, ReportFile, kind_of, read_file
 from loadctl.errors import UsageError
-from loadctl.results.imported.report import (
-    GENERATOR,
-    Figure,
-    Imported,
-    ImportedEndpoint,
-    generator_faults,
-    utc,
-)
+from loadctl.results.imported import report as imported
+from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint
 from loadctl.results.recording import Example
 from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_duration
@@ -67,7 +52,7 @@ def read_report(files: Sequence[Text]) -> Imported:
             raise UsageError(
                 f"{found[kind].name} and {file.name} are both {_NAMES[kind]}", hint="score one run at a time"
             )
-        found[kind] = {"json": read_json, "html": read_html}.get(kind, read_csv)(file)
+        found[kind] = read_file(kind, file)
     main = next((kind for kind in _WITH_FIGURES if kind in found), None)
     total = found[main].total if main is not None else None
     if main is None or total is None:
@@ -120,7 +105,7 @@ def _imported(main: Kind, total: ImportedEndpoint, files: Sequence[ReportFile]) 
         ],
         model="closed",
         host=next((one.host for one in files if one.host), ""),
-        started_at=utc(started),
+        started_at=imported.utc(started),
         duration_s=first.duration_s,
         peak_users=next((one.peak_users for one in files if one.peak_users is not None), None),
         examples=tuple(_examples(failures, started)),
@@ -134,7 +119,7 @@ def _with_errors(endpoint: ImportedEndpoint, failures: Sequence[Failure]) -> Imp
     for failure in failures:
         errors[failure.error_class] += failure.count
     failed = endpoint.failed.value
-    ours = min(errors[GENERATOR], failed)
+    ours = min(errors[imported.GENERATOR], failed)
     return replace(endpoint, errors=dict(errors), failed=Figure(failed, failed - ours, failed))
 
 
@@ -167,6 +152,6 @@ def _findings(
         )
         yield Finding("file-silent-end", "invalid", message, {"silent_s": silent_s}, (), "pass")
     raised = next((one.exceptions for one in files if one.exceptions), {})
-    no_sockets = sum(failure.count for failure in failures if failure.error_class == GENERATOR)
+    no_sockets = sum(failure.count for failure in failures if failure.error_class == imported.GENERATOR)
     first = next(iter(raised), "no sockets left")
-    yield from generator_faults(sum(raised.values()) + no_sockets, total.requests, first)
+    yield from imported.generator_faults(sum(raised.values()) + no_sockets, total.requests, first)

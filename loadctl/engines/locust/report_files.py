@@ -15,16 +15,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from loadctl.errors import UsageError
-from loadctl.results.imported.report import (
-    GENERATOR,
-    Count,
-    Figure,
-    ImportedEndpoint,
-    Number,
-    Percentiles,
-    Population,
-    validated,
-)
+from loadctl.results.imported import report as imported
+from loadctl.results.imported.report import Figure, ImportedEndpoint, Percentiles, Population
 
 if TYPE_CHECKING:
     from loadctl.scenario.reading.document import Text
@@ -44,7 +36,7 @@ _CSV: Mapping[str, Kind] = {
     "Count,Message,Traceback,Nodes": "exceptions",
 }
 _CLASSES: Sequence[tuple[str, str]] = (
-    (r"Too many open files|Cannot assign requested address", GENERATOR),
+    (r"Too many open files|Cannot assign requested address", imported.GENERATOR),
     (r"LocustBadStatusCode\(code=(\d{3})\)|HTTPError\(['\"](\d{3}) ", "status"),
     (r"CatchResponseError|ResponseError|AssertionError", "check_failed"),
     (r"gaierror|NameResolutionError|Name or service not known|nodename nor servname", "dns"),
@@ -65,6 +57,11 @@ def kind_of(text: str) -> Kind | None:
     if _JSON.match(text):
         return "json"
     return next((kind for head, kind in _CSV.items() if text.startswith(head)), None)
+
+
+def read_file(kind: Kind, file: Text) -> ReportFile:
+    """Raises: UsageError."""
+    return {"json": read_json, "html": read_html}.get(kind, read_csv)(file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +148,13 @@ _SHARE = re.compile(r"[01](?:\.\d+)?")
 class _Statistics(BaseModel):
     name: str
     method: str | None = None
-    num_requests: Count
-    num_failures: Count
-    avg_response_time: Number
-    min_response_time: Number
-    max_response_time: Number
-    avg_content_length: Number = 0.0
-    total_rps: Number = 0.0
+    num_requests: imported.Count
+    num_failures: imported.Count
+    avg_response_time: imported.Number
+    min_response_time: imported.Number
+    max_response_time: imported.Number
+    avg_content_length: imported.Number = 0.0
+    total_rps: imported.Number = 0.0
 
 
 class _Percentiles(BaseModel):
@@ -172,18 +169,18 @@ class _Failed(BaseModel):
     name: str
     method: str | None = None
     error: str
-    occurrences: Count
-    first_seen: Number | None = None
+    occurrences: imported.Count
+    first_seen: imported.Number | None = None
 
 
 class _Exception(BaseModel):
     msg: str
-    count: Count
+    count: imported.Count
 
 
 class _ChartPoint(BaseModel):
     time: str
-    user_count: tuple[str, Count] | Count
+    user_count: tuple[str, imported.Count] | imported.Count
 
     @property
     def users(self) -> int:
@@ -208,7 +205,7 @@ def read_html(file: Text) -> ReportFile:
         place = _FIGURES.search(text)
         return json.JSONDecoder().raw_decode(text, place.end() if place else 0)[0]
 
-    report = validated(file, _Report, decode)
+    report = imported.validated(file, _Report, decode)
     if not report.requests_statistics:
         raise UsageError(f"{file.name} has no statistics")
     tables = {
@@ -285,21 +282,21 @@ def _zoned_epoch(text: str) -> float | None:
 class _Entry(BaseModel):
     name: str
     method: str | None = None
-    start_time: Number
-    last_request_timestamp: Number | None = None
-    num_requests: Count
-    num_none_requests: Count = 0
-    num_failures: Count
-    total_response_time: Number
-    min_response_time: Number | None = None
-    max_response_time: Number
-    total_content_length: Count = 0
-    response_times: Mapping[Number, Count]
+    start_time: imported.Number
+    last_request_timestamp: imported.Number | None = None
+    num_requests: imported.Count
+    num_none_requests: imported.Count = 0
+    num_failures: imported.Count
+    total_response_time: imported.Number
+    min_response_time: imported.Number | None = None
+    max_response_time: imported.Number
+    total_content_length: imported.Count = 0
+    response_times: Mapping[imported.Number, imported.Count]
 
 
 def read_json(file: Text) -> ReportFile:
     """A list of entries, each with a histogram and counts per second. Raises: UsageError."""
-    entries = validated(file, list[_Entry])
+    entries = imported.validated(file, list[_Entry])
     began = min((entry.start_time for entry in entries), default=None)
     ended = max((entry.last_request_timestamp or entry.start_time for entry in entries), default=None)
     return ReportFile(
@@ -335,8 +332,8 @@ def _json_endpoint(name: str, entries: Sequence[_Entry]) -> ImportedEndpoint:
 _AGGREGATED = "Aggregated"
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)%")
 _Rows = Sequence[Mapping[str, str]]
-_number: Callable[[str], float] = TypeAdapter(Number).validate_strings
-_count: Callable[[str], int] = TypeAdapter(Count).validate_strings
+_number: Callable[[str], float] = TypeAdapter(imported.Number).validate_strings
+_count: Callable[[str], int] = TypeAdapter(imported.Count).validate_strings
 
 
 def read_csv(file: Text) -> ReportFile:

@@ -10,22 +10,14 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from loadctl.errors import Where
+from loadctl.scenario import template
 from loadctl.scenario.consent import web_address
 from loadctl.scenario.prng import LARGEST
 from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.document import Mistakes, Node, Scalar
 from loadctl.scenario.reading.environment import Environment
 from loadctl.scenario.redaction import named_in
-from loadctl.scenario.template import (
-    GIVEN,
-    HELPERS,
-    Attribute,
-    Literal,
-    Variable,
-    check_template,
-    endpoint_path,
-    parse,
-)
+from loadctl.scenario.template import GIVEN, Variable
 from loadctl.scenario.user_type import Body, Check, Json, Request
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
@@ -190,13 +182,13 @@ class RequestReader:
         """Notes mistakes in the template of a text, and the variables that it uses."""
         if "{{" not in node.text:
             return
-        if mistake := check_template(node.text):
+        if mistake := template.check_template(node.text):
             self.mistakes.add(node, mistake)
             return
-        for expression in parse(node.text).expressions():
+        for expression in template.parse(node.text).expressions():
             if isinstance(expression, Variable) and expression.name not in GIVEN:
                 self.names.used.append((expression.name, node.where))
-            elif isinstance(expression, Attribute) and expression.of == Variable("row"):
+            elif isinstance(expression, template.Attribute) and expression.of == Variable("row"):
                 self.names.columns.append((expression.name, node.where))
             elif isinstance(expression, Variable) and expression.name == "row":
                 self.names.columns.append(("", node.where))
@@ -230,7 +222,7 @@ class RequestReader:
     def _endpoint(self, method: str, node: Node) -> str:
         """The endpoint's name is shown everywhere, so secrets in it are replaced by their names."""
         try:
-            return f"{method.upper()} {endpoint_path(node.shown)}"
+            return f"{method.upper()} {template.endpoint_path(node.shown)}"
         except ValueError as error:
             # Also for a broken template, whose mistake is noted at this place already.
             self.mistakes.add(node, str(error))
@@ -262,7 +254,7 @@ class RequestReader:
         found: dict[str, str] = {}
         for name, value in self._entries("capture", node):
             source = self._text(name, value)
-            if not _IDENTIFIER.fullmatch(name) or name in GIVEN or name in HELPERS:
+            if not _IDENTIFIER.fullmatch(name) or name in GIVEN or name in template.HELPERS:
                 self.mistakes.add(value, f"'{name}' is not a valid variable name")
             elif source is not None:
                 if problem := _capture_problem(source):
@@ -322,10 +314,10 @@ class RequestReader:
 
 def _constant(node: Node) -> Scalar:
     """The value of a scalar that is not a template, or whose template is a single literal."""
-    if not isinstance(node.value, str) or "{{" not in node.value or check_template(node.value):
+    if not isinstance(node.value, str) or "{{" not in node.value or template.check_template(node.value):
         return node.value
-    whole = parse(node.value).whole
-    return whole.value if isinstance(whole, Literal) else None
+    whole = template.parse(node.value).whole
+    return whole.value if isinstance(whole, template.Literal) else None
 
 
 def _capture_problem(source: str) -> str | None:

@@ -116,8 +116,5 @@ def _foreign(request: Any, bind: str) -> bool:
         return True
     name = urlsplit(f"//{request.host}").hostname or ""
     by_name = not name.replace(".", "").isdigit() and ":" not in name
-    return _is_loopback(bind) and by_name and name != "localhost" and not name.endswith(".localhost")
-
-
-def _is_loopback(bind: str) -> bool:
-    return bind.startswith("127.") or bind in {"localhost", "::1"}
+    is_loopback = bind.startswith("127.") or bind in {"localhost", "::1"}
+    return is_loopback and by_name and name != "localhost" and not name.endswith(".localhost")

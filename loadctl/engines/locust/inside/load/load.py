@@ -224,7 +224,8 @@ class Closed:
                 self._level = level
                 self._bring_back()
             wanted = self._wanted(t)
-            self._fill(wanted)
+            while len(self._places) < wanted and not setup.control.stopping:
+                self._start(len(self._places))
             self._take_away(wanted)
             setup.moved(t, wanted)
             soon = min(t + _HOLD_TICK_S, schedule.duration_s - 1e-9)
@@ -259,10 +260,6 @@ class Closed:
             if place.ended:
                 self._setup.recorder.ended -= 1
                 self._start(position)
-
-    def _fill(self, wanted: int) -> None:
-        while len(self._places) < wanted and not self._setup.control.stopping:
-            self._start(len(self._places))
 
     def _start(self, position: int) -> None:
         """Counted before it is created: the constructor of a script's user may wait, and the load may be stopped
