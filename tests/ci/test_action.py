@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,34 @@ def test_it_installs_what_its_own_folder_holds(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert done.stdout.splitlines()[-1].startswith("loadctl ")
     assert (tmp_path / "loadctl" / "bin" / "loadctl").is_file()
+
+
+def test_a_version_is_installed_from_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder stands for the registry: in the real one the name may be somebody else's."""
+    released = tmp_path / "registry" / "loadctl-9.8.7-py3-none-any.whl"
+    released.parent.mkdir()
+    with zipfile.ZipFile(released, "w") as wheel:
+        wheel.writestr("stand_in.py", "def main():\n    print('loadctl 9.8.7')\n")
+        wheel.writestr(
+            "loadctl-9.8.7.dist-info/METADATA", "Metadata-Version: 2.1\nName: loadctl\nVersion: 9.8.7\n"
+        )
+        wheel.writestr("loadctl-9.8.7.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(
+            "loadctl-9.8.7.dist-info/entry_points.txt", "[console_scripts]\nloadctl = stand_in:main\n"
+        )
+        wheel.writestr("loadctl-9.8.7.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(released.parent))
+    job = Job(tmp_path, tmp_path, sys.executable)
+    done = job.step(INSTALL, version="9.8.7")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "loadctl 9.8.7"), done.stdout
+
+
+@pytest.mark.parametrize("version", ["1.0 --pre", "$(id)", ">=0", "0.1.0;x"])
+def test_a_version_that_is_none_is_refused(tmp_path: Path, version: str) -> None:
+    done = Job(tmp_path, tmp_path, sys.executable).step(INSTALL, version=version)
+    assert done.returncode == 2, done.stdout
+    assert not (tmp_path / "loadctl").exists()
 
 
 def test_it_waits_runs_and_reports(job: Job, tmp_path: Path) -> None:
