@@ -20,6 +20,13 @@ BIN = Path(sys.executable).parent
     [
         ("action.yml", "github-actions"),
         (".github/workflows/load-test.yml", "github-workflows"),
+        (".github/workflows/publish.yml", "github-workflows"),
+        (".github/workflows/tests.yml", "github-workflows"),
+        ("examples/open-model-ci/.github/workflows/load-test.yml", "github-workflows"),
+        (".github/ISSUE_TEMPLATE/bug.yml", "github-issue-forms"),
+        (".github/ISSUE_TEMPLATE/feature.yml", "github-issue-forms"),
+        (".github/ISSUE_TEMPLATE/verdict.yml", "github-issue-forms"),
+        (".github/ISSUE_TEMPLATE/config.yml", "github-issue-config"),
         (".github/compose.yaml", "compose-spec"),
         (".gitlab-ci.yml", "gitlab-ci"),
     ],
@@ -57,11 +64,29 @@ def test_the_examples_wait_until_healthy_and_never_sleep() -> None:
         assert "--wait" in text or "loadctl wait" in text
 
 
-def test_the_example_uses_inputs_that_there_are() -> None:
+@pytest.mark.parametrize(
+    ("file", "uses"),
+    [
+        (".github/workflows/load-test.yml", "./"),
+        ("examples/open-model-ci/.github/workflows/load-test.yml", "ORG/loadctl@v1"),
+    ],
+)
+def test_the_example_uses_inputs_that_there_are(file: str, uses: str) -> None:
     action = yaml.safe_load((ROOT / "action.yml").read_text())
-    workflow = yaml.safe_load((ROOT / ".github/workflows/load-test.yml").read_text())
-    (step,) = [one for one in workflow["jobs"]["load-test"]["steps"] if one.get("uses") == "./"]
+    workflow = yaml.safe_load((ROOT / file).read_text())
+    (step,) = [one for one in workflow["jobs"]["load-test"]["steps"] if one.get("uses") == uses]
     assert set(step["with"]) <= set(action["inputs"])
+
+
+def test_publishing_is_off_until_a_maintainer_turns_it_on_and_keeps_no_token() -> None:
+    text = (ROOT / ".github/workflows/publish.yml").read_text()
+    jobs = yaml.safe_load(text)["jobs"]
+    assert "://" not in text
+    assert "secrets." not in text
+    started_first = [job for job in jobs.values() if "needs" not in job]
+    assert [job["if"] for job in started_first] == ["vars.PUBLISH == 'true'"]
+    assert all("always()" not in job.get("if", "") for job in jobs.values())
+    assert [name for name, job in jobs.items() if "id-token" in job.get("permissions", {})] == ["publish"]
 
 
 def program(name: str) -> str:
