@@ -37,8 +37,9 @@ SHARING = {
     "tests/e2e/test_report_page.py",
     "tests/engines/test_locust_script.py",
     "tests/engines/test_reports.py",
+    "tests/packaging/test_wheel.py",
 }
-"""Modules whose tests share what takes long to make: a few runs, a browser."""
+"""Modules whose tests share what takes long to make: a few runs, a browser, a wheel."""
 SHORT = (
     "tests/analysis/",
     "tests/reports/",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _SECTION = (ROOT / "README.md").read_text().partition("## Install\n")[2].partition("\n## ")[0]
-COMMANDS = [
+COMMANDS: list[str] = [
     line.split("  #")[0].strip()
     for block in re.findall(r"```sh\n(.*?)```", _SECTION, re.DOTALL)
     for line in block.splitlines()
