@@ -8,7 +8,7 @@ export XDG_DATA_HOME ?= $(CURDIR)/$(VENV)/share
 # Images often set it: each of the thousand processes of the tests would then compile all of loadctl again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help dev run test check lint type bench bounds truth fuzz clean
+.PHONY: help dev run test check lint type docs bench bounds truth fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -43,6 +43,9 @@ lint: $(VENV)/.installed
 type: $(VENV)/.installed
 	$(BIN)/mypy
 
+docs: $(VENV)/.installed ## the site of docs/ in site/, with every link checked
+	$(BIN)/zensical build --clean --strict
+
 bench: dev ## side-by-side measurements on a quiet machine (half an hour); SECTION=cost for one of them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	$(BIN)/python -m tests.bench $(SECTION)
@@ -57,4 +60,4 @@ fuzz: dev ## odd input for everything that reads, for an hour (FUZZ_SECONDS=60; 
 	$(BIN)/python -m tests.fuzz $(READER)
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis loadctl/reports/html/uplot
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis loadctl/reports/html/uplot
