@@ -11,20 +11,15 @@ import pytest
 import yaml
 
 from loadctl.engines.artillery.locate import Artillery
+from tests.documents import ROOT, Page
 from tests.e2e.shell import Shell
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-COMMANDS = [
-    line.removeprefix("$ ").split("#")[0].strip()
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-    if line.startswith("$ ")
-]
-SCREEN = next(iter(re.findall(r"```text\n(.*?)```", README, re.DOTALL)))
-SCENARIO, WATCH, STEP = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+README = Page(ROOT / "README.md")
+COMMANDS = [str(command) for command in README.commands()]
+[SCREEN] = [block.text for block in README.of("text")]
+SCENARIO, WATCH, STEP = [block.text for block in README.of("yaml")]
 
 
 @pytest.fixture
