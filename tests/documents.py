@@ -103,12 +103,12 @@ def anchor(heading: str) -> str:
     return re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower())
 
 
-def missing_lines(sample: str, printed: str) -> list[str]:
-    """The lines of `sample` that `printed` does not have in this order; figures may differ, and `…` stands for any."""
+def missing_line(sample: str, printed: str) -> str | None:
+    """The first line of `sample` that `printed` does not have there; figures may differ, `…` stands for lines."""
     there = iter([_without_figures(line) for line in printed.splitlines()])
     wanted = [line for line in sample.splitlines() if line.strip() not in {"", "…"}]
-    return [line for line in wanted if _without_figures(line) not in there]
+    return next((line for line in wanted if _without_figures(line) not in there), None)
 
 
 def _without_figures(line: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"[\d,.:]*\d", "0", line)).strip()
+    return re.sub(r"\s+", " ", re.sub(r"<?[\d,.:]*\d", "0", line)).strip()
