@@ -18,16 +18,8 @@ from typing import NoReturn
 from loadctl.errors import InvalidInput, Mistake, Where
 from loadctl.scenario.consent import host_in
 from loadctl.scenario.load import Load, Stage
-from loadctl.scenario.reading.document import (
-    Key,
-    Mistakes,
-    Node,
-    Sources,
-    Text,
-    TooManyMistakes,
-    lines_of,
-    read_document,
-)
+from loadctl.scenario.reading import document
+from loadctl.scenario.reading.document import Key, Mistakes, Node, Sources, Text
 from loadctl.scenario.reading.environment import Environment
 from loadctl.scenario.reading.keys import regular_expression
 from loadctl.scenario.reading.user_types import UserTypeReader
@@ -135,7 +127,7 @@ def whole_script(path: str, environment: str | None, options: Mapping[str, str])
     if environment is not None and (chosen := _in_environment(config, environment, path)) is not None:
         script = _merged(script, Node(chosen.where, entries={Key("config", chosen.where): chosen}))
     if "overrides" in options:
-        over, _ = read_document(Text("--overrides", options["overrides"]))
+        over, _ = document.read_document(Text("--overrides", options["overrides"]))
         if over is not None:
             script = _merged(script, over, whole_lists=True)
     return script
@@ -205,10 +197,10 @@ def script_text(path: str) -> Text:
 
 
 def _document(path: str) -> Node:
-    document, mistakes = read_document(script_text(path))
-    if document is None or mistakes:
+    script, mistakes = document.read_document(script_text(path))
+    if script is None or mistakes:
         raise InvalidInput(mistakes)
-    return document
+    return script
 
 
 def _merged(base: Node, over: Node, *, whole_lists: bool = False) -> Node:
@@ -326,7 +318,7 @@ def read_flows(
     """
     if not is_readable(script.path):
         return (), {}  # the engine refuses such a scenario
-    mistakes = Mistakes({script.path: lines_of(script_text(script.path).text)})
+    mistakes = Mistakes({script.path: document.lines_of(script_text(script.path).text)})
     whole = whole_script(script.path, script.environment, script.engine_options)
     environment = Environment(environ, mistakes)
     folder = Path(script.path).absolute().parent
@@ -343,7 +335,7 @@ def read_flows(
     sources = Sources(scenario=text, users=None, targets=None, read=read_text, resolve=resolve, env=environ)
     reader = UserTypeReader(mistakes, environment, sources, timeout_s, open_model=True)
     types: list[UserType | None] = []
-    with suppress(TooManyMistakes):
+    with suppress(document.TooManyMistakes):
         for number, scenario in _scenarios(whole, mistakes):
             types.append(_user_type(number, environment.fill(scenario), reader))
     mistakes.raise_if_any(environment.secrets)
