@@ -17,6 +17,7 @@ from loadctl.results.profile import profiles_of
 from loadctl.results.recording import END, Recording
 from loadctl.run.directory import RunDirectory
 from loadctl.run.journal import compress, read_event, read_lines, read_readings
+from loadctl.run.machine import calendar_time
 from loadctl.run.manifest import Manifest
 from loadctl.run.merge import ShardLog, first_examples, in_step
 
@@ -94,7 +95,7 @@ def read_recording(run: RunDirectory) -> tuple[Manifest, Recording]:
         profiles=profiles_of(events, _raw_profiles(run)),
         interrupted_by=int(interrupted_by) if isinstance(interrupted_by, int | float) else None,
         failure=_text(detail, "failure"),
-        began=manifest.t0_wall,
+        began=calendar_time(manifest.t0_wall or ""),
         unwatched=_unwatched(manifest.watched),
         stopped_early=_text(detail, "stopped_early"),
     )
