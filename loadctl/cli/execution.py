@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from loadctl.cli.actions import tell_job
 from loadctl.cli.conversation import Conversation
 from loadctl.cli.formats import html, write_files
@@ -168,7 +170,7 @@ def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
     judgement = judged(directory, fail_on_warn=fail_on_warn)
     result, manifest = judgement.result, judgement.manifest
     if manifest.smoke and manifest.targets_judged != result.targets_judged:
-        manifest = replace(manifest, targets_judged=result.targets_judged)
+        manifest = msgspec.structs.replace(manifest, targets_judged=result.targets_judged)
         directory.write_manifest(manifest)
     directory.replace("result.json", dumps(result))
     return judgement

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from importlib import import_module
@@ -119,20 +118,19 @@ def provenance_of(manifest: Manifest) -> Provenance:
 
 def _scenario(manifest: Manifest) -> str:
     """As YAML, without empty values and what the report shows elsewhere."""
+    import msgspec
     import yaml
 
-    from loadctl.run.manifest import to_text
-
-    written = json.loads(to_text(manifest))["scenario"]
-    essence = {key: value for key, value in written.items() if key not in _SHOWN_ELSEWHERE}
+    scenario = msgspec.to_builtins(manifest.scenario)
+    essence = {key: value for key, value in scenario.items() if key not in _SHOWN_ELSEWHERE}
     return yaml.safe_dump(_pruned(essence), sort_keys=False, allow_unicode=True, width=100)
 
 
 def _pruned(value: object) -> object:
     if isinstance(value, dict):
         parts = {key: _pruned(part) for key, part in value.items() if key != "where"}
-        return {key: part for key, part in parts.items() if part is not None and part not in ("", [], {})}
-    if isinstance(value, list):
+        return {key: part for key, part in parts.items() if part is not None and part not in ("", [], (), {})}
+    if isinstance(value, list | tuple):
         return [_pruned(part) for part in value]
     return value
 

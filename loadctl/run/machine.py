@@ -6,9 +6,10 @@ import os
 import platform
 import resource
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+
+import msgspec
 
 from loadctl.engines.short_command import output_of
 from loadctl.monitors.process.cores import quota_of
@@ -18,8 +19,7 @@ from loadctl.results.wire.record import MOST_S
 _PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """`cpu_quota`: cores that a cgroup allows, None: no limit; ports: of outgoing connections."""
 
     platform: str

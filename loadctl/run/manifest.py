@@ -1,30 +1,28 @@
-"""The manifest (run.json): what a run set out to do, where and with what. Written before it begins."""
+"""The manifest (run.json): what a run set out to do, where and with what. Written before it begins.
+
+Format history, newest first; keys are added freely, never renamed:
+loadctl.run/1  first published form. Later: `step` in each step; `secrets` is an object, no list
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
 
 from loadctl.errors import UsageError
-from loadctl.results.wire.frame import finite
-from loadctl.results.wire.record import MOST_S
 from loadctl.run.machine import Machine
 from loadctl.scenario.redaction import REDACTED, Redaction, is_secret, without_secrets
 from loadctl.scenario.scenario import Scenario
 
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter, ValidationError
-
 SCHEMA = "loadctl.run/1"
 SHARDS_MAX = 10_000
-_LEVEL_MAX = 10**15
 _LIMIT_MAX = 1e18
-_SHORTEST_S = 1e-6
 _Fields: TypeAlias = "Mapping[str, Callable[[object, Redaction], object] | _Fields]"
 _NOT_IN_HASH = {
     "where",
@@ -41,11 +39,9 @@ _NOT_IN_HASH = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
     """`t0_wall` (UTC, ISO 8601) and `t0_monotonic_s` are None until the load has begun."""
 
-    schema: str = SCHEMA
     id: str
     scenario: Scenario
     scenario_hash: str
@@ -53,13 +49,13 @@ class Manifest:
     engine_version: str | None
     engine_extension: str | None = None
     """What of loadctl's stands at its own extension point, once its shards have said so."""
-    shards: int
+    shards: Annotated[int, msgspec.Meta(ge=1, le=SHARDS_MAX)]
     argv: Sequence[str] = ()
     smoke: bool = False
     targets_judged: int | None = None
     """As planned; None where only the requests of a script will tell. A smoke run writes the number in the end."""
     targets_total: int = 0
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = {}
     """Of loadctl and python."""
     machine: Machine
     git_revision: str | None = None
@@ -76,65 +72,58 @@ class Manifest:
 def to_text(manifest: Manifest) -> str:
     """run.json. Secrets are replaced where free text stands, and nowhere else: the run is judged from the rest."""
     hidden = Redaction(manifest.scenario.secrets)
-    bare = replace(manifest, scenario=replace(manifest.scenario, secrets={}, credentials=""))
-    written = _with_hidden(_plain(bare), _FREE_TEXT, hidden)
+    bare = replace(manifest.scenario, secrets={}, credentials="")
+    written = _with_hidden(_plain(msgspec.structs.replace(manifest, scenario=bare)), _FREE_TEXT, hidden)
     return json.dumps(written, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def from_text(text: str, source: Path) -> Manifest:
     """Raises: UsageError for what is no manifest, or one of another format."""
-    from pydantic import ValidationError
-
     try:
-        found = json.loads(text, parse_float=finite, parse_constant=finite)
-        schema = found.get("schema")
-        if schema != SCHEMA:
+        found = msgspec.json.decode(text, type=dict[str, Any])
+        if (form := found.get("schema")) != SCHEMA:
             raise UsageError(
-                f"{source}: format {schema!r} is not known to this version of loadctl (it reads {SCHEMA})",
+                f"{source}: format {form!r} is not known to this version of loadctl (it reads {SCHEMA})",
                 hint="read it with the version that wrote it, or a newer one",
             )
-        found.get("scenario", {}).pop("secrets", None)  # once an empty list
-        manifest = _adapter().validate_python(found)
-    except (ValueError, AttributeError, RecursionError, OverflowError) as error:
-        detail = f": {_first(error)}" if isinstance(error, ValidationError) else ""
-        raise UsageError(f"{source} is not the manifest of a run{detail}") from error
-    if wrong := next(_impossible(manifest), None):
-        raise UsageError(f"{source}: {wrong}")
+        _upgrade(found)
+        manifest = msgspec.convert(found, Manifest)
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise UsageError(f"{source} is not the manifest of a run: {error}") from error
+    for i, target in enumerate(manifest.scenario.targets):
+        for key, limit in (("critical", target.critical), ("target", target.target)):
+            if limit and not 1 / _LIMIT_MAX <= abs(limit) <= _LIMIT_MAX:
+                place = f"$.scenario.targets[{i}].{key}"
+                raise UsageError(f"{source}: a limit is from 1e-18 to {_LIMIT_MAX:g} - at `{place}`")
     return manifest
 
 
-def _impossible(manifest: Manifest) -> Iterator[str]:
-    """What no run has, with its place: it would be counted up to, or divided by."""
-    if not 1 <= manifest.shards <= SHARDS_MAX:
-        yield f"shards: {str(manifest.shards)[:20]}; a run has from 1 to {SHARDS_MAX:,}"
-    scenario = manifest.scenario
-    for i, stage in enumerate(scenario.load.stages):
-        if not (0 <= stage.start <= _LEVEL_MAX and 0 <= stage.end <= _LEVEL_MAX):
-            yield f"scenario.load.stages.{i}: a level is from 0 to {_LEVEL_MAX:,}"
-        if not _SHORTEST_S <= stage.duration_s <= MOST_S:
-            yield f"scenario.load.stages.{i}.duration_s: a stage lasts up to {MOST_S:,} s"
-    for i, user_type in enumerate(scenario.user_types):
-        tasks = [task.weight for task in user_type.tasks]
-        if not all(0 < weight <= _LEVEL_MAX for weight in (user_type.weight, *tasks)):
-            yield f"scenario.user_types.{i}: a weight is from 1 to {_LEVEL_MAX:,}"
-        if user_type.pace_s is not None and not _SHORTEST_S <= user_type.pace_s <= MOST_S:
-            yield f"scenario.user_types.{i}.pace_s: a pace is up to {MOST_S:,} s"
-    for i, target in enumerate(scenario.targets):
-        limits = [abs(limit) for limit in (target.critical, target.target) if limit]
-        if not all(1 / _LIMIT_MAX <= limit <= _LIMIT_MAX for limit in limits):
-            yield f"scenario.targets.{i}: a limit is up to {_LIMIT_MAX:g}"
+def _upgrade(found: dict[str, Any]) -> None:
+    """From older files: `secrets` was a list, and no step said what it is."""
+    scenario = found.get("scenario")
+    if isinstance(scenario, dict):
+        scenario["secrets"] = {}
+        for user_type in _objects(scenario.get("user_types")):
+            _name_steps(user_type.get("start"))
+            for task in _objects(user_type.get("tasks")):
+                _name_steps(task.get("flow"))
 
 
-def _first(error: ValidationError) -> str:
-    """The first thing that is wrong, with its place."""
-    found = error.errors()[0]
-    return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+def _name_steps(steps: object) -> None:
+    for step in _objects(steps):
+        step.setdefault("step", "request" if "method" in step else "repeat" if "flow" in step else "think")
+        _name_steps(step.get("flow"))
+
+
+def _objects(value: object) -> Iterator[dict[str, Any]]:
+    """Those in a list. Anything else is refused with its place when the manifest is made."""
+    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
 
 
 def scenario_hash(scenario: Scenario) -> str:
     """The same for the same scenario, wherever its file lies and whatever it loads; a script's text counts."""
-    essence = _essence(_with_hidden(_plain(scenario), _OF_SCENARIO, Redaction(scenario.secrets)))
-    digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
+    written = _with_hidden(_plain(scenario), _OF_SCENARIO, Redaction(scenario.secrets))
+    digest = hashlib.sha256(json.dumps(_essence(written), sort_keys=True).encode())
     for path in map(Path, scenario.script.paths if scenario.script is not None else ()):
         if path.is_file():
             digest.update(path.read_bytes())
@@ -142,23 +131,9 @@ def scenario_hash(scenario: Scenario) -> str:
 
 
 def _plain(record: object) -> object:
-    """As JSON has it. What writes needs no schema; to make one takes 40 ms."""
-    from pydantic_core import to_jsonable_python
-
-    fields: object = to_jsonable_python(record)
+    """As JSON has it, without tuples: what redacts knows lists."""
+    fields: object = json.loads(json.dumps(msgspec.to_builtins(record), allow_nan=False))
     return fields
-
-
-@cache
-def _adapter() -> TypeAdapter[Manifest]:
-    """Made once: that takes longer than reading a manifest.
-
-    pydantic cannot resolve scenario/user_type.py's recursive alias Json; it looks for names here first.
-    """
-    from pydantic import TypeAdapter
-
-    Json = object  # noqa: F841, N806
-    return TypeAdapter(Manifest)
 
 
 def _essence(value: object) -> object:

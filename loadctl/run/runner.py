@@ -12,10 +12,12 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, Protocol
+
+from msgspec.structs import replace
 
 from loadctl.engines.base import Engine
 from loadctl.errors import Interrupted, LoadctlError, RunError

@@ -9,13 +9,17 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
 
 Model = Literal["closed", "open"]
 HIGHEST = 1_000_000
 """Users, or arrivals a second."""
 MOST_STAGES = 2_000
 LONGEST_S = 500 * 3600.0
+Duration: TypeAlias = Annotated[float, msgspec.Meta(ge=1e-6, le=LONGEST_S)]
+_Level: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 STAIRCASE_LEVELS = 3
 """With fewer, nothing is known about the levels in between."""
 
@@ -24,9 +28,9 @@ STAIRCASE_LEVELS = 3
 class Stage:
     """`duration_s` seconds, linearly from `start` to `end`: users (closed model) or arrivals per second (open)."""
 
-    start: float
-    end: float
-    duration_s: float
+    start: _Level
+    end: _Level
+    duration_s: Duration
     name: str
     warmup: bool = False
 

@@ -8,11 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import gcd
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import msgspec
 
 from loadctl.errors import Where
+from loadctl.scenario.load import Duration
 
-Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+if TYPE_CHECKING:
+    Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
+else:
+    Json = Any  # msgspec knows no recursive aliases
 BodyKind = Literal["json", "form", "files", "raw"]
 
 
@@ -45,29 +51,31 @@ class Body:
     raw: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class _Step(msgspec.Struct, frozen=True, tag_field="step", tag=str.lower):
+    """run.json says in `step` which kind each is."""
+
+
+class Request(_Step, frozen=True, kw_only=True):
     """One request. `url` is a path below the host, or an absolute http(s) URL; it may hold templates and a query."""
 
     method: str
     url: str
     endpoint: str
     """The name it is grouped under: `name:`, else METHOD + path without query, templates shown as {id}."""
-    query: Mapping[str, Json] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Json] = {}
+    headers: Mapping[str, str] = {}
     body: Body | None = None
-    capture: Mapping[str, str] = field(default_factory=dict)
+    capture: Mapping[str, str] = {}
     """Variable → where it comes from: a JSON path `$.a.b[*].c`, `header NAME`, `cookie NAME` or `regex PATTERN`."""
-    check: Check = field(default_factory=Check)
+    check: Check = Check()
     timeout_s: float = 30.0
     """Of the whole request, redirects and body included."""
     once: bool = False
     """A step of the start, open model: taken once per place in flight instead of once per arrival."""
-    where: Where = field(default_factory=lambda: Where("<none>"))
+    where: Where = Where("<none>")
 
 
-@dataclass(frozen=True, slots=True)
-class Think:
+class Think(_Step, frozen=True):
     """A pause, uniform between the two (equal: constant)."""
 
     min_s: float
@@ -75,8 +83,7 @@ class Think:
     once: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(_Step, frozen=True):
     """`flow` up to `times` times; with `while_`, only as long as that variable is not null, empty or absent."""
 
     times: int
@@ -86,6 +93,7 @@ class Repeat:
 
 
 Step: TypeAlias = Request | Think | Repeat
+Weight: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=10**15)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +101,14 @@ class Task:
     """One turn of a user: a single request, or a flow of steps in order."""
 
     name: str
-    weight: int
+    weight: Weight
     flow: Sequence[Step]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserType:
     name: str
-    weight: int
+    weight: Weight
     """Share among the scenario's user types: types are handed out by fixed weighted round-robin."""
     tasks: Sequence[Task]
     start: Sequence[Step] = ()
@@ -109,7 +117,7 @@ class UserType:
     """On every request; a header whose template names a variable not captured yet is left out."""
     think: Think | None = None
     """After each turn (closed model)."""
-    pace_s: float | None = None
+    pace_s: Duration | None = None
     """Closed model: an absolute schedule, one turn every `pace_s` seconds; an overrun skips to the next slot."""
     data: Sequence[Mapping[str, str]] = ()
     """Rows of a CSV: user k gets row k modulo their number, as `row.NAME`; all values are text."""

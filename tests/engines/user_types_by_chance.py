@@ -6,11 +6,11 @@ import json
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from loadctl.scenario.user_type import Body, Check, Json, Repeat, Request, Step, Task, Think, UserType
 from tests.engines.answers_by_chance import KEYS, NUMERALS
+from tests.records import replace
 
 WORDS = [
     "x",

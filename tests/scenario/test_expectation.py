@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from loadctl.scenario.scenario import Scenario, Script
 from loadctl.scenario.target import NO_STAIRCASE, Scope, Target
 from loadctl.scenario.traffic import users_joining
 from loadctl.scenario.user_type import Repeat, Request, Step, Task, Think, UserType
+from tests.records import replace
 
 
 def request(endpoint: str) -> Request:

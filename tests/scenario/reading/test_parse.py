@@ -1,5 +1,4 @@
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from loadctl.scenario.scenario import RateLimit, Scenario, Script
 from loadctl.scenario.target import Target
 from loadctl.scenario.user_type import Body, Check, Repeat, Request, Think
 from loadctl.scenario.watch import Watch
+from tests.records import replace
 
 EXAMPLES = sorted(Path(__file__).parents[1].joinpath("examples").glob("*.yaml"))
 USERS = "Operator: {think: 1s, tasks: [{get: /admin}]}\nHighLoadUser: {think: 0s..10ms, tasks: [{get: /models}]}\n"
