@@ -25,7 +25,6 @@ SHARDS_MAX = 10_000
 _LIMIT_MAX = 1e18
 _Fields: TypeAlias = "Mapping[str, Callable[[object, Redaction], object] | _Fields]"
 _NOT_IN_HASH = {
-    "where",
     "rescaled",
     "notes",
     "source",
@@ -37,6 +36,7 @@ _NOT_IN_HASH = {
     "credentials",
     "secrets",
 }
+"""Fields of a scenario that change no traffic."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
@@ -122,8 +122,11 @@ def _objects(value: object) -> Iterator[dict[str, Any]]:
 
 def scenario_hash(scenario: Scenario) -> str:
     """The same for the same scenario, wherever its file lies and whatever it loads; a script's text counts."""
-    written = _with_hidden(_plain(scenario), _OF_SCENARIO, Redaction(scenario.secrets))
-    digest = hashlib.sha256(json.dumps(_essence(written), sort_keys=True).encode())
+    script = scenario.script and replace(scenario.script, host="", places=())
+    bare = _plain(replace(scenario, script=script))
+    written: Any = _with_hidden(bare, _OF_SCENARIO, Redaction(scenario.secrets))
+    essence = {key: _without_lines(part) for key, part in written.items() if key not in _NOT_IN_HASH}
+    digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
     for path in map(Path, scenario.script.paths if scenario.script is not None else ()):
         if path.is_file():
             digest.update(path.read_bytes())
@@ -136,12 +139,15 @@ def _plain(record: object) -> object:
     return fields
 
 
-def _essence(value: object) -> object:
+def _without_lines(value: object) -> object:
+    """Without the places in files, which are told from a field of a body by their form."""
     if isinstance(value, dict):
-        return {key: _essence(part) for key, part in value.items() if key not in _NOT_IN_HASH}
-    if isinstance(value, list):
-        return [_essence(part) for part in value]
-    return value
+        return {key: _without_lines(part) for key, part in value.items() if not _is_place(key, part)}
+    return [_without_lines(part) for part in value] if isinstance(value, list) else value
+
+
+def _is_place(key: str, value: object) -> bool:
+    return key == "where" and isinstance(value, dict) and value.keys() == {"file", "line", "column"}
 
 
 def _with_hidden(value: object, fields: _Fields, redaction: Redaction) -> object:

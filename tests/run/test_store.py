@@ -13,7 +13,7 @@ import pytest
 from loadctl.cli.formats import formatted
 from loadctl.cli.judging import judged
 from loadctl.cli.options import FORMATS
-from loadctl.errors import UsageError
+from loadctl.errors import UsageError, Where
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second
 from loadctl.results.recording import END, Event, Reading
@@ -159,6 +159,22 @@ def test_a_hash_tells_scenarios_apart_and_nothing_else(tmp_path: Path) -> None:
         script.write_text(text)
         hashes.add(scenario_hash(replace(scenario(), script=Script("locustfile", str(script)))))
     assert len(hashes) == 2
+
+
+def test_a_hash_counts_what_is_sent_whatever_its_name() -> None:
+    """Names of fields that the hash leaves out elsewhere."""
+    plain = scenario()
+    (request, *rest) = plain.user_types[0].tasks[0].flow
+    for name in ("host", "source", "where", "notes", "secrets"):
+        hashes = set()
+        for value in ("a", "b"):
+            for sent in (replace(request, headers={name: value}), replace(request, query={name: value})):
+                kind = replace(plain.user_types[0], tasks=(Task("t", 1, (sent, *rest)),))
+                hashes.add(scenario_hash(replace(plain, user_types=(kind,))))
+        assert len(hashes) == 4
+    moved = replace(request, where=Where("other.yaml", 9, 9))
+    kind = replace(plain.user_types[0], tasks=(Task("t", 1, (moved, *rest)),))
+    assert scenario_hash(replace(plain, user_types=(kind,))) == scenario_hash(plain)
 
 
 @pytest.mark.parametrize(
