@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from loadctl.engines.base import Command
 from loadctl.engines.redaction import Redaction, names_credential
