@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from loadctl.analysis.cause import worst
 from loadctl.analysis.load import WARN_SHORT, missing_arrivals
-from loadctl.analysis.story import worst
 from loadctl.results.decision import Decision, decide, void_scores
-from loadctl.results.imported.report import Imported
-from loadctl.results.imported.score import UNDETERMINED, score_imported
-from loadctl.results.imported.summary import counters_of, summary_of
+from loadctl.results.imported import UNDETERMINED, Imported, counters_of, score_imported, summary_of
 from loadctl.results.recording import Recording, Shard
 from loadctl.results.result import Engine, Resources, ResourceUse, Result, Window
 from loadctl.results.verdict import Evidence, Finding, Score, Verdict

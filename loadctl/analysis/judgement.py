@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from loadctl.analysis.advice import advised
 from loadctl.analysis.breaking import breaking_findings
-from loadctl.analysis.cause import by_gravity
+from loadctl.analysis.cause import by_gravity, story
 from loadctl.analysis.completeness import completeness_findings, monitor_findings
 from loadctl.analysis.cpu import cpu_findings, profile_findings
 from loadctl.analysis.drift import drift_findings, spike_findings
@@ -22,7 +22,6 @@ from loadctl.analysis.resources import nagle_findings, resource_findings
 from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.service import service_findings
 from loadctl.analysis.stall import closed_model_findings, stall_findings
-from loadctl.analysis.story import story
 from loadctl.analysis.suspect import suspect_findings
 from loadctl.analysis.undecided import undecided_findings
 from loadctl.analysis.warmup import warmup_findings

@@ -49,7 +49,7 @@ _SUMMARIES = {
     "json": ("results.result", "dumps"),
     "markdown": ("reports.ci.markdown", "markdown"),
     "junit": ("reports.ci.junit", "junit"),
-    "openmetrics": ("reports.metrics.openmetrics", "openmetrics"),
+    "openmetrics": ("reports.metrics", "openmetrics"),
 }
 
 

@@ -13,8 +13,7 @@ from loadctl.run.directory import Observer
 
 if TYPE_CHECKING:
     from loadctl.cli.options import Address
-    from loadctl.reports.metrics.live import Running
-    from loadctl.reports.metrics.openmetrics import Families
+    from loadctl.reports.metrics import Families, Running
     from loadctl.results.interval import Second
     from loadctl.results.recording import Event, Reading
     from loadctl.results.result import Result
@@ -55,8 +54,7 @@ class LiveMetrics(Observer):
         return body, content_type
 
     def _families(self) -> Families:
-        from loadctl.reports.metrics.live import live_families
-        from loadctl.reports.metrics.openmetrics import Families, add_result
+        from loadctl.reports.metrics import Families, add_result, live_families
 
         if self._running is None:
             return Families("")
@@ -75,7 +73,7 @@ class LiveMetrics(Observer):
         self._next.began(run)
 
     def started(self, manifest: Manifest) -> None:
-        from loadctl.reports.metrics.live import Running
+        from loadctl.reports.metrics import Running
 
         with self._lock:
             self._running = Running(

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from loadctl.demo.lifecycle import DemoOptions, serve
+from loadctl.demo.server import DemoOptions, serve
 from loadctl.errors import LoadctlError
 
 

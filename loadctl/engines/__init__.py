@@ -11,7 +11,7 @@ from loadctl.engines.base import Command, Engine, Exporter, Importer
 from loadctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from loadctl.results.imported.report import Imported
+    from loadctl.results.imported import Imported
     from loadctl.scenario.reading.document import Text
     from loadctl.scenario.scenario import Scenario
 

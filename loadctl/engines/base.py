@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadctl.results.imported.report import Imported
+    from loadctl.results.imported import Imported
     from loadctl.scenario.reading.document import Text
     from loadctl.scenario.scenario import Scenario
 

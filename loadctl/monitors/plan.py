@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from loadctl.errors import UsageError
-from loadctl.monitors.generator.generator import GeneratorSource
-from loadctl.monitors.generator.host import HostSource
+from loadctl.monitors.generator import GeneratorSource, HostSource
 from loadctl.monitors.process.port import (
     FoundProcess,
     Resolved,
@@ -132,8 +131,7 @@ def _containers(engine: DockerEngine, names: Sequence[str], notes: Sequence[str]
 def _pods(pods: Pods, duration_s: float) -> SystemSource:
     from loadctl.monitors.kubernetes.incidents import counted
     from loadctl.monitors.kubernetes.kubectl import Kubectl
-    from loadctl.monitors.kubernetes.log import PodsFeed
-    from loadctl.monitors.kubernetes.pods import PodsSource
+    from loadctl.monitors.kubernetes.pods import PodsFeed, PodsSource
 
     kubectl = Kubectl(pods.namespace, os.environ)
     source = PodsSource(kubectl, pods)

@@ -14,7 +14,6 @@ from typing import Annotated
 import msgspec
 
 from loadctl.errors import ExitCode, UsageError
-from loadctl.results.measures.log_use import LogUse
 from loadctl.results.profile import ProfileUse
 from loadctl.results.recording import Event, Example, VirtualUsers
 from loadctl.results.series import Series
@@ -94,6 +93,28 @@ class ResourceUse(Record, frozen=True, kw_only=True):
     def reasons(self) -> dict[str, str]:
         """Those of cpu and memory, each once."""
         return {key: why for key, why in self.absent.items() if key not in self.__struct_fields__}
+
+
+class FrequentMessage(Record, frozen=True, kw_only=True):
+    """An error message with its numbers and ids folded, and how often it came in the whole run."""
+
+    message: str
+    count: int
+    first_s: float
+    last_s: float
+    level: str
+    log: str
+
+
+class LogUse(Record, frozen=True, kw_only=True):
+    """Of the window. `errors` is a lower bound where `unread` says why a part was not read."""
+
+    followed: str
+    lines: int
+    errors: int
+    unread: str | None = written(None)
+    frequent: tuple[FrequentMessage, ...] = written(())
+    absent: Absent = written({})
 
 
 class Resources(Record, frozen=True, kw_only=True):

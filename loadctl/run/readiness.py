@@ -1,4 +1,4 @@
-"""Readiness: ask the system until it answers twice in a row, never a bare sleep."""
+"""Readiness: ask the system until it answers twice in a row, or until it is known to be gone; never a bare sleep."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection, InvalidURL
 from importlib.metadata import version
@@ -28,6 +29,7 @@ from loadctl.scenario.scenario import Scenario, Tls
 
 if TYPE_CHECKING:
     import psutil
+
 
 REFUSED = "nothing listens"
 _SPARE_S = 0.25
@@ -131,7 +133,7 @@ def wait_for_system(
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
     """Until the scenario's own system is ready; `argv`: the command line. Raises: RunError."""
-    from loadctl.monitors.liveness import liveness
+    from loadctl.run.readiness import liveness
 
     with liveness(scenario) as alive:
         wait_until_ready(
@@ -321,3 +323,46 @@ def _name(process: psutil.Process) -> str:
         script = next((word for word in command[1:] if not word.startswith("-")), name)
         return PurePath(script).stem
     return name
+
+
+Liveness = Callable[[], str | None]
+
+
+@contextmanager
+def liveness(scenario: Scenario) -> Iterator[Liveness]:
+    """A function that returns why the system will never be ready, None while it may be; it raises nothing.
+
+    It asks about the process, container or pods that the scenario names. Raises: UsageError if they do not exist.
+    """
+    watch = scenario.watch
+    if watch.containers:
+        from loadctl.monitors.containers.container import ContainerSource
+        from loadctl.monitors.containers.engine import DockerEngine
+
+        with closing(DockerEngine.find(os.environ)) as engine:
+            yield ContainerSource(engine, watch.containers[0]).why_dead
+    elif watch.pods is not None:
+        from loadctl.monitors.kubernetes.kubectl import Kubectl
+        from loadctl.monitors.kubernetes.pods import PodsSource
+
+        with closing(Kubectl(watch.pods.namespace, os.environ)) as kubectl:
+            source = PodsSource(kubectl, watch.pods)
+            source.check()
+            yield source.why_dead
+    elif watch.pid is not None:
+        yield _process(watch.pid)
+    else:
+        yield lambda: None
+
+
+def _process(pid: int) -> Liveness:
+    from loadctl.monitors.process.stat import read_stat
+
+    first = read_stat(pid)
+
+    def ask() -> str | None:
+        now = read_stat(pid)
+        alive = now is not None and not now.zombie and (first is None or now.started == first.started)
+        return None if alive else f"process {pid} has ended"
+
+    return ask

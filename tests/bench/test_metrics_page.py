@@ -7,10 +7,9 @@ import time
 
 import pytest
 
-from loadctl.reports.metrics.live import live_families
-from loadctl.reports.metrics.openmetrics import text
+from loadctl.reports.metrics import live_families, text
 from loadctl.results.live import RECENT_S, Tally
-from tests.reports.metrics.test_openmetrics import live
+from tests.reports.test_metrics import live
 from tests.results.recorded import interval, second
 
 SCRAPED_EVERY_S = 5

@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from loadctl.monitors.background import Lost
-from loadctl.monitors.generator.host import HostSource
+from loadctl.monitors.generator import HostSource
 from loadctl.monitors.kubernetes.kubectl import Kubectl
 from loadctl.monitors.kubernetes.pods import PodsSource
 from loadctl.monitors.logs.file import FileFeed

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from loadctl.cli.app import funnel
-from loadctl.run.demo_system import demo_system
+from loadctl.cli.system import demo_system
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -233,7 +233,9 @@ def test_only_the_command_that_was_typed_is_imported() -> None:
 def test_the_first_request_waits_for_nothing_that_is_needed_later() -> None:
     later = "{'httpx', 'jinja2', 'psutil', 'loadctl.engines.artillery.engine', 'loadctl.results.summary'"
     later += ", 'loadctl.reports.terminal.plan', 'loadctl.run.store'}"
-    code = "import sys, loadctl.cli.execution, loadctl.run.runner, loadctl.run.readiness, loadctl.monitors.liveness"
+    code = (
+        "import sys, loadctl.cli.execution, loadctl.run.runner, loadctl.run.readiness, loadctl.run.readiness"
+    )
     assert _process(f"{code}; print({later} & set(sys.modules))") == "set()\n"
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from loadctl.cli.system import demo_system
 from loadctl.engines.artillery.locate import Artillery
-from loadctl.run.demo_system import demo_system
 from tests.e2e.shell import Shell
 from tests.engines.bare import finish, start_artillery, start_locust
 

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from loadctl.cli.system import demo_system
 from loadctl.engines import read_report
-from loadctl.run.demo_system import demo_system
 from loadctl.scenario.reading.document import Text
 from tests.e2e.browser import Keys, chromium
 from tests.e2e.shell import Going, Shell, all_gone, wait_for, words_of

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from loadctl.cli.description import described
+from loadctl.cli.commands.init import described
 from loadctl.errors import UsageError
 from loadctl.monitors.answer import Malformed, framed_lines
 from loadctl.monitors.background import Lost
@@ -26,8 +26,7 @@ from loadctl.monitors.containers.endpoint import Endpoint, endpoints
 from loadctl.monitors.containers.engine import DockerEngine, select
 from loadctl.monitors.containers.incidents import ContainerTracker
 from loadctl.monitors.containers.record import State, frame, use
-from loadctl.monitors.generator.generator import parse_sockstat
-from loadctl.monitors.generator.host import parse_file_nr, parse_memory, parse_pressure
+from loadctl.monitors.generator import parse_file_nr, parse_memory, parse_pressure, parse_sockstat
 from loadctl.monitors.kubernetes.incidents import PodTracker
 from loadctl.monitors.kubernetes.pods import PodSample, measured
 from loadctl.monitors.kubernetes.status import pods_in, uses_in

@@ -14,8 +14,7 @@ from pathlib import Path
 from loadctl.cli.formats import formatted
 from loadctl.cli.judging import judged
 from loadctl.cli.options import FORMATS
-from loadctl.reports.metrics.live import Running, live_families
-from loadctl.reports.metrics.openmetrics import text
+from loadctl.reports.metrics import Running, live_families, text
 from loadctl.reports.terminal.live import live_lines
 from loadctl.results.exchange import exchanges_document, read_exchange
 from loadctl.results.live import Progress, Tally

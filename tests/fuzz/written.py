@@ -23,7 +23,7 @@ from loadctl.reports.ci.junit import junit
 from loadctl.reports.ci.markdown import markdown
 from loadctl.reports.terminal.plan import plan_document, show_plan, unjudgeable_lines, users_lines
 from loadctl.reports.terminal.screen import render
-from loadctl.results.imported.report import impossible
+from loadctl.results.imported import impossible
 from loadctl.results.result import dumps
 from loadctl.run.machine import this_machine
 from loadctl.run.manifest import Manifest, from_text, scenario_hash, to_text

@@ -15,15 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadctl.errors import UsageError
-from loadctl.reports.html.overview import tiles
 from loadctl.reports.html.page import assets, page
 from loadctl.reports.html.panels import panels
 from loadctl.reports.html.svg_chart import BOTTOM, HEIGHT, RIGHT, WIDTH, svg_chart
+from loadctl.reports.html.tables import tiles
 from loadctl.results.charts import Charts
 from loadctl.results.histogram import Histogram
-from loadctl.results.measures.log_use import FrequentMessage, LogUse
 from loadctl.results.recording import Event, Example, Reading
-from loadctl.results.result import Resources, ResourceUse, Window
+from loadctl.results.result import FrequentMessage, LogUse, Resources, ResourceUse, Window
 from loadctl.results.series import Series
 from loadctl.results.summary import StageSummary
 from loadctl.results.verdict import Finding, Score, Status

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint, impossible
+from loadctl.results.imported import Figure, Imported, ImportedEndpoint, impossible
 
 
 def report(*, requests: int = 100, failed: float = 1, p95: float = 5) -> Imported:

@@ -25,6 +25,6 @@ def demo(
     ] = None,
 ) -> int:
     """Serve an ML-platform API to try loadctl on."""
-    from loadctl.demo.lifecycle import DemoOptions, serve
+    from loadctl.demo.server import DemoOptions, serve
 
     return serve(DemoOptions(port=port, faults=tuple(faults), service=service, truth=truth))

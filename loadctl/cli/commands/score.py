@@ -18,7 +18,7 @@ from loadctl.cli.output import tell
 from loadctl.cli.project import Project, is_file, read_text, run_directory
 from loadctl.engines import is_report, read_report
 from loadctl.errors import ExitCode, UsageError
-from loadctl.results.imported.report import impossible
+from loadctl.results.imported import impossible
 from loadctl.results.result import Result
 from loadctl.scenario.reading.document import Text
 from loadctl.scenario.reading.scenario_file import applicable_to, read_targets

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
@@ -21,13 +23,15 @@ from loadctl.cli.options import Host, JudgedOptions, Overrides, ScenarioArg, Tar
 from loadctl.cli.output import complain
 from loadctl.cli.planning import with_any_load
 from loadctl.cli.system import ask_for_consent, host_of
+from loadctl.engines.base import Command
 from loadctl.engines.locust import engine as locust_page
 from loadctl.engines.locust.engine import LocustEngine
-from loadctl.errors import ExitCode, LoadctlError, UsageError
+from loadctl.errors import ExitCode, LoadctlError, RunError, UsageError
 from loadctl.reports.terminal.screen import headline
 from loadctl.run.directory import Observer
 from loadctl.run.interruption import Interruption
-from loadctl.run.page import Page
+from loadctl.run.merge import Tail
+from loadctl.run.process import Child
 from loadctl.run.readiness import is_loopback
 from loadctl.run.runner import Order, RunRequest
 from loadctl.run.runner import run as carry_out
@@ -36,11 +40,13 @@ from loadctl.scenario.load import Load
 from loadctl.scenario.reading.targets import DEFINES_THE_BREAK
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.target import Target
+from loadctl.temporary import new_folder, remove
 
 if TYPE_CHECKING:
     from loadctl.results.recording import Event
     from loadctl.run.directory import RunDirectory
     from loadctl.run.manifest import Manifest
+
 
 _LOOK_S = 0.1
 _NEEDS_A_PLAN = {"breaking_point", "recovery_time"}
@@ -172,3 +178,60 @@ def _judged_without_plan(target: Target) -> Target:
     if target.why_not_judged == DEFINES_THE_BREAK:
         return replace(target, judged=True, why_not_judged=None)
     return target
+
+
+_COMES_UP_S = 60.0
+_LEAVES_S = 3.0
+_POLL_S = 0.02
+
+
+class Page:
+    """Entered: it was started. Its files are in a folder of their own, gone at the end."""
+
+    def __init__(self, command: Callable[[Path], Command], name: str) -> None:
+        """`command`: given the file for orders. `name`: for people, "Locust's page on port 8089"."""
+        self._command = command
+        self._name = name
+
+    def __enter__(self) -> Self:
+        self._folder = new_folder("page")
+        orders = self._folder / "orders.ndjson"
+        self._tail = Tail(orders)
+        self._child = Child(self._command(orders), out=self._folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.terminate(_LEAVES_S)
+        remove(self._folder)
+
+    def first_line(self) -> bytes:
+        """The first line that it writes, when it is up. Raises: UsageError when it cannot be served."""
+        deadline = time.monotonic() + _COMES_UP_S
+        while not (lines := self.lines()):
+            if self.gone or time.monotonic() > deadline:
+                late = "" if self.gone else f" within {_COMES_UP_S:.0f} s"
+                raise UsageError(
+                    f"{self._name} could not be served{late}{self._words()}", hint="another one:  --port N"
+                )
+            time.sleep(_POLL_S)
+        return lines[0]
+
+    def lines(self) -> Sequence[bytes]:
+        """What it has written since the last call."""
+        return list(self._tail.lines())
+
+    def tell(self, line: str) -> None:
+        self._child.send(line)
+
+    @property
+    def gone(self) -> bool:
+        return self._child.poll() is not None
+
+    def check(self) -> None:
+        """Raises: RunError when it has ended."""
+        if self.gone:
+            raise RunError(f"{self._name} has ended{self._words()}")
+
+    def _words(self) -> str:
+        last = next(reversed(self._child.last_words().splitlines()), "")
+        return f": {last}" if last else ""

@@ -22,9 +22,8 @@ from loadctl.errors import UsageError
 from loadctl.monitors.background import Lost
 from loadctl.monitors.containers.container import ContainerSource
 from loadctl.monitors.containers.engine import DockerEngine
-from loadctl.monitors.liveness import liveness
 from loadctl.reports.printable import printable
-from loadctl.run.readiness import wait_until_healthy, wait_until_ready
+from loadctl.run.readiness import liveness, wait_until_healthy, wait_until_ready
 from loadctl.scenario.load import Load
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.units import parse_duration

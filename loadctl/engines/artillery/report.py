@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from pydantic import BaseModel
 
 from loadctl.errors import UsageError
-from loadctl.results.imported import report as imported
-from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint, Percentiles, Population
+from loadctl.results import imported
+from loadctl.results.imported import Figure, Imported, ImportedEndpoint, Percentiles, Population
 from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_count
 

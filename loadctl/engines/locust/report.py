@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from loadctl.engines.locust.report_files import READS, Failure, Kind, ReportFile, kind_of, read_file
 from loadctl.errors import UsageError
-from loadctl.results.imported import report as imported
-from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint
+from loadctl.results import imported
+from loadctl.results.imported import Figure, Imported, ImportedEndpoint
 from loadctl.results.recording import Example
 from loadctl.results.verdict import Finding
 from loadctl.scenario.units import format_duration

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from loadctl.errors import UsageError
-from loadctl.results.imported import report as imported
-from loadctl.results.imported.report import Figure, ImportedEndpoint, Percentiles, Population
+from loadctl.results import imported
+from loadctl.results.imported import Figure, ImportedEndpoint, Percentiles, Population
 
 if TYPE_CHECKING:
     from loadctl.scenario.reading.document import Text

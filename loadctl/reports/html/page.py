@@ -19,7 +19,6 @@ from markupsafe import Markup, escape
 from loadctl.errors import UsageError
 from loadctl.reports import scores
 from loadctl.reports.html import svg_chart, tables
-from loadctl.reports.html.overview import bullet, tiles, tone
 from loadctl.reports.html.panels import (
     PERCENTILES,
     Panel,
@@ -31,6 +30,7 @@ from loadctl.reports.html.panels import (
     panels,
     spans,
 )
+from loadctl.reports.html.tables import bullet, tiles, tone
 from loadctl.reports.printable import cut_in_the_middle, printable, printable_lines
 from loadctl.results.charts import Charts
 from loadctl.results.decision import label, sentence

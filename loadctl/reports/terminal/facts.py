@@ -7,10 +7,9 @@ from datetime import datetime
 
 from loadctl.reports.printable import hanging, printable
 from loadctl.results.decision import RESTATES, sentence
-from loadctl.results.measures.log_use import LogUse
 from loadctl.results.profile import ProfileUse
 from loadctl.results.recording import Example
-from loadctl.results.result import ResourceUse, Result
+from loadctl.results.result import LogUse, ResourceUse, Result
 from loadctl.results.summary import Summary, failure_text
 from loadctl.results.verdict import Finding, Status
 from loadctl.scenario.units import format_bytes, format_count, format_moment, format_ms, format_percent

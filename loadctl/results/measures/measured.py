@@ -11,14 +11,13 @@ from loadctl.results.interval import completed_of
 from loadctl.results.measures.breaking_point import BreakingPoint, Limit, breaking_point, limits_of
 from loadctl.results.measures.fold import Folded, Plateau, fold
 from loadctl.results.measures.level import Level, levels
-from loadctl.results.measures.log_use import LogUse, log_use
 from loadctl.results.measures.outage import Stall, disturbed, stalls
 from loadctl.results.measures.recovery import Recovery, recovery
-from loadctl.results.measures.usage import companion_uses, generator_use, system_use
+from loadctl.results.measures.usage import companion_uses, generator_use, log_use, system_use
 from loadctl.results.profile import ProfileUse, marked_seconds, profile_use
 from loadctl.results.readings import NONE, Readings
 from loadctl.results.recording import Recording
-from loadctl.results.result import ResourceUse
+from loadctl.results.result import LogUse, ResourceUse
 from loadctl.results.series import Series, monitored
 from loadctl.scenario.load import Model
 from loadctl.scenario.scenario import Scenario

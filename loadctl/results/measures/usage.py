@@ -1,4 +1,4 @@
-"""Readings reduced to what the system and the generator used over a span of the run.
+"""Readings reduced to what the system and the generator used over a span of the run, and what the logs said in it.
 
 Values that readings carry: cpu_cores, cpu_pct (of the cores it may use), cores_available, memory_bytes,
 busiest_pct_of_one_core, processes, threads, open_fds; for an engine process (entity "shard …") cpu_pct_of_one_core and
@@ -16,7 +16,8 @@ from statistics import median
 from loadctl.results.histogram import Pool, nearest_rank
 from loadctl.results.interval import SecondTotal
 from loadctl.results.readings import Readings
-from loadctl.results.result import ResourceUse
+from loadctl.results.recording import Event, Reading
+from loadctl.results.result import FrequentMessage, LogUse, ResourceUse
 from loadctl.results.series import rank, why_uncovered
 from loadctl.scenario.target import PERCENTILES
 
@@ -219,3 +220,53 @@ def _generator_extra(
 def _late_p95_ms(seconds: Iterable[SecondTotal], start_s: float, end_s: float) -> float | None:
     us = Pool(second.late for second in seconds if start_s <= second.t < end_s).quantile_us(0.95)
     return None if us is None else us / 1000
+
+
+def log_use(
+    readings: Readings, events: Iterable[Event], start_s: float, end_s: float, *, to_the_end: bool = False
+) -> LogUse | None:
+    """`readings`: of the system. None: no log was followed.
+
+    `to_the_end`: the window ends with the load, and what is read after it was logged in it or in the drain.
+    """
+    followed = list(readings.of_source("logs"))
+    if not followed:
+        return None
+    seen = [reading for reading in followed if start_s < reading.t and (to_the_end or reading.t <= end_s)]
+    unread = next((why for reading in seen if (why := _unread(reading)) is not None), None)
+    if not seen:
+        unread = "nothing was read in the scored part"
+    elif unread is None and not any(reading.values.get("log_lines") for reading in seen):
+        # Nothing said is nothing wrong only in a log that was there: of a short run that is known at its end.
+        unread = next((_unread(reading) for reading in followed if reading.gap), None)
+    return LogUse(
+        followed=", ".join(dict.fromkeys(reading.entity for reading in followed)),
+        lines=round(sum(reading.values.get("log_lines", 0) for reading in seen)),
+        errors=round(sum(reading.values.get("log_errors", 0) for reading in seen)),
+        unread=unread,
+        frequent=tuple(_frequent(event) for event in events if event.kind == "log_messages"),
+        absent={} if unread else {"unread": "all of the scored part was read"},
+    )
+
+
+def _unread(reading: Reading) -> str | None:
+    """Lost, or counted in part: a file of several that may not be read, lines that came too fast."""
+    if reading.gap:
+        return f"{reading.entity} could not be read: {reading.gap}"
+    noted = reading.notes.get("log_lines")
+    return None if noted is None else f"{reading.entity}: {noted}"
+
+
+def _frequent(event: Event) -> FrequentMessage:
+    def number(name: str) -> float:
+        value = event.detail.get(name)
+        return value if isinstance(value, int | float) else 0
+
+    return FrequentMessage(
+        message=event.message,
+        count=int(number("count")),
+        first_s=number("first_s"),
+        last_s=number("last_s"),
+        level=str(event.detail.get("level") or ""),
+        log=str(event.detail.get("log") or ""),
+    )

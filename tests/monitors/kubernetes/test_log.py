@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loadctl.monitors.kubernetes.kubectl import Kubectl
-from loadctl.monitors.kubernetes.log import PodsFeed
+from loadctl.monitors.kubernetes.pods import PodsFeed
 from loadctl.scenario.watch import Pods
 from tests.monitors.cluster import NAMESPACE, Cluster, ended, pod
 

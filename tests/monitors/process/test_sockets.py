@@ -6,8 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from loadctl.monitors.generator.generator import parse_sockstat
-from loadctl.monitors.generator.host import parse_pressure
+from loadctl.monitors.generator import parse_pressure, parse_sockstat
 from loadctl.monitors.process.port import Listening, parse_connections, parse_listening, serving
 
 TCP = """\

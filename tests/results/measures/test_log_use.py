@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadctl.results.measures.log_use import log_use
+from loadctl.results.measures.usage import log_use
 from loadctl.results.readings import Readings
 from loadctl.results.recording import Event, Reading
 

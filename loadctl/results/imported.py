@@ -1,7 +1,7 @@
 """What an engine wrote about a run of its own: figures, and between which values lies what really happened.
 
 Nothing here was measured by loadctl. A figure of such a file is rounded, holds failures too, or leaves a part out;
-it is therefore kept as an interval, and judged at both of its ends (imported_score.py).
+it is therefore kept as an interval, and judged at both of its ends.
 """
 
 from __future__ import annotations
@@ -16,14 +16,18 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from loadctl.errors import UsageError
+from loadctl.results.histogram import STATISTICS
 from loadctl.results.recording import Example
-from loadctl.results.verdict import Finding
+from loadctl.results.scoring import RESOURCES
+from loadctl.results.summary import Counters, EndpointSummary, Latency, Summary
+from loadctl.results.verdict import Finding, Score, Status, status_of
 from loadctl.scenario.load import Model
-from loadctl.scenario.target import PERCENTILES
-from loadctl.scenario.units import format_count
+from loadctl.scenario.target import PERCENTILES, Target, enough_requests, enough_samples
+from loadctl.scenario.units import format_count, format_limit, format_value
 
 if TYPE_CHECKING:
     from loadctl.scenario.reading.document import Text
+
 
 _LARGEST = 10**15
 Count = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
@@ -197,6 +201,200 @@ def impossible(report: Imported) -> str | None:
             return f"{row.endpoint}: {row.failed.value:g} failures of {row.requests} requests"
     if report.duration_s is not None and report.duration_s < 0:
         return f"its duration is {report.duration_s:g} s"
+    return None
+
+
+UNDETERMINED = "cannot be determined from this file"
+_NOT_IN_FILES = {
+    "max_throughput": "it needs stages, which a file does not have",
+    "breaking_point": "it needs stages, which a file does not have",
+    "recovery_time": "it needs stages, which a file does not have",
+    "cpu": "nobody watched the system",
+    "memory": "nobody watched the system",
+    "log_errors": "no log was followed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    figure: Figure | None
+    n: int = 0
+    detail: str | None = None
+    reason: str | None = None
+    part: str = ""
+
+
+def score_imported(target: Target, imported: Imported) -> Score:
+    """Never PASS where another reading of the file would not pass too."""
+    found = _find(target, imported)
+    judged = target.judged and (target.metric not in RESOURCES or target.own)
+    why = None if target.judged else target.why_not_judged or "not judged here"
+    if found.figure is None:
+        return _no_data(target, found.n, why or found.reason, judged=judged)
+    status, reason = _status(target, found.figure), None
+    if target.metric == "throughput" and status is not Status.PASS:
+        status, reason = Status.NOT_EXERCISED, "a file does not say how much was asked for"
+    elif status is None:
+        return _no_data(target, found.n, why or _between(target, found), judged=judged)
+    elif target.metric == "error_rate" and status is not Status.FAIL and found.n < _needed(target):
+        limit = format_limit(target.critical, target.unit)
+        too_few = f"a limit of {limit} needs {_needed(target):,} requests, there were {found.n:,}"
+        return _no_data(target, found.n, why or too_few, judged=judged)
+    return Score.of(
+        target,
+        status,
+        found.figure.value,
+        n=found.n,
+        judged=judged,
+        reason=why or reason,
+        detail=found.detail or (f"at least: {found.part} alone" if found.part else None),
+    )
+
+
+def _no_data(target: Target, n: int, reason: str | None, *, judged: bool) -> Score:
+    return Score.of(target, Status.NO_DATA, None, n=n, judged=judged, reason=reason)
+
+
+def _needed(target: Target) -> int:
+    return enough_requests(target.critical)
+
+
+def _status(target: Target, figure: Figure) -> Status | None:
+    """None: it depends on where within its interval the figure is."""
+    ends = {status_of(target, figure.low), status_of(target, figure.high)}
+    return ends.pop() if len(ends) == 1 else None
+
+
+def _between(target: Target, found: _Found) -> str:
+    figure = found.figure or Figure.exact(0.0)
+    said = (
+        format_limit(figure.value, target.unit)
+        if target.unit == "ms"
+        else format_value(figure.value, target.unit)
+    )
+    if math.isinf(figure.high):
+        return f"{UNDETERMINED}: its {said} is {found.part} alone, and the whole takes longer"
+    low, high = (format_value(end, target.unit) for end in (figure.low, figure.high))
+    return f"{UNDETERMINED}: its {said} may be anything from {low} to {high}"
+
+
+def _find(target: Target, imported: Imported) -> _Found:
+    metric, scope = target.metric, target.scope
+    if scope.kind == "series":
+        return _Found(None, reason="no monitor was there")
+    if scope.kind == "stage":
+        return _Found(None, reason="a file has no stages")
+    if metric in _NOT_IN_FILES:
+        return _Found(None, reason=_NOT_IN_FILES[metric])
+    row = imported.total
+    if scope.kind == "endpoint":
+        named = next((one for one in imported.endpoints if one.endpoint == scope.name), None)
+        if named is None:
+            return _Found(None, reason=f"no request of the file is named '{scope.name}'")
+        row = named
+    if metric == "error_rate":
+        return _error_rate(row)
+    return _throughput(row, imported.duration_s) if metric == "throughput" else _latency(metric, row)
+
+
+def _error_rate(row: ImportedEndpoint) -> _Found:
+    if not row.requests:
+        return _Found(None, reason="no requests")
+    low, high = format_count(row.failed.low), format_count(row.failed.high)
+    many = low if low == high else f"{low} to {high}"
+    share = row.failed.over(row.requests / 100)
+    return _Found(share, row.requests, f"{many} of {row.requests:,}")
+
+
+def _throughput(row: ImportedEndpoint, duration_s: float | None) -> _Found:
+    if not duration_s:
+        return _Found(None, reason="the file does not say how long it took")
+    succeeded = Figure(
+        *(row.requests - failed for failed in (row.failed.value, row.failed.high, row.failed.low))
+    )
+    return _Found(succeeded.over(duration_s), row.requests, "mean of the whole run")
+
+
+def _latency(metric: str, row: ImportedEndpoint) -> _Found:
+    family, _, statistic = metric.rpartition("_")
+    table = {"latency": row.latency, "ttfb": row.ttfb}.get(family, {})
+    figure = table.get(statistic)
+    if figure is None:
+        return _Found(None, row.successes, reason=row.absent)
+    if statistic in PERCENTILES and row.successes < (needed := enough_samples(PERCENTILES[statistic])):
+        return _Found(None, row.successes, reason=f"needs {needed:,} successes, has {row.successes:,}")
+    return _Found(figure, row.successes, part=row.part if math.isinf(figure.high) else "")
+
+
+def summary_of(imported: Imported) -> Summary:
+    """Of the whole file. What has no upper bound is a part of a latency, and not shown as one."""
+    rows = sorted(imported.endpoints, key=lambda row: (-row.requests, row.endpoint))
+    duration_s = imported.duration_s
+    return Summary(
+        0.0,
+        duration_s or 0.0,
+        _endpoint(imported.total, duration_s),
+        tuple(_endpoint(row, duration_s) for row in rows),
+    )
+
+
+def counters_of(imported: Imported) -> Counters:
+    requests, failed = imported.total.requests, round(imported.total.failed.value)
+    arrivals, dropped = imported.arrivals, imported.dropped
+    return Counters(
+        started=requests,
+        completed=requests,
+        failed=failed,
+        unfinished=0,
+        rate_limited=0,
+        planned_arrivals=None if arrivals is None else arrivals + (dropped or 0),
+        begun=arrivals,
+        dropped=dropped,
+    )
+
+
+def _endpoint(row: ImportedEndpoint, duration_s: float | None) -> EndpointSummary:
+    failed = round(row.failed.value)
+    absent = {}
+    if not duration_s:
+        absent["throughput_per_s"] = "the file does not say how long it took"
+    if not row.requests:
+        absent["error_rate"] = "no requests"
+    return EndpointSummary(
+        endpoint=row.endpoint,
+        completed=row.requests,
+        failed=failed,
+        unfinished=0,
+        rate_limited=0,
+        throughput_per_s=(row.requests - failed) / duration_s if duration_s else None,
+        error_rate=row.failed.value / row.requests if row.requests else None,
+        latency=_latency_summary(row.latency, row),
+        ttfb=_latency_summary(row.ttfb, row) if row.ttfb else None,
+        errors=row.errors,
+        bytes=row.bytes,
+        absent=absent,
+    )
+
+
+def _latency_summary(figures: Mapping[str, Figure], row: ImportedEndpoint) -> Latency:
+    values: dict[str, float | None] = {}
+    absent = {}
+    for name in STATISTICS:
+        figure = figures.get(name)
+        why = _why_absent(name, figure, row)
+        values[name] = None if figure is None or why else figure.value
+        if why:
+            absent[name] = why
+    return Latency(n=row.successes, absent=absent, **values)
+
+
+def _why_absent(name: str, figure: Figure | None, row: ImportedEndpoint) -> str | None:
+    if figure is None:
+        return row.absent
+    if name in PERCENTILES and row.successes < (needed := enough_samples(PERCENTILES[name])):
+        return f"needs {needed:,} successes, has {row.successes:,}"
+    if math.isinf(figure.high) and row.part:
+        return f"the file has the {row.part} alone"
     return None
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.monitors.generator import host
-from loadctl.monitors.generator.host import (
+from loadctl.monitors import generator
+from loadctl.monitors.generator import (
     HostSource,
     bytes_by_card,
     bytes_of_disks,
@@ -137,7 +137,7 @@ def test_what_cannot_be_read_is_left_out_and_said_once(monkeypatch: pytest.Monke
     def refused() -> dict[str, int]:
         raise PermissionError("no")
 
-    monkeypatch.setattr(host, "disk_bytes", refused)
+    monkeypatch.setattr(generator, "disk_bytes", refused)
     source = HostSource()
     first, second = reading(source, 0), reading(source, 1)
     assert first.notes["disk_write_bytes_per_s"] == "not available on this machine: PermissionError"
@@ -148,7 +148,7 @@ def test_what_cannot_be_read_is_left_out_and_said_once(monkeypatch: pytest.Monke
 
 def test_a_machine_without_swap_has_no_share_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     without = b"MemTotal: 1000 kB\nMemAvailable: 250 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"
-    monkeypatch.setattr(host, "_memory", lambda: parse_memory(without))
+    monkeypatch.setattr(generator, "_memory", lambda: parse_memory(without))
     seen = reading(HostSource(), 0)
     assert "swap_pct" not in seen.values
     assert seen.notes["swap_pct"] == "this machine has no swap"
@@ -157,7 +157,7 @@ def test_a_machine_without_swap_has_no_share_of_it(monkeypatch: pytest.MonkeyPat
 def test_a_counter_that_is_set_back_gives_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     source = HostSource()
     for received, expected in ((100, False), (200, True), (50, False), (60, True)):
-        monkeypatch.setattr(host, "network_bytes", lambda n=received: {"network_rx_bytes": n})
+        monkeypatch.setattr(generator, "network_bytes", lambda n=received: {"network_rx_bytes": n})
         assert ("network_rx_bytes_per_s" in reading(source, 0).values) is expected
 
 

@@ -10,8 +10,7 @@ import time
 
 import pytest
 
-from loadctl.monitors.generator.generator import GeneratorSource, run_queue_wait_s
-from loadctl.monitors.generator.host import HostSource
+from loadctl.monitors.generator import GeneratorSource, HostSource, run_queue_wait_s
 from loadctl.monitors.source import Observation
 from loadctl.results.recording import Reading
 from tests.monitors.conftest import Spawn

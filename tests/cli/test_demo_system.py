@@ -7,8 +7,8 @@ import httpx
 import psutil
 import pytest
 
+from loadctl.cli.system import demo_system
 from loadctl.errors import RunError, UsageError
-from loadctl.run.demo_system import demo_system
 from loadctl.run.readiness import wait_until_ready
 
 

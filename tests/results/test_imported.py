@@ -13,8 +13,14 @@ from loadctl.analysis.imported import judge_imported
 from loadctl.reports.ci.junit import junit
 from loadctl.reports.ci.markdown import markdown
 from loadctl.reports.terminal.screen import render
-from loadctl.results.imported.report import Figure, Imported, ImportedEndpoint, Percentiles, Population
-from loadctl.results.imported.score import score_imported
+from loadctl.results.imported import (
+    Figure,
+    Imported,
+    ImportedEndpoint,
+    Percentiles,
+    Population,
+    score_imported,
+)
 from loadctl.results.verdict import Status, Verdict
 from loadctl.scenario.target import PERCENTILES, Scope, Target
 from tests.results.recorded import target

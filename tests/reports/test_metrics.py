@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from loadctl.reports.metrics.live import Running, live_families
-from loadctl.reports.metrics.openmetrics import add_result, openmetrics, text
+from loadctl.reports.metrics import Running, add_result, live_families, openmetrics, text
 from loadctl.results.live import Tally
 from loadctl.results.recording import Event, Reading
 from loadctl.results.verdict import Finding, Score, Status

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from loadctl.cli.commands.try_ import rehearse
 from loadctl.engines.base import Command
 from loadctl.errors import RunError
-from loadctl.run.rehearsal import rehearse
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario
 from loadctl.scenario.user_type import Request, Task, UserType

@@ -1,1 +1,0 @@
-"""The machine that makes the load: the engine's processes, loadctl itself, and what they leave for others."""

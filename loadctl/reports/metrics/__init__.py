@@ -1,1 +1,0 @@
-"""A run as metrics, in OpenMetrics' form. Record → str."""
