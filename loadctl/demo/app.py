@@ -13,17 +13,7 @@ from typing import Any
 
 import psutil
 
-from loadctl.demo.api import (
-    UNKNOWN,
-    Allowance,
-    Answer,
-    Call,
-    OtherLimiter,
-    RateLimiter,
-    answer,
-    handler_of,
-    refusal,
-)
+from loadctl.demo import api
 from loadctl.demo.treatment import UNTOUCHED, Treatment, Treatments
 from loadctl.demo.truth import Truth
 
@@ -166,14 +156,14 @@ class Exchange:
             key = token
         return key.decode("latin-1")
 
-    def call(self) -> Call:
-        return Call(self.path, self._headers.get(b"content-type", b""), self._body)
+    def call(self) -> api.Call:
+        return api.Call(self.path, self._headers.get(b"content-type", b""), self._body)
 
     @property
     def client_left(self) -> bool:
         return self.connection.transport.is_closing()
 
-    async def write(self, answer: Answer, body_delay_s: float) -> float:
+    async def write(self, answer: api.Answer, body_delay_s: float) -> float:
         """Write the answer, its body later by the delay; the service time in seconds."""
         headers = [
             (b"content-type", answer.content_type),
@@ -205,7 +195,7 @@ async def read_whole(scope: Scope, receive: Receive, send: Send) -> Exchange | N
 
 
 _PROBE_AGENT = b"loadctl-probe"
-_FAILED = refusal(500, "the model failed (a fault of the demo system)")
+_FAILED = api.refusal(500, "the model failed (a fault of the demo system)")
 
 
 class DemoApp:
@@ -216,8 +206,8 @@ class DemoApp:
         self._truth = truth
         self._age_s = age_s
         self._exposition = MetricsPage()
-        self._limiter = RateLimiter()
-        self._other_limiter = OtherLimiter()
+        self._limiter = api.RateLimiter()
+        self._other_limiter = api.OtherLimiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = await read_whole(scope, receive, send)
@@ -276,7 +266,7 @@ class DemoApp:
         await exchange.until_client_leaves()
         self._truth.unanswered()
 
-    def _limit(self, exchange: Exchange) -> tuple[Answer | None, tuple[tuple[bytes, bytes], ...]]:
+    def _limit(self, exchange: Exchange) -> tuple[api.Answer | None, tuple[tuple[bytes, bytes], ...]]:
         """A refusal if the request's API key does not allow it, and the headers that tell its limit."""
         key = exchange.api_key
         if key is None:
@@ -285,7 +275,7 @@ class DemoApp:
         try:
             allowance = self._limiter.take(key, now_s)
         except KeyError:
-            return refusal(401, "this API key is not known"), ()
+            return api.refusal(401, "this API key is not known"), ()
         if allowance is None:
             return None, ()
         allowed = allowance.retry_after_s is None
@@ -293,16 +283,16 @@ class DemoApp:
         if other is not None:
             allowed = self._other_limiter.takes(key, other, now_s)
         why = f"more than {allowance.limit} requests a second for this API key"
-        return None if allowed else refusal(429, why), _limit_headers(allowance)
+        return None if allowed else api.refusal(429, why), _limit_headers(allowance)
 
-    def _answer(self, exchange: Exchange) -> Answer:
+    def _answer(self, exchange: Exchange) -> api.Answer:
         if exchange.path == "/metrics":
             if exchange.method not in ("GET", "HEAD"):
-                return refusal(405, f"{exchange.method} is not allowed here", ((b"allow", b"GET"),))
-            return Answer(200, self._exposition.text().encode(), content_type=CONTENT_TYPE)
-        return answer(handler_of(exchange.path), exchange.method, exchange.call())
+                return api.refusal(405, f"{exchange.method} is not allowed here", ((b"allow", b"GET"),))
+            return api.Answer(200, self._exposition.text().encode(), content_type=CONTENT_TYPE)
+        return api.answer(api.handler_of(exchange.path), exchange.method, exchange.call())
 
-    async def _respond(self, exchange: Exchange, ready: Answer, treatment: Treatment) -> float:
+    async def _respond(self, exchange: Exchange, ready: api.Answer, treatment: Treatment) -> float:
         """Write the answer; the service time in seconds."""
         duration_s = await exchange.write(ready, treatment.body_delay_s)
         self._exposition.observe(exchange.method, _handler_name(exchange), ready.status, duration_s)
@@ -319,11 +309,11 @@ def burn_cpu(seconds: float) -> None:
 def _handler_name(exchange: Exchange) -> str:
     if exchange.path == "/metrics":
         return exchange.path
-    handler = handler_of(exchange.path)
-    return UNKNOWN if handler is None else handler.name
+    handler = api.handler_of(exchange.path)
+    return api.UNKNOWN if handler is None else handler.name
 
 
-def _limit_headers(allowance: Allowance) -> tuple[tuple[bytes, bytes], ...]:
+def _limit_headers(allowance: api.Allowance) -> tuple[tuple[bytes, bytes], ...]:
     headers = [
         (b"x-ratelimit-limit", b"%d" % allowance.limit),
         (b"x-ratelimit-remaining", b"%d" % allowance.remaining),

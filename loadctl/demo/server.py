@@ -1,4 +1,4 @@
-"""The demo system as processes: uvicorn in one, from the listening socket to the truth file, or several below a parent."""
+"""The demo system as processes: one uvicorn, from the listening socket to the truth file, or several below a parent."""
 
 from __future__ import annotations
 

@@ -9,23 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from loadctl.reports import scores
 from loadctl.reports.printable import printable
-from loadctl.reports.scores import (
-    UNKNOWN,
-    critical,
-    doubt,
-    is_first_byte,
-    is_judged,
-    is_unsure_of,
-    load_in_brief,
-    measured,
-    milliseconds,
-    remark,
-    status_word,
-    times,
-    verdict_words,
-    wanted,
-)
 from loadctl.results.decision import label
 from loadctl.results.result import Result
 from loadctl.results.summary import EndpointSummary
@@ -52,7 +37,7 @@ def code(text: str, limit: int = 300) -> str:
     """Text from outside as it is, to be copied. Not inside a table: see `cell`."""
     safe = printable(text, limit)
     if not safe:
-        return UNKNOWN
+        return scores.UNKNOWN
     fence = "`" * (max(map(len, re.findall("`+", safe)), default=0) + 1)
     pad = " " if safe.startswith("`") or safe.endswith("`") else ""
     return f"{fence}{pad}{safe}{pad}{fence}"
@@ -67,11 +52,11 @@ def prose(text: str, limit: int = 300) -> str:
     """A sentence that may quote text from outside: what could be markup or call somebody is only text."""
     safe = printable(text, limit).replace("&", "&amp;").replace("<", "&lt;")
     safe = _BLOCK.sub(lambda start: f"{start[0]}\\", _SPECIAL.sub(r"\\\1", safe))
-    return _REFERENCE.sub("\\1\u200b", safe) or UNKNOWN
+    return _REFERENCE.sub("\\1\u200b", safe) or scores.UNKNOWN
 
 
 def _head(result: Result) -> Iterator[str]:
-    yield f"### {_SIGNS.get(result.verdict, '')} {verdict_words(result)}: {code(result.scenario, 60)}"
+    yield f"### {_SIGNS.get(result.verdict, '')} {scores.verdict_words(result)}: {code(result.scenario, 60)}"
     yield ""
     yield from _list(result.reasons)
     if result.why:
@@ -93,18 +78,19 @@ def _targets(result: Result) -> Iterator[str]:
     yield "| metric | measured | target | critical | | |"
     yield "|---|---:|---:|---:|---|---|"
     for score in result.scores[:_ROWS]:
-        figures = f"{measured(score, as_written=bool(result.files))} | {wanted(score)} | {critical(score)}"
-        beside = prose(said, 200) if (said := remark(score)) else ""
+        measured = scores.measured(score, as_written=bool(result.files))
+        figures = f"{measured} | {scores.wanted(score)} | {scores.critical(score)}"
+        beside = prose(said, 200) if (said := scores.remark(score)) else ""
         yield f"| {cell(label(score.target))} | {figures} | {_status(score)} | {beside} |"
     yield from _more(result.scores)
-    if note := doubt(result):
+    if note := scores.doubt(result):
         yield ""
         yield note
 
 
 def _status(score: Score) -> str:
-    sign = _SIGNS[score.status.value] if is_judged(score) else ""
-    return f"{sign} {status_word(score)}".strip()
+    sign = _SIGNS[score.status.value] if scores.is_judged(score) else ""
+    return f"{sign} {scores.status_word(score)}".strip()
 
 
 def _more(rows: Sequence[object]) -> Iterator[str]:
@@ -137,7 +123,7 @@ def _endpoints(result: Result) -> Iterator[str]:
         return
     yield "<details><summary>Endpoints</summary>"
     yield ""
-    head = "ttfb " if is_first_byte(result) else ""
+    head = "ttfb " if scores.is_first_byte(result) else ""
     yield f"| endpoint | requests | /s | {head}p50 | {head}p95 | {head}p99 | failed |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
     for row in result.summary.endpoints[:_ROWS]:
@@ -152,12 +138,16 @@ def _row(name: str, row: EndpointSummary, result: Result) -> str:
     def figure(name: str) -> str:
         ms: float | None = getattr(found, name)
         if ms is None:
-            return UNKNOWN
-        text = milliseconds(ms, as_written=bool(result.files))
-        return f"({text})" if is_unsure_of(result, row, name) else text
+            return scores.UNKNOWN
+        text = scores.milliseconds(ms, as_written=bool(result.files))
+        return f"({text})" if scores.is_unsure_of(result, row, name) else text
 
-    rate = UNKNOWN if row.throughput_per_s is None else format_rate(row.throughput_per_s).removesuffix("/s")
-    found = times(row, first_byte=is_first_byte(result))
+    rate = (
+        scores.UNKNOWN
+        if row.throughput_per_s is None
+        else format_rate(row.throughput_per_s).removesuffix("/s")
+    )
+    found = scores.times(row, first_byte=scores.is_first_byte(result))
     latency = " | ".join(map(figure, ("p50", "p95", "p99")))
     requests, failed = row.completed + row.unfinished, row.failed + row.unfinished
     return f"| {name} | {format_count(requests)} | {rate} | {latency} | {format_count(failed)} |"
@@ -166,4 +156,4 @@ def _row(name: str, row: EndpointSummary, result: Result) -> str:
 def _how(result: Result) -> Iterator[str]:
     places = [code(place, 500) for place in (result.host, result.run_dir, *result.files) if place]
     made_of = f" ({prose(result.engine.users)})" if result.engine.users else ""
-    yield ", ".join([*load_in_brief(result), f"{code(result.engine.label, 60)}{made_of}", *places])
+    yield ", ".join([*scores.load_in_brief(result), f"{code(result.engine.label, 60)}{made_of}", *places])

@@ -18,18 +18,7 @@ from markupsafe import Markup, escape
 
 from loadctl.errors import UsageError
 from loadctl.reports import scores
-from loadctl.reports.html import svg_chart, tables
-from loadctl.reports.html.panels import (
-    PERCENTILES,
-    Panel,
-    Span,
-    chart_data,
-    endpoint_panel,
-    marks,
-    more_panels,
-    panels,
-    spans,
-)
+from loadctl.reports.html import panels, svg_chart, tables
 from loadctl.reports.html.tables import bullet, tiles, tone
 from loadctl.reports.printable import cut_in_the_middle, printable, printable_lines
 from loadctl.results.charts import Charts
@@ -48,9 +37,9 @@ _NAME_MAX = 160
 def page(result: Result, charts: Charts, provenance: Provenance) -> str:
     """Raises: UsageError where the library that draws the charts is not there."""
     carried = assets()
-    over_time = spans(result)
-    happened = marks(result)
-    shown, more = panels(result, charts), more_panels(charts)
+    over_time = panels.spans(result)
+    happened = panels.marks(result)
+    shown, more = panels.panels(result, charts), panels.more_panels(charts)
     length = len(charts.planned)
     whole = _environment().get_template("page.html")
     filled = whole.render(
@@ -58,7 +47,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         provenance=provenance,
         assets=_marked(carried),
         policy=carried.policy,
-        data=Markup(chart_data(charts, [*shown, *more], over_time, happened, length)),  # noqa: S704  escaped there
+        data=Markup(panels.chart_data(charts, [*shown, *more], over_time, happened, length)),  # noqa: S704  escaped there
         bin_s=charts.bin_s,
         targets=tables.target_rows(result),
         doubt=scores.doubt(result),
@@ -83,7 +72,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    panel: Panel
+    panel: panels.Panel
     picture: Markup
 
 
@@ -151,16 +140,18 @@ def _marked(carried: Assets) -> dict[str, Markup]:
     }
 
 
-def _drawn(shown: Sequence[Panel], charts: Charts, over_time: Sequence[Span]) -> list[_Drawn]:
+def _drawn(shown: Sequence[panels.Panel], charts: Charts, over_time: Sequence[panels.Span]) -> list[_Drawn]:
     return [_Drawn(panel, svg_chart.svg_chart(panel, charts.bin_s, over_time)) for panel in shown]
 
 
-def _shapes(result: Result, charts: Charts, over_time: Sequence[Span]) -> Iterator[Mapping[str, object]]:
+def _shapes(
+    result: Result, charts: Charts, over_time: Sequence[panels.Span]
+) -> Iterator[Mapping[str, object]]:
     """The endpoints whose latency is drawn."""
     names = [row.endpoint for row in result.summary.endpoints if row.endpoint in charts.distributions]
     for endpoint in names[:_SHAPES_MAX]:
         name, histogram = _name(endpoint), charts.distributions[endpoint]
-        panel = endpoint_panel(charts, endpoint)
+        panel = panels.endpoint_panel(charts, endpoint)
         yield {
             "name": name,
             "count": histogram.count,
@@ -176,7 +167,7 @@ def _levels(result: Result, charts: Charts) -> Mapping[str, object] | None:
     unit = "users" if result.model == "closed" else "arrivals per second"
     percentiles = {
         name: tone
-        for name, tone in PERCENTILES.items()
+        for name, tone in panels.PERCENTILES.items()
         if any(level.latency_ms[name] is not None for level in charts.levels)
     }
     return {

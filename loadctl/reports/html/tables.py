@@ -12,16 +12,7 @@ from loadctl.results.recording import Example
 from loadctl.results.result import ResourceUse, Result
 from loadctl.results.summary import EndpointSummary
 from loadctl.results.verdict import Finding, Score, Status
-from loadctl.scenario.units import (
-    format_bytes,
-    format_clock,
-    format_count,
-    format_duration,
-    format_limit,
-    format_ms,
-    format_percent,
-    format_rate,
-)
+from loadctl.scenario import units
 
 _WIDTH, _HEIGHT = 180, 22
 _PAD = 2
@@ -111,46 +102,46 @@ def _figures(result: Result, throughput: Score | None) -> Iterator[tuple[str, st
     latency = total.latency
     wanted = {score.target.metric for score in result.scores}
     beside = [
-        f"{name} {'not known' if ms is None else format_ms(ms)}"
+        f"{name} {'not known' if ms is None else units.format_ms(ms)}"
         for name, ms in (("p50", latency.p50), ("p99", latency.p99))
         if ms is not None or (latency.p95 is not None and f"latency_{name}" in wanted)
     ]
-    p95 = UNKNOWN if latency.p95 is None else format_ms(latency.p95)
+    p95 = UNKNOWN if latency.p95 is None else units.format_ms(latency.p95)
     yield "latency_p95", "Latency p95", p95, ", ".join(beside) or latency.absent.get("p95", "")
     yield "throughput", "Throughput", *_throughput(result, throughput)
-    errors = UNKNOWN if total.error_rate is None else format_percent(100 * total.error_rate)
-    requests, lost = total.completed + total.unfinished, format_count(total.failed + total.unfinished)
-    failed = f"{lost} of {format_count(requests)} requests" if requests else "no requests"
+    errors = UNKNOWN if total.error_rate is None else units.format_percent(100 * total.error_rate)
+    requests, lost = total.completed + total.unfinished, units.format_count(total.failed + total.unfinished)
+    failed = f"{lost} of {units.format_count(requests)} requests" if requests else "no requests"
     yield "error_rate", "Errors", errors, failed
-    cpu = UNKNOWN if system.cpu_pct is None else format_percent(system.cpu_pct, 0)
+    cpu = UNKNOWN if system.cpu_pct is None else units.format_percent(system.cpu_pct, 0)
     cores = f"of {system.cores_available:g} cores" if system.cores_available is not None else ""
     yield "cpu", "System CPU", cpu, cores or system.absent.get("cpu", "")
-    memory = UNKNOWN if system.memory_bytes is None else format_bytes(system.memory_bytes)
+    memory = UNKNOWN if system.memory_bytes is None else units.format_bytes(system.memory_bytes)
     yield "memory", "System memory", memory, system.memory_kind or system.absent.get("memory", "")
 
 
 def _throughput(result: Result, score: Score | None) -> tuple[str, str]:
     """A target speaks of the highest load; without one it is the mean of the scored part."""
     total = result.summary.total
-    mean = UNKNOWN if total.throughput_per_s is None else format_rate(total.throughput_per_s)
+    mean = UNKNOWN if total.throughput_per_s is None else units.format_rate(total.throughput_per_s)
     if score is None or score.value is None:
         return mean, "mean of the scored part"
-    return format_rate(score.value), f"at the highest load, mean {mean}"
+    return units.format_rate(score.value), f"at the highest load, mean {mean}"
 
 
 def figure(value: float, unit: str) -> str:
     """Beside an axis: `200 ms`, `1k/s`, `50 %`, `400 MB`."""
     match unit:
         case "bytes":
-            return format_bytes(value) if value else "0"
+            return units.format_bytes(value) if value else "0"
         case "users" | "":
             return f"{value:,.6g}"
         case "/s":
             return f"{value:,.6g}/s"
         case "s":
-            return format_duration(value) if value else "0 s"
+            return units.format_duration(value) if value else "0 s"
         case _:
-            return format_limit(value, unit)
+            return units.format_limit(value, unit)
 
 
 def evidence(value: float | str | None) -> str:
@@ -158,7 +149,7 @@ def evidence(value: float | str | None) -> str:
         return UNKNOWN
     if isinstance(value, str):
         return value
-    return format_count(value) if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
+    return units.format_count(value) if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
 
 
 _ENDPOINTS_MAX = 500
@@ -218,7 +209,8 @@ def _alike(examples: Sequence[Example]) -> list[AlikeExamples]:
     for example in examples:
         groups.setdefault((example.status, example.message, example.body), []).append(example)
     return [
-        AlikeExamples(group[0], [format_clock(example.t) for example in group]) for group in groups.values()
+        AlikeExamples(group[0], [units.format_clock(example.t) for example in group])
+        for group in groups.values()
     ]
 
 
@@ -246,25 +238,25 @@ def _row(who: str, use: ResourceUse) -> ResourceRow:
 def _facts(use: ResourceUse) -> Iterator[tuple[str, str]]:
     if use.cpu_pct is not None:
         cores = f" of {use.cores_available:g} cores" if use.cores_available is not None else ""
-        yield "CPU, highest 30 s", f"{format_percent(use.cpu_pct, 0)}{cores}"
+        yield "CPU, highest 30 s", f"{units.format_percent(use.cpu_pct, 0)}{cores}"
     if use.cpu_cores is not None:
         yield "CPU, in cores", f"{use.cpu_cores:.2f}"
     if use.memory_bytes is not None:
         yield (
             f"memory, highest{f' ({use.memory_kind})' if use.memory_kind else ''}",
-            format_bytes(use.memory_bytes),
+            units.format_bytes(use.memory_bytes),
         )
     if use.memory_first_bytes is not None:
-        yield "memory at the start", format_bytes(use.memory_first_bytes)
+        yield "memory at the start", units.format_bytes(use.memory_first_bytes)
     for name, value in use.extra.items():
         yield _said(name), _extra(name, value)
-    yield "readings", format_count(use.readings)
+    yield "readings", units.format_count(use.readings)
 
 
 def _extra(name: str, value: float) -> str:
     if name.endswith("_ms"):
-        return format_ms(value)
-    return format_percent(value, 0) if "_pct" in name else evidence(value)
+        return units.format_ms(value)
+    return units.format_percent(value, 0) if "_pct" in name else evidence(value)
 
 
 def _said(name: str) -> str:

@@ -6,15 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from loadctl.reports.printable import printable, shortened
 from loadctl.results.live import HISTORY_S, Progress
+from loadctl.scenario import units
 from loadctl.scenario.target import Target
-from loadctl.scenario.units import (
-    format_bytes,
-    format_clock,
-    format_count,
-    format_limit,
-    format_ms,
-    format_percent,
-)
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 15
@@ -47,9 +40,9 @@ def live_lines(progress: Progress, targets: Iterable[Target] = (), width: int = 
     room = width - 1 - len(line(level, plan, (), f"{time}, "))
     if progress.stage and room >= min(len(printable(progress.stage)), _LEAST_STAGE):
         time += f", {shortened(printable(progress.stage), room)}"
-    counts = f"last {len(progress.rates)} s; {format_count(progress.completed)} in all"
+    counts = f"last {len(progress.rates)} s; {units.format_count(progress.completed)} in all"
     if progress.dropped:
-        counts += f", {format_count(progress.dropped)} dropped"
+        counts += f", {units.format_count(progress.dropped)} dropped"
     shares = [
         100 * failed / done if done else None
         for failed, done in zip(progress.failures, progress.rates, strict=True)
@@ -64,11 +57,11 @@ def live_lines(progress: Progress, targets: Iterable[Target] = (), width: int = 
 
 
 def _p95(progress: Progress) -> str:
-    return "–" if progress.p95_ms is None else format_ms(progress.p95_ms)
+    return "–" if progress.p95_ms is None else units.format_ms(progress.p95_ms)
 
 
 def _failed(progress: Progress) -> str:
-    return "–" if progress.error_pct is None else format_percent(progress.error_pct, 2)
+    return "–" if progress.error_pct is None else units.format_percent(progress.error_pct, 2)
 
 
 def _errors(progress: Progress, targets: Sequence[Target]) -> str:
@@ -89,7 +82,7 @@ def _beside(value: float | None, limit: Target | None) -> str:
     if limit is None:
         return ""
     over = _is_over(value, limit)
-    return f"{'over the ' * over}limit {'of ' * over}{format_limit(limit.critical, limit.unit)}"
+    return f"{'over the ' * over}limit {'of ' * over}{units.format_limit(limit.critical, limit.unit)}"
 
 
 def _time(progress: Progress) -> str:
@@ -110,16 +103,16 @@ def plain_line(progress: Progress, targets: Iterable[Target] = ()) -> str:
     words = _errors(progress, targets if _is_over(progress.error_pct, errors) else ())
     failed = f"{_failed(progress)} failed" + (f" ({words})" if words else "")
     level = f"{progress.users} users" if progress.load.model == "closed" else f"{progress.users} in flight"
-    end = f"/{format_clock(progress.load.duration_s)}" if progress.load.stages else ""
+    end = f"/{units.format_clock(progress.load.duration_s)}" if progress.load.stages else ""
     parts = [
-        f"{format_clock(progress.t + 1)}{end}",
+        f"{units.format_clock(progress.t + 1)}{end}",
         level,
         f"last {len(progress.rates)} s: {progress.rate_per_s:.1f}/s, p95 {_p95(progress)}{slow}, {failed}",
-        f"{format_count(progress.failed)} failed in all",
+        f"{units.format_count(progress.failed)} failed in all",
     ]
     cpu = progress.system.values.get("cpu_pct") if progress.system else None
     if cpu is not None:
-        parts.append(f"cpu {format_percent(cpu, 0)}")
+        parts.append(f"cpu {units.format_percent(cpu, 0)}")
     return "  ".join(parts)
 
 
@@ -137,9 +130,11 @@ def _system(progress: Progress) -> str:
     cpu, cores, memory = (reading.values.get(key) for key in ("cpu_pct", "cores_available", "memory_bytes"))
     parts = []
     if cpu is not None:
-        parts.append(f"cpu {format_percent(cpu, 0)}" + (f" of {cores:g} cores" if cores is not None else ""))
+        parts.append(
+            f"cpu {units.format_percent(cpu, 0)}" + (f" of {cores:g} cores" if cores is not None else "")
+        )
     if memory is not None:
-        parts.append(f"memory {format_bytes(memory)}")
+        parts.append(f"memory {units.format_bytes(memory)}")
     return ", ".join(parts) or "no readings yet"
 
 
