@@ -9,7 +9,6 @@ from loadctl.analysis.advice import advised
 from loadctl.analysis.breaking import breaking_findings
 from loadctl.analysis.cause import by_gravity, story
 from loadctl.analysis.completeness import completeness_findings, monitor_findings
-from loadctl.analysis.cpu import cpu_findings, profile_findings
 from loadctl.analysis.drift import drift_findings, spike_findings
 from loadctl.analysis.endurance import endurance_findings
 from loadctl.analysis.errors import error_findings, log_findings
@@ -18,10 +17,9 @@ from loadctl.analysis.latency_shape import latency_shape_findings
 from loadctl.analysis.load import load_findings
 from loadctl.analysis.next_steps import next_steps
 from loadctl.analysis.rate_limit import rate_limit_findings
-from loadctl.analysis.resources import nagle_findings, resource_findings
+from loadctl.analysis.resources import cpu_findings, nagle_findings, profile_findings, resource_findings
 from loadctl.analysis.run_context import RunContext
-from loadctl.analysis.service import service_findings
-from loadctl.analysis.stall import closed_model_findings, stall_findings
+from loadctl.analysis.service import closed_model_findings, service_findings, stall_findings
 from loadctl.analysis.suspect import suspect_findings
 from loadctl.analysis.undecided import undecided_findings
 from loadctl.analysis.warmup import warmup_findings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadctl.analysis.run_context import RunContext
-from loadctl.analysis.stall import closed_model_findings
+from loadctl.analysis.service import closed_model_findings
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
 from loadctl.scenario.load import Model

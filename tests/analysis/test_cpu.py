@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.analysis.cpu import cpu_findings
+from loadctl.analysis.resources import cpu_findings
 from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Reading

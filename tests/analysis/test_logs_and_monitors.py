@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadctl.analysis.completeness import monitor_findings
-from loadctl.analysis.cpu import cpu_findings
 from loadctl.analysis.errors import log_findings
+from loadctl.analysis.resources import cpu_findings
 from loadctl.analysis.run_context import RunContext
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Event, Reading

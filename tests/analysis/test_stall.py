@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadctl.analysis.run_context import RunContext
-from loadctl.analysis.stall import stall_findings
+from loadctl.analysis.service import stall_findings
 from loadctl.results.interval import Second
 from loadctl.results.measures.measured import measure
 from loadctl.results.verdict import Finding
