@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from loadctl.analysis.run_context import RunContext
 from loadctl.results.interval import SecondTotal
 from loadctl.results.measures.level import NOISE_MS, total
+from loadctl.results.measures.outage import CONNECTION_ERRORS
 from loadctl.results.recording import Example
 from loadctl.results.verdict import Evidence, Finding
 from loadctl.scenario.scenario import RateLimit
@@ -104,16 +105,7 @@ _OVER = 1.5
 _HALF = 0.5
 _SHUT = 0.1
 _MANY = 1000
-_NO_LIMITER = {
-    "status_401",
-    "status_403",
-    "timeout",
-    "connect_refused",
-    "connect_timeout",
-    "reset",
-    "dns",
-    "tls",
-}
+_NO_LIMITER = CONNECTION_ERRORS | {"timeout", "tls", "status_401", "status_403"}
 """Not answered, or turned away before a limit is asked."""
 _COUNTING = "check where the limit is counted: per worker or replica, or for all together"
 _SETTING = (

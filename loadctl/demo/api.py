@@ -302,9 +302,7 @@ class RateLimiter:
         rate_per_s = KEY_RATES_PER_S[key]
         if rate_per_s is None:
             return None
-        if key not in self._buckets:
-            self._buckets[key] = TokenBucket.full(rate_per_s, now_s)
-        return self._buckets[key].take(now_s)
+        return self._buckets.setdefault(key, TokenBucket.full(rate_per_s, now_s)).take(now_s)
 
 
 class OtherLimiter:

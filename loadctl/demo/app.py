@@ -31,7 +31,9 @@ class _Series:
 
 
 class MetricsPage:
-    """Counts every answered request, probes and scrapes included, since this process began."""
+    """The Prometheus text format, with the names that official client libraries use.
+
+    Counts every answered request, probes and scrapes included, since this process began."""
 
     def __init__(self) -> None:
         self.in_progress = 0

@@ -163,6 +163,7 @@ def _unit(name: str) -> str:
 
 
 NOT_JUDGED = "NOT_JUDGED"
+_STATES = ("started", "completed", "failed", "unfinished", "rate_limited")
 
 
 def openmetrics(result: Result) -> str:
@@ -240,17 +241,10 @@ def _status(score: Score) -> str:
 
 
 def _counters(families: Families, result: Result) -> None:
-    counters = result.counters
     families.gauge(
         "loadctl_run_requests",
         "Requests of the whole run, warm-up and drain included.",
-        [
-            (("started",), counters.started),
-            (("completed",), counters.completed),
-            (("failed",), counters.failed),
-            (("unfinished",), counters.unfinished),
-            (("rate_limited",), counters.rate_limited),
-        ],
+        [((state,), getattr(result.counters, state)) for state in _STATES],
         ["state"],
     )
     families.gauge(
@@ -303,8 +297,7 @@ def _latencies(families: Families, result: Result) -> None:
 
 
 def _percentiles(latency: Latency) -> list[tuple[tuple[str], float | None]]:
-    values = (latency.p50, latency.p95, latency.p99, latency.p999)
-    return [((name,), in_base_unit(value, "ms")) for name, value in zip(PERCENTILES, values, strict=True)]
+    return [((name,), in_base_unit(getattr(latency, name), "ms")) for name in PERCENTILES]
 
 
 _PERCENTILES = {name: PERCENTILES[name] for name in ("p50", "p95", "p99")}

@@ -56,11 +56,6 @@ def is_unsure_of(result: Result, row: EndpointSummary, name: str) -> bool:
     return _is_all_delayed(result) or (is_doubtful(found[0]) if found else is_unsure(result))
 
 
-def is_judged(score: Score) -> bool:
-    """See Score.decides."""
-    return score.decides
-
-
 def measured(score: Score, *, as_written: bool = False) -> str:
     """The value; two decimals help an error rate, beside 70 % they only look exact. See `milliseconds`."""
     if score.value is None:

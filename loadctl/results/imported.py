@@ -1,7 +1,9 @@
 """What an engine wrote about a run of its own: figures, and between which values lies what really happened.
 
 Nothing here was measured by loadctl. A figure of such a file is rounded, holds failures too, or leaves a part out;
-it is therefore kept as an interval, and judged at both of its ends.
+it is therefore kept as an interval, and a target has one status only where both of its ends have the same. Otherwise
+the file cannot tell, and the score is NO_DATA: neither the better end nor the worse one is a guess that a verdict may
+rest on. A lower bound (time to first byte for a latency) can therefore fail a limit, never meet one.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from loadctl.errors import ExitCode
 from loadctl.reports.printable import printable
-from loadctl.reports.scores import described, figures, is_judged, remark, verdict_words
+from loadctl.reports.scores import described, figures, remark, verdict_words
 from loadctl.results.decision import label
 from loadctl.results.result import Result
 from loadctl.results.verdict import Finding, Score, Status
@@ -92,7 +92,7 @@ def _verdict(result: Result) -> ET.Element:
 
 def _target(score: Score, result: Result) -> ET.Element:
     as_written = bool(result.files)
-    if not is_judged(score):
+    if not score.decides:
         why = remark(score) or score.target.why_not_judged or "it does not count for the verdict"
         said = f"not judged: {why}; {figures(score, as_written=as_written)}"
         return _case("targets", label(score.target), "skipped", said, "not judged")

@@ -89,7 +89,7 @@ def _targets(result: Result) -> Iterator[str]:
 
 
 def _status(score: Score) -> str:
-    sign = _SIGNS[score.status.value] if scores.is_judged(score) else ""
+    sign = _SIGNS[score.status.value] if score.decides else ""
     return f"{sign} {scores.status_word(score)}".strip()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from loadctl.errors import ExitCode, Mistake, Where
 from loadctl.reports.printable import printable
-from loadctl.reports.scores import described, is_judged, verdict_words
+from loadctl.reports.scores import described, verdict_words
 from loadctl.results.decision import label
 from loadctl.results.result import Result
 from loadctl.results.verdict import Status, Verdict
@@ -71,7 +71,7 @@ def run_annotations(result: Result, locate: Locate) -> Iterator[str]:
         yield _annotation(level, f"{verdict_words(result)} {printable(result.scenario, 60)}", why, place)
     strict = result.verdict is Verdict.WARN and result.exit_code is ExitCode.FAIL
     for score in result.scores:
-        if is_judged(score) and score.status in {Status.FAIL, Status.WARN}:
+        if score.decides and score.status in {Status.FAIL, Status.WARN}:
             level = "error" if score.status is Status.FAIL or strict else "warning"
             title = f"{score.status.value} {printable(label(score.target), 120)}"
             yield _annotation(level, title, described(score), locate(score.target.where))

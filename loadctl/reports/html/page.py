@@ -46,7 +46,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         result=result,
         provenance=provenance,
         assets=_marked(carried),
-        policy=carried.policy,
+        policy=_policy(carried),
         data=Markup(panels.chart_data(charts, [*shown, *more], over_time, happened, length)),  # noqa: S704  escaped there
         bin_s=charts.bin_s,
         targets=tables.target_rows(result),
@@ -79,44 +79,35 @@ class _Drawn:
 _HERE = files("loadctl.reports.html")
 
 
-@dataclass(frozen=True, slots=True)
-class Assets:
-    """`library`: uPlot, as it is built while loadctl is installed; its licence goes with it."""
-
-    style: str
-    script: str
-    library: str
-    library_style: str
-    licence: str
-
-    @property
-    def policy(self) -> str:
-        """Nothing is loaded, sent or framed; only these scripts and styles count."""
-        scripts = " ".join(map(_digest, (self.library, self.script)))
-        styles = " ".join(map(_digest, (self.library_style, self.style)))
-        return (
-            f"default-src 'none'; script-src {scripts}; style-src {styles}; "
-            "base-uri 'none'; form-action 'none'"
-        )
+_FILES = {
+    "style": ("assets", "report.css"),
+    "script": ("assets", "report.js"),
+    "library": ("uplot", "uPlot.iife.min.js"),
+    "library_style": ("uplot", "uPlot.min.css"),
+    "licence": ("uplot", "LICENSE"),
+}
+"""What goes into the page. `library`: uPlot, as it is built while loadctl is installed; its licence goes with it."""
 
 
-def assets() -> Assets:
+def assets() -> Mapping[str, str]:
     """Raises: UsageError where uPlot is not there."""
     try:
-        library, library_style, licence = (
-            _text("uplot", name) for name in ("uPlot.iife.min.js", "uPlot.min.css", "LICENSE")
-        )
+        return {name: _text(*place) for name, place in _FILES.items()}
     except FileNotFoundError as error:
         raise UsageError(
             "the HTML report needs uPlot, which this installation of loadctl was built without",
             hint="install loadctl again; from a checkout:  python hatch_build.py",
         ) from error
-    return Assets(
-        style=_text("assets", "report.css"),
-        script=_text("assets", "report.js"),
-        library=library,
-        library_style=library_style,
-        licence=licence,
+
+
+def _policy(carried: Mapping[str, str]) -> str:
+    """Nothing is loaded, sent or framed; only these scripts and styles count."""
+    scripts, styles = (
+        " ".join(_digest(carried[name]) for name in names)
+        for names in (("library", "script"), ("library_style", "style"))
+    )
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src {styles}; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -132,11 +123,11 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _marked(carried: Assets) -> dict[str, Markup]:
+def _marked(carried: Mapping[str, str]) -> dict[str, Markup]:
     """Our own files, which are markup by what they are."""
-    names = ("style", "script", "library", "library_style")
-    return {name: Markup(getattr(carried, name)) for name in names} | {  # noqa: S704
-        "licence": escape(carried.licence)
+    return {
+        name: escape(text) if name == "licence" else Markup(text)  # noqa: S704
+        for name, text in carried.items()
     }
 
 
@@ -220,7 +211,7 @@ def _environment() -> Environment:
         "verdict": scores.verdict_words,
         "status": scores.status_word,
         "remark": scores.remark,
-        "distance": lambda score: scores.distance(score) if scores.is_judged(score) else "",
+        "distance": lambda score: scores.distance(score) if score.decides else "",
         "evidence": tables.evidence,
         "label": label,
         "sentence": sentence,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from loadctl.reports.scores import UNKNOWN, is_doubtful, is_judged, measured
+from loadctl.reports.scores import UNKNOWN, is_doubtful, measured
 from loadctl.results.recording import Example
 from loadctl.results.result import ResourceUse, Result
 from loadctl.results.summary import EndpointSummary
@@ -58,7 +58,7 @@ def bullet(score: Score) -> Markup:
 
 def tone(score: Score) -> str:
     """Colour only where the status counts."""
-    return score.status.value.lower() if is_judged(score) else "idle"
+    return score.status.value.lower() if score.decides else "idle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ def _alike(examples: Sequence[Example]) -> list[AlikeExamples]:
 
 def target_rows(result: Result) -> list[Score]:
     """What decided first: judged before not judged, the worst before the best."""
-    return sorted(result.scores, key=lambda score: _RANK.get(score.status, 3) if is_judged(score) else 4)
+    return sorted(result.scores, key=lambda score: _RANK.get(score.status, 3) if score.decides else 4)
 
 
 def findings_by_severity(result: Result) -> list[tuple[str, Sequence[Finding]]]:

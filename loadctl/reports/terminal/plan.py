@@ -421,21 +421,21 @@ def plan_document(scenario: Scenario, expectation: Expectation) -> Mapping[str, 
             for start, end, stage in scenario.load.spans()
         ],
         "expected": {
-            "turns": expectation.turns,
-            "requests": expectation.requests,
-            "scored": expectation.scored,
-            "requests_per_turn": expectation.requests_per_turn,
-            "peak_requests_per_s": expectation.peak_requests_per_s,
-            "assumption": expectation.assumption,
+            **{key: getattr(expectation, key) for key in _EXPECTED},
             "reason": expectation.unknown,
             "endpoints": list(map(asdict, expectation.endpoints)),
         },
         "targets": [_target_document(target) for target in scenario.targets],
         "cannot_judge": [_doubt_document(item) for item in expectation.cannot_judge],
-        "not_exercised": [
-            {"metric": target.metric, "scope": str(target.scope)} for target in expectation.not_exercised
-        ],
+        "not_exercised": list(map(_place_of, expectation.not_exercised)),
     }
+
+
+def _place_of(target: Target) -> dict[str, object]:
+    return {"metric": target.metric, "scope": str(target.scope)}
+
+
+_EXPECTED = ("turns", "requests", "scored", "requests_per_turn", "peak_requests_per_s", "assumption")
 
 
 def _script_document(script: Script) -> Mapping[str, object]:
@@ -452,20 +452,12 @@ def _script_document(script: Script) -> Mapping[str, object]:
 
 def _doubt_document(item: CannotJudge) -> Mapping[str, object]:
     keys = ("reason", "expected", "needed", "shortest_s", "level", "by_load")
-    scope = {"metric": item.target.metric, "scope": str(item.target.scope)}
-    return {**scope, **{key: getattr(item, key) for key in keys}}
+    return {**_place_of(item.target), **{key: getattr(item, key) for key in keys}}
 
 
 def _target_document(target: Target) -> Mapping[str, object]:
-    return {
-        "metric": target.metric,
-        "scope": str(target.scope),
-        "target": target.target,
-        "critical": target.critical,
-        "unit": target.unit,
-        "judged": target.judged,
-        "reason": target.why_not_judged,
-    }
+    figures = {key: getattr(target, key) for key in ("target", "critical", "unit", "judged")}
+    return {**_place_of(target), **figures, "reason": target.why_not_judged}
 
 
 def command_lines(scenario: Scenario) -> Sequence[str]:

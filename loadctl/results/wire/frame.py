@@ -101,24 +101,13 @@ class IntervalForm(msgspec.Struct, omit_defaults=True, gc=False):
     bytes: Whole = 0
 
     @classmethod
-    def of(cls, interval: Interval) -> IntervalForm:
+    def of(cls, interval: Interval, *, counts: bool = False) -> IntervalForm:
+        """`counts`: only how many and how long in all, without histograms."""
+        form = _counts_of if counts else _form_of
         return cls(
-            ok=_form_of(interval.ok),
-            failed=_form_of(interval.failed),
-            ttfb=_form_of(interval.ttfb),
-            errors=dict(interval.errors),
-            untimed=interval.ok.untimed,
-            rate_limited=interval.rate_limited,
-            in_flight=interval.in_flight,
-            bytes=interval.bytes,
-        )
-
-    @classmethod
-    def counts_of(cls, interval: Interval) -> IntervalForm:
-        """How many and how long in all, without histograms."""
-        return cls(
-            ok=_counts_of(interval.ok),
-            failed=_counts_of(interval.failed),
+            ok=form(interval.ok),
+            failed=form(interval.failed),
+            ttfb=None if counts else form(interval.ttfb),
             errors=dict(interval.errors),
             untimed=interval.ok.untimed,
             rate_limited=interval.rate_limited,

@@ -109,7 +109,7 @@ class Lines:
 
 
 def _second_line(second: Second) -> str:
-    counts = {endpoint: IntervalForm.counts_of(cell) for endpoint, cell in second.cells.items()}
+    counts = {endpoint: IntervalForm.of(cell, counts=True) for endpoint, cell in second.cells.items()}
     form = _LineForm(
         second.t,
         HistogramForm.of(Packed.of(second.late)) if second.late.count else None,

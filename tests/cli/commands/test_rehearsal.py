@@ -51,6 +51,6 @@ def test_a_process_that_breaks_is_an_error_in_its_own_words(code: str, why: str)
 
 
 def test_a_process_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadctl.run.rehearsal._SPARE_S", -29.9)  # a tenth of a second beyond the timeout
+    monkeypatch.setattr("loadctl.cli.commands.try_._SPARE_S", -29.9)  # a tenth of a second beyond the timeout
     with pytest.raises(RunError, match="the engine reported no request"):
         list(rehearse(SCENARIO, python("import time; time.sleep(60)")))
