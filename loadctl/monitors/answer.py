@@ -85,11 +85,11 @@ class AnswerStream(Generic[T]):
     """
 
     def __init__(
-        self, response: httpx.Response, read: Callable[[Iterable[bytes]], Iterator[T]], said: str
+        self, response: httpx.Response, read: Callable[[Iterable[bytes]], Iterator[T]], name: str
     ) -> None:
         self._response = response
         self._read = read
-        self._said = said
+        self._name = name
         self._closed = False
         self._socket: socket.socket | None = response.extensions["network_stream"].get_extra_info("socket")
         if (
@@ -110,7 +110,7 @@ class AnswerStream(Generic[T]):
             yield from self._read(self._response.iter_raw())
         except (httpx.TransportError, httpx.StreamError) as error:
             if not self._closed:
-                raise Lost(f"{self._said} broke off: {reason_of(error)}") from error
+                raise Lost(f"{self._name} broke off: {reason_of(error)}") from error
 
     def close(self) -> None:
         self._closed = True
@@ -121,9 +121,9 @@ class AnswerStream(Generic[T]):
 
 def reason_of(error: Exception) -> str:
     """`[Errno 2] No such file or directory` → no such file or directory."""
-    said = str(error).removeprefix("[Errno ").partition("] ")[2] or str(error) or type(error).__name__
+    message = str(error).removeprefix("[Errno ").partition("] ")[2] or str(error) or type(error).__name__
     number = getattr(error.__cause__, "errno", None)
-    return os.strerror(number) if not said and isinstance(number, int) else said
+    return os.strerror(number) if not message and isinstance(number, int) else message
 
 
 class _Lines:

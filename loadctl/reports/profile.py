@@ -46,14 +46,14 @@ def flamegraph(stacks: Mapping[Stack, int], title: str) -> str:
             box = box.inner.setdefault(frame, _Box())
             box.count += count
     height = _HEAD + (_depth(root) + 1) * _ROW
-    said = escape(printable(title, 150))
+    label = escape(printable(title, 150))
     if not root.count:
-        said += ": no samples"
+        label += ": no samples"
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{said}">',
-        f"<title>{said}</title><style>{_STYLE}</style>",
-        f'<text x="8" y="18" font-size="14">{said}</text>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{label}">',
+        f"<title>{label}</title><style>{_STYLE}</style>",
+        f'<text x="8" y="18" font-size="14">{label}</text>',
         f'<text x="8" y="36" class="d">{root.count:,} samples; point at a box for its name and share</text>',
         *_boxes(root, 0.0, 0, root.count),
         "</svg>",

@@ -149,4 +149,4 @@ def figures(score: Score, *, as_written: bool = False) -> str:
 def described(score: Score, *, as_written: bool = False) -> str:
     """The same, and what people want beside it."""
     shown = figures(score, as_written=as_written)
-    return f"{shown} ({said})" if (said := remark(score)) else shown
+    return f"{shown} ({note})" if (note := remark(score)) else shown

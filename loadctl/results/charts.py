@@ -1,7 +1,7 @@
 """What a run's charts are drawn from: its seconds in bins, filled in one pass.
 
 A bin is so many whole seconds that no run has more than `BINS_MAX` of them. Counts are added and histograms merged;
-of gauges the highest value stands for the bin. A percentile is told over as many bins as its honest minimum of
+of gauges the highest value stands for the bin. A percentile is shown over as many bins as its honest minimum of
 requests takes (results/histogram.py), and stands in each of them: percentiles are never averaged.
 """
 
@@ -94,7 +94,7 @@ _SHOWN = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _OF_ENDPOINTS = ("p50", "p95")
 _ENDPOINTS_MAX = 30
 SLOWEST_MAX = 6
-"""Endpoints whose latency over time is told: those with the most successes, and the slowest."""
+"""Endpoints whose latency over time is shown: those with the most successes, and the slowest."""
 _LEVELS_MAX = 10
 _LEVEL_MIN_S = 3
 """A level that a ramp only passed through says little."""
@@ -329,10 +329,10 @@ class Charting:
         for load, second in loads:
             groups.setdefault(round(load / step), []).append((load, second))
         found = [_at_level(groups[number]) for number in sorted(groups) if number]
-        told = [
+        kept = [
             level for level in found if level.seconds >= _LEVEL_MIN_S and level.latency_ms["p50"] is not None
         ]
-        return told if len(told) > 1 else []
+        return kept if len(kept) > 1 else []
 
     def _distributions(self, spans: Iterable[Span]) -> dict[str, Histogram]:
         found: dict[str, Histogram] = {}

@@ -1,4 +1,4 @@
-"""From scores and findings to the run's one word, with every reason for it (DESIGN §7)."""
+"""From scores and findings to the run's one word, with every reason for it."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _ALIKE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`said`: as it stands in the file. What is meant lies within `low` to `high`; infinite: nothing bounds it."""
+    """`value`: as it stands in the file. What is meant lies within `low` to `high`; infinite: nothing bounds it."""
 
     value: float
     low: float
@@ -88,15 +88,15 @@ class Percentiles:
         them below. So few that they move the rank by less than its own standard error, sqrt(n q (1 - q)), are left
         out of account, as chance is everywhere else.
         """
-        said = next((line for line in self.table if line[0] >= q - _ALIKE), None)
-        if said is None or not (self.complete or math.isclose(said[0], q, abs_tol=_ALIKE)):
+        line = next((line for line in self.table if line[0] >= q - _ALIKE), None)
+        if line is None or not (self.complete or math.isclose(line[0], q, abs_tol=_ALIKE)):
             return None
         if failed <= math.sqrt(self.n * q * (1 - q)):
-            return said[1]
+            return line[1]
         rank = math.ceil(q * (self.n - failed) - _ALIKE)
         below = [figure.low for share, figure in self.table if share * self.n <= rank + _ALIKE]
         above = [figure.high for share, figure in self.table if share * self.n >= rank + failed - _ALIKE]
-        return Figure(said[1].value, below[-1] if below else 0.0, above[0] if above else math.inf)
+        return Figure(line[1].value, below[-1] if below else 0.0, above[0] if above else math.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,15 +269,11 @@ def _status(target: Target, figure: Figure) -> Status | None:
 
 def _between(target: Target, found: _Found) -> str:
     figure = found.figure or Figure.exact(0.0)
-    said = (
-        format_limit(figure.value, target.unit)
-        if target.unit == "ms"
-        else format_value(figure.value, target.unit)
-    )
+    value = (format_limit if target.unit == "ms" else format_value)(figure.value, target.unit)
     if math.isinf(figure.high):
-        return f"{UNDETERMINED}: its {said} is {found.part} alone, and the whole takes longer"
+        return f"{UNDETERMINED}: its {value} is {found.part} alone, and the whole takes longer"
     low, high = (format_value(end, target.unit) for end in (figure.low, figure.high))
-    return f"{UNDETERMINED}: its {said} may be anything from {low} to {high}"
+    return f"{UNDETERMINED}: its {value} may be anything from {low} to {high}"
 
 
 def _find(target: Target, imported: Imported) -> _Found:

@@ -20,7 +20,7 @@ from loadctl.results.histogram import NOTHING, Histogram, Packable, Packed
 from loadctl.results.wire.record import Number, Whole
 
 GENERATOR_FAULT = "generator"
-"""The error class of the generator's own faults: not requests that the system failed (DESIGN §5)."""
+"""The error class of the generator's own faults: not requests that the system failed."""
 SCRIPT_ENDPOINT = "(script)"
 """Stands where an endpoint would, for exceptions of a script between its requests."""
 

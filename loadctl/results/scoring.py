@@ -51,7 +51,7 @@ def offered(scope: Scope, plateau: Plateau, measured: Measured) -> tuple[float, 
 
 
 def thinking_s(plateau: Plateau) -> float:
-    """z of DESIGN §7: seconds outside requests per request; 0 where nothing ever came back."""
+    """z of `offered`: seconds outside requests per request; 0 where nothing ever came back."""
     portion = plateau.portion
     return max(0.0, portion.user_s - portion.busy_us / 1e6) / portion.ended if portion.ended else 0.0
 

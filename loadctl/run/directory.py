@@ -1,4 +1,4 @@
-"""The run directory: made before a run, filled while it goes. DESIGN §4 says what is in it."""
+"""The run directory: made before a run, filled while it goes, read afterwards by store.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN §7, generator saturation: one row, one sentence."""
+"""Generator saturation: one row, one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a recording to a verdict: the sentences of DESIGN §7, each a row."""
+"""From a recording to a verdict: one rule a row."""
 
 from __future__ import annotations
 

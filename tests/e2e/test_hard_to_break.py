@@ -1,4 +1,4 @@
-"""What runs out, stops or answers nonsense in mid-run: each ends with the verdict of DESIGN §7 and a readable run."""
+"""What runs out, stops or answers nonsense in mid-run: each ends with its own verdict and a readable run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run ends with, when the truth about the system is known. The verdict never lies (DESIGN §7)."""
+"""What a run ends with, when the truth about the system is known. The verdict never lies."""
 
 from __future__ import annotations
 

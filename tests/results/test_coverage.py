@@ -1,4 +1,4 @@
-"""DESIGN §5: a judged figure has readings over its window, or it is no data."""
+"""A judged figure has readings over its window, or it is no data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN §7: verdicts, exit codes, order and voiding; each line of its tables is a row here."""
+"""Verdicts, exit codes, order and voiding; each line of its tables is a row here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN §5 and §7: one target held against what was measured."""
+"""One target held against what was measured."""
 
 from __future__ import annotations
 

@@ -63,13 +63,13 @@ def _properties(result: Result) -> ET.Element:
 def _case(part: str, name: str, kind: str, message: str, type_: str) -> ET.Element:
     """`kind`: failure, error, skipped, or system-out where all is well."""
     case = ET.Element("testcase", {"classname": f"loadctl.{part}", "name": _text(name) or "–", "time": "0"})
-    said = ET.SubElement(case, kind)
+    outcome = ET.SubElement(case, kind)
     if kind == "system-out":
-        said.text = _text(f"{type_}: {message}")
+        outcome.text = _text(f"{type_}: {message}")
         return case
-    said.set("type", type_)
-    said.set("message", _text(message))
-    said.text = said.get("message")
+    outcome.set("type", type_)
+    outcome.set("message", _text(message))
+    outcome.text = outcome.get("message")
     return case
 
 
@@ -94,8 +94,8 @@ def _target(score: Score, result: Result) -> ET.Element:
     as_written = bool(result.files)
     if not score.decides:
         why = remark(score) or score.target.why_not_judged or "it does not count for the verdict"
-        said = f"not judged: {why}; {figures(score, as_written=as_written)}"
-        return _case("targets", label(score.target), "skipped", said, "not judged")
+        message = f"not judged: {why}; {figures(score, as_written=as_written)}"
+        return _case("targets", label(score.target), "skipped", message, "not judged")
     kind = "failure" if score.status is Status.FAIL else "system-out"
     return _case(
         "targets", label(score.target), kind, described(score, as_written=as_written), score.status.value

@@ -80,7 +80,7 @@ def _targets(result: Result) -> Iterator[str]:
     for score in result.scores[:_ROWS]:
         measured = scores.measured(score, as_written=bool(result.files))
         figures = f"{measured} | {scores.wanted(score)} | {scores.critical(score)}"
-        beside = prose(said, 200) if (said := scores.remark(score)) else ""
+        beside = prose(remark, 200) if (remark := scores.remark(score)) else ""
         yield f"| {cell(label(score.target))} | {figures} | {_status(score)} | {beside} |"
     yield from _more(result.scores)
     if note := scores.doubt(result):

@@ -79,8 +79,8 @@ def run_annotations(result: Result, locate: Locate) -> Iterator[str]:
 
 def mistake_annotation(mistake: Mistake, locate: Locate) -> str:
     """What is wrong in a file, on its line."""
-    said = printable(mistake.message) + (f" ({printable(mistake.hint)})" if mistake.hint else "")
-    return _annotation("error", "loadctl", said, locate(mistake.where))
+    message = printable(mistake.message) + (f" ({printable(mistake.hint)})" if mistake.hint else "")
+    return _annotation("error", "loadctl", message, locate(mistake.where))
 
 
 def _annotation(level: str, title: str, message: str, place: Where | None) -> str:

@@ -312,11 +312,11 @@ def distribution(histogram: Histogram, name: str) -> Markup:
     parts = [*value_axis(y, "%", _HALF_LEFT, _HALF_WIDTH - _HALF_RIGHT), *_below_ms(x)]
     for low, high, count in found:
         left, top = x(low), y(100 * count / histogram.count)
-        said = f"{format_count(count)} took {format_ms(low)} to {format_ms(high)}"
+        title = f"{format_count(count)} took {format_ms(low)} to {format_ms(high)}"
         parts.append(
             Markup(
                 '<rect class="col main" fill="#57a" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
-            ).format(left, top, max(1.0, round(x(high) - left - 0.6, 1)), round(y(0) - top, 1), said)
+            ).format(left, top, max(1.0, round(x(high) - left - 0.6, 1)), round(y(0) - top, 1), title)
         )
     return _framed(parts, f"Distribution of the latency of {name}")
 
@@ -370,23 +370,23 @@ def range_ms(histograms: Sequence[Histogram]) -> tuple[float, float]:
     return (min(edges), max(edges)) if edges else (0.1, 1.0)
 
 
-def latency_by_level(levels: Sequence[AtLevel], said: str) -> Markup:
+def latency_by_level(levels: Sequence[AtLevel], unit: str) -> Markup:
     known = [ms for level in levels for name in PERCENTILES if (ms := level.latency_ms[name]) is not None]
     y = by_factors(known, _HALF_HEIGHT - _HALF_BOTTOM, _HALF_TOP)
     lines = [
         (tone, [(level.level, level.latency_ms[name]) for level in levels])
         for name, tone in PERCENTILES.items()
     ]
-    return _by_level(lines, y, "ms", f"Latency by {said}")
+    return _by_level(lines, y, "ms", f"Latency by {unit}")
 
 
-def throughput_by_level(levels: Sequence[AtLevel], said: str) -> Markup:
+def throughput_by_level(levels: Sequence[AtLevel], unit: str) -> Markup:
     most = max(max(level.ok_per_s, level.failed_per_s) for level in levels)
     lines: list[_Curve] = [("main", [(level.level, level.ok_per_s) for level in levels])]
     if any(level.failed_per_s for level in levels):
         lines.append(("bad", [(level.level, level.failed_per_s) for level in levels]))
     return _by_level(
-        lines, from_zero([most], _HALF_HEIGHT - _HALF_BOTTOM, _HALF_TOP), "/s", f"Throughput by {said}"
+        lines, from_zero([most], _HALF_HEIGHT - _HALF_BOTTOM, _HALF_TOP), "/s", f"Throughput by {unit}"
     )
 
 

@@ -25,8 +25,8 @@ def probe_line(number: int, probe: Probe, unit: str) -> str:
     """One line for each probe, as it ends."""
     rate = "" if probe.throughput_per_s is None else f"{format_rate(probe.throughput_per_s)} done"
     p95 = "" if probe.p95_ms is None else f"p95 {format_ms(probe.p95_ms)}"
-    said = _WORDS[probe.outcome] + (f": {printable(probe.why, 160)}" if probe.why else "")
-    facts = ", ".join(part for part in (rate, p95, said) if part)
+    outcome = _WORDS[probe.outcome] + (f": {printable(probe.why, 160)}" if probe.why else "")
+    facts = ", ".join(part for part in (rate, p95, outcome) if part)
     return f"{number:>3}  {level(probe.level, unit):>10}  {facts}"
 
 

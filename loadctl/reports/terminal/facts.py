@@ -230,17 +230,17 @@ def _generator(result: Result) -> str:
     busy, lag, late = (use.extra.get(key) for key in ("cpu_pct_of_one_core", f"lag_{at}_ms", "late_p95_ms"))
     which = "the busiest of its processes: " if result.engine.shards > 1 else ""
     wanted = None if behind is None else behind.evidence.get("cpu_pct_of_one_core_max")
-    said = [f"{which}{format_percent(busy, 0)} of a core" if busy is not None else "cpu not measured"]
+    parts = [f"{which}{format_percent(busy, 0)} of a core" if busy is not None else "cpu not measured"]
     if isinstance(wanted, float) and busy is not None:
         most = format_percent(wanted, 0)
-        said = [f"{which}needed up to {most} of a core, got {format_percent(busy, 0)} over 30 s"]
+        parts = [f"{which}needed up to {most} of a core, got {format_percent(busy, 0)} over 30 s"]
     if lag is not None:
-        said.append(
+        parts.append(
             f"timers {format_ms(lag)} late at {at}" if behind else f"on time ({format_ms(lag)} at {at})"
         )
     if late is not None:
-        said.append(f"arrivals began {format_ms(late)} late at p95")
-    return f"{health}: {', '.join(said)}"
+        parts.append(f"arrivals began {format_ms(late)} late at p95")
+    return f"{health}: {', '.join(parts)}"
 
 
 def _users(result: Result) -> list[str]:

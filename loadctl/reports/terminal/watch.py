@@ -37,8 +37,8 @@ def screen(latest: Latest, head: str, *, width: int = 80) -> list[str]:
     if events:
         lines += ["", "EVENTS"]
     for event in events:
-        said = f"{event.kind.replace('_', ' ')}: {printable(event.message, 400)}"
-        lines.append(f"  {format_clock(event.t):>6}  {cut_in_the_middle(said, width - 10)}")
+        text = f"{event.kind.replace('_', ' ')}: {printable(event.message, 400)}"
+        lines.append(f"  {format_clock(event.t):>6}  {cut_in_the_middle(text, width - 10)}")
     return lines
 
 
@@ -49,8 +49,8 @@ def plain(latest: Latest) -> list[str]:
         for name, entity in latest.of(subject).items():
             counts = [_counts(entity)] if _counts(entity) else []
             figures = [*_figures(entity), *counts, *(_pair(*series) for series in _series(entity))]
-            said = entity.reading.gap or ", ".join(figures)
-            lines.append(f"{format_clock(latest.t)}  {printable(name, 60)}: {printable(said, 400)}")
+            text = entity.reading.gap or ", ".join(figures)
+            lines.append(f"{format_clock(latest.t)}  {printable(name, 60)}: {printable(text, 400)}")
     return lines
 
 

@@ -46,17 +46,17 @@ def recovery(load: Load, seconds: Sequence[SecondTotal], ended_s: float) -> Reco
         return NO_SPIKE
     end = min(ended_s, found.after[1])
     by_t = {second.t: second for second in seconds}
-    course = _Course([by_t.get(t) or SecondTotal(t=t) for t in range(int(end))], found)
-    if (short := found.too_short(course.requests_before, end)) is not None:
+    timeline = _Timeline([by_t.get(t) or SecondTotal(t=t) for t in range(int(end))], found)
+    if (short := found.too_short(timeline.requests_before, end)) is not None:
         return short
     if any(second.ok.untimed for second in seconds):
         return "loadctl could not measure the latency of some successes"
-    if not course.normal:
+    if not timeline.normal:
         return "no request was answered before the spike"
-    return course.result()
+    return timeline.result()
 
 
-class _Course:
+class _Timeline:
     def __init__(self, seconds: Sequence[SecondTotal], found: Phases) -> None:
         self._seconds, self._phases = seconds, found
         start, end = (int(edge) for edge in found.before)

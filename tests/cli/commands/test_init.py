@@ -134,7 +134,7 @@ def test_a_page_that_is_no_description_is_refused_when_it_was_named(
 def test_a_description_without_end_is_not_waited_for(
     loadctl: Loadctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loadctl.cli.description._FETCH_S", 0.3)
+    monkeypatch.setattr("loadctl.cli.commands.init._FETCH_S", 0.3)
     began = time.monotonic()
     with dripping() as url:
         said = loadctl("init", url)

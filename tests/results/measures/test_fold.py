@@ -1,4 +1,4 @@
-"""DESIGN §5: what is in the window, in a stage, in a counter."""
+"""What is in the window, in a stage, in a counter."""
 
 from __future__ import annotations
 

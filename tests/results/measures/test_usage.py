@@ -1,4 +1,4 @@
-"""DESIGN §5: cpu, memory and the generator, from readings with gaps."""
+"""Cpu, memory and the generator, from readings with gaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN §4: the fixed keys of result.json, its schema, and the way there and back."""
+"""The fixed keys of result.json, its schema, and the way there and back."""
 
 from __future__ import annotations
 
