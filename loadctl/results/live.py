@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Generic, Protocol, Self, TypeVar
 
 from loadctl.results.histogram import Histogram, upper_edge_us
 from loadctl.results.interval import GENERATOR_FAULT, Interval, Second, completed_of, failed_of
@@ -50,27 +51,21 @@ class Progress:
         self.completed += done
         self.failed += failed
         self.dropped += second.dropped
-        behind = self.t - second.t
-        if behind < 0:
+        if second.t > self.t:
             self.t = second.t
-            for history, value in ((self.rates, done), (self.failures, failed), (self.levels, second.users)):
-                history.append(value)
+            for counts in (self.rates, self.failures, self.levels):
+                counts.append(0)
             self.errors.append(Counter())
             self._recent.append(Histogram())
             self.p95s.append(None)
-            behind = 0
-        elif behind < len(self.rates):
-            self.rates[-1 - behind] += done
-            self.failures[-1 - behind] += failed
-            self.levels[-1 - behind] += second.users
-        if behind < len(self._recent):
+        if (place := self.t - second.t + 1) <= len(self.rates):
+            self.rates[-place] += done
+            self.failures[-place] += failed
+            self.levels[-place] += second.users
             for interval in cells:
-                self._recent[-1 - behind].merge(interval.ok)
-                self.errors[-1 - behind].update(interval.errors)
+                self._recent[-place].merge(interval.ok)
+                self.errors[-place].update(interval.errors)
         self.users = self.levels[-1]
-        self._take_p95()
-
-    def _take_p95(self) -> None:
         found = merged(self._recent).quantile_us(0.95)
         self.p95_ms = None if found is None else found / 1000
         self.p95s[-1] = self.p95_ms
@@ -122,20 +117,43 @@ _LABEL_MAX = 200
 _READINGS_MAX = 200
 
 
-@dataclass(slots=True)
-class _Window:
-    """What was recorded in the last RECENT_S seconds."""
+class _Mergeable(Protocol):
+    def merge(self, other: Self, /) -> None: ...
 
-    _parts: dict[int, Histogram] = field(default_factory=dict)
 
-    def add(self, t: int, histogram: Histogram) -> None:
-        if histogram.count:
-            self._parts.setdefault(t, Histogram()).merge(histogram)
-        while self._parts and (first := next(iter(self._parts))) <= t - RECENT_S:
-            del self._parts[first]
+_M = TypeVar("_M", bound=_Mergeable)
 
-    def merged(self, now: int) -> Histogram:
-        return merged(part for t, part in self._parts.items() if t > now - RECENT_S)
+
+class _Window(Generic[_M]):
+    """What happened in each of the last `span_s` seconds. A second may come in pieces, of one shard after the other."""
+
+    def __init__(self, new: Callable[[], _M], span_s: int) -> None:
+        self.last = -1
+        self._new = new
+        self._span_s = span_s
+        self._seconds: dict[int, _M] = {}
+
+    def add(self, t: int, part: _M) -> None:
+        self.last = max(self.last, t)
+        self._seconds.setdefault(t, self._new()).merge(part)
+        for old in [t for t in self._seconds if t <= self.last - self._span_s]:
+            del self._seconds[old]
+
+    def between(self, start: int, end: int) -> _M:
+        """Of [start, end)."""
+        whole = self._new()
+        for t in range(start, end):
+            if t in self._seconds:
+                whole.merge(self._seconds[t])
+        return whole
+
+    def up_to(self, t: int) -> _M:
+        """Of a whole span that ends with second `t`."""
+        return self.between(t - self._span_s + 1, t + 1)
+
+
+def _latencies() -> _Window[Histogram]:
+    return _Window(Histogram, RECENT_S)
 
 
 @dataclass(slots=True)
@@ -149,7 +167,7 @@ class EndpointTally:
     sum_us: int = 0
     """Of the latencies of the successes."""
     buckets: list[int] = field(default_factory=lambda: [0] * (len(EDGES_US) + 1))
-    _recent: _Window = field(default_factory=_Window)
+    _recent: _Window[Histogram] = field(default_factory=_latencies)
 
     def add(self, t: int, interval: Interval) -> None:
         self.ok += interval.ok.count
@@ -163,7 +181,7 @@ class EndpointTally:
 
     def recent(self, now: int) -> Histogram:
         """Successes of the last RECENT_S seconds up to second `now`."""
-        return self._recent.merged(now)
+        return self._recent.up_to(now)
 
 
 @cache
@@ -193,8 +211,8 @@ class Tally:
     log_errors: int | None = None
     """None: no log is followed."""
     _readings: dict[tuple[str, str, str], Reading] = field(default_factory=dict)
-    _lag: _Window = field(default_factory=_Window)
-    _late: _Window = field(default_factory=_Window)
+    _lag: _Window[Histogram] = field(default_factory=_latencies)
+    _late: _Window[Histogram] = field(default_factory=_latencies)
 
     def add(self, second: Second) -> None:
         """The next second, or what one more shard says about a second that was added already."""
@@ -252,11 +270,11 @@ class Tally:
 
     def lag(self) -> Histogram:
         """Overshoots of the engines' timers in the last RECENT_S seconds."""
-        return self._lag.merged(self.t)
+        return self._lag.up_to(self.t)
 
     def late(self) -> Histogram:
         """Open model: how late the arrivals of the last RECENT_S seconds began."""
-        return self._late.merged(self.t)
+        return self._late.up_to(self.t)
 
 
 def label(text: str) -> str:
@@ -295,9 +313,12 @@ class _Outcome:
     completed: int = 0
     failed: int = 0
 
-    def add(self, second: Second) -> None:
+    @classmethod
+    def of(cls, second: Second) -> _Outcome:
+        whole = cls()
         for cell in second.cells.values():
-            self.merge(_Outcome(cell.ok, completed_of(cell), failed_of(cell)))
+            whole.merge(cls(cell.ok, completed_of(cell), failed_of(cell)))
+        return whole
 
     def merge(self, other: _Outcome) -> None:
         self.ok.merge(other.ok)
@@ -306,41 +327,18 @@ class _Outcome:
 
 
 @dataclass(slots=True)
-class _RecentOutcomes:
-    """Of the last `span_s` seconds. A second may come in pieces, of one shard after the other."""
-
-    span_s: int
-    last: int = -1
-    _seconds: dict[int, _Outcome] = field(default_factory=dict)
-
-    def add(self, second: Second) -> None:
-        self.last = max(self.last, second.t)
-        self._seconds.setdefault(second.t, _Outcome()).add(second)
-        for t in [t for t in self._seconds if t <= self.last - self.span_s]:
-            del self._seconds[t]
-
-    def between(self, start: int, end: int) -> _Outcome:
-        """Of [start, end)."""
-        whole = _Outcome()
-        for t in range(start, end):
-            if t in self._seconds:
-                whole.merge(self._seconds[t])
-        return whole
-
-
-@dataclass(slots=True)
 class Vitals:
     """Fed with merged seconds and readings as they come."""
 
     now: Vital = field(default_factory=Vital)
-    _recent: _RecentOutcomes = field(default_factory=lambda: _RecentOutcomes(SPAN_S))
+    _recent: _Window[_Outcome] = field(default_factory=lambda: _Window(_Outcome, SPAN_S))
     _cpu_pct: float | None = None
 
     def add(self, second: Second) -> None:
         """The next second, or what one more shard says about one that was added already."""
-        self._recent.add(second)
+        self._recent.add(second.t, _Outcome.of(second))
         t = self._recent.last
-        whole = self._recent.between(t - SPAN_S + 1, t + 1)
+        whole = self._recent.up_to(t)
         p95_us = whole.ok.nearest_rank_us(0.95) if whole.ok.count >= _ENOUGH else None
         self.now = Vital(
             t=t,
@@ -364,16 +362,17 @@ class StopWatch:
     rules: Sequence[StopRule]
     _first: int | None = None
     """The first second in which a request ended."""
-    _recent: _RecentOutcomes = field(init=False)
+    _recent: _Window[_Outcome] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._recent = _RecentOutcomes(math.ceil(max((rule.for_s for rule in self.rules), default=0.0)))
+        longest_s = math.ceil(max((rule.for_s for rule in self.rules), default=0.0))
+        self._recent = _Window(_Outcome, longest_s)
 
     def heed(self, seconds: Iterable[Second]) -> str | None:
         """The sentence that ends the run, or None. A second may come in pieces, of one shard after the other."""
         fired = None
         for second in seconds:
-            self._recent.add(second)
+            self._recent.add(second.t, _Outcome.of(second))
             if self._first is None and any(map(completed_of, second.cells.values())):
                 self._first = second.t
             if fired is None and second.t == self._recent.last:
