@@ -98,7 +98,7 @@ def proxy_for(origin: Origin, environ: Mapping[str, str]) -> Proxy | None:
         ),
         ("", ""),
     )
-    if not url or _is_this_machine(origin.host):
+    if not url or is_loopback(origin.host):
         return None
     if _is_excepted(origin, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
         return None
@@ -125,7 +125,8 @@ def between(origin: Origin, environ: Mapping[str, str]) -> str | None:
     return None if proxy is None else f"requests go through the proxy {proxy.shown}, as the environment says"
 
 
-def _is_this_machine(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether the name can only mean this machine: a proxy has no business with it."""
     if host.lower() == "localhost" or host.lower().endswith(".localhost"):
         return True
     try:

@@ -164,38 +164,15 @@ _READINGS = msgspec.json.Decoder(Reading)
 
 
 def read_readings(lines: Iterable[bytes]) -> Readings:
-    """A reading a line; a torn one is left out."""
+    """A reading a line; a torn or damaged one is left out."""
     from loadctl.results.readings import Columns  # a start need not wait for what reads
 
     columns = Columns()
     decode, add = _READINGS.decode, columns.add
     for line in lines:
-        try:
+        with contextlib.suppress(ValueError, RecursionError):
             add(decode(line))
-        except (ValueError, RecursionError):
-            if damaged := _damaged_reading(line):
-                add(damaged)
     return columns.readings()
-
-
-def _damaged_reading(line: bytes) -> Reading | None:
-    """As much of it as can be understood."""
-    fields = _fields(line)
-    t, subject, source, entity = (fields.get(key) for key in ("t", "subject", "source", "entity"))
-    if not (_is_time(t) and isinstance(subject, str) and isinstance(source, str) and isinstance(entity, str)):
-        return None
-    gap = fields.get("gap")
-    return Reading(
-        t=float(t),
-        subject=_whole(subject),
-        source=_whole(source),
-        entity=_whole(entity),
-        values={name: float(value) for name, value in _part(fields, "values").items() if _is_number(value)},
-        notes={
-            name: _whole(value) for name, value in _part(fields, "notes").items() if isinstance(value, str)
-        },
-        gap=_whole(gap) if isinstance(gap, str) else None,
-    )
 
 
 def read_event(line: bytes) -> Event | None:

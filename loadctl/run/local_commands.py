@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ from loadctl.engines.base import Command
 from loadctl.errors import Interrupted, RunError, UsageError
 from loadctl.results.recording import Event
 from loadctl.run.interruption import Interruption
-from loadctl.run.process import Child, Ladder, end_of, killed_by, last_lines, write_files
+from loadctl.run.process import GUARD, Child, Ladder, end_of, killed_by, last_lines, write_files
 from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.scenario import LocalCommand, Scenario
 from loadctl.scenario.units import format_duration
@@ -26,7 +25,6 @@ from loadctl.temporary import temporary_folder
 
 Phase = Literal["before", "after", "on-finish"]
 
-_GUARD = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), "command"]
 _TICK_S = 0.02
 
 
@@ -130,7 +128,7 @@ class LocalCommands:
         # A scenario's commands run beside its file, an option's where it was typed.
         folder = Path.cwd() if phase == "on-finish" else folder_of(self._scenario)
         return Child(
-            Command([*_GUARD, *command.argv], cwd=folder),
+            Command([*GUARD, "command", *command.argv], cwd=folder),
             out=self._folder,
             stdout=log,
             stderr=log,

@@ -14,8 +14,8 @@ from threading import BoundedSemaphore, Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from loadctl.engines.route import is_loopback
 from loadctl.errors import UsageError
-from loadctl.run.readiness import is_loopback
 
 Page = Callable[[str], tuple[bytes, str]]
 """Value of the Accept header → body and content type. Called from several threads."""

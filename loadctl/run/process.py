@@ -34,6 +34,8 @@ _OUTPUT_KEPT = 16 << 20
 _SCRUBBED = ("LOADCTL_", "PYTHONINSPECT", "PYTHONSTARTUP")
 """Ours, and what would leave a child waiting at a prompt."""
 
+GUARD = (sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")))
+
 Rung = str | signal.Signals
 
 
@@ -46,15 +48,7 @@ class Ladder:
     @classmethod
     def draining(cls, drain_s: float) -> Ladder:
         """The word, time to drain with two seconds to spare, then signals."""
-        first = drain_s + 2.0
-        return cls(
-            [
-                (0.0, STOP),
-                (first, signal.SIGINT),
-                (first + _GAP_S, signal.SIGTERM),
-                (first + 2 * _GAP_S, signal.SIGKILL),
-            ]
-        )
+        return cls([(0.0, STOP), *((drain_s + 2.0 + at, rung) for at, rung in cls.signals().rungs)])
 
     @classmethod
     def signals(cls) -> Ladder:
@@ -236,14 +230,7 @@ class OrphanGuard:
 
     def __init__(self, pids: Iterable[int]) -> None:
         self._popen: subprocess.Popen[bytes] | None = None
-        argv = [
-            sys.executable,
-            "-I",
-            "-S",
-            str(Path(__file__).with_name("guard.py")),
-            "orphans",
-            *map(str, pids),
-        ]
+        argv = [*GUARD, "orphans", *map(str, pids)]
         with contextlib.suppress(RunError):  # engines also see by themselves that loadctl is gone
             self._popen = start(Command(argv), subprocess.DEVNULL, subprocess.DEVNULL)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import ipaddress
 import os
 import random
 import re
@@ -20,7 +19,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from loadctl.engines.route import Failed, Origin, Proxy, proxy_for
+from loadctl.engines.route import Failed, Origin, Proxy, is_loopback, proxy_for
 from loadctl.errors import RunError
 from loadctl.monitors.background import within
 from loadctl.monitors.prometheus.http import verification
@@ -228,16 +227,6 @@ def backoff(chance: random.Random) -> Iterator[float]:
     while True:
         yield pause * chance.uniform(0.8, 1.2)
         pause = min(1.0, pause * 1.6)
-
-
-def is_loopback(hostname: str) -> bool:
-    """Whether the name can only mean this machine: a proxy has no business with it."""
-    if hostname.lower() == "localhost" or hostname.lower().endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(hostname).is_loopback
-    except ValueError:
-        return False
 
 
 def _never_ready(

@@ -22,8 +22,7 @@ from loadctl.errors import UsageError
 from loadctl.monitors.answer import Malformed, framed_lines
 from loadctl.monitors.background import Lost
 from loadctl.monitors.containers import record
-from loadctl.monitors.containers.endpoint import Endpoint, endpoints
-from loadctl.monitors.containers.engine import DockerEngine, select
+from loadctl.monitors.containers.engine import DockerEngine, Endpoint, container_named, endpoints
 from loadctl.monitors.containers.incidents import ContainerTracker
 from loadctl.monitors.containers.record import State, frame, use
 from loadctl.monitors.generator import parse_file_nr, parse_memory, parse_pressure, parse_sockstat
@@ -38,9 +37,9 @@ from loadctl.monitors.process.port import parse_connections, parse_listening
 from loadctl.monitors.process.stat import parse_stat
 from loadctl.monitors.prometheus.exposition import ExpositionReader, NotAnExposition
 from loadctl.monitors.prometheus.http import HttpPage
+from loadctl.monitors.prometheus.page import PageValues
 from loadctl.monitors.prometheus.server import answer, found_in
-from loadctl.monitors.prometheus.values import PageValues
-from loadctl.reports.terminal.watch import plain, screen
+from loadctl.reports.terminal.live import plain, screen
 from loadctl.results.live import Tally
 from loadctl.results.profile import profile_use, profiles_of
 from loadctl.results.readings import Latest
@@ -135,7 +134,7 @@ def _docker_inspection(data: bytes) -> None:
 def _docker_list(data: bytes) -> None:
     known = record.containers(_json(data))
     for text in ("api", "48a4", "a=b"):
-        select(known, text)
+        container_named(known, text)
 
 
 def _docker_log(data: bytes) -> None:

@@ -12,8 +12,9 @@ from itertools import islice, pairwise
 
 import pytest
 
+from loadctl.engines.route import is_loopback
 from loadctl.errors import RunError
-from loadctl.run.readiness import Listener, backoff, is_loopback, listeners_hint, wait_until_ready
+from loadctl.run.readiness import Listener, backoff, listeners_hint, wait_until_ready
 from tests.dripping import dripping, soon
 
 

@@ -16,9 +16,9 @@ import typer
 
 from loadctl.cli.output import write
 from loadctl.cli.project import Project, address, read_text
+from loadctl.engines.route import is_loopback
 from loadctl.errors import UsageError
 from loadctl.monitors.background import within
-from loadctl.run.readiness import is_loopback
 from loadctl.scenario.openapi.document import base_of_file, base_of_page, looks_like_openapi, read_openapi
 from loadctl.scenario.openapi.scenario_text import scenario_text
 from loadctl.scenario.reading.document import Text

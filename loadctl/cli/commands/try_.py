@@ -16,6 +16,7 @@ from loadctl.cli.planning import read, with_any_load
 from loadctl.cli.system import ask_for_consent, host_of, without_commands
 from loadctl.engines import rehearsal
 from loadctl.engines.base import Command
+from loadctl.engines.route import is_loopback
 from loadctl.errors import ExitCode, RunError, UsageError
 from loadctl.reports.printable import printable
 from loadctl.reports.terminal.exchanges import closing, exchange_lines, opening
@@ -23,7 +24,7 @@ from loadctl.results.exchange import NO_ANSWER, Exchange, exchanges_document, re
 from loadctl.results.recording import Event
 from loadctl.run.local_commands import commands_around, require_programs
 from loadctl.run.process import Child
-from loadctl.run.readiness import is_loopback, listeners_hint, wait_for_system
+from loadctl.run.readiness import listeners_hint, wait_for_system
 from loadctl.scenario.invocation import Invocation
 from loadctl.scenario.scenario import Scenario
 from loadctl.temporary import temporary_folder

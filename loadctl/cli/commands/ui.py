@@ -26,13 +26,13 @@ from loadctl.cli.system import ask_for_consent, host_of
 from loadctl.engines.base import Command
 from loadctl.engines.locust import engine as locust_page
 from loadctl.engines.locust.engine import LocustEngine
+from loadctl.engines.route import is_loopback
 from loadctl.errors import ExitCode, LoadctlError, RunError, UsageError
 from loadctl.reports.terminal.screen import headline
 from loadctl.run.directory import Observer
 from loadctl.run.interruption import Interruption
 from loadctl.run.merge import Tail
 from loadctl.run.process import Child
-from loadctl.run.readiness import is_loopback
 from loadctl.run.runner import Order, RunRequest
 from loadctl.run.runner import run as carry_out
 from loadctl.scenario.invocation import Invocation

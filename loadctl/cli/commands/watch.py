@@ -29,7 +29,7 @@ from loadctl.errors import UsageError
 from loadctl.monitors.plan import sources_for
 from loadctl.monitors.sampler import Sampler
 from loadctl.reports.printable import printable
-from loadctl.reports.terminal.watch import plain, screen
+from loadctl.reports.terminal.live import plain, screen
 from loadctl.results.readings import Latest
 from loadctl.results.recording import Event, Reading
 from loadctl.run.journal import Journal, event_line, reading_line

@@ -147,18 +147,10 @@ class LogSource:
     def _frequent(self, t: float) -> list[Observation]:
         shift = t - time.monotonic()
         most = sorted(self._kinds.items(), key=lambda item: -item[1].count)[:_FREQUENT]
-        return [
-            Event(
-                t,
-                "log_messages",
-                message[:_SHOWN],
-                {
-                    "count": kind.count,
-                    "first_s": round(kind.first + shift, 3),
-                    "last_s": round(kind.last + shift, 3),
-                    "level": kind.level,
-                    "log": self._feed.name,
-                },
-            )
-            for message, kind in most
-        ]
+        events: list[Observation] = []
+        for message, kind in most:
+            first, last = round(kind.first + shift, 3), round(kind.last + shift, 3)
+            detail: Detail = {"count": kind.count, "first_s": first, "last_s": last}
+            detail = {**detail, "level": kind.level, "log": self._feed.name}
+            events.append(Event(t, "log_messages", message[:_SHOWN], detail))
+        return events

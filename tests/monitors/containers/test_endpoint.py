@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadctl.errors import UsageError
-from loadctl.monitors.containers.endpoint import Endpoint, endpoints
+from loadctl.monitors.containers.engine import Endpoint, endpoints
 
 
 def only(environment: dict[str, str]) -> Endpoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadctl.monitors.prometheus.values import CounterIncreases
+from loadctl.monitors.prometheus.page import CounterIncreases
 
 
 def totals(*values: float) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadctl.monitors.prometheus.values import Responder, ResponderTracker, Scrape
+from loadctl.monitors.prometheus.page import Responder, ResponderTracker, Scrape
 
 REQUESTS = ("http_requests_total", ())
 SAME, HELD, NEW, SEVERAL = Responder.SAME, Responder.HELD, Responder.NEW, Responder.SEVERAL

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadctl.monitors.prometheus.exposition import ExpositionReader
-from loadctl.monitors.prometheus.values import RUNTIMES, STANDARD, PageValues, Scraped, quantile
+from loadctl.monitors.prometheus.page import RUNTIMES, STANDARD, PageValues, Scraped, quantile
 
 
 def scrapes(*pages: str, series: Sequence[str] = (), every_s: float = 1.0) -> list[Scraped]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadctl.reports.terminal.watch import plain, screen
+from loadctl.reports.terminal.live import plain, screen
 from loadctl.results.readings import HISTORY, Latest
 from loadctl.results.recording import Event, Reading
 
