@@ -16,21 +16,18 @@ def _options(argv: list[str]) -> DemoOptions:
     )
     parser.add_argument("--port", type=int, default=8080, help="port on loopback; 0: any free one")
     parser.add_argument(
-        "--fault", action="append", default=[], metavar="SPEC", help="e.g. latency=200ms@5%%, crash@20s"
+        "--fault",
+        action="append",
+        default=[],
+        dest="faults",
+        metavar="SPEC",
+        help="e.g. latency=200ms@5%%, crash@20s",
     )
     parser.add_argument("--service", metavar="SPEC", help="service time, e.g. lognormal:20ms,0.5")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="on exit, write what it really did")
     parser.add_argument("--exit-with-parent", action="store_true", help="leave when standard input ends")
     parser.add_argument("--seed", type=int, default=1, help="of every random choice")
-    read = parser.parse_args(argv)
-    return DemoOptions(
-        port=read.port,
-        faults=tuple(read.fault),
-        service=read.service,
-        truth=read.truth,
-        exit_with_parent=read.exit_with_parent,
-        seed=read.seed,
-    )
+    return DemoOptions(**vars(parser.parse_args(argv)))
 
 
 def main(argv: list[str]) -> int:

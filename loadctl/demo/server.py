@@ -213,7 +213,7 @@ class DemoOptions:
     """
 
     port: int = 8080
-    faults: tuple[str, ...] = ()
+    faults: Sequence[str] = ()
     service: str | None = None
     truth: Path | None = None
     exit_with_parent: bool = False

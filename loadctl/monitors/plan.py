@@ -129,9 +129,9 @@ def _containers(engine: DockerEngine, names: Sequence[str], notes: Sequence[str]
 
 
 def _pods(pods: Pods, duration_s: float) -> SystemSource:
-    from loadctl.monitors.kubernetes.incidents import counted
     from loadctl.monitors.kubernetes.kubectl import Kubectl
     from loadctl.monitors.kubernetes.pods import PodsFeed, PodsSource
+    from loadctl.monitors.kubernetes.status import counted
 
     kubectl = Kubectl(pods.namespace, os.environ)
     source = PodsSource(kubectl, pods)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from math import inf
 from operator import attrgetter
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from loadctl.results.recording import Event, Reading
 
@@ -111,25 +111,6 @@ class _Part:
             yield self.table.t[row], self.table.order[row], self.table, row
 
 
-class Seen(Protocol):
-    """What has the fields of a Reading."""
-
-    @property
-    def t(self) -> float: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def entity(self) -> str: ...
-    @property
-    def values(self) -> Mapping[str, float]: ...
-    @property
-    def notes(self) -> Mapping[str, str]: ...
-    @property
-    def gap(self) -> str | None: ...
-
-
 class Columns:
     """Readings as they come, put into columns; to be asked once all are there."""
 
@@ -138,7 +119,7 @@ class Columns:
         self._facts: dict[tuple[object, str | None], _Facts] = {}
         self._count = 0
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: Reading) -> None:
         values, notes, gap = seen.values, seen.notes, seen.gap
         key = (seen.subject, seen.source, seen.entity, tuple(values))
         table = self._tables.get(key)

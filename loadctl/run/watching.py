@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from loadctl.monitors.profile import Order
 
 
-class Sampler(Protocol):
-    """Watches in a thread of its own, and keeps what it saw until it is fetched."""
+class Monitors(Protocol):
+    """What a run asks of monitors (monitors/sampler.py). They watch in a thread of their own, and keep what they saw until it is fetched."""
 
     def start(self, t0: float) -> None:
         """Begin; `t0` is a time of time.monotonic(), soon to come."""
@@ -34,7 +34,7 @@ class Sampler(Protocol):
 class Watching:
     """`watched`: a sentence that says what is watched as the system, or why nothing is."""
 
-    sampler: Sampler
+    sampler: Monitors
     watched: str | None = None
     notes: Sequence[str] = ()
 
@@ -50,7 +50,7 @@ def watching(
     `profile`: asked with the pid of what is watched, where that is known.
     """
     from loadctl.monitors.plan import sources_for
-    from loadctl.monitors.sampler import Sampler as Monitors
+    from loadctl.monitors.sampler import Sampler
 
     plan = sources_for(scenario)
     plan.generator.watch(shard_pids)
@@ -59,7 +59,7 @@ def watching(
         from loadctl.monitors.profile import ProfileSource
 
         sources = (*sources, ProfileSource(profile(plan.system.pid)))
-    sampler = Monitors(
+    sampler = Sampler(
         sources, secrets=scenario.secrets, series=scenario.judged_series, close=plan.system.close
     )
     return Watching(sampler, plan.system.watched, plan.system.notes)

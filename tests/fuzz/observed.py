@@ -26,9 +26,8 @@ from loadctl.monitors.containers.engine import DockerEngine, Endpoint, container
 from loadctl.monitors.containers.incidents import ContainerTracker
 from loadctl.monitors.containers.record import State, frame, use
 from loadctl.monitors.generator import parse_file_nr, parse_memory, parse_pressure, parse_sockstat
-from loadctl.monitors.kubernetes.incidents import PodTracker
 from loadctl.monitors.kubernetes.pods import PodSample, measured
-from loadctl.monitors.kubernetes.status import pods_in, uses_in
+from loadctl.monitors.kubernetes.status import PodTracker, pods_in, uses_in
 from loadctl.monitors.logs.file import FileFeed
 from loadctl.monitors.logs.line import LogReader
 from loadctl.monitors.logs.source import LogSource

@@ -27,4 +27,4 @@ def demo(
     """Serve an ML-platform API to try loadctl on."""
     from loadctl.demo.server import DemoOptions, serve
 
-    return serve(DemoOptions(port=port, faults=tuple(faults), service=service, truth=truth))
+    return serve(DemoOptions(port=port, faults=faults, service=service, truth=truth))

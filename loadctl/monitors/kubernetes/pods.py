@@ -13,9 +13,8 @@ from msgspec.structs import replace
 from loadctl.errors import UsageError
 from loadctl.monitors.answer import AnswerStream, Malformed, nanoseconds
 from loadctl.monitors.background import Background, Lost, Stopping
-from loadctl.monitors.kubernetes.incidents import PodTracker, cause_of
 from loadctl.monitors.kubernetes.kubectl import Kubectl, RequestRefused
-from loadctl.monitors.kubernetes.status import Allowance, Pod, PodUse, pods_in, uses_in
+from loadctl.monitors.kubernetes.status import Allowance, Pod, PodTracker, PodUse, cause_of, pods_in, uses_in
 from loadctl.monitors.logs.feed import StreamFeed
 from loadctl.monitors.source import Observation, Sheet
 from loadctl.results.recording import Reading

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadctl.monitors.kubernetes.incidents import PodTracker
-from loadctl.monitors.kubernetes.status import pods_in
+from loadctl.monitors.kubernetes.status import PodTracker, pods_in
 from tests.monitors.cluster import ended, pod
 
 S = 10**9

@@ -105,7 +105,7 @@
   const FAR = 4;  // a limit further above all values would flatten the curves
 
   const stageAt = (t) => data.spans.find(([, start, end]) => t >= start && t < end)?.[0];
-  const told = (t) => [clock(t), stageAt(t)].filter(Boolean).join(", ");
+  const when = (t) => [clock(t), stageAt(t)].filter(Boolean).join(", ");
   const ratio = () => devicePixelRatio || 1;
   const font = () => `${11 * ratio()}px system-ui, sans-serif`;
 
@@ -262,7 +262,7 @@
     if (event.key in moves) {
       const next = Math.min(Math.max(i + moves[event.key], u.valToIdx(min)), u.valToIdx(max));
       u.setCursor({ left: u.valToPos(times[next], "x"), top: 10 }, true, true);
-      at.textContent = `${told(times[next])}: ${say(next)}`;
+      at.textContent = `${when(times[next])}: ${say(next)}`;
     } else if (["+", "=", "-", "0", "Escape"].includes(event.key)) {
       const middle = u.cursor.idx == null ? min + span / 2 : times[u.cursor.idx];
       const part = event.key === "-" ? 1 : 0.25;
@@ -334,7 +334,7 @@
         setCursor: [(u) => {
           const i = u.cursor.idx;
           for (const { reading, i: line } of shown) reading.textContent = i == null ? "" : figure(panel.lines[line].values[i], panel.unit);
-          if (first || document.activeElement !== live) at.textContent = i == null ? "" : told(times[i]);
+          if (first || document.activeElement !== live) at.textContent = i == null ? "" : when(times[i]);
         }],
       },
     }, [times, ...panel.lines.map((line) => line.values)], live);
