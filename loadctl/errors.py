@@ -13,6 +13,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from signal import Signals
+
+
+def signal_name(number: int) -> str:
+    """For people: SIGKILL, or "signal 40" where it has no name."""
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 class ExitCode(IntEnum):

@@ -143,7 +143,10 @@ def concluded(
         served.conclude(judgement.result)
     if shown:
         tell(judgement.result, quiet=options.quiet, as_json=options.as_json)
-    _write_report(directory, judgement)
+    with contextlib.suppress(
+        UsageError, UnwritableError
+    ):  # it costs no verdict; `report --format html` explains it
+        directory.replace("report.html", html(judgement))
     if isinstance(options, RunOptions):
         tell_job(judgement.result, options.files)
         write_files(options.files, judgement)
@@ -174,12 +177,6 @@ def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
         directory.write_manifest(manifest)
     directory.replace("result.json", dumps(result))
     return judgement
-
-
-def _write_report(directory: RunDirectory, judgement: Judgement) -> None:
-    """The page with charts. A failure costs no verdict; `loadctl report --format html` explains it."""
-    with contextlib.suppress(UsageError, UnwritableError):
-        directory.replace("report.html", html(judgement))
 
 
 def finish_of(text: str | None) -> Callable[[Scenario, RunDirectory | None], None]:

@@ -119,11 +119,6 @@ def text(families: Families) -> str:
     return page.decode()
 
 
-def base_unit(unit: str) -> str:
-    """Of a target's unit."""
-    return _BASE.get(unit, ("", 1.0))[0]
-
-
 def in_base_unit(value: float | None, unit: str) -> float | None:
     """A target's value or limit in seconds, bytes, a ratio, …"""
     return None if value is None else round(value / _BASE.get(unit, ("", 1.0))[1], 12)
@@ -140,7 +135,8 @@ TARGET_LABELS = ("metric", "scope", "name", "unit")
 
 
 def target_labels(target: Target) -> tuple[str, str, str, str]:
-    return label(target.metric), target.scope.kind, label(target.scope.name), base_unit(target.unit)
+    unit, _ = _BASE.get(target.unit, ("", 1.0))
+    return label(target.metric), target.scope.kind, label(target.scope.name), unit
 
 
 def limits(families: Families, targets: Iterable[Target]) -> None:

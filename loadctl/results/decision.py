@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
-from signal import SIGINT, SIGKILL, Signals
+from signal import SIGINT, SIGKILL
 
 from msgspec.structs import replace
 
-from loadctl.errors import ExitCode
+from loadctl.errors import ExitCode, signal_name
 from loadctl.results.recording import Recording
 from loadctl.results.verdict import Finding, Score, Status, Verdict
 from loadctl.scenario.target import SMOKE_OPTION, Target
@@ -183,14 +183,7 @@ def _interrupted(recording: Recording, number: int) -> str:
     after = f" after {format_duration(length)}" if length else " before the load began"
     if number == SIGKILL:
         return f"loadctl itself was killed{after}."
-    return f"Interrupted by {_signal_name(number)}{after}."
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    return f"Interrupted by {signal_name(number)}{after}."
 
 
 def _broken(scores: Sequence[Score], findings: Sequence[Finding]) -> Iterator[_Claim]:

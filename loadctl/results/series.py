@@ -53,7 +53,8 @@ def why_uncovered(readings: Readings, name: str, start_s: float, end_s: float) -
     interval = _interval_s(times, readings)
     inside = times[bisect_right(times, start_s) : bisect_right(times, end_s)]
     lost = [t for t in readings.gap_times if start_s < t <= end_s]
-    holes = list(_holes([start_s, *inside, end_s], interval, lost, late=_is_delayed(readings)))
+    delayed = not _DELAYED.isdisjoint(readings.sources)
+    holes = list(_holes([start_s, *inside, end_s], interval, lost, late=delayed))
     missing = sum(hole.missing_s for hole in holes)
     allowed = MISSING_SHARE * (end_s - start_s)
     if not any(hole.reported for hole in holes):
@@ -85,10 +86,6 @@ def _interval_s(times: Sequence[float], readings: Readings) -> float:
     if len(times) > 1:
         return median(after - before for before, after in pairwise(times))
     return max((_INTERVALS_S.get(source, 1.0) for source in readings.sources), default=1.0)
-
-
-def _is_delayed(readings: Readings) -> bool:
-    return not _DELAYED.isdisjoint(readings.sources)
 
 
 SOURCES = ("process", "container", "pods", "metrics", "prometheus", "logs")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from loadctl.engines.base import Command
-from loadctl.errors import RunError
+from loadctl.errors import RunError, signal_name
 from loadctl.scenario.redaction import Redaction
 from loadctl.scenario.units import format_bytes
 
@@ -278,10 +278,7 @@ def last_lines(text: str) -> str:
 
 def killed_by(returncode: int) -> str:
     """The name of the signal in a negative exit code."""
-    try:
-        return f"killed by {signal.Signals(-returncode).name}"
-    except ValueError:
-        return f"killed by signal {-returncode}"
+    return f"killed by {signal_name(-returncode)}"
 
 
 def wait_for_all(children: Iterable[Child], deadline_s: float) -> bool:

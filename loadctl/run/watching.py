@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Monitors(Protocol):
-    """What a run asks of monitors (monitors/sampler.py). They watch in a thread of their own, and keep what they saw until it is fetched."""
+    """They watch in a thread of their own, and keep what they saw until it is fetched: see monitors/sampler.py."""
 
     def start(self, t0: float) -> None:
         """Begin; `t0` is a time of time.monotonic(), soon to come."""

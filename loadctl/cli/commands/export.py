@@ -34,15 +34,12 @@ def export(
     if grafana:
         if scenario is not None:
             raise UsageError("--grafana is the same dashboard for every scenario", hint="leave out its name")
-        _write({"loadctl-dashboard.json": _dashboard()}, out, force=force)
+        dashboard = (files("loadctl") / "reports" / "dashboard.json").read_text(encoding="utf-8")
+        _write({"loadctl-dashboard.json": dashboard}, out, force=force)
         return
     found = planned(scenario, Overrides(host=host, engine=engine, users=users, rate=rate, duration=duration))
     _write(exported_files(found), out, force=force)
     complain("what loadctl does and these files do not stands at their head\n")
-
-
-def _dashboard() -> str:
-    return (files("loadctl") / "reports" / "dashboard.json").read_text(encoding="utf-8")
 
 
 def _write(texts: Mapping[str, str], out: Path, *, force: bool) -> None:

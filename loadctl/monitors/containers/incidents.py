@@ -6,10 +6,10 @@ what they alone say is believed when they say it twice with no event between.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from loadctl.errors import signal_name
 from loadctl.monitors.containers.record import EngineEvent, State, same_replica
 from loadctl.monitors.source import Detail
 from loadctl.results.recording import Event
@@ -49,7 +49,7 @@ class _Gone:
         if self.exit_code is None:
             return "it ended for an unknown reason"
         if self.exit_code > _SIGNALLED:
-            return f"killed by {_signal(self.exit_code - _SIGNALLED)} (exit code {self.exit_code})"
+            return f"killed by {signal_name(self.exit_code - _SIGNALLED)} (exit code {self.exit_code})"
         return f"it exited with {self.exit_code}"
 
 
@@ -91,15 +91,13 @@ class ContainerTracker:
         """It is worth looking again soon."""
         return self._gone is not None or self._suspected is not None
 
-    def stands_for(self, event: EngineEvent) -> bool:
-        return event.name == self.name or same_replica(self._labels, event.labels)
-
     def see(self, event: EngineEvent) -> list[Event]:
         """One event of the engine; those of other containers, and those seen before, change nothing."""
         if event.ns <= self._seen_ns:
             return []
         own, at = event.id == self.id, self._monotonic(event.ns)
-        if event.action == "start" and (own or (self._gone is not None and self.stands_for(event))):
+        replaces = event.name == self.name or same_replica(self._labels, event.labels)
+        if event.action == "start" and (own or (self._gone is not None and replaces)):
             self._seen_ns, self._suspected = event.ns, None
             return self._started(event.id, event.ns, at)
         if not own:
@@ -224,10 +222,3 @@ class ContainerTracker:
 
     def _event(self, at: float, kind: str, message: str, detail: Detail | None = None) -> Event:
         return Event(at, kind, message, {**(detail or {}), "container": self.id[:12]})
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -60,7 +60,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         heat=svg_chart.heatmap(charts.heat, length * charts.bin_s),
         shapes=list(_shapes(result, charts, over_time)),
         levels=_levels(result, charts),
-        endpoints=tables.endpoint_rows(result),
+        endpoints=result.summary.endpoints[: tables.ENDPOINTS_MAX],
         sparks=_sparks(charts),
         p90=partial(_p90, result, charts),
         errors=tables.error_rows(result),

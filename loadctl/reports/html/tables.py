@@ -10,7 +10,6 @@ from markupsafe import Markup
 from loadctl.reports.scores import UNKNOWN, is_doubtful, measured
 from loadctl.results.recording import Example
 from loadctl.results.result import ResourceUse, Result
-from loadctl.results.summary import EndpointSummary
 from loadctl.results.verdict import Finding, Score, Status
 from loadctl.scenario import units
 
@@ -152,7 +151,7 @@ def evidence(value: float | str | None) -> str:
     return units.format_count(value) if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
 
 
-_ENDPOINTS_MAX = 500
+ENDPOINTS_MAX = 500
 _RANK = {Status.FAIL: 0, Status.WARN: 1, Status.PASS: 2}
 _GRAVITY = ("invalid", "critical", "warning", "info", "good")
 
@@ -183,10 +182,6 @@ class ResourceRow:
     watched: str
     facts: Sequence[tuple[str, str]]
     absent: Sequence[tuple[str, str]]
-
-
-def endpoint_rows(result: Result) -> Sequence[EndpointSummary]:
-    return result.summary.endpoints[:_ENDPOINTS_MAX]
 
 
 def error_rows(result: Result) -> list[ErrorRow]:
