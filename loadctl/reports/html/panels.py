@@ -195,7 +195,7 @@ def _limits(result: Result, labels: Mapping[str, str]) -> list[Limit]:
 
 
 def _spokesman(readings: Sequence[ReadingSeries]) -> list[ReadingSeries]:
-    """The readings of the one source that speaks for the system (results/usage.py)."""
+    """The readings of the one source that speaks for the system (results/measures/usage.py)."""
     own = [
         c for c in readings if c.subject == "system" and c.name in {"cpu_pct", "cpu_cores", "memory_bytes"}
     ]
