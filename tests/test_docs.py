@@ -19,8 +19,8 @@ from loadctl.cli.app import app
 from loadctl.cli.command_table import Commands, profile_alone
 from loadctl.cli.options import Overrides
 from loadctl.cli.planning import read
+from loadctl.cli.system import demo_system
 from loadctl.errors import InvalidInput
-from loadctl.run.demo_system import demo_system
 from tests.documents import ROOT, Block, Command, Page, missing_line
 from tests.e2e.shell import Shell
 
