@@ -7,12 +7,13 @@ Within a run a slow fill and a leak are the same curve: "growing steadily" is sa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from loadctl.analysis.run_context import RunContext
 from loadctl.analysis.trend import ENOUGH_S, Growth, growth
+from loadctl.results.findings import FindingId
 from loadctl.results.measures.usage import of_best_source
 from loadctl.results.readings import Readings
 from loadctl.results.verdict import Evidence, Finding
@@ -25,7 +26,13 @@ GREW_SHARE = 0.1
 FEW_READINGS = 3
 _SERIES = {"memory_bytes": ("memory", 8e6), "open_fds": ("open files", 20.0), "threads": ("threads", 10.0)}
 """Name, and the growth over the run that matters, in its units."""
-_COUNTS = {"open_fds": "descriptors-growing", "threads": "threads-growing"}
+_COUNTS: Mapping[str, FindingId] = {"open_fds": "descriptors-growing", "threads": "threads-growing"}
+_GREW: Mapping[str, FindingId] = {
+    "memory_bytes": "memory-grew",
+    "open_fds": "open-files-grew",
+    "threads": "threads-grew",
+}
+"""In a run that is too short to say more."""
 
 
 def endurance_findings(run: RunContext) -> list[Finding]:
@@ -91,7 +98,7 @@ def _short(run: RunContext, name: str) -> Iterator[Finding]:
         f"{_would_tell(run)} would show whether that continues"
     )
     evidence: Evidence = {"first": grew.first, "last": grew.last, "watched_s": round(grew.watched_s)}
-    yield Finding(f"{shown.replace(' ', '-')}-grew", "info", message, evidence)
+    yield Finding(_GREW[name], "info", message, evidence)
 
 
 def _would_tell(run: RunContext) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from loadctl.analysis.run_context import RunContext
+from loadctl.results.findings import FindingId
 from loadctl.results.measures.level import NOISE_MS
 from loadctl.results.measures.outage import CONNECTION_ERRORS, is_cut_off, period_s
 from loadctl.results.recording import Event
@@ -36,6 +37,7 @@ def _process(run: RunContext) -> Iterator[Finding]:
     """`service-restarted` and `service-crashed`, of the system as a whole."""
     kinds = ("service_restarted", "service_crashed", "service_down")
     restarts, crashes, downs = ([e for e in run.recording.events if e.kind == kind] for kind in kinds)
+    finding_id: FindingId
     for events, finding_id, what in (
         (_each_once(restarts), "service-restarted", "the system restarted"),
         (_each_once(crashes), "service-crashed", "the system crashed"),
@@ -54,6 +56,7 @@ def _workers(run: RunContext) -> Iterator[Finding]:
         if event.kind == "worker_restarted":
             end = ends.pop(event.detail.get("pid"), event)
             restarted.append(replace(event, t=end.t))
+    finding_id: FindingId
     severity: Severity
     for events, finding_id, severity, replaced in (
         (restarted, "worker-restarted", "warning", "replaced"),
@@ -73,7 +76,9 @@ def _workers(run: RunContext) -> Iterator[Finding]:
         yield found
 
 
-def _finding(run: RunContext, events: list[Event], finding_id: str, severity: Severity, what: str) -> Finding:
+def _finding(
+    run: RunContext, events: list[Event], finding_id: FindingId, severity: Severity, what: str
+) -> Finding:
     first, at = events[0], run.at(events[0].t)
     message = f"{what} at {at}" + (f": {first.message}" if first.message else "")
     evidence: Evidence = {"times": len(events), "first_at_s": first.t}

@@ -10,17 +10,27 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from loadctl.errors import Where
+from loadctl.results.findings import FindingId
 from loadctl.results.wire.record import Absent, Record, written
 from loadctl.scenario.target import Scope, Target
 
 
 class Verdict(StrEnum):
     PASS = "PASS"
+    """Every target that is judged was met, with enough data and a load generator that kept up. Exit code 0."""
     WARN = "WARN"
+    """A target is missed, but no critical limit is crossed. Exit code 0; with --fail-on warn 1."""
     FAIL = "FAIL"
+    """A critical limit is crossed, or something critical happened to the system: a crash, a restart, no answer at all.
+    Exit code 1."""
     INCONCLUSIVE = "INCONCLUSIVE"
+    """The run proves nothing about the system: the load generator could not keep up, there was too little data, or
+    nothing could be judged. The screen says what to change. Exit code 3."""
     ERROR = "ERROR"
+    """The run could not be carried out: the system was never ready, the engine died or hung, no request was made, or
+    the disk is full. Exit code 4."""
     INTERRUPTED = "INTERRUPTED"
+    """A signal ended the run. What was measured until then is scored. Exit code 130 (SIGINT) or 143 (SIGTERM)."""
 
 
 Severity = Literal["good", "info", "warning", "critical", "invalid"]
@@ -38,7 +48,7 @@ class Finding(Record, frozen=True):
     no more than that go.
     """
 
-    id: str
+    id: FindingId
     severity: Severity
     message: str
     evidence: Mapping[str, float | int | str | None] = written({})
@@ -48,10 +58,16 @@ class Finding(Record, frozen=True):
 
 class Status(StrEnum):
     PASS = "PASS"
+    """The value is within the target, or within the only limit."""
     WARN = "WARN"
+    """The value is beyond the target, within the critical limit."""
     FAIL = "FAIL"
+    """The value is beyond the critical limit."""
     NO_DATA = "NO_DATA"
+    """There is too little data for the target, or none, for the reason beside it. Where the target is judged, the run
+    is INCONCLUSIVE at best. A longer run, --smoke, or a target that needs less data helps."""
     NOT_EXERCISED = "NOT_EXERCISED"
+    """The load never asked for that much throughput, so the target is neither passed nor failed. More load tests it."""
 
 
 _DECIDED = frozenset({Status.PASS, Status.WARN, Status.FAIL})

@@ -109,7 +109,7 @@ def full_of(text: str, base: Result = FAILED) -> Result:
         advice=(text,),
         scores=(score, replace(score, void=text, scope=Scope("stage", text)), *base.scores),
         findings=tuple(
-            Finding("x", severity, text, {}, (text, text)) for severity in ("critical", "warning")
+            Finding("stopped-early", severity, text, {}, (text, text)) for severity in ("critical", "warning")
         ),
         summary=replace(base.summary, endpoints=(replace(base.summary.endpoints[0], endpoint=text),)),
     )

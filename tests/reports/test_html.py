@@ -8,7 +8,7 @@ import json
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +20,7 @@ from loadctl.reports.html.panels import panels
 from loadctl.reports.html.svg_chart import BOTTOM, HEIGHT, RIGHT, WIDTH, svg_chart
 from loadctl.reports.html.tables import tiles
 from loadctl.results.charts import Charts
+from loadctl.results.findings import FindingId
 from loadctl.results.histogram import Histogram
 from loadctl.results.recording import Event, Example, Reading
 from loadctl.results.result import FrequentMessage, LogUse, Resources, ResourceUse, Window
@@ -297,7 +298,7 @@ def hostile(text: str) -> str:
         stages=(StageSummary(text, 0, 120, False, 5, FAILED.summary),),
         summary=replace(FAILED.summary, endpoints=(row,)),
         scores=(replace(score, scope=Scope("endpoint", text), detail=text), replace(score, void=text)),
-        findings=(Finding(text, "critical", text, {text: text}, (text,)),),
+        findings=(Finding(cast("FindingId", text), "critical", text, {text: text}, (text,)),),
         examples=(Example(1.0, text, "timeout", 500, text, text),),
         events=(Event(5.0, text, text, {}),),
         resources=Resources(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from loadctl.errors import ExitCode
 from loadctl.results.decision import Decision, decide, void_scores
+from loadctl.results.findings import FindingId
 from loadctl.results.recording import Recording, Shard
 from loadctl.results.verdict import Finding, Score, Severity, Status, Verdict, Voids
 from tests.records import replace
@@ -30,7 +31,11 @@ def scored(status: str, metric: str = P95, *, judged: bool = True) -> Score:
 
 
 def finding(severity: Severity, voids: Voids | None = None) -> Finding:
-    names = {"all": "generator-saturated", "pass": "load-not-reached", "excess": "generator-saturated"}
+    names: dict[str, FindingId] = {
+        "all": "generator-saturated",
+        "pass": "load-not-reached",
+        "excess": "generator-saturated",
+    }
     return Finding(names.get(voids or "", "service-crashed"), severity, f"something {severity}", voids=voids)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from loadctl.analysis.advice import MOST, advised
 from loadctl.analysis.run_context import RunContext
+from loadctl.results.findings import FindingId
 from loadctl.results.interval import Interval, Second
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Event, Example, Reading, Recording
@@ -65,7 +66,7 @@ def test_without_a_reason_a_finding_keeps_what_it_came_with() -> None:
 
 
 @pytest.mark.parametrize("finding", ["cpu-high", "slow-responses", "latency-knee", "breaking-point"])
-def test_one_full_core_wants_worker_processes(finding: str) -> None:
+def test_one_full_core_wants_worker_processes(finding: FindingId) -> None:
     told = given(Finding(finding, "warning", "x"), readings=ONE_CORE)
     assert (
         "one process does all its work, at 99 % of one core, while CPU is at 50 % of 2 cores: add worker processes "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from markdown_it.token import Token
 
 from loadctl.reports.ci.markdown import cell, code, markdown, prose
 from loadctl.reports.printable import printable
+from loadctl.results.findings import FindingId
 from loadctl.results.verdict import Finding
 from tests.records import replace
 from tests.reports.hostile import TEXTS, full_of, given_texts
@@ -76,7 +78,7 @@ def test_a_run_without_requests_has_no_table_of_endpoints() -> None:
 
 def test_it_stays_far_below_what_a_job_summary_may_hold() -> None:
     worst = "<" * 5000
-    many = Finding("x" * 500, "critical", worst, {}, (worst,) * 100)
+    many = Finding(cast("FindingId", "x" * 500), "critical", worst, {}, (worst,) * 100)
     endpoint = replace(FAILED.summary.endpoints[0], endpoint=worst)
     huge = replace(
         FAILED,
