@@ -26,28 +26,34 @@ def signal_name(number: int) -> str:
 
 class ExitCode(IntEnum):
     OK = 0
-    """PASS, or WARN unless --fail-on warn; every command that did what it was asked."""
+    """The verdict is PASS, or WARN without --fail-on warn. Other commands: they did what they were asked."""
     FAIL = 1
-    """A judged critical limit is crossed, or a critical finding."""
+    """The verdict is FAIL: a judged critical limit is crossed, or there is a critical finding. With --fail-on warn also
+    WARN."""
     USAGE = 2
-    """Usage or configuration error: nothing was sent."""
+    """Wrong arguments, files or environment. Nothing was sent."""
     INCONCLUSIVE = 3
-    """The measurement does not allow a verdict on the system."""
+    """The verdict is INCONCLUSIVE: the measurement does not allow a verdict on the system."""
     ERROR = 4
-    """The run could not be carried out."""
+    """The verdict is ERROR: the run could not be carried out. The system was never ready, the engine died, or the disk
+    is full."""
     INTERNAL = 70
-    """A bug in loadctl; the run directory is kept. sysexits.h's EX_SOFTWARE."""
+    """A bug in loadctl. The run directory is kept."""
     SIGINT = 130
+    """The verdict is INTERRUPTED, by SIGINT (Ctrl-C). What was measured until then is scored."""
     SIGTERM = 143
+    """The verdict is INTERRUPTED, by SIGTERM. What was measured until then is scored."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Where:
-    """A place in a file; line and column count from 1."""
+    """A place in a file."""
 
     file: str
+    """Its name."""
     line: int = 0
     column: int = 0
+    """From 1; 0 where it is not known."""
 
     def __str__(self) -> str:
         return ":".join([self.file, *(str(n) for n in (self.line, self.column) if n)])

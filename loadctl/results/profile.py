@@ -38,36 +38,45 @@ _NEEDS = 20
 
 
 class ProfileSample(Record, frozen=True, kw_only=True):
-    """`file`: stacks and their counts, below the run's directory. `samples`: how often anything was seen running."""
+    """One look of the profiler."""
 
     label: str
+    """What the run was like: calm, bad-1 and others."""
     start_s: float
     end_s: float
+    """Seconds since the load began."""
     samples: int
+    """How often anything was seen running."""
     file: str
+    """Stacks and their counts, in the run's directory."""
     why: str
+    """Why it was taken then."""
 
 
 class FunctionShare(Record, frozen=True):
-    """Percent of the samples in which something ran: in the function itself, and in it or below it.
-
-    `calm_pct`: in the function itself when it was calm; null where there are too few such samples.
-    """
+    """How much of the CPU time went into a function, in % of the samples in which something ran."""
 
     name: str
+    """Function and file."""
     self_pct: float
+    """In the function itself."""
     total_pct: float
+    """In it or below it."""
     calm_pct: float | None
+    """In the function itself when it was calm; null where there are too few such samples."""
 
 
 class ProfileUse(Record, frozen=True):
-    """`files` were made for people: flame graphs, and one for speedscope. In mode "sample" the profiled seconds are
-    not scored; in mode "continuous" they are, and `profiled` is true beside this object."""
+    """What the profiler saw."""
 
     mode: ProfileMode
+    """In mode "sample" the profiled seconds are not scored; in mode "continuous" they are."""
     samples: tuple[ProfileSample, ...]
+    """When it looked."""
     top: tuple[FunctionShare, ...]
+    """The functions that took most, when it was worst."""
     files: tuple[str, ...]
+    """Made for people: flame graphs, and one for speedscope."""
 
     @property
     def profiled(self) -> bool:

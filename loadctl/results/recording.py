@@ -52,24 +52,32 @@ class Event(Record, frozen=True):
     """
 
     t: float = msgspec.field(name="t_s")
+    """Seconds since the load began."""
     kind: str
+    """What happened: stage, signal, service_crashed, monitor_lost, log_error and others."""
     message: str
+    """The same in words."""
     detail: Mapping[str, str | float | int | None] = written({})
+    """Figures and names that belong to it."""
 
 
 class Example(Record, frozen=True):
-    """One of the first failures of an endpoint and class, secrets redacted; `status` is null where no response came.
-
-    `stale`: the server ended the kept connection on which it went out before any of the response came.
-    """
+    """One of the first failures of an endpoint and class, secrets redacted."""
 
     t: Time = msgspec.field(name="t_s")
+    """Seconds since the load began."""
     endpoint: str
+    """Method and path, or the name of the request."""
     error_class: str
+    """How it failed: timeout, connect_refused, status_503, check_failed and others."""
     status: Whole | None = written(None)
+    """Of the answer; null where none came."""
     message: str = written("")
+    """What the recorder saw."""
     body: str = written("")
+    """The beginning of the answer."""
     stale: bool = False
+    """The server ended the kept connection on which the request went out, before any of the answer came."""
 
 
 class ScriptFault(msgspec.Struct, frozen=True):
@@ -88,6 +96,7 @@ class VirtualUsers(Record, frozen=True):
     created: Whole
     completed: Whole
     failed: Whole
+    """As the engine counts them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,18 +93,23 @@ SOURCES = ("process", "container", "pods", "metrics", "prometheus", "logs")
 
 
 class Series(Record, frozen=True, kw_only=True):
-    """A monitored series over the window. `subject`: system, or host for the machine it runs on. `uncovered`: why it
-    does not speak for the whole window."""
+    """A monitored series over the window."""
 
     subject: str
+    """system, or host for the machine it runs on."""
     source: str
+    """The monitor: process, container, pods, metrics, prometheus or logs."""
     name: str
+    """With its unit in it, where it has one."""
     n: int
+    """Readings."""
     lowest: float
     highest: float
     mean: float
     last: float
+    """Of the readings."""
     uncovered: str | None = None
+    """Why it does not speak for the whole window."""
 
 
 def rank(source: str) -> int:

@@ -12,73 +12,103 @@ from loadctl.results.wire.record import Absent, Record, written
 
 
 class Latency(Record, frozen=True, kw_only=True):
-    """Milliseconds of `n` values; a percentile needs 10 values beyond it (p50: 20, p95: 200, p99: 1000)."""
+    """In milliseconds."""
 
     n: int
+    """How many values there are."""
     p50: float | None = written(None)
     p95: float | None = written(None)
     p99: float | None = written(None)
     p999: float | None = written(None)
+    """A percentile, which needs ten values beyond it: p50 20, p95 200, p99 1,000, p999 10,000."""
     mean: float | None = written(None)
     min: float | None = written(None)
     max: float | None = written(None)
+    """Of all values."""
     absent: Absent = written({})
+    """Why a key is null."""
 
 
 class EndpointSummary(Record, frozen=True, kw_only=True):
-    """`endpoint` is "total" for all of them. `throughput_per_s`: successes a second, drain excluded. `error_rate`: the
-    ratio (failed + unfinished) / (completed + unfinished). `latency_ms`: successes, from the start to the last byte.
-    `corrected_latency_ms`: closed loads whose users keep one pace, total only: what latencies would be had no turn been
-    skipped (expected-interval rule)."""
+    """Requests of one endpoint, or of all."""
 
     endpoint: str
+    """Method and path, or the `name:` of the request; "total" for all of them."""
     completed: int
+    """Requests that ended, whatever came of them."""
     failed: int
+    """Those without a complete answer in time, with a status of 400 or more, or with a failed check."""
     unfinished: int
+    """Requests without an answer when the run ended; they count as failed."""
     rate_limited: int
+    """Answered 429 where the scenario declares a `rate_limit:`; they are no failures."""
     throughput_per_s: float | None
+    """Successes per second, without the drain at the end."""
     error_rate: float | None
+    """The ratio (failed + unfinished) / (completed + unfinished)."""
     latency: Latency = msgspec.field(name="latency_ms")
+    """Of the successes, from the start of a request to the last byte of the answer."""
     errors: Mapping[str, int] = written({})
+    """Failures by class: timeout, connect_refused, reset, status_503, check_failed and others."""
     bytes: int = written(0, name="body_bytes")
+    """Of all answers."""
     absent: Absent = written({})
+    """Why a key is null."""
     corrected: Latency | None = msgspec.field(name="corrected_latency_ms", default=None)
+    """What latencies would be had no turn been skipped (expected-interval rule). Only of the total, in closed loads
+    whose users keep one pace."""
     failed_latency: Latency | None = msgspec.field(name="failed_latency_ms", default=None)
+    """Of the failures."""
     ttfb: Latency | None = msgspec.field(name="ttfb_ms", default=None)
+    """Time to the first byte of the body."""
 
 
 class Summary(Record, frozen=True):
-    """`endpoints`: in descending order of completed requests."""
+    """The requests of a part of the run."""
 
     start_s: float
     end_s: float
+    """Seconds since the load began."""
     total: EndpointSummary
+    """Of all endpoints."""
     endpoints: tuple[EndpointSummary, ...]
+    """In descending order of completed requests."""
 
 
 class StageSummary(Record, frozen=True):
-    """`planned`: users, or arrivals per second, at the end of the stage."""
+    """One stage of the load."""
 
     name: str
+    """As the scenario names it, or what it does."""
     start_s: float
     end_s: float
+    """Seconds since the load began."""
     warmup: bool
+    """It is not scored."""
     planned: float
+    """Users, or arrivals per second, at its end."""
     summary: Summary
+    """Its requests."""
 
 
 class Counters(Record, frozen=True, kw_only=True):
-    """Of the whole run, warm-up and drain included: started = completed + unfinished; planned_arrivals = begun +
-    dropped. The last three are null in the closed model, which plans no arrivals."""
+    """Of the whole run, warm-up and drain included."""
 
     started: int
+    """Requests: `completed` + `unfinished`."""
     completed: int
+    """Ended, whatever came of them."""
     failed: int
+    """Of the completed ones."""
     unfinished: int
+    """Without an answer when the run ended."""
     rate_limited: int
+    """Answered 429 where the scenario declares a `rate_limit:`."""
     planned_arrivals: int | None = written(None)
+    """`begun` + `dropped`; null in the closed model, which plans no arrivals."""
     begun: int | None = written(None)
     dropped: int | None = written(None)
+    """Arrivals; null in the closed model."""
 
 
 _KEYS = ("detail", "message", "error", "title")

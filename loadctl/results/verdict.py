@@ -39,21 +39,23 @@ Evidence: TypeAlias = dict[str, float | int | str | None]
 
 
 class Finding(Record, frozen=True):
-    """`invalid` findings are about the measurement: they make scores void.
-
-    `voids="all"`: the generator was saturated: every PASS, WARN, latency FAIL and throughput FAIL is void.
-    `voids="pass"`: load not reached or a shard incomplete: PASS and WARN are void, a FAIL stays.
-    `voids="excess"`: the generator was late, which can only add to a latency: a PASS stays, the rest goes.
-    `voids="near"`: it was late by evidence `lag_p95_ms` (beyond p95: `lag_p99_ms`): latencies over a limit by
-    no more than that go.
-    """
+    """Something that was noticed."""
 
     id: FindingId
+    """Its name: `loadctl explain ID`."""
     severity: Severity
+    """`invalid` is about the measurement, `critical` fails the run; good, info and warning leave the verdict."""
     message: str
+    """What happened in this run."""
     evidence: Mapping[str, float | int | str | None] = written({})
+    """The figures that it rests on, by name."""
     advice: tuple[str, ...] = written(())
+    """What to do."""
     voids: Voids | None = None
+    """What it makes void. "all": every PASS, WARN, latency FAIL and throughput FAIL (the generator was saturated).
+    "pass": PASS and WARN (load not reached, a shard incomplete). "excess": all of a latency but a PASS (the generator
+    was late, which can only add). "near": latencies over a limit by no more than evidence `lag_p95_ms` (beyond p95:
+    `lag_p99_ms`)."""
 
 
 class Status(StrEnum):
@@ -74,34 +76,45 @@ _DECIDED = frozenset({Status.PASS, Status.WARN, Status.FAIL})
 
 
 class Score(Record, frozen=True, kw_only=True):
-    """One target held against what was measured. `value`, `target` and `critical` are in `unit`.
-
-    `value` is null only with NO_DATA (`reason` says why); `target` is null where there is one limit only. `n`: requests
-    or readings it rests on. `judged`: it counts for the verdict. `void`: why its status cannot be trusted (generator
-    saturated, load not reached, a shard lost). `detail`: what people want beside the number ("11 of 34,512").
-    `distance`: (value - limit) / limit, positive beyond the limit that matters most here (higher is better: the sign is
-    reversed): FAIL and single limits: critical; WARN: critical (negative: below it); PASS: target.
-    `where`: the place of the target in its file.
-    """
+    """One target held against what was measured."""
 
     metric: str
+    """What is limited."""
     scope: Scope
+    """What the target is about: the whole run, an endpoint, a stage or a series."""
     status: Status
+    """How the value stands to the limits."""
     judged: bool
+    """It counts for the verdict."""
     value: float | None
+    """In `unit`; null only with NO_DATA (`reason` says why)."""
     unit: str
+    """Of `value`, `target` and `critical`: ms, s, /s, %, bytes, users, or empty for a bare number."""
     limit: float | None = msgspec.field(name="target")
+    """Beyond it: WARN. null where there is one limit only."""
     critical: float
+    """Beyond it: FAIL."""
     higher_is_better: bool
+    """Beyond means below, as for throughput."""
     target_judged: bool
+    """The scenario judges this target."""
     n: int
+    """Requests or readings that it rests on."""
     distance: float | None
+    """(value - limit) / limit, positive beyond the limit that matters most: of a PASS the target, else the critical
+    one. Where higher is better the sign is reversed."""
     reason: str | None = None
+    """Why there is no value, or what limits it."""
     absent: Absent = msgspec.field(default_factory=dict)
+    """Why a key is null."""
     void: str | None = None
+    """Why its status cannot be trusted: generator saturated, load not reached, a shard lost."""
     detail: str | None = None
+    """What people want beside the number, such as "11 of 34,512"."""
     why_not_judged: str | None = None
+    """Why the scenario does not judge it."""
     where: Where | None = None
+    """The place of the target in its file."""
 
     @classmethod
     def of(

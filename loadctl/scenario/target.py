@@ -21,10 +21,12 @@ PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`run`: the whole window · `endpoint` and `stage`: by name · `series`: a monitored series (`metrics:`)."""
+    """What a target is about."""
 
     kind: ScopeKind = "run"
+    """`run`: the whole window · `endpoint` and `stage`: by name · `series`: a monitored series (`metrics:`)."""
     name: str = ""
+    """Empty for the whole run."""
 
     def __str__(self) -> str:
         return self.name if self.kind != "run" else "run"
@@ -62,7 +64,7 @@ class Metric:
     """The unit of its values and limits (see Target); breaking_point takes the one of the load: users or /s."""
     scopes: frozenset[ScopeKind]
     help: str = ""
-    """One line, which an editor shows beside the key."""
+    """What an editor shows beside the key."""
     higher_is_better: bool = False
     survives_the_break: bool = False
     """Still judged where breaking_point is: the other limits define the break."""
@@ -72,30 +74,76 @@ _RUN: frozenset[ScopeKind] = frozenset({"run"})
 _RUN_OR_STAGE: frozenset[ScopeKind] = frozenset({"run", "stage"})
 _ANY: frozenset[ScopeKind] = frozenset({"run", "endpoint", "stage"})
 _TO_LAST_BYTE = "of a successful request, from its start to the last byte of the answer"
-_CORRECTED = "latency including the requests that waiting users could not send; users need a pace."
+_CORRECTED = "latency including the requests that waiting users could not send; users need a `pace:`."
 _ALL = [
     Metric("latency_p50", "ms", _ANY, f"Median time {_TO_LAST_BYTE}: 200ms."),
     Metric("latency_p95", "ms", _ANY, "95 of 100 successes took at most this long. Needs 200 of them."),
     Metric("latency_p99", "ms", _ANY, "99 of 100 successes took at most this long. Needs 1,000 of them."),
     Metric("latency_p999", "ms", _ANY, "999 of 1,000 took at most this long. Needs 10,000 successes."),
-    Metric("latency_mean", "ms", _ANY, "Mean time of a success; a percentile says more."),
-    Metric("latency_max", "ms", _ANY, "The slowest success."),
+    Metric(
+        "latency_mean", "ms", _ANY, "Mean time of a success. A percentile says more about what users notice."
+    ),
+    Metric("latency_max", "ms", _ANY, "The slowest success. One request alone decides it."),
     Metric("ttfb_p50", "ms", _ANY, "Median time to the first byte of the body."),
     Metric("ttfb_p95", "ms", _ANY, "95 of 100 first bytes arrived within this time."),
     Metric("ttfb_p99", "ms", _ANY, "99 of 100 first bytes arrived within this time."),
     Metric("corrected_p50", "ms", _RUN_OR_STAGE, f"Median {_CORRECTED}"),
     Metric("corrected_p95", "ms", _RUN_OR_STAGE, f"p95 {_CORRECTED}"),
     Metric("corrected_p99", "ms", _RUN_OR_STAGE, f"p99 {_CORRECTED}"),
-    Metric("throughput", "/s", _ANY, "Successes per second at the highest level that is held: 500/s.", True),
     Metric(
-        "max_throughput", "/s", _RUN, "Successes per second of the best stage of 10 s or more.", True, True
+        "throughput",
+        "/s",
+        _ANY,
+        "Successes per second over the stages that hold the highest level: 500/s. Not exercised, neither passed nor "
+        "failed, where the load never asks for as much.",
+        True,
     ),
-    Metric("error_rate", "%", _ANY, "Failed and unfinished requests, in % of all: 0.1%."),
-    Metric("cpu", "%", _RUN_OR_STAGE, "Highest 30 s mean of the system, in % of the cores it may use."),
-    Metric("memory", "bytes", _RUN_OR_STAGE, "Highest memory of the system: 512MB."),
-    Metric("breaking_point", "users", _RUN, "Highest level of a staircase that held: 600 users.", True, True),
-    Metric("recovery_time", "s", _RUN, "Time after a spike until the system is as before: 30s.", False, True),
-    Metric("log_errors", "", _RUN, "Errors in the followed logs."),
+    Metric(
+        "max_throughput",
+        "/s",
+        _RUN,
+        "Successes per second of the best stage that is held for 10 s or more.",
+        True,
+        True,
+    ),
+    Metric(
+        "error_rate",
+        "%",
+        _ANY,
+        "Failed and unfinished requests, in % of all: 0.1%. Judged at 1% where "
+        "nothing else is said; `null` turns that off.",
+    ),
+    Metric(
+        "cpu",
+        "%",
+        _RUN_OR_STAGE,
+        "Highest 30 s mean of the system's CPU, in % of the cores it may use: 70%. Needs "
+        "readings over nine tenths of the scored time.",
+    ),
+    Metric(
+        "memory",
+        "bytes",
+        _RUN_OR_STAGE,
+        "Highest memory of the system: 512MB. Of a container the working set, of a process PSS or RSS.",
+    ),
+    Metric(
+        "breaking_point",
+        "users",
+        _RUN,
+        "Highest level of a staircase that held its limits: 600 users, or 300/s. The other critical "
+        "limits define the break and are not judged.",
+        True,
+        True,
+    ),
+    Metric(
+        "recovery_time",
+        "s",
+        _RUN,
+        "Time after a spike until latency and errors are as before it: 30s.",
+        False,
+        True,
+    ),
+    Metric("log_errors", "", _RUN, "Error lines in the logs that `watch: {logs: …}` follows: `0`."),
 ]
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
 _READERS: Mapping[str, Callable[[str], float]] = {

@@ -6,8 +6,10 @@ A default from `written` is written out: the key is always there although a cons
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from copy import copy
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -39,10 +41,56 @@ def added(default: int | tuple[()]) -> msgspec.Meta:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A record within another. `path`: where it first occurs, as in `summary.endpoints[]`; empty for the outermost."""
+
+    path: str
+    record: type
+    texts: Mapping[str, str]
+    """What each key means: its docstring."""
+
+
+def parts_of(record: type[Record]) -> Iterator[Part]:
+    """`record` and all records within it, from the outside inwards."""
+    from msgspec import inspect
+
+    from loadctl.scenario.reading.json_schema import docstrings_of
+
+    seen: set[type] = set()
+    waiting = deque([("", inspect.type_info(record))])
+    while waiting:
+        path, form = waiting.popleft()
+        match form:
+            case inspect.Metadata(type=inner):
+                waiting.append((path, inner))
+            case inspect.VarTupleType(item_type=inner):
+                waiting.append((f"{path}[]", inner))
+            case inspect.UnionType(types=types):
+                waiting.extend((path, one) for one in types)
+            case inspect.StructType(cls=cls, fields=fields) | inspect.DataclassType(cls=cls, fields=fields):
+                if cls not in seen:
+                    seen.add(cls)
+                    texts = docstrings_of(cls)
+                    yield Part(
+                        path, cls, {**_tag(cls), **{one.encode_name: texts[one.name] for one in fields}}
+                    )
+                    waiting.extend((f"{path}.{one.encode_name}".lstrip("."), one.type) for one in fields)
+
+
+def _tag(record: type) -> Mapping[str, str]:
+    """The key that names the form of a file."""
+    config = getattr(record, "__struct_config__", None)
+    return {config.tag_field: f"The form of this file: {config.tag}."} if config and config.tag_field else {}
+
+
 def schema_of(record: type[Record]) -> dict[str, Any]:
     """Its JSON Schema; every key without a default is required."""
     published = msgspec.json.schema(record)
-    for form in published["$defs"].values():
-        if properties := form.get("properties"):
-            form["required"] = [key for key, value in properties.items() if "default" not in value]
+    for part in parts_of(record):
+        form = published["$defs"][part.record.__name__]
+        properties = form["properties"]
+        form["required"] = [key for key, value in properties.items() if "default" not in value]
+        for key, text in part.texts.items():
+            properties[key]["description"] = text
     return published

@@ -110,7 +110,7 @@ def _metrics(kind: ScopeKind) -> keys.Schema:
 
 
 def _limit(value: keys.Schema) -> keys.Schema:
-    both = {key: {**value, "description": text} for key, text in _help(LimitsShape).items()}
+    both = {key: {**value, "description": text} for key, text in help_of(LimitsShape).items()}
     form = {"type": "object", "additionalProperties": False, "properties": both, "required": [*both]}
     return {"anyOf": [{"type": "null"}, value, form]}
 
@@ -120,12 +120,14 @@ def _object(shape: type[keys.Shape]) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {key: _described(_takes(one), _help(shape).get(key)) for key, one in fields.items()},
+        "properties": {
+            key: _described(takes_of(one), help_of(shape).get(key)) for key, one in fields.items()
+        },
         "required": [key for key, field in fields.items() if field.is_required()],
     }
 
 
-def _takes(field: FieldInfo) -> keys.Schema:
+def takes_of(field: FieldInfo) -> keys.Schema:
     """What the reader of a field takes: its annotation names the reader, before or within `| None`."""
     within = [one for part in get_args(field.annotation) for one in getattr(part, "__metadata__", ())]
     return next(one.takes for one in [*field.metadata, *within] if isinstance(one, keys.Reads))
@@ -136,16 +138,22 @@ def _described(schema: keys.Schema, text: str | None) -> keys.Schema:
     return {"allOf": [schema], "description": text} if "$ref" in schema else {**schema, "description": text}
 
 
+def help_of(shape: type[keys.Shape]) -> Mapping[str, str]:
+    """The help of each key."""
+    texts = docstrings_of(shape)
+    return {field.alias or name: texts[name] for name, field in shape.model_fields.items()}
+
+
 @cache
-def _help(shape: type[keys.Shape]) -> Mapping[str, str]:
-    """The docstring of each key. A key without one takes that of the next key below that has one."""
+def docstrings_of(declared: type) -> Mapping[str, str]:
+    """The docstring below each name of a class. A name without one takes that of the next below that has one."""
     found: dict[str, str] = {}
     text = ""
-    declared = ast.parse(inspect.getsource(shape)).body[0]
-    for statement in reversed([*ast.iter_child_nodes(declared)]):
+    body = ast.parse(inspect.getsource(declared)).body[0]
+    for statement in reversed([*ast.iter_child_nodes(body)]):
         match statement:
-            case ast.Expr(ast.Constant(str(text))):
-                pass
-            case ast.AnnAssign(ast.Name(name)) if field := shape.model_fields.get(name):
-                found[field.alias or name] = text
+            case ast.Expr(ast.Constant(str(doc))):
+                text = " ".join(doc.split())
+            case ast.AnnAssign(ast.Name(name)) | ast.Assign([ast.Name(name)]):
+                found[name] = text
     return dict(reversed(found.items()))
