@@ -8,7 +8,7 @@ export XDG_DATA_HOME ?= $(CURDIR)/$(VENV)/share
 # Images often set it: each of the thousand processes of the tests would then compile all of loadctl again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help dev run test check lint type docs bench bounds truth fuzz clean
+.PHONY: help dev run test check lint type docs reference bench bounds truth fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -45,6 +45,9 @@ type: $(VENV)/.installed
 
 docs: $(VENV)/.installed ## the site of docs/ in site/, with every link checked
 	$(BIN)/zensical build --clean --strict
+
+reference: $(VENV)/.installed ## write docs/reference/ anew, from the tables of the code
+	$(BIN)/python -m loadctl.cli.reference docs/reference
 
 bench: dev ## side-by-side measurements on a quiet machine (half an hour); SECTION=cost for one of them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench

@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, Entry] = {
     "export": Entry("export", "Write plain engine files that run without loadctl."),
     "engines": Entry("engines", "List the engines, or install one."),
     "doctor": Entry("doctor", "Check Python, engines, open-file limit, ports and cores."),
+    "explain": Entry("explain", "Explain a word: a key, a metric, a finding, a verdict, an exit code."),
     "schema": Entry("schema", "Print the JSON Schema of result.json."),
 }
 """In the order of the help text."""

@@ -37,24 +37,41 @@ _TOKEN = re.compile(
 )
 _DEEPEST = 20
 """Nested calls, and attributes of one value."""
-HELPERS: Mapping[str, Sequence[str]] = {
-    "random_int": ("low", "high"),
-    "random_float": ("low", "high"),
-    "random_floats": ("n",),
-    "random_string": ("n",),
-    "random_choice": ("list",),
-    "uuid": (),
-    "int": ("x",),
-    "float": ("x",),
-    "str": ("x",),
-    "now": (),
-    "timestamp": (),
-}
-"""The helpers by name, with their arguments; prng.py defines what each returns, to the bit."""
-GIVEN = frozenset({"row", "user"})
-"""Variables that nobody captures: the user's data row, and its index (from 0, counted over all shards)."""
 
-_OTHER_TOOLS = {
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """What may be called in a template; prng.py defines what it returns, to the bit."""
+
+    arguments: Sequence[str]
+    help: str
+    example: str
+
+
+HELPERS: Mapping[str, Helper] = {
+    "random_int": Helper(
+        ("low", "high"), "A whole number from low to high, both included.", "random_int(1, 500)"
+    ),
+    "random_float": Helper(("low", "high"), "A number of at least low and below high.", "random_float(0, 1)"),
+    "random_floats": Helper(("n",), "A list of n numbers from 0 to 1, of six decimals.", "random_floats(8)"),
+    "random_string": Helper(("n",), "A text of n letters a-z and digits.", "random_string(12)"),
+    "random_choice": Helper(
+        ("list",), "One item of a list, such as one that was captured.", "random_choice(ids)"
+    ),
+    "uuid": Helper((), "A random UUID of version 4, fixed by the seed like all that is random.", "uuid()"),
+    "int": Helper(("x",), "The whole number in a text, or a number without its fraction.", "int(row.age)"),
+    "float": Helper(("x",), "The number in a text.", "float(row.price)"),
+    "str": Helper(("x",), "A value as text.", "str(user)"),
+    "now": Helper((), "The time in UTC, to the millisecond: 2026-11-23T14:27:07.120Z.", "now()"),
+    "timestamp": Helper((), "Milliseconds since 1970, as a whole number.", "timestamp()"),
+}
+GIVEN: Mapping[str, Helper] = {
+    "row": Helper((), "This user's row of `data:`, by column. All values are text.", "row.email"),
+    "user": Helper((), "The number of this user, from 0, counted over all engine processes.", "user"),
+}
+"""Variables that nobody captures."""
+
+OTHER_TOOLS = {
     "randint": "random_int",
     "randrange": "random_int",
     "randomnumber": "random_int",
@@ -354,11 +371,11 @@ def _json_parts(value: Json) -> Iterator[Json]:
 
 def _mistake_in(call: Call) -> str | None:
     if call.name not in HELPERS:
-        wanted = _OTHER_TOOLS.get(call.name.lower().replace("_", ""))
+        wanted = OTHER_TOOLS.get(call.name.lower().replace("_", ""))
         near = [wanted] if wanted else get_close_matches(call.name, HELPERS, n=1)
         ending = f"did you mean {_signature(near[0])}?" if near else f"there are {', '.join(HELPERS)}"
         return f"there is no helper {call.name}(); {ending}"
-    count = len(HELPERS[call.name])
+    count = len(HELPERS[call.name].arguments)
     if len(call.arguments) != count:
         wants = "no argument" if not count else f"{count} argument{'s' if count > 1 else ''}"
         return f"{call.name}() takes {wants}, not {len(call.arguments)}; write {_signature(call.name)}"
@@ -373,4 +390,4 @@ def _mistake_in(call: Call) -> str | None:
 
 
 def _signature(name: str) -> str:
-    return f"{name}({', '.join(HELPERS[name])})"
+    return f"{name}({', '.join(HELPERS[name].arguments)})"

@@ -307,6 +307,7 @@ def test_a_terminal_without_block_characters_is_no_reason_to_fail(tmp_path: Path
         ("loadctl run api --fail-on w", "warn"),
         ("loadctl engines install lo", "locust"),
         ("loadctl schema sc", "scenario"),
+        ("loadctl explain generator-sat", "generator-saturated"),
     ],
 )
 def test_the_shell_completes_commands_names_and_values(tmp_path: Path, words: str, offered: str) -> None:

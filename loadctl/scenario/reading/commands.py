@@ -34,7 +34,7 @@ class CommandShape(keys.Shape):
     run: Annotated[Node, keys.part(keys.WORDS)]
     """Program and arguments, without a shell."""
     timeout: keys.SomeSeconds = COMMAND_TIMEOUT_S
-    """When it is stopped."""
+    """When it is stopped. Default 5m."""
 
 
 @dataclass(slots=True)

@@ -30,11 +30,11 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SOURCES = 'write a JSON path "$.a.b[*].c", "header NAME", "cookie NAME" or "regex PATTERN"'
 
 
-_FIELDS: keys.Schema = {
+FIELDS: keys.Schema = {
     "type": "object",
     "additionalProperties": {"anyOf": [keys.SCALAR, {"type": "array", "items": keys.SCALAR}]},
 }
-Fields = Annotated[Node, keys.part(_FIELDS)]
+Fields = Annotated[Node, keys.part(FIELDS)]
 
 
 class RequestShape(keys.Shape):
@@ -46,7 +46,7 @@ class RequestShape(keys.Shape):
     delete: keys.Line | None = None
     head: keys.Line | None = None
     options: keys.Line | None = None
-    """Method and path: /models/{{ id }}, or a whole URL."""
+    """Method and path: `/models/{{ id }}`, or a whole URL."""
     query: Fields | None = None
     """Query parameters, encoded."""
     headers: keys.NamedTexts | None = None
@@ -54,21 +54,25 @@ class RequestShape(keys.Shape):
     json_: Annotated[Node, keys.part({})] | None = Field(None, alias="json")
     """Body, sent as JSON."""
     form: Fields | None = None
-    """Fields, sent URL-encoded; with files: as multipart."""
+    """Fields, sent URL-encoded; with `files:` as multipart."""
     files: keys.NamedTexts | None = None
-    """Fields of a multipart form and the files they send: {document: report.pdf}."""
+    """Fields of a multipart form and the files they send: `{document: report.pdf}`."""
     body: keys.Part | None = None
     """Body, sent as it is."""
     capture: keys.NamedTexts | None = None
-    """Names for parts of the answer: {token: $.access_token}; then {{ token }}."""
+    """Names for parts of the answer: `{token: $.access_token}`; then `{{ token }}` in later requests of the same
+    user. A part is a JSON path (`$.items[*].id` gives a list), `"header NAME"`, `"cookie NAME"` or `"regex PATTERN"`.
+    Where nothing is found the request has failed, and the turn ends."""
     check: Annotated[Node, keys.part(keys.ref("check"))] | None = None
-    """What the answer must be. Without a status: here, it must be below 400."""
+    """What the answer must be; else the request has failed. Without a `status:` here, it must be below 400."""
     timeout: keys.SomeSeconds | None = None
-    """Limit for this whole request."""
+    """Limit for this whole request. Default: that of the scenario."""
     name: keys.Name | None = None
-    """Endpoint under which it is counted: GET /items/{id}."""
+    """Endpoint under which it is counted: `GET /items/{id}`. Default: method and path, with `{id}` where `id` is
+    filled in."""
     once: keys.Flag = False
-    """In start: with rate: true takes this step once per place in flight, not once per arrival."""
+    """In `start:` with `rate:`, true takes this step once per place in flight, not once per arrival. Later arrivals
+    take over the place with what the step captured and its cookies. Default false."""
     weight: keys.Whole | None = None
     """Its share of the turns. Default 1."""
 
@@ -76,13 +80,13 @@ class RequestShape(keys.Shape):
 class CheckShape(keys.Shape):
     kind: ClassVar[str] = "check"
     status: Annotated[Node, keys.part(keys.WORDS)] | None = None
-    """200, 2xx or a list: [200, 404]."""
+    """Statuses that are no failure: `200`, `2xx` or a list: `[200, 404]`. Default: any below 400."""
     has: keys.Words = ()
     """Keys that the JSON answer must have."""
     lacks: keys.Words = ()
     """Keys that it must not have."""
     json_: Annotated[Node, keys.part({"type": "object"})] | None = Field(None, alias="json")
-    """Values that the JSON answer must have, by path: {"user.role": admin}."""
+    """Values that the JSON answer must have, by path: `{"user.role": admin}`."""
     text: keys.Words = ()
     """Text that the body must contain."""
     within: keys.SomeSeconds | None = None

@@ -67,33 +67,41 @@ class ScenarioShape(keys.Shape):
     goal: keys.Name = ""
     """One line for the head of the report: what this test is to find out."""
     host: keys.Line | None = None
-    """Base URL of the system, perhaps with a path: http://localhost:8000/api. --host sets another."""
+    """Base URL of the system, perhaps with a path: `http://localhost:8000/api`. `--host` or `LOADCTL_HOST` sets
+    another."""
     engine: Annotated[str, keys.Reads(keys.one_line, keys.choice(_ENGINES))] | None = None
-    """locust or artillery: what makes the load unless --engine says otherwise."""
+    """locust or artillery: what makes the load unless `--engine` says otherwise."""
     users: Annotated[Node, keys.part(_USERS)] | None = None
-    """User types and their weights: {Reader: 3, Writer: 1}; from users.yaml, or written out here."""
+    """User types and their weights: `{Reader: 3, Writer: 1}`. A number points to a user type of users.yaml; a whole
+    user type may stand in its place. Left out where the scenario itself has `tasks:`."""
     load: Annotated[Node, keys.part(keys.list_of("stage"))] | None = None
-    """Stages of the load, in users or in arrivals (rate): [{users: 50, over: 30s, for: 2m}]."""
+    """Stages of the load, in order: `[{users: 50, over: 30s, for: 2m}]`. With `users:`, the model is closed: each
+    user waits for its answers. With `rate:`, it is open: users arrive whatever the system does."""
     targets: Annotated[Node, keys.part(keys.ref("targets"))] | None = None
-    """Limits of this scenario; they replace the same ones in targets.yaml."""
+    """Limits of this scenario; they replace the same ones in targets.yaml. A single limit fails the run:
+    `{latency_p95: 200ms}`. Two limits warn beyond the target and fail beyond the critical one. `null`: not judged
+    here."""
     watch: Annotated[Node, keys.part(keys.ref("watch"))] | None = None
     """What is watched of the system: a process, containers or pods, metrics, logs."""
     locustfile: keys.Line | None = None
-    """A locustfile to run; users: names its classes and user types. Without load:, its own shape is used."""
+    """A locustfile to run; `users:` names its classes and user types. Without `load:`, its own shape is used."""
     artillery: keys.Line | None = None
     """An Artillery script to run instead of user types."""
     arguments: keys.Words = ()
-    """Arguments for options that the locustfile declares, as in [--tenant, acme]."""
+    """Arguments for options that the locustfile declares, as in `[--tenant, acme]`."""
     environment: keys.Line | None = None
     """Which environment of the Artillery script to use."""
     max_in_flight: InFlight | None = None
-    """With rate: at most this many requests in flight; arrivals beyond that are dropped, and counted."""
+    """With `rate:`, at most this many requests in flight; arrivals beyond that are dropped, and counted. Default
+    1000."""
     rate_limit: Annotated[Node, keys.part(keys.ref("rate_limit"))] | None = None
-    """The limit that the system should enforce: {limit: 100/s, by: key}."""
+    """The limit that the system should enforce: `{limit: 100/s, by: key}`. Its 429s are then no failures, and loadctl
+    judges whether the limit holds."""
     allow_hosts: keys.Words = ()
-    """Hosts beyond this machine and its network that requests may go to: ["*.staging.example.com"]."""
+    """Hosts beyond this machine and its network that requests may go to: `["*.staging.example.com"]`. Without it a
+    public host is refused, so that nobody loads a stranger's system by mistake."""
     health: Annotated[str, keys.Reads(_health, keys.SCALAR)] | None = None
-    """Path that must answer 2xx before the load starts; none: do not wait. Default: any answer of / below 500."""
+    """Path that must answer `2xx` before the load starts; `none`: do not wait. Default: any answer of `/` below 500."""
     timeout: keys.SomeSeconds = 30.0
     """Limit for a whole request, from its start to the last byte. Default 30s."""
     drain: keys.Seconds | None = None
@@ -105,9 +113,10 @@ class ScenarioShape(keys.Shape):
     cert: keys.Line | None = None
     """File of the client certificate and its key."""
     verify: keys.Flag = True
-    """false: do not verify the certificate of the system."""
+    """`false`: do not verify the certificate of the system. Default true."""
     stop_when: Annotated[Node, keys.part(keys.WORDS)] | None = None
-    """Ends the load early: error_rate > 50% for 10s. Default: 90 % errors for 30 s."""
+    """A rule, or a list of rules, that ends the load early and fails the run: `error_rate > 50% for 10s`. `never`: no
+    rule. Default: `error_rate > 90% for 30s`."""
     before: Annotated[Node, keys.part(keys.ref("commands"))] | None = None
     """Commands to run before waiting for the system, without a shell."""
     after: Annotated[Node, keys.part(keys.ref("commands"))] | None = None
@@ -125,7 +134,7 @@ class RateLimitShape(keys.Shape):
     limit: Annotated[tuple[float, float], keys.Reads(_rate, keys.pattern(f"{NUMBER} ?{keys.PER}"))]
     """Requests that the system accepts: 100/s."""
     by: Annotated[str, keys.one_of(_COUNTED_PER)]
-    """What the system counts by."""
+    """What the system counts by: an API key, a user, an address (ip), or all requests together."""
 
 
 @dataclass(slots=True)

@@ -42,19 +42,20 @@ _RATE = keys.pattern(f"{NUMBER}(?: ?{keys.PER})?{keys.RANGE}{NUMBER} ?{keys.PER}
 class StageShape(keys.Shape):
     kind: ClassVar[str] = "a stage of load"
     users: Annotated[Levels, keys.Reads(_user_levels, _USERS)] | None = None
-    """How many users: 50; from .. to: 0..50."""
+    """How many users are active: `50`; from and to: `0..50`. Each waits for its answers: a closed model."""
     rate: Annotated[Levels, keys.Reads(_rate_levels, _RATE)] | None = None
-    """Arrivals of users, each for one turn: 300/s; from .. to: 0/s..300/s."""
+    """Arrivals of users, each for one turn: `300/s`; from and to: `0/s..300/s`. They come whatever the system does:
+    an open model."""
     step: keys.Part | None = None
-    """Height of the steps of a staircase: {users: 100..1000, step: 100, over: 10s, for: 80s}."""
+    """Height of the steps of a staircase: `{users: 100..1000, step: 100, over: 10s, for: 80s}`."""
     over: WholeSeconds | None = None
-    """Time of the ramp from the level before."""
+    """Time of the ramp from the level before: `30s`. Default: at once."""
     for_: WholeSeconds | None = Field(None, alias="for")
-    """How long the level is held, after the ramp."""
+    """How long the level is held, after the ramp: `5m`."""
     name: keys.Name | None = None
-    """What reports call it."""
+    """What reports call it, and by which `targets: {stages: …}` names it."""
     warmup: keys.Flag = False
-    """true: shown in charts, never scored."""
+    """`true`: shown in charts, never scored. Only for the first stages. Default false."""
 
 
 def read_load(node: Node, mistakes: Mistakes) -> Load | None:

@@ -22,9 +22,9 @@ _Limit: TypeAlias = tuple[float, str]
 Table = Mapping[tuple[str, Scope], "Target | None"]
 """None: `null` stands there, so nothing is judged."""
 SECTIONS: Mapping[str, tuple[ScopeKind, str]] = {
-    "endpoints": ("endpoint", "Targets of single endpoints: {POST /predict: {latency_p95: 400ms}}."),
-    "stages": ("stage", "Targets of single stages, by name: {peak: {latency_p95: 500ms}}."),
-    "metrics": ("series", "Targets of any monitored series: {db_pool_in_use: 95}."),
+    "endpoints": ("endpoint", "Targets of single endpoints: `{POST /predict: {latency_p95: 400ms}}`."),
+    "stages": ("stage", "Targets of single stages, by name: `{peak: {latency_p95: 500ms}}`."),
+    "metrics": ("series", "Targets of any monitored series: `{db_pool_in_use: 95}`."),
 }
 """Each with its help."""
 _DEFAULT = Target(metric="error_rate", critical=1.0, unit="%", where=Where("<default>"))
@@ -33,9 +33,9 @@ _DEFAULT = Target(metric="error_rate", critical=1.0, unit="%", where=Where("<def
 class LimitsShape(keys.Shape):
     kind: ClassVar[str] = "a target"
     target: keys.Part | None = None
-    """Missed: WARN."""
+    """Beyond it: WARN, exit code 0 (with `--fail-on warn`: 1)."""
     critical: keys.Part | None = None
-    """Crossed: FAIL, exit code 1."""
+    """Beyond it: FAIL, exit code 1."""
 
 
 @dataclass(frozen=True, slots=True)

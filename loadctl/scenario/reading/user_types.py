@@ -37,19 +37,21 @@ Steps = Annotated[Node, keys.part(keys.list_of("step"))]
 class UserTypeShape(keys.Shape):
     kind: ClassVar[str] = "a user type"
     weight: keys.Whole | None = None
-    """Its share of the users."""
+    """Its share of the users. Default 1."""
     think: keys.Pause | None = None
-    """Pause of a user after each task: 1s, or 200ms..1s (uniform). Not together with pace."""
+    """Pause of a user after each task: 1s, or `200ms..1s` (uniform). Not together with `pace:`."""
     pace: keys.SomeSeconds | None = None
-    """One task every 2s, say, on an absolute schedule. Not together with think."""
+    """One task every 2s, say, on an absolute schedule. Not together with `think:`."""
     headers: keys.NamedTexts | None = None
     """Headers of every request."""
     start: Steps | None = None
-    """Steps that each user takes once, before its first task; with rate:, once per arrival (see once)."""
+    """Steps that each user takes once, before its first task, such as a login. With `rate:`, each arrival is a new
+    user and takes them (see `once`)."""
     tasks: Annotated[Node, keys.part(keys.list_of("task"))] | None = None
     """What users do: requests and flows, one per turn, by weight."""
     data: keys.Line | None = None
-    """CSV file of rows for {{ row.email }}; one row per user, in order, starting over at the end."""
+    """CSV file of rows for `{{ row.email }}`; one row per user, in order, starting over at the end. Its first line
+    names the columns."""
 
 
 class FlowShape(keys.Shape):
@@ -65,9 +67,9 @@ class FlowShape(keys.Shape):
 class PauseShape(keys.Shape):
     kind: ClassVar[str] = "a pause"
     think: keys.Pause
-    """1s, or 200ms..1s (uniform)."""
+    """1s, or `200ms..1s` (uniform)."""
     once: keys.Flag = False
-    """In start: with rate: true takes this step once per place in flight, not once per arrival."""
+    """In `start:` with `rate:`, true takes this step once per place in flight, not once per arrival. Default false."""
 
 
 class RepeatShape(keys.Shape):
@@ -77,7 +79,7 @@ class RepeatShape(keys.Shape):
     while_: keys.Line | None = Field(None, alias="while")
     """A captured name: repeats until that is null, empty or absent."""
     once: keys.Flag = False
-    """In start: with rate: true takes this step once per place in flight, not once per arrival."""
+    """In `start:` with `rate:`, true takes this step once per place in flight, not once per arrival. Default false."""
     flow: Steps
     """Steps in order."""
 

@@ -51,13 +51,13 @@ class WatchShape(keys.Shape):
     container: keys.Words = ()
     """Name, label or compose service; the first of a list is judged, all are recorded."""
     pods: Annotated[Pods, keys.Reads(lambda node: parse_pods(keys.one_line(node)), keys.SCALAR)] | None = None
-    """NAMESPACE/SELECTOR: ml-platform/app=api."""
+    """NAMESPACE/SELECTOR: `ml-platform/app=api`."""
     metrics: Annotated[Node, keys.part({"anyOf": [keys.SCALAR, keys.ref("page")]})] | None = None
-    """The system's own metrics page: /metrics."""
+    """The system's own metrics page: `/metrics`."""
     prometheus: Annotated[Node, keys.part(keys.ref("prometheus"))] | None = None
     """A Prometheus server, and queries to it."""
     logs: Annotated[Node, keys.part({"anyOf": [keys.WORDS, keys.ref("logs")]})] | None = None
-    """Files to follow, or a pattern of them; container or pods: the logs of what is watched."""
+    """Files to follow, or a pattern of them; `container` or `pods`: the logs of what is watched."""
 
 
 class PageShape(keys.Shape):
@@ -65,7 +65,7 @@ class PageShape(keys.Shape):
     page: keys.Part
     """Path or URL of the page in the Prometheus format."""
     series: Annotated[Sequence[str], keys.Reads(_series, keys.WORDS)] = ()
-    """Series to record beside the standard ones; * matches anything."""
+    """Series to record beside the standard ones; `*` matches anything."""
     headers: keys.NamedTexts | None = None
     """Headers of the requests for the page."""
 
@@ -75,7 +75,7 @@ class PrometheusShape(keys.Shape):
     url: keys.Part
     """Base URL of the server."""
     queries: keys.NamedTexts
-    """PromQL by the name of its series: {db_pool_in_use: sum(db_pool_used)}."""
+    """PromQL by the name of its series: `{db_pool_in_use: sum(db_pool_used)}`."""
     headers: keys.NamedTexts | None = None
     """Headers of the queries."""
 
@@ -83,7 +83,7 @@ class PrometheusShape(keys.Shape):
 class LogsShape(keys.Shape):
     kind: ClassVar[str] = "logs"
     of: keys.Words
-    """Files or patterns; container or pods: the logs of what is watched."""
+    """Files or patterns; `container` or `pods`: the logs of what is watched."""
     level: keys.Line | None = None
     """Field of JSON lines that holds the level."""
     errors: Annotated[str, keys.Reads(_pattern, keys.SCALAR)] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 _TURNS = "a load ends after a time (for:), not after a number of turns"
@@ -125,6 +125,14 @@ def unknown(noun: str, word: str, kind: str, known: Iterable[str]) -> str:
     if near := nearest(word, words):
         return f"{message}; did you mean '{near}'?"
     return f"{message}; there are {', '.join(words)}"
+
+
+def foreign(word: str) -> Iterator[tuple[str, str]]:
+    """Of a word of another tool: each mapping in which it was meant, and our key there or what to write instead."""
+    for kind, meant in _FOREIGN.items():
+        for theirs, ours in meant.items():
+            if theirs.lower() == word.lower():
+                yield kind, ours
 
 
 def is_meant(key: str, words: Iterable[str], kind: str) -> bool:
