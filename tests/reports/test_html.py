@@ -343,6 +343,18 @@ def test_long_texts_are_cut() -> None:
     assert len(hostile("x" * 10_000)) < len(hostile("word")) + 200_000
 
 
+def test_a_finding_brings_what_it_means_along(charts: Charts) -> None:
+    known = Finding("stopped-early", "critical", "too many errors")
+    stranger = Finding(cast("FindingId", "of-a-later-version"), "info", "something new", {"n": 1})
+    html = page(replace(FAILED, findings=(known, stranger)), charts, PROVENANCE)
+    words = Tree(html).words
+    assert "What it means stopped-early" in words
+    assert "more than 90 % errors for 30 s end it" in words
+    assert "<code>stop_when: never</code> carries out the whole plan" in html
+    assert words.count("What it means") == 1
+    assert "Evidence of-a-later-version" in words
+
+
 def test_the_engine_s_name_is_explained(charts: Charts) -> None:
     html = page(
         replace(FAILED, engine=replace(FAILED.engine, users="<b>own</b> clients")), charts, PROVENANCE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -23,6 +24,7 @@ from loadctl.reports.html.tables import bullet, tiles, tone
 from loadctl.reports.printable import cut_in_the_middle, printable, printable_lines
 from loadctl.results.charts import Charts
 from loadctl.results.decision import label, sentence
+from loadctl.results.findings import FINDINGS
 from loadctl.results.histogram import Histogram
 from loadctl.results.result import Provenance, Result
 from loadctl.results.summary import EndpointSummary
@@ -65,6 +67,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
         p90=partial(_p90, result, charts),
         errors=tables.error_rows(result),
         findings=tables.findings_by_severity(result),
+        explanations=FINDINGS,
         resources=tables.resource_rows(result),
     )
     return f"{filled}\n"
@@ -218,10 +221,16 @@ def _environment() -> Environment:
         "name": _name,
         "bullet": bullet,
         "tone": tone,
+        "marked": _marked_words,
         "block": lambda text: escape(printable_lines(text)),
         "plain": lambda text: text.replace("_", " "),
     }
     return environment
+
+
+def _marked_words(text: str) -> Markup:
+    """Of our own texts: what stands between backticks is code."""
+    return Markup(re.sub("`(.+?)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  escaped here
 
 
 def _name(text: str) -> str:

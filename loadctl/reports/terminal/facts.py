@@ -7,6 +7,7 @@ from datetime import datetime
 
 from loadctl.reports.printable import hanging, printable
 from loadctl.results.decision import RESTATES, sentence
+from loadctl.results.findings import FINDINGS, FindingId
 from loadctl.results.profile import ProfileUse
 from loadctl.results.recording import Example
 from loadctl.results.result import LogUse, ResourceUse, Result
@@ -87,6 +88,7 @@ _HEALTH = {
     ("generator-lag", "info"): "late",
 }
 """How the generator is described after its most severe finding."""
+_GRAVE = ("invalid", "critical", "warning")
 _NEXT = f"{'NEXT':<11}"
 _BEHIND = ("generator-saturated", "generator-lag")
 
@@ -96,6 +98,7 @@ def facts(result: Result, width: int) -> Iterator[str]:
     if result.files:
         yield from _section("FILE", [_file(result)], width)
         yield from noticed_lines(result, width)
+        yield from _next(result, width)
         return
     yield from _section("LOAD", _load(result), width)
     yield from _section(
@@ -264,9 +267,16 @@ def _complaints(result: Result) -> dict[tuple[str, str], object]:
     return {(finding.id, finding.severity): finding.evidence.get("of") for finding in result.findings}
 
 
+def _gravest(result: Result) -> list[FindingId]:
+    """The id of the finding to ask about first; none where there are only notes."""
+    grave = [one for one in result.findings if one.severity in _GRAVE and one.id in FINDINGS]
+    return [one.id for one in sorted(grave, key=lambda one: _GRAVE.index(one.severity))][:1]
+
+
 def _next(result: Result, width: int) -> Iterator[str]:
     """Commands, never wrapped, and what they are good for: beside them or, where one has no room for that, below."""
     steps = [(printable(step.command, 1000), printable(step.purpose)) for step in result.next]
+    steps += [(f"loadctl explain {one}", "what it means") for one in _gravest(result)]
     room = max((len(command) for command, _ in steps), default=0)
     beside = all(len(_NEXT) + room + 2 + len(purpose) <= width for _, purpose in steps)
     head = _NEXT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from loadctl.errors import ExitCode
 from loadctl.reports.terminal.screen import headline, render
+from loadctl.results.findings import FindingId
 from loadctl.results.recording import Example, VirtualUsers
 from loadctl.results.result import Result
 from loadctl.results.summary import Counters, StageSummary, Summary
-from loadctl.results.verdict import Evidence, Finding, Status, Verdict, Voids
+from loadctl.results.verdict import Evidence, Finding, Severity, Status, Verdict, Voids
 from loadctl.scenario.target import Scope
 from tests.records import replace
 from tests.reports.sample import CRASHED, FAILED, INCONCLUSIVE, PASSED, endpoint
@@ -55,6 +57,7 @@ SYSTEM     uvicorn (pid 4312): cpu 26 % of 4 cores, memory 0.70 GB, up to 0.71
 GENERATOR  healthy: 11 % of a core, on time (0.40 ms at p95)
 NOTICED    warning  cpu-high: Worker pid 31 was at 99 % of one core.
            good     latency-stable, no-errors
+NEXT       loadctl explain cpu-high  what it means
 
 runs/20261123T082000Z-baseline-locust-91c0                     FAIL, exit code 1
 """
@@ -71,6 +74,17 @@ def test_the_screen_of_a_failed_run() -> None:
 def test_the_screens_of_other_runs(name: str, result: Result, width: int) -> None:
     """Whole, as they are read: tests/reports/screens holds them."""
     assert render(result, width=width) == (SCREENS / f"{name}-{width}.txt").read_text()
+
+
+def test_the_gravest_finding_can_be_asked_about_and_a_note_needs_no_question() -> None:
+    def asked(*severities: Severity) -> list[str]:
+        ids: Mapping[Severity, FindingId] = {"warning": "cpu-high", "invalid": "load-not-reached"}
+        findings = tuple(Finding(ids.get(one, "no-errors"), one, one) for one in severities)
+        screen = render(replace(FAILED, findings=findings))
+        return re.findall(r"loadctl explain (\S+)  what it means", screen)
+
+    assert asked("warning", "invalid", "info") == ["load-not-reached"]
+    assert asked("info", "good") == []
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
