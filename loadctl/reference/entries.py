@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -144,7 +145,9 @@ def _exit_codes() -> Iterator[Entry]:
 
 def _result_keys() -> Iterator[Entry]:
     published: Any = schema()
-    for part in parts_of(Result):
+    first, *others = parts_of(Result)
+    order = list(first.texts)
+    for part in [first, *sorted(others, key=lambda one: order.index(re.split(r"\W", one.path)[0]))]:
         form = published["$defs"].get(part.record.__name__, published)
         where = f"`{part.path}` in result.json" if part.path else "result.json"
         for word, text in part.texts.items():

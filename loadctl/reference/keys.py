@@ -153,7 +153,8 @@ def _alternatives(schema: Schema) -> Iterator[str]:
         yield f"a list of {_named(items)}s" if "$ref" in items else "a list of texts"
     elif schema.get("type") == "object":
         inner = schema.get("additionalProperties")
-        yield "a mapping of names to texts" if inner in (SCALAR, FIELDS) else "a mapping"
+        lists = ", or lists of them" if schema == FIELDS else ""
+        yield f"a mapping of names to texts{lists}" if lists or inner == SCALAR else "a mapping"
     elif isinstance(kind := schema.get("type"), str):
         yield _TYPES[kind]
     else:

@@ -105,6 +105,8 @@ def _section(entry: Entry) -> str:
         return ""
     if entry.kind in {"exit code", "option"}:
         return f"{entry.kind.capitalize()}s"
+    if entry.kind == "result key":
+        return entry.place.removeprefix("key of ").removesuffix(" in result.json")
     noun, rest = entry.place.split(" ", 1)
     return f"{_PLURAL.get(noun, f'{noun.capitalize()}s')} {rest}"
 
