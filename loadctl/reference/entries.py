@@ -12,6 +12,7 @@ from loadctl.reference.examples import example_of
 from loadctl.reference.keys import keys
 from loadctl.results.findings import FINDINGS
 from loadctl.results.result import Result, schema
+from loadctl.results.summary import FAILURES
 from loadctl.results.verdict import Status, Verdict
 from loadctl.results.wire.record import parts_of
 from loadctl.scenario.reading.json_schema import docstrings_of
@@ -26,6 +27,7 @@ def entries() -> Iterator[Entry]:
     yield from _metrics()
     yield from _helpers()
     yield from _findings()
+    yield from _failures()
     yield from _verdicts()
     yield from _exit_codes()
     yield from _result_keys()
@@ -114,6 +116,12 @@ def _findings() -> Iterator[Entry]:
             place=meant.title,
             text=meant.text if meant.advice is None else f"{meant.text}\n{meant.advice}",
         )
+
+
+def _failures() -> Iterator[Entry]:
+    for word, text in FAILURES.items():
+        see = {"check_failed": ("check", "capture"), "generator": ("generator-faults",)}.get(word, ())
+        yield Entry(kind="failure", word=word, place="class of failures", text=text, see=see)
 
 
 def _verdicts() -> Iterator[Entry]:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Literal, get_args
 
 Kind = Literal[
-    "key", "metric", "helper", "finding", "verdict", "exit code", "result key", "command", "option"
+    "key", "metric", "helper", "finding", "failure", "verdict", "exit code", "result key", "command", "option"
 ]
 KINDS: Sequence[Kind] = get_args(Kind)
 
@@ -43,4 +43,4 @@ def similar(word: str, entries: Iterable[Entry]) -> list[str]:
 
 def _bare(word: str) -> str:
     text = word.casefold().strip(" -:(){}`").removeprefix("exit code ")
-    return re.sub(r"[\s_]+", "-", text)
+    return re.sub(r"^status-\d{3}$", "status-nnn", re.sub(r"[\s_]+", "-", text))

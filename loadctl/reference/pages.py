@@ -52,6 +52,13 @@ what to do. `invalid` is about the measurement and makes scores void, `critical`
 `warning`, `info` and `good` leave the verdict as it is, unless the text says otherwise.""",
     ),
     _Page(
+        "failures.md",
+        "Failures",
+        ("failure",),
+        """The classes under which failed requests are counted, under ERRORS on the screen and in `errors` of
+result.json. They are the same on both engines.""",
+    ),
+    _Page(
         "verdicts.md",
         "Verdicts and exit codes",
         ("verdict", "exit code"),
@@ -101,7 +108,7 @@ def _text(page: _Page, entries: Sequence[Entry], links: Mapping[str, str]) -> st
 
 def _section(entry: Entry) -> str:
     """The heading under which it stands; empty where a page needs none."""
-    if entry.kind in {"finding", "metric", "command"}:
+    if entry.kind in {"finding", "failure", "metric", "command"}:
         return ""
     if entry.kind in {"exit code", "option"}:
         return f"{entry.kind.capitalize()}s"

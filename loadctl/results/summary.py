@@ -10,6 +10,24 @@ import msgspec
 from loadctl.results.recording import Example
 from loadctl.results.wire.record import Absent, Record, written
 
+FAILURES: Mapping[str, str] = {
+    "timeout": "There was no complete answer within `timeout:` (30s where nothing else is said).",
+    "connect_refused": "Nothing listens at the address, or its queue of new connections is full.",
+    "connect_timeout": "No connection came about in time: a firewall, a wrong address, an overloaded system.",
+    "reset": "The connection was closed before the answer was complete.",
+    "dns": "The name of the host could not be looked up.",
+    "tls": "No encrypted connection came about: a certificate that is not trusted, or a port without TLS.",
+    "status_NNN": "The answer has a status of 400 or more, such as status_503, which no `check: {status: …}` allows.",
+    "check_failed": "The answer does not meet a `check:`, or a `capture:` found nothing in it.",
+    "redirect_limit": "There were too many redirects.",
+    "protocol": "The answer is not valid HTTP.",
+    "host_not_allowed": "The request was not sent: `allow_hosts:` does not allow the host that it would go to.",
+    "unfinished": "There was no answer yet when the run ended.",
+    "generator": "The load generator itself failed, for example with too many open files. Not in the error rate.",
+    "other": "None of these. The example in the result has the message.",
+}
+"""The classes of failures and what each means, the same on both engines."""
+
 
 class Latency(Record, frozen=True, kw_only=True):
     """In milliseconds."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+import loadctl
 from loadctl.cli.command_table import COMMANDS
 from loadctl.cli.reference import entries
+from loadctl.engines.locust.inside.script.exceptions import _CLASSES
 from loadctl.errors import ExitCode
 from loadctl.reference.entries import instead_of
 from loadctl.reference.entry import Kind, named, similar
@@ -65,6 +69,14 @@ def test_every_word_has_an_entry_and_no_other(kind: Kind, known: set[str]) -> No
     assert words(kind) == known
 
 
+def test_every_class_of_failures_that_an_engine_tells_has_an_entry() -> None:
+    sources = (Path(loadctl.__file__).parent / "engines").rglob("inside/**/*")
+    code = "".join(path.read_text(encoding="utf-8") for path in sources if path.suffix in {".py", ".mjs"})
+    told = {*_CLASSES, *re.findall(r"""Failed\(\s*["'](\w+)["']""", code)}
+    assert {"reset", "protocol", "generator", "dns"} < told
+    assert told <= words("failure")
+
+
 def test_every_key_of_result_json_has_an_entry() -> None:
     published: Any = schema()
     forms = [published, *published["$defs"].values()]
@@ -102,6 +114,7 @@ def test_what_an_entry_refers_to_is_there() -> None:
         ("generator_lag", "generator-lag"),
         ("inconclusive", "INCONCLUSIVE"),
         ("exit code 3", "3"),
+        ("status 503", "status_NNN"),
     ],
 )
 def test_a_word_is_found_as_people_write_it(typed: str, word: str) -> None:
