@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 
 import loadctl
 from loadctl.cli.command_table import COMMANDS
@@ -17,7 +18,7 @@ from loadctl.engines.locust.inside.script.exceptions import _CLASSES
 from loadctl.errors import ExitCode
 from loadctl.reference.entries import instead_of
 from loadctl.reference.entry import Kind, named, similar
-from loadctl.reference.keys import SHAPES
+from loadctl.reference.keys import SHAPES, place_of
 from loadctl.results.findings import FINDINGS, KnownFinding
 from loadctl.results.result import schema
 from loadctl.results.verdict import Status, Verdict
@@ -25,6 +26,7 @@ from loadctl.scenario.reading.json_schema import SCHEMAS
 from loadctl.scenario.reading.keys import Shape
 from loadctl.scenario.target import METRICS
 from loadctl.scenario.template import GIVEN, HELPERS
+from loadctl.scenario.units import parse_duration
 
 ENTRIES = [*entries()]
 
@@ -48,6 +50,20 @@ def keys_of(form: Any) -> Iterator[str]:
 def test_every_key_that_an_editor_offers_has_an_entry() -> None:
     offered = {key for schema in SCHEMAS.values() for key in keys_of(schema())}
     assert words("key") | words("metric") == offered - {"properties"}
+
+
+def test_a_default_is_the_one_that_the_reader_takes() -> None:
+    said = {(entry.word, entry.place): entry.default for entry in ENTRIES}
+    taken = [
+        (field.alias or name, place_of(shape), field.default)
+        for shape in SHAPES
+        for name, field in shape.model_fields.items()
+        if isinstance(field.default, bool | int | float)
+    ]
+    assert len(taken) > 8
+    for word, place, default in taken:
+        shown = said[word, place] or ""
+        assert default == (parse_duration(shown) if isinstance(default, float) else yaml.safe_load(shown))
 
 
 def test_every_mapping_of_a_scenario_is_read_by_a_shape_of_the_reference() -> None:

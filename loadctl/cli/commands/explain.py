@@ -28,7 +28,8 @@ def explain(
 ) -> None:
     """Explain a word: a key, a metric, a finding, a verdict, an exit code.
 
-    Also a template helper, a class of failures, a key of result.json, a command, an option. The words of other tools lead to ours.
+    Also a template helper, a class of failures, a key of result.json, a command, an option. Words of other
+    tools lead to ours.
     """
     from loadctl.cli.reference import entries
     from loadctl.reference.entries import instead_of
