@@ -48,8 +48,8 @@ keeps its type; elsewhere it becomes text. Random values are fixed by `seed:`.""
         "Findings",
         ("finding",),
         """What loadctl may notice in a run. The message on the screen says what happened; here is what it means and
-what to do. `invalid` is about the measurement and makes scores void, `critical` fails the run;
-`warning`, `info` and `good` leave the verdict as it is, unless the text says otherwise.""",
+what to do. `invalid` is about the measurement and makes scores void: they do not count. `critical` fails the
+run. `warning`, `info` and `good` leave the verdict as it is, unless the text says otherwise.""",
     ),
     _Page(
         "failures.md",

@@ -191,9 +191,9 @@ FINDINGS: Mapping[KnownFinding, Explanation] = {
     ),
     "monitor-lost": Explanation(
         "a monitor could not read for a while",
-        "A process, container, metrics page, Prometheus server or log could not be read. Readings with such a "
-        "gap cannot show that a limit was met: that target is then `no data`. What was read can still fail "
-        "it.",
+        "A process, container, metrics page, Prometheus server or log could not be read. Where too many "
+        "readings are missing, nothing shows that a limit was met: its target is then `no data`. What was "
+        "read can still fail it.",
         "The message has the reason: missing rights, a container that restarted, a page that was too slow "
         "under load.",
     ),
@@ -287,18 +287,20 @@ FINDINGS: Mapping[KnownFinding, Explanation] = {
         "the rate limit was not judged",
         "The load did not reach the declared limit, or it is not known how many keys are counted apart, or "
         "429s came although no limit is declared.",
-        "Offer more than the limit, declare it `by: all` or use one key that is written in the scenario, or "
-        "declare it: `rate_limit: {limit: 100/s, by: key}`.",
+        "To test the limit, offer more than it. Where the number of keys is not known, declare `by: all`, or "
+        "write one key into the scenario. Where 429s are intended, declare the limit: `rate_limit: {limit: "
+        "100/s, by: key}`.",
     ),
     "rate-limit-headers": Explanation(
         "headers of 429 responses are missing or wrong",
-        "Well-behaved clients read `Retry-After` and `X-RateLimit-Limit`. As `info` they are missing; as "
-        "`warning` what they say is not true.",
+        "Well-behaved clients read `Retry-After` and `X-RateLimit-Limit`. As `info`, they are missing; as "
+        "`warning`, what they say is not true.",
         "Send `Retry-After` with every 429, with the time after which a request is accepted again.",
     ),
     "rate-limit-slows": Explanation(
         "refusing requests makes others slower",
-        "While requests were refused, the p95 of the accepted ones was more than 1.5 times as high as before.",
+        "While requests were refused, the p95 of the accepted ones was more than 1.5 times as high as while "
+        "none was refused.",
         "Refuse before requests queue and cost work, for example in the proxy.",
     ),
     # -- the system: resources ---------------------------------------------------------------------------------
@@ -320,7 +322,7 @@ FINDINGS: Mapping[KnownFinding, Explanation] = {
         "memory is close to its limit",
         "The system's memory was above its target, or above 90 % of the limit at which the kernel ends the "
         "process.",
-        "Find what it keeps in memory, or raise the limit.",
+        "Find out what it keeps in memory, or raise the limit.",
     ),
     "resources-within-limits": Explanation(
         "CPU and memory stayed within their targets",
@@ -373,8 +375,8 @@ FINDINGS: Mapping[KnownFinding, Explanation] = {
     ),
     "descriptors-growing": Explanation(
         "open files grow steadily",
-        'At constant load the number of open files and sockets kept growing. It ends with "too many open '
-        'files".',
+        "At constant load the number of open files and sockets kept growing. Sooner or later it ends with "
+        '"too many open files".',
         "Look for files, sockets and connections that are never closed.",
     ),
     "threads-growing": Explanation(
@@ -386,7 +388,7 @@ FINDINGS: Mapping[KnownFinding, Explanation] = {
         "every answer waits about 40 ms",
         "No answer of this endpoint comes in less than 40 to 44 ms, and many take just that. This is typical "
         "of Nagle's algorithm with delayed acknowledgements, not of real work.",
-        "Set TCP_NODELAY on the server's sockets, or write head and body in one piece.",
+        "Set `TCP_NODELAY` on the server's sockets, or write head and body in one piece.",
     ),
     # -- behaviour under load ----------------------------------------------------------------------------------
     "breaking-point": Explanation(
