@@ -15,6 +15,8 @@ const CLEAN_UP_MS = 5000;
 // Does what Artillery's own `bin/run` does, without loading every other command first (0.6 s). `part` imports a module of Artillery.
 export async function run(plan, control, part) {
   oneWorker();
+  anyUser();
+  syncBuiltinESMExports();
   quietCompiler(`${plan.artillery.package}/package.json`);
   const ending = new Ending(plan, control);
   process.argv = [process.argv[0], `${plan.artillery.package}/bin/run`, 'run', ...plan.artillery.arguments];
@@ -38,7 +40,19 @@ export function letEnd() {
 function oneWorker() {
   const cores = os.cpus();
   os.cpus = () => cores.slice(0, 2);
-  syncBuiltinESMExports();
+}
+
+// Artillery asks for the user's name and ends where there is none, as for a user of a container who is not in its /etc/passwd.
+function anyUser() {
+  const known = os.userInfo;
+  os.userInfo = (options) => {
+    try {
+      return known(options);
+    } catch {
+      const uid = process.getuid();
+      return { uid, gid: process.getgid(), username: String(uid), homedir: os.homedir(), shell: null };
+    }
+  };
 }
 
 // Make the TypeScript compiler print nothing: it hangs when it prints errors into a file, which our stderr is. It throws the errors too.
