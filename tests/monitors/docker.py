@@ -129,15 +129,25 @@ def short(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def own_daemon(folder: Path, *options: str) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
+def own_daemon(
+    folder: Path, *options: str, storage: str | None = "vfs"
+) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
     """An engine of one test's own: where it lives, and its process."""
     base = short(folder)
     base.mkdir()
     try:
-        yield base, start_daemon(base, *options)
+        yield base, start_daemon(base, *options, storage=storage)
     finally:
         stop_daemon(base)
         shutil.rmtree(base, ignore_errors=True)
+
+
+def skip_without_docker() -> None:
+    for program in ("dockerd", "docker", "busybox", "ip"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed (apt: docker.io, busybox-static, iproute2)")
+    if os.geteuid() != 0:
+        pytest.skip("only root can start a container engine")
 
 
 @contextlib.contextmanager
@@ -146,11 +156,7 @@ def shared_daemon(known: Path) -> Iterator[Path]:
 
     The first that needs it starts it, the last that leaves ends it. Skips the test where there is no dockerd.
     """
-    for program in ("dockerd", "docker", "busybox", "ip"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed (apt: docker.io, busybox-static, iproute2)")
-    if os.geteuid() != 0:
-        pytest.skip("only root can start a container engine")
+    skip_without_docker()
     base, users = short(known), known / "users"
     users.mkdir(parents=True, exist_ok=True)
     mine = users / f"{os.getpid()}"
@@ -207,12 +213,19 @@ def _start(base: Path) -> None:
     )
 
 
-def start_daemon(base: Path, *options: str) -> subprocess.Popen[bytes]:
-    """dockerd in `base`; returns when it answers."""
+def start_daemon(base: Path, *options: str, storage: str | None = "vfs") -> subprocess.Popen[bytes]:
+    """dockerd in `base`; returns when it answers. `storage`: a driver; None leaves the choice to it."""
     command = ["dockerd", "--data-root", str(base / "data"), "--exec-root", str(base / "exec")]
     command += ["--pidfile", str(base / "docker.pid"), "--host", f"unix://{base}/docker.sock"]
-    command += ["--iptables=false", "--ip6tables=false", "--storage-driver=vfs"]
-    command += ["--exec-opt", "native.cgroupdriver=cgroupfs", *options]
+    command += [
+        "--iptables=false",
+        "--ip6tables=false",
+        "--exec-opt",
+        "native.cgroupdriver=cgroupfs",
+        *options,
+    ]
+    if storage is not None:
+        command += ["--storage-driver", storage]
     with (base / "log").open("ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ def command(beginning: str) -> str:
     return found
 
 
-def typed(line: str, cwd: Path, **variables: str) -> str:
+def typed(line: str, cwd: Path, variables: Mapping[str, str] = {}, *, timeout_s: float = 300) -> str:
     """What a line prints, in a shell that finds the programs of the development environment and nothing else of it."""
     inherited = {
         name: value
@@ -34,11 +35,11 @@ def typed(line: str, cwd: Path, **variables: str) -> str:
     done = subprocess.run(
         ["bash", "-c", line],
         cwd=cwd,
-        env=inherited | {"PATH": path} | variables,
+        env={**inherited, "PATH": path, **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=560,
+        timeout=timeout_s,
         check=False,
     )
     assert done.returncode in {0, 3}, f"{line}\n{done.stdout}{done.stderr}"

@@ -24,7 +24,7 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["versi
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that holds dist/ with a source distribution, and the wheel that is built from it."""
     folder = tmp_path_factory.mktemp("release")
-    typed(f"{command('uv build')} --out-dir {folder}/dist", cwd=ROOT)
+    typed(f"{command('uv build')} --out-dir {folder}/dist", ROOT)
     return folder
 
 
@@ -32,6 +32,11 @@ def test_readme_and_workflow_build_it_alike() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text())
     steps = [str(step.get("run", "")) for step in workflow["jobs"]["build"]["steps"]]
     assert any(command("uv build") in step.splitlines() for step in steps)
+
+
+def test_the_changelog_has_a_dated_section_of_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert re.search(rf"^## {re.escape(VERSION)} \(\d{{4}}-\d\d-\d\d\)$", changelog, re.MULTILINE)
 
 
 def test_the_wheel_holds_the_package_and_what_it_reads(dist: Path) -> None:
@@ -61,12 +66,12 @@ def test_the_source_distribution_holds_what_a_checkout_holds(dist: Path) -> None
 
 
 def test_uvx_runs_it(dist: Path) -> None:
-    printed = typed(command("uvx "), cwd=dist, UV_PYTHON=sys.executable)
+    printed = typed(command("uvx "), dist, {"UV_PYTHON": sys.executable})
     assert re.match(r"(PASS|INCONCLUSIVE) \(smoke: \d of \d targets\)  baseline", printed), printed
     assert re.search(r"error rate +0\.00 %", printed), printed
 
 
 def test_pipx_installs_it(dist: Path) -> None:
     home = {"PIPX_HOME": str(dist / "pipx"), "PIPX_BIN_DIR": str(dist / "bin")}
-    typed(command("pipx "), cwd=dist, PIPX_DEFAULT_PYTHON=sys.executable, **home)
-    assert typed("bin/loadctl --version", cwd=dist) == f"loadctl {VERSION}\n"
+    typed(command("pipx "), dist, {"PIPX_DEFAULT_PYTHON": sys.executable, **home})
+    assert typed("bin/loadctl --version", dist) == f"loadctl {VERSION}\n"
