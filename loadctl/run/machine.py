@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import resource
 import time
 from datetime import datetime, timedelta
@@ -17,12 +18,18 @@ from loadctl.results.recording import Event
 from loadctl.results.wire.record import MOST_S
 
 _PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_CPUS = Path("/proc/cpuinfo")
+_FIRST_CPU = 2000
+"""Characters; of hundreds of cores the file is long, and its beginning says enough."""
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """`cpu_quota`: cores that a cgroup allows, None: no limit; ports: of outgoing connections."""
+    """`cpu_quota`: cores that a cgroup allows, None: no limit; ports: of outgoing connections. Earlier versions did not
+    write `architecture` and `cpu_model`; the latter is known on Linux only."""
 
     platform: str
+    architecture: str | None = None
+    cpu_model: str | None = None
     cpu_count: int
     cpu_affinity: int
     cpu_quota: float | None
@@ -31,6 +38,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     first_port: int | None = None
     last_port: int | None = None
 
+    @property
+    def cores(self) -> float:
+        """That loadctl may use."""
+        return min(self.cpu_affinity, self.cpu_quota or self.cpu_affinity)
+
 
 def this_machine() -> Machine:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -38,6 +50,8 @@ def this_machine() -> Machine:
     ports = _numbers(_PORTS)
     return Machine(
         platform=platform.platform(),
+        architecture=platform.machine() or None,
+        cpu_model=_cpu_model(),
         cpu_count=count,
         cpu_affinity=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count,
         cpu_quota=quota_of(os.getpid()),
@@ -61,6 +75,16 @@ def git_revision(folder: Path) -> str | None:
     filters = [word for key in keys if key.startswith("filter.") for word in ("-c", f"{key}=")]
     describe = ["-c", "diff.ignoreSubmodules=all", "describe", "--always", "--dirty", "--abbrev=12"]
     return output_of([*git, *filters, *describe], timeout_s=1.0)
+
+
+def _cpu_model() -> str | None:
+    """As Linux calls it; elsewhere, and on many ARM machines, there is no such line."""
+    try:
+        with _CPUS.open(encoding="utf-8", errors="replace") as file:
+            found = re.search(r"^model name\s*: (.+)$", file.read(_FIRST_CPU), re.MULTILINE)
+    except OSError:
+        return None
+    return found[1].strip() if found else None
 
 
 def _numbers(path: Path) -> list[int]:

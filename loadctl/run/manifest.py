@@ -1,7 +1,7 @@
 """The manifest (run.json): what a run set out to do, where and with what. Written before it begins.
 
 Format history, newest first; keys are added freely, never renamed:
-loadctl.run/1  first published form. Later: `step` in each step; `secrets` is an object, no list
+loadctl.run/1  first published form. Later: `step` in each step; `secrets` is an object, no list; `traffic_hash`
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,9 @@ from loadctl.errors import UsageError
 from loadctl.run.machine import Machine
 from loadctl.scenario.redaction import REDACTED, Redaction, is_secret, without_secrets
 from loadctl.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from loadctl.results.blocks import Identity
 
 SCHEMA = "loadctl.run/1"
 SHARDS_MAX = 10_000
@@ -46,6 +49,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", ta
     id: str
     scenario: Scenario
     scenario_hash: str
+    traffic_hash: str | None = None
+    """None: an earlier version wrote it."""
     engine: str
     engine_version: str | None
     engine_extension: str | None = None
@@ -133,6 +138,70 @@ def scenario_hash(scenario: Scenario) -> str:
             if path.is_file():
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+_SENT = ("load", "user_types", "timeout_s", "drain_s", "max_in_flight", "rate_limit", "tls", "seed")
+_SENT_OF_SCRIPT = (
+    "key",
+    "weights",
+    "environment",
+    "own_load",
+    "classes",
+    "arguments",
+    "engine_options",
+    "options",
+)
+
+
+def traffic_hash(scenario: Scenario) -> str:
+    """The same where the same is sent, wherever it goes and its files lie: runs with the same hash can be compared."""
+    written = _with_hidden(_plain(scenario), _OF_SCENARIO, Redaction(scenario.secrets))
+    assert isinstance(written, dict)  # noqa: S101
+    script = written["script"] or {}
+    essence = [
+        _sent({key: written[key] for key in _SENT}),
+        {key: script[key] for key in _SENT_OF_SCRIPT if script},
+    ]
+    digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
+    bodies = [request.body for request in scenario.requests() if request.body is not None]
+    files = [path for body in bodies for _, path in sorted(body.files.items())]
+    for path in map(Path, [*files, *(scenario.script.paths if scenario.script is not None else ())]):
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _sent(value: object) -> object:
+    """Without places in files; what the scenario's author wrote (JSON, forms, queries) stays whole."""
+    if isinstance(value, dict):
+        return {
+            key: part
+            if key in {"json", "fields", "query"}
+            else sorted(part)
+            if key == "files"
+            else _sent(part)
+            for key, part in value.items()
+            if key != "where"
+        }
+    return [_sent(part) for part in value] if isinstance(value, list) else value
+
+
+def identity_of(manifest: Manifest) -> Identity:
+    from loadctl.results.blocks import Identity  # a start need not wait for it
+
+    scenario, machine = manifest.scenario, manifest.machine
+    sent = manifest.traffic_hash
+    if sent is None and scenario.script is None:
+        sent = traffic_hash(scenario)
+    return Identity(
+        traffic_hash=sent,
+        engine=manifest.engine,
+        engine_version=manifest.engine_version,
+        shards=manifest.shards,
+        architecture=machine.architecture,
+        cpu_model=machine.cpu_model,
+        cores=machine.cores,
+    )
 
 
 def _plain(record: object) -> object:

@@ -29,7 +29,7 @@ from loadctl.run.interruption import Interruption
 from loadctl.run.journal import UnwritableError
 from loadctl.run.local_commands import LocalCommands, require_programs
 from loadctl.run.machine import WallClock, git_revision, this_machine, utc
-from loadctl.run.manifest import Manifest, scenario_hash
+from loadctl.run.manifest import Manifest, scenario_hash, traffic_hash
 from loadctl.run.merge import Merger
 from loadctl.run.process import Early, Ladder
 from loadctl.run.shards import Shards
@@ -316,6 +316,7 @@ class _Run:
             id=self.directory.id,
             scenario=request.scenario,
             scenario_hash=scenario_hash(request.scenario),
+            traffic_hash=traffic_hash(request.scenario),
             engine=request.engine.name,
             engine_version=engine_version,
             shards=request.shards,
