@@ -55,25 +55,33 @@ Decision = Literal["worse", "better", "same", "cannot tell"]
 
 
 class Change(Record, frozen=True, kw_only=True):
-    """One metric on both sides. `before` and `after` in `unit` (of several runs the geometric mean, of error rates the
-    rate of all their requests); `change`, its interval `low` to `high` and `visible`, the smallest change for the worse
-    that this comparison could have seen, in `change_unit`: % of `before`, or percentage points. `reason`: why there is
-    none of them. `gated`: it decides the exit code."""
+    """One metric on both sides."""
 
     metric: str
     scope: Scope
+    """Of the whole run, or of one endpoint."""
     unit: str
+    """Of `before` and `after`."""
     gated: bool
+    """It decides the exit code."""
     decision: Decision
+    """Same lies within the tolerance, worse and better are sure and large enough to count."""
     before: float | None
     after: float | None
+    """Of several runs the geometric mean; of error rates that of all their requests."""
     change: float | None
+    """In `change_unit`."""
     low: float | None
     high: float | None
+    """Within which the change lies in 95 of 100 comparisons, or more where there are many gates."""
     visible: float | None
+    """The smallest change for the worse that this comparison could have seen."""
     change_unit: Literal["%", "points"]
+    """Percent of `before`, or percentage points."""
     higher_is_better: bool = False
+    """Of throughput."""
     reason: str | None = None
+    """Why nothing is told."""
 
 
 class _Shift(Protocol):
@@ -101,25 +109,33 @@ class Side:
 
 
 class SideFacts(Record, frozen=True, kw_only=True):
-    """`runs`: their ids. `git_revisions`: each once, those that are known."""
+    """What was compared."""
 
     name: str
+    """As it was asked for."""
     scenario: str
     runs: tuple[str, ...]
+    """Their ids."""
     git_revisions: tuple[str, ...]
+    """Each once, those that are known."""
 
 
 class Comparison(Record, frozen=True, kw_only=True, tag_field="schema", tag="loadctl.comparison/1"):
-    """`outcome`: of the gated rows together. `doubts`: why the sides should not be compared, where they were all the
-    same. A row is "same" within `tolerance_pct`."""
+    """What `loadctl compare --json` prints."""
 
     outcome: Decision
+    """Of the gated rows together."""
     exit_code: ExitCode
+    """0: no gate is worse; 1: one is; 3: nothing is proved of one, and proof was asked for."""
     before: SideFacts
     after: SideFacts
+    """The two sides."""
     tolerance_pct: float
+    """Within which figures are the same."""
     doubts: tuple[str, ...]
+    """Why the sides should not be compared, where they were all the same."""
     changes: tuple[Change, ...]
+    """A row for each metric, of the whole run and of each endpoint."""
 
 
 def compare(

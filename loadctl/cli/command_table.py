@@ -36,6 +36,10 @@ COMMANDS: Mapping[str, Entry] = {
     "validate": Entry("validate", "Check scenarios, users and targets, and list every mistake."),
     "report": Entry("report", "Print the final screen of a run again."),
     "score": Entry("score", "Judge a run again, or an engine's own report."),
+    "compare": Entry("compare", "Compare runs with each other or with a baseline."),
+    "baseline": Entry(
+        "baseline", "Save runs as a baseline to compare with, or list, show and remove baselines."
+    ),
     "runs": Entry("runs", "List the runs, newest first, each with its verdict."),
     "demo": Entry("demo", "Serve an ML-platform API to try loadctl on."),
     "wait": Entry("wait", "Wait until a system is ready."),

@@ -39,6 +39,15 @@ def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in names if incomplete in name]
 
 
+def complete_side(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Baselines, then runs."""
+    folder = _folder(ctx) / "baselines"
+    return [
+        *beginning(sorted(path.stem for path in folder.glob("*.json")), incomplete),
+        *complete_run(ctx, incomplete),
+    ]
+
+
 def complete_engine(incomplete: str) -> list[str]:
     from loadctl.engines import ENGINES
 

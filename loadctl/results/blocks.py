@@ -30,27 +30,37 @@ _VOIDING = frozenset({"all", "pass", "excess"})
 
 
 class Identity(Record, frozen=True, kw_only=True):
-    """What must be the same on both sides, so that a difference is the system's. None: not known."""
+    """What must be the same on both sides, so that a difference is the system's. Null: not known."""
 
     traffic_hash: str | None
+    """Of what was sent: user types, load, script, data, seed, client options."""
     engine: str
     engine_version: str | None
+    """What made the load."""
     shards: int
+    """Engine processes."""
     architecture: str | None
     cpu_model: str | None
+    """Of the machine that made the load."""
     cores: float
+    """That loadctl could use."""
 
 
 class EndpointBlocks(Record, frozen=True, kw_only=True):
-    """`endpoint` is "total" for all of them. `requests`: with those unfinished; `failed`: too. `ok`: successes, a
-    histogram a block."""
+    """Requests of one endpoint, or of all."""
 
     endpoint: str
+    """The word total for all of them."""
     requests: int
+    """With those that were unfinished."""
     failed: int
+    """With those too."""
     latency_ms: Mapping[str, float]
+    """By percentile; those with enough successes."""
     absent: Absent = written({})
+    """Why a percentile is missing."""
     ok: tuple[HistogramForm, ...]
+    """Latencies of the successes, a histogram a block: bucket numbers (two bytes each) and counts, as base64."""
 
     @property
     def blocks(self) -> Sequence[Histogram]:
@@ -64,27 +74,36 @@ class EndpointBlocks(Record, frozen=True, kw_only=True):
 
 
 class RunBlocks(Record, frozen=True, kw_only=True):
-    """Of the scored window. `unfit`: why this run cannot be compared; empty: it can. `seconds` (measured ones) and all
-    that follows: a number a block. `successes`: without the drain. `requests`, `failed`: of the total; what was
-    unfinished is in the last. `cpu_cores`, `memory_bytes`: means of the system; empty where `absent` says why.
-    `lag_ms`: by percentile, how late the generator's timers were: what it may have added to latencies."""
+    """The scored window of one run; lists have a number for each block."""
 
     run: str
+    """Its id."""
     scenario: str
     started_at: str | None
+    """UTC, ISO 8601."""
     git_revision: str | None
+    """Of the folder that it was started in."""
     identity: Identity
+    """What it can be compared with."""
     unfit: tuple[str, ...] = written(())
+    """Why it cannot be compared; empty: it can."""
     total: EndpointBlocks
     endpoints: tuple[EndpointBlocks, ...]
+    """Requests, of all endpoints and of each."""
     seconds: tuple[float, ...]
+    """Those that were measured."""
     successes: tuple[int, ...]
+    """Without the drain at the end."""
     requests: tuple[int, ...]
     failed: tuple[int, ...]
+    """Of all endpoints; what was unfinished is in the last block."""
     cpu_cores: tuple[float, ...] = written(())
     memory_bytes: tuple[float, ...] = written(())
+    """Means of what the system used; empty where `absent` says why."""
     absent: Absent = written({})
+    """Why there is no cpu or memory."""
     lag_ms: Mapping[str, float] = written({})
+    """By percentile, how late the generator's timers were: what it may have added to latencies."""
 
     def endpoint(self, name: str) -> EndpointBlocks | None:
         """ "" is the total."""

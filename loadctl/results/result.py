@@ -19,7 +19,7 @@ from loadctl.results.recording import Event, Example, VirtualUsers
 from loadctl.results.series import Series
 from loadctl.results.summary import Counters, StageSummary, Summary
 from loadctl.results.verdict import Finding, Score, Verdict
-from loadctl.results.wire.record import Absent, Record, added, schema_of, written
+from loadctl.results.wire.record import Absent, Record, added, document_schema, written
 from loadctl.scenario.load import Model
 from loadctl.scenario.user_type import Json
 
@@ -287,9 +287,7 @@ def loads(text: str) -> Result:
 
 def schema() -> dict[str, Json]:
     """The JSON Schema of result.json."""
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA}
-    form = schema_of(Result)
-    return {**form["$defs"].pop("Result"), "$defs": form["$defs"], **head}
+    return document_schema(Result, SCHEMA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

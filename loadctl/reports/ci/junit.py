@@ -8,10 +8,13 @@ nothing is an error, so that it is never green. Source of the form: the schema o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
+from loadctl.analysis.comparison import Change, Comparison
 from loadctl.errors import ExitCode
+from loadctl.reports.changes import label as label_of_change
+from loadctl.reports.changes import sentences, side
 from loadctl.reports.printable import printable
 from loadctl.reports.scores import described, figures, remark, verdict_words
 from loadctl.results.decision import label
@@ -25,16 +28,50 @@ _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 def junit(result: Result) -> str:
     """The text of an XML file, UTF-8."""
     cases = [_verdict(result), *(_target(score, result) for score in result.scores), *_findings(result)]
+    about = {"hostname": _text(result.host)}
+    if result.planned_s is not None:
+        about["time"] = f"{result.planned_s:.3f}"
+    if result.started_at is not None:
+        about["timestamp"] = _text(result.started_at.removesuffix("Z").partition(".")[0])
+    facts = {
+        "verdict": verdict_words(result),
+        "exit_code": str(int(result.exit_code)),
+        "engine": result.engine.label,
+        "run": result.run_dir or ", ".join(result.files),
+    }
+    return _document(f"loadctl {result.scenario}", cases, facts, about)
+
+
+def comparison_junit(comparison: Comparison) -> str:
+    """A case for each gated row; the others are no cases."""
+    gated = [change for change in comparison.changes if change.gated]
+    cases = [
+        _change(change, said, comparison) for change, said in zip(gated, sentences(comparison), strict=False)
+    ]
+    facts = {
+        "outcome": comparison.outcome,
+        "exit_code": str(int(comparison.exit_code)),
+        "before": side(comparison.before),
+        "after": side(comparison.after),
+    }
+    return _document(f"loadctl compare {comparison.after.scenario}", cases, facts, {})
+
+
+def _change(change: Change, said: str, comparison: Comparison) -> ET.Element:
+    kind = {"worse": "failure", "cannot tell": "skipped"}.get(change.decision, "system-out")
+    if change.decision == "cannot tell" and comparison.exit_code is ExitCode.INCONCLUSIVE:
+        kind = "error"
+    return _case("comparison", label_of_change(change), kind, said, change.decision)
+
+
+def _document(
+    name: str, cases: Sequence[ET.Element], facts: Mapping[str, str], about: Mapping[str, str]
+) -> str:
     _tell_apart(cases)
-    suite = ET.Element("testsuite", {"name": _text(f"loadctl {result.scenario}"), "tests": str(len(cases))})
+    suite = ET.Element("testsuite", {"name": _text(name), "tests": str(len(cases)), **about})
     for plural, kind in _COUNTED.items():
         suite.set(plural, str(sum(case.find(kind) is not None for case in cases)))
-    if result.planned_s is not None:
-        suite.set("time", f"{result.planned_s:.3f}")
-    if result.started_at is not None:
-        suite.set("timestamp", _text(result.started_at.removesuffix("Z").partition(".")[0]))
-    suite.set("hostname", _text(result.host))
-    suite.append(_properties(result))
+    suite.append(_properties(facts))
     suite.extend(cases)
     root = ET.Element("testsuites")
     root.append(suite)
@@ -46,15 +83,9 @@ def _text(text: str, limit: int = 1000) -> str:
     return _ILLEGAL.sub("", printable(text, limit))
 
 
-def _properties(result: Result) -> ET.Element:
+def _properties(facts: Mapping[str, str]) -> ET.Element:
     """Facts that are no cases."""
     found = ET.Element("properties")
-    facts = {
-        "verdict": verdict_words(result),
-        "exit_code": str(int(result.exit_code)),
-        "engine": result.engine.label,
-        "run": result.run_dir or ", ".join(result.files),
-    }
     for name, value in facts.items():
         ET.SubElement(found, "property", {"name": name, "value": _text(value)})
     return found

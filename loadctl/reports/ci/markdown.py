@@ -7,9 +7,10 @@ escaped. Sources: the CommonMark and GitHub Flavored Markdown specifications.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from loadctl.reports import scores
+from loadctl.analysis.comparison import Change, Comparison, SideFacts
+from loadctl.reports import changes, scores
 from loadctl.reports.printable import printable
 from loadctl.results.decision import label
 from loadctl.results.result import Result
@@ -157,3 +158,37 @@ def _how(result: Result) -> Iterator[str]:
     places = [code(place, 500) for place in (result.host, result.run_dir, *result.files) if place]
     made_of = f" ({prose(result.engine.users)})" if result.engine.users else ""
     yield ", ".join([*scores.load_in_brief(result), f"{code(result.engine.label, 60)}{made_of}", *places])
+
+
+_OUTCOME_SIGNS: Mapping[str, str] = {"worse": "❌", "better": "✅", "same": "✅", "cannot tell": "❔"}
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """The outcome, a sentence for each gated row, the rows of the whole run; those of endpoints are folded."""
+    outcome = comparison.outcome
+    head = f"### {_OUTCOME_SIGNS[outcome]} {changes.OUTCOMES[outcome]}: {code(comparison.after.scenario, 60)}"
+    sides = [f"- {word}: {code(changes.side(facts))}" for word, facts in _sides(comparison)]
+    said = [f"- {prose(text, 500)}" for text in changes.sentences(comparison)]
+    whole = [change for change in comparison.changes if not change.scope.name]
+    of_endpoints = [change for change in comparison.changes if change.scope.name]
+    blocks = [[head, "", *sides, *said], list(_changes(whole))]
+    if of_endpoints:
+        folded = ["<details><summary>Endpoints</summary>", "", *_changes(of_endpoints), "", "</details>"]
+        blocks.append(folded)
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _sides(comparison: Comparison) -> Sequence[tuple[str, SideFacts]]:
+    return [("before", comparison.before), ("after", comparison.after)]
+
+
+def _changes(rows: Sequence[Change]) -> Iterator[str]:
+    yield "| metric | before | after | change | likely | |"
+    yield "|---|---:|---:|---:|---:|---|"
+    for row in rows[: _ROWS * 4]:
+        figures = " | ".join(changes.figure(row, value) for value in (row.before, row.after))
+        word = f"**{changes.decision(row)}**" if row.gated else changes.decision(row)
+        yield f"| {cell(changes.label(row))} | {figures} | {changes.size(row)} | {changes.likely(row)} | {word} |"
+    if len(rows) > _ROWS * 4:
+        yield ""
+        yield f"… and {len(rows) - _ROWS * 4} more"

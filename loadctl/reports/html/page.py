@@ -43,7 +43,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
     happened = panels.marks(result)
     shown, more = panels.panels(result, charts), panels.more_panels(charts)
     length = len(charts.planned)
-    whole = _environment().get_template("page.html")
+    whole = environment().get_template("page.html")
     filled = whole.render(
         result=result,
         provenance=provenance,
@@ -74,7 +74,7 @@ def page(result: Result, charts: Charts, provenance: Provenance) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
+class Drawn:
     panel: panels.Panel
     picture: Markup
 
@@ -90,6 +90,13 @@ _FILES = {
     "licence": ("uplot", "LICENSE"),
 }
 """What goes into the page. `library`: uPlot, as it is built while loadctl is installed; its licence goes with it."""
+
+
+def style_alone() -> tuple[Markup, str]:
+    """For a page without scripts: its style, and the policy that lets nothing else count."""
+    style = _text("assets", "report.css")
+    policy = f"default-src 'none'; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
+    return Markup(style), policy  # noqa: S704  our own file
 
 
 def assets() -> Mapping[str, str]:
@@ -134,8 +141,8 @@ def _marked(carried: Mapping[str, str]) -> dict[str, Markup]:
     }
 
 
-def _drawn(shown: Sequence[panels.Panel], charts: Charts, over_time: Sequence[panels.Span]) -> list[_Drawn]:
-    return [_Drawn(panel, svg_chart.svg_chart(panel, charts.bin_s, over_time)) for panel in shown]
+def _drawn(shown: Sequence[panels.Panel], charts: Charts, over_time: Sequence[panels.Span]) -> list[Drawn]:
+    return [Drawn(panel, svg_chart.svg_chart(panel, charts.bin_s, over_time)) for panel in shown]
 
 
 def _shapes(
@@ -190,8 +197,8 @@ def _sparks(charts: Charts) -> dict[str, Markup]:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    made = Environment(
         loader=FunctionLoader(template),
         autoescape=True,
         undefined=StrictUndefined,
@@ -199,7 +206,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_printable,
     )
-    environment.filters |= {
+    made.filters |= {
         "ms": _or_unknown(units.format_ms),
         "count": units.format_count,
         "rate": _or_unknown(units.format_rate),
@@ -225,7 +232,7 @@ def _environment() -> Environment:
         "block": lambda text: escape(printable_lines(text)),
         "plain": lambda text: text.replace("_", " "),
     }
-    return environment
+    return made
 
 
 def _marked_words(text: str) -> Markup:

@@ -84,6 +84,13 @@ def _tag(record: type) -> Mapping[str, str]:
     return {config.tag_field: f"The form of this file: {config.tag}."} if config and config.tag_field else {}
 
 
+def document_schema(record: type[Record], title: str) -> dict[str, Any]:
+    """The JSON Schema of a whole file."""
+    form = schema_of(record)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return {**form["$defs"].pop(record.__name__), "$defs": form["$defs"], **head}
+
+
 def schema_of(record: type[Record]) -> dict[str, Any]:
     """Its JSON Schema; every key without a default is required."""
     published = msgspec.json.schema(record)
