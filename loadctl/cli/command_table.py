@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, Entry] = {
     "baseline": Entry(
         "baseline", "Save runs as a baseline to compare with, or list, show and remove baselines."
     ),
-    "runs": Entry("runs", "List the runs, newest first, each with its verdict."),
+    "runs": Entry("runs", "List the runs, newest first, each with its verdict and main figures."),
     "demo": Entry("demo", "Serve an ML-platform API to try loadctl on."),
     "wait": Entry("wait", "Wait until a system is ready."),
     "watch": Entry("watch", "Watch a system live."),

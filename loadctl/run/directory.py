@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +19,7 @@ from loadctl.results.interval import Second
 from loadctl.results.recording import END, Event, Reading
 from loadctl.results.wire.line import Lines
 from loadctl.run.journal import Journal, event_line, is_written, reading_line, unwritable
+from loadctl.run.machine import calendar_time
 from loadctl.run.manifest import Manifest, from_text, to_text
 from loadctl.scenario.load import Load
 
@@ -26,14 +28,59 @@ _RESERVE_BYTES = 64 << 10
 _PROBE_BYTES = 16 << 10
 
 
-class _Verdict(msgspec.Struct, gc=False):
+class _Latency(msgspec.Struct, gc=False):
+    p95: float | None = None
+
+
+class _Total(msgspec.Struct, gc=False):
+    throughput_per_s: float | None = None
+    error_rate: float | None = None
+    latency_ms: _Latency = msgspec.field(default_factory=_Latency)
+
+
+class _Summary(msgspec.Struct, gc=False):
+    total: _Total = msgspec.field(default_factory=_Total)
+
+
+class _Result(msgspec.Struct, gc=False):
     """What a list of runs shows of result.json; nothing else of it is made."""
 
     verdict: str | None = None
     smoke: bool = False
+    summary: _Summary = msgspec.field(default_factory=_Summary)
 
 
-_VERDICT = msgspec.json.Decoder(_Verdict)
+class _Named(msgspec.Struct, gc=False):
+    name: str | None = None
+
+
+class _Made(msgspec.Struct, gc=False):
+    """The same of run.json."""
+
+    scenario: _Named = msgspec.field(default_factory=_Named)
+    engine: str | None = None
+    git_revision: str | None = None
+    created_at: str | None = None
+    t0_wall: str | None = None
+
+
+_RESULT, _MADE = msgspec.json.Decoder(_Result), msgspec.json.Decoder(_Made)
+_Form = TypeVar("_Form", _Result, _Made)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """A run in a list of runs. `verdict` and figures: None before there is a result. `began`: UTC, ISO 8601."""
+
+    verdict: str | None
+    smoke: bool
+    scenario: str | None
+    engine: str | None
+    began: str | None
+    git_revision: str | None
+    p95_ms: float | None
+    throughput_per_s: float | None
+    error_rate: float | None
 
 
 class _Inside:
@@ -147,15 +194,22 @@ class RunDirectory:
         """Of a finished run: a copy of the few lines among a shard's frames that are not seconds."""
         return self.frames / f"{shard}.meta"
 
-    def verdict(self) -> tuple[str | None, bool]:
-        """The word of result.json, None before there is one; and whether it is that of a smoke run."""
-        try:
-            if not self.result.is_file():
-                return None, False
-            found = _VERDICT.decode(self.result.read_bytes())
-        except (OSError, ValueError, RecursionError):
-            return None, False
-        return found.verdict, found.smoke
+    def outline(self) -> Outline:
+        """What cannot be read is None; such a run still stands in the list."""
+        result = _decoded(_RESULT, self.result) or _Result()
+        made = _decoded(_MADE, self._manifest) or _Made()
+        total = result.summary.total
+        return Outline(
+            verdict=result.verdict,
+            smoke=result.smoke,
+            scenario=made.scenario.name,
+            engine=made.engine,
+            began=calendar_time(made.t0_wall or made.created_at or ""),
+            git_revision=made.git_revision,
+            p95_ms=total.latency_ms.p95,
+            throughput_per_s=total.throughput_per_s,
+            error_rate=total.error_rate,
+        )
 
     @property
     def age(self) -> tuple[int, str, int]:
@@ -166,6 +220,13 @@ class RunDirectory:
         with contextlib.suppress(OSError):
             made_ns = self.engine.stat().st_ctime_ns
         return len(second), second, made_ns
+
+
+def _decoded(decoder: msgspec.json.Decoder[_Form], path: Path) -> _Form | None:
+    try:
+        return decoder.decode(path.read_bytes()) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 class Observer:

@@ -67,7 +67,7 @@ def _told(name: str, data: bytes) -> None:
 def _result(data: bytes) -> None:
     """Its verdict, for the list of runs; and all of it, for those who keep results."""
     run = _directory("result.json", data)
-    verdict, _ = run.verdict()
+    verdict = run.outline().verdict
     assert verdict is None or isinstance(verdict, str)
     loads(data.decode("utf-8", "replace"))
 

@@ -244,6 +244,11 @@ def test_a_figure_that_no_run_has_is_refused_with_its_place(
         read_recording(run)
 
 
+def told(run: RunDirectory) -> tuple[str | None, bool]:
+    outline = run.outline()
+    return outline.verdict, outline.smoke
+
+
 @pytest.mark.parametrize(
     "content", [b"[" * 100_000, b'{"verdict": 5}', b'{"verdict": NaN}', b"\xff\xfe", b"null"]
 )
@@ -251,7 +256,7 @@ def test_one_bad_result_leaves_the_list_of_runs_whole(tmp_path: Path, content: b
     good, bad = made(tmp_path, "good"), made(tmp_path, "bad")
     good.result.write_text('{"verdict": "PASS", "smoke": true, "timeline": [{"t_s": 0}]}')
     bad.result.write_bytes(content)
-    assert {run.id: run.verdict() for run in list_runs(tmp_path)} == {
+    assert {run.id: told(run) for run in list_runs(tmp_path)} == {
         good.id: ("PASS", True),
         bad.id: (None, False),
     }
@@ -260,7 +265,7 @@ def test_one_bad_result_leaves_the_list_of_runs_whole(tmp_path: Path, content: b
 def test_nobody_waits_for_a_result_that_is_no_file(tmp_path: Path) -> None:
     run = made(tmp_path)
     os.mkfifo(run.result)
-    assert run.verdict() == (None, False)
+    assert told(run) == (None, False)
 
 
 def test_a_clock_beyond_all_calendars_can_be_written_and_is_not_told(tmp_path: Path) -> None:
@@ -475,11 +480,11 @@ def test_a_gzip_file_cut_short_gives_what_came_before(tmp_path: Path) -> None:
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     run = made(tmp_path)
     run.replace("result.json", '{"verdict": "PASS"}')
-    assert run.verdict() == ("PASS", False)
+    assert told(run) == ("PASS", False)
     (run.path / ".result.json.partial").mkdir()
     with pytest.raises(UnwritableError):
         run.replace("result.json", "{}")
-    assert run.verdict() == ("PASS", False)
+    assert told(run) == ("PASS", False)
     run.result.write_text("[1")
-    assert run.verdict() == (None, False)
+    assert told(run) == (None, False)
     assert Counter(path.name for path in run.path.iterdir())["result.json"] == 1

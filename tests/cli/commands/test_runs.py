@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -44,12 +46,35 @@ def test_no_runs_are_no_failure(loadctl: Loadctl, folder: Path) -> None:
 
 
 def test_runs_are_listed_newest_first_with_their_verdict(loadctl: Loadctl, folder: Path, run_id: str) -> None:
-    older = run_id.replace("2026", "2025", 1) if "2026" in run_id else f"2020{run_id[4:]}"
+    older = f"2020{run_id[4:-4]}beef"
     shutil.copytree(folder / "runs" / run_id, folder / "runs" / older)
     (folder / "runs" / older / "result.json").unlink()
-    said = loadctl("runs")
-    assert [line.split()[0] for line in said.out.splitlines()] == ["PASS", "no"]
-    assert [row["verdict"] for row in loadctl("runs", "--json").document] == ["PASS", None]
+    head, *lines = loadctl("runs").out.splitlines()
+    assert head.split() == ["VERDICT", "BEGAN", "(UTC)", "SCENARIO", "P95", "OK/S", "ERRORS", "RUN"]
+    assert [line.split()[0] for line in lines] == ["PASS", "no"]
+    assert max(map(len, lines)) <= 80
+    assert re.match(r"PASS +20\d\d-\d\d-\d\d \d\d:\d\d  small +[\d.]+ m?s +[\d.]+  0.00 %  ", lines[0]), (
+        lines[0]
+    )
+    passed, unfinished = loadctl("runs", "--json").document
+    assert (passed["verdict"], unfinished["verdict"]) == ("PASS", None)
+    assert (passed["scenario"], passed["engine"], passed["error_rate"]) == ("small", "locust", 0.0)
+    assert (unfinished["scenario"], unfinished["p95_ms"]) == ("small", None)
+
+
+def test_the_list_can_be_cut_to_a_scenario_and_to_the_newest(
+    loadctl: Loadctl, folder: Path, run_id: str
+) -> None:
+    other = folder / "runs" / f"2020{run_id[4:-4]}0000"
+    shutil.copytree(folder / "runs" / run_id, other)
+    manifest = json.loads((other / "run.json").read_text())
+    manifest["scenario"]["name"] = "other"
+    (other / "run.json").write_text(json.dumps(manifest))
+    assert [row["id"] for row in loadctl("runs", "--scenario", "other", "--json").document] == [other.name]
+    assert [row["id"] for row in loadctl("runs", "--limit", "1", "--json").document] == [run_id]
+    assert [line.split()[-1] for line in loadctl("runs").out.splitlines()[1:]] == [run_id[-4:], "0000"]
+    said = loadctl("runs", "--scenario", "nothing")
+    assert (said.code, said.err.splitlines()[0]) == (2, "no run in runs is one of scenario 'nothing'")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +102,7 @@ def test_runs_may_lie_elsewhere(loadctl: Loadctl, folder: Path, run_id: str) -> 
     (folder / "runs").rename(folder / "kept")
     assert loadctl("report", "-q").code == 2
     assert loadctl("report", "-q", "--out", "kept").code == 0
-    assert run_id in loadctl("runs", "--out", "kept").out
+    assert run_id[-4:] in loadctl("runs", "--out", "kept").out
 
 
 def test_the_report_is_the_screen_or_the_document(loadctl: Loadctl, run_id: str) -> None:
