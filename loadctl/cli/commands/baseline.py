@@ -33,15 +33,15 @@ _ENOUGH_RUNS = 3
 def baseline(
     action: Annotated[
         str,
-        typer.Argument(metavar="[save|list|show|rm]", help="What to do.", autocompletion=one_of(*_ACTIONS)),
+        typer.Argument(metavar="save|list|show|rm", help="What to do.", autocompletion=one_of(*_ACTIONS)),
     ] = "list",
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Which baseline.", autocompletion=complete_side)
+        str | None, typer.Argument(metavar="NAME", help="Which baseline.", autocompletion=complete_side)
     ] = None,
     runs: Annotated[
         Sequence[str],
         typer.Argument(
-            metavar="[RUN]…",
+            metavar="RUN",
             help="save: the runs to keep; nothing: the latest.",
             autocompletion=complete_side,
         ),

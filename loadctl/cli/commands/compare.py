@@ -19,7 +19,7 @@ def compare(
     before: Annotated[
         str | None,
         typer.Argument(
-            metavar="[BEFORE]",
+            metavar="BEFORE",
             help=f"{_SIDE}; nothing: the run of its scenario before the latest.",
             autocompletion=complete_side,
         ),
@@ -27,7 +27,7 @@ def compare(
     after: Annotated[
         str,
         typer.Argument(
-            metavar="[AFTER]", help="The same; nothing: the latest run.", autocompletion=complete_side
+            metavar="AFTER", help="The same; nothing: the latest run.", autocompletion=complete_side
         ),
     ] = "latest",
     *,
