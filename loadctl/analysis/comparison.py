@@ -41,7 +41,7 @@ from statistics import fmean
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from loadctl.errors import ExitCode
-from loadctl.results.blocks import BLOCKS, COMPARED, EndpointBlocks, RunBlocks
+from loadctl.results.blocks import BLOCKS, COMPARED, EndpointBlocks, Identity, RunBlocks
 from loadctl.results.histogram import Histogram, nearest_rank, upper_edge_us
 from loadctl.results.wire.record import Record
 from loadctl.scenario.target import PERCENTILES, Scope
@@ -201,10 +201,14 @@ def doubts(before: Side, after: Side) -> Iterator[str]:
         yield from (f"{run.run} cannot be compared: {reason}" for reason in run.unfit)
         if run.identity.traffic_hash is None:
             yield f"{run.run} does not say what it sent: it was made by an earlier version"
-    if len({run.identity.traffic_hash for run in (*before.runs, *after.runs)}) > 1:
+    yield from differences(*([run.identity for run in side.runs] for side in (before, after)))
+
+
+def differences(before: Sequence[Identity], after: Sequence[Identity]) -> Iterator[str]:
+    if len({one.traffic_hash for one in (*before, *after)}) > 1:
         yield "the runs did not send the same (user types, load, script, data, seed, client options)"
     for field, words in _SAME.items():
-        sides = [dict.fromkeys(getattr(run.identity, field) for run in side.runs) for side in (before, after)]
+        sides = [dict.fromkeys(getattr(one, field) for one in side) for side in (before, after)]
         if len({*sides[0], *sides[1]}) > 1:
             shown = [", ".join("not known" if one is None else f"{one}" for one in side) for side in sides]
             yield f"{words}: {shown[0]} before, {shown[1]} after"

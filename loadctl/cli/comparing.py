@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from loadctl.analysis.comparison import METRICS, OF_ENDPOINTS, Comparison, Key, Side, doubts
+from loadctl.analysis.comparison import METRICS, OF_ENDPOINTS, Comparison, Key, Side, differences, doubts
+from loadctl.analysis.comparison import compare as compared
 from loadctl.cli.formats import write_file
-from loadctl.cli.judging import judged
+from loadctl.cli.judging import Judgement, judged
 from loadctl.cli.options import Files
-from loadctl.cli.output import columns, wants_colour, write, write_json
+from loadctl.cli.output import columns, complain, wants_colour, write, write_json
 from loadctl.cli.project import run_directory
-from loadctl.errors import UsageError
+from loadctl.errors import ExitCode, UsageError
 from loadctl.reports.terminal.comparison import comparison_text, headline
-from loadctl.results.blocks import RunBlocks, run_blocks
+from loadctl.results.blocks import Identity, RunBlocks, run_blocks
 from loadctl.run.baseline import is_baseline, read_baseline
 from loadctl.run.directory import RunDirectory
-from loadctl.run.manifest import identity_of
+from loadctl.run.machine import this_machine
+from loadctl.run.manifest import identity_of, traffic_hash
 from loadctl.run.store import list_runs
 from loadctl.scenario.reading.words import no_such, unknown
 from loadctl.scenario.target import Scope
+
+if TYPE_CHECKING:
+    from loadctl.run.runner import RunRequest
 
 _PATTERN = frozenset("*?[")
 _DOUBTS_MAX = 8
@@ -59,15 +65,61 @@ def last_two(out: Path) -> tuple[Side, Side]:
 
 def blocks_of(run: RunDirectory) -> RunBlocks:
     """Raises: UsageError where the directory holds no run."""
-    judgement = judged(run)
+    return _blocks(judged(run))
+
+
+def _blocks(judgement: Judgement) -> RunBlocks:
     manifest = judgement.manifest
     return run_blocks(
         judgement.result,
         judgement.recording,
-        run=run.id,
+        run=judgement.run.id,
         git_revision=manifest.git_revision,
         identity=identity_of(manifest),
     )
+
+
+def baseline_for(name: str, request: RunRequest) -> Side:
+    """The baseline that a run is to be compared with. Raises: UsageError where that will not be possible."""
+    side = Side(name, read_baseline(name).runs)
+    if request.scenario.smoke is not None:
+        raise UsageError("a smoke run is not compared", hint="leave out  --smoke  or  --baseline")
+    machine = this_machine()
+    expected = Identity(
+        traffic_hash=traffic_hash(request.scenario),
+        engine=request.engine.name,
+        engine_version=request.engine.version(),
+        shards=request.shards,
+        architecture=machine.architecture,
+        cpu_model=machine.cpu_model,
+        cores=machine.cores,
+    )
+    if found := list(differences([run.identity for run in side.runs], [expected])):
+        raise _not_comparable(f"this run could not be compared with the baseline {name}", found)
+    return side
+
+
+def compared_with(baseline: Side, judgement: Judgement, *, quiet: bool, as_json: bool) -> ExitCode:
+    """Compare a run that has just ended, and keep that in its directory. The exit code of both: the verdict's, or that
+    of the comparison where the verdict is no failure."""
+    after = Side("this run", [_blocks(judgement)])
+    code = judgement.result.exit_code
+    if wrong := list(doubts(baseline, after)):
+        complain(f"not compared with {baseline.name}: {wrong[0]}\n")
+        return code
+    found = compared(baseline, after)
+    judgement.run.replace(
+        "comparison.json", f"{msgspec.json.format(msgspec.json.encode(found), indent=1).decode()}\n"
+    )
+    code = code or found.exit_code
+    if as_json:
+        complain(f"{headline(found)}: {judgement.run.path}/comparison.json\n")
+    else:
+        write("")
+        tell_comparison(found, quiet=quiet)
+        if not quiet:
+            write(f"\nexit code {int(code)}")
+    return code
 
 
 def gates_of(texts: Sequence[str], *sides: Side) -> Sequence[Key]:
@@ -95,13 +147,20 @@ def refuse_doubts(before: Side, after: Side) -> None:
     if shared := runs[0] & runs[1]:
         raise UsageError(f"{min(shared)} is on both sides", hint="name another run")
     if found := list(doubts(before, after)):
-        shown = "\n".join(f"  {doubt}" for doubt in found[:_DOUBTS_MAX]) + (
-            "\n  …" if len(found) > _DOUBTS_MAX else ""
+        raise _not_comparable(
+            f"{before.name} and {after.name} cannot be compared",
+            found,
+            "to see the figures all the same, add  --anyway",
         )
-        raise UsageError(
-            f"{before.name} and {after.name} cannot be compared:\n{shown}",
-            hint="compare runs of one scenario on one machine; to see the figures all the same, add  --anyway",
-        )
+
+
+def _not_comparable(
+    message: str, reasons: Sequence[str], hint: str = "make the same run, or leave out  --baseline"
+) -> UsageError:
+    shown = "\n".join(f"  {one}" for one in reasons[:_DOUBTS_MAX]) + (
+        "\n  …" if len(reasons) > _DOUBTS_MAX else ""
+    )
+    return UsageError(f"{message}:\n{shown}", hint=hint)
 
 
 def tell_comparison(comparison: Comparison, *, quiet: bool = False, as_json: bool = False) -> None:

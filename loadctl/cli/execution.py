@@ -53,6 +53,11 @@ def execute(
     unit = "users" if scenario.load.model == "closed" else "arrivals a second"
     scenario = ask_for_consent(scenario, f"up to {scenario.load.peak:g} {unit}")
     request = replace(request_for(scenario, engine, options), early=early)
+    baseline = None
+    if options.baseline is not None:
+        from loadctl.cli.comparing import baseline_for, compared_with
+
+        baseline = baseline_for(options.baseline, request)
     with ExitStack() as stack:
         redrawn = is_terminal() and not options.plain
         with Conversation(scenario, redrawn=redrawn, silent=options.quiet) as conversation:
@@ -65,10 +70,13 @@ def execute(
             interruption = judging.enter_context(Interruption(to_the_end=served is None))
             directory = _carried_out(request, options, conversation, served, interruption)
         judgement = concluded(directory, options, served)
+        code = judgement.result.exit_code
+        if baseline is not None:
+            code = compared_with(baseline, judgement, quiet=options.quiet, as_json=options.as_json)
         if served is not None:
             judging.close()  # Ctrl-C ends what follows
             served.linger()
-    return judgement.result.exit_code
+    return code
 
 
 def prepared(reference: str | None, overrides: Overrides, options: LoadOptions) -> Scenario:

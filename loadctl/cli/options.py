@@ -39,13 +39,13 @@ def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in names if incomplete in name]
 
 
+def complete_baseline(ctx: typer.Context, incomplete: str) -> list[str]:
+    return beginning(sorted(path.stem for path in (_folder(ctx) / "baselines").glob("*.json")), incomplete)
+
+
 def complete_side(ctx: typer.Context, incomplete: str) -> list[str]:
     """Baselines, then runs."""
-    folder = _folder(ctx) / "baselines"
-    return [
-        *beginning(sorted(path.stem for path in folder.glob("*.json")), incomplete),
-        *complete_run(ctx, incomplete),
-    ]
+    return [*complete_baseline(ctx, incomplete), *complete_run(ctx, incomplete)]
 
 
 def complete_engine(incomplete: str) -> list[str]:
@@ -541,6 +541,15 @@ class RunOptions(JudgedOptions):
             "--on-finish",
             metavar="CMD",
             help="Run this when the result is written, its path as the last word. No shell; a minute at most.",
+        ),
+    ] = None
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="NAME",
+            help="Compare the run with this baseline at its end; exits 1 where it became worse.",
+            autocompletion=complete_baseline,
         ),
     ] = None
     smoke: Annotated[

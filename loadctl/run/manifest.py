@@ -160,7 +160,7 @@ def traffic_hash(scenario: Scenario) -> str:
     script = written["script"] or {}
     essence = [
         _sent({key: written[key] for key in _SENT}),
-        {key: script[key] for key in _SENT_OF_SCRIPT if script},
+        _sent({key: script[key] for key in _SENT_OF_SCRIPT if script}),
     ]
     digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
     bodies = [request.body for request in scenario.requests() if request.body is not None]
@@ -172,18 +172,19 @@ def traffic_hash(scenario: Scenario) -> str:
 
 
 def _sent(value: object) -> object:
-    """Without places in files; what the scenario's author wrote (JSON, forms, queries) stays whole."""
-    if isinstance(value, dict):
-        return {
-            key: part
-            if key in {"json", "fields", "query"}
-            else sorted(part)
-            if key == "files"
-            else _sent(part)
-            for key, part in value.items()
-            if key != "where"
-        }
-    return [_sent(part) for part in value] if isinstance(value, list) else value
+    """Without places in files, and without what is empty: a field that a later version adds then changes no hash of
+    what does not use it. What the scenario's author wrote (JSON, forms, queries) stays whole."""
+    if isinstance(value, list):
+        return [_sent(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for key, part in value.items():
+        if key in {"json", "fields", "query"}:
+            found[key] = part
+        elif key not in {"where", "step"}:
+            found[key] = sorted(part) if key == "files" else _sent(part)
+    return {key: part for key, part in found.items() if part not in (None, "", [], {}, False)}
 
 
 def identity_of(manifest: Manifest) -> Identity:

@@ -11,11 +11,21 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from loadctl.results.blocks import RunBlocks
+from loadctl.analysis.comparison import Side
+from loadctl.cli.comparing import baseline_for, blocks_of, compared_with
+from loadctl.cli.judging import judged
+from loadctl.engines import ENGINES
+from loadctl.errors import ExitCode, UsageError
+from loadctl.results.blocks import Identity, RunBlocks
 from loadctl.run.baseline import save_baseline
+from loadctl.run.directory import RunDirectory
+from loadctl.run.machine import this_machine
+from loadctl.run.manifest import traffic_hash
+from loadctl.run.runner import RunRequest
 from tests.analysis.simulated_runs import Service
 from tests.cli.conftest import Loadctl
 from tests.records import replace
+from tests.run.test_identity import scenario as shop
 from tests.truth.kept import RECORDED
 
 jsonschema = pytest.importorskip("jsonschema", reason="make dev installs it")
@@ -307,3 +317,84 @@ def test_what_is_wrong_with_a_baseline_is_said(loadctl: Loadctl, argv: list[str]
     said = loadctl("baseline", *argv)
     assert (said.code, said.out) == (2, "")
     assert message in said.err
+
+
+# -- a run with --baseline -----------------------------------------------------------------------------------------
+
+TINY = "tasks: [{get: /models}]\nload: [{users: 1, for: 1s}]\ntargets: {error_rate: 1%}\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--baseline", "nothing"], "there is no baseline 'nothing' (baselines/nothing.json)"),
+        (
+            ["--baseline", "main"],
+            "this run could not be compared with the baseline main:\n  the runs did not send",
+        ),
+        (["--baseline", "main", "--smoke"], "a smoke run is not compared"),
+    ],
+)
+@pytest.mark.usefixtures("baselines")
+def test_nothing_is_sent_where_the_comparison_will_not_be_possible(
+    loadctl: Loadctl, folder: Path, argv: list[str], message: str
+) -> None:
+    (folder / "tiny.yaml").write_text(TINY)
+    said = loadctl("run", "tiny.yaml", "-H", "http://127.0.0.1:1", *argv)
+    assert (said.code, said.out) == (2, "")
+    assert message in said.err
+    assert not (folder / "runs").exists()
+
+
+def test_a_baseline_of_the_same_is_accepted_before_the_run(
+    folder: Path, sides: dict[str, list[RunBlocks]]
+) -> None:
+    request = RunRequest(scenario=shop(), engine=ENGINES["locust"], out=Path("runs"))
+    machine = this_machine()
+    identity = Identity(
+        traffic_hash=traffic_hash(shop()),
+        engine="locust",
+        engine_version=ENGINES["locust"].version(),
+        shards=1,
+        architecture=machine.architecture,
+        cpu_model=machine.cpu_model,
+        cores=machine.cores,
+    )
+    save_baseline("main", [replace(run, identity=identity) for run in sides["main"]])
+    assert baseline_for("main", request).runs == tuple(
+        replace(run, identity=identity) for run in sides["main"]
+    )
+    with pytest.raises(UsageError, match="engine processes: 1 before, 2 after"):
+        baseline_for("main", replace(request, shards=2))
+
+
+def test_a_run_that_became_worse_than_its_baseline_exits_1(
+    folder: Path, kept: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept("linear", "20261202T080000Z-linear-locust-0002")
+    judgement = judged(RunDirectory(folder / "runs" / "20261202T080000Z-linear-locust-0002"))
+    judgement = replace(judgement, result=replace(judgement.result, exit_code=ExitCode.OK))
+    same = blocks_of(judgement.run)
+    quick = replace(
+        same, run="quick", total=replace(same.total, latency_ms={"p95": same.total.latency_ms["p95"] / 2})
+    )
+    for runs, code, word in (([quick], 1, "WORSE"), ([same], 0, "CANNOT TELL")):
+        assert compared_with(Side("main", runs), judgement, quiet=True, as_json=False) == code
+        assert capsys.readouterr().out == f"\n{word}  linear\n"
+        written = json.loads((judgement.run.path / "comparison.json").read_text())
+        assert (written["schema"], written["exit_code"]) == ("loadctl.comparison/1", code)
+    failed = replace(judgement, result=replace(judgement.result, exit_code=ExitCode.INCONCLUSIVE))
+    assert compared_with(Side("main", [quick]), failed, quiet=True, as_json=True) == ExitCode.INCONCLUSIVE
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("WORSE  linear: ")
+
+
+def test_a_run_that_is_not_fit_keeps_its_verdict(
+    folder: Path, kept: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept("errors-5", "20261202T080000Z-errors-locust-0002")
+    judgement = judged(RunDirectory(folder / "runs" / "20261202T080000Z-errors-locust-0002"))
+    side = Side("main", [blocks_of(judgement.run)])
+    assert compared_with(side, judgement, quiet=True, as_json=False) == judgement.result.exit_code
+    assert "not compared with main: 20261202T080000Z-errors" in capsys.readouterr().err
