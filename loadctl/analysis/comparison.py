@@ -43,8 +43,9 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 from loadctl.errors import ExitCode
 from loadctl.results.blocks import BLOCKS, COMPARED, EndpointBlocks, Identity, RunBlocks
 from loadctl.results.histogram import Histogram, nearest_rank, upper_edge_us
+from loadctl.results.scoring import Worsening
 from loadctl.results.wire.record import Record
-from loadctl.scenario.target import PERCENTILES, Scope
+from loadctl.scenario.target import PERCENTILES, Scope, Target, parts_of_versus
 from loadctl.scenario.units import format_ms
 
 ALPHA = 0.05
@@ -212,6 +213,40 @@ def differences(before: Sequence[Identity], after: Sequence[Identity]) -> Iterat
         if len({*sides[0], *sides[1]}) > 1:
             shown = [", ".join("not known" if one is None else f"{one}" for one in side) for side in sides]
             yield f"{words}: {shown[0]} before, {shown[1]} after"
+
+
+def worsenings(
+    targets: Sequence[Target], baselines: Mapping[str, Side | str], run: RunBlocks
+) -> Mapping[Key, Worsening]:
+    """What the targets with `vs:` ask for, by their keys. `baselines`: by name, or why one is not there."""
+    found: dict[Key, Worsening] = {}
+    after = Side("this run", [run])
+    for name, before in baselines.items():
+        asked = {
+            target.key: (parts[0], target.scope)
+            for target in targets
+            if (parts := parts_of_versus(target.metric)) is not None and parts[1] == name
+        }
+        reason = before if isinstance(before, str) else next(doubts(before, after), None)
+        rows = (
+            {}
+            if isinstance(before, str) or reason
+            else _by_key(changes(before.runs, [run], gates=asked.values()))
+        )
+        found |= {key: _worsening(rows.get(row), reason) for key, row in asked.items()}
+    return found
+
+
+def _by_key(rows: Sequence[Change]) -> Mapping[Key, Change]:
+    return {(row.metric, row.scope): row for row in rows}
+
+
+def _worsening(row: Change | None, reason: str | None) -> Worsening:
+    if row is None or row.change is None or row.low is None or row.high is None or row.reason is not None:
+        return Worsening(reason=reason or (row and row.reason) or "no request of this run was named so")
+    if row.higher_is_better:
+        return Worsening(-row.change, -row.high, -row.low)
+    return Worsening(row.change, row.low, row.high)
 
 
 # -- ratios --------------------------------------------------------------------------------------------------------

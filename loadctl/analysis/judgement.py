@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from loadctl.analysis.advice import advised
 from loadctl.analysis.breaking import breaking_findings
@@ -28,7 +29,7 @@ from loadctl.results.decision import QuickLook, decide, void_scores
 from loadctl.results.measures.measured import measure
 from loadctl.results.recording import Recording, Shard, VirtualUsers
 from loadctl.results.result import Engine, Resources, Result, Window
-from loadctl.results.scoring import begun, score
+from loadctl.results.scoring import Worsenings, begun, score
 from loadctl.results.verdict import Finding, Verdict
 from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.scenario import Scenario
@@ -79,7 +80,12 @@ class RunFacts:
     fail_on_warn: bool = False
 
 
-def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
+def judge(
+    scenario: Scenario,
+    recording: Recording,
+    facts: RunFacts,
+    worsenings: Worsenings = MappingProxyType({}),
+) -> Result:
     """Fold, score, ask every question, void what cannot be trusted, decide."""
     planned = bool(scenario.load.stages)
     if not planned:
@@ -88,7 +94,7 @@ def judge(scenario: Scenario, recording: Recording, facts: RunFacts) -> Result:
     measured = measure(scenario, recording)
     if scenario.smoke is not None and scenario.script is not None:
         scenario = replace(scenario, smoke=smoke_of(scenario, lambda target: begun(target, measured)))
-    scores = tuple(score(target, measured, scenario.smoke) for target in scenario.targets)
+    scores = tuple(score(target, measured, scenario.smoke, worsenings) for target in scenario.targets)
     doubts = [
         one for ask in MEASUREMENT for one in ask(RunContext(scenario, recording, measured, (), planned))
     ]

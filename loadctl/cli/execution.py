@@ -29,6 +29,7 @@ from loadctl.run.journal import UnwritableError
 from loadctl.run.process import Early
 from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.target import baselines_of
 
 if TYPE_CHECKING:
     from loadctl.cli.judging import Judgement
@@ -53,6 +54,10 @@ def execute(
     unit = "users" if scenario.load.model == "closed" else "arrivals a second"
     scenario = ask_for_consent(scenario, f"up to {scenario.load.peak:g} {unit}")
     request = replace(request_for(scenario, engine, options), early=early)
+    for name in baselines_of(scenario.targets):
+        from loadctl.run.baseline import read_baseline
+
+        read_baseline(name)
     baseline = None
     if options.baseline is not None:
         from loadctl.cli.comparing import baseline_for, compared_with
@@ -170,7 +175,7 @@ def keep(directory: RunDirectory | None, options: JudgedOptions) -> None:
 
 def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
     """Judge a run directory, and store the result in it."""
-    from loadctl.cli.judging import judged, write_profiles
+    from loadctl.cli.judging import judged, keep_baselines, write_profiles
     from loadctl.results.result import dumps
     from loadctl.run.store import read_recording
 
@@ -178,6 +183,7 @@ def stored(directory: RunDirectory, *, fail_on_warn: bool) -> Judgement:
         # Where they cannot be written, the raw stacks stay, and the result lists only what there is.
         with contextlib.suppress(UnwritableError):
             write_profiles(directory, read_recording(directory)[1].profiles)
+    keep_baselines(directory)
     judgement = judged(directory, fail_on_warn=fail_on_warn)
     result, manifest = judgement.result, judgement.manifest
     if manifest.smoke and manifest.targets_judged != result.targets_judged:

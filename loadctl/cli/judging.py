@@ -5,21 +5,26 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadctl.analysis.judgement import RunFacts, judge
+from loadctl.errors import UsageError
 from loadctl.results.boundaries import recorded_load
 from loadctl.results.profile import CALM, worst_of
 from loadctl.results.recording import Profile, Recording, Stack
 from loadctl.results.result import Result
+from loadctl.results.scoring import Worsenings
+from loadctl.run.baseline import FOLDER, baseline_file, read_baseline
 from loadctl.run.directory import RunDirectory
+from loadctl.run.journal import UnwritableError
 from loadctl.run.machine import calendar_time
 from loadctl.run.manifest import Manifest
 from loadctl.run.store import read_recording
 from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.load import Load
-from loadctl.scenario.target import Target
+from loadctl.scenario.target import Target, baselines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,43 @@ def _judged(run: RunDirectory, targets: Sequence[Target] | None, *, fail_on_warn
         run_dir=_shown(run.path),
         fail_on_warn=fail_on_warn,
     )
-    return Judgement(run, judge(scenario, recording, facts), manifest, recording)
+    result = judge(scenario, recording, facts)
+    if baselines_of(scenario.targets):
+        result = judge(
+            scenario, recording, facts, _worsenings(run, manifest, scenario.targets, recording, result)
+        )
+    return Judgement(run, result, manifest, recording)
+
+
+def keep_baselines(run: RunDirectory) -> None:
+    """Copy those that its targets are held against into the run directory. One that cannot be read is no data."""
+    for name in baselines_of(run.manifest().scenario.targets):
+        with suppress(UsageError, UnwritableError, OSError):
+            read_baseline(name)
+            (run.path / FOLDER).mkdir(mode=0o700, exist_ok=True)
+            run.replace(f"{FOLDER}/{name}.json", baseline_file(name).read_text(encoding="utf-8"))
+
+
+def _worsenings(
+    run: RunDirectory, manifest: Manifest, targets: Sequence[Target], recording: Recording, result: Result
+) -> Worsenings:
+    """By the baselines that were kept in the run directory, so that a run is judged alike ever after."""
+    from loadctl.analysis.comparison import Side, worsenings
+    from loadctl.results.blocks import run_blocks
+    from loadctl.run.manifest import identity_of
+
+    sides: dict[str, Side | str] = {}
+    for name in baselines_of(targets):
+        try:
+            kept = run.path / FOLDER
+            sides[name] = Side(
+                name, read_baseline(name, kept if (kept / f"{name}.json").is_file() else None).runs
+            )
+        except UsageError as error:
+            sides[name] = error.message
+    identity = identity_of(manifest)
+    blocks = run_blocks(result, recording, run=run.id, git_revision=manifest.git_revision, identity=identity)
+    return worsenings(targets, sides, blocks)
 
 
 FILES = ("profile/worst.svg", "profile/calm.svg", "profile/speedscope.json")

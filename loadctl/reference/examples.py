@@ -18,6 +18,7 @@ from loadctl.scenario.reading.watch import LogsShape, PageShape, PrometheusShape
 from loadctl.scenario.target import Metric
 
 _TWO_LIMITS = "targets: {latency_p95: {target: 50ms, critical: 200ms}}"
+_VERSUS = "targets: {latency_p95: {target: 50ms, critical: 200ms, vs: main, worse_by: 10%}}"
 _ONCE = "start: [{post: /login, capture: {token: $.token}, once: true}]\nload: [{rate: 50/s, for: 5m}]"
 _PAGES = """tasks:
   - flow:
@@ -121,7 +122,7 @@ EXAMPLES: Mapping[type[Shape], Mapping[str, str]] = {
         "think": "tasks: [{flow: [{get: /items}, {think: 1s..3s}, {get: /items/7}]}]",
         "once": "start: [{post: /login, once: true}, {think: 1s, once: true}]\nload: [{rate: 50/s, for: 5m}]",
     },
-    LimitsShape: {"target": _TWO_LIMITS, "critical": _TWO_LIMITS},
+    LimitsShape: {"target": _TWO_LIMITS, "critical": _TWO_LIMITS, "vs": _VERSUS, "worse_by": _VERSUS},
     RateLimitShape: {"limit": _LIMIT, "by": _LIMIT},
     WatchShape: {
         "pid": "watch: {pid: 4312}",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TypeAlias
 
 import msgspec
 
@@ -24,6 +27,7 @@ from loadctl.scenario.target import (
     Smoke,
     Target,
     enough_requests,
+    parts_of_versus,
 )
 from loadctl.scenario.units import format_duration, format_limit, format_rate
 
@@ -78,16 +82,57 @@ class _Found:
     reason: str | None = None
 
 
-def score(target: Target, measured: Measured, smoke: Smoke | None = None) -> Score:
+@dataclass(frozen=True, slots=True)
+class Worsening:
+    """By how much a metric is worse than in a baseline, and its likely range; `reason`: why that is not known.
+
+    In %, of error rates in percentage points.
+    """
+
+    size: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    reason: str | None = None
+
+
+Worsenings: TypeAlias = Mapping[tuple[str, Scope], Worsening]
+"""By the key of the target."""
+
+
+def score(
+    target: Target,
+    measured: Measured,
+    smoke: Smoke | None = None,
+    worsenings: Worsenings = MappingProxyType({}),
+) -> Score:
     """Never PASS without a value; a value that cannot be compared is NO_DATA with the reason.
 
     A smoke run leaves out only what has no data: a limit can be broken, or be met, in spite of a small plan.
     """
+    if parts_of_versus(target.metric) is not None:
+        found = worsenings.get(target.key, Worsening(reason="it was not compared"))
+        scored = _worsened(target, found, measured.folded.summary.total.completed)
+        left_out = f"left out by {SMOKE_OPTION}: a smoke run is not compared"
+        return scored if smoke is None else msgspec.structs.replace(scored, judged=False, reason=left_out)
     too_small = None if smoke is None else smoke.reason(target)
     scored = _score(target, measured, of_few=too_small is not None)
     if too_small is None or not scored.judged or scored.status is not Status.NO_DATA:
         return scored
     return msgspec.structs.replace(scored, judged=False, reason=f"left out by {SMOKE_OPTION}: {too_small}")
+
+
+def _worsened(target: Target, found: Worsening, n: int) -> Score:
+    """FAIL where it is surely worse, and by more than the limit; PASS where surely no more than that; else no data."""
+    likely = f"likely {found.low:+.1f} to {found.high:+.1f}"
+    status, reason, value = Status.NO_DATA, found.reason, None
+    if reason is None and found.low > 0 and found.size > target.critical:
+        status, value = Status.FAIL, found.size
+    elif reason is None and found.high <= target.critical:
+        status, value = Status.PASS, found.size
+    elif reason is None:
+        reason = f"{found.size:+.1f}, {likely}: more runs in the baseline, or a longer run, can tell"
+    why = None if target.judged else target.why_not_judged or "the scenario does not judge it"
+    return Score.of(target, status, value, n=n, judged=target.judged, reason=why or reason, detail=likely)
 
 
 def _score(target: Target, measured: Measured, *, of_few: bool) -> Score:

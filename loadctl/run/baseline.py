@@ -58,9 +58,9 @@ def save_baseline(name: str, runs: Sequence[RunBlocks]) -> Path:
     return path
 
 
-def read_baseline(name: str) -> Baseline:
-    """Raises: UsageError where there is none, or what is there is none."""
-    path = baseline_file(name)
+def read_baseline(name: str, folder: Path | None = None) -> Baseline:
+    """From FOLDER, or another one. Raises: UsageError where there is none, or what is there is none."""
+    path = baseline_file(name) if folder is None else folder / f"{name}.json"
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST)

@@ -57,6 +57,36 @@ class Target:
         return self.metric, self.scope
 
 
+_VERSUS = " vs "
+HELD_AGAINST_BASELINES: Mapping[str, frozenset[ScopeKind]] = {
+    **dict.fromkeys(
+        ("latency_p50", "latency_p95", "latency_p99", "error_rate"), frozenset({"run", "endpoint"})
+    ),
+    **dict.fromkeys(("throughput", "cpu", "memory"), frozenset({"run"})),
+}
+"""Metrics that `vs:` can be said of, each with its scopes."""
+
+
+def versus(metric: str, baseline: str) -> str:
+    """The metric of a target that limits by how much `metric` may be worse than in a baseline: `latency_p95 vs main`.
+
+    Its limit is in %, of error rates in percentage points.
+    """
+    return f"{metric}{_VERSUS}{baseline}"
+
+
+def parts_of_versus(metric: str) -> tuple[str, str] | None:
+    """The metric and the name of the baseline; None for a metric that is measured by itself."""
+    name, found, baseline = metric.partition(_VERSUS)
+    return (name, baseline) if found else None
+
+
+def baselines_of(targets: Sequence[Target]) -> Sequence[str]:
+    """Names of those that they are held against."""
+    found = (parts_of_versus(target.metric) for target in targets)
+    return list(dict.fromkeys(parts[1] for parts in found if parts is not None))
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     name: str

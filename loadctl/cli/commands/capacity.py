@@ -36,6 +36,7 @@ from loadctl.run.interruption import Interruption
 from loadctl.run.runner import run
 from loadctl.scenario.load import Load, Stage
 from loadctl.scenario.scenario import Scenario
+from loadctl.scenario.target import baselines_of
 from loadctl.scenario.units import parse_duration, parse_rate, parse_users
 
 _PAUSE_S = 2.0
@@ -111,7 +112,9 @@ def _at_levels(found: Scenario, *, closed: bool) -> Scenario:
     targets = [
         replace(target, judged=True, why_not_judged=None)
         for target in found.targets
-        if target.metric.startswith(_KEPT) and target.scope.kind in {"run", "endpoint"}
+        if target.metric.startswith(_KEPT)
+        and target.scope.kind in {"run", "endpoint"}
+        and not baselines_of([target])
     ]
     if not targets:
         raise UsageError(

@@ -11,6 +11,7 @@ from loadctl.reports.terminal.facts import facts
 from loadctl.results.result import Result
 from loadctl.results.summary import EndpointSummary, Latency
 from loadctl.results.verdict import Score, Verdict
+from loadctl.scenario.target import parts_of_versus
 from loadctl.scenario.units import format_count, format_rate
 
 _COLOURS = {
@@ -88,12 +89,19 @@ def _group(score: Score) -> str:
 
 def _target_line(score: Score, result: Result, width: int, colour: bool) -> Iterator[str]:
     word = f"{scores.status_word(score):<4}"
-    label = shortened(printable(score.target.metric.replace("_", " ")), 15)
+    label = shortened(printable(_label(score.target.metric)), 15)
     value = scores.measured(score, as_written=bool(result.files))
     start = f"  {label:<15}{value:>10}{scores.wanted(score):>11}{scores.critical(score):>11}  "
     beside, below = _beside_or_below(scores.remark(score), len(start), len(word) + 2, width)
     yield f"{start}{_paint(word.rstrip(), colour)}{' ' * (len(word) - len(word.rstrip()))}  {beside}".rstrip()
     yield from below
+
+
+def _label(metric: str) -> str:
+    """With a baseline there is no room for all words: `p95 vs main`."""
+    if parts_of_versus(metric) is not None:
+        metric = metric.removeprefix("latency_").replace("error_rate", "errors")
+    return metric.replace("_", " ")
 
 
 def _beside_or_below(text: str, column: int, used: int, width: int) -> tuple[str, list[str]]:

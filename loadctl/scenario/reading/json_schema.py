@@ -23,7 +23,7 @@ from loadctl.scenario.reading.stages import StageShape
 from loadctl.scenario.reading.targets import SECTIONS, LimitsShape
 from loadctl.scenario.reading.user_types import FlowShape, PauseShape, RepeatShape, UserTypeShape
 from loadctl.scenario.reading.watch import LogsShape, PageShape, PrometheusShape, WatchShape
-from loadctl.scenario.target import METRICS, ScopeKind
+from loadctl.scenario.target import HELD_AGAINST_BASELINES, METRICS, ScopeKind
 from loadctl.scenario.units import BYTES, NUMBER
 
 _DIALECT = "http://json-schema.org/draft-07/schema#"  # the newest one that all editors read
@@ -105,13 +105,29 @@ def _targets() -> keys.Schema:
 
 def _metrics(kind: ScopeKind) -> keys.Schema:
     found = [metric for metric in METRICS.values() if kind in metric.scopes]
-    limits = {one.name: {**_limit(_LIMITS[one.unit]), "description": one.help} for one in found}
+    limits = {
+        one.name: {
+            **_limit(_LIMITS[one.unit], compared=kind in HELD_AGAINST_BASELINES.get(one.name, ())),
+            "description": one.help,
+        }
+        for one in found
+    }
     return {"type": "object", "additionalProperties": False, "properties": limits}
 
 
-def _limit(value: keys.Schema) -> keys.Schema:
-    both = {key: {**value, "description": text} for key, text in help_of(LimitsShape).items()}
-    form = {"type": "object", "additionalProperties": False, "properties": both, "required": [*both]}
+def _limit(value: keys.Schema, *, compared: bool = False) -> keys.Schema:
+    """`compared`: with `vs:` the limits may be left out, but not `critical:` alone."""
+    forms = {"target": value, "critical": value}
+    rules: keys.Schema = {"required": [*forms]}
+    if compared:
+        forms |= {"vs": {"type": "string"}, "worse_by": _LIMITS["%"]}
+        rules = {
+            "anyOf": [rules, {"required": ["vs", "worse_by"]}],
+            "dependencies": {"vs": ["worse_by"], "worse_by": ["vs"], "target": ["critical"]},
+        }
+    texts = help_of(LimitsShape)
+    properties = {key: {**form, "description": texts[key]} for key, form in forms.items()}
+    form = {"type": "object", "additionalProperties": False, "properties": properties, **rules}
     return {"anyOf": [{"type": "null"}, value, form]}
 
 

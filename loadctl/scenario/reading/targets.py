@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeAlias
@@ -11,8 +12,18 @@ from loadctl.scenario.load import Model
 from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.document import Key, Mistakes, Node
 from loadctl.scenario.reading.words import no_such, unknown
-from loadctl.scenario.target import METRICS, Metric, Scope, ScopeKind, Target, parse_limit
-from loadctl.scenario.units import format_limit
+from loadctl.scenario.target import (
+    HELD_AGAINST_BASELINES,
+    METRICS,
+    Metric,
+    Scope,
+    ScopeKind,
+    Target,
+    parse_limit,
+    parts_of_versus,
+    versus,
+)
+from loadctl.scenario.units import format_limit, parse_percent
 
 OPTION = "--target"
 DEFINES_THE_BREAK = "defines the break"
@@ -36,6 +47,11 @@ class LimitsShape(keys.Shape):
     """Beyond it: WARN, exit code 0 (with `--fail-on warn`: 1)."""
     critical: keys.Part | None = None
     """Beyond it: FAIL, exit code 1."""
+    vs: keys.Part | None = None
+    """A saved baseline (`loadctl baseline save NAME`) that the run is compared with. Needs `worse_by`."""
+    worse_by: keys.Part | None = None
+    """By how much it may be worse than the baseline, in % (error rates: percentage points). Surely more: FAIL. Surely
+    no more: PASS. Else there is no data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +142,50 @@ class TargetReader:
             self._limits(metric, node, scope)
 
     def _limits(self, metric: Metric, node: Node, scope: Scope) -> None:
-        goal = None
         if node.is_scalar:
-            critical = self._limit(metric, node)
-        else:
-            shape = keys.read_shape(LimitsShape, node, self.mistakes)
-            if shape is None or not self._both(metric, node, shape):
-                return
+            self._fitting(metric, node, scope, None, self._limit(metric, node))
+            return
+        shape = keys.read_shape(LimitsShape, node, self.mistakes)
+        if shape is None:
+            return
+        compared = shape.vs is not None or shape.worse_by is not None
+        if compared and shape.target is None:
+            if shape.critical is not None:
+                self._fitting(metric, node, scope, None, self._limit(metric, shape.critical))
+        elif self._both(metric, node, shape):
             goal, critical = (self._limit(metric, part) for part in (shape.target, shape.critical) if part)
-            if goal is None:
-                return
+            if goal is not None:
+                self._fitting(metric, node, scope, goal, critical)
+        if compared:
+            self._versus(metric, node, scope, shape)
+
+    def _fitting(
+        self, metric: Metric, node: Node, scope: Scope, goal: _Limit | None, critical: _Limit | None
+    ) -> None:
         if critical is not None and self._fits(metric, node, critical[1]):
             self._add(metric, node, scope, goal, critical)
+
+    def _versus(self, metric: Metric, node: Node, scope: Scope, shape: LimitsShape) -> None:
+        """A target of its own beside the limits."""
+        if scope.kind not in HELD_AGAINST_BASELINES.get(metric.name, frozenset()):
+            able = ", ".join(HELD_AGAINST_BASELINES)
+            message = f"{metric.name}: vs: cannot be said of it here; it can of {able}"
+            self.mistakes.add(node, message, "latencies and the error rate can be those of an endpoint")
+            return
+        if shape.vs is None or shape.worse_by is None:
+            self.mistakes.add(
+                node, f"{metric.name}: vs: and worse_by: need each other", f"write  {_VS_EXAMPLE}"
+            )
+            return
+        name = self.mistakes.value("vs", shape.vs, _baseline_name)
+        limit = self.mistakes.value(
+            "worse_by", shape.worse_by, lambda part: parse_percent(keys.scalar_text(part))
+        )
+        if name is not None and limit is not None:
+            key = versus(metric.name, name)
+            self.table[key, scope] = Target(
+                metric=key, scope=scope, critical=limit, unit="%", own=self.own, where=node.where
+            )
 
     def _both(self, metric: Metric, node: Node, shape: LimitsShape) -> bool:
         if shape.target and shape.critical:
@@ -188,12 +236,37 @@ class TargetReader:
         )
 
 
+_VS_EXAMPLE = "{target: 50ms, critical: 200ms, vs: main, worse_by: 10%}"
+
+
+def _baseline_name(part: Node) -> str:
+    name = keys.scalar_text(part)
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", name):
+        raise ValueError(f"'{name[:80]}' is not the name of a baseline")
+    return name
+
+
+def _replaced(everything: Table, table: Table) -> dict[tuple[str, Scope], Target | None]:
+    """`table` over the others: what it says of a metric replaces also what they say of it against a baseline.
+
+    `vs:` alone leaves the limits of the others in force.
+    """
+
+    def plain(key: tuple[str, Scope]) -> tuple[str, Scope]:
+        parts = parts_of_versus(key[0])
+        return (key[0] if parts is None else parts[0]), key[1]
+
+    known = {plain(key) for key in table}
+    kept = {key: target for key, target in everything.items() if plain(key) == key or plain(key) not in known}
+    return {**kept, **table}
+
+
 def merged(*tables: Table) -> tuple[Target, ...]:
     """Later tables replace whole targets of earlier ones. Errors are always judged: fast failures must not buy a
     pass, unless `error_rate: null` says so. Where breaking_point is judged, other limits only define the break."""
     everything: dict[tuple[str, Scope], Target | None] = {}
     for table in tables:
-        everything.update(table)
+        everything = _replaced(everything, table)
     everything.setdefault(_DEFAULT.key, _DEFAULT)
     targets = [target for target in everything.values() if target is not None]
     if not any(target.metric == "breaking_point" for target in targets):

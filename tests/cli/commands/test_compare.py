@@ -13,6 +13,7 @@ import pytest
 
 from loadctl.analysis.comparison import Side
 from loadctl.cli.comparing import baseline_for, blocks_of, compared_with
+from loadctl.cli.execution import stored
 from loadctl.cli.judging import judged
 from loadctl.engines import ENGINES
 from loadctl.errors import ExitCode, UsageError
@@ -398,3 +399,83 @@ def test_a_run_that_is_not_fit_keeps_its_verdict(
     side = Side("main", [blocks_of(judgement.run)])
     assert compared_with(side, judgement, quiet=True, as_json=False) == judgement.result.exit_code
     assert "not compared with main: 20261202T080000Z-errors" in capsys.readouterr().err
+
+
+# -- targets with vs: ----------------------------------------------------------------------------------------------
+
+AGAINST_MAIN = (
+    "latency_p95: {critical: 10s, vs: main, worse_by: 10%}\nthroughput: {vs: main, worse_by: 20%}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("factors", "code", "statuses"),
+    [
+        ((2.0,), 1, ["PASS", "FAIL", "PASS"]),
+        ((1.0,), 3, ["PASS", "NO_DATA", "PASS"]),
+        ((1.0, 1.0, 1.0, 1.0), 0, ["PASS", "PASS", "PASS"]),
+        ((0.5,), 0, ["PASS", "PASS", "PASS"]),
+    ],
+)
+def test_a_target_is_held_against_a_baseline(
+    loadctl: Loadctl,
+    folder: Path,
+    kept: Callable[[str, str], None],
+    factors: Sequence[float],
+    code: int,
+    statuses: Sequence[str],
+) -> None:
+    """`factors`: how much slower the run is than each run of the baseline."""
+    kept("linear", "20261202T080000Z-linear-locust-0002")
+    blocks = blocks_of(RunDirectory(folder / "runs" / "20261202T080000Z-linear-locust-0002"))
+    p95 = blocks.total.latency_ms["p95"]
+    save_baseline(
+        "main",
+        [
+            replace(blocks, run=f"main-{k}", total=replace(blocks.total, latency_ms={"p95": p95 / factor}))
+            for k, factor in enumerate(factors)
+        ],
+    )
+    (folder / "against.yaml").write_text(AGAINST_MAIN)
+    said = loadctl("score", "--targets", "against.yaml", "--json")
+    against = {score["metric"]: score for score in said.document["scores"]}
+    names = ("latency_p95", "latency_p95 vs main", "throughput vs main")
+    assert [against[name]["status"] for name in names] == statuses
+    assert said.code == code
+    if code == 1:
+        assert against["latency_p95 vs main"]["value"] == pytest.approx(100, abs=1)
+        assert "p95 vs main" in loadctl("score", "--targets", "against.yaml").out
+
+
+def test_a_baseline_that_is_not_there_is_no_data_afterwards_and_a_mistake_before(
+    loadctl: Loadctl, folder: Path, kept: Callable[[str, str], None]
+) -> None:
+    kept("linear", "20261202T080000Z-linear-locust-0002")
+    (folder / "against.yaml").write_text(AGAINST_MAIN)
+    said = loadctl("score", "--targets", "against.yaml", "--json")
+    assert said.code == 3
+    assert "there is no baseline 'main'" in said.document["scores"][1]["reason"]
+    (folder / "tiny.yaml").write_text(TINY.replace("error_rate: 1%", "error_rate: {vs: main, worse_by: 1%}"))
+    told = loadctl("run", "tiny.yaml", "-H", "http://127.0.0.1:1")
+    assert (told.code, told.out) == (2, "")
+    assert "there is no baseline 'main'" in told.err
+    assert len(list((folder / "runs").iterdir())) == 1
+
+
+def test_a_run_keeps_the_baselines_that_it_was_judged_by(
+    loadctl: Loadctl, folder: Path, kept: Callable[[str, str], None]
+) -> None:
+    kept("linear", "20261202T080000Z-linear-locust-0002")
+    run = RunDirectory(folder / "runs" / "20261202T080000Z-linear-locust-0002")
+    manifest = json.loads((run.path / "run.json").read_text())
+    [target, *_] = manifest["scenario"]["targets"]
+    against = {**target, "metric": "latency_p95 vs main", "critical": 10.0, "target": None, "unit": "%"}
+    manifest["scenario"]["targets"] = [{**against, "scope": {"kind": "run", "name": ""}}]
+    (run.path / "run.json").write_text(json.dumps(manifest))
+    blocks = blocks_of(run)
+    save_baseline("main", [replace(blocks, run="a", total=replace(blocks.total, latency_ms={"p95": 1.0}))])
+    stored(run, fail_on_warn=False)
+    save_baseline("main", [replace(blocks, run="a")])
+    assert loadctl("report", "-q").out.startswith("FAIL"), "the baseline of the run, not the one of today"
+    assert loadctl("baseline", "rm", "main").code == 0
+    assert loadctl("score", "-q").code == 1

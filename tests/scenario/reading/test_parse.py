@@ -1,3 +1,4 @@
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -400,3 +401,89 @@ def test_a_table_alone_is_held_against_a_scenario_that_was_read_before() -> None
 def test_a_packaged_scenario_says_so() -> None:
     scenario = read(HOST + LOAD + TASKS, packaged=True)
     assert (scenario.packaged, scenario.source) == (True, "(packaged) api")
+
+
+_HEAD = "host: http://localhost\ntasks: [{get: /a}]\nload: [{users: 1, for: 1m}]\n"
+_ORDINARY = ("error_rate", "run", None, 1.0, "%")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (
+            "latency_p95: {target: 50ms, critical: 200ms, vs: main, worse_by: 10%}",
+            [
+                ("latency_p95", "run", 50.0, 200.0, "ms"),
+                ("latency_p95 vs main", "run", None, 10.0, "%"),
+                _ORDINARY,
+            ],
+        ),
+        (
+            "latency_p95: {critical: 200ms, vs: main, worse_by: 10%}",
+            [
+                ("latency_p95", "run", None, 200.0, "ms"),
+                ("latency_p95 vs main", "run", None, 10.0, "%"),
+                _ORDINARY,
+            ],
+        ),
+        ("cpu: {vs: main, worse_by: 10%}", [("cpu vs main", "run", None, 10.0, "%"), _ORDINARY]),
+        (
+            "endpoints: {GET /a: {latency_p50: {vs: v1.2, worse_by: 5%}}}",
+            [("latency_p50 vs v1.2", "GET /a", None, 5.0, "%"), _ORDINARY],
+        ),
+    ],
+)
+def test_a_target_can_be_held_against_a_baseline(
+    written: str, expected: list[tuple[str, str, float | None, float, str]]
+) -> None:
+    assert limits(read(f"{_HEAD}targets: {{{written}}}").targets) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ("{latency_p95: null}", [_ORDINARY]),
+        ("{latency_p95: 1s}", [("latency_p95", "run", None, 1000.0, "ms"), _ORDINARY]),
+        (
+            "{latency_p95: {vs: other, worse_by: 5%}}",  # the limits of the table stay
+            [
+                ("latency_p95", "run", None, 200.0, "ms"),
+                ("latency_p95 vs other", "run", None, 5.0, "%"),
+                _ORDINARY,
+            ],
+        ),
+        (
+            "{latency_p50: 1s}",
+            [
+                ("latency_p95", "run", None, 200.0, "ms"),
+                ("latency_p95 vs main", "run", None, 10.0, "%"),
+                ("latency_p50", "run", None, 1000.0, "ms"),
+                _ORDINARY,
+            ],
+        ),
+    ],
+)
+def test_a_scenario_s_own_target_replaces_also_what_the_table_says_against_a_baseline(
+    own: str, expected: list[tuple[str, str, float | None, float, str]]
+) -> None:
+    table = "latency_p95: {critical: 200ms, vs: main, worse_by: 10%}"
+    assert limits(read(f"{_HEAD}targets: {own}", table=table).targets) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("latency_p95: {vs: main}", "latency_p95: vs: and worse_by: need each other"),
+        ("latency_p95: {worse_by: 10%}", "latency_p95: vs: and worse_by: need each other"),
+        ("latency_p95: {vs: main, worse_by: 10}", "worse_by: 10 has no unit; write 10%"),
+        ("latency_p95: {vs: ../main, worse_by: 10%}", "vs: '../main' is not the name of a baseline"),
+        ("latency_p999: {vs: main, worse_by: 10%}", "latency_p999: vs: cannot be said of it here"),
+        (
+            "endpoints: {GET /a: {throughput: {vs: main, worse_by: 1%}}}",
+            "throughput: vs: cannot be said of it here",
+        ),
+    ],
+)
+def test_what_cannot_be_held_against_a_baseline_is_a_mistake(written: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(message)):
+        read(f"{_HEAD}targets: {{{written}}}")
