@@ -11,12 +11,13 @@ import msgspec
 
 from loadctl.errors import UsageError
 from loadctl.results.blocks import BLOCKS, EndpointBlocks, RunBlocks
-from loadctl.results.wire.record import Record
+from loadctl.results.wire.record import MOST_S, Record
 
 FOLDER = Path("baselines")
 """In the working directory, beside `scenarios/`."""
 _NAME = re.compile(r"(?!latest)[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
-_LARGEST = 100_000_000
+_MOST_BYTES = 100_000_000
+_SMALLEST, _LARGEST = 1e-6, 1e15
 
 
 class Baseline(Record, frozen=True, kw_only=True, tag_field="schema", tag="loadctl.baseline/1"):
@@ -63,7 +64,7 @@ def read_baseline(name: str, folder: Path | None = None) -> Baseline:
     path = baseline_file(name) if folder is None else folder / f"{name}.json"
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST)
+            data = file.read(_MOST_BYTES)
         found = msgspec.json.decode(data, type=Baseline)
     except FileNotFoundError as error:
         raise _missing(name) from error
@@ -110,10 +111,18 @@ def _impossible(baseline: Baseline) -> Iterator[str]:
             may_be_empty = name in {"cpu_cores", "memory_bytes"}
             if len(values) != BLOCKS and (values or not may_be_empty):
                 yield f"runs.{i}.{name}: {BLOCKS} numbers, not {len(values)}"
-            if any(value < 0 for value in values):
-                yield f"runs.{i}.{name}: a number below 0"
+            if not all(map(_is_possible, values)):
+                yield f"runs.{i}.{name}: a number that no run has"
+        if sum(run.seconds) > MOST_S:
+            yield f"runs.{i}.seconds: a run lasts up to {MOST_S:,} s"
+        if not all(map(_is_possible, run.lag_ms.values())):
+            yield f"runs.{i}.lag_ms: a number that no run has"
         for endpoint in (run.total, *run.endpoints):
             yield from (f"runs.{i}.{endpoint.endpoint}: {wrong}" for wrong in _wrong(endpoint))
+
+
+def _is_possible(value: float) -> bool:
+    return value == 0 or _SMALLEST <= value <= _LARGEST
 
 
 def _wrong(endpoint: EndpointBlocks) -> Iterator[str]:
@@ -121,8 +130,8 @@ def _wrong(endpoint: EndpointBlocks) -> Iterator[str]:
         yield f"{BLOCKS} histograms, not {len(endpoint.ok)}"
     if not 0 <= endpoint.failed <= endpoint.requests:
         yield "more failures than requests"
-    if any(ms < 0 for ms in endpoint.latency_ms.values()):
-        yield "a latency below 0"
+    if not all(map(_is_possible, endpoint.latency_ms.values())):
+        yield "a latency that no run has"
     try:
         _ = endpoint.blocks
     except ValueError as error:
