@@ -24,7 +24,7 @@ from loadctl.results.scoring import RESOURCES
 from loadctl.results.summary import Counters, EndpointSummary, Latency, Summary
 from loadctl.results.verdict import Finding, Score, Status, status_of
 from loadctl.scenario.load import Model
-from loadctl.scenario.target import PERCENTILES, Target, enough_requests, enough_samples
+from loadctl.scenario.target import PERCENTILES, Target, enough_requests, enough_samples, parts_of_versus
 from loadctl.scenario.units import format_count, format_limit, format_value
 
 if TYPE_CHECKING:
@@ -282,6 +282,10 @@ def _find(target: Target, imported: Imported) -> _Found:
         return _Found(None, reason="no monitor was there")
     if scope.kind == "stage":
         return _Found(None, reason="a file has no stages")
+    if parts_of_versus(metric) is not None:
+        return _Found(
+            None, reason="a file is not compared with a baseline: that needs the blocks of a recorded run"
+        )
     if metric in _NOT_IN_FILES:
         return _Found(None, reason=_NOT_IN_FILES[metric])
     row = imported.total

@@ -124,6 +124,12 @@ def test_few_requests_prove_nothing_here_either() -> None:
     assert score_imported(target("error_rate", 1), told(broken)).status is Status.FAIL
 
 
+def test_a_file_is_not_compared_with_a_baseline() -> None:
+    score = score_imported(target("latency_p95 vs main", 10, unit="%"), told(endpoint(Figure.exact(20.0))))
+    assert (score.status, score.judged) == (Status.NO_DATA, True)
+    assert "is not compared with a baseline" in (score.reason or "")
+
+
 def test_shared_limits_on_cpu_bind_only_where_something_was_watched() -> None:
     row = told(endpoint(Figure.exact(1)))
     limit = Target(metric="cpu", critical=90, unit="%")

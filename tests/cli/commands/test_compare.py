@@ -414,6 +414,7 @@ AGAINST_MAIN = (
     [
         ((2.0,), 1, ["PASS", "FAIL", "PASS"]),
         ((1.0,), 3, ["PASS", "NO_DATA", "PASS"]),
+        ((1.13,), 3, ["PASS", "NO_DATA", "PASS"]),
         ((1.0, 1.0, 1.0, 1.0), 0, ["PASS", "PASS", "PASS"]),
         ((0.5,), 0, ["PASS", "PASS", "PASS"]),
     ],
