@@ -29,11 +29,12 @@ class ExitCode(IntEnum):
     """The verdict is PASS, or WARN without --fail-on warn. Other commands: they did what they were asked."""
     FAIL = 1
     """The verdict is FAIL: a judged critical limit is crossed, or there is a critical finding. With --fail-on warn also
-    WARN."""
+    WARN. `compare` and `run --baseline`: a gated metric became worse."""
     USAGE = 2
-    """Wrong arguments, files or environment. Nothing was sent."""
+    """Wrong arguments, files or environment. Nothing was sent. `compare`: the runs are not comparable."""
     INCONCLUSIVE = 3
-    """The verdict is INCONCLUSIVE: the measurement does not allow a verdict on the system."""
+    """The verdict is INCONCLUSIVE: the measurement does not allow a verdict on the system. `compare --require-proof`:
+    nothing can be told of a gated metric."""
     ERROR = 4
     """The verdict is ERROR: the run could not be carried out. The system was never ready, the engine died, or the disk
     is full."""
