@@ -49,7 +49,7 @@ def test_the_schema_is_json(loadctl: Loadctl) -> None:
     wrong = loadctl("schema", "runs")
     assert (wrong.code, wrong.err) == (
         2,
-        "there is no schema of 'runs'; there are result, scenario, users, targets\n",
+        "there is no schema of 'runs'; there are result, comparison, baseline, scenario, users, targets\n",
     )
 
 
