@@ -16,12 +16,12 @@ from msgspec.structs import replace
 from loadctl.analysis.run_context import RunContext
 from loadctl.results.findings import FindingId
 from loadctl.results.measures.level import NOISE_MS
-from loadctl.results.measures.outage import CONNECTION_ERRORS, is_cut_off, period_s
+from loadctl.results.measures.outage import CONNECTION_ERRORS, is_unreachable, period_s
 from loadctl.results.recording import Event
 from loadctl.results.verdict import Evidence, Finding, Severity
 from loadctl.scenario.units import format_count, format_duration, format_ms
 
-CUT_ERRORS = CONNECTION_ERRORS | {"protocol"}
+DROPPED_ERRORS = CONNECTION_ERRORS | {"protocol"}
 """What a client sees of a process that ends under its requests."""
 UNREACHABLE_S = 2
 WITHIN_S = 5
@@ -88,7 +88,8 @@ def _finding(
 def _failed_with(run: RunContext, events: list[Event]) -> int:
     """Requests cut off within 5 s of one of these; 0 where that is no more than happens all along."""
     cut = {
-        second.t: sum(second.errors.get(name, 0) for name in CUT_ERRORS) for second in run.recording.seconds
+        second.t: sum(second.errors.get(name, 0) for name in DROPPED_ERRORS)
+        for second in run.recording.seconds
     }
     near = {t for t in cut if any(abs(t - event.t) <= WITHIN_S for event in events)}
     there = sum(cut[t] for t in near)
@@ -112,7 +113,7 @@ def _each_once(events: list[Event]) -> list[Event]:
 
 def _unreachable(run: RunContext) -> Iterator[Finding]:
     spells: list[list[int]] = []
-    for t in (second.t for second in run.recording.seconds if is_cut_off(second)):
+    for t in (second.t for second in run.recording.seconds if is_unreachable(second)):
         if spells and spells[-1][-1] == t - 1:
             spells[-1].append(t)
         else:

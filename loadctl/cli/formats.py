@@ -1,4 +1,4 @@
-"""The formats of a result. Each is a pure function of it; html and csv also read the recording."""
+"""The formats of a result, each a pure function of it. Those of html, csv and csv-readings need the recording too."""
 
 from __future__ import annotations
 

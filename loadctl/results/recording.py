@@ -118,7 +118,8 @@ class Shard:
     """The last second it reported."""
     unfinished: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Ages (ms) of the requests still under way at the end, by endpoint."""
-    unfinished_without_age: Mapping[str, int] = field(default_factory=dict)
+    cut_off: Mapping[str, int] = field(default_factory=dict)
+    """Requests that were under way when the engine process died, by endpoint: nobody knows their ages."""
     totals: Mapping[str, int] = field(default_factory=dict)
     """The recorder's own totals (started, completed, failed, …), a cross-check of its frames."""
     notes: Sequence[str] = ()

@@ -40,7 +40,9 @@ _NOT_IN_HASH = {
     "credentials",
     "secrets",
 }
-"""Fields of a scenario that change no traffic."""
+"""Where it came from, where it is sent and how it was shortened. A new field that changes no traffic belongs here, or
+the hash of every scenario changes; `goal` and `watch` change none and count all the same, as ever.
+"""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):

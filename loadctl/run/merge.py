@@ -85,7 +85,7 @@ class ShardLog:
             virtual_users=self.bye.virtual_users if self.bye else None,
             last_t=self.last_t if self.last_t >= 0 else None,
             unfinished=self.bye.unfinished if self.bye else {},
-            unfinished_without_age={} if self.bye else self.in_flight,
+            cut_off={} if self.bye else self.in_flight,
             totals=self.bye.totals if self.bye else {},
             notes=(*self.notes, *torn),
             script_faults=tuple(self.script_faults),

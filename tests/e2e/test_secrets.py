@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from loadctl.cli.options import FORMATS
 from tests.e2e.shell import Shell
 
 pytestmark = pytest.mark.e2e
@@ -149,7 +150,6 @@ server = ThreadingHTTPServer(("127.0.0.1", 0), Telltale)
 print(server.server_port, flush=True)
 server.serve_forever()
 """
-FORMS = ("text", "html", "json", "markdown", "junit", "csv", "csv-readings", "openmetrics")
 
 
 @dataclass
@@ -166,7 +166,7 @@ class Told:
 
     def everything(self) -> None:
         """Of the run that was made."""
-        for form in FORMS:
+        for form in FORMATS:
             self.command("report", "--format", form, env={})
         self.command("score", "latest", env={})
         self.command("runs", env={})

@@ -89,7 +89,7 @@ def test_requests_under_way_when_a_shard_died_are_its_own(tmp_path: Path) -> Non
     files.append(0, frame(0, in_flight=3))
     files.append(1, frame(0, in_flight=4))
     assert files.merger.poll(1.0)[0].cells["GET /"].in_flight == 7
-    assert [log.shard().unfinished_without_age for log in files.merger.logs] == [{"GET /": 3}, {"GET /": 4}]
+    assert [log.shard().cut_off for log in files.merger.logs] == [{"GET /": 3}, {"GET /": 4}]
 
 
 growth = st.lists(

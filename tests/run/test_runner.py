@@ -228,7 +228,7 @@ def test_two_shards_add_up_to_one_recording(tmp_path: Path) -> None:
 def test_a_shard_that_is_killed_does_not_take_the_others_with_it(tmp_path: Path) -> None:
     recording = read_recording(run(request(tmp_path, 3.0, shards=2, shard1=["killed"])))[1]
     assert counts(recording) == [(0, 20, 200), (1, 10, 100), (2, 10, 100)]
-    assert [(s.complete, s.last_t, s.unfinished_without_age) for s in recording.shards] == [
+    assert [(s.complete, s.last_t, s.cut_off) for s in recording.shards] == [
         (True, 2, {}),
         (False, 0, {"GET /": 3}),
     ]

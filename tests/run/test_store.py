@@ -408,7 +408,7 @@ def test_a_run_whose_loadctl_was_killed_is_read_from_its_frames(
         (True, False, 1),
         (False, False, None),
     ]
-    assert recording.shards[0].unfinished_without_age == {"GET /": 2}
+    assert recording.shards[0].cut_off == {"GET /": 2}
 
 
 def test_intervals_without_frames_are_enough(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def _place_unfinished(shards: Sequence[Shard], parts: Sequence[_StagePart], last
     Otherwise a system that hangs until after the ramp-down would have failed nothing in the window. What was
     under way in a shard that died is unfinished too, but ended by the shard's death: no failure of the system.
     """
-    total = sum(n for shard in shards for n in shard.unfinished_without_age.values() if n > 0)
+    total = sum(n for shard in shards for n in shard.cut_off.values() if n > 0)
     for began, endpoint, count in _unfinished(shards):
         total += count
         scored = parts[last].why_unscored is None

@@ -67,7 +67,7 @@ def period_s(found: Sequence[Stall]) -> float | None:
     return usual if all(abs(gap - usual) <= max(1.5, 0.2 * usual) for gap in gaps) else None
 
 
-def is_cut_off(second: SecondTotal) -> bool:
+def is_unreachable(second: SecondTotal) -> bool:
     """Nothing succeeded, and at least half of what failed was the connection."""
     if second.ok.count or second.rate_limited:
         return False
@@ -83,8 +83,8 @@ def disturbed(seconds: Sequence[SecondTotal], events: Sequence[Event]) -> dict[i
         end_s = seconds[-1].t if stall.end_s is None else stall.end_s
         found |= dict.fromkeys(range(int(stall.start_s), int(end_s) + 2), "the system stalled")
     gone = any(event.kind in _GONE for event in events)
-    cut = [second.t for second in seconds if is_cut_off(second)]
-    to_the_end = bool(cut) and bool(seconds) and is_cut_off(seconds[-1])
+    cut = [second.t for second in seconds if is_unreachable(second)]
+    to_the_end = bool(cut) and bool(seconds) and is_unreachable(seconds[-1])
     if gone or to_the_end:
         why = "the system's process ended" if gone else "the system was unreachable to the end"
         found |= {t + near: why for t in cut for near in (-1, 0, 1)}

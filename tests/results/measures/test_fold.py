@@ -65,7 +65,7 @@ def test_before_a_ramp_down_only_unfinished_requests_that_began_in_the_window_co
 
 
 def test_what_was_under_way_in_a_shard_that_died_is_unfinished_but_no_failure_of_the_system() -> None:
-    lost = Shard(0, hello=True, bye=False, last_t=4, unfinished_without_age={"GET /": 3})
+    lost = Shard(0, hello=True, bye=False, last_t=4, cut_off={"GET /": 3})
     folded = fold(load("10 10 hold"), recording(steady(5, [5.0]), shards=[lost]))
     assert total(folded) == (5, 0, 0)
     assert folded.summary.total.error_rate == 0

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from loadctl.results.interval import Second
-from loadctl.results.measures.outage import disturbed, is_cut_off, period_s, stalls
+from loadctl.results.measures.outage import disturbed, is_unreachable, period_s, stalls
 from loadctl.results.recording import Event
 from tests.results.recorded import interval, moments, second, steady
 
@@ -141,7 +141,7 @@ def refusing(t: int) -> Second:
 
 def test_what_a_process_that_ended_leaves_behind_tells_nothing_of_the_load() -> None:
     seconds = moments([*steady(20), *map(refusing, range(20, 24)), *steady(10, start=24)])
-    assert [one.t for one in seconds if is_cut_off(one)] == [20, 21, 22, 23]
+    assert [one.t for one in seconds if is_unreachable(one)] == [20, 21, 22, 23]
     assert not disturbed(seconds, [])  # it may have been the load
     gone = [Event(21, "service_restarted", "")]
     assert set(disturbed(seconds, gone).values()) == {"the system's process ended"}
