@@ -42,9 +42,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def loadctl(folder: Path, capsys: pytest.CaptureFixture[str]) -> Loadctl:
+def loadctl(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Loadctl:
     def call(*argv: str) -> Said:
         capsys.readouterr()
+        monkeypatch.setattr("loadctl.cli.output._secrets", {})  # a command knows its own alone
         handlers = {number: signal.getsignal(number) for number in SIGNALS}
         code = funnel(list(argv))
         for number, handler in handlers.items():  # a run leaves them as they are when a program ends
