@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -106,6 +107,13 @@ def _is_card(name: str) -> bool:
 _PRESSURES = ("cpu", "memory", "io")
 
 
+def spent_and_busy_s(times: Any) -> tuple[float, float]:
+    """Of psutil's cpu_times, rounded: of an idle machine the difference of two sums would else seem to fall."""
+    # guest time is part of user time already
+    spent = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    return round(spent, 3), round(spent - times.idle - getattr(times, "iowait", 0.0), 3)
+
+
 class HostSource:
     """Values: cpu_pct (of all cores), load_1m, memory_pct, memory_available_bytes, swap_used_bytes, swap_pct,
     disk_read_bytes_per_s, disk_write_bytes_per_s, network_rx_bytes_per_s, network_tx_bytes_per_s, loopback_bytes_per_s;
@@ -150,11 +158,8 @@ class HostSource:
 
     def _cpu(self) -> Mapping[str, float]:
         """Of cpu_times, not cpu_percent: that keeps one state for the whole program."""
-        times = psutil.cpu_times()
-        # guest time is part of user time already
-        spent = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-        idle = times.idle + getattr(times, "iowait", 0.0)
-        busy, everything = self._busy.update(spent - idle), self._all.update(spent)
+        spent_s, busy_s = spent_and_busy_s(psutil.cpu_times())
+        busy, everything = self._busy.update(busy_s), self._all.update(spent_s)
         if busy is None or not everything:
             return {}
         return {"cpu_pct": round(min(100.0, 100 * busy / everything), 2)}

@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from loadctl.monitors.generator import (
     bytes_of_disks,
     parse_file_nr,
     parse_memory,
+    spent_and_busy_s,
 )
 from loadctl.results.recording import Reading
 
@@ -81,6 +83,14 @@ def test_memory_of_a_strange_kernel_raises_what_is_handled(content: bytes) -> No
         pass
     else:
         pytest.fail("that was no /proc/meminfo")
+
+
+@linux
+@given(st.lists(st.integers(0, 10**9), min_size=10, max_size=10), st.integers(1, 200))
+def test_a_machine_that_was_idle_was_not_busy_for_less_than_no_time(ticks: list[int], idle: int) -> None:
+    before = type(psutil.cpu_times())(*(one / 100 for one in ticks))
+    after = before._replace(idle=(ticks[3] + idle) / 100)
+    assert spent_and_busy_s(after)[1] == spent_and_busy_s(before)[1]
 
 
 @linux
