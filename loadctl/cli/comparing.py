@@ -18,11 +18,11 @@ from loadctl.cli.output import columns, complain, wants_colour, write, write_jso
 from loadctl.cli.project import run_directory
 from loadctl.errors import ExitCode, UsageError
 from loadctl.reports.terminal.comparison import comparison_text, headline
-from loadctl.results.blocks import Identity, RunBlocks, run_blocks
+from loadctl.results.blocks import Identity, RunBlocks
 from loadctl.run.baseline import is_baseline, read_baseline
 from loadctl.run.directory import RunDirectory
 from loadctl.run.machine import this_machine
-from loadctl.run.manifest import identity_of, traffic_hash
+from loadctl.run.manifest import traffic_hash
 from loadctl.run.store import list_runs
 from loadctl.scenario.reading.words import no_such, unknown
 from loadctl.scenario.target import Scope
@@ -65,18 +65,7 @@ def last_two(out: Path) -> tuple[Side, Side]:
 
 def blocks_of(run: RunDirectory) -> RunBlocks:
     """Raises: UsageError where the directory holds no run."""
-    return _blocks(judged(run))
-
-
-def _blocks(judgement: Judgement) -> RunBlocks:
-    manifest = judgement.manifest
-    return run_blocks(
-        judgement.result,
-        judgement.recording,
-        run=judgement.run.id,
-        git_revision=manifest.git_revision,
-        identity=identity_of(manifest),
-    )
+    return judged(run).blocks()
 
 
 def baseline_for(name: str, request: RunRequest) -> Side:
@@ -102,7 +91,7 @@ def baseline_for(name: str, request: RunRequest) -> Side:
 def compared_with(baseline: Side, judgement: Judgement, *, quiet: bool, as_json: bool) -> ExitCode:
     """Compare a run that has just ended, and keep that in its directory. The exit code of both: the verdict's, or that
     of the comparison where the verdict is no failure."""
-    after = Side("this run", [_blocks(judgement)])
+    after = Side("this run", [judgement.blocks()])
     code = judgement.result.exit_code
     if wrong := list(doubts(baseline, after)):
         complain(f"not compared with {baseline.name}: {wrong[0]}\n")

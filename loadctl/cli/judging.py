@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loadctl.analysis.judgement import RunFacts, judge
 from loadctl.errors import UsageError
@@ -20,11 +21,14 @@ from loadctl.run.baseline import FOLDER, baseline_file, read_baseline
 from loadctl.run.directory import RunDirectory
 from loadctl.run.journal import UnwritableError
 from loadctl.run.machine import calendar_time
-from loadctl.run.manifest import Manifest
+from loadctl.run.manifest import Manifest, identity_of
 from loadctl.run.store import read_recording
 from loadctl.scenario.expectation import smoke_of
 from loadctl.scenario.load import Load
 from loadctl.scenario.target import Target, baselines_of
+
+if TYPE_CHECKING:
+    from loadctl.results.blocks import RunBlocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,18 @@ class Judgement:
         """The planned load or, for a run without a plan, the load recorded while it ran."""
         planned = self.manifest.scenario.load
         return planned if planned.stages else recorded_load(self.recording)
+
+    def blocks(self) -> RunBlocks:
+        """What comparing it with other runs needs."""
+        from loadctl.results.blocks import run_blocks  # most commands compare nothing
+
+        return run_blocks(
+            self.result,
+            self.recording,
+            run=self.run.id,
+            git_revision=self.manifest.git_revision,
+            identity=identity_of(self.manifest),
+        )
 
 
 def _shown(path: Path) -> str:
@@ -81,12 +97,11 @@ def _judged(run: RunDirectory, targets: Sequence[Target] | None, *, fail_on_warn
         run_dir=_shown(run.path),
         fail_on_warn=fail_on_warn,
     )
-    result = judge(scenario, recording, facts)
+    found = Judgement(run, judge(scenario, recording, facts), manifest, recording)
     if baselines_of(scenario.targets):
-        result = judge(
-            scenario, recording, facts, _worsenings(run, manifest, scenario.targets, recording, result)
-        )
-    return Judgement(run, result, manifest, recording)
+        worsenings = _worsenings(found, scenario.targets)
+        found = replace(found, result=judge(scenario, recording, facts, worsenings))
+    return found
 
 
 def keep_baselines(run: RunDirectory) -> None:
@@ -98,26 +113,20 @@ def keep_baselines(run: RunDirectory) -> None:
             run.replace(f"{FOLDER}/{name}.json", baseline_file(name).read_text(encoding="utf-8"))
 
 
-def _worsenings(
-    run: RunDirectory, manifest: Manifest, targets: Sequence[Target], recording: Recording, result: Result
-) -> Worsenings:
+def _worsenings(judgement: Judgement, targets: Sequence[Target]) -> Worsenings:
     """By the baselines that were kept in the run directory, so that a run is judged alike ever after."""
     from loadctl.analysis.comparison import Side, worsenings
-    from loadctl.results.blocks import run_blocks
-    from loadctl.run.manifest import identity_of
 
     sides: dict[str, Side | str] = {}
     for name in baselines_of(targets):
         try:
-            kept = run.path / FOLDER
+            kept = judgement.run.path / FOLDER
             sides[name] = Side(
                 name, read_baseline(name, kept if (kept / f"{name}.json").is_file() else None).runs
             )
         except UsageError as error:
             sides[name] = error.message
-    identity = identity_of(manifest)
-    blocks = run_blocks(result, recording, run=run.id, git_revision=manifest.git_revision, identity=identity)
-    return worsenings(targets, sides, blocks)
+    return worsenings(targets, sides, judgement.blocks())
 
 
 FILES = ("profile/worst.svg", "profile/calm.svg", "profile/speedscope.json")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -134,12 +134,7 @@ def scenario_hash(scenario: Scenario) -> str:
     bare = _plain(replace(scenario, script=script))
     written: Any = _with_hidden(bare, _OF_SCENARIO, Redaction(scenario.secrets))
     essence = {key: _without_lines(part) for key, part in written.items() if key not in _NOT_IN_HASH}
-    digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
-    for path in map(Path, scenario.script.paths if scenario.script is not None else ()):
-        with suppress(OSError):  # the name may be too long for a file
-            if path.is_file():
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return _digest(essence, scenario.script.paths if scenario.script is not None else ())
 
 
 _SENT = ("load", "user_types", "timeout_s", "drain_s", "max_in_flight", "rate_limit", "tls", "seed")
@@ -164,12 +159,18 @@ def traffic_hash(scenario: Scenario) -> str:
         _sent({key: written[key] for key in _SENT}),
         _sent({key: script[key] for key in _SENT_OF_SCRIPT if script}),
     ]
-    digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
     bodies = [request.body for request in scenario.requests() if request.body is not None]
     files = [path for body in bodies for _, path in sorted(body.files.items())]
-    for path in map(Path, [*files, *(scenario.script.paths if scenario.script is not None else ())]):
-        if path.is_file():
-            digest.update(path.read_bytes())
+    return _digest(essence, [*files, *(scenario.script.paths if scenario.script is not None else ())])
+
+
+def _digest(essence: object, paths: Iterable[str]) -> str:
+    """Of a document and of what these files hold. A file that is not there has no content."""
+    digest = hashlib.sha256(json.dumps(essence, sort_keys=True).encode())
+    for path in map(Path, paths):
+        with suppress(OSError):  # the name may be too long for a file
+            if path.is_file():
+                digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
