@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,10 +11,10 @@ import msgspec
 from loadctl.errors import UsageError
 from loadctl.results.blocks import BLOCKS, EndpointBlocks, RunBlocks
 from loadctl.results.wire.record import MOST_S, Record
+from loadctl.scenario.target import BASELINE_NAME
 
 FOLDER = Path("baselines")
 """In the working directory, beside `scenarios/`."""
-_NAME = re.compile(r"(?!latest)[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _MOST_BYTES = 100_000_000
 _SMALLEST, _LARGEST = 1e-6, 1e15
 
@@ -29,7 +28,7 @@ class Baseline(Record, frozen=True, kw_only=True, tag_field="schema", tag="loadc
 
 def baseline_file(name: str) -> Path:
     """Raises: UsageError for what is no name."""
-    if not _NAME.fullmatch(name):
+    if not BASELINE_NAME.fullmatch(name):
         raise UsageError(
             f"'{name[:80]}' cannot name a baseline",
             hint="letters, digits, - _ and . will do, as in  main; latest is the latest run",
@@ -38,7 +37,7 @@ def baseline_file(name: str) -> Path:
 
 
 def is_baseline(name: str) -> bool:
-    return bool(_NAME.fullmatch(name)) and baseline_file(name).is_file()
+    return bool(BASELINE_NAME.fullmatch(name)) and baseline_file(name).is_file()
 
 
 def baseline_names() -> Sequence[str]:

@@ -58,6 +58,8 @@ class Target:
 
 
 _VERSUS = " vs "
+BASELINE_NAME = re.compile("(?!latest)[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+"""`latest` is a run."""
 HELD_AGAINST_BASELINES: Mapping[str, frozenset[ScopeKind]] = {
     **dict.fromkeys(
         ("latency_p50", "latency_p95", "latency_p99", "error_rate"), frozenset({"run", "endpoint"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeAlias
@@ -13,6 +12,7 @@ from loadctl.scenario.reading import keys
 from loadctl.scenario.reading.document import Key, Mistakes, Node
 from loadctl.scenario.reading.words import no_such, unknown
 from loadctl.scenario.target import (
+    BASELINE_NAME,
     HELD_AGAINST_BASELINES,
     METRICS,
     Metric,
@@ -168,9 +168,10 @@ class TargetReader:
     def _versus(self, metric: Metric, node: Node, scope: Scope, shape: LimitsShape) -> None:
         """A target of its own beside the limits."""
         if scope.kind not in HELD_AGAINST_BASELINES.get(metric.name, frozenset()):
-            able = ", ".join(HELD_AGAINST_BASELINES)
-            message = f"{metric.name}: vs: cannot be said of it here; it can of {able}"
-            self.mistakes.add(node, message, "latencies and the error rate can be those of an endpoint")
+            able = [name for name, scopes in HELD_AGAINST_BASELINES.items() if scope.kind in scopes]
+            elsewhere = "write it for the whole run, or below  endpoints:"
+            hint = f"here it applies to {', '.join(able)}" if able else elsewhere
+            self.mistakes.add(node, f"{metric.name}: vs: does not apply here", hint)
             return
         if shape.vs is None or shape.worse_by is None:
             self.mistakes.add(
@@ -241,7 +242,7 @@ _VS_EXAMPLE = "{target: 50ms, critical: 200ms, vs: main, worse_by: 10%}"
 
 def _baseline_name(part: Node) -> str:
     name = keys.scalar_text(part)
-    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", name):
+    if not BASELINE_NAME.fullmatch(name):
         raise ValueError(f"'{name[:80]}' is not the name of a baseline")
     return name
 
