@@ -9,7 +9,7 @@ from typing import Any
 from loadctl.errors import ExitCode
 from loadctl.reference.entry import Entry, named
 from loadctl.reference.examples import example_of
-from loadctl.reference.keys import keys
+from loadctl.reference.keys import TYPES, keys
 from loadctl.results.findings import FINDINGS
 from loadctl.results.result import Result, schema
 from loadctl.results.summary import FAILURES
@@ -88,21 +88,14 @@ def _facts(metric: Metric) -> Iterator[str]:
 
 
 def _helpers() -> Iterator[Entry]:
-    for name, helper in HELPERS.items():
+    for name, helper in {**HELPERS, **GIVEN}.items():
+        called = name in HELPERS
         yield Entry(
             kind="helper",
             word=name,
-            place="helper of templates",
+            place="helper of templates" if called else "variable of templates",
             text=helper.help,
-            type=f"{name}({', '.join(helper.arguments)})",
-            example=f"{{{{ {helper.example} }}}}",
-        )
-    for name, helper in GIVEN.items():
-        yield Entry(
-            kind="helper",
-            word=name,
-            place="variable of templates",
-            text=helper.help,
+            type=f"{name}({', '.join(helper.arguments)})" if called else None,
             example=f"{{{{ {helper.example} }}}}",
             see=("data",) if name == "row" else (),
         )
@@ -168,16 +161,6 @@ def _result_keys() -> Iterator[Entry]:
             )
 
 
-_JSON = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "object": "a mapping",
-    "null": "null",
-}
-
-
 def _in_json(form: Mapping[str, Any], defined: Mapping[str, Any]) -> str:
     """What a value may be, from its JSON Schema."""
     if "$ref" in form:
@@ -188,5 +171,5 @@ def _in_json(form: Mapping[str, Any], defined: Mapping[str, Any]) -> str:
         return f"a list of {_in_json(items, defined).removeprefix('a ')}s"
     alternatives = form.get("anyOf")
     return (
-        " or ".join(_in_json(one, defined) for one in alternatives) if alternatives else _JSON[form["type"]]
+        " or ".join(_in_json(one, defined) for one in alternatives) if alternatives else TYPES[form["type"]]
     )

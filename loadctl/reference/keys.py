@@ -72,12 +72,13 @@ _FORMS: Mapping[str, str] = {
     f"{NUMBER}(?: ?{PER})?{RANGE}{NUMBER} ?{PER}|{NUMBER} ?{PER}": "a rate, such as 300/s, or a range of rates",
 }
 """What a pattern of reading/keys.py stands for. Others allow `${NAME}` beside a type, which holds for every value."""
-_TYPES = {
+TYPES = {
     "string": "text",
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
     "object": "a mapping",
+    "null": "null",
 }
 
 
@@ -156,7 +157,7 @@ def _alternatives(schema: Schema) -> Iterator[str]:
         lists = ", or lists of them" if schema == FIELDS else ""
         yield f"a mapping of names to texts{lists}" if lists or inner == SCALAR else "a mapping"
     elif isinstance(kind := schema.get("type"), str):
-        yield _TYPES[kind]
+        yield TYPES[kind]
     else:
         yield "text" if schema else "any value"
 
