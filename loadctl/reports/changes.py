@@ -101,5 +101,5 @@ def side(facts: SideFacts) -> str:
     revisions = ", ".join(facts.git_revisions[:3])
     many = f"{format_count(len(facts.runs))} runs" if len(facts.runs) > 1 else ""
     one = facts.runs[0] if len(facts.runs) == 1 and facts.runs[0] != facts.name else ""
-    said = ", ".join(filter(None, [many, one, revisions]))
-    return printable(f"{facts.name} ({said})" if said else facts.name, 200)
+    details = ", ".join(filter(None, [many, one, revisions]))
+    return printable(f"{facts.name} ({details})" if details else facts.name, 200)

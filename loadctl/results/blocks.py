@@ -67,7 +67,7 @@ class EndpointBlocks(Record, frozen=True, kw_only=True):
         """Raises: ValueError where one does not agree with itself."""
         return [form.histogram() for form in self.ok]
 
-    def course_ms(self, q: float) -> Sequence[float | None]:
+    def series_ms(self, q: float) -> Sequence[float | None]:
         """Quantile `q` block by block; None where a block has too few successes."""
         each = (block.quantile_us(q) for block in self.blocks)
         return [None if us is None else us / 1000 for us in each]

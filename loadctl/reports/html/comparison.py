@@ -29,7 +29,7 @@ def comparison_page(comparison: Comparison, before: Side, after: Side) -> str:
             policy=policy,
             body=_CLASSES[comparison.outcome],
             word=changes.OUTCOMES[comparison.outcome],
-            said=list(changes.sentences(comparison)),
+            sentences=list(changes.sentences(comparison)),
             groups=list(_groups(comparison.changes)),
             changes=changes,
             tone=lambda change: _CLASSES[change.decision] if change.decision != "cannot tell" else "",
@@ -55,8 +55,8 @@ def _block_s(*sides: Side) -> int:
 
 def _panels(before: Side, after: Side) -> list[Panel]:
     kinds: Sequence[tuple[str, str, str, Callable[[RunBlocks], Values]]] = (
-        ("p50", "Latency p50", "ms", lambda run: run.total.course_ms(PERCENTILES["p50"])),
-        ("p95", "Latency p95", "ms", lambda run: run.total.course_ms(PERCENTILES["p95"])),
+        ("p50", "Latency p50", "ms", lambda run: run.total.series_ms(PERCENTILES["p50"])),
+        ("p95", "Latency p95", "ms", lambda run: run.total.series_ms(PERCENTILES["p95"])),
         ("throughput", "Throughput", "/s", lambda run: _per(run.successes, run.seconds)),
         ("errors", "Error rate", "%", lambda run: _per([100 * n for n in run.failed], run.requests)),
         ("cpu", "CPU, cores", "", lambda run: run.cpu_cores),

@@ -15,11 +15,11 @@ _MOST_ENDPOINTS = 20
 
 def comparison_text(comparison: Comparison, *, width: int = 80, colour: bool = False) -> str:
     width = max(width, _MIN_WIDTH)
-    said = [line for text in changes.sentences(comparison) for line in hanging("", text, width)]
+    sentences = [line for text in changes.sentences(comparison) for line in hanging("", text, width)]
     blocks = [
         [headline(comparison, colour=colour)],
         list(_sides(comparison, width)),
-        said,
+        sentences,
         list(_table(comparison, width)),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -44,15 +44,15 @@ def _table(comparison: Comparison, width: int) -> Iterator[str]:
             endpoint, shown = change.scope.name, shown + 1
             if shown <= _MOST_ENDPOINTS:
                 yield f"  {shortened(printable(endpoint, 500), width - 2)}"
-        if shown <= _MOST_ENDPOINTS and _is_told(change):
+        if shown <= _MOST_ENDPOINTS and _is_shown(change):
             yield _row(change)
     if shown > _MOST_ENDPOINTS:
         yield f"  … and {shown - _MOST_ENDPOINTS} more endpoints (--json has all)"
     yield "  * decides the exit code"
 
 
-def _is_told(change: Change) -> bool:
-    """Rows of endpoints only where there is something to tell."""
+def _is_shown(change: Change) -> bool:
+    """Rows of endpoints only where something is known."""
     return change.gated or not change.scope.name or change.change is not None
 
 
