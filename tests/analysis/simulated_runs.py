@@ -9,20 +9,11 @@ from functools import cache
 from random import Random
 from statistics import NormalDist
 
-from loadctl.results.blocks import BLOCKS, COMPARED, EndpointBlocks, Identity, RunBlocks
+from loadctl.results.blocks import BLOCKS, COMPARED, EndpointBlocks, RunBlocks
 from loadctl.results.histogram import Histogram, Packed
 from loadctl.results.wire.frame import HistogramForm
 from loadctl.scenario.target import PERCENTILES
-
-IDENTITY = Identity(
-    traffic_hash="5eed",
-    engine="locust",
-    engine_version="2.47",
-    shards=1,
-    architecture="x86_64",
-    cpu_model="EPYC",
-    cores=2.0,
-)
+from tests.results.recorded import IDENTITY
 
 
 def steady(_share: float) -> float:

@@ -41,7 +41,7 @@ def test_the_orchestrator_stays_as_it_is(replayed: Replayed) -> None:
 def test_the_run_directory_is_small(replayed: Replayed) -> None:
     size = sum(path.stat().st_size for path in replayed.run.path.rglob("*") if path.is_file())
     print(f"the run directory holds {size / 1e6:.0f} MB")
-    assert size < 150e6
+    assert size < 160e6  # 5 MB of it are tallies, for charts of latency by endpoint
 
 
 def test_the_analysis_is_quick_and_lean(replayed: Replayed) -> None:

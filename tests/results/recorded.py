@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from loadctl.results.blocks import Identity
 from loadctl.results.gathering import Gathering
 from loadctl.results.histogram import Histogram
 from loadctl.results.interval import Interval, Second, SecondTotal
@@ -19,6 +20,17 @@ from tests.records import replace
 P50, P95, P99 = "latency_p50", "latency_p95", "latency_p99"
 _UNITS = {"error_rate": "%", "cpu": "%", "memory": "bytes", "throughput": "/s", "max_throughput": "/s"}
 _HIGHER = {"throughput", "max_throughput", "breaking_point"}
+
+IDENTITY = Identity(
+    traffic_hash="5eed",
+    engine="locust",
+    engine_version="2.47",
+    shards=1,
+    architecture="x86_64",
+    cpu_model="EPYC",
+    cores=2.0,
+)
+"""Of a run that can be compared with others."""
 
 
 def load(*stages: str, model: Model = "closed") -> Load:

@@ -6,22 +6,23 @@ import msgspec
 import pytest
 
 from loadctl.analysis.judgement import RunFacts, judge
-from loadctl.results.blocks import BLOCKS, Identity, RunBlocks, run_blocks
+from loadctl.results.blocks import BLOCKS, RunBlocks, run_blocks
 from loadctl.results.recording import Event, Recording
 from loadctl.scenario.load import Load
 from loadctl.scenario.target import Smoke
 from tests.records import replace
-from tests.results.recorded import interval, load, readings, recording, scenario, second, shard, steady
-
-IDENTITY = Identity(
-    traffic_hash="5eed",
-    engine="locust",
-    engine_version="2.47",
-    shards=1,
-    architecture="x86_64",
-    cpu_model="EPYC",
-    cores=2.0,
+from tests.results.recorded import (
+    IDENTITY,
+    interval,
+    load,
+    readings,
+    recording,
+    scenario,
+    second,
+    shard,
+    steady,
 )
+
 FACTS = RunFacts(engine="locust", engine_version="2.47", shards=1, started_at="2026-11-23T08:20:00Z")
 WARM_AND_DOWN = load("10 10 warm warmup", "10 60 hold", "10..0 10 down")
 
