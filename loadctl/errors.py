@@ -34,7 +34,7 @@ class ExitCode(IntEnum):
     """Wrong arguments, files or environment. Nothing was sent. `compare`: the runs are not comparable."""
     INCONCLUSIVE = 3
     """The verdict is INCONCLUSIVE: the measurement does not allow a verdict on the system. `compare --require-proof`:
-    nothing can be told of a gated metric."""
+    a gated metric cannot be decided."""
     ERROR = 4
     """The verdict is ERROR: the run could not be carried out. The system was never ready, the engine died, or the disk
     is full."""

@@ -8,8 +8,8 @@ error has two parts:
 - between runs, the scatter of the runs of each side around their mean, shrunk to PRIOR_SD with PRIOR_DF degrees of
   freedom: identical runs differ by more than their own blocks show, and one run a side says nothing about that.
 
-The interval is Student's t. A latency that changed by no more than the generator's timers were late is not told: lag
-only adds, and may be the whole of it. Error rates: Newcombe's interval for the difference of two proportions (1998,
+The interval is Student's t. A latency that changed by no more than the generator's timers were late is not decided:
+the lag may be the whole of it. Error rates: Newcombe's interval for the difference of two proportions (1998,
 method 10), with as many requests as they are worth when failures come in bursts. Gated rows share one error bound (Holm
 1979).
 
@@ -97,7 +97,7 @@ class Change(Record, frozen=True, kw_only=True):
     higher_is_better: bool = False
     """Of throughput."""
     reason: str | None = None
-    """Why nothing is told."""
+    """Why it is not decided."""
 
 
 class _Shift(Protocol):
@@ -142,7 +142,7 @@ class Comparison(Record, frozen=True, kw_only=True, tag_field="schema", tag="loa
     outcome: Decision
     """Of the gated rows together."""
     exit_code: ExitCode
-    """0: no gate is worse; 1: one is; 3: nothing is proved of one, and proof was asked for."""
+    """0: no gate is worse; 1: one is; 3: one cannot be decided, and proof was asked for."""
     before: SideFacts
     after: SideFacts
     """The two sides."""
@@ -162,7 +162,7 @@ def compare(
     tolerance_pct: float = TOLERANCE_PCT,
     require_proof: bool = False,
 ) -> Comparison:
-    """`gates`: none means DEFAULT_GATES. `require_proof`: a gated row of which nothing can be told is no success."""
+    """`gates`: none means DEFAULT_GATES. `require_proof`: a gated row that cannot be decided is no success."""
     rows = changes(before.runs, after.runs, gates=gates or DEFAULT_GATES, tolerance_pct=tolerance_pct)
     found = outcome(rows)
     unproven = found == "cannot tell" and require_proof

@@ -130,7 +130,7 @@ def _worsened(target: Target, found: Worsening, n: int) -> Score:
     elif reason is None and found.high <= target.critical:
         status, value = Status.PASS, found.size
     elif reason is None:
-        reason = f"{found.size:+.1f}, {likely}: more runs in the baseline, or a longer run, can tell"
+        reason = f"{found.size:+.1f}, {likely}: save more runs in the baseline, or run longer"
     why = None if target.judged else target.why_not_judged or "the scenario does not judge it"
     return Score.of(target, status, value, n=n, judged=target.judged, reason=why or reason, detail=likely)
 

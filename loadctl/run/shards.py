@@ -99,7 +99,7 @@ class Shards:
         return RunError(
             f"{self._engine.name} was not ready within {deadline_s:.0f} s (nothing was sent): {words}",
             hint=f"its output is in {self._run.engine}"
-            + (f"; what {script} does while it is loaded has to end by then" if script else ""),
+            + (f"; code that runs while {script} is loaded must finish within that time" if script else ""),
         )
 
     def send(self, line: str) -> None:

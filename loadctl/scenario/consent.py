@@ -77,7 +77,7 @@ def complaint(host: str, address: str | None = None) -> str:
     spelled = address_of(host)
     known = address if spelled is None else str(spelled)
     leads = f" ({known})" if known and known != host else ""
-    return f"nobody said that {host}{leads} may be loaded; if it may:  --allow-host {spelled or _plain(host)}"
+    return f"this host is not allowed: {host}{leads}; to allow it:  --allow-host {spelled or _plain(host)}"
 
 
 def web_address(text: str) -> SplitResult:

@@ -172,7 +172,7 @@ def spelled(words: Iterable[str]) -> str:
     """A regular expression with a group a word, each in every spelling: as it is, percent-encoded, in JSON, in HTML,
     some of them again, and each character in its own.
 
-    Of a long word only both ends are compared: a pattern for all of 70,000 characters takes 10 s to compile.
+    Only the two ends of a long word are compared: a pattern for all of 70,000 characters takes 10 s to compile.
     """
     words = list(words)
     first = "".join(sorted({re.escape(word[0]) for word in words}))

@@ -118,9 +118,7 @@ def test_behind_a_proxy_the_name_decides_for_an_artillery_script(
         assert proxy.requests == []
     assert said.returncode is not None
     reason = ENGINES["artillery"].outcome(said.returncode, said.stderr).reason
-    assert (
-        reason == "nobody said that www.example.com may be loaded; if it may:  --allow-host www.example.com"
-    )
+    assert reason == "this host is not allowed: www.example.com; to allow it:  --allow-host www.example.com"
 
 
 def test_what_was_agreed_may_be_connected_to_by_every_name(shards: Shards) -> None:

@@ -116,7 +116,7 @@ def test_a_redirect_leads_to_no_other_host(send: Send, system: Server, status: i
     with Server(lambda _n, _r: [redirect(status, there)]) as first:
         answer = send(f"http://localhost:{first.port}/", ["localhost"], [])
     assert answer["error"] == "host_not_allowed"
-    assert answer["message"] == "nobody said that 127.0.0.1 may be loaded; if it may:  --allow-host 127.0.0.1"
+    assert answer["message"] == "this host is not allowed: 127.0.0.1; to allow it:  --allow-host 127.0.0.1"
     assert (len(first.requests), system.connections) == (1, 0)
 
 

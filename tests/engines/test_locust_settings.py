@@ -107,8 +107,8 @@ def test_a_configuration_file_is_read_as_locust_reads_it(tmp_path: Path, name: s
     [
         ("x.toml", "users = [", ""),
         ("x.toml", "users = " + 2000 * "[", "it is nested too deeply"),
-        ("x.toml", "[[tool.locust]]", r"its settings stand below \[tool.locust\]"),
-        ("x.toml", "tool = 3", r"its settings stand below \[tool.locust\]"),
+        ("x.toml", "[[tool.locust]]", r"put its settings below \[tool.locust\]"),
+        ("x.toml", "tool = 3", r"put its settings below \[tool.locust\]"),
         ("x.conf", "= 3", ""),
     ],
 )

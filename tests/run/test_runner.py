@@ -327,7 +327,7 @@ def test_a_script_that_waits_while_it_is_loaded_is_named(tmp_path: Path) -> None
     with pytest.raises(RunError, match="not ready within 1 s") as raised:
         run(replace(asked, hello_deadline_s=1.0))
     assert raised.value.hint is not None
-    assert "what own.py does while it is loaded has to end by then" in raised.value.hint
+    assert "code that runs while own.py is loaded must finish within that time" in raised.value.hint
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def compare(
         in_units("--tolerance", parse_percent, "15%"),
     ],
     require_proof: Annotated[
-        bool, typer.Option("--require-proof", help="Exit 3 where nothing can be told of a gated metric.")
+        bool, typer.Option("--require-proof", help="Exit 3 if a gated metric cannot be decided.")
     ] = False,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Compare runs that are not comparable, and say so.")
@@ -55,7 +55,7 @@ def compare(
     quiet: Quiet = False,
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    """Compare runs with each other or with a baseline: exits 1 where a gated metric became worse."""
+    """Compare runs with each other or with a baseline: exit code 1 if a gated metric became worse."""
     from loadctl.analysis.comparison import compare as compared
     from loadctl.cli.comparing import (
         gates_of,

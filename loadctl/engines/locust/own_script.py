@@ -228,7 +228,7 @@ def _of_toml(text: str) -> Iterator[tuple[str, str]]:
     for key in ("tool", "locust"):
         section = section.get(key, {}) if isinstance(section, dict) else None
     if not isinstance(section, dict):
-        raise tomllib.TOMLDecodeError("tool.locust is not a table; its settings stand below [tool.locust]")
+        raise tomllib.TOMLDecodeError("tool.locust must be a table: put its settings below [tool.locust]")
     for key, value in section.items():
         yield key, f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
 

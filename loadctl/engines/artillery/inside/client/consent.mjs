@@ -51,7 +51,7 @@ export function complaint(host, address = null) {
   const spelled = spelledBy(host);
   const known = spelled ?? address;
   const leads = known !== null && known !== host ? ` (${known})` : '';
-  return `nobody said that ${host}${leads} may be loaded; if it may:  --allow-host ${spelled ?? plain(host)}`;
+  return `this host is not allowed: ${host}${leads}; to allow it:  --allow-host ${spelled ?? plain(host)}`;
 }
 
 // The address that `host` spells in any notation (134744072, 0x8.8.8.8); null if it is a name.

@@ -35,7 +35,7 @@ function sign(character) {
   return `(?:${ways.join('|')})`;
 }
 
-// Of a long secret only both ends are compared: a pattern for all of 20,000 characters does not compile.
+// Only the two ends of a long secret are compared: a pattern for all of 20,000 characters does not compile.
 const COMPARED = 128;
 const LONGEST_SIGN = 12;
 
